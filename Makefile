@@ -1,0 +1,47 @@
+# `make ctscan` shows the study's table being made; `make test` runs the fast tests. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRA ?= dev
+WORKERS ?= 2
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help install ctscan test test-all lint format types layers docs wheel-test clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed-$(EXTRA)  ## make .venv and install ensemblekit with its extras
+
+$(VENV)/.installed-$(EXTRA): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRA)]"
+	touch $@
+
+test: install  ## the fast tests
+	$(BIN)/python -m pytest -q -m "not slow and not packaging"
+
+test-all: install  ## every test, with coverage
+	$(BIN)/python -m pytest -q --cov --cov-report=term
+
+lint: install  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install  ## let ruff write
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install  ## pyright
+	$(BIN)/pyright
+
+layers: install  ## import-linter: the floors of the house
+	$(BIN)/lint-imports
+
+wheel-test: install  ## the wheel, alone, in a clean environment
+	$(BIN)/python -m pytest -q -m packaging
+
+clean:
+	rm -rf $(VENV) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

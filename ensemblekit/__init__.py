@@ -1,0 +1,111 @@
+"""ensemblekit: combine the predictions of several models, aligned by name or refused.
+
+Examples
+--------
+>>> from ensemblekit import Predictions, combine
+>>> cnn = Predictions([[0.75, 0.25], [0.5, 0.5]], ids=["a", "b"], classes=["cat", "dog"], member="cnn")
+>>> svm = Predictions([[1.0, 0.0], [0.25, 0.75]], ids=["b", "a"], classes=["cat", "dog"], member="svm")
+>>> combine([cnn, svm], "mean").predicted
+array(['cat', 'cat'], dtype='<U3')
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .combining import combine, fit_combiner
+    from .errors import (
+        AlignmentError,
+        CompatibilityError,
+        DataError,
+        DuplicateNameError,
+        EnsembleKitError,
+        InvalidOptionError,
+        InvalidPredictionsError,
+        LeakageError,
+        MissingDependencyError,
+        NotFittedError,
+        OutputExistsError,
+        PluginLoadError,
+        PluginWarning,
+        UnknownPluginError,
+        UnreadableImageError,
+    )
+    from .hookspecs import hookimpl
+    from .interfaces import Backbone, Chainer, Combiner, Head, Member
+    from .predictions import Predictions, PredictionSet, align
+    from .registry import Registry, load_plugins
+
+# Name -> the room that defines it. Looked up when first used, so that importing ensemblekit stays light.
+_ROOMS = {
+    **dict.fromkeys(("combine", "fit_combiner"), "combining"),
+    **dict.fromkeys(
+        (
+            "AlignmentError",
+            "CompatibilityError",
+            "DataError",
+            "DuplicateNameError",
+            "EnsembleKitError",
+            "InvalidOptionError",
+            "InvalidPredictionsError",
+            "LeakageError",
+            "MissingDependencyError",
+            "NotFittedError",
+            "OutputExistsError",
+            "PluginLoadError",
+            "PluginWarning",
+            "UnknownPluginError",
+            "UnreadableImageError",
+        ),
+        "errors",
+    ),
+    "hookimpl": "hookspecs",
+    **dict.fromkeys(("Backbone", "Chainer", "Combiner", "Head", "Member"), "interfaces"),
+    **dict.fromkeys(("PredictionSet", "Predictions", "align"), "predictions"),
+    **dict.fromkeys(("Registry", "load_plugins"), "registry"),
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlignmentError",
+    "Backbone",
+    "Chainer",
+    "Combiner",
+    "CompatibilityError",
+    "DataError",
+    "DuplicateNameError",
+    "EnsembleKitError",
+    "Head",
+    "InvalidOptionError",
+    "InvalidPredictionsError",
+    "LeakageError",
+    "Member",
+    "MissingDependencyError",
+    "NotFittedError",
+    "OutputExistsError",
+    "PluginLoadError",
+    "PluginWarning",
+    "PredictionSet",
+    "Predictions",
+    "Registry",
+    "UnknownPluginError",
+    "UnreadableImageError",
+    "align",
+    "combine",
+    "fit_combiner",
+    "hookimpl",
+    "load_plugins",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        value = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,90 @@
+"""Every error that ensemblekit raises on purpose, and its warnings.
+
+Each is an :class:`EnsembleKitError` and also the built-in error that a caller would expect, so that both
+``except EnsembleKitError`` and ``except ValueError`` work. Each message says the rule, what came, and what to do.
+"""
+
+__all__ = [
+    "AlignmentError",
+    "CompatibilityError",
+    "DataError",
+    "DuplicateNameError",
+    "EnsembleKitError",
+    "InvalidOptionError",
+    "InvalidPredictionsError",
+    "LeakageError",
+    "MissingDependencyError",
+    "NotFittedError",
+    "OutputExistsError",
+    "PluginLoadError",
+    "PluginWarning",
+    "UnknownPluginError",
+    "UnreadableImageError",
+]
+
+
+class EnsembleKitError(Exception):
+    """Base class of every error that ensemblekit raises on purpose."""
+
+
+class InvalidPredictionsError(EnsembleKitError, ValueError):
+    """Predictions, ids, class names or labels that are not valid by themselves."""
+
+
+class AlignmentError(EnsembleKitError, ValueError):
+    """Predictions that are each valid but do not line up: other ids, other classes, other labels."""
+
+
+class LeakageError(EnsembleKitError, ValueError):
+    """A combiner would be fitted on rows that one of its members was itself fitted on."""
+
+
+class InvalidOptionError(EnsembleKitError, ValueError):
+    """An option (a weight, a policy, a name) outside what the call accepts."""
+
+
+class NotFittedError(EnsembleKitError, ValueError, AttributeError):
+    """A combiner that learns was asked to combine before it was fitted."""
+
+
+class CompatibilityError(EnsembleKitError, ValueError):
+    """Models that cannot be combined or chained with each other."""
+
+
+class DataError(EnsembleKitError, ValueError):
+    """A data source that cannot be read as labelled samples with ids."""
+
+
+class UnreadableImageError(DataError, OSError):
+    """An image file that cannot be decoded."""
+
+
+class OutputExistsError(EnsembleKitError, FileExistsError):
+    """An output would overwrite what is already there."""
+
+
+class MissingDependencyError(EnsembleKitError, ImportError):
+    """An optional dependency is needed and not installed."""
+
+
+class PluginLoadError(EnsembleKitError, RuntimeError):
+    """The plugins cannot be loaded: nothing is installed, or a built-in plugin is broken."""
+
+
+class UnknownPluginError(EnsembleKitError, KeyError):
+    """No plugin registered the name that was asked for."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of the message, quotes and escapes included.
+        return str(self.args[0]) if self.args else ""
+
+
+class DuplicateNameError(EnsembleKitError, ValueError, KeyError):
+    """Two plugins claim one name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class PluginWarning(UserWarning):
+    """A third party's plugin was refused or is broken; everything else goes on."""

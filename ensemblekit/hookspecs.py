@@ -1,0 +1,70 @@
+"""The pluggy hooks, and how to write a plugin.
+
+A plugin is a module (or any object) with one or more of the four hooks below, marked with `hookimpl`, and named in the
+``ensemblekit`` entry-point group of its distribution::
+
+    # my_package/plugin.py
+    from ensemblekit import Combiner, hookimpl
+
+    @hookimpl
+    def ensemblekit_register_combiners(register):
+        register("midrange", Midrange)
+
+    # pyproject.toml
+    [project.entry-points.ensemblekit]
+    midrange = "my_package.plugin"
+
+``register(name, factory)`` takes a class or function, never an instance: loading a plugin must import nothing heavy.
+The factory is called with the user's options when the name is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pluggy
+
+from .interfaces import Factory
+
+__all__ = ["HOOKS", "PROJECT", "Register", "hookimpl", "hookspec"]
+
+PROJECT = "ensemblekit"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of its name."""
+
+HOOKS = {
+    "backbone": "ensemblekit_register_backbones",
+    "head": "ensemblekit_register_heads",
+    "combiner": "ensemblekit_register_combiners",
+    "chainer": "ensemblekit_register_chainers",
+}
+"""Kind of plugin -> name of its hook."""
+
+
+class Register(Protocol):
+    """What a hook receives: call it once for each name."""
+
+    def __call__(self, name: str, factory: Factory, /) -> None:
+        """Register ``factory`` under ``name``."""
+
+
+@hookspec
+def ensemblekit_register_backbones(register: Register) -> None:
+    """Called once by `load_plugins` to register backbones: factories of `Backbone`."""
+
+
+@hookspec
+def ensemblekit_register_heads(register: Register) -> None:
+    """Called once by `load_plugins` to register heads: factories of `Head`."""
+
+
+@hookspec
+def ensemblekit_register_combiners(register: Register) -> None:
+    """Called once by `load_plugins` to register combiners: factories of `Combiner`."""
+
+
+@hookspec
+def ensemblekit_register_chainers(register: Register) -> None:
+    """Called once by `load_plugins` to register chainers: factories of `Chainer`."""

@@ -1,0 +1,251 @@
+"""The contracts between ensemblekit and its plugins.
+
+A plugin may derive from these classes or not: anything with the same methods will do. Only `Combiner` carries code, so
+that a right ``combine`` alone makes a whole combiner.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from .errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    import keras
+
+    from .predictions import PredictionSet, Task
+
+__all__ = ["TRAITS", "Backbone", "Chainer", "Combiner", "Factory", "Head", "Member"]
+
+Factory = Callable[..., Any]
+"""What a plugin registers: a class or function that makes a backbone, head, combiner or chainer from its options."""
+
+TRAITS = frozenset({"symmetric", "idempotent", "bounded", "learns", "graphable", "class_equivariant"})
+"""What a combiner may promise about its mathematics."""
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """Raw pixels in, features out; its own preprocessing inside."""
+
+    name: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of weights and preprocessing: equal fingerprints give equal features."""
+        ...
+
+    def build(self, input_shape: tuple[int, int, int]) -> keras.Model:
+        """Build the feature extractor.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            ``(height, width, channels)`` of an image in pixels, RGB, 0 to 255.
+
+        Returns
+        -------
+        keras.Model
+            Maps ``(n_samples, height, width, channels)`` to features ``(n_samples, d)``.
+        """
+        ...
+
+
+@runtime_checkable
+class Head(Protocol):
+    """Features in, probabilities out."""
+
+    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
+        """Build the head, newly initialised.
+
+        Parameters
+        ----------
+        feature_shape : tuple of int
+            Shape of one sample's features, usually ``(d,)``.
+        n_classes : int
+            Number of classes, at least 2.
+
+        Returns
+        -------
+        keras.Model or scikit-learn classifier
+            Maps ``(n_samples, *feature_shape)`` to probabilities ``(n_samples, n_classes)``.
+        """
+        ...
+
+
+@runtime_checkable
+class Chainer(Protocol):
+    """Two parts in, one model out."""
+
+    def chain(self, first: keras.Model, second_head: Head) -> keras.Model:
+        """Compose ``first``, up to its features, with a second head.
+
+        Parameters
+        ----------
+        first : keras.Model
+            A classifier. It is not changed: what is taken of it is copied.
+        second_head : Head
+            Built on the features of ``first``, newly initialised.
+
+        Returns
+        -------
+        keras.Model
+            One model, to be trained end to end.
+        """
+        ...
+
+
+@runtime_checkable
+class Member(Protocol):
+    """One fitted model that predicts, with the names that alignment needs."""
+
+    name: str
+    classes: tuple[Hashable, ...]
+    task: Task
+    fit_ids: np.ndarray | None
+
+    def predict(self, ids: np.ndarray, x: Any) -> np.ndarray:
+        """Predict one batch.
+
+        Parameters
+        ----------
+        ids : ndarray of shape (n_samples,)
+            Ids of the rows of ``x``.
+        x : array-like of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, ..., n_classes)
+            Probabilities; predicted values for regression.
+        """
+        ...
+
+
+class Combiner:
+    """Many predictions in, one out: the base class of every combiner.
+
+    A subclass writes `combine`, and `fit` where it learns. Constructor parameters are kept as given under their own
+    names; what `fit` learns ends in an underscore. A parameter with one value a member is called ``weights`` and may be
+    a mapping by member name.
+
+    Attributes
+    ----------
+    traits : frozenset of str
+        What the combiner promises, out of ``symmetric`` (the order of the members changes nothing), ``idempotent``
+        (equal members give that member), ``bounded`` (each value lies between the smallest and the largest of the
+        members'), ``learns`` (`fit` must come first), ``graphable`` (`combine` runs with ``xp=keras.ops``) and
+        ``class_equivariant`` (permuted classes give the permuted answer, to the bit).
+    tasks : frozenset of str
+        The tasks for which the rule makes sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit import Combiner
+    >>> class Midrange(Combiner):
+    ...     traits = frozenset({"symmetric", "idempotent", "bounded"})
+    ...
+    ...     def combine(self, member_probas, *, xp=np):
+    ...         midrange = xp.add(xp.max(member_probas, axis=0), xp.min(member_probas, axis=0))
+    ...         return xp.divide(midrange, xp.sum(midrange, axis=-1, keepdims=True))
+    >>> Midrange().combine(np.array([[[0.2, 0.8]], [[0.4, 0.6]], [[0.3, 0.7]]])).shape
+    (1, 2)
+    """
+
+    traits: ClassVar[frozenset[str]] = frozenset()
+    tasks: ClassVar[frozenset[str]] = frozenset({"multiclass", "multilabel", "regression"})
+
+    def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
+        """Learn from labelled predictions; the default learns nothing.
+
+        Parameters
+        ----------
+        predictions : PredictionSet
+            Aligned predictions with labels, in sorted-id order. Call `ensemblekit.fit_combiner`, which checks them.
+        sample_weight : ndarray of shape (n_samples,), optional
+            Non-negative weight of each row.
+
+        Returns
+        -------
+        Combiner
+            Itself.
+        """
+        return self
+
+    def combine(self, member_probas: Any, *, xp: Any = np) -> Any:
+        """Combine the members' predictions: pure array mathematics, input trusted.
+
+        Parameters
+        ----------
+        member_probas : array of shape (n_members, n_samples, ..., n_classes)
+            Aligned predictions.
+        xp : array namespace, default=numpy
+            ``numpy`` or ``keras.ops``.
+
+        Returns
+        -------
+        array of shape (n_samples, ..., n_classes)
+            Combined predictions, in the dtype of ``member_probas``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define combine(member_probas, *, xp=numpy).")
+
+    def for_members(self, members: tuple[str, ...]) -> Self:
+        """Settle what is given by member name, for members in this order.
+
+        Parameters
+        ----------
+        members : tuple of str
+            Names in the order of the first axis of ``member_probas``.
+
+        Returns
+        -------
+        Combiner
+            Itself, or a copy whose ``weights`` are an array of shape ``(n_members,)``.
+
+        Raises
+        ------
+        InvalidOptionError
+            If ``weights`` are not one finite value >= 0 a member, with a positive sum.
+        """
+        weights: Any = getattr(self, "weights", None)
+        if weights is None:
+            return self
+        settled = copy.copy(self)
+        settled.weights = _check_weights(weights, members)  # type: ignore[attr-defined]
+        return settled
+
+    def __repr__(self) -> str:
+        options = {k: v for k, v in vars(self).items() if not k.endswith("_") and not k.startswith("_")}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
+
+
+def _check_weights(weights: Any, members: tuple[str, ...]) -> np.ndarray:
+    rule = "weights must be finite and >= 0 with a positive sum"
+    if isinstance(weights, Mapping):
+        missing = [m for m in members if m not in weights]
+        unknown = [m for m in weights if m not in members]
+        if missing or unknown:
+            raise InvalidOptionError(
+                f"weights by member name must name each member once; missing {missing}, unknown {unknown}, "
+                f"for members {members}. Name them all, with 0 for a member to leave out."
+            )
+        values = [weights[m] for m in members]
+    else:
+        values = weights
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidOptionError(f"{rule}; received {weights!r} for members {members}.") from None
+    if array.shape != (len(members),):
+        raise InvalidOptionError(
+            f"weights must have one value a member; received shape {array.shape} for {len(members)} members "
+            f"{members}. Give {{member: weight}} to be safe from their order."
+        )
+    if not (np.isfinite(array).all() and (array >= 0).all() and array.sum() > 0):
+        raise InvalidOptionError(f"{rule}; received {array.tolist()} for members {members}.")
+    return array

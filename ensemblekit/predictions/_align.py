@@ -1,0 +1,287 @@
+"""Lining up predictions by id and class name, or refusing."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import AlignmentError
+from ._checks import few, missing_policy
+from ._predictions import Predictions, positions
+from ._set import PredictionSet
+
+__all__ = ["align", "propose_aliases"]
+
+
+def align(
+    *predictions: Any,
+    aliases: Mapping[Hashable, Hashable] | None = None,
+    missing: str | Mapping[str, str] = "error",
+) -> PredictionSet:
+    """Line up the predictions of several members by id and class name, or refuse.
+
+    Rows and columns come in the order of the first member, members in the order given.
+
+    Parameters
+    ----------
+    *predictions : Predictions, path, or one sequence or mapping of them
+        At least one. A mapping names the members; so does a file its name where the predictions have none.
+    aliases : mapping, optional
+        ``{name: common name}`` for classes that members call differently.
+    missing : {"error", "zero", "renormalize"} or mapping, default="error"
+        What to do about absences. ``zero`` gives probability 0 to a class that a member never saw. ``renormalize``
+        keeps a row that some members lack, and lets combiners use those that are present. Both at once:
+        ``{"classes": "zero", "rows": "renormalize"}``.
+
+    Returns
+    -------
+    PredictionSet
+        Everything lined up.
+
+    Raises
+    ------
+    AlignmentError
+        If tasks, splits, ids, classes or labels differ in a way that ``missing`` and ``aliases`` do not settle.
+    InvalidOptionError
+        If ``missing`` is not a policy.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions, align
+    >>> a = Predictions([[0.9, 0.1], [0.3, 0.7]], ids=[1, 2], classes=["cat", "dog"], member="a")
+    >>> b = Predictions([[0.2, 0.8]], ids=[2], classes=["cat", "dog"], member="b")
+    >>> align(a, b)
+    Traceback (most recent call last):
+        ...
+    ensemblekit.errors.AlignmentError: ids must be the same for every member; member 'b' lacks 1 (1) ...
+    >>> align(a, b, missing="renormalize").present
+    array([[ True,  True],
+           [False,  True]])
+    """
+    absent_classes, absent_rows = missing_policy(missing)
+    members = [p.rename(aliases=aliases) if aliases else p for p in _named(predictions)]
+    first = members[0]
+    for other in members[1:]:
+        _check_kind(first, other)
+    classes = _common_classes(members, absent_classes)
+    ids = _common_ids(members, absent_rows)
+
+    dtype = np.result_type(*(p.probas.dtype for p in members))
+    cube = np.empty((len(members), len(ids), *first.probas.shape[1:-1], len(classes)), dtype=dtype)
+    present = np.ones((len(members), len(ids)), dtype=bool)
+    for place, member in enumerate(members):
+        rows = positions(member.ids, ids)
+        present[place] = rows >= 0
+        if member.present is not None:
+            present[place, rows >= 0] &= member.present[rows[rows >= 0]]
+        _fill(cube[place], member, rows, classes)
+    if not present.any(axis=0).all():
+        lost = ids[~present.any(axis=0)]
+        raise AlignmentError(
+            f"each row must be there for at least one member; {few(lost.tolist())} are for none. Take the others."
+        )
+    return PredictionSet(
+        member_probas=cube,
+        ids=ids,
+        classes=classes,
+        members=tuple(str(p.member) for p in members),
+        label_codes=_common_labels(members, ids, classes),
+        present=None if present.all() else present,
+        fit_ids={str(p.member): p.fit_ids for p in members},
+        task=first.task,
+        split=next((p.split for p in members if p.split), None),
+    )
+
+
+def _named(predictions: tuple[Any, ...]) -> list[Predictions]:
+    given: Any = predictions
+    if len(predictions) == 1 and not isinstance(predictions[0], (Predictions, str, os.PathLike)):
+        given = predictions[0]
+    if isinstance(given, PredictionSet):
+        return list(given)
+    pairs: Iterable[tuple[Any, Any]]
+    pairs = given.items() if isinstance(given, Mapping) else ((None, p) for p in given)
+    members: list[Predictions] = []
+    for place, (name, source) in enumerate(pairs):
+        if isinstance(source, (str, os.PathLike)):
+            p = Predictions.load(source)
+            name = name or p.member or Path(source).stem
+        elif isinstance(source, Predictions):
+            p = source
+        else:
+            shape = getattr(source, "shape", None)
+            came = type(source).__name__ + (f" of shape {shape}" if shape is not None else "")
+            raise AlignmentError(
+                f"only Predictions line up; received {came} as number {place + 1}. Give ids and class names: "
+                "Predictions(array, ids=..., classes=..., member=...)."
+            )
+        members.append(p.rename(str(name or p.member or f"member_{place + 1}")))
+    if not members:
+        raise AlignmentError("at least one member is needed; received none.")
+    names = [p.member for p in members]
+    if len(set(names)) != len(names):
+        raise AlignmentError(
+            f"member names must be different; received {names}. Name them: align({{'name': predictions, ...}})."
+        )
+    return members
+
+
+def _check_kind(first: Predictions, other: Predictions) -> None:
+    for what, a, b in (
+        ("task", first.task, other.task),
+        ("split", first.split or other.split, other.split or first.split),
+        ("shape between samples and classes", first.probas.shape[1:-1], other.probas.shape[1:-1]),
+    ):
+        if a != b:
+            raise AlignmentError(
+                f"{what} must be the same for every member; received {a!r} for member {first.member!r} and {b!r} "
+                f"for member {other.member!r}."
+            )
+    if first.ids.dtype.kind != other.ids.dtype.kind:
+        kinds = {"i": "int", "U": "str"}
+        raise AlignmentError(
+            f"ids must be of one kind for every member; received {kinds[first.ids.dtype.kind]} for member "
+            f"{first.member!r} and {kinds[other.ids.dtype.kind]} for member {other.member!r}."
+        )
+
+
+def _common_classes(members: list[Predictions], absent: str) -> tuple[Hashable, ...]:
+    classes = list(dict.fromkeys(c for p in members for c in p.classes))
+    for member in members:
+        lacks = [c for c in classes if c not in member.classes]
+        if not lacks:
+            continue
+        others = next(p for p in members if set(lacks) & set(p.classes))
+        extra = [c for c in member.classes if c not in others.classes]
+        proposal = propose_aliases(extra, [c for c in others.classes if c not in member.classes])
+        told = (
+            f"classes must be the same for every member; member {member.member!r} lacks {few(lacks)} that member "
+            f"{others.member!r} has"
+        )
+        if proposal:
+            raise AlignmentError(f"{told}. If these are other names of the same classes, give aliases={proposal!r}.")
+        if absent == "error" or member.task == "regression":
+            raise AlignmentError(
+                f"{told}. Give aliases={{name: common name}} if it is a matter of names, or missing='zero' if the "
+                "member never saw that class."
+            )
+    return tuple(classes)
+
+
+def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
+    """Propose which of ``targets`` each of ``names`` stands for, each once, where it seems plain.
+
+    Parameters
+    ----------
+    names, targets : iterable of str or int
+        Class names that one side lacks and the other has.
+
+    Returns
+    -------
+    dict
+        ``{name: target}``; empty unless every name finds its own target.
+    """
+    left = [str(t) for t in targets]
+    by_text = {str(t): t for t in targets}
+    proposal: dict[Hashable, Hashable] = {}
+    for name in names:
+        text = str(name)
+        found = [
+            t for t in left if t.casefold().startswith(text.casefold()) or text.casefold().startswith(t.casefold())
+        ]
+        found = found or difflib.get_close_matches(text, left, n=1, cutoff=0.75)
+        if len(found) != 1:
+            return {}
+        proposal[name] = by_text[found[0]]
+        left.remove(found[0])
+    return proposal
+
+
+def _common_ids(members: list[Predictions], absent: str) -> np.ndarray:
+    first = members[0]
+    if all(np.array_equal(first.ids, p.ids) for p in members[1:]):
+        return first.ids
+    seen = dict.fromkeys(first.ids.tolist())
+    for p in members[1:]:
+        seen.update(dict.fromkeys(p.ids.tolist()))
+    ids = np.array(list(seen), dtype=np.result_type(*(p.ids.dtype for p in members)))
+    if absent == "error":
+        for member in members:
+            own = set(member.ids.tolist())
+            lacks = [i for i in seen if i not in own]
+            if lacks:
+                other = next(p for p in members if lacks[0] in set(p.ids.tolist()))
+                raise AlignmentError(
+                    f"ids must be the same for every member; member {member.member!r} lacks {few(lacks)} of the "
+                    f"{len(seen)} ids, which member {other.member!r} has. Predict them, take the ids that all "
+                    "members have, or give missing='renormalize' to combine the members that are present."
+                )
+    return ids
+
+
+def _fill(out: np.ndarray, member: Predictions, rows: np.ndarray, classes: tuple[Hashable, ...]) -> None:
+    there = rows >= 0
+    everywhere = bool(there.all())
+    in_order = everywhere and len(rows) == len(member.ids) and np.array_equal(rows, np.arange(len(rows)))
+    for column, name in enumerate(classes) if member.classes != classes else ():
+        if name not in member.classes:
+            out[..., column] = 0
+            continue
+        values = member.probas[..., member.classes.index(name)]
+        out[..., column][there] = values if in_order else values[rows[there]]
+    if member.classes == classes:
+        if in_order:
+            out[...] = member.probas
+        else:
+            out[there] = member.probas[rows[there]]
+    if not everywhere:
+        out[~there] = np.nan
+    if member.present is not None:
+        out[np.flatnonzero(there)[~member.present[rows[there]]]] = np.nan
+
+
+def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray | None:
+    labels: np.ndarray | None = None
+    known = np.zeros(len(ids), dtype=bool)
+    by: dict[int, str] = {}
+    for place, member in enumerate(members):
+        if member.label_codes is None:
+            continue
+        rows = positions(member.ids, ids)
+        there = rows >= 0
+        values = member.label_codes[rows[there]]
+        if member.task == "multiclass":
+            values = np.asarray([classes.index(c) for c in member.classes])[values]
+        else:
+            values = _columns(values, member.classes, classes)
+        if labels is None:
+            labels = np.zeros((len(ids), *values.shape[1:]), dtype=values.dtype)
+        overlap = known[there]
+        differ = (labels[there][overlap] != values[overlap]).reshape(int(overlap.sum()), -1).any(axis=1)
+        if differ.any():
+            where = ids[there][overlap][differ]
+            raise AlignmentError(
+                f"labels must agree between members; member {member.member!r} and {by[min(by)]!r} differ for "
+                f"{few(where.tolist())}. The ids or the labels of one of them belong to other rows."
+            )
+        labels[there] = values
+        known |= there
+        by[place] = str(member.member)
+    if labels is not None and not known.all():
+        raise AlignmentError(
+            f"labels must be known for every row or for none; {few(ids[~known].tolist())} of {len(ids)} rows have "
+            "none. Give labels to the members that have these rows."
+        )
+    return labels
+
+
+def _columns(values: np.ndarray, own: tuple[Hashable, ...], classes: tuple[Hashable, ...]) -> np.ndarray:
+    out = np.zeros((*values.shape[:-1], len(classes)), dtype=values.dtype)
+    for column, name in enumerate(own):
+        out[..., classes.index(name)] = values[..., column]
+    return out

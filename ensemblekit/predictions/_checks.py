@@ -1,0 +1,262 @@
+"""The checks of ids, class names, probabilities and labels: each made once, where data come in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..errors import InvalidOptionError, InvalidPredictionsError
+
+Task = Literal["multiclass", "multilabel", "regression"]
+Missing = Literal["error", "zero", "renormalize"]
+
+SUM_TOLERANCE = {np.dtype(np.float16): 1e-2}
+"""How far a row may sum from 1; files rounded to four decimals must pass."""
+DEFAULT_SUM_TOLERANCE = 1e-3
+
+
+def few(items: Iterable[Any], n: int = 3) -> str:
+    """Say how many items there are and show the first few."""
+    items = list(items)
+    shown = ", ".join(repr(item) for item in items[:n])
+    return f"{len(items)} ({shown}{', ...' if len(items) > n else ''})"
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse a value that is not one of the choices."""
+    if value not in choices:
+        raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
+
+
+def check_task(task: Any) -> None:
+    """Refuse a task that is not one of the three."""
+    check_choice("task", task, get_args(Task))
+
+
+def missing_policy(missing: Any) -> tuple[str, str]:
+    """Split ``missing=`` into the policy for absent classes and the policy for absent rows."""
+    rule = (
+        "missing must be 'error', 'zero' (absent classes), 'renormalize' (absent rows), "
+        "or {'classes': 'error' | 'zero', 'rows': 'error' | 'renormalize'}"
+    )
+    if isinstance(missing, Mapping):
+        classes, rows = missing.get("classes", "error"), missing.get("rows", "error")
+        if set(missing) <= {"classes", "rows"} and classes in ("error", "zero") and rows in ("error", "renormalize"):
+            return classes, rows
+    elif missing in get_args(Missing):
+        return ("zero" if missing == "zero" else "error"), ("renormalize" if missing == "renormalize" else "error")
+    raise InvalidOptionError(f"{rule}; received {missing!r}.")
+
+
+def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
+    """Turn ids into an array of integers or strings, unique or refused.
+
+    Parameters
+    ----------
+    ids : sequence of str, int or pathlib.PurePath
+        One name a row; a path becomes its POSIX form.
+    what : str
+        What they are called in an error.
+
+    Returns
+    -------
+    ndarray of int64 or str, shape (n_samples,)
+    """
+    array = _as_names(ids, what)
+    if len(set(array.tolist())) != len(array):
+        values, counts = np.unique(array, return_counts=True)
+        raise InvalidPredictionsError(
+            f"{what} must be unique; received {len(array)}, of which repeated: "
+            f"{few(values[counts > 1].tolist())}. Give each row its own id, such as its path from the data root."
+        )
+    array.flags.writeable = False
+    return array
+
+
+def _as_names(ids: Any, what: str) -> np.ndarray:
+    if isinstance(ids, (str, bytes)) or not hasattr(ids, "__iter__"):
+        raise InvalidPredictionsError(f"{what} must be a sequence of str or int; received {ids!r}.")
+    if isinstance(ids, np.ndarray) and ids.dtype.kind in "iuU":
+        if ids.ndim != 1:
+            raise InvalidPredictionsError(f"{what} must have one axis; received shape {ids.shape}.")
+        array = ids.astype(np.int64) if ids.dtype.kind in "iu" else ids.copy()
+        if ids.dtype.kind == "u" and len(ids) and int(ids.max()) > np.iinfo(np.int64).max:
+            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received {int(ids.max())}.")
+        return array
+    values = [i.as_posix() if isinstance(i, PurePath) else i for i in ids]
+    values = [i.item() if isinstance(i, np.generic) else i for i in values]
+    if all(isinstance(i, str) for i in values):
+        if any("\0" in i for i in values):
+            raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
+        return np.array(values, dtype=np.str_)
+    if all(isinstance(i, int) and not isinstance(i, bool) for i in values):
+        try:
+            return np.array(values, dtype=np.int64)
+        except OverflowError:
+            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received larger ones.") from None
+    kinds = sorted({type(i).__name__ for i in values})
+    raise InvalidPredictionsError(
+        f"{what} must be all str or all int; received {', '.join(kinds)}. "
+        "Turn them into one kind, e.g. [str(i) for i in ids]."
+    )
+
+
+def as_classes(classes: Any) -> tuple[Hashable, ...]:
+    """Turn class names into a tuple of str, or of int, unique or refused."""
+    if isinstance(classes, (str, bytes)) or not hasattr(classes, "__iter__"):
+        raise InvalidPredictionsError(f"classes must be a sequence of names; received {classes!r}.")
+    names = tuple(c.item() if isinstance(c, np.generic) else c for c in classes)
+    if not (all(isinstance(c, str) for c in names) or all(isinstance(c, int) for c in names)):
+        raise InvalidPredictionsError(
+            f"classes must be all str or all int, as alignment is by name; received {names!r}."
+        )
+    if len(set(names)) != len(names):
+        repeated = sorted({c for c in names if names.count(c) > 1}, key=str)
+        raise InvalidPredictionsError(f"classes must be unique; received {names!r}, of which repeated: {repeated!r}.")
+    if not names:
+        raise InvalidPredictionsError("classes must name at least one class; received none.")
+    return names
+
+
+def as_probas(
+    probas: Any, ids: np.ndarray, classes: tuple[Hashable, ...], task: str, *, nan_rows: bool, who: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Check predictions against their ids, classes and task.
+
+    Returns
+    -------
+    probas : ndarray of shape (n_samples, ..., n_classes)
+        Read-only; a view where the input is a floating array already.
+    present : ndarray of bool of shape (n_samples,), or None
+        Which rows are not NaN; None where all are there.
+    """
+    array = np.asarray(probas)
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "f":
+        raise InvalidPredictionsError(f"{who} must be floating point; received dtype {array.dtype}.")
+    if task == "regression" and array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim < 2:
+        raise InvalidPredictionsError(
+            f"{who} must have shape (n_samples, ..., n_classes), at least two axes; received shape {array.shape}."
+            + _SIGMOID
+        )
+    if len(array) != len(ids):
+        raise InvalidPredictionsError(f"{who} must have one row an id; received {len(array)} rows and {len(ids)} ids.")
+    if array.shape[-1] != len(classes):
+        raise InvalidPredictionsError(
+            f"{who} must have one column a class; received {array.shape[-1]} columns (shape {array.shape}) "
+            f"and {len(classes)} classes {classes!r}."
+        )
+    if task == "multiclass" and len(classes) < 2:
+        raise InvalidPredictionsError(f"{who} must have at least two classes; received one, {classes!r}." + _SIGMOID)
+    array = array.view()
+    array.flags.writeable = False
+    return array, _check_values(array, ids, task, nan_rows, who)
+
+
+_SIGMOID = " For the one output p of a sigmoid give both columns: np.column_stack([1 - p, p])."
+
+
+def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool, who: str) -> np.ndarray | None:
+    axes = tuple(range(1, array.ndim))
+    # A sum is NaN or infinite wherever a value is: one pass finds both, and the rows that are not distributions.
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = array.sum(axis=-1, dtype=np.float32 if array.dtype == np.float16 else None)
+        bad = ~np.isfinite(sums)
+    if task == "regression" and bad.any():
+        bad = ~np.isfinite(array).all(axis=-1)
+    present: np.ndarray | None = None
+    if bad.any():
+        bad_rows = bad.reshape(len(array), -1).any(axis=1)
+        whole = np.zeros(len(array), dtype=bool)
+        rows = np.flatnonzero(bad_rows)
+        whole[rows] = np.isnan(array[rows]).all(axis=axes)
+        if not nan_rows or (bad_rows & ~whole).any():
+            first = int(np.flatnonzero(bad_rows & ~whole if nan_rows else bad_rows)[0])
+            advice = (
+                "A row may be NaN as a whole or not at all."
+                if nan_rows
+                else "Drop them, or admit rows that are NaN as a whole with missing='renormalize'."
+            )
+            raise InvalidPredictionsError(
+                f"{who} must be finite; received NaN or infinity in {int(bad_rows.sum())} rows, the first "
+                f"{first} (id {ids[first].item()!r}): {_shown(array[first])}. {advice}"
+            )
+        present = ~whole
+        array, sums, ids = array[present], sums[present], ids[present]
+    if task == "regression" or not array.size:
+        return present
+    low, high = float(array.min()), float(array.max())
+    tolerance = SUM_TOLERANCE.get(array.dtype, DEFAULT_SUM_TOLERANCE)
+    if low < 0 or high > 1 + tolerance:
+        outside = ((array < 0) | (array > 1 + tolerance)).any(axis=axes)
+        first = int(np.flatnonzero(outside)[0])
+        raise InvalidPredictionsError(
+            f"{who} must lie in [0, 1]; received values from {low:.6g} to {high:.6g}, first in row {first} "
+            f"(id {ids[first].item()!r}): {_shown(array[first])}. Give probabilities: softmax of logits, "
+            "percentages divided by 100."
+        )
+    if task == "multiclass":
+        off = np.abs(sums - 1) > tolerance
+        if off.any():
+            off_rows = off.reshape(len(off), -1).any(axis=1)
+            first = int(np.flatnonzero(off_rows)[0])
+            raise InvalidPredictionsError(
+                f"{who} must sum to 1 over the classes (within {tolerance:g}); {int(off_rows.sum())} rows do not, the "
+                f"first {first} (id {ids[first].item()!r}): {_shown(array[first])}. Normalise them, "
+                "or give task='multilabel' if the classes do not exclude each other."
+            )
+    return present
+
+
+def _shown(row: np.ndarray) -> str:
+    return np.array2string(row, precision=4, threshold=8, separator=", ").replace("\n", "")
+
+
+def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Check labels; class names become codes.
+
+    Returns
+    -------
+    ndarray
+        multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float, ``shape``.
+    """
+    array = np.asarray(labels)
+    if task == "regression":
+        array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
+        if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise InvalidPredictionsError(
+                f"labels for regression must be finite numbers of shape {shape}; received dtype {array.dtype}, "
+                f"shape {array.shape}."
+            )
+        return array.astype(np.float64)
+    if task == "multilabel":
+        if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+            raise InvalidPredictionsError(
+                f"labels for multilabel must be 0 or 1, one a class, shape {shape}; received dtype {array.dtype}, "
+                f"shape {array.shape}."
+            )
+        return array.astype(bool)
+    if array.shape != shape[:-1]:
+        raise InvalidPredictionsError(
+            f"labels must be one class name a row, shape {shape[:-1]}; received shape {array.shape}."
+            + (" Give names, not one-hot rows: np.asarray(classes)[y.argmax(-1)]." if array.shape == shape else "")
+        )
+    names: list[Any] = array.ravel().tolist()
+    by_name: dict[Any, int] = {name: code for code, name in enumerate(classes)}
+    if array.dtype.kind in "iu" and isinstance(classes[0], str):
+        # Codes into the classes given in the same call: nothing else they could mean.
+        by_name = {code: code for code in range(len(classes))}
+    try:
+        codes = [by_name[name] for name in names]
+    except (KeyError, TypeError):
+        unknown = sorted({name for name in names if name not in by_name}, key=str)
+        raise InvalidPredictionsError(
+            f"labels must be names out of classes {classes!r}; received also {few(unknown)}."
+        ) from None
+    return np.asarray(codes, dtype=np.int64).reshape(shape[:-1])

@@ -1,0 +1,319 @@
+"""`Predictions`: what one member said, with the names that make it safe to combine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ..errors import InvalidPredictionsError
+from ._checks import Task, as_classes, as_ids, as_labels, as_probas, check_choice, check_task, few
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Predictions"]
+
+
+class Predictions:
+    """The predictions of one member, named by id and class.
+
+    Parameters
+    ----------
+    probas : array-like of shape (n_samples, ..., n_classes)
+        Probabilities in [0, 1], summing to 1 over the last axis for ``multiclass``; any finite values for
+        ``regression``, where one axis is enough for one output. Kept as a read-only view, not copied, in its dtype.
+    ids : sequence of str or int, shape (n_samples,)
+        Unique name of each row, such as the POSIX path from the data root: ``test/normal/6.png``.
+    classes : sequence of str or int, shape (n_classes,)
+        Unique name of each column; output names for regression.
+    labels : array-like, optional
+        True class names, shape ``(n_samples, ...)`` (for string classes, integer codes into ``classes`` too);
+        multilabel: 0 or 1, regression: numbers, both of the shape of ``probas``.
+    task : {"multiclass", "multilabel", "regression"}
+        Decides what is valid.
+    split : str, optional
+        Which part of the data these are: ``train``, ``valid``, ``test``.
+    member : str, optional
+        Name of the member.
+    fit_ids : sequence of str or int, optional
+        Ids of the rows that the member was fitted on. None: not known.
+    missing : {"error", "renormalize"}
+        ``renormalize`` admits rows that are NaN as a whole: the member has nothing to say about them.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If shapes, values, ids, classes or labels are not as said above.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> cnn = Predictions([[0.9, 0.1], [0.3, 0.7]], ids=["a.png", "b.png"], classes=["cat", "dog"], member="cnn")
+    >>> cnn
+    Predictions(member='cnn', n_samples=2, classes=('cat', 'dog'), task='multiclass')
+    >>> cnn.predicted
+    array(['cat', 'dog'], dtype='<U3')
+    """
+
+    __slots__ = (
+        "_classes", "_fit_ids", "_ids", "_label_values", "_member", "_present", "_probas", "_split", "_task",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        probas: Any,
+        *,
+        ids: Any,
+        classes: Any,
+        labels: Any = None,
+        task: Task = "multiclass",
+        split: str | None = None,
+        member: str | None = None,
+        fit_ids: Any = None,
+        missing: str = "error",
+    ) -> None:
+        check_task(task)
+        check_choice("missing", missing, ("error", "renormalize"))
+        for name, value in (("member", member), ("split", split)):
+            if value is not None and (not isinstance(value, str) or not value):
+                raise InvalidPredictionsError(f"{name} must be a non-empty str or None; received {value!r}.")
+        who = f"probas of member {member!r}" if member else "probas"
+        self._task: Task = task
+        self._split, self._member = split, member
+        self._ids = as_ids(ids)
+        self._classes = as_classes(classes)
+        self._probas, self._present = as_probas(
+            probas, self._ids, self._classes, task, nan_rows=missing == "renormalize", who=who
+        )
+        self._label_values = None if labels is None else as_labels(labels, self._classes, task, self._probas.shape)
+        self._fit_ids = None if fit_ids is None else as_ids(np.unique(as_ids(fit_ids, what="fit_ids")))
+
+    @property
+    def probas(self) -> np.ndarray:
+        """Read-only predictions, shape ``(n_samples, ..., n_classes)``."""
+        return self._probas
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Unique ids, int64 or str, shape ``(n_samples,)``."""
+        return self._ids
+
+    @property
+    def classes(self) -> tuple[Hashable, ...]:
+        """Class names in the order of the last axis."""
+        return self._classes
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """True class names, shape ``(n_samples, ...)``; indicators or numbers for the other tasks; or None."""
+        if self._label_values is None or self._task != "multiclass":
+            return self._label_values
+        return np.asarray(self._classes)[self._label_values]
+
+    @property
+    def label_codes(self) -> np.ndarray | None:
+        """True classes as positions in `classes`; the labels themselves for the other tasks; or None."""
+        return self._label_values
+
+    @property
+    def task(self) -> Task:
+        """``multiclass``, ``multilabel`` or ``regression``."""
+        return self._task
+
+    @property
+    def split(self) -> str | None:
+        """Which part of the data these are."""
+        return self._split
+
+    @property
+    def member(self) -> str | None:
+        """Name of the member."""
+        return self._member
+
+    @property
+    def fit_ids(self) -> np.ndarray | None:
+        """Sorted ids of the rows the member was fitted on, or None where not known."""
+        return self._fit_ids
+
+    @property
+    def present(self) -> np.ndarray | None:
+        """Which rows are not NaN, shape ``(n_samples,)``; None where all are there."""
+        return self._present
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable class of each row (the first of equals), by name; the values for regression."""
+        if self._present is not None:
+            raise InvalidPredictionsError(
+                f"predicted needs every row; {int((~self._present).sum())} rows are NaN. Take the others: "
+                "p.take(p.ids[p.present])."
+            )
+        if self._task == "regression":
+            return self._probas
+        if self._task == "multilabel":
+            return self._probas >= 0.5
+        return np.asarray(self._classes)[self._probas.argmax(axis=-1)]
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __repr__(self) -> str:
+        parts = [f"member={self._member!r}"] if self._member else []
+        parts += [f"split={self._split!r}"] if self._split else []
+        parts += [f"n_samples={len(self)}", f"classes={self._classes!r}", f"task={self._task!r}"]
+        return f"Predictions({', '.join(parts)})"
+
+    def take(self, ids: Any) -> Self:
+        """Select rows by id, in the order given.
+
+        Parameters
+        ----------
+        ids : sequence of str or int
+            Ids to keep.
+
+        Returns
+        -------
+        Predictions
+            With these rows only.
+
+        Raises
+        ------
+        InvalidPredictionsError
+            If an id is not there, or named twice.
+        """
+        wanted = as_ids(ids)
+        rows = positions(self._ids, wanted)
+        if (rows < 0).any():
+            raise InvalidPredictionsError(
+                f"ids to take must be there; received unknown: {few(wanted[rows < 0].tolist())}."
+            )
+        return self._with(
+            _ids=self._ids[rows],
+            _probas=_readonly(self._probas[rows]),
+            _present=None if self._present is None else self._present[rows],
+            _label_values=None if self._label_values is None else self._label_values[rows],
+        )
+
+    def rename(
+        self,
+        member: str | None = None,
+        *,
+        aliases: Mapping[Hashable, Hashable] | None = None,
+        split: str | None = None,
+    ) -> Self:
+        """Give the member, its classes or its split other names.
+
+        Parameters
+        ----------
+        member : str, optional
+            New name of the member.
+        aliases : mapping, optional
+            ``{name: new name}`` of classes; the others keep theirs.
+        split : str, optional
+            New name of the split.
+
+        Returns
+        -------
+        Predictions
+            The same values under the new names.
+
+        Raises
+        ------
+        InvalidPredictionsError
+            If two classes would have one name.
+        """
+        classes = self._classes if not aliases else as_classes([aliases.get(c, c) for c in self._classes])
+        return self._with(_classes=classes, _member=member or self._member, _split=split or self._split)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Show as a table: index ``id``, a column a class, and ``label`` where known.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a sample.
+
+        Raises
+        ------
+        InvalidPredictionsError
+            For dense predictions, which have no table.
+        """
+        import pandas as pd
+
+        if self._probas.ndim != 2:
+            raise InvalidPredictionsError(
+                f"to_frame needs predictions of shape (n_samples, n_classes); received {self._probas.shape}."
+            )
+        frame = pd.DataFrame(
+            self._probas, index=pd.Index(self._ids, name="id"), columns=pd.Index(self._classes), copy=True
+        )
+        if self._task == "multiclass" and self.labels is not None:
+            frame["label"] = self.labels
+        return frame
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to a ``.parquet``, ``.csv`` or ``.npz`` file; reading it back gives the same, to the bit.
+
+        The file appears whole or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            The suffix chooses the format. Dense predictions need Parquet or NPZ.
+
+        Raises
+        ------
+        InvalidPredictionsError
+            If the suffix is unknown or the format cannot hold these predictions.
+        """
+        from ._files import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Predictions:
+        """Read from a ``.parquet``, ``.csv`` or ``.npz`` file, with every check.
+
+        Parameters
+        ----------
+        path : path-like
+            Written by `save`; or any CSV or Parquet table with a column ``id``, maybe ``label``, and a column a class.
+
+        Returns
+        -------
+        Predictions
+
+        Raises
+        ------
+        InvalidPredictionsError
+            If the file cannot be read as predictions.
+        FileNotFoundError
+            If there is no such file.
+        """
+        from ._files import load
+
+        return load(path)
+
+    def _with(self, **changes: Any) -> Self:
+        new = object.__new__(type(self))
+        for slot in Predictions.__slots__:
+            setattr(new, slot, changes.get(slot, getattr(self, slot)))
+        return new
+
+
+def _readonly(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
+def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Find where each wanted id stands in ``ids``; -1 where it does not."""
+    if ids.dtype.kind != wanted.dtype.kind:
+        return np.full(len(wanted), -1)
+    if np.array_equal(ids, wanted):
+        return np.arange(len(wanted))
+    where = {name: row for row, name in enumerate(ids.tolist())}
+    return np.fromiter((where.get(name, -1) for name in wanted.tolist()), dtype=np.int64, count=len(wanted))

@@ -1,0 +1,231 @@
+"""`PredictionSet`: the predictions of several members, lined up."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import AlignmentError, InvalidPredictionsError, UnknownPluginError
+from ._checks import Task, few
+from ._predictions import Predictions
+
+__all__ = ["PredictionSet"]
+
+
+class PredictionSet:
+    """The predictions of several members for the same rows and classes.
+
+    Made by `align` and `collect`; to make one by hand, make `Predictions` and align them.
+
+    Attributes
+    ----------
+    member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
+        Read-only. Rows that a member does not have are NaN.
+    ids : ndarray of int64 or str, shape (n_samples,)
+        Unique names of the rows.
+    classes : tuple of str or int
+        Names of the columns.
+    members : tuple of str
+        Names of the members, in the order of the first axis.
+    labels : ndarray or None
+        True class names, as in `Predictions`.
+    present : ndarray of bool of shape (n_members, n_samples), or None
+        Which members have which rows; None where all are there.
+    fit_ids : dict
+        Member name -> sorted ids that it was fitted on, or None where not known.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions, align
+    >>> cnn = Predictions([[0.9, 0.1], [0.3, 0.7]], ids=["a", "b"], classes=["cat", "dog"], member="cnn")
+    >>> svm = Predictions([[0.6, 0.4], [0.2, 0.8]], ids=["b", "a"], classes=["dog", "cat"], member="svm")
+    >>> align(cnn, svm).member_probas[1]
+    array([[0.8, 0.2],
+           [0.4, 0.6]])
+    """
+
+    __slots__ = (
+        "classes", "fit_ids", "ids", "label_codes", "member_probas", "members", "present", "split", "task",
+    )  # fmt: skip
+
+    member_probas: np.ndarray
+    ids: np.ndarray
+    classes: tuple[Hashable, ...]
+    members: tuple[str, ...]
+    label_codes: np.ndarray | None
+    present: np.ndarray | None
+    fit_ids: Mapping[str, np.ndarray | None]
+    task: Task
+    split: str | None
+
+    def __init__(self, **fields: Any) -> None:
+        if set(fields) != set(self.__slots__):
+            raise TypeError("A PredictionSet is made by align(...) or collect(...), which check that all lines up.")
+        for name, value in fields.items():
+            if isinstance(value, np.ndarray):
+                value = value.view()
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"A PredictionSet cannot be changed; {name!r} stays as it is. Align again instead.")
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """True class names, shape ``(n_samples, ...)``; indicators or numbers for the other tasks; or None."""
+        if self.label_codes is None or self.task != "multiclass":
+            return self.label_codes
+        return np.asarray(self.classes)[self.label_codes]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[Predictions]:
+        return (self[member] for member in self.members)
+
+    def __getitem__(self, member: str) -> Predictions:
+        if member not in self.members:
+            raise UnknownPluginError(f"No member {member!r} here; there are {', '.join(map(repr, self.members))}.")
+        place = self.members.index(member)
+        present = None if self.present is None else self.present[place]
+        return _predictions(
+            _probas=self.member_probas[place],
+            _ids=self.ids,
+            _classes=self.classes,
+            _label_values=self.label_codes,
+            _task=self.task,
+            _split=self.split,
+            _member=member,
+            _fit_ids=self.fit_ids[member],
+            _present=None if present is None or present.all() else present,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"PredictionSet(members={self.members!r}, n_samples={len(self.ids)}, classes={self.classes!r}, "
+            f"task={self.task!r}, labelled={self.label_codes is not None})"
+        )
+
+    def select(self, members: Sequence[str]) -> Self:
+        """Keep some members, in the order given.
+
+        Parameters
+        ----------
+        members : sequence of str
+            Their names.
+
+        Returns
+        -------
+        PredictionSet
+            With these members only.
+
+        Raises
+        ------
+        AlignmentError
+            If a name is unknown, repeated, or none is given.
+        """
+        members = tuple([members] if isinstance(members, str) else members)
+        unknown = [m for m in members if m not in self.members]
+        if unknown or len(set(members)) != len(members) or not members:
+            raise AlignmentError(
+                f"members to select must be different names out of {self.members}; received {members}."
+            )
+        return self.reorder(members=members)
+
+    def take(self, ids: Any) -> Self:
+        """Keep some rows by id, in the order given.
+
+        Parameters
+        ----------
+        ids : sequence of str or int
+            Their ids.
+
+        Returns
+        -------
+        PredictionSet
+            With these rows only.
+
+        Raises
+        ------
+        InvalidPredictionsError
+            If an id is unknown or repeated.
+        """
+        from ._checks import as_ids
+        from ._predictions import positions
+
+        wanted = as_ids(ids)
+        rows = positions(self.ids, wanted)
+        if (rows < 0).any():
+            raise InvalidPredictionsError(
+                f"ids to take must be there; received unknown: {few(wanted[rows < 0].tolist())}."
+            )
+        return self.reorder(rows=rows)
+
+    def reorder(
+        self,
+        *,
+        members: Sequence[str] | None = None,
+        rows: np.ndarray | None = None,
+        classes: Sequence[Hashable] | None = None,
+    ) -> Self:
+        """Put members and classes, by name, and rows, by position, in another order.
+
+        Parameters
+        ----------
+        members : sequence of str, optional
+            Names of members, all or some.
+        rows : ndarray of int, optional
+            Positions of rows, all or some.
+        classes : sequence of str or int, optional
+            Names of classes: all of them.
+
+        Returns
+        -------
+        PredictionSet
+            A copy in that order; itself where nothing changes.
+        """
+        probas, label_codes = self.member_probas, self.label_codes
+        ids, present, fit_ids = self.ids, self.present, self.fit_ids
+        names, columns = tuple(members or self.members), tuple(classes or self.classes)
+        if rows is not None and np.array_equal(rows, np.arange(len(ids))):
+            rows = None
+        if (names, columns, rows) == (self.members, self.classes, None):
+            return self
+        if names != self.members:
+            places = [self.members.index(m) for m in names]
+            probas = probas[places]
+            present = None if present is None else present[places]
+            fit_ids = {m: fit_ids[m] for m in names}
+        if rows is not None:
+            probas, ids = probas[:, rows], ids[rows]
+            present = None if present is None else present[:, rows]
+            label_codes = None if label_codes is None else label_codes[rows]
+        if columns != self.classes:
+            order = [self.classes.index(c) for c in columns]
+            probas = np.take(probas, order, axis=-1)
+            if label_codes is not None:
+                if self.task == "multiclass":
+                    label_codes = np.argsort(order)[label_codes]
+                else:
+                    label_codes = np.take(label_codes, order, axis=-1)
+        return type(self)(
+            member_probas=probas,
+            ids=ids,
+            classes=columns,
+            members=names,
+            label_codes=label_codes,
+            present=present,
+            fit_ids=fit_ids,
+            task=self.task,
+            split=self.split,
+        )
+
+
+def _predictions(**slots: Any) -> Predictions:
+    # What is here was checked when it came in.
+    new = object.__new__(Predictions)
+    for slot, value in slots.items():
+        setattr(new, slot, value)
+    return new

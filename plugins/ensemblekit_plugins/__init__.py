@@ -1,0 +1,1 @@
+"""The built-in plugins of ensemblekit, one a file, through the same entry points as anybody's."""

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .combining import combine, fit_combiner
+    from .data import ImageFolder, image_folder
     from .errors import (
         AlignmentError,
         CompatibilityError,
         DataError,
         DuplicateNameError,
         EnsembleKitError,
+        FolderNotFoundError,
         InvalidOptionError,
         InvalidPredictionsError,
         LeakageError,
@@ -33,12 +35,14 @@ if TYPE_CHECKING:
     )
     from .hookspecs import hookimpl
     from .interfaces import Backbone, Chainer, Combiner, Head, Member
+    from .members import as_member, collect
     from .predictions import Predictions, PredictionSet, align
     from .registry import Registry, load_plugins
 
 # Name -> the room that defines it. Looked up when first used, so that importing ensemblekit stays light.
 _ROOMS = {
     **dict.fromkeys(("combine", "fit_combiner"), "combining"),
+    **dict.fromkeys(("ImageFolder", "image_folder"), "data"),
     **dict.fromkeys(
         (
             "AlignmentError",
@@ -46,6 +50,7 @@ _ROOMS = {
             "DataError",
             "DuplicateNameError",
             "EnsembleKitError",
+            "FolderNotFoundError",
             "InvalidOptionError",
             "InvalidPredictionsError",
             "LeakageError",
@@ -61,6 +66,7 @@ _ROOMS = {
     ),
     "hookimpl": "hookspecs",
     **dict.fromkeys(("Backbone", "Chainer", "Combiner", "Head", "Member"), "interfaces"),
+    **dict.fromkeys(("as_member", "collect"), "members"),
     **dict.fromkeys(("PredictionSet", "Predictions", "align"), "predictions"),
     **dict.fromkeys(("Registry", "load_plugins"), "registry"),
 }
@@ -76,7 +82,9 @@ __all__ = [
     "DataError",
     "DuplicateNameError",
     "EnsembleKitError",
+    "FolderNotFoundError",
     "Head",
+    "ImageFolder",
     "InvalidOptionError",
     "InvalidPredictionsError",
     "LeakageError",
@@ -92,9 +100,12 @@ __all__ = [
     "UnknownPluginError",
     "UnreadableImageError",
     "align",
+    "as_member",
+    "collect",
     "combine",
     "fit_combiner",
     "hookimpl",
+    "image_folder",
     "load_plugins",
 ]
 

@@ -10,6 +10,7 @@ __all__ = [
     "DataError",
     "DuplicateNameError",
     "EnsembleKitError",
+    "FolderNotFoundError",
     "InvalidOptionError",
     "InvalidPredictionsError",
     "LeakageError",
@@ -53,6 +54,10 @@ class CompatibilityError(EnsembleKitError, ValueError):
 
 class DataError(EnsembleKitError, ValueError):
     """A data source that cannot be read as labelled samples with ids."""
+
+
+class FolderNotFoundError(DataError, FileNotFoundError):
+    """A folder of data that is not there."""
 
 
 class UnreadableImageError(DataError, OSError):

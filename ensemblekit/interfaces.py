@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -157,8 +157,8 @@ class Combiner:
     (1, 2)
     """
 
-    traits: ClassVar[frozenset[str]] = frozenset()
-    tasks: ClassVar[frozenset[str]] = frozenset({"multiclass", "multilabel", "regression"})
+    traits: frozenset[str] = frozenset()
+    tasks: frozenset[str] = frozenset({"multiclass", "multilabel", "regression"})
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         """Learn from labelled predictions; the default learns nothing.
@@ -220,7 +220,8 @@ class Combiner:
         return settled
 
     def __repr__(self) -> str:
-        options = {k: v for k, v in vars(self).items() if not k.endswith("_") and not k.startswith("_")}
+        own = {k: v for k, v in vars(self).items() if k not in ("traits", "tasks")}
+        options = {k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_")}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
 
 

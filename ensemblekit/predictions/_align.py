@@ -262,7 +262,8 @@ def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[H
         if labels is None:
             labels = np.zeros((len(ids), *values.shape[1:]), dtype=values.dtype)
         overlap = known[there]
-        differ = (labels[there][overlap] != values[overlap]).reshape(int(overlap.sum()), -1).any(axis=1)
+        differ = labels[there][overlap] != values[overlap]
+        differ = differ.any(axis=tuple(range(1, differ.ndim)))
         if differ.any():
             where = ids[there][overlap][differ]
             raise AlignmentError(

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import AlignmentError, InvalidPredictionsError, UnknownPluginError
-from ._checks import Task, few
-from ._predictions import Predictions
+from ._checks import Task, as_ids, as_labels, few
+from ._predictions import Predictions, positions
 
 __all__ = ["PredictionSet"]
 
@@ -152,9 +152,6 @@ class PredictionSet:
         InvalidPredictionsError
             If an id is unknown or repeated.
         """
-        from ._checks import as_ids
-        from ._predictions import positions
-
         wanted = as_ids(ids)
         rows = positions(self.ids, wanted)
         if (rows < 0).any():
@@ -162,6 +159,27 @@ class PredictionSet:
                 f"ids to take must be there; received unknown: {few(wanted[rows < 0].tolist())}."
             )
         return self.reorder(rows=rows)
+
+    def with_labels(self, labels: Any) -> Self:
+        """Give the rows their true labels.
+
+        Parameters
+        ----------
+        labels : array-like
+            In the order of `ids`; as in `Predictions`.
+
+        Returns
+        -------
+        PredictionSet
+            The same predictions, labelled.
+
+        Raises
+        ------
+        InvalidPredictionsError
+            If they are not labels of these classes and rows.
+        """
+        codes = as_labels(labels, self.classes, self.task, self.member_probas.shape[1:])
+        return type(self)(**{name: getattr(self, name) for name in self.__slots__} | {"label_codes": codes})
 
     def reorder(
         self,
@@ -191,7 +209,7 @@ class PredictionSet:
         names, columns = tuple(members or self.members), tuple(classes or self.classes)
         if rows is not None and np.array_equal(rows, np.arange(len(ids))):
             rows = None
-        if (names, columns, rows) == (self.members, self.classes, None):
+        if names == self.members and columns == self.classes and rows is None:
             return self
         if names != self.members:
             places = [self.members.index(m) for m in names]

@@ -8,6 +8,8 @@ import numpy as np
 
 from ensemblekit import Combiner, hookimpl
 
+from ._sums import shaped_like_members, sum_members
+
 __all__ = ["Mean"]
 
 
@@ -51,11 +53,13 @@ class Mean(Combiner):
             The mean, in the dtype of ``member_probas``.
         """
         if present is None:
-            return xp.mean(member_probas, axis=0)
-        present = xp.reshape(present, (*present.shape, *(1,) * (len(member_probas.shape) - 2)))
-        total = xp.sum(xp.where(present, member_probas, xp.zeros_like(member_probas)), axis=0)
-        one = xp.ones((), dtype=member_probas.dtype)
-        return xp.divide(total, xp.sum(xp.where(present, one, xp.zeros_like(one)), axis=0))
+            mean = xp.divide(sum_members(member_probas, xp), member_probas.shape[0])
+        else:
+            there = shaped_like_members(present, member_probas, xp)
+            total = sum_members(xp.where(there, member_probas, xp.zeros_like(member_probas)), xp)
+            one = xp.ones((), dtype=member_probas.dtype)
+            mean = xp.divide(total, sum_members(xp.where(there, one, xp.zeros_like(one)), xp))
+        return mean.astype(member_probas.dtype, copy=False) if xp is np else mean
 
 
 @hookimpl

@@ -1,0 +1,187 @@
+"""`collect`: every member predicts each batch as it comes, so that rows cannot part from their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import AlignmentError, DataError, InvalidOptionError
+from ..interfaces import Member
+from ..predictions import Predictions, PredictionSet, align
+from ..predictions._align import propose_aliases
+from ..predictions._checks import few
+from ._sources import Source, as_source
+from ._wrap import as_member
+
+__all__ = ["collect"]
+
+
+def collect(
+    members: Any,
+    source: Any,
+    *,
+    classes: Any = None,
+    aliases: Mapping[Hashable, Hashable] | None = None,
+    split: str | None = None,
+    batch_size: int = 32,
+    missing: str | Mapping[str, str] = "error",
+    progress: Callable[[int, int], None] | None = None,
+) -> PredictionSet:
+    """Let every member predict every sample, in one pass over the data.
+
+    Ids and labels are taken from the same batch as the inputs, so that a shuffled source does no harm, and each image
+    is decoded once, not once a member.
+
+    Parameters
+    ----------
+    members : mapping of name to model, or sequence of Member or (name, model)
+        Keras models, scikit-learn estimators, callables, `Predictions`; see `as_member`.
+    source : image_folder, tf.data.Dataset, arrays, or iterable of batches
+        What yields ids, inputs and maybe labels: ``image_folder(folder)``; ``(ids, x)`` or ``(ids, x, y)`` arrays; a
+        ``tf.data.Dataset`` or any iterable of such batches; a Keras image dataset made with ``shuffle=False``.
+    classes : sequence of str or int, optional
+        Names of the outputs, in their order, of members that do not know them.
+    aliases : mapping, optional
+        ``{name: common name}`` of classes, for members and labels.
+    split : str, optional
+        Name of this part of the data; by default what the source says.
+    batch_size : int, default=32
+        Samples at a time, where the source leaves it open.
+    missing : {"error", "zero", "renormalize"} or mapping, default="error"
+        As in `align`.
+    progress : callable, optional
+        Called with the samples done and in all (0 where not known) after each batch.
+
+    Returns
+    -------
+    PredictionSet
+        All members, aligned; labelled where the source is.
+
+    Raises
+    ------
+    DataError
+        If the source carries no ids, or its order cannot be proven.
+    InvalidPredictionsError
+        If a member returns too few rows, or what are not predictions.
+    AlignmentError
+        If class names of members and labels do not agree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit import collect
+    >>> def coin(x):
+    ...     return np.full((len(x), 2), 0.5)
+    >>> both = collect({"a": coin, "b": coin}, (["s1", "s2"], np.zeros((2, 3))), classes=["heads", "tails"])
+    >>> both.member_probas.shape
+    (2, 2, 2)
+    """
+    wrapped = _members(members, classes)
+    source = as_source(source)
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
+    ids: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    outputs: list[list[np.ndarray]] = [[] for _ in wrapped]
+    done = 0
+    for batch_ids, x, y in source.batches(batch_size):
+        ids.append(batch_ids)
+        if y is not None:
+            labels.append(y)
+        for member, output in zip(wrapped, outputs, strict=True):
+            output.append(member.predict(batch_ids, x))
+        done += len(batch_ids)
+        if progress:
+            progress(done, max(done, len(source)) if len(source) else 0)
+    if not ids:
+        raise DataError("the source must yield at least one sample; it yielded none.")
+    all_ids = np.concatenate(ids)
+    names = _label_names(labels, source, wrapped, aliases or {})
+    aligned = align(
+        [
+            Predictions(
+                np.concatenate(output),
+                ids=all_ids,
+                classes=member.classes,
+                task=member.task,
+                split=split or source.split,
+                member=member.name,
+                fit_ids=member.fit_ids,
+                missing="renormalize" if missing != "error" else "error",
+            ).rename(aliases=aliases)
+            for member, output in zip(wrapped, outputs, strict=True)
+        ],
+        missing=missing,
+    )
+    return aligned if names is None else aligned.with_labels(names)
+
+
+def _members(members: Any, classes: Any) -> list[Member]:
+    if isinstance(members, PredictionSet):
+        pairs: Iterable[Any] = [(p.member, p) for p in members]
+    elif isinstance(members, Mapping):
+        pairs = members.items()
+    elif isinstance(members, (list, tuple)):
+        pairs = members
+    else:
+        raise InvalidOptionError(
+            f"members must be {{name: model}} or a sequence of (name, model); received {type(members).__name__}."
+        )
+    wrapped: list[Member] = []
+    for pair in pairs:
+        if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str):
+            name, model = pair
+            own = hasattr(model, "classes_") or isinstance(model, Predictions)
+            member = as_member(model, name=name, classes=None if own else classes)
+        elif isinstance(pair, Member):
+            member = pair
+        elif isinstance(pair, Predictions) and pair.member:
+            member = as_member(pair, name=pair.member)
+        else:
+            raise InvalidOptionError(
+                f"each member must be (name, model), a Member or named Predictions; received {pair!r}."
+            )
+        wrapped.append(member)
+    if not wrapped:
+        raise InvalidOptionError("at least one member is needed; received none.")
+    return wrapped
+
+
+def _label_names(
+    labels: list[np.ndarray], source: Source, members: list[Member], aliases: Mapping[Hashable, Hashable]
+) -> np.ndarray | None:
+    if not labels:
+        return None
+    values = np.concatenate(labels)
+    if members[0].task != "multiclass":
+        return values
+    if source.classes is None:
+        if values.dtype.kind in "iu" and isinstance(members[0].classes[0], str):
+            raise DataError(
+                "labels must be class names where the source does not say what integers stand for; received integers. "
+                "Give names: np.asarray(class_names)[y]."
+            )
+        names = values
+    else:
+        names = np.asarray(source.classes)[values]
+    if names.dtype.kind == "S" or names.dtype.kind == "O":
+        names = np.array([n.decode() if isinstance(n, bytes) else n for n in names.ravel().tolist()]).reshape(
+            names.shape
+        )
+    if aliases:
+        names = np.array([aliases.get(n, n) for n in names.ravel().tolist()]).reshape(names.shape)
+    known = {aliases.get(c, c) for m in members for c in m.classes}
+    unknown = sorted(set(names.ravel().tolist()) - known, key=str)
+    if unknown:
+        unused = [
+            c for c in dict.fromkeys(c for m in members for c in m.classes) if c not in set(names.ravel().tolist())
+        ]
+        proposal = propose_aliases(unknown, unused)
+        advice = f" If these are other names of the same classes, give aliases={proposal!r}." if proposal else ""
+        raise AlignmentError(
+            f"labels must be classes that the members know, {sorted(known, key=str)}; received also "
+            f"{few(unknown)}.{advice}"
+        )
+    return names

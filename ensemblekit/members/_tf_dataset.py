@@ -1,0 +1,96 @@
+"""``tf.data`` as a source: datasets that carry ids, and Keras's image datasets where their order is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from ._sources import REMEDY, Batch, Source, _Stream
+
+__all__ = ["dataset_source"]
+
+
+def dataset_source(dataset: Any) -> Source:
+    """Recognise a ``tf.data.Dataset`` that can be trusted, or refuse it with the reason and the remedy."""
+    spec = dataset.element_spec
+    if isinstance(spec, tuple) and len(spec) in (2, 3) and _is_ids(spec[0]):
+        if spec[0].shape.rank == 0:
+            raise DataError("a dataset of (ids, x[, y]) must be batched; received single samples. Add .batch(32).")
+        return _Stream(dataset.as_numpy_iterator())
+    paths = getattr(dataset, "file_paths", None)
+    if paths is None:
+        raise DataError(
+            "a tf.data.Dataset must carry ids; received one of (x, y) without, so that nothing says which row is which "
+            f"sample (.map and the like lose the file_paths of an image dataset). {REMEDY}"
+        )
+    reason = _why_order_is_not_proven(dataset, list(paths))
+    if reason:
+        raise DataError(
+            f"the order of an image dataset must be that of its file_paths; here it is not proven: {reason} {REMEDY}"
+        )
+    return _KerasImages(dataset, [Path(p) for p in paths])
+
+
+def _is_ids(spec: Any) -> bool:
+    dtype, rank = getattr(spec, "dtype", None), getattr(getattr(spec, "shape", None), "rank", None)
+    if dtype is None or rank is None or rank > 1:
+        return False
+    return dtype.name == "string" or dtype.is_integer
+
+
+def _why_order_is_not_proven(dataset: Any, paths: list[str]) -> str | None:
+    """Walk Keras's own pipeline, prefetch > batch > map > zip > slices, down to the slices of the paths."""
+    if dataset.options().deterministic is False:
+        return "it may yield samples in any order (options.deterministic is False)."
+    node, seen = dataset, []
+    while True:
+        kind = type(node).__name__.lstrip("_").removesuffix("Dataset")
+        seen.append(kind)
+        if kind == "TensorSlice":
+            break
+        if kind == "Shuffle":
+            return "it was made with shuffle=True, and comes in a new order at each pass."
+        inputs = node._inputs() if hasattr(node, "_inputs") else []
+        if kind not in ("Prefetch", "Batch", "ParallelMap", "Map", "Zip") or not inputs:
+            return f"it holds a step that ensemblekit does not know, {kind}."
+        node = inputs[0]
+    if seen.count("Map") + seen.count("ParallelMap") != 1:
+        return f"it was changed after it was made ({' > '.join(seen)})."
+    if [p.decode() for p in node.as_numpy_iterator()] != paths:
+        return "its file_paths are not the paths that it reads."
+    return None
+
+
+class _KerasImages:
+    def __init__(self, dataset: Any, paths: list[Path]) -> None:
+        names = getattr(dataset, "class_names", None)
+        self.classes: tuple[Hashable, ...] | None = tuple(names) if names else None
+        folders = {p.parent.parent for p in paths}
+        self.split: str | None = folders.pop().name if names and len(folders) == 1 else None
+        # split/class/file, the id that image_folder gives to the same file.
+        self._ids = np.array(["/".join(p.parts[-3:]) for p in paths])
+        self._dataset = dataset
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        spec = self._dataset.element_spec
+        images = spec[0] if isinstance(spec, tuple) else spec
+        batched = self._dataset if images.shape.rank == 4 else self._dataset.batch(batch_size)
+        start = 0
+        for batch in batched.as_numpy_iterator():
+            x, y = batch if isinstance(batch, tuple) else (batch, None)
+            if y is not None and y.ndim == 2:
+                # label_mode "categorical" is one-hot, "binary" one column of 0 and 1.
+                y = y.argmax(axis=-1) if y.shape[1] > 1 else y[:, 0].astype(np.int64)
+            yield self._ids[start : start + len(x)], x, y
+            start += len(x)
+        if start != len(self._ids):
+            raise DataError(
+                f"the dataset must yield one image a file path; it yielded {start} for {len(self._ids)} paths. {REMEDY}"
+            )
+
+    def __len__(self) -> int:
+        return len(self._ids)

@@ -1,0 +1,158 @@
+"""A Keras model, a scikit-learn estimator, a callable, saved predictions: each as a `Member`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
+from ..interfaces import Member
+from ..predictions import Predictions, Task
+from ..predictions._checks import as_classes, as_ids, check_task, few
+from ..predictions._predictions import positions
+
+__all__ = ["WrappedMember", "as_member"]
+
+
+class WrappedMember:
+    """A member around a function from inputs to predictions; see `as_member`."""
+
+    def __init__(
+        self,
+        predict: Callable[[np.ndarray, Any], Any],
+        *,
+        name: str,
+        classes: tuple[Hashable, ...],
+        fit_ids: np.ndarray | None,
+        task: Task,
+    ) -> None:
+        self.name, self.classes, self.fit_ids = name, classes, fit_ids
+        self.task: Task = task
+        self._predict = predict
+
+    def predict(self, ids: np.ndarray, x: Any) -> np.ndarray:
+        """Predict one batch; see `Member`."""
+        probas = np.asarray(self._predict(ids, x))
+        if probas.ndim == 1 and self.task == "regression":
+            probas = probas[:, np.newaxis]
+        if self.task == "multiclass" and len(self.classes) == 2 and probas.shape[1:] == (1,):
+            # One sigmoid output: the probability of the second class, as scikit-learn and Keras order them.
+            probas = np.concatenate([1 - probas, probas], axis=-1)
+        if probas.ndim < 2 or len(probas) != len(ids):
+            raise InvalidPredictionsError(
+                f"member {self.name!r} must return one row an input, shape (n_samples, ..., n_classes); for "
+                f"{len(ids)} inputs it returned shape {probas.shape}."
+            )
+        if probas.shape[-1] != len(self.classes):
+            raise InvalidPredictionsError(
+                f"member {self.name!r} must return one column a class; it returned shape {probas.shape} for the "
+                f"{len(self.classes)} classes {self.classes!r}."
+            )
+        return probas
+
+    def __repr__(self) -> str:
+        return f"<member {self.name!r}, classes {self.classes!r}>"
+
+
+def as_member(model: Any, *, name: str, classes: Any = None, fit_ids: Any = None, task: Task | None = None) -> Member:
+    """Make a member of anything that predicts; what it is, is told by what it offers.
+
+    Parameters
+    ----------
+    model : Keras model, scikit-learn estimator, callable, Predictions or Member
+        A callable takes ``x`` of shape ``(n_samples, ...)`` and returns predictions. `Predictions` are looked up by id.
+    name : str
+        Name of the member.
+    classes : sequence of str or int, optional
+        Names of the model's outputs in their order: its own where it knows them (``classes_``), else needed.
+    fit_ids : sequence of str or int, optional
+        Ids of the rows that it was fitted on.
+    task : {"multiclass", "multilabel", "regression"}, optional
+        By default what the model says, else ``multiclass``.
+
+    Returns
+    -------
+    Member
+
+    Raises
+    ------
+    InvalidOptionError
+        If it does not predict, or its class names are not known, or others than its own are given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit import as_member
+    >>> coin = as_member(lambda x: np.full((len(x), 2), 0.5), name="coin", classes=["heads", "tails"])
+    >>> coin.predict(np.array(["a", "b"]), np.zeros((2, 3))).shape
+    (2, 2)
+    """
+    if task is not None:
+        check_task(task)
+    if isinstance(model, Predictions):
+        return _saved(model, name, classes, fit_ids)
+    if isinstance(model, Member):
+        return model
+    predict, own_classes, own_task = _recognise(model, name)
+    task = task or own_task or "multiclass"
+    if classes is None and own_classes is None:
+        if task != "regression":
+            raise InvalidOptionError(
+                f"member {name!r} ({type(model).__name__}) does not know the names of its outputs. Give them in the "
+                "order it was trained with: as_member(model, name=..., classes=[...]) or collect(..., classes=[...])."
+            )
+        own_classes = ("value",)
+    names = as_classes(own_classes if own_classes is not None else classes)
+    if own_classes is not None and classes is not None and set(as_classes(classes)) != set(names):
+        raise InvalidOptionError(
+            f"member {name!r} knows its classes, {names!r}; received {as_classes(classes)!r}. Leave classes out, or "
+            "give aliases where they are other names of the same."
+        )
+    ids = None if fit_ids is None else as_ids(fit_ids, what=f"fit_ids of member {name!r}")
+    return WrappedMember(predict, name=name, classes=names, fit_ids=ids, task=task)
+
+
+def _recognise(model: Any, name: str) -> tuple[Callable[[np.ndarray, Any], Any], Any, Task | None]:
+    if callable(getattr(model, "predict_on_batch", None)):  # a Keras model
+        return (lambda ids, x: model.predict_on_batch(x)), None, None
+    if hasattr(model, "classes_") and hasattr(model, "predict_proba"):  # a scikit-learn classifier
+        return (lambda ids, x: model.predict_proba(x)), model.classes_, "multiclass"
+    if hasattr(model, "predict_proba"):
+        raise InvalidOptionError(
+            f"member {name!r} ({type(model).__name__}) must be fitted before it predicts; it has no classes_. "
+            "Call its fit first."
+        )
+    if hasattr(model, "classes_"):
+        raise InvalidOptionError(
+            f"member {name!r} ({type(model).__name__}) has no predict_proba. Give it one, for instance with "
+            "scikit-learn's CalibratedClassifierCV."
+        )
+    if callable(getattr(model, "predict", None)):  # a scikit-learn regressor
+        return (lambda ids, x: model.predict(x)), None, "regression"
+    if callable(model):
+        return (lambda ids, x: model(x)), None, None
+    raise InvalidOptionError(
+        f"member {name!r} must be a Keras model, a scikit-learn estimator, a callable or Predictions; received "
+        f"{type(model).__name__}."
+    )
+
+
+def _saved(saved: Predictions, name: str, classes: Any, fit_ids: Any) -> Member:
+    if classes is not None and set(as_classes(classes)) != set(saved.classes):
+        raise InvalidOptionError(
+            f"member {name!r} knows its classes, {saved.classes!r}; received {as_classes(classes)!r}."
+        )
+
+    def predict(ids: np.ndarray, x: Any) -> np.ndarray:
+        rows = positions(saved.ids, ids)
+        if (rows < 0).any():
+            raise AlignmentError(
+                f"member {name!r} must have saved predictions for every id; it lacks "
+                f"{few(ids[rows < 0].tolist())} of a batch of {len(ids)}."
+            )
+        return saved.probas[rows]
+
+    ids = saved.fit_ids if fit_ids is None else as_ids(fit_ids, what=f"fit_ids of member {name!r}")
+    return WrappedMember(predict, name=name, classes=saved.classes, fit_ids=ids, task=saved.task)

@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .assembly import build_classifier
     from .combining import combine, fit_combiner
-    from .data import ImageFolder, image_folder
+    from .compatibility import Answer, check_compatible
+    from .data import ImageFolder, image_folder, image_splits
     from .errors import (
         AlignmentError,
         CompatibilityError,
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
         OutputExistsError,
         PluginLoadError,
         PluginWarning,
+        RandomWeightsWarning,
         UnknownPluginError,
         UnreadableImageError,
+        WeightsUnavailableError,
     )
     from .hookspecs import hookimpl
     from .interfaces import Backbone, Chainer, Combiner, Head, Member
@@ -41,8 +45,10 @@ if TYPE_CHECKING:
 
 # Name -> the room that defines it. Looked up when first used, so that importing ensemblekit stays light.
 _ROOMS = {
+    "build_classifier": "assembly",
     **dict.fromkeys(("combine", "fit_combiner"), "combining"),
-    **dict.fromkeys(("ImageFolder", "image_folder"), "data"),
+    **dict.fromkeys(("Answer", "check_compatible"), "compatibility"),
+    **dict.fromkeys(("ImageFolder", "image_folder", "image_splits"), "data"),
     **dict.fromkeys(
         (
             "AlignmentError",
@@ -59,8 +65,10 @@ _ROOMS = {
             "OutputExistsError",
             "PluginLoadError",
             "PluginWarning",
+            "RandomWeightsWarning",
             "UnknownPluginError",
             "UnreadableImageError",
+            "WeightsUnavailableError",
         ),
         "errors",
     ),
@@ -75,6 +83,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlignmentError",
+    "Answer",
     "Backbone",
     "Chainer",
     "Combiner",
@@ -96,16 +105,21 @@ __all__ = [
     "PluginWarning",
     "PredictionSet",
     "Predictions",
+    "RandomWeightsWarning",
     "Registry",
     "UnknownPluginError",
     "UnreadableImageError",
+    "WeightsUnavailableError",
     "align",
     "as_member",
+    "build_classifier",
+    "check_compatible",
     "collect",
     "combine",
     "fit_combiner",
     "hookimpl",
     "image_folder",
+    "image_splits",
     "load_plugins",
 ]
 

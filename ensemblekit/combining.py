@@ -87,6 +87,7 @@ def combine(
                 f"({int((~ordered.present).any(axis=0).sum())} of {len(ordered.ids)} rows here). Use one that can, "
                 "such as 'mean', or take the rows that all members have."
             )
+        _check_weights_present(getattr(ready, "weights", None), ordered)
         kwargs["present"] = ordered.present
     probas = np.asarray(ready.combine(ordered.member_probas, **kwargs))
     expected = ordered.member_probas.shape[1:]
@@ -153,47 +154,36 @@ def fit_combiner(
     Raises
     ------
     LeakageError
-        If a member was fitted on some of these rows.
+        If a member was fitted on some of these rows, those of ``validation`` among them.
     AlignmentError
         If the predictions do not line up.
     InvalidPredictionsError
-        If they have no labels.
+        If they have no labels or no rows.
     InvalidOptionError
-        If an option, the task or ``sample_weight`` is not for this combiner.
+        If an option, the task, ``validation`` or ``sample_weight`` is not for this combiner.
     """
     aligned = _aligned(predictions, aliases, missing)
     name, combiner = _made(combiner, options)
     _check_task(name, combiner, aligned)
-    if aligned.label_codes is None:
-        raise InvalidPredictionsError(
-            f"fitting combiner {name!r} needs labels; received predictions of {aligned.members} without. "
-            "Give labels=... to their Predictions."
-        )
-    leaked = _leaked(aligned)
-    if leaked and not allow_leakage:
-        member, rows = next(iter(leaked.items()))
-        raise LeakageError(
-            f"a combiner is fitted only on rows that no member was fitted on; member {member!r} was fitted on "
-            f"{len(rows)} of these {len(aligned.ids)} rows, first {rows[0]!r}. Give held-out or out-of-fold "
-            "predictions, or allow_leakage=True to go on knowingly."
-        )
-    kwargs: dict[str, Any] = {}
-    if sample_weight is not None:
-        kwargs["sample_weight"] = _sample_weight(sample_weight, aligned.ids)
+    leaked = _check_held_out(name, aligned, allow_leakage)
+    fitted = copy.deepcopy(combiner)
+    fit = getattr(fitted, "fit", None)
+    for option, value in (("sample_weight", sample_weight), ("validation", validation)):
+        if value is not None and not (fit and _accepts(fit, option)):
+            raise InvalidOptionError(f"combiner {name!r} makes no use of {option}. Leave it out.")
     order = np.argsort(aligned.ids, kind="stable")
     members, classes = tuple(sorted(aligned.members)), _sorted_names(aligned.classes)
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
-    if "sample_weight" in kwargs:
-        kwargs["sample_weight"] = kwargs["sample_weight"][order]
-    fitted = copy.deepcopy(combiner)
+    kwargs: dict[str, Any] = {}
+    if sample_weight is not None:
+        kwargs["sample_weight"] = _sample_weight(sample_weight, aligned.ids)[order]
     if validation is not None:
-        if not _accepts(fitted.fit, "validation"):
-            raise InvalidOptionError(f"combiner {name!r} makes no use of validation predictions. Leave them out.")
         held = _aligned(validation, aliases, missing)
         _same_names(name, held, members, classes)
+        _check_held_out(name, held, allow_leakage)
         kwargs["validation"] = held.reorder(members=members, classes=classes, rows=np.argsort(held.ids, kind="stable"))
-    if callable(getattr(fitted, "fit", None)):
-        fitted = fitted.fit(ordered, **kwargs) or fitted
+    if fit:
+        fitted = fit(ordered, **kwargs) or fitted
     fitted.members_, fitted.classes_ = members, classes
     fitted.fit_ids_ = ordered.ids
     fitted.leaked_ = {member: len(rows) for member, rows in leaked.items()}
@@ -269,6 +259,37 @@ def _accepts(function: Any, name: str) -> bool:
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
+def _check_weights_present(weights: Any, predictions: PredictionSet) -> None:
+    if weights is None or predictions.present is None:
+        return
+    weighed = np.asarray(weights) @ predictions.present > 0
+    if not weighed.all():
+        lost = predictions.ids[~weighed].tolist()
+        raise InvalidOptionError(
+            f"each row must be there for a member with a positive weight; {len(lost)} of {len(weighed)} are not, first "
+            f"{lost[0]!r}. Give weight to the members that have them, or take the others."
+        )
+
+
+def _check_held_out(name: str, predictions: PredictionSet, allow_leakage: bool) -> dict[str, list[Any]]:
+    if predictions.label_codes is None:
+        raise InvalidPredictionsError(
+            f"fitting combiner {name!r} needs labels; received predictions of {predictions.members} without. "
+            "Give labels=... to their Predictions."
+        )
+    if not len(predictions.ids):
+        raise InvalidPredictionsError(f"fitting combiner {name!r} needs at least one row; received none.")
+    leaked = _leaked(predictions)
+    if leaked and not allow_leakage:
+        member, rows = next(iter(leaked.items()))
+        raise LeakageError(
+            f"a combiner is fitted only on rows that no member was fitted on; member {member!r} was fitted on "
+            f"{len(rows)} of these {len(predictions.ids)} rows, first {rows[0]!r}. Give held-out or out-of-fold "
+            "predictions, or allow_leakage=True to go on knowingly."
+        )
+    return leaked
+
+
 def _leaked(predictions: PredictionSet) -> dict[str, list[Any]]:
     leaked: dict[str, list[Any]] = {}
     for member, fit_ids in predictions.fit_ids.items():
@@ -290,7 +311,10 @@ def _sample_weight(sample_weight: Any, ids: np.ndarray) -> np.ndarray:
         if lacks:
             raise InvalidOptionError(f"sample_weight must name every id; it lacks {len(lacks)}, first {lacks[0]!r}.")
         sample_weight = [sample_weight[i] for i in ids.tolist()]
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidOptionError(f"sample_weight must be numbers, one a row; received {sample_weight!r}.") from None
     if weights.shape != ids.shape or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
         raise InvalidOptionError(
             f"sample_weight must be finite and >= 0 with a positive sum, one a row, shape {ids.shape}; received shape "

@@ -4,6 +4,9 @@ Each is an :class:`EnsembleKitError` and also the built-in error that a caller w
 ``except EnsembleKitError`` and ``except ValueError`` work. Each message says the rule, what came, and what to do.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 __all__ = [
     "AlignmentError",
     "CompatibilityError",
@@ -19,8 +22,10 @@ __all__ = [
     "OutputExistsError",
     "PluginLoadError",
     "PluginWarning",
+    "RandomWeightsWarning",
     "UnknownPluginError",
     "UnreadableImageError",
+    "WeightsUnavailableError",
 ]
 
 
@@ -33,7 +38,15 @@ class InvalidPredictionsError(EnsembleKitError, ValueError):
 
 
 class AlignmentError(EnsembleKitError, ValueError):
-    """Predictions that are each valid but do not line up: other ids, other classes, other labels."""
+    """Predictions that are each valid but do not line up: other ids, other classes, other labels.
+
+    Attributes
+    ----------
+    aliases : dict
+        ``{class name: common name}`` that would settle it, where one is plain; else empty.
+    """
+
+    aliases: Mapping[str, str] = MappingProxyType({})
 
 
 class LeakageError(EnsembleKitError, ValueError):
@@ -68,6 +81,10 @@ class OutputExistsError(EnsembleKitError, FileExistsError):
     """An output would overwrite what is already there."""
 
 
+class WeightsUnavailableError(EnsembleKitError, OSError):
+    """Weights of a backbone that are neither on this machine nor to be downloaded, or do not fit it."""
+
+
 class MissingDependencyError(EnsembleKitError, ImportError):
     """An optional dependency is needed and not installed."""
 
@@ -93,3 +110,7 @@ class DuplicateNameError(EnsembleKitError, ValueError, KeyError):
 
 class PluginWarning(UserWarning):
     """A third party's plugin was refused or is broken; everything else goes on."""
+
+
+class RandomWeightsWarning(UserWarning):
+    """A backbone has random weights, since no others could be had."""

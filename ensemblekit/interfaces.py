@@ -247,6 +247,8 @@ def _check_weights(weights: Any, members: tuple[str, ...]) -> np.ndarray:
             f"weights must have one value a member; received shape {array.shape} for {len(members)} members "
             f"{members}. Give {{member: weight}} to be safe from their order."
         )
-    if not (np.isfinite(array).all() and (array >= 0).all() and array.sum() > 0):
+    with np.errstate(over="ignore"):
+        total = array.sum()
+    if not (np.isfinite(total) and (array >= 0).all() and total > 0):
         raise InvalidOptionError(f"{rule}; received {array.tolist()} for members {members}.")
     return array

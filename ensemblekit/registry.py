@@ -21,6 +21,9 @@ from .interfaces import Factory
 
 __all__ = ["Failure", "PluginMapping", "Registration", "Registry", "default_registry", "load_plugins"]
 
+THIS_PROGRAM = "this program"
+"""The distribution of a plugin that is not installed but given."""
+
 REMEDY = 'Install the checkout or the package: pip install -e ".[all]" or pip install ensemblekit.'
 
 
@@ -48,12 +51,21 @@ class Registration:
 
 @dataclass(frozen=True)
 class Failure:
-    """One plugin, or one name of it, that was refused or is broken, and why."""
+    """One plugin, or one name of it, that was refused or is broken, and why.
+
+    ``refused`` says what of it, such as ``combiner 'mean'``; it is empty where nothing of the plugin is loaded.
+    """
 
     plugin: str
     distribution: str
     version: str
+    refused: str
     reason: str
+
+    def __str__(self) -> str:
+        owner = f"plugin {self.plugin!r} of {self.distribution} {self.version}".rstrip()
+        lost = f"is loaded without its {self.refused}" if self.refused else "is not loaded"
+        return f"{owner} {lost}: {self.reason}"
 
 
 class PluginMapping(Mapping[str, Factory]):
@@ -82,7 +94,7 @@ class PluginMapping(Mapping[str, Factory]):
             message += f" Did you mean {' or '.join(map(repr, near))}?"
         message += f" There are: {', '.join(self._factories) or 'none'}."
         for failure in self._failures:
-            message += f" Plugin {failure.plugin!r} of {failure.distribution} is not loaded: {failure.reason}"
+            message += f" The {failure}"
         raise UnknownPluginError(message)
 
     def __contains__(self, name: object) -> bool:
@@ -149,15 +161,15 @@ class Registry:
         """Chainer factories by name."""
         return self._by_kind["chainer"]
 
-    def create_backbone(self, name: str, **options: Any) -> Any:
-        """Make the backbone registered under ``name``."""
+    def create_backbone(self, name: str, /, **options: Any) -> Any:
+        """Make the backbone registered under ``name``; see `create_combiner`."""
         return self._create("backbone", name, ("build",), options)
 
-    def create_head(self, name: str, **options: Any) -> Any:
-        """Make the head registered under ``name``."""
+    def create_head(self, name: str, /, **options: Any) -> Any:
+        """Make the head registered under ``name``; see `create_combiner`."""
         return self._create("head", name, ("build",), options)
 
-    def create_combiner(self, name: str, **options: Any) -> Any:
+    def create_combiner(self, name: str, /, **options: Any) -> Any:
         """Make the combiner registered under ``name``.
 
         Parameters
@@ -170,6 +182,7 @@ class Registry:
         Returns
         -------
         Combiner
+            New, with these options.
 
         Raises
         ------
@@ -182,8 +195,8 @@ class Registry:
         """
         return self._create("combiner", name, ("combine",), options)
 
-    def create_chainer(self, name: str, **options: Any) -> Any:
-        """Make the chainer registered under ``name``."""
+    def create_chainer(self, name: str, /, **options: Any) -> Any:
+        """Make the chainer registered under ``name``; see `create_combiner`."""
         return self._create("chainer", name, ("chain",), options)
 
     def _create(self, kind: str, name: str, methods: tuple[str, ...], options: dict[str, Any]) -> Any:
@@ -263,22 +276,18 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
     sources = _entry_points()
     if not any(source.builtin for source in sources):
         raise PluginLoadError(f"The entry points of ensemblekit must be installed; none were found. {REMEDY}")
-    sources += [_Source(_plugin_name(p), "this program", "", lambda p=p: p) for p in plugins]
+    sources += [_Source(_plugin_name(p), THIS_PROGRAM, "", lambda p=p: p) for p in plugins]
     failures: list[Failure] = []
     claims: dict[tuple[str, str], list[Registration]] = {}
     builtin_plugins = {source.plugin: source for source in sources if source.builtin}
     for source in sources:
         own = builtin_plugins.get(source.plugin)
-        if own and not source.builtin:
-            _warn(
-                failures,
-                source,
-                f"its entry point {source.plugin!r} is the name of the built-in {own.title}.",
-            )
+        if own and source.distribution not in (PROJECT, THIS_PROGRAM):
+            _warn(failures, source, f"its entry point {source.plugin!r} is the name of the built-in {own.title}.")
             continue
         try:
             registrations = _register(source)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script without a main guard may exit when it is imported
             if source.builtin:
                 raise PluginLoadError(f"The built-in {source.title} cannot be loaded: {error}") from error
             _warn(failures, source, f"{type(error).__name__}: {error}")
@@ -302,8 +311,10 @@ def _plugin_name(plugin: Any) -> str:
 def _entry_points() -> list[_Source]:
     sources: dict[tuple[str, str], _Source] = {}
     for point in metadata.entry_points(group=PROJECT):
-        distribution, version = (point.dist.name, point.dist.version) if point.dist else ("an unknown distribution", "")
-        distribution = re.sub(r"[-_.]+", "-", distribution).lower()
+        # What is half uninstalled has entry points, and no metadata.
+        fields: Any = point.dist.metadata if point.dist else {}
+        distribution = re.sub(r"[-_.]+", "-", fields.get("Name") or "an unknown distribution").lower()
+        version = fields.get("Version") or ""
         # The same distribution can be on sys.path twice; the first is the one that imports.
         sources.setdefault((distribution, point.name), _Source(point.name, distribution, version, point.load))
     return sorted(sources.values(), key=lambda s: (not s.builtin, s.distribution, s.plugin))
@@ -361,11 +372,10 @@ def _settle(
         for claimant in owners:
             if claimant not in own:
                 by = f"the built-in {own[0].owner}" if own else titles
-                _warn(failures, claimant, f"its {kind} {name!r} is refused: the name is claimed by {by}.")
+                _warn(failures, claimant, f"the name is claimed by {by}.", refused=f"{kind} {name!r}")
     return registered, contested
 
 
-def _warn(failures: list[Failure], source: _Source | Registration, reason: str) -> None:
-    failures.append(Failure(source.plugin, source.distribution, source.version, reason))
-    title = source.owner if isinstance(source, Registration) else source.title
-    warnings.warn(f"The {title} is not loaded: {reason}", PluginWarning, stacklevel=4)
+def _warn(failures: list[Failure], source: _Source | Registration, reason: str, refused: str = "") -> None:
+    failures.append(Failure(source.plugin, source.distribution, source.version, refused, reason))
+    warnings.warn(f"The {failures[-1]}", PluginWarning, stacklevel=4)

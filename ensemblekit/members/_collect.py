@@ -11,7 +11,7 @@ from ..errors import AlignmentError, DataError, InvalidOptionError
 from ..interfaces import Member
 from ..predictions import Predictions, PredictionSet, align
 from ..predictions._align import propose_aliases
-from ..predictions._checks import few
+from ..predictions._checks import few, missing_policy
 from ._sources import Source, as_source
 from ._wrap import as_member
 
@@ -82,6 +82,7 @@ def collect(
     source = as_source(source)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
+    _, absent_rows = missing_policy(missing)
     ids: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     outputs: list[list[np.ndarray]] = [[] for _ in wrapped]
@@ -109,7 +110,7 @@ def collect(
                 split=split or source.split,
                 member=member.name,
                 fit_ids=member.fit_ids,
-                missing="renormalize" if missing != "error" else "error",
+                missing=absent_rows,
             ).rename(aliases=aliases)
             for member, output in zip(wrapped, outputs, strict=True)
         ],
@@ -133,7 +134,7 @@ def _members(members: Any, classes: Any) -> list[Member]:
     for pair in pairs:
         if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str):
             name, model = pair
-            own = hasattr(model, "classes_") or isinstance(model, Predictions)
+            own = hasattr(model, "classes_") or isinstance(model, (Predictions, Member))
             member = as_member(model, name=name, classes=None if own else classes)
         elif isinstance(pair, Member):
             member = pair
@@ -180,8 +181,10 @@ def _label_names(
         ]
         proposal = propose_aliases(unknown, unused)
         advice = f" If these are other names of the same classes, give aliases={proposal!r}." if proposal else ""
-        raise AlignmentError(
+        error = AlignmentError(
             f"labels must be classes that the members know, {sorted(known, key=str)}; received also "
             f"{few(unknown)}.{advice}"
         )
+        error.aliases = {str(old): str(new) for old, new in proposal.items()}
+        raise error
     return names

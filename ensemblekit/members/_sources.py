@@ -65,7 +65,7 @@ def as_source(source: Any) -> Source:
             f"inputs must come with their ids; received a {type(source).__name__} of shape {np.shape(source)} alone. "
             "Give (ids, x) or (ids, x, y)."
         )
-    if isinstance(source, Iterable) and not isinstance(source, (str, bytes, list)):
+    if isinstance(source, Iterable) and not isinstance(source, (str, bytes)):
         return _Stream(source)
     raise DataError(f"a source must yield ids, inputs and labels; received {type(source).__name__}. {REMEDY}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ def dataset_source(dataset: Any) -> Source:
         raise DataError(
             f"the order of an image dataset must be that of its file_paths; here it is not proven: {reason} {REMEDY}"
         )
-    return _KerasImages(dataset, [Path(p) for p in paths])
+    # A link keeps its name, as in image_folder; resolve() would follow it to another.
+    return _KerasImages(dataset, [Path(os.path.abspath(p)) for p in paths])  # noqa: PTH100
 
 
 def _is_ids(spec: Any) -> bool:
@@ -65,14 +67,26 @@ def _why_order_is_not_proven(dataset: Any, paths: list[str]) -> str | None:
     return None
 
 
+def _root(paths: list[Path], classes: tuple[Hashable, ...]) -> Path | None:
+    # The lowest folder below which every path goes on with a class folder.
+    return next(
+        (
+            root
+            for root in paths[0].parents
+            if all(root in p.parents and p.relative_to(root).parts[0] in classes for p in paths)
+        ),
+        None,
+    )
+
+
 class _KerasImages:
     def __init__(self, dataset: Any, paths: list[Path]) -> None:
         names = getattr(dataset, "class_names", None)
         self.classes: tuple[Hashable, ...] | None = tuple(names) if names else None
-        folders = {p.parent.parent for p in paths}
-        self.split: str | None = folders.pop().name if names and len(folders) == 1 else None
+        root = _root(paths, self.classes) if self.classes else None
+        self.split: str | None = root.name if root else None
         # split/class/file, the id that image_folder gives to the same file.
-        self._ids = np.array(["/".join(p.parts[-3:]) for p in paths])
+        self._ids = np.array([p.relative_to(root.parent).as_posix() if root else "/".join(p.parts[-3:]) for p in paths])
         self._dataset = dataset
 
     def batches(self, batch_size: int) -> Iterator[Batch]:

@@ -63,23 +63,25 @@ def as_member(model: Any, *, name: str, classes: Any = None, fit_ids: Any = None
     ----------
     model : Keras model, scikit-learn estimator, callable, Predictions or Member
         A callable takes ``x`` of shape ``(n_samples, ...)`` and returns predictions. `Predictions` are looked up by id.
+        A Member keeps what is not given here.
     name : str
         Name of the member.
     classes : sequence of str or int, optional
         Names of the model's outputs in their order: its own where it knows them (``classes_``), else needed.
     fit_ids : sequence of str or int, optional
-        Ids of the rows that it was fitted on.
+        Ids of the rows that it was fitted on; by default what the model says.
     task : {"multiclass", "multilabel", "regression"}, optional
         By default what the model says, else ``multiclass``.
 
     Returns
     -------
     Member
+        Under that name; the model itself is not changed.
 
     Raises
     ------
     InvalidOptionError
-        If it does not predict, or its class names are not known, or others than its own are given.
+        If it does not predict or is not fitted, or its class names are not known, or others than its own are given.
 
     Examples
     --------
@@ -91,10 +93,6 @@ def as_member(model: Any, *, name: str, classes: Any = None, fit_ids: Any = None
     """
     if task is not None:
         check_task(task)
-    if isinstance(model, Predictions):
-        return _saved(model, name, classes, fit_ids)
-    if isinstance(model, Member):
-        return model
     predict, own_classes, own_task = _recognise(model, name)
     task = task or own_task or "multiclass"
     if classes is None and own_classes is None:
@@ -110,16 +108,22 @@ def as_member(model: Any, *, name: str, classes: Any = None, fit_ids: Any = None
             f"member {name!r} knows its classes, {names!r}; received {as_classes(classes)!r}. Leave classes out, or "
             "give aliases where they are other names of the same."
         )
-    ids = None if fit_ids is None else as_ids(fit_ids, what=f"fit_ids of member {name!r}")
+    ids = getattr(model, "fit_ids", None) if fit_ids is None else fit_ids
+    ids = None if ids is None else as_ids(ids, what=f"fit_ids of member {name!r}")
     return WrappedMember(predict, name=name, classes=names, fit_ids=ids, task=task)
 
 
 def _recognise(model: Any, name: str) -> tuple[Callable[[np.ndarray, Any], Any], Any, Task | None]:
+    if isinstance(model, Predictions):
+        return _look_up(model, name), model.classes, model.task
+    if isinstance(model, Member):
+        return model.predict, model.classes, model.task
     if callable(getattr(model, "predict_on_batch", None)):  # a Keras model
         return (lambda ids, x: model.predict_on_batch(x)), None, None
     if hasattr(model, "classes_") and hasattr(model, "predict_proba"):  # a scikit-learn classifier
         return (lambda ids, x: model.predict_proba(x)), model.classes_, "multiclass"
-    if hasattr(model, "predict_proba"):
+    kind = _kind(model)
+    if hasattr(model, "predict_proba") or (kind == "classifier" and not hasattr(model, "classes_")):
         raise InvalidOptionError(
             f"member {name!r} ({type(model).__name__}) must be fitted before it predicts; it has no classes_. "
             "Call its fit first."
@@ -129,22 +133,23 @@ def _recognise(model: Any, name: str) -> tuple[Callable[[np.ndarray, Any], Any],
             f"member {name!r} ({type(model).__name__}) has no predict_proba. Give it one, for instance with "
             "scikit-learn's CalibratedClassifierCV."
         )
-    if callable(getattr(model, "predict", None)):  # a scikit-learn regressor
-        return (lambda ids, x: model.predict(x)), None, "regression"
+    if callable(getattr(model, "predict", None)) and kind in ("regressor", None):
+        return (lambda ids, x: model.predict(x)), None, "regression" if kind else None
     if callable(model):
         return (lambda ids, x: model(x)), None, None
     raise InvalidOptionError(
-        f"member {name!r} must be a Keras model, a scikit-learn estimator, a callable or Predictions; received "
-        f"{type(model).__name__}."
+        f"member {name!r} must be a Keras model, a scikit-learn classifier or regressor, a callable or Predictions; "
+        f"received {type(model).__name__}."
     )
 
 
-def _saved(saved: Predictions, name: str, classes: Any, fit_ids: Any) -> Member:
-    if classes is not None and set(as_classes(classes)) != set(saved.classes):
-        raise InvalidOptionError(
-            f"member {name!r} knows its classes, {saved.classes!r}; received {as_classes(classes)!r}."
-        )
+def _kind(model: Any) -> str | None:
+    # What scikit-learn's is_classifier and is_regressor ask, without importing it; before 1.6 it was an attribute.
+    tags = None if isinstance(model, type) else getattr(model, "__sklearn_tags__", None)
+    return tags().estimator_type if tags else getattr(model, "_estimator_type", None)
 
+
+def _look_up(saved: Predictions, name: str) -> Callable[[np.ndarray, Any], np.ndarray]:
     def predict(ids: np.ndarray, x: Any) -> np.ndarray:
         rows = positions(saved.ids, ids)
         if (rows < 0).any():
@@ -154,5 +159,4 @@ def _saved(saved: Predictions, name: str, classes: Any, fit_ids: Any) -> Member:
             )
         return saved.probas[rows]
 
-    ids = saved.fit_ids if fit_ids is None else as_ids(fit_ids, what=f"fit_ids of member {name!r}")
-    return WrappedMember(predict, name=name, classes=saved.classes, fit_ids=ids, task=saved.task)
+    return predict

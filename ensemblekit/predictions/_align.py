@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import AlignmentError
 from ._checks import few, missing_policy
 from ._predictions import Predictions, positions
-from ._set import PredictionSet
+from ._set import PredictionSet, check_rows_present
 
 __all__ = ["align", "propose_aliases"]
 
@@ -66,6 +66,7 @@ def align(
     absent_classes, absent_rows = missing_policy(missing)
     members = [p.rename(aliases=aliases) if aliases else p for p in _named(predictions)]
     first = members[0]
+    split = _common_split(members)
     for other in members[1:]:
         _check_kind(first, other)
     classes = _common_classes(members, absent_classes)
@@ -80,27 +81,23 @@ def align(
         if member.present is not None:
             present[place, rows >= 0] &= member.present[rows[rows >= 0]]
         _fill(cube[place], member, rows, classes)
-    if not present.any(axis=0).all():
-        lost = ids[~present.any(axis=0)]
-        raise AlignmentError(
-            f"each row must be there for at least one member; {few(lost.tolist())} are for none. Take the others."
-        )
+    check_rows_present(present, ids)
     return PredictionSet(
         member_probas=cube,
         ids=ids,
         classes=classes,
         members=tuple(str(p.member) for p in members),
         label_codes=_common_labels(members, ids, classes),
-        present=None if present.all() else present,
+        present=present,
         fit_ids={str(p.member): p.fit_ids for p in members},
         task=first.task,
-        split=next((p.split for p in members if p.split), None),
+        split=split,
     )
 
 
 def _named(predictions: tuple[Any, ...]) -> list[Predictions]:
     given: Any = predictions
-    if len(predictions) == 1 and not isinstance(predictions[0], (Predictions, str, os.PathLike)):
+    if len(predictions) == 1 and isinstance(predictions[0], Iterable) and not _is_one(predictions[0]):
         given = predictions[0]
     if isinstance(given, PredictionSet):
         return list(given)
@@ -131,10 +128,24 @@ def _named(predictions: tuple[Any, ...]) -> list[Predictions]:
     return members
 
 
+def _is_one(source: Any) -> bool:
+    # A path; or an array or table, to be refused as a whole and not row by row.
+    return isinstance(source, (str, os.PathLike)) or hasattr(source, "__array__")
+
+
+def _common_split(members: list[Predictions]) -> str | None:
+    splits = {str(p.member): p.split for p in members if p.split}
+    if len(set(splits.values())) > 1:
+        raise AlignmentError(
+            f"split must be the same for every member; received {splits}. Combine predictions for the same rows, or "
+            "rename: p.rename(split=...)."
+        )
+    return next(iter(splits.values()), None)
+
+
 def _check_kind(first: Predictions, other: Predictions) -> None:
     for what, a, b in (
         ("task", first.task, other.task),
-        ("split", first.split or other.split, other.split or first.split),
         ("shape between samples and classes", first.probas.shape[1:-1], other.probas.shape[1:-1]),
     ):
         if a != b:
@@ -164,7 +175,9 @@ def _common_classes(members: list[Predictions], absent: str) -> tuple[Hashable, 
             f"{others.member!r} has"
         )
         if proposal:
-            raise AlignmentError(f"{told}. If these are other names of the same classes, give aliases={proposal!r}.")
+            error = AlignmentError(f"{told}. If these are other names of the same classes, give aliases={proposal!r}.")
+            error.aliases = {str(old): str(new) for old, new in proposal.items()}
+            raise error
         if absent == "error" or member.task == "regression":
             raise AlignmentError(
                 f"{told}. Give aliases={{name: common name}} if it is a matter of names, or missing='zero' if the "
@@ -186,24 +199,31 @@ def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> d
     dict
         ``{name: target}``; empty unless every name finds its own target.
     """
-    left = [str(t) for t in targets]
-    by_text = {str(t): t for t in targets}
+    left = [t for t in targets if isinstance(t, str)]
     proposal: dict[Hashable, Hashable] = {}
     for name in names:
-        text = str(name)
+        if not isinstance(name, str):  # 1 is no other name of 10
+            return {}
         found = [
-            t for t in left if t.casefold().startswith(text.casefold()) or text.casefold().startswith(t.casefold())
+            t for t in left if t.casefold().startswith(name.casefold()) or name.casefold().startswith(t.casefold())
         ]
-        found = found or difflib.get_close_matches(text, left, n=1, cutoff=0.75)
+        found = found or difflib.get_close_matches(name, left, n=1, cutoff=0.75)
         if len(found) != 1:
             return {}
-        proposal[name] = by_text[found[0]]
+        proposal[name] = found[0]
         left.remove(found[0])
     return proposal
 
 
 def _common_ids(members: list[Predictions], absent: str) -> np.ndarray:
     first = members[0]
+    for member in members if absent == "error" else ():
+        if member.present is not None:
+            raise AlignmentError(
+                f"rows must be there for every member; member {member.member!r} has NaN for "
+                f"{few(member.ids[~member.present].tolist())} of its {len(member)} ids. Take the others, or give "
+                "missing='renormalize' to combine the members that are present."
+            )
     if all(np.array_equal(first.ids, p.ids) for p in members[1:]):
         return first.ids
     seen = dict.fromkeys(first.ids.tolist())
@@ -247,8 +267,7 @@ def _fill(out: np.ndarray, member: Predictions, rows: np.ndarray, classes: tuple
 
 def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray | None:
     labels: np.ndarray | None = None
-    known = np.zeros(len(ids), dtype=bool)
-    by: dict[int, str] = {}
+    source = np.full(len(ids), -1)
     for place, member in enumerate(members):
         if member.label_codes is None:
             continue
@@ -261,21 +280,21 @@ def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[H
             values = _columns(values, member.classes, classes)
         if labels is None:
             labels = np.zeros((len(ids), *values.shape[1:]), dtype=values.dtype)
-        overlap = known[there]
+        overlap = source[there] >= 0
         differ = labels[there][overlap] != values[overlap]
         differ = differ.any(axis=tuple(range(1, differ.ndim)))
         if differ.any():
             where = ids[there][overlap][differ]
+            other = members[source[there][overlap][differ][0]].member
             raise AlignmentError(
-                f"labels must agree between members; member {member.member!r} and {by[min(by)]!r} differ for "
+                f"labels must agree between members; member {member.member!r} and {other!r} differ for "
                 f"{few(where.tolist())}. The ids or the labels of one of them belong to other rows."
             )
         labels[there] = values
-        known |= there
-        by[place] = str(member.member)
-    if labels is not None and not known.all():
+        source[there & (source < 0)] = place
+    if labels is not None and (source < 0).any():
         raise AlignmentError(
-            f"labels must be known for every row or for none; {few(ids[~known].tolist())} of {len(ids)} rows have "
+            f"labels must be known for every row or for none; {few(ids[source < 0].tolist())} of {len(ids)} rows have "
             "none. Give labels to the members that have these rows."
         )
     return labels

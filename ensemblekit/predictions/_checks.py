@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from pathlib import PurePath
 from typing import Any, Literal, get_args
 
@@ -17,12 +17,21 @@ SUM_TOLERANCE = {np.dtype(np.float16): 1e-2}
 """How far a row may sum from 1; files rounded to four decimals must pass."""
 DEFAULT_SUM_TOLERANCE = 1e-3
 
+FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
+"""What is kept as it came: what every file format holds. Other numbers become float64."""
+
 
 def few(items: Iterable[Any], n: int = 3) -> str:
     """Say how many items there are and show the first few."""
     items = list(items)
     shown = ", ".join(repr(item) for item in items[:n])
     return f"{len(items)} ({shown}{', ...' if len(items) > n else ''})"
+
+
+def readonly(array: np.ndarray) -> np.ndarray:
+    """Forbid writing to an array of our own, and return it."""
+    array.flags.writeable = False
+    return array
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
@@ -72,13 +81,29 @@ def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
             f"{what} must be unique; received {len(array)}, of which repeated: "
             f"{few(values[counts > 1].tolist())}. Give each row its own id, such as its path from the data root."
         )
-    array.flags.writeable = False
-    return array
+    return readonly(array)
+
+
+def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
+    """Turn the ids of the rows that a member was fitted on into a sorted array, of the kind of ``ids`` or refused."""
+    fitted = readonly(np.unique(as_ids(fit_ids, what="fit_ids")))
+    if len(ids) and len(fitted) and ids.dtype.kind != fitted.dtype.kind:
+        raise InvalidPredictionsError(
+            f"fit_ids must be of the kind of ids, else they never meet; received {fitted[0].item()!r} beside the id "
+            f"{ids[0].item()!r}. Name the rows in one way."
+        )
+    return fitted
+
+
+def _check_sequence(what: str, names: Any, of: str) -> None:
+    if isinstance(names, Set):
+        raise InvalidPredictionsError(f"{what} must be a sequence, as a set has no order; received {names!r}.")
+    if isinstance(names, (str, bytes)) or not hasattr(names, "__iter__"):
+        raise InvalidPredictionsError(f"{what} must be a sequence of {of}; received {names!r}.")
 
 
 def _as_names(ids: Any, what: str) -> np.ndarray:
-    if isinstance(ids, (str, bytes)) or not hasattr(ids, "__iter__"):
-        raise InvalidPredictionsError(f"{what} must be a sequence of str or int; received {ids!r}.")
+    _check_sequence(what, ids, "str or int")
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iuU":
         if ids.ndim != 1:
             raise InvalidPredictionsError(f"{what} must have one axis; received shape {ids.shape}.")
@@ -106,8 +131,7 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
 
 def as_classes(classes: Any) -> tuple[Hashable, ...]:
     """Turn class names into a tuple of str, or of int, unique or refused."""
-    if isinstance(classes, (str, bytes)) or not hasattr(classes, "__iter__"):
-        raise InvalidPredictionsError(f"classes must be a sequence of names; received {classes!r}.")
+    _check_sequence("classes", classes, "names")
     names = tuple(c.item() if isinstance(c, np.generic) else c for c in classes)
     if not (all(isinstance(c, str) for c in names) or all(isinstance(c, int) for c in names)):
         raise InvalidPredictionsError(
@@ -134,7 +158,7 @@ def as_probas(
         Which rows are not NaN; None where all are there.
     """
     array = np.asarray(probas)
-    if array.dtype.kind in "biu":
+    if array.dtype.kind in "biuf" and array.dtype not in FLOATS:
         array = array.astype(np.float64)
     if array.dtype.kind != "f":
         raise InvalidPredictionsError(f"{who} must be floating point; received dtype {array.dtype}.")
@@ -154,8 +178,7 @@ def as_probas(
         )
     if task == "multiclass" and len(classes) < 2:
         raise InvalidPredictionsError(f"{who} must have at least two classes; received one, {classes!r}." + _SIGMOID)
-    array = array.view()
-    array.flags.writeable = False
+    array = readonly(array.view())
     return array, _check_values(array, ids, task, nan_rows, who)
 
 
@@ -171,6 +194,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
     if task == "regression" and bad.any():
         bad = ~np.isfinite(array).all(axis=-1)
     present: np.ndarray | None = None
+    numbers = np.arange(len(array))
     if bad.any():
         bad_rows = bad.reshape(len(array), -1).any(axis=1)
         whole = np.zeros(len(array), dtype=bool)
@@ -187,8 +211,8 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
                 f"{who} must be finite; received NaN or infinity in {int(bad_rows.sum())} rows, the first "
                 f"{first} (id {ids[first].item()!r}): {_shown(array[first])}. {advice}"
             )
-        present = ~whole
-        array, sums, ids = array[present], sums[present], ids[present]
+        present = readonly(~whole)
+        array, sums, ids, numbers = array[present], sums[present], ids[present], numbers[present]
     if task == "regression" or not array.size:
         return present
     low, high = float(array.min()), float(array.max())
@@ -197,7 +221,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
         outside = ((array < 0) | (array > 1 + tolerance)).any(axis=axes)
         first = int(np.flatnonzero(outside)[0])
         raise InvalidPredictionsError(
-            f"{who} must lie in [0, 1]; received values from {low:.6g} to {high:.6g}, first in row {first} "
+            f"{who} must lie in [0, 1]; received values from {low:.6g} to {high:.6g}, first in row {numbers[first]} "
             f"(id {ids[first].item()!r}): {_shown(array[first])}. Give probabilities: softmax of logits, "
             "percentages divided by 100."
         )
@@ -208,7 +232,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
             first = int(np.flatnonzero(off_rows)[0])
             raise InvalidPredictionsError(
                 f"{who} must sum to 1 over the classes (within {tolerance:g}); {int(off_rows.sum())} rows do not, the "
-                f"first {first} (id {ids[first].item()!r}): {_shown(array[first])}. Normalise them, "
+                f"first {numbers[first]} (id {ids[first].item()!r}): {_shown(array[first])}. Normalise them, "
                 "or give task='multilabel' if the classes do not exclude each other."
             )
     return present
@@ -224,7 +248,8 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
     Returns
     -------
     ndarray
-        multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float, ``shape``.
+        Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
+        ``shape``.
     """
     array = np.asarray(labels)
     if task == "regression":
@@ -234,14 +259,14 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
                 f"labels for regression must be finite numbers of shape {shape}; received dtype {array.dtype}, "
                 f"shape {array.shape}."
             )
-        return array.astype(np.float64)
+        return readonly(array.astype(np.float64))
     if task == "multilabel":
         if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
             raise InvalidPredictionsError(
                 f"labels for multilabel must be 0 or 1, one a class, shape {shape}; received dtype {array.dtype}, "
                 f"shape {array.shape}."
             )
-        return array.astype(bool)
+        return readonly(array.astype(bool))
     if array.shape != shape[:-1]:
         raise InvalidPredictionsError(
             f"labels must be one class name a row, shape {shape[:-1]}; received shape {array.shape}."
@@ -259,4 +284,4 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
         raise InvalidPredictionsError(
             f"labels must be names out of classes {classes!r}; received also {few(unknown)}."
         ) from None
-    return np.asarray(codes, dtype=np.int64).reshape(shape[:-1])
+    return readonly(np.asarray(codes, dtype=np.int64).reshape(shape[:-1]))

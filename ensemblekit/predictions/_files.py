@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 import os
-import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import InvalidPredictionsError
+from ..files import atomic_write
 from ._predictions import Predictions
 
-__all__ = ["atomic_write", "load", "save"]
+__all__ = ["load", "save"]
 
 FORMAT = 1
 HEADER = "# ensemblekit "
 RESERVED = ("id", "label")
 
 
-@contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
-    """Open a file that replaces ``path`` only when everything was written."""
-    path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def save(predictions: Predictions, path: str | os.PathLike[str]) -> None:
     """Write predictions; see `Predictions.save`."""
     write, _ = _format(path)
-    with atomic_write(path) as file:
-        write(predictions, file)
+    try:
+        with atomic_write(path) as file:
+            write(predictions, file)
+    except UnicodeError as error:
+        raise InvalidPredictionsError(
+            f"names in a {Path(path).suffix} file must be valid Unicode; received others: {error}. Save them as .npz, "
+            "or rename them."
+        ) from None
 
 
 def load(path: str | os.PathLike[str]) -> Predictions:
@@ -91,6 +77,7 @@ def _metadata(p: Predictions) -> dict[str, Any]:
         "fit_ids": None if p.fit_ids is None else p.fit_ids.tolist(),
         "dtype": p.probas.dtype.name,
         "shape": list(p.probas.shape[1:]),
+        "n_samples": len(p),
         "ids": "str" if p.ids.dtype.kind == "U" else "int",
         "labelled": p.label_codes is not None,
         "missing": "error" if p.present is None else "renormalize",
@@ -100,9 +87,14 @@ def _metadata(p: Predictions) -> dict[str, Any]:
 def _fields(meta: dict[str, Any], ids: Any, probas: np.ndarray, labels: Any) -> dict[str, Any]:
     if meta["format"] > FORMAT:
         raise InvalidPredictionsError(f"format {meta['format']} is newer than this ensemblekit reads ({FORMAT}).")
+    if len(ids) != meta["n_samples"]:
+        raise InvalidPredictionsError(
+            f"a file of {meta['n_samples']} predictions must have as many rows; it has {len(ids)}: it was cut or "
+            "edited. Save it again."
+        )
     return {
         "probas": probas,
-        "ids": ids,
+        "ids": np.asarray(ids, dtype=np.str_ if meta["ids"] == "str" else np.int64),
         "classes": meta["classes"],
         "labels": labels,
         **{name: meta[name] for name in ("task", "split", "member", "fit_ids", "missing")},
@@ -143,16 +135,17 @@ def _write_parquet(p: Predictions, file: BinaryIO) -> None:
     columns |= {name: column(values) for name, values in _label_columns(p).items()}
     columns |= {f"proba:{name}": column(p.probas[..., place]) for place, name in enumerate(p.classes)}
     table = pa.table(columns).replace_schema_metadata({b"ensemblekit": json.dumps(_metadata(p)).encode()})
-    pq.write_table(table, file)
+    pq.write_table(table, file, write_page_checksum=True)
 
 
 def _read_parquet(path: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        table = file.read()
     raw = (table.schema.metadata or {}).get(b"ensemblekit")
     if raw is None:
-        return _plain_table(table.to_pandas())
+        return _plain_table(table.column_names, [column.to_pylist() for column in table.columns])
     meta = json.loads(raw)
 
     def column(name: str) -> np.ndarray:
@@ -181,7 +174,8 @@ def _write_csv(p: Predictions, file: BinaryIO) -> None:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     text.write(HEADER + json.dumps(_metadata(p)) + "\n")
     labels = _label_columns(p)
-    rows = csv.writer(text, lineterminator="\n")
+    # Text is quoted: of a carriage return inside it, Python before 3.13 would make a new line.
+    rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     rows.writerow(["id", *labels, *(f"proba:{name}" for name in p.classes)])
     columns = [p.ids.tolist()]
     columns += [(v if p.task == "multiclass" else v.astype(np.float64)).tolist() for v in labels.values()]
@@ -193,44 +187,54 @@ def _write_csv(p: Predictions, file: BinaryIO) -> None:
 
 
 def _read_csv(path: Path) -> dict[str, Any]:
-    with path.open(encoding="utf-8", newline="") as file:
-        first = file.readline()
-        if not first.startswith(HEADER):
-            import pandas as pd
-
-            return _plain_table(pd.read_csv(path, float_precision="round_trip"))
-        meta = json.loads(first.removeprefix(HEADER))
-        reader = csv.reader(file)
-        names = next(reader)
-        rows = list(reader)
-    if any(len(row) != len(names) for row in rows):
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = file.readlines()
+    own = bool(lines) and lines[0].startswith(HEADER)
+    names, *rows = [row for row in csv.reader(lines[own:]) if row] or [[]]
+    if any(len(row) != len(names) for row in rows) or (own and not lines[-1].endswith("\n")):
         raise InvalidPredictionsError(f"each line must have {len(names)} cells; the file was cut or edited.")
-    cells = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
-    whole = {"str": str, "int": int}
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    if not own:
+        return _plain_table(names, columns, as_ids=_whole_numbers)
+    meta = json.loads(lines[0].removeprefix(HEADER))
+    cells = dict(zip(names, columns, strict=True))
+    classes = {str(name): name for name in meta["classes"]}
 
     def label(name: str) -> Any:
         if meta["task"] == "multiclass":
-            return [type(meta["classes"][0])(cell) for cell in cells[name]]
-        return np.array([float(cell) for cell in cells[name]])
+            return [classes.get(cell, cell) for cell in cells[name]]
+        return np.array(cells[name], dtype=np.float64)
 
-    columns = [np.array([float(c) for c in cells[f"proba:{name}"]], dtype=np.float64) for name in meta["classes"]]
-    probas = np.stack(columns, axis=-1).astype(meta["dtype"])
-    return _fields(meta, [whole[meta["ids"]](cell) for cell in cells["id"]], probas, _read_labels(meta, label))
+    probas = np.stack([np.array(cells[f"proba:{name}"], dtype=np.float64) for name in meta["classes"]], axis=-1)
+    return _fields(meta, list(cells["id"]), probas.astype(meta["dtype"]), _read_labels(meta, label))
 
 
-def _plain_table(frame: Any) -> dict[str, Any]:
-    if "id" not in frame:
-        raise InvalidPredictionsError(f"a table of predictions must have a column 'id'; received {list(frame)}.")
-    names = [c for c in frame if c not in RESERVED]
-    classes = [str(c).removeprefix("proba:") for c in names]
-    labels = frame["label"].tolist() if "label" in frame else None
-    if labels is not None:
-        labels = [str(label) for label in labels]
+# Tables of others: the text of a CSV cell stays as it stands, so that "001" is not 1 and a class may be called "NA".
+
+
+def _whole_numbers(texts: list[str]) -> list[Any]:
+    try:
+        numbers = [int(text) for text in texts]
+    except ValueError:
+        return texts
+    return numbers if list(map(str, numbers)) == texts else texts
+
+
+def _plain_table(
+    names: list[str], columns: list[Any], *, as_ids: Callable[[list[Any]], list[Any]] = list
+) -> dict[str, Any]:
+    if "id" not in names:
+        raise InvalidPredictionsError(f"a table of predictions must have a column 'id'; received {names}.")
+    table = dict(zip(names, columns, strict=True))
+    ids = list(table["id"])
+    if "" in ids:
+        raise InvalidPredictionsError(f"each row of a table must have an id; row {ids.index('')} has none.")
+    classes = [name for name in names if name not in RESERVED]
     return {
-        "probas": frame[names].to_numpy(dtype=np.float64),
-        "ids": frame["id"].tolist(),
-        "classes": classes,
-        "labels": labels,
+        "probas": np.array([table[name] for name in classes], dtype=np.float64).T,
+        "ids": as_ids(ids),
+        "classes": [name.removeprefix("proba:") for name in classes],
+        "labels": [str(label) for label in table["label"]] if "label" in table else None,
     }
 
 
@@ -248,7 +252,8 @@ def _write_npz(p: Predictions, file: BinaryIO) -> None:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as arrays:
+    # NumPy would leave a file that is no NPZ open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         meta = json.loads(arrays["metadata"].item())
         meta["fit_ids"] = arrays.get("fit_ids")
         labels = arrays.get("labels")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from ._checks import Task, as_classes, as_ids, as_labels, as_probas, check_choice, check_task, few
+from ._checks import Task, as_classes, as_fit_ids, as_ids, as_labels, as_probas, check_choice, check_task, few, readonly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ class Predictions:
     member : str, optional
         Name of the member.
     fit_ids : sequence of str or int, optional
-        Ids of the rows that the member was fitted on. None: not known.
+        Ids of the rows that the member was fitted on, of the kind of ``ids``. None: not known.
     missing : {"error", "renormalize"}
         ``renormalize`` admits rows that are NaN as a whole: the member has nothing to say about them.
 
@@ -89,7 +89,7 @@ class Predictions:
             probas, self._ids, self._classes, task, nan_rows=missing == "renormalize", who=who
         )
         self._label_values = None if labels is None else as_labels(labels, self._classes, task, self._probas.shape)
-        self._fit_ids = None if fit_ids is None else as_ids(np.unique(as_ids(fit_ids, what="fit_ids")))
+        self._fit_ids = None if fit_ids is None else as_fit_ids(fit_ids, self._ids)
 
     @property
     def probas(self) -> np.ndarray:
@@ -190,11 +190,12 @@ class Predictions:
             raise InvalidPredictionsError(
                 f"ids to take must be there; received unknown: {few(wanted[rows < 0].tolist())}."
             )
+        present = None if self._present is None else readonly(self._present[rows])
         return self._with(
-            _ids=self._ids[rows],
-            _probas=_readonly(self._probas[rows]),
-            _present=None if self._present is None else self._present[rows],
-            _label_values=None if self._label_values is None else self._label_values[rows],
+            _ids=readonly(self._ids[rows]),
+            _probas=readonly(self._probas[rows]),
+            _present=None if present is None or present.all() else present,
+            _label_values=None if self._label_values is None else readonly(self._label_values[rows]),
         )
 
     def rename(
@@ -239,7 +240,7 @@ class Predictions:
         Raises
         ------
         InvalidPredictionsError
-            For dense predictions, which have no table.
+            For dense predictions, which have no table, and for labelled ones with a class called ``label``.
         """
         import pandas as pd
 
@@ -251,6 +252,11 @@ class Predictions:
             self._probas, index=pd.Index(self._ids, name="id"), columns=pd.Index(self._classes), copy=True
         )
         if self._task == "multiclass" and self.labels is not None:
+            if "label" in self._classes:
+                raise InvalidPredictionsError(
+                    f"to_frame needs the column 'label' for the labels; received the classes {self._classes!r}. "
+                    "Rename that class: p.rename(aliases={'label': ...})."
+                )
             frame["label"] = self.labels
         return frame
 
@@ -302,11 +308,6 @@ class Predictions:
         for slot in Predictions.__slots__:
             setattr(new, slot, changes.get(slot, getattr(self, slot)))
         return new
-
-
-def _readonly(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array
 
 
 def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from ..errors import AlignmentError, InvalidPredictionsError, UnknownPluginError
-from ._checks import Task, as_ids, as_labels, few
+from ._checks import Task, as_ids, as_labels, few, readonly
 from ._predictions import Predictions, positions
 
 __all__ = ["PredictionSet"]
@@ -64,13 +65,16 @@ class PredictionSet:
         if set(fields) != set(self.__slots__):
             raise TypeError("A PredictionSet is made by align(...) or collect(...), which check that all lines up.")
         for name, value in fields.items():
-            if isinstance(value, np.ndarray):
-                value = value.view()
-                value.flags.writeable = False
-            object.__setattr__(self, name, value)
+            if name == "present" and value is not None and value.all():
+                value = None
+            object.__setattr__(self, name, readonly(value.view()) if isinstance(value, np.ndarray) else value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"A PredictionSet cannot be changed; {name!r} stays as it is. Align again instead.")
+
+    def __reduce__(self) -> Any:
+        # Copies and other processes get it through the constructor too.
+        return functools.partial(type(self), **{name: getattr(self, name) for name in self.__slots__}), ()
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -124,7 +128,7 @@ class PredictionSet:
         Raises
         ------
         AlignmentError
-            If a name is unknown, repeated, or none is given.
+            If a name is unknown, repeated, or none is given, or a row is there for none of these members.
         """
         members = tuple([members] if isinstance(members, str) else members)
         unknown = [m for m in members if m not in self.members]
@@ -132,7 +136,9 @@ class PredictionSet:
             raise AlignmentError(
                 f"members to select must be different names out of {self.members}; received {members}."
             )
-        return self.reorder(members=members)
+        selected = self.reorder(members=members)
+        check_rows_present(selected.present, self.ids)
+        return selected
 
     def take(self, ids: Any) -> Self:
         """Keep some rows by id, in the order given.
@@ -238,6 +244,15 @@ class PredictionSet:
             fit_ids=fit_ids,
             task=self.task,
             split=self.split,
+        )
+
+
+def check_rows_present(present: np.ndarray | None, ids: np.ndarray) -> None:
+    """Refuse rows that no member has."""
+    if present is not None and not present.any(axis=0).all():
+        lost = ids[~present.any(axis=0)]
+        raise AlignmentError(
+            f"each row must be there for at least one member; {few(lost.tolist())} are for none. Take the others."
         )
 
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from ensemblekit import MissingDependencyError
+from ensemblekit.assembly import import_keras
 
 __all__ = ["DenseSoftmax"]
 
@@ -69,12 +69,7 @@ class DenseSoftmax:
         DenseSoftmax
             Itself.
         """
-        try:
-            import keras
-        except ImportError as error:
-            raise MissingDependencyError(
-                'The Dense meta-learner needs Keras, which is not installed: pip install "ensemblekit[tensorflow]".'
-            ) from error
+        keras = import_keras("The Dense meta-learner")
         n_classes = n_classes or int(y.max()) + 1
         if self.seed is not None:
             keras.utils.set_random_seed(self.seed)
@@ -100,4 +95,4 @@ class DenseSoftmax:
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """Predict probabilities of shape ``(n_samples, n_classes)``."""
-        return np.asarray(self.model_.predict_on_batch(x))
+        return np.asarray(self.model_(x, training=False))

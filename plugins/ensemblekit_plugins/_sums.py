@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["shaped_like_members", "sum_members", "weighted_sum"]
+__all__ = ["epsilon", "shaped_like_members", "sum_members", "weighted_sum"]
 
 
 def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -43,7 +43,13 @@ def sum_members(values: Any, xp: Any = np) -> Any:
     return weighted_sum(values) if xp is np else xp.sum(values, axis=0)
 
 
+def epsilon(dtype: Any) -> float:
+    """Spacing of the numbers at 1, of a dtype of NumPy or of a Keras backend."""
+    return float(np.finfo(getattr(dtype, "name", str(dtype)).rpartition(".")[2]).eps)
+
+
 def shaped_like_members(values: Any, member_probas: Any, xp: Any = np) -> Any:
     """Give ``(n_members,)`` or ``(n_members, n_samples)`` the axes to be combined with ``member_probas``."""
-    missing = len(member_probas.shape) - len(values.shape)
-    return xp.reshape(values, (*values.shape, *(1,) * missing))
+    for _ in range(len(member_probas.shape) - len(values.shape)):
+        values = xp.expand_dims(values, -1)
+    return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -104,15 +105,25 @@ class Stacking(Combiner):
         Raises
         ------
         InvalidOptionError
-            If the predictions are dense or have absent rows, or ``validation`` is of no use to the final estimator.
+            If the predictions are dense or have absent rows, the final estimator gives no probabilities, or
+            ``sample_weight`` or ``validation`` is of no use to it.
         """
         if predictions.member_probas.ndim != 3 or predictions.present is not None:
             raise InvalidOptionError(
                 "stacking learns from one row of every member a sample; received predictions of shape "
                 f"{predictions.member_probas.shape}{'' if predictions.present is None else ' with absent rows'}."
             )
-        kwargs: dict[str, Any] = {} if sample_weight is None else {"sample_weight": sample_weight}
         estimator = self._new_estimator()
+        if not hasattr(estimator, "predict_proba"):
+            raise InvalidOptionError(
+                f"final_estimator must be a classifier with predict_proba; {estimator!r} has none. Wrap it, for "
+                "instance in scikit-learn's CalibratedClassifierCV."
+            )
+        kwargs: dict[str, Any] = {}
+        if sample_weight is not None:
+            if "sample_weight" not in inspect.signature(estimator.fit).parameters:
+                raise InvalidOptionError(f"final_estimator {estimator!r} makes no use of sample_weight. Leave it out.")
+            kwargs["sample_weight"] = sample_weight
         if isinstance(estimator, DenseSoftmax):
             kwargs["n_classes"] = len(predictions.classes)
             if validation is not None:

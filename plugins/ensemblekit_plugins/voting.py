@@ -9,7 +9,7 @@ import numpy as np
 
 from ensemblekit import Combiner, InvalidOptionError, hookimpl
 
-from ._sums import shaped_like_members, sum_members
+from ._sums import epsilon, shaped_like_members, sum_members
 from .mean import Mean
 from .weighted import Weighted
 
@@ -83,7 +83,9 @@ class Voting(Combiner):
         if self.kind == "soft":
             rule = Mean() if equal else Weighted(weights)
             return rule.combine(member_probas, present=present, xp=xp)
-        weight = xp.array(np.ones(member_probas.shape[0]) if equal else weights, dtype=member_probas.dtype)
+        # A weight of 100,000 is infinite in float16. Only the ratio counts, and a power of two keeps it exact.
+        scaled = np.ones(member_probas.shape[0]) if equal else np.ldexp(weights, -np.frexp(max(weights))[1])
+        weight = xp.array(scaled, dtype=member_probas.dtype)
         weight = shaped_like_members(weight, member_probas, xp)
         if present is not None:
             there = shaped_like_members(present, member_probas, xp)
@@ -100,7 +102,7 @@ class Voting(Combiner):
 
 def _settle_ties(shares: Any, summed: Any, n_members: int, dtype: Any, xp: Any) -> Any:
     # Shares that differ by the rounding of their sums alone are equal.
-    rounding = 2 * n_members * float(np.finfo(np.dtype(shares.dtype)).eps)
+    rounding = 2 * n_members * epsilon(shares.dtype)
     best = xp.max(shares, axis=-1, keepdims=True)
     tied = xp.greater_equal(shares, xp.subtract(best, xp.array(rounding, dtype=shares.dtype)))
     first = xp.expand_dims(xp.argmax(xp.where(tied, summed, xp.full_like(summed, -1)), axis=-1), -1)
@@ -109,7 +111,7 @@ def _settle_ties(shares: Any, summed: Any, n_members: int, dtype: Any, xp: Any) 
         shares = shares.astype(dtype, copy=False)
     best = xp.max(shares, axis=-1, keepdims=True)
     rivals = xp.logical_and(xp.logical_or(tied, xp.equal(shares, best)), xp.logical_not(winner))
-    nudged = xp.multiply(best, xp.array(1 + float(np.finfo(np.dtype(dtype)).eps), dtype=dtype))
+    nudged = xp.multiply(best, xp.array(1 + epsilon(dtype), dtype=dtype))
     return xp.where(xp.logical_and(winner, xp.any(rivals, axis=-1, keepdims=True)), nudged, shares)
 
 

@@ -159,7 +159,8 @@ def _learn(likelihood: np.ndarray, share: np.ndarray, max_iter: int, tol: float)
         previous, loss = loss, -float(share @ np.log(mixture))
         if previous - loss < tol:
             break
-        weights = weights * (likelihood @ (share / mixture))
+        # Not by BLAS, for which two rows of equal numbers may differ in the last bit.
+        weights = weights * (likelihood * (share / mixture)).sum(axis=1)
         weights /= weights.sum()
     return weights
 

@@ -1,22 +1,22 @@
-"""`image_folder`: labelled images with ids, decoded once."""
+"""`ImageFolder`: a source of ids, images and labels."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .errors import DataError, FolderNotFoundError, InvalidOptionError, MissingDependencyError, UnreadableImageError
-from .predictions._checks import as_classes
+from ..errors import DataError, InvalidOptionError, UnreadableImageError
+from ..predictions._checks import as_ids, few
+from ..predictions._predictions import positions
+from ._read import read_image
 
-__all__ = ["ImageFolder", "image_folder", "read_image"]
-
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+__all__ = ["ImageFolder"]
 
 
 class ImageFolder:
@@ -67,6 +67,30 @@ class ImageFolder:
     def __repr__(self) -> str:
         return f"<{len(self)} images in {os.fspath(self.folder)!r}, classes {self.classes!r}, {self.size} pixels>"
 
+    def take(self, ids: Any) -> ImageFolder:
+        """Keep some images by id, in the order given.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Their ids.
+
+        Returns
+        -------
+        ImageFolder
+            With these images only, and all the classes.
+
+        Raises
+        ------
+        DataError
+            If an id is unknown.
+        """
+        rows = positions(self.ids, as_ids(ids))
+        if (rows < 0).any():
+            raise DataError(f"ids to take must be there; received unknown: {few(as_ids(ids)[rows < 0].tolist())}.")
+        files = [(str(self.ids[row]), self._paths[row], int(self.label_codes[row])) for row in rows]
+        return ImageFolder(self.folder, self.size, self.classes, files, self.skip_unreadable)
+
     def batches(self, batch_size: int = 32) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield ids, images and label codes, decoding ahead of the caller.
 
@@ -88,7 +112,11 @@ class ImageFolder:
         ------
         UnreadableImageError
             If an image cannot be decoded and ``skip_unreadable`` is False.
+        InvalidOptionError
+            If ``batch_size`` is not a whole number >= 1.
         """
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
         with ThreadPoolExecutor(max_workers=2) as pool:
             ahead: deque[tuple[int, Future[np.ndarray]]] = deque()
             rows = iter(range(len(self)))
@@ -157,122 +185,3 @@ class ImageFolder:
         if not ids:
             raise DataError(f"{os.fspath(self.folder)!r} must hold readable images; all {len(self)} were unreadable.")
         return np.concatenate(ids), images[:done], np.asarray(self.classes)[np.concatenate(codes)]
-
-
-def image_folder(
-    folder: str | os.PathLike[str],
-    *,
-    size: tuple[int, int] = (224, 224),
-    aliases: Mapping[str, str] | None = None,
-    skip_unreadable: bool = False,
-) -> ImageFolder:
-    """Describe a folder of images, one folder a class, as a source of samples with ids.
-
-    Parameters
-    ----------
-    folder : path-like
-        Holds a folder a class; its own name is the split. Images: bmp, gif, jpeg, png, tiff, webp, at any depth.
-    size : tuple of int, default=(224, 224)
-        ``(height, width)`` in pixels; images are resized bilinearly, without antialiasing, as Keras does.
-    aliases : mapping, optional
-        ``{class folder: common name}``; a key that is no class folder here is ignored.
-    skip_unreadable : bool, default=False
-        Leave out images that cannot be decoded, and list them in ``unreadable``.
-
-    Returns
-    -------
-    ImageFolder
-        Nothing is decoded yet.
-
-    Raises
-    ------
-    FolderNotFoundError
-        If there is no such folder.
-    DataError
-        If it has no class folders, or one of them holds no image.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise FolderNotFoundError(f"a folder of images must be there; nothing is at {os.fspath(folder)!r}.")
-    if len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size):
-        raise InvalidOptionError(f"size must be (height, width) in pixels, whole numbers > 0; received {size!r}.")
-    root = root.resolve()
-    class_folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if not class_folders:
-        raise DataError(f"a folder of images must hold a folder a class; {os.fspath(folder)!r} holds none.")
-    names = as_classes([(aliases or {}).get(p.name, p.name) for p in class_folders])
-    files: list[tuple[str, Path, int]] = []
-    for code, class_folder in enumerate(class_folders):
-        found = sorted(
-            p
-            for p in class_folder.rglob("*")
-            if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
-        )
-        if not found:
-            raise DataError(
-                f"each class folder must hold an image ({', '.join(sorted(SUFFIXES))}); "
-                f"{os.fspath(class_folder)!r} holds none. Fill it or remove it."
-            )
-        files += [(p.relative_to(root.parent).as_posix(), p, code) for p in found]
-    return ImageFolder(root, (size[0], size[1]), names, files, skip_unreadable)
-
-
-def read_image(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarray:
-    """Decode one image as RGB and resize it.
-
-    Parameters
-    ----------
-    path : path-like
-        An image file; transparency is dropped, grey becomes RGB, 16 bits become 8.
-    size : tuple of int
-        ``(height, width)`` in pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width, 3)
-        0 to 255.
-
-    Raises
-    ------
-    UnreadableImageError
-        If the file is truncated, or no image.
-    MissingDependencyError
-        If Pillow is not installed.
-    """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingDependencyError(
-            'Reading images needs Pillow, which is not installed: pip install "ensemblekit[images]".'
-        ) from error
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                # Pillow clips 16 bits to 8; the upper 8 are meant.
-                grey = np.asarray(image, dtype=np.float32)
-                pixels = np.repeat((grey / 257 if grey.max() > 255 else grey)[..., np.newaxis], 3, axis=-1)
-            else:
-                pixels = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise UnreadableImageError(
-            f"an image must be readable; {os.fspath(path)!r} is not: {error}. Replace it, or leave it out with "
-            "skip_unreadable=True."
-        ) from error
-    return _resize(pixels, size)
-
-
-def _resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize bilinearly without antialiasing, pixel centres at halves, as ``tf.image.resize`` does."""
-    for axis, length in enumerate(size):
-        if pixels.shape[axis] == length:
-            continue
-        scale = np.float32(pixels.shape[axis]) / np.float32(length)
-        centre = (np.arange(length, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
-        floor = np.floor(centre)
-        lower = np.maximum(floor, 0).astype(np.intp)
-        upper = np.minimum(np.ceil(centre), pixels.shape[axis] - 1).astype(np.intp)
-        part = (centre - floor).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        low = np.take(pixels, lower, axis=axis).astype(np.float32, copy=False)
-        high = np.take(pixels, upper, axis=axis)
-        pixels = low + (high - low) * part
-    return pixels.astype(np.float32, copy=False)

@@ -1,0 +1,145 @@
+"""Folders of images: what is there is described, nothing is decoded yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import AlignmentError, DataError, FolderNotFoundError, InvalidOptionError
+from ..predictions._align import propose_aliases
+from ..predictions._checks import as_classes
+from ._images import ImageFolder
+
+__all__ = ["image_folder", "image_splits"]
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+def image_folder(
+    folder: str | os.PathLike[str],
+    *,
+    size: tuple[int, int] = (224, 224),
+    aliases: Mapping[str, str] | None = None,
+    skip_unreadable: bool = False,
+) -> ImageFolder:
+    """Describe a folder of images, one folder a class, as a source of samples with ids.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds a folder a class; its own name is the split. Images: bmp, gif, jpeg, png, tiff, webp, at any depth.
+    size : tuple of int, default=(224, 224)
+        ``(height, width)`` in pixels; images are resized bilinearly, without antialiasing, as Keras does.
+    aliases : mapping, optional
+        ``{class folder: common name}``; a key that is no class folder here is ignored.
+    skip_unreadable : bool, default=False
+        Leave out images that cannot be decoded, and list them in ``unreadable``.
+
+    Returns
+    -------
+    ImageFolder
+        Nothing is decoded yet.
+
+    Raises
+    ------
+    FolderNotFoundError
+        If there is no such folder.
+    DataError
+        If it has no class folders, or one of them holds no image.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise FolderNotFoundError(f"a folder of images must be there; nothing is at {os.fspath(folder)!r}.")
+    if np.shape(size) != (2,) or not all(isinstance(s, int) and s > 0 for s in size):
+        raise InvalidOptionError(f"size must be (height, width) in pixels, whole numbers > 0; received {size!r}.")
+    # A link keeps the name that it was given by; resolve() would follow it to another.
+    root = Path(os.path.abspath(root))  # noqa: PTH100
+    class_folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not class_folders:
+        raise DataError(f"a folder of images must hold a folder a class; {os.fspath(folder)!r} holds none.")
+    names = as_classes([(aliases or {}).get(p.name, p.name) for p in class_folders])
+    files: list[tuple[str, Path, int]] = []
+    for code, class_folder in enumerate(class_folders):
+        found = sorted(
+            p
+            for p in class_folder.rglob("*")
+            if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
+        )
+        if not found:
+            raise DataError(
+                f"each class folder must hold an image ({', '.join(sorted(SUFFIXES))}); "
+                f"{os.fspath(class_folder)!r} holds none. Fill it or remove it."
+            )
+        files += [(p.relative_to(root.parent).as_posix(), p, code) for p in found]
+    return ImageFolder(root, (size[0], size[1]), names, files, skip_unreadable)
+
+
+def image_splits(
+    folder: str | os.PathLike[str],
+    *,
+    splits: Sequence[str] = ("train", "valid", "test"),
+    size: tuple[int, int] = (224, 224),
+    aliases: Mapping[str, str] | None = None,
+    skip_unreadable: bool = False,
+) -> dict[str, ImageFolder]:
+    """Describe a folder of splits, each a folder of images with one folder a class.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds a folder a split.
+    splits : sequence of str, default=("train", "valid", "test")
+        Which of them; the first says what the classes are called.
+    size, aliases, skip_unreadable
+        As in `image_folder`, for every split.
+
+    Returns
+    -------
+    dict of str to ImageFolder
+        By split, with the same class names in each.
+
+    Raises
+    ------
+    FolderNotFoundError
+        If the folder or a split is not there.
+    DataError
+        If a split has no class folders, or one of them holds no image.
+    AlignmentError
+        If class folders have other names in another split; its ``aliases`` are a proposal where one is plain.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise FolderNotFoundError(f"a folder of splits must be there; nothing is at {os.fspath(folder)!r}.")
+    absent = [s for s in splits if not (root / s).is_dir()]
+    if absent:
+        there = sorted(p.name for p in root.iterdir() if p.is_dir())
+        raise FolderNotFoundError(
+            f"a folder of splits must hold {', '.join(splits)}; {os.fspath(folder)!r} lacks {', '.join(absent)}. It "
+            f"holds the folders {there}."
+        )
+    found = {s: image_folder(root / s, size=size, aliases=aliases, skip_unreadable=skip_unreadable) for s in splits}
+    _check_same_classes(found)
+    return found
+
+
+def _check_same_classes(splits: Mapping[str, ImageFolder]) -> None:
+    proposal: dict[Hashable, Hashable] = {}
+    first, *others = splits.items()
+    differing = ""
+    for name, other in others:
+        lacks = [c for c in first[1].classes if c not in other.classes]
+        extra = [c for c in other.classes if c not in first[1].classes]
+        if lacks or extra:
+            differing += f" {name!r} lacks {lacks!r} and has also {extra!r};"
+            proposal |= propose_aliases(extra, lacks)
+    if differing:
+        error = AlignmentError(
+            f"class folders must have the same names in every split; {first[0]!r} has {first[1].classes!r},"
+            f"{differing.rstrip(';')}."
+            + (f" If these are other names of the same classes, give aliases={proposal!r}." if proposal else "")
+        )
+        error.aliases = {str(old): str(new) for old, new in proposal.items()}
+        raise error

@@ -1,0 +1,75 @@
+"""One image file, as Keras would read it, without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..errors import MissingDependencyError, UnreadableImageError
+
+__all__ = ["read_image"]
+
+
+def read_image(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarray:
+    """Decode one image as RGB and resize it.
+
+    Parameters
+    ----------
+    path : path-like
+        An image file; transparency is dropped, grey becomes RGB, of 16 bits the upper 8 are kept.
+    size : tuple of int
+        ``(height, width)`` in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width, 3)
+        0 to 255.
+
+    Raises
+    ------
+    UnreadableImageError
+        If the file is truncated, or no image, or has 32 bits a channel.
+    MissingDependencyError
+        If Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingDependencyError(
+            'Reading images needs Pillow, which is not installed: pip install "ensemblekit[images]".'
+        ) from error
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PNG"):
+                # Pillow would clip grey of 16 bits.
+                pixels = np.repeat((np.asarray(image) >> 8)[..., np.newaxis], 3, axis=-1)
+            elif image.mode in ("I", "F"):
+                raise ValueError(f"its mode {image.mode!r}, 32 bits a channel, does not say which value is white")
+            else:
+                # Straight from a palette with transparency to RGB, Pillow warns.
+                transparent = image.mode == "P" and "transparency" in image.info
+                pixels = np.asarray((image.convert("RGBA") if transparent else image).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise UnreadableImageError(
+            f"an image must be readable; {os.fspath(path)!r} is not: {error}. Replace it, or leave it out with "
+            "skip_unreadable=True."
+        ) from error
+    return _resize(pixels, size)
+
+
+def _resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize bilinearly without antialiasing, pixel centres at halves, as ``tf.image.resize`` does."""
+    for axis, length in enumerate(size):
+        if pixels.shape[axis] == length:
+            continue
+        scale = np.float32(pixels.shape[axis]) / np.float32(length)
+        centre = (np.arange(length, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+        floor = np.floor(centre)
+        lower = np.maximum(floor, 0).astype(np.intp)
+        upper = np.minimum(np.ceil(centre), pixels.shape[axis] - 1).astype(np.intp)
+        part = (centre - floor).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        low = np.take(pixels, lower, axis=axis).astype(np.float32, copy=False)
+        high = np.take(pixels, upper, axis=axis)
+        pixels = low + (high - low) * part
+    return pixels.astype(np.float32, copy=False)

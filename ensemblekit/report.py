@@ -1,0 +1,160 @@
+"""DataFrames as Markdown, CSV and tables on a terminal. Nothing is computed here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+__all__ = ["print_table", "to_csv", "to_markdown"]
+
+DIGITS = 4
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def to_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as CSV, every figure in full, whole or not at all.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Its index is left out.
+    path : path-like
+        Replaced where it is there.
+    """
+    write_text(path, table.to_csv(index=False))
+
+
+def to_markdown(
+    table: pd.DataFrame,
+    *,
+    marks: Mapping[str, Sequence[str]] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> str:
+    """Write a table as Markdown, its footnotes below.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The first column names the rows.
+    marks : mapping of str to sequence of str, optional
+        Name of a row -> keys of its footnotes.
+    notes : mapping of str to str, optional
+        Key -> footnote.
+
+    Returns
+    -------
+    str
+        Ends with a line feed.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ensemblekit.report import to_markdown
+    >>> print(to_markdown(pd.DataFrame({"Model": ["cnn"], "Accuracy": [0.5]})), end="")
+    | Model | Accuracy |
+    | :---- | -------: |
+    | cnn   |   0.5000 |
+    """
+    header = [str(column) for column in table.columns]
+    numeric = _numeric(table)
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in _cells(table, marks or {}, notes or {})]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(cells, widths, numeric, strict=True)
+        ]
+        return f"| {' | '.join(padded)} |\n"
+
+    rule = [
+        "-" * (width - 1) + ":" if right else ":" + "-" * (width - 1)
+        for width, right in zip(widths, numeric, strict=True)
+    ]
+    text = line(header) + line(rule) + "".join(map(line, rows))
+    footnotes = _footnotes(notes or {})
+    return text + ("\n" + "".join(f"{footnote}  \n" for footnote in footnotes) if footnotes else "")
+
+
+def print_table(
+    table: pd.DataFrame,
+    *,
+    title: str,
+    console: Console,
+    marks: Mapping[str, Sequence[str]] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Print a table on a terminal, its footnotes below.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The first column names the rows.
+    title : str
+        Stands above it.
+    console : rich.console.Console
+        Where to.
+    marks, notes
+        As in `to_markdown`.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = _cells(table, marks or {}, notes or {})
+    # Headings stand in two lines, so that the table fits a terminal of 80 columns; names and figures stay whole.
+    widths = [
+        max(len(text) for text in (*str(column).split(), *(row[place] for row in cells)))
+        for place, column in enumerate(table.columns)
+    ]
+    roomy = sum(widths) + 2 * (len(widths) - 1) <= console.width
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+        padding=(0, 1 if roomy else 0),
+    )
+    for column, right, width in zip(table.columns, _numeric(table), widths, strict=True):
+        shown.add_column(str(column), justify="right" if right else "left", width=width)
+    for row in cells:
+        shown.add_row(*(Text(cell) for cell in row))
+    console.print(shown)
+    for footnote in _footnotes(notes or {}):
+        console.print(footnote, markup=False, highlight=False)
+    console.print()
+
+
+def _cells(table: pd.DataFrame, marks: Mapping[str, Sequence[str]], notes: Mapping[str, str]) -> list[list[str]]:
+    number = {key: str(place).translate(SUPERSCRIPTS) for place, key in enumerate(notes, start=1)}
+    return [
+        [
+            _cell(name) + "".join(f" {number[key]}" for key in marks.get(str(name), ())),
+            *(_cell(value) for value in values),
+        ]
+        for name, *values in table.itertuples(index=False)
+    ]
+
+
+def _footnotes(notes: Mapping[str, str]) -> list[str]:
+    return [f"{str(place).translate(SUPERSCRIPTS)} {note}" for place, note in enumerate(notes.values(), start=1)]
+
+
+def _numeric(table: pd.DataFrame) -> list[bool]:
+    return [dtype.kind in "fiu" for dtype in table.dtypes]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:.{DIGITS}f}"  # NaN: nothing is known
+    return str(value)

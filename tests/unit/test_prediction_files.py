@@ -1,0 +1,380 @@
+"""Files give back what was saved, to the bit; what was cut, changed or never ours is refused; no pickle is loaded."""
+
+import json
+import pickle
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ensemblekit import EnsembleKitError, InvalidPredictionsError, Predictions
+
+SUFFIXES = [".parquet", ".csv", ".npz"]
+
+
+def make(probas=((0.9, 0.1), (0.3, 0.7)), **fields):
+    return Predictions(np.array(probas), **{"ids": ["a", "b"], "classes": ["cat", "dog"], **fields})
+
+
+def bits(array):
+    if array is None or array.dtype.kind == "U":
+        return None if array is None else array.tolist()
+    # A NaN says that nothing is there; which of its many bit patterns it has says nothing.
+    whole = np.where(np.isnan(array), np.nan, array) if array.dtype.kind == "f" else array
+    return whole.dtype, whole.shape, whole.tobytes()
+
+
+def assert_same(loaded, saved):
+    for name in ("probas", "ids", "labels", "label_codes", "fit_ids", "present"):
+        assert bits(getattr(loaded, name)) == bits(getattr(saved, name)), name
+    assert loaded.ids.dtype.kind == saved.ids.dtype.kind
+    for name in ("classes", "task", "split", "member"):
+        assert getattr(loaded, name) == getattr(saved, name), name
+    assert [type(c) for c in loaded.classes] == [type(c) for c in saved.classes]
+
+
+# Round trips. Any text but lone surrogates, which no file in UTF-8 can hold, and NUL, which ids refuse.
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6) | st.sampled_from(
+    [
+        'a,b"c',
+        "line\nfeed",
+        "carriage\rreturn",
+        "\r\n",
+        " space ",
+        "# ensemblekit {}",
+        "id",
+        "label",
+        "1",
+        "nan",
+        "",
+        "é\u2028",
+    ]
+)
+whole_numbers = st.integers(-(2**63), 2**63 - 1)
+
+
+@st.composite
+def predictions(draw, dense=False):
+    task = draw(st.sampled_from(["multiclass", "multilabel", "regression"]))
+    dtype = draw(st.sampled_from([np.float16, np.float32, np.float64]))
+    ids = draw(st.lists(draw(st.sampled_from([texts, whole_numbers])), max_size=5, unique=True))
+    n_classes = draw(st.integers(2, 4))
+    names = draw(st.sampled_from([texts, whole_numbers]))
+    classes = draw(st.lists(names, min_size=n_classes, max_size=n_classes, unique=True))
+    shape = (len(ids), *((2, 3) if dense else ()), n_classes)
+    if task == "regression":
+        finite = st.floats(allow_nan=False, allow_infinity=False, width=np.dtype(dtype).itemsize * 8)
+        probas = draw(hnp.arrays(dtype, shape, elements=finite))
+    else:
+        rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        probas = rng.dirichlet(np.full(n_classes, 0.3), shape[:-1]).astype(dtype)
+    labels = None
+    if draw(st.booleans()):
+        codes = draw(hnp.arrays(np.int64, shape[:-1], elements=st.integers(0, n_classes - 1)))
+        one_hot = np.eye(n_classes)[codes]
+        labels = {"multiclass": np.array(classes)[codes], "multilabel": one_hot, "regression": one_hot * np.pi}[task]
+    absent = draw(hnp.arrays(bool, len(ids)))
+    probas[absent] = np.nan
+    kind = texts if ids and isinstance(ids[0], str) else whole_numbers
+    return Predictions(
+        probas,
+        ids=np.array(ids, dtype=np.str_ if kind is texts else np.int64),
+        classes=classes,
+        labels=labels,
+        task=task,
+        split=draw(st.none() | texts.filter(bool)),
+        member=draw(st.none() | texts.filter(bool)),
+        fit_ids=draw(st.none() | st.lists(kind, max_size=3, unique=True)),
+        missing="renormalize",
+    )
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@given(data=st.data())
+def test_a_file_gives_back_what_was_saved_to_the_bit(suffix, tmp_path_factory, data):
+    saved = data.draw(predictions())
+    path = tmp_path_factory.getbasetemp() / f"table{suffix}"
+    saved.save(path)
+    assert_same(Predictions.load(path), saved)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+@given(data=st.data())
+def test_a_file_gives_back_dense_predictions_to_the_bit(suffix, tmp_path_factory, data):
+    saved = data.draw(predictions(dense=True))
+    path = tmp_path_factory.getbasetemp() / f"dense{suffix}"
+    saved.save(path)
+    assert_same(Predictions.load(path), saved)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"classes": [False, True], "labels": [True, False]},
+        {"classes": [0, 1], "labels": [1, 0]},
+        {"task": "regression", "probas": [[-0.0, 5e-324], [1e308, 0.1 + 0.2]]},
+        {"task": "regression", "probas": [1.5, 2.5], "classes": ["age"], "labels": [1, 2]},
+        {"ids": np.array([], dtype=np.int64), "probas": np.empty((0, 2)), "labels": []},
+        {"probas": np.asfortranarray([[0.9, 0.1], [0.3, 0.7]])},
+    ],
+    ids=["bool classes", "int classes", "odd floats", "one output", "no rows", "Fortran order"],
+)
+def test_special_cases_come_back(suffix, fields, tmp_path):
+    saved = make(**fields)
+    saved.save(tmp_path / f"p{suffix}")
+    assert_same(Predictions.load(tmp_path / f"p{suffix}"), saved)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_suffix_may_be_in_capitals_and_the_path_a_str(suffix, tmp_path):
+    path = str(tmp_path / f"p{suffix.upper()}")
+    make().save(path)
+    assert_same(Predictions.load(path), make())
+
+
+def test_csv_and_parquet_are_tables_for_others_too(tmp_path):
+    p = make(labels=["dog", "cat"])
+    p.save(tmp_path / "p.csv")
+    p.save(tmp_path / "p.parquet")
+    columns = ["id", "label", "proba:cat", "proba:dog"]
+    assert pd.read_csv(tmp_path / "p.csv", comment="#").columns.tolist() == columns
+    assert pd.read_parquet(tmp_path / "p.parquet").columns.tolist() == columns
+
+
+def test_a_folder_whose_name_looks_like_a_column_adds_none(tmp_path):
+    folder = tmp_path / "split=train"
+    folder.mkdir()
+    make().to_frame().to_parquet(folder / "p.parquet")
+    assert Predictions.load(folder / "p.parquet").classes == ("cat", "dog")
+
+
+# Tables of others.
+
+
+def table(path, text):
+    path.write_text(text, encoding="utf-8")
+    return Predictions.load(path)
+
+
+def test_a_plain_table_is_read(tmp_path):
+    p = table(tmp_path / "p.csv", "id,label,cat,dog\na,dog,0.9,0.1\nb,cat,0.30000000000000004,0.7\n")
+    assert (p.ids.tolist(), p.classes, p.labels.tolist()) == (["a", "b"], ("cat", "dog"), ["dog", "cat"])
+    assert p.probas.tolist() == [[0.9, 0.1], [0.30000000000000004, 0.7]]
+    assert (p.member, p.split, p.task) == (None, None, "multiclass")
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (["1", "2"], [1, 2]),
+        (["001", "2"], ["001", "2"]),
+        (["1", "x"], ["1", "x"]),
+        (["1.0", "2"], ["1.0", "2"]),
+        (["NA", "nan"], ["NA", "nan"]),
+    ],
+)
+def test_ids_of_a_plain_table_stay_as_they_stand(ids, expected, tmp_path):
+    p = table(tmp_path / "p.csv", f"id,cat,dog\n{ids[0]},0.9,0.1\n{ids[1]},0.3,0.7\n")
+    assert p.ids.tolist() == expected
+
+
+def test_labels_of_a_plain_table_stay_as_they_stand(tmp_path):
+    p = table(tmp_path / "p.csv", "id,label,NA,01\na,NA,0.9,0.1\nb,01,0.3,0.7\n")
+    assert p.labels.tolist() == ["NA", "01"]
+
+
+def test_a_table_of_a_spreadsheet_is_read(tmp_path):
+    assert table(tmp_path / "p.csv", "\ufeffid,cat,dog\r\na,0.9,0.1\r\n\r\nb,0.3,0.7").ids.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_table_of_to_frame_is_read_back(suffix, tmp_path):
+    path = tmp_path / f"p{suffix}"
+    frame = make(labels=["dog", "cat"]).to_frame()
+    if suffix == ".csv":
+        frame.to_csv(path)
+    else:
+        frame.to_parquet(path)
+    assert_same(Predictions.load(path), make(labels=["dog", "cat"]))
+
+
+def test_integer_ids_of_a_parquet_table_stay_integers_and_text_stays_text(tmp_path):
+    for ids in ([1, 2], ["1", "2"]):
+        pd.DataFrame({"id": ids, "x": [0.5, 1.0], "y": [0.5, 0.0]}).to_parquet(tmp_path / "p.parquet")
+        assert Predictions.load(tmp_path / "p.parquet").ids.tolist() == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,cat,dog\na,0.5,0.5\n", r"must have a column 'id'; received \['name', 'cat', 'dog'\]"),
+        ("id;cat;dog\na;0.5;0.5\n", r"must have a column 'id'"),
+        ("id,cat,dog\na,0.5,0.5\n,0.5,0.5\n", r"must have an id; row 1 has none"),
+        ("id,cat,dog\na,0.5,0.5\na,0.5,0.5\n", r"ids must be unique"),
+        ("id,cat,dog\na,50,50\n", r"must lie in \[0, 1\]"),
+        ("id,cat,dog\na,0.5,\n", r"cannot be read: could not convert string to float"),
+        ("id,cat,dog\na,nan,nan\n", r"must be finite"),
+        ("id,label,cat,dog\na,,0.5,0.5\n", r"labels must be names out of classes .* 1 \(''\)"),
+        ("id,cat,dog,note\na,0.5,0.5,good\n", r"cannot be read"),
+        ("id,cat,dog\na,0.5\n", r"each line must have 3 cells"),
+        ("id,cat,cat\na,0.5,0.5\n", r"classes must be unique"),
+        ("id\na\n", r"classes must name at least one class"),
+        ("", r"must have a column 'id'; received \[\]"),
+    ],
+)
+def test_a_table_that_is_none_of_predictions_is_refused_by_its_name(text, message, tmp_path):
+    with pytest.raises(InvalidPredictionsError, match=rf"p\.csv'.*{message}"):
+        table(tmp_path / "p.csv", text)
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize("path", ["p.txt", "p", "p.npy", "p.csv.gz"])
+def test_an_unknown_suffix_is_refused(path, tmp_path):
+    for use in (make().save, Predictions.load):
+        with pytest.raises(InvalidPredictionsError, match=r"must end in \.parquet, \.csv, \.npz; received"):
+            use(tmp_path / path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_is_not_there_is_not_found(suffix, tmp_path):
+    with pytest.raises(FileNotFoundError, match="No file of predictions at"):
+        Predictions.load(tmp_path / f"p{suffix}")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_cut_anywhere_is_refused(suffix, tmp_path):
+    path = tmp_path / f"p{suffix}"
+    make([[123.25], [4567.5]], classes=["value"], task="regression").save(path)
+    whole = path.read_bytes()
+    step = 1 if suffix == ".csv" else 37
+    for length in (*range(0, len(whole) - 1, step), len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InvalidPredictionsError, match=f"p{suffix}"):
+            Predictions.load(path)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+def test_a_changed_value_is_noticed(suffix, tmp_path):
+    path = tmp_path / f"p{suffix}"
+    make([[123.25], [4567.5]], classes=["value"], task="regression").save(path)
+    whole = path.read_bytes()
+    place = whole.index(struct.pack("<d", 4567.5))
+    path.write_bytes(whole[:place] + struct.pack("<d", 4567.25) + whole[place + 8 :])
+    with pytest.raises(InvalidPredictionsError, match="cannot be read"):
+        Predictions.load(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_of_another_kind_under_our_suffix_is_refused(suffix, tmp_path):
+    path = tmp_path / f"p{suffix}"
+    for content in (b"\x89PNG\r\n\x1a\n\0\0", b"\xff\xfe", json.dumps({"a": 1}).encode()):
+        path.write_bytes(content)
+        with pytest.raises(InvalidPredictionsError, match=r"must be predictions written by|a column 'id'"):
+            Predictions.load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"format": 1', '"format": 2', r"format 2 is newer than this ensemblekit reads \(1\)"),
+        ('"b",0.3,0.7\n', "", r"a file of 2 predictions must have as many rows; it has 1: it was cut or edited"),
+        ('"b",0.3,0.7', '"b",0.3', r"each line must have 3 cells"),
+        ('"b",0.3,0.7', '"b",0.3,0.9', r"must sum to 1"),
+        ('"b",0.3', '"a",0.3', r"ids must be unique"),
+        ('"id","proba:cat"', '"id","proba:cow"', r"cannot be read: 'proba:cat'"),
+    ],
+)
+def test_an_edited_file_is_refused(old, new, message, tmp_path):
+    path = tmp_path / "p.csv"
+    make().save(path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(InvalidPredictionsError, match=rf"p\.csv'.*{message}"):
+        Predictions.load(path)
+
+
+def test_every_refusal_is_an_error_of_ours(tmp_path):
+    (tmp_path / "p.npz").write_bytes(b"")
+    with pytest.raises(EnsembleKitError):
+        Predictions.load(tmp_path / "p.npz")
+
+
+# Pickle.
+
+
+class Evil:
+    """Unpickling it leaves a mark."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("name", ["ids", "probas", "labels", "fit_ids", "metadata"])
+def test_no_pickled_array_is_loaded(name, tmp_path):
+    path, mark = tmp_path / "p.npz", tmp_path / "mark"
+    make(labels=[0, 1], fit_ids=["x"]).save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays[name] = np.array([Evil(mark), Evil(mark)], dtype=object)
+    np.savez(path, allow_pickle=True, **arrays)
+    with pytest.raises(InvalidPredictionsError, match="allow_pickle=False"):
+        Predictions.load(path)
+    assert not mark.exists()
+    with np.load(path, allow_pickle=True) as file:
+        _ = file[name]
+    assert mark.exists()  # else this test could not fail
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_no_pickle_is_loaded_under_our_suffix(suffix, tmp_path):
+    path, mark = tmp_path / f"p{suffix}", tmp_path / "mark"
+    path.write_bytes(pickle.dumps(Evil(mark)))
+    with pytest.raises(InvalidPredictionsError):
+        Predictions.load(path)
+    assert not mark.exists()
+
+
+# Whole or not at all.
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "p.csv"
+    make().save(path)
+    old = path.read_bytes()
+    with pytest.raises(InvalidPredictionsError, match=r"a CSV file holds .*received \(2, 3, 2\).*\.parquet or \.npz"):
+        make(np.full((2, 3, 2), 0.5)).save(path)
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_write_that_fails_midway_leaves_nothing(suffix, tmp_path):
+    p = make(ids=["a" * 10_000, "\udc80"])
+    with pytest.raises(InvalidPredictionsError, match=r"must be valid Unicode.*Save them as \.npz"):
+        p.save(tmp_path / f"p{suffix}")
+    assert not list(tmp_path.iterdir())
+    p.save(tmp_path / "p.npz")
+    assert_same(Predictions.load(tmp_path / "p.npz"), p)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_is_overwritten_as_a_whole(suffix, tmp_path):
+    path = tmp_path / f"p{suffix}"
+    make(np.full((50, 2), 0.5), ids=range(50)).save(path)
+    make().save(path)
+    assert_same(Predictions.load(path), make())
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,4 +1,4 @@
-# `make ctscan` shows the study's table being made; `make test` runs the fast tests. Both set up .venv first.
+# `make ctscan` makes the study's results table; `make test` runs the fast tests. Both set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,9 @@ $(VENV)/.installed-$(EXTRA): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRA)]"
 	touch $@
 
+ctscan: install  ## the CT-scan study's results table, on the embedded images
+	$(BIN)/python benchmarks/ctscan.py
+
 test: install  ## the fast tests
 	$(BIN)/python -m pytest -q -m "not slow and not packaging"
 
@@ -39,6 +42,9 @@ types: install  ## pyright
 
 layers: install  ## import-linter: the floors of the house
 	$(BIN)/lint-imports
+
+docs: install  ## the pages, into docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 wheel-test: install  ## the wheel, alone, in a clean environment
 	$(BIN)/python -m pytest -q -m packaging

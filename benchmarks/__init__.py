@@ -1,0 +1,1 @@
+"""Benchmarks of ensemblekit: run them from a checkout."""

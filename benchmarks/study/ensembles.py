@@ -1,0 +1,103 @@
+"""The rows of the table that combine: each a registered combiner, and marked for the rows that it was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ensemblekit import Predictions, PredictionSet, Registry, combine, fit_combiner
+from ensemblekit.files import atomic_path
+
+from .settings import ENSEMBLE_EPOCHS, PATIENCE
+
+__all__ = ["MEMBERS", "RULES", "Rule", "combine_rule"]
+
+MEMBERS = ("first_model", "second_model")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way to combine the two members."""
+
+    row: str
+    combiner: str
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    fitted_on: str | None = None
+
+
+def _dense(features: str) -> dict[str, Any]:
+    return {"final_estimator": "dense", "features": features, "epochs": ENSEMBLE_EPOCHS, "patience": PATIENCE}
+
+
+RULES = (
+    Rule("ensemble_model", "stacking", _dense("average"), "train"),
+    Rule("ensemble_mean", "mean"),
+    Rule("ensemble_average_dense", "stacking", _dense("average"), "train"),
+    Rule("ensemble_concat_dense", "stacking", _dense("concatenation"), "train"),
+    Rule("ensemble_weighted", "weighted", fitted_on="valid"),
+    Rule("ensemble_voting", "voting"),
+    Rule("ensemble_stacking", "stacking", fitted_on="valid"),
+)
+"""A, B, C and D of the study, and three more. A and C are one rule, drawn from different initial weights."""
+
+
+def combine_rule(
+    rule: Rule,
+    registry: Registry,
+    predictions: Mapping[str, PredictionSet],
+    folder: Path,
+    seed: int,
+    tell: Callable[[str], None],
+) -> dict[str, Predictions]:
+    """Fit a rule where it learns, and combine every split.
+
+    Parameters
+    ----------
+    rule : Rule
+        Which combiner.
+    registry : Registry
+        Where it is registered.
+    predictions : mapping of str to PredictionSet
+        The two members' predictions by split.
+    folder : Path
+        Where the Keras model of a rule that trains one is kept.
+    seed : int
+        Of what it draws.
+    tell : callable
+        Called with what it learned, as a sentence.
+
+    Returns
+    -------
+    dict of str to Predictions
+        By split.
+    """
+    options = dict(rule.options)
+    trained = options.get("final_estimator") == "dense"
+    if trained:
+        options["seed"] = seed
+    combiner = registry.create_combiner(rule.combiner, **options)
+    if rule.fitted_on:
+        # The study fits on the rows that its members were trained on. It is repeated here, said in the code and marked
+        # in the table.
+        combiner = fit_combiner(
+            combiner,
+            predictions[rule.fitted_on],
+            allow_leakage=rule.fitted_on == "train",
+            validation=predictions["valid"] if trained else None,
+        )
+    if trained:
+        _keep(combiner.final_estimator_, folder / f"{rule.row}.keras")
+    if hasattr(combiner, "weights_"):
+        shares = zip(combiner.members_, combiner.weights_, strict=True)
+        tell(f"{rule.row} weighs {', '.join(f'{member} {weight:.2f}' for member, weight in shares)}")
+    return {split: combine(members, combiner).rename(rule.row) for split, members in predictions.items()}
+
+
+def _keep(estimator: Any, path: Path) -> None:
+    import keras
+
+    with atomic_path(path) as partial:
+        estimator.model_.save(partial)
+    estimator.model_ = keras.models.load_model(path)

@@ -1,0 +1,150 @@
+"""The images of a run: found, named alike in every split, decoded once, and looked at for copies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ensemblekit import (
+    AlignmentError,
+    FolderNotFoundError,
+    ImageFolder,
+    MissingDependencyError,
+    UnreadableImageError,
+    image_splits,
+)
+
+from .settings import Settings
+
+__all__ = ["SPLITS", "Images", "Split", "load_images"]
+
+SPLITS = ("train", "valid", "test")
+KAGGLE = "mohamedhanyyy/chest-ctscan-images"
+
+
+@dataclass(frozen=True)
+class Split:
+    """The samples of one split, in memory."""
+
+    ids: np.ndarray
+    x: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Images:
+    """All splits, and what is to be said about them."""
+
+    splits: dict[str, Split]
+    classes: tuple[str, ...]
+    folder: Path
+    synthetic: bool
+    fingerprint: str
+    copies: list[str]
+    unreadable: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def title(self) -> str:
+        """What the images are, for the head of a table."""
+        kind = "synthetic phantoms, drawn by the benchmark" if self.synthetic else f"images of {self.folder.name}"
+        return f"{sum(len(s.ids) for s in self.splits.values())} {kind}"
+
+    def codes(self, split: str) -> np.ndarray:
+        """Give the labels of a split as positions in `classes`, by name."""
+        place = {name: code for code, name in enumerate(self.classes)}
+        return np.array([place[name] for name in self.splits[split].labels.tolist()], dtype=np.int64)
+
+
+def load_images(settings: Settings, progress: Callable[[str, int, int], None]) -> Images:
+    """Find and decode the images of every split.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which data, at what size, how many rows.
+    progress : callable
+        Called with what is done, how much of it, and how much there is.
+
+    Returns
+    -------
+    Images
+        RGB, 0 to 255, float32.
+    """
+    folder = _find(settings, progress)
+    size = (settings.image_size, settings.image_size)
+    try:
+        folders = image_splits(folder, size=size, aliases=settings.aliases, skip_unreadable=settings.skip_unreadable)
+    except AlignmentError as error:
+        if error.aliases:
+            options = " ".join(f"--alias '{old}={new}'" for old, new in error.aliases.items())
+            raise AlignmentError(f"{error} On this command line: {options}") from None
+        raise
+    if settings.rows:
+        folders = {name: _first_rows(split, settings.rows) for name, split in folders.items()}
+    fingerprint, copies = _read_bytes(folder, folders)
+    total, before, splits = sum(map(len, folders.values())), 0, {}
+    for name, split in folders.items():
+        try:
+            splits[name] = Split(*split.load(lambda done, _, base=before: progress("images", base + done, total)))
+        except UnreadableImageError as error:
+            raise UnreadableImageError(f"{error} On this command line: --skip-unreadable") from error
+        before += len(split)
+    return Images(
+        splits=splits,
+        classes=tuple(sorted(str(c) for c in folders["train"].classes)),
+        folder=folder,
+        synthetic=settings.data == "synthetic",
+        fingerprint=fingerprint,
+        copies=copies,
+        unreadable={name: why for split in folders.values() for name, why in split.unreadable.items()},
+    )
+
+
+def _find(settings: Settings, progress: Callable[[str, int, int], None]) -> Path:
+    if settings.data == "synthetic":
+        from ..phantoms import default_folder, make_phantoms
+
+        return make_phantoms(default_folder(), progress=lambda done, total: progress("phantoms", done, total))
+    if settings.data == "kaggle":
+        try:
+            import kagglehub
+        except ImportError as error:
+            raise MissingDependencyError(
+                'Downloading from Kaggle needs kagglehub, which is not installed: pip install "ensemblekit[kaggle]".'
+            ) from error
+        folder = Path(kagglehub.dataset_download(KAGGLE))
+    else:
+        folder = Path(settings.data)
+        if not folder.is_dir():
+            raise FolderNotFoundError(
+                f"--data must be 'synthetic', 'kaggle' or a folder with {', '.join(SPLITS)}; nothing is at "
+                f"{settings.data!r}."
+            )
+    # The Kaggle archive holds the splits in a folder of its own.
+    return folder / "Data" if (folder / "Data" / "train").is_dir() else folder
+
+
+def _first_rows(folder: ImageFolder, rows: int) -> ImageFolder:
+    """Take so many rows, one class after the other in turn, so that none is left out."""
+    codes = folder.label_codes
+    turn = np.empty(len(folder), dtype=np.int64)
+    for code in np.unique(codes):
+        of_class = np.flatnonzero(codes == code)
+        turn[of_class] = np.arange(len(of_class))
+    return folder.take(folder.ids[np.sort(np.lexsort((codes, turn))[:rows])])
+
+
+def _read_bytes(root: Path, folders: dict[str, ImageFolder]) -> tuple[str, list[str]]:
+    """Digest the files, and name those of test whose bytes stand in train or valid too."""
+    digests = {
+        str(name): hashlib.sha256((root / str(name)).read_bytes()).hexdigest()
+        for folder in folders.values()
+        for name in folder.ids
+    }
+    whole = hashlib.sha256("\n".join(f"{name} {digest}" for name, digest in sorted(digests.items())).encode())
+    seen = {digest for name, digest in digests.items() if not name.startswith("test/")}
+    return whole.hexdigest(), [name for name, digest in digests.items() if name.startswith("test/") and digest in seen]

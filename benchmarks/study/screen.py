@@ -1,0 +1,90 @@
+"""What a person sees while the study runs: progress, and nothing of TensorFlow's."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+__all__ = ["Screen", "quiet_tensorflow"]
+
+
+@contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Import TensorFlow without its start-up lines, which it writes past Python, before it reads its own settings."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    kept = os.dup(2)
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)
+
+
+class Screen:
+    """Progress bars on a terminal; a line now and then elsewhere."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=16),
+            TextColumn("{task.completed}/{task.total} {task.fields[unit]}"),
+            TextColumn("{task.fields[metrics]}", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Screen:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the bars as they are."""
+        self._progress.stop()
+
+    def say(self, sentence: str) -> None:
+        """Print one line above the bars, with the time since the start."""
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        self.console.print(f"{minutes:d}:{seconds:02d}  {sentence}", markup=False, highlight=False, soft_wrap=True)
+
+    def count(self, what: str, done: int, total: int, *, unit: str = "", metrics: str = "") -> None:
+        """Show how much of something is done."""
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total, unit=unit, metrics=metrics)
+        self._progress.update(self._tasks[what], completed=done, total=total, metrics=metrics)
+
+    def watch(self, name: str, epochs: int) -> Any:
+        """Make a Keras callback that shows each epoch and its metrics, and the time left."""
+        import keras
+
+        screen = self
+
+        class Watch(keras.callbacks.Callback):
+            def on_train_begin(self, logs: Any = None) -> None:
+                screen.count(name, 0, epochs, unit="epochs")
+
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                values = logs or {}
+                told = f"accuracy {values['accuracy']:.3f}, validation {values['val_accuracy']:.3f}"
+                screen.count(name, epoch + 1, epochs, unit="epochs", metrics=told)
+                if not screen.console.is_terminal and (epoch + 1) % max(1, epochs // 4) == 0:
+                    screen.say(f"{name}: epoch {epoch + 1} of {epochs}, {told}")
+
+        return Watch()

@@ -1,0 +1,90 @@
+"""What a run of the study is: its data, its recipe, its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ensemblekit import InvalidOptionError
+
+__all__ = ["CT_ALIASES", "PRESETS", "Preset", "Settings", "parse_aliases", "parse_backbone"]
+
+ENSEMBLE_EPOCHS = 100
+"""The trained ensembles cost seconds, and fewer epochs leave their 20 parameters near chance: never cut."""
+PATIENCE = 20
+
+CT_ALIASES = {
+    "adenocarcinoma_left.lower.lobe_T2_N0_M0_Ib": "adenocarcinoma",
+    "large.cell.carcinoma_left.hilum_T2_N2_M0_IIIa": "large.cell.carcinoma",
+    "squamous.cell.carcinoma_left.hilum_T1_N2_M0_IIIa": "squamous.cell.carcinoma",
+}
+"""The class folders of the CT set's train and valid, and what its test calls them."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One recipe: the backbone, pixels, epochs, and how the backbone's input is prepared."""
+
+    backbone: str
+    image_size: int
+    epochs: int
+    preprocessing: str
+    summary: str
+
+
+PRESETS = {
+    "quick": Preset(
+        "mobilenet_v2", 128, 20, "imagenet", "the whole table in minutes: a light backbone, small images, few epochs"
+    ),
+    "published": Preset(
+        "resnet50",
+        224,
+        100,
+        "study",
+        "the study's recipe to the letter: ResNet50, 224 pixels, 100 epochs, pixels times 1/255; hours on two cores",
+    ),
+    "corrected": Preset(
+        "resnet50", 224, 100, "imagenet", "the same with the preprocessing that the ImageNet weights were trained on"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run, settled."""
+
+    data: str
+    preset: str
+    backbone: str
+    weights: str | None
+    preprocessing: str
+    image_size: int
+    epochs: int
+    batch_size: int
+    seed: int
+    rows: int | None
+    aliases: dict[str, str]
+    skip_unreadable: bool
+    out: Path
+
+
+def parse_aliases(pairs: Sequence[str]) -> dict[str, str]:
+    """Read ``OLD=NEW`` pairs, on top of the map of the CT set."""
+    aliases = dict(CT_ALIASES)
+    for pair in pairs:
+        old, equals, new = pair.partition("=")
+        if not (old and equals and new):
+            raise InvalidOptionError(f"--alias must be CLASS_FOLDER=COMMON_NAME; received {pair!r}.")
+        aliases[old] = new
+    return aliases
+
+
+def parse_backbone(preset: str, names: Sequence[str], weights: Sequence[str]) -> tuple[str, str | None]:
+    """Settle the pairs of ``--backbone`` and ``--weights``: each preset so far uses one backbone."""
+    if len(names) > 1 or len(weights) > 1:
+        raise InvalidOptionError(
+            f"the preset {preset!r} uses one backbone; received --backbone {', '.join(names) or 'none'} and --weights "
+            f"{', '.join(weights) or 'none'}."
+        )
+    return (names[0] if names else PRESETS[preset].backbone), (weights[0] if weights else None)

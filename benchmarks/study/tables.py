@@ -1,0 +1,131 @@
+"""What is said at the end: the results with their marks, the balance, the published figures, and their limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from ensemblekit import Predictions, check_compatible
+from ensemblekit.evaluation import accuracy_interval, balance_table, compare_published, results_table
+from ensemblekit.report import print_table, to_markdown
+
+from .ensembles import RULES
+from .images import Images
+from .settings import Settings
+
+__all__ = ["DISCLAIMER", "Report", "make_report", "show", "to_text"]
+
+DISCLAIMER = "Research software, not for diagnosis."
+PUBLISHED = Path(__file__).resolve().parent.parent / "published.json"
+
+NOTES = {
+    "train": "fitted, as in the study, on the very rows that its members were trained on: not a fair use of them",
+    "valid": "fitted on the validation rows: its validation figures are in-sample",
+    "random": "random backbone: no pretrained weights were asked for or to be had, its features have learned nothing",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The tables of a run, and the sentences that belong to them."""
+
+    title: str
+    results: pd.DataFrame
+    balance: pd.DataFrame
+    published: pd.DataFrame
+    marks: dict[str, list[str]]
+    notes: dict[str, str]
+    remarks: list[str]
+
+
+def make_report(
+    settings: Settings,
+    images: Images,
+    rows: Mapping[str, Mapping[str, Predictions]],
+    models: Mapping[str, Any],
+    weights_used: str,
+) -> Report:
+    """Compute the tables and find what must be said about them."""
+    results = results_table(rows)
+    marks = _marks(weights_used)
+    return Report(
+        title=f"Results on {images.title}",
+        results=results,
+        balance=balance_table(results),
+        published=compare_published(
+            results,
+            json.loads(PUBLISHED.read_text(encoding="utf-8")),
+            name="synthetic" if images.synthetic else "this run",
+        ),
+        marks=marks,
+        notes={key: NOTES[key] for key in NOTES if any(key in keys for keys in marks.values())},
+        remarks=_remarks(settings, images, results, models, weights_used),
+    )
+
+
+def _marks(weights_used: str) -> dict[str, list[str]]:
+    marks = {rule.row: [rule.fitted_on] for rule in RULES if rule.fitted_on}
+    if weights_used == "random":
+        marks |= {name: ["random"] for name in ("first_model", "chained_model")}
+    return marks
+
+
+def _remarks(
+    settings: Settings, images: Images, results: pd.DataFrame, models: Mapping[str, Any], weights_used: str
+) -> list[str]:
+    n_test = len(images.splits["test"].ids)
+    best = results.loc[results["Test Accuracy"].idxmax()]
+    low, high = accuracy_interval(round(best["Test Accuracy"] * n_test), n_test)
+    remarks = [
+        f"Preset {settings.preset}: {settings.image_size} pixels, at most {settings.epochs} epochs, seed "
+        f"{settings.seed}; first_model and chained_model stand on {settings.backbone}, weights {weights_used}.",
+        f"With {n_test} test images, the best test accuracy, {best['Test Accuracy']:.3f} of {best['Model']}, has the "
+        f"95 % interval {low:.3f} to {high:.3f}: rows within it are not told apart.",
+        "The epoch of each trained model was chosen by its validation accuracy, as in the study.",
+    ]
+    if images.synthetic:
+        remarks.insert(
+            0,
+            "The images are synthetic drawings: these figures say nothing about CT scans. The classes differ in their "
+            "masses and, more plainly, in how often each window of grey levels was chosen.",
+        )
+    if images.copies:
+        remarks.append(
+            f"{len(images.copies)} of the {n_test} test images are byte copies of training or validation images, first "
+            f"{images.copies[0]!r}; they are counted in the table."
+        )
+    if images.unreadable:
+        remarks.append(f"{len(images.unreadable)} unreadable images were left out: {', '.join(images.unreadable)}.")
+    failed = [answer for answer in check_compatible(models) if answer.ok is False]
+    remarks += [f"Not as the study's precautions ask: {answer.sentence}" for answer in failed]
+    return remarks
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the tables and sentences."""
+    print_table(report.results, title=report.title, marks=report.marks, notes=report.notes, console=console)
+    print_table(report.balance, title="Balance over the splits", console=console)
+    print_table(report.published, title="Beside the published figures", console=console)
+    for remark in (*report.remarks, DISCLAIMER):
+        console.print(remark, markup=False, highlight=False)
+
+
+def to_text(report: Report) -> str:
+    """Write the tables and sentences as Markdown."""
+    parts = [
+        f"# {report.title}",
+        to_markdown(report.results, marks=report.marks, notes=report.notes),
+        "## Balance over the splits",
+        to_markdown(report.balance),
+        "## Beside the published figures",
+        to_markdown(report.published),
+        "\n".join(f"- {remark}" for remark in report.remarks),
+        f"**{DISCLAIMER}**",
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"

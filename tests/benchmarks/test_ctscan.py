@@ -1,0 +1,262 @@
+"""The benchmark as a user runs it: a command line, a folder of images, a folder of results."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ensemblekit import Predictions, combine
+
+pytestmark = pytest.mark.keras
+
+REPO = Path(__file__).resolve().parents[2]
+ROWS = [
+    "first_model", "second_model", "ensemble_model", "ensemble_mean", "ensemble_average_dense", "ensemble_concat_dense",
+    "ensemble_weighted", "ensemble_voting", "ensemble_stacking", "chained_model",
+]  # fmt: skip
+FIGURES = ["Train Loss", "Train Accuracy", "Validation Loss", "Validation Accuracy", "Test Loss", "Test Accuracy"]
+SAME = {"cat": "cat", "dog": "dog", "owl": "owl"}
+TINY = ("--backbone", "mobilenet_v2", "--weights", "none", "--image-size", "32", "--epochs", "1")
+
+
+def command(*arguments):
+    return [sys.executable, str(REPO / "benchmarks" / "ctscan.py"), *map(str, arguments)]
+
+
+def ctscan(*arguments, cwd=None):
+    # Of TensorFlow's own words nothing is to be seen, whatever its settings are here.
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | {"COLUMNS": "80"}
+    return subprocess.run(command(*arguments), cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def draw(folder, names=SAME, splits=("train", "valid", "test"), n=9):
+    """Three classes of images that differ in colour, in folders that test may call otherwise."""
+    rng = np.random.default_rng(0)
+    for split in splits:
+        for channel, name in enumerate(("cat", "dog", "owl")):
+            here = folder / split / (names[name] if split == "test" else name)
+            here.mkdir(parents=True)
+            for k in range(n):
+                pixels = rng.integers(0, 120, (40, 36, 3), dtype=np.uint8)
+                pixels[..., channel] += 100
+                Image.fromarray(pixels).save(here / f"{k}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw(tmp_path_factory.mktemp("data") / "pets")
+
+
+@pytest.fixture(scope="module")
+def finished(images, tmp_path_factory):
+    """One whole run, with a byte copy of a training image in test, and an unreadable image."""
+    data = tmp_path_factory.mktemp("copied") / "pets"
+    shutil.copytree(images, data)
+    shutil.copy(data / "train" / "cat" / "0.png", data / "test" / "cat" / "copy.png")
+    (data / "train" / "dog" / "broken.png").write_bytes((data / "train" / "dog" / "0.png").read_bytes()[:300])
+    out = tmp_path_factory.mktemp("results") / "run"
+    return ctscan("--data", data, *TINY, "--skip-unreadable", "--out", out), out
+
+
+def test_a_run_ends_well_and_says_so_without_a_word_of_tensorflow(finished):
+    done, _ = finished
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "oneDNN" not in done.stdout
+    assert done.stdout.rstrip().endswith("Research software, not for diagnosis.")
+    assert max(map(len, done.stdout.splitlines()[5:])) <= 200
+
+
+def test_every_row_of_the_table_is_filled(finished):
+    results = pd.read_csv(finished[1] / "results.csv")
+    assert list(results.columns) == ["Model", *FIGURES]
+    assert results["Model"].tolist() == ROWS
+    assert np.isfinite(results[FIGURES].to_numpy()).all()
+    assert (
+        results[[f for f in FIGURES if "Accuracy" in f]]
+        .isin([k / n for n in (27, 28) for k in range(29)])
+        .all(axis=None)
+    )
+
+
+def test_the_marks_say_what_was_fitted_where_and_that_the_backbone_is_random(finished):
+    notes = json.loads((finished[1] / "notes.json").read_text())
+    assert notes["marks"] == {
+        "ensemble_model": ["train"], "ensemble_average_dense": ["train"], "ensemble_concat_dense": ["train"],
+        "ensemble_weighted": ["valid"], "ensemble_stacking": ["valid"], "first_model": ["random"],
+        "chained_model": ["random"],
+    }  # fmt: skip
+    assert set(notes["notes"]) == {"train", "valid", "random"}
+    assert "random backbone" in notes["notes"]["random"]
+
+
+def test_the_leak_and_the_unreadable_image_are_said(finished):
+    done, out = finished
+    text = " ".join(done.stdout.split())
+    assert "1 of the 28 test images are byte copies of training or validation images, first 'test/cat/copy.png'" in text
+    assert "1 unreadable images were left out: train/dog/broken.png" in text
+    assert "byte copies" in (out / "results.md").read_text()
+    config = json.loads((out / "config.json").read_text())
+    assert config["status"] == "finished"
+    assert config["data"]["test_copies_of_fitted_images"] == ["test/cat/copy.png"]
+    assert list(config["data"]["unreadable"]) == ["train/dog/broken.png"]
+    assert config["data"]["images"] == {"train": 27, "valid": 27, "test": 28}
+    assert {"tensorflow", "keras", "ensemblekit", "python"} <= set(config["versions"])
+    assert len(config["data"]["fingerprint"]) == len(config["backbone_fingerprint"]) == 64
+
+
+def test_saved_predictions_give_the_table_again(finished):
+    out = finished[1]
+    results = pd.read_csv(out / "results.csv").set_index("Model")
+    assert sorted(p.name for p in (out / "predictions").iterdir()) == sorted(
+        f"{row}.{split}.parquet" for row in ROWS for split in ("train", "valid", "test")
+    )
+    members = [out / "predictions" / f"{name}.test.parquet" for name in ("second_model", "first_model")]
+    mean = combine(members, "mean")
+    assert float(np.mean(mean.predicted == mean.labels)) == results.loc["ensemble_mean", "Test Accuracy"]
+    saved = Predictions.load(out / "predictions" / "ensemble_stacking.test.parquet")
+    assert float(np.mean(saved.predicted == saved.labels)) == results.loc["ensemble_stacking", "Test Accuracy"]
+    assert set(saved.ids[:2]) == {"test/cat/0.png", "test/cat/1.png"}
+
+
+def test_saved_models_predict_what_was_saved(finished, keras):
+    out = finished[1]
+    assert {p.name for p in out.glob("*.keras")} == {
+        f"{row}.keras" for row in ROWS if row.endswith(("_model", "_dense"))
+    }
+    saved = Predictions.load(out / "predictions" / "chained_model.test.parquet")
+    model = keras.models.load_model(out / "chained_model.keras")
+    with Image.open(Path(json.loads((out / "config.json").read_text())["data"]["folder"]) / saved.ids[0]) as image:
+        pixels = keras.ops.image.resize(np.asarray(image, dtype=np.float32), (32, 32))
+    np.testing.assert_allclose(model(pixels[None], training=False)[0], saved.probas[0], atol=1e-4)
+
+
+def test_results_are_never_overwritten_unasked(finished, images):
+    out = finished[1]
+    before = (out / "results.csv").read_bytes()
+    done = ctscan("--data", images, *TINY, "--out", out)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"ctscan: '{out}' holds the results of another run. Choose another --out, or give")
+    assert (out / "results.csv").read_bytes() == before
+
+
+def test_a_folder_of_other_things_is_never_written_to(images, tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    done = ctscan("--data", images, *TINY, "--out", tmp_path, "--overwrite")
+    assert done.returncode == 1
+    assert "holds thesis.tex. Choose another." in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def folders(tmp_path, names=None, spoil=None):
+    data = draw(tmp_path / "data", names or SAME, n=2)
+    if spoil:
+        spoil(data)
+    return data
+
+
+def lose_valid(data):
+    shutil.rmtree(data / "valid")
+
+
+def empty_a_class(data):
+    for path in (data / "valid" / "owl").iterdir():
+        path.unlink()
+
+
+def truncate(data):
+    (data / "test" / "cat" / "1.png").write_bytes((data / "test" / "cat" / "1.png").read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "said"),
+    [
+        (None, ["--data", "nowhere"], ["nothing is at 'nowhere'"]),
+        (None, ["--preset", "best"], ["--preset must be one of quick, published, corrected; received 'best'"]),
+        (None, ["--backbone", "resnet5"], ["No backbone is registered as 'resnet5'", "Did you mean 'resnet50'"]),
+        (None, ["--backbone", "resnet50", "--backbone", "mobilenet_v2"], ["uses one backbone; received --backbone"]),
+        (None, ["--alias", "cat"], ["--alias must be CLASS_FOLDER=COMMON_NAME; received 'cat'"]),
+        (None, ["--weights", "nowhere.h5"], ["no file is there"]),
+        (lose_valid, [], ["must hold train, valid, test", "lacks valid"]),
+        (empty_a_class, [], ["each class folder must hold an image", "owl' holds none"]),
+        (truncate, [], ["test/cat/1.png' is not", "On this command line: --skip-unreadable"]),
+    ],
+)
+def test_bad_input_is_one_clear_error(tmp_path, spoil, arguments, said):
+    data = folders(tmp_path, spoil=spoil)
+    done = ctscan("--data", data, "--image-size", "32", "--out", tmp_path / "out", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ctscan: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    for words in said:
+        assert words in done.stderr
+
+
+def test_other_class_folders_in_test_need_an_alias_which_the_error_proposes(tmp_path):
+    data = folders(tmp_path, {"cat": "cat_2", "dog": "dog_2", "owl": "owl"})
+    done = ctscan("--data", data, *TINY, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    options = ["--alias", "cat_2=cat", "--alias", "dog_2=dog"]
+    assert f"On this command line: {options[0]} '{options[1]}' {options[2]} '{options[3]}'" in done.stderr
+    # The run that failed left nothing to keep, so that the same folder serves.
+    assert ctscan("--data", data, *TINY, "--out", tmp_path / "out", *options).returncode == 0
+    assert pd.read_csv(tmp_path / "out" / "results.csv")["Model"].tolist() == ROWS
+
+
+def test_an_interrupted_run_leaves_what_was_finished(images, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        command("--data", images, *TINY[:-1], "300", "--out", out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob("[!.]*.keras")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+        assert process.poll() is None, process.stdout.read()
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"Interrupted. {out} holds what was finished: first_model.keras" in said
+    assert "Traceback" not in said
+    assert json.loads((out / "config.json").read_text())["status"] == "interrupted"
+    assert not list(out.glob(".*"))
+
+
+def test_help_shows_what_there_is():
+    done = ctscan("--help")
+    assert done.returncode == 0
+    for word in (
+        "synthetic",
+        "kaggle",
+        "--preset",
+        "published",
+        "--backbone",
+        "--skip-unreadable",
+        "not for diagnosis",
+    ):
+        assert word in done.stdout
+
+
+@pytest.mark.slow
+def test_the_embedded_default_makes_the_whole_table(tmp_path):
+    done = ctscan("--weights", "none", "--epochs", "2", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "Results on 1000 synthetic phantoms" in done.stdout
+    assert "The images are synthetic drawings: these figures say nothing about CT scans" in " ".join(
+        done.stdout.split()
+    )
+    assert "synthetic" in (tmp_path / "out" / "results.md").read_text()
+    assert pd.read_csv(tmp_path / "out" / "results.csv")["Model"].tolist() == ROWS

@@ -11,6 +11,7 @@ import numpy as np
 
 from .errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError, NotFittedError
 from .predictions import Predictions, PredictionSet, align
+from .predictions._align import UNNAMED
 from .registry import default_registry
 
 __all__ = ["combine", "fit_combiner"]
@@ -156,7 +157,7 @@ def fit_combiner(
     LeakageError
         If a member was fitted on some of these rows, those of ``validation`` among them.
     AlignmentError
-        If the predictions do not line up.
+        If the predictions do not line up, or members have no names.
     InvalidPredictionsError
         If they have no labels or no rows.
     InvalidOptionError
@@ -166,6 +167,12 @@ def fit_combiner(
     name, combiner = _made(combiner, options)
     _check_task(name, combiner, aligned)
     leaked = _check_held_out(name, aligned, allow_leakage)
+    unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
+    if unnamed:
+        raise AlignmentError(
+            f"a combiner is fitted on named members, so that it knows them again; received {unnamed} without a name. "
+            "Give member=... to their Predictions, or {name: predictions}."
+        )
     fitted = copy.deepcopy(combiner)
     fit = getattr(fitted, "fit", None)
     for option, value in (("sample_weight", sample_weight), ("validation", validation)):

@@ -15,7 +15,10 @@ from ._checks import few, missing_policy
 from ._predictions import Predictions, positions
 from ._set import PredictionSet, check_rows_present
 
-__all__ = ["align", "propose_aliases"]
+__all__ = ["UNNAMED", "align", "propose_aliases"]
+
+UNNAMED = "#"
+"""Members without a name are called ``#1``, ``#2`` and so on: by position, which nothing may rely on later."""
 
 
 def align(
@@ -32,7 +35,7 @@ def align(
     *predictions : Predictions, path, or one sequence or mapping of them
         At least one. A mapping names the members; so does a file its name where the predictions have none.
     aliases : mapping, optional
-        ``{name: common name}`` for classes that members call differently.
+        ``{name: common name}`` for classes that members call differently; a name to itself is a class of its own.
     missing : {"error", "zero", "renormalize"} or mapping, default="error"
         What to do about absences. ``zero`` gives probability 0 to a class that a member never saw. ``renormalize``
         keeps a row that some members lack, and lets combiners use those that are present. Both at once:
@@ -69,7 +72,7 @@ def align(
     split = _common_split(members)
     for other in members[1:]:
         _check_kind(first, other)
-    classes = _common_classes(members, absent_classes)
+    classes = _common_classes(members, absent_classes, aliases or {})
     ids = _common_ids(members, absent_rows)
 
     dtype = np.result_type(*(p.probas.dtype for p in members))
@@ -117,7 +120,7 @@ def _named(predictions: tuple[Any, ...]) -> list[Predictions]:
                 f"only Predictions line up; received {came} as number {place + 1}. Give ids and class names: "
                 "Predictions(array, ids=..., classes=..., member=...)."
             )
-        members.append(p.rename(str(name or p.member or f"member_{place + 1}")))
+        members.append(p.rename(str(name or p.member or f"{UNNAMED}{place + 1}")))
     if not members:
         raise AlignmentError("at least one member is needed; received none.")
     names = [p.member for p in members]
@@ -161,21 +164,28 @@ def _check_kind(first: Predictions, other: Predictions) -> None:
         )
 
 
-def _common_classes(members: list[Predictions], absent: str) -> tuple[Hashable, ...]:
+def _common_classes(
+    members: list[Predictions], absent: str, aliases: Mapping[Hashable, Hashable]
+) -> tuple[Hashable, ...]:
     classes = list(dict.fromkeys(c for p in members for c in p.classes))
     for member in members:
         lacks = [c for c in classes if c not in member.classes]
         if not lacks:
             continue
         others = next(p for p in members if set(lacks) & set(p.classes))
-        extra = [c for c in member.classes if c not in others.classes]
-        proposal = propose_aliases(extra, [c for c in others.classes if c not in member.classes])
+        # An alias to itself says that a class has no other name.
+        extra = [c for c in member.classes if c not in others.classes and aliases.get(c) != c]
+        theirs = [c for c in others.classes if c not in member.classes and aliases.get(c) != c]
+        proposal = propose_aliases(extra, theirs)
         told = (
             f"classes must be the same for every member; member {member.member!r} lacks {few(lacks)} that member "
             f"{others.member!r} has"
         )
         if proposal:
-            error = AlignmentError(f"{told}. If these are other names of the same classes, give aliases={proposal!r}.")
+            error = AlignmentError(
+                f"{told}. If these are other names of the same classes, give aliases={proposal!r}; if not, give "
+                f"aliases={ {name: name for name in proposal}!r} and missing='zero'."
+            )
             error.aliases = {str(old): str(new) for old, new in proposal.items()}
             raise error
         if absent == "error" or member.task == "regression":

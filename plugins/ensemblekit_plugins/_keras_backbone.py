@@ -45,6 +45,7 @@ class KerasBackbone:
         self.frozen = frozen
         self.weights_used = "random"
         self._weights: list[np.ndarray] | None = None
+        self._scale: float | None = None
         self._fingerprint: str | None = None
 
     @property
@@ -104,12 +105,16 @@ class KerasBackbone:
         """Lay the layers on the symbolic pixels; return the symbolic features, shape ``(None, d)``."""
         raise NotImplementedError
 
-    def _network(self, make: Callable[[str | None], keras.Model]) -> keras.Model:
-        """Make a network of ``keras.applications`` with the weights asked for; `build` puts known ones back itself."""
-        if self._weights is not None:
-            return make(None)
-        network, self.weights_used = _application(make, self.weights, self.name)
-        return network
+    def _extract(self, make: Callable[[str | None], keras.Model], prepared: Any) -> Any:
+        """Lay a network of ``keras.applications`` with the weights asked for on prepared pixels."""
+        if self._weights is None:
+            network, self.weights_used = _application(make, self.weights, self.name)
+            if self.frozen and self.weights_used == "random":
+                self._scale = _unit_scale(network)
+        else:
+            network = make(None)  # `build` puts the weights back
+        features = network.call(prepared)
+        return features if self._scale is None else import_keras(self.name).layers.Rescaling(self._scale)(features)
 
     def _digest(self, weights: list[np.ndarray]) -> str:
         digest = hashlib.sha256(self.name.encode())
@@ -174,6 +179,17 @@ def _application(
             stacklevel=5,
         )
         return make(None), "random"
+
+
+def _unit_scale(network: keras.Model) -> float:
+    """Find the factor that gives the features of an untrained network a spread of about 1.
+
+    Its batch normalisation layers have seen nothing and let the signal fade, in MobileNetV2 to 1e-12: too small for a
+    head to learn from.
+    """
+    noise = np.random.default_rng(0).standard_normal((8, *network.input_shape[1:])).astype(np.float32)
+    spread = float(np.asarray(network.predict_on_batch(noise)).std(axis=0).mean())
+    return 1 / spread if spread > 0 else 1.0
 
 
 def _from_file(make: Callable[[str | None], keras.Model], path: Path, name: str) -> tuple[keras.Model, str]:

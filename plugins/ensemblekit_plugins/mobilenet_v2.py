@@ -21,7 +21,8 @@ class MobileNetV2(KerasBackbone):
     ----------
     weights : {"auto", "imagenet", "none"} or path-like, default="auto"
         ``imagenet``: cached or downloaded by Keras, 9 MB. ``auto``: the same, or random with a warning where they
-        cannot be had. ``none``: random. A path: a Keras weights file of the network without its top.
+        cannot be had. ``none``: random; where frozen, the features are scaled to a spread of about 1. A path: a Keras
+        weights file of the network without its top.
     preprocessing : {"imagenet", "study"}, default="imagenet"
         ``imagenet``: what the weights were trained on, pixels / 127.5 - 1. ``study``: pixels times 1/255.
     pooling : {"max", "avg"}, default="max"
@@ -69,7 +70,7 @@ class MobileNetV2(KerasBackbone):
                     include_top=False, weights=weights, input_shape=tuple(pixels.shape[1:]), pooling=self.pooling
                 )
 
-        return self._network(make).call(scaled)
+        return self._extract(make, scaled)
 
 
 @hookimpl

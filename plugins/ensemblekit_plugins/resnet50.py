@@ -23,7 +23,8 @@ class ResNet50(KerasBackbone):
     ----------
     weights : {"auto", "imagenet", "none"} or path-like, default="auto"
         ``imagenet``: cached or downloaded by Keras, 95 MB. ``auto``: the same, or random with a warning where they
-        cannot be had. ``none``: random. A path: a Keras weights file of the network without its top.
+        cannot be had. ``none``: random; where frozen, the features are scaled to a spread of about 1. A path: a Keras
+        weights file of the network without its top.
     preprocessing : {"imagenet", "study"}, default="imagenet"
         ``imagenet``: what the weights were trained on, BGR minus the channel means. ``study``: pixels times 1/255.
     pooling : {"max", "avg"}, default="max"
@@ -66,12 +67,12 @@ class ResNet50(KerasBackbone):
             scaled = keras.layers.Normalization(mean=IMAGENET_MEANS, variance=(1, 1, 1))(
                 keras.ops.flip(pixels, axis=-1)
             )
-        network = self._network(
+        return self._extract(
             lambda weights: keras.applications.ResNet50(
                 include_top=False, weights=weights, input_shape=tuple(pixels.shape[1:]), pooling=self.pooling
-            )
+            ),
+            scaled,
         )
-        return network.call(scaled)
 
 
 @hookimpl

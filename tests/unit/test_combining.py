@@ -309,6 +309,14 @@ def test_fitting_needs_labels_and_rows():
         fit_combiner("weighted", [make(probas=np.empty((0, 2)), ids=[], labels=[])])
 
 
+def test_members_without_a_name_are_combined_but_nothing_is_fitted_on_their_positions():
+    unnamed = [Predictions([[0.9, 0.1], [0.3, 0.7]], ids=[1, 2], classes=["a", "b"], labels=["a", "b"])] * 2
+    assert combine(unnamed, "mean").predicted.tolist() == ["a", "b"]
+    with pytest.raises(AlignmentError, match=r"fitted on named members.*received \['#1', '#2'\] without a name"):
+        fit_combiner("weighted", unnamed)
+    assert fit_combiner("weighted", {"x": unnamed[0], "y": unnamed[1]}).members_ == ("x", "y")
+
+
 def test_a_combiner_without_fit_has_nothing_to_learn():
     fitted = fit_combiner(Plain(), [make(labels=[0, 1]), make("m")])
     assert fitted.members_ == ("k", "m")

@@ -1,0 +1,214 @@
+"""The pages in docs say what is so: their Python runs, nothing public is left out, and Sphinx has no complaint."""
+
+import doctest
+import re
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import ensemblekit
+from ensemblekit import load_plugins
+from tests.strangers import REPO, environment
+
+DOCS = REPO / "docs"
+PAGES = {path.name: path.read_text() for path in sorted(DOCS.glob("*.md"))}
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+NEEDS_TENSORFLOW = "This section needs TensorFlow"
+"""The sentence that a reader sees, and that keeps a section out of the tests without Keras."""
+FENCES = {"python", "text", "toml", "{toctree}", "{eval-rst}", "{glossary}"}
+"""Kinds of block. Only ``python`` is run; a ``python`` block spelt otherwise would not be."""
+
+
+def sections(page):
+    """Cut a page before each heading of the first two levels, outside of blocks."""
+    parts, inside = [""], False
+    for line in page.splitlines(keepends=True):
+        inside ^= line.startswith("```")
+        if re.match("##? ", line) and not inside:
+            parts.append("")
+        parts[-1] += line
+    return parts
+
+
+def python_blocks(page, *, tensorflow):
+    """List the Python blocks, with or without those of the sections that need TensorFlow."""
+    return [
+        block
+        for section in sections(page)
+        if tensorflow or NEEDS_TENSORFLOW not in section
+        for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    ]
+
+
+def run_blocks(blocks, name, monkeypatch):
+    """Run blocks in order in one module; return what doctest has to say of outputs that are not as shown."""
+    module = ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    said = []
+    runner = doctest.DocTestRunner(optionflags=FLAGS, verbose=False)
+    for number, block in enumerate(blocks):
+        if block.startswith(">>>"):
+            test = doctest.DocTestParser().get_doctest(block, {}, f"{name}, block {number}", None, 0)
+            test.globs = module.__dict__
+            runner.run(test, out=said.append, clear_globs=False)
+        else:
+            exec(compile(block, f"{name}, block {number}", "exec"), module.__dict__)  # noqa: S102
+    return "".join(said)
+
+
+def check_page(name, monkeypatch, *, tensorflow):
+    said = run_blocks(python_blocks(PAGES[name], tensorflow=tensorflow), f"docs_{name}", monkeypatch)
+    if said:
+        pytest.fail(said, pytrace=False)
+
+
+WITH_PYTHON = [name for name, page in PAGES.items() if python_blocks(page, tensorflow=True)]
+WITH_TENSORFLOW = [name for name, page in PAGES.items() if NEEDS_TENSORFLOW in page]
+
+
+@pytest.mark.parametrize("name", WITH_PYTHON)
+def test_the_python_of_a_page_runs_and_prints_what_it_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_page(name, monkeypatch, tensorflow=False)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", WITH_TENSORFLOW)
+def test_the_sections_that_need_tensorflow_run_too(name, tmp_path, monkeypatch, keras):
+    monkeypatch.chdir(tmp_path)
+    check_page(name, monkeypatch, tensorflow=True)
+
+
+def test_a_block_that_prints_something_else_is_noticed(monkeypatch):
+    blocks = ["x = 1\n", ">>> x + 1\n2\n", ">>> x + 1\n3\n"]
+    said = run_blocks(blocks, "wrong", monkeypatch)
+    assert "wrong, block 2" in said
+    assert "Expected:\n    3\nGot:\n    2" in said
+    assert "block 1" not in said
+    with pytest.raises(NameError, match="y"):
+        run_blocks(["y\n"], "wrong", monkeypatch)
+
+
+def test_blocks_are_found_by_section():
+    page = f"# A\n```python\n# no heading\na\n```\n```text\nno\n```\n## B\n{NEEDS_TENSORFLOW}.\n```python\nb\n```\n"
+    assert python_blocks(page, tensorflow=True) == ["# no heading\na\n", "b\n"]
+    assert python_blocks(page, tensorflow=False) == ["# no heading\na\n"]
+
+
+def fences(page):
+    """List the kinds of block of a page."""
+    return [kind for kind in re.findall(r"^ *(?:```|~~~)(.*)$", page, re.MULTILINE) if kind]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_is_of_a_known_kind(name):
+    assert set(fences(PAGES[name])) <= FENCES
+
+
+def test_a_block_of_another_kind_would_be_noticed():
+    assert fences("```python\n```\n```py\n```\n  ```python3\n```\n") == ["python", "py", "python3"]
+
+
+def test_the_pages_with_python_are_these():
+    assert {"index.md", "first-steps.md", "predictions-and-alignment.md", "write-a-plugin.md"} <= set(WITH_PYTHON)
+    assert {"write-a-plugin.md", "combiners.md"} <= set(WITH_TENSORFLOW)
+
+
+# The plugin of the tutorial is the plugin of the example.
+
+
+def test_the_plugin_of_the_page_is_that_of_the_example():
+    example = REPO / "examples" / "custom_combiner"
+    page = PAGES["write-a-plugin.md"]
+    module = (example / "ensemblekit_confident_mean" / "__init__.py").read_text()
+    assert python_blocks(page, tensorflow=False)[0] == module
+    entry_point = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert entry_point
+    assert entry_point[1] in (example / "pyproject.toml").read_text()
+
+
+# Nothing is left out.
+
+
+def unlisted(names, page):
+    """List the names that stand on no line of their own in the tables of a page of the API."""
+    listed = set(re.findall(r"^   (\S+)$", page, re.MULTILINE))
+    return [name for name in names if name not in listed]
+
+
+def undescribed(names, pages):
+    """List the names that no ``auto...`` directive of the reference describes."""
+    described = re.findall(r"^\.\. (?:auto(?:class|function|exception)|data):: ([\w.]+)", pages, re.MULTILINE)
+    return [name for name in names if name not in described]
+
+
+REFERENCE = "".join(path.read_text() for path in sorted((DOCS / "api").glob("*.md")))
+
+
+def test_every_public_name_is_listed_and_described():
+    assert unlisted(ensemblekit.__all__, PAGES["api.md"]) == []
+    assert undescribed(ensemblekit.__all__, REFERENCE) == []
+
+
+@pytest.mark.parametrize("room", ["evaluation", "report", "files"])
+def test_every_public_name_of_a_room_is_listed(room):
+    names = __import__(f"ensemblekit.{room}", fromlist=["__all__"]).__all__
+    assert unlisted([f"{room}.{name}" for name in names], PAGES["api.md"]) == []
+    assert f".. automodule:: ensemblekit.{room}\n   :members:" in REFERENCE
+
+
+def test_a_name_that_is_left_out_is_noticed():
+    assert unlisted(["align", "combine"], "text of combine\n\n   align\n   aligned\n") == ["combine"]
+    assert undescribed(["align", "combine"], ".. autofunction:: align\n\n.. autofunction:: combined\n") == ["combine"]
+
+
+def without_section(names, page):
+    """List the names that are the heading of no section."""
+    return [name for name in names if not re.search(rf"^#+ `{name}`$", page, re.MULTILINE)]
+
+
+def test_every_built_in_plugin_has_a_section():
+    built_in = [r.name for r in load_plugins().registrations if r.distribution == "ensemblekit"]
+    assert built_in
+    assert without_section(built_in, PAGES["combiners.md"]) == []
+
+
+def test_a_plugin_without_a_section_is_noticed():
+    assert without_section(["mean", "median"], "### `mean`\nBeside it, `median`.\n### `median_2`\n") == ["median"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_begins_with_what_the_reader_gets(name):
+    heading, blank, first = PAGES[name].split("\n")[:3]
+    assert heading.startswith("# ")
+    assert blank == ""
+    assert re.match(r"[A-Z]", first)
+
+
+# Sphinx.
+
+
+def build(source, out):
+    """Build pages as `make docs` does; return the finished process."""
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", source, out]
+    return subprocess.run(command, env=environment(), cwd=REPO, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_sphinx_builds_without_a_warning(tmp_path):
+    done = build(DOCS, tmp_path / "html")
+    assert done.returncode == 0, done.stderr
+    for page in PAGES:
+        assert (tmp_path / "html" / page.replace(".md", ".html")).is_file()
+    assert 'id="ensemblekit.combine"' in (tmp_path / "html" / "api" / "combining.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_broken_link_is_noticed(tmp_path):
+    (tmp_path / "conf.py").write_text((DOCS / "conf.py").read_text())
+    (tmp_path / "index.md").write_text("# A page\n\n[nowhere](nowhere.md)\n")
+    done = build(tmp_path, tmp_path / "html")
+    assert done.returncode == 1
+    assert "nowhere.md" in done.stderr

@@ -246,3 +246,8 @@ def test_a_built_in_that_is_broken_raises(tmp_path):
     assert done.stderr.strip().splitlines()[-1] == (
         "ensemblekit.errors.PluginLoadError: The built-in plugin 'mean' of ensemblekit 1.0 cannot be loaded: boom"
     )
+
+
+def test_a_broken_plugin_of_this_program_raises():
+    with pytest.raises(PluginLoadError, match=r"plugin 'int' of this program cannot be loaded: .* at least one of the"):
+        load_plugins(plugins=[3])

@@ -1,0 +1,214 @@
+"""What is registered, by kind and name; immutable."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, UnknownPluginError
+from ..hookspecs import HOOKS
+from ..interfaces import Factory
+
+__all__ = ["Failure", "PluginMapping", "Registration", "Registry"]
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One registered name: what it is and whose."""
+
+    kind: str
+    name: str
+    factory: Factory = field(repr=False)
+    plugin: str
+    distribution: str
+    version: str
+
+    @property
+    def summary(self) -> str:
+        """First line of the factory's docstring."""
+        return (inspect.getdoc(self.factory) or "").partition("\n")[0]
+
+    @property
+    def owner(self) -> str:
+        """The plugin and its distribution, as an error names them."""
+        return f"plugin {self.plugin!r} of {self.distribution} {self.version}".rstrip()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One plugin, or one name of it, that was refused or is broken, and why.
+
+    ``refused`` says what of it, such as ``combiner 'mean'``; it is empty where nothing of the plugin is loaded.
+    """
+
+    plugin: str
+    distribution: str
+    version: str
+    refused: str
+    reason: str
+
+    def __str__(self) -> str:
+        owner = f"plugin {self.plugin!r} of {self.distribution} {self.version}".rstrip()
+        lost = f"is loaded without its {self.refused}" if self.refused else "is not loaded"
+        return f"{owner} {lost}: {self.reason}"
+
+
+class PluginMapping(Mapping[str, Factory]):
+    """Names of one kind -> factories; an unknown name answers with the near matches."""
+
+    def __init__(
+        self,
+        kind: str,
+        registrations: Sequence[Registration],
+        contested: Mapping[str, str],
+        failures: Sequence[Failure],
+    ) -> None:
+        self._kind = kind
+        self._factories = {r.name: r.factory for r in sorted(registrations, key=lambda r: r.name)}
+        self._contested = dict(contested)
+        self._failures = tuple(failures)
+
+    def __getitem__(self, name: str) -> Factory:
+        if name in self._factories:
+            return self._factories[name]
+        if name in self._contested:
+            raise DuplicateNameError(self._contested[name])
+        near = difflib.get_close_matches(str(name), self._factories, n=3)
+        message = f"No {self._kind} is registered as {name!r}."
+        if near:
+            message += f" Did you mean {' or '.join(map(repr, near))}?"
+        message += f" There are: {', '.join(self._factories) or 'none'}."
+        for failure in self._failures:
+            message += f" The {failure}"
+        raise UnknownPluginError(message)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._factories
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._factories)
+
+    def __len__(self) -> int:
+        return len(self._factories)
+
+    def __repr__(self) -> str:
+        return f"<{self._kind}s: {', '.join(self._factories) or 'none'}>"
+
+
+class Registry:
+    """All plugins that are installed, by kind and name; made by `load_plugins` and never changed.
+
+    Attributes
+    ----------
+    backbones, heads, combiners, chainers : PluginMapping
+        Name -> factory.
+    registrations : tuple of Registration
+        Every registered name, with its owner.
+    failures : tuple of Failure
+        What was refused or broke while loading.
+    """
+
+    def __init__(
+        self,
+        registrations: Sequence[Registration],
+        contested: Mapping[tuple[str, str], str],
+        failures: Sequence[Failure],
+    ) -> None:
+        self.registrations = tuple(sorted(registrations, key=lambda r: (list(HOOKS).index(r.kind), r.name)))
+        self.failures = tuple(failures)
+        self._by_kind = {
+            kind: PluginMapping(
+                kind,
+                [r for r in registrations if r.kind == kind],
+                {name: why for (k, name), why in contested.items() if k == kind},
+                failures,
+            )
+            for kind in HOOKS
+        }
+
+    @property
+    def backbones(self) -> PluginMapping:
+        """Backbone factories by name."""
+        return self._by_kind["backbone"]
+
+    @property
+    def heads(self) -> PluginMapping:
+        """Head factories by name."""
+        return self._by_kind["head"]
+
+    @property
+    def combiners(self) -> PluginMapping:
+        """Combiner factories by name."""
+        return self._by_kind["combiner"]
+
+    @property
+    def chainers(self) -> PluginMapping:
+        """Chainer factories by name."""
+        return self._by_kind["chainer"]
+
+    def create_backbone(self, name: str, /, **options: Any) -> Any:
+        """Make the backbone registered under ``name``; see `create_combiner`."""
+        return self._create("backbone", name, ("build",), options)
+
+    def create_head(self, name: str, /, **options: Any) -> Any:
+        """Make the head registered under ``name``; see `create_combiner`."""
+        return self._create("head", name, ("build",), options)
+
+    def create_combiner(self, name: str, /, **options: Any) -> Any:
+        """Make the combiner registered under ``name``.
+
+        Parameters
+        ----------
+        name : str
+            A name in `combiners`.
+        **options
+            Passed to its factory.
+
+        Returns
+        -------
+        Combiner
+            New, with these options.
+
+        Raises
+        ------
+        UnknownPluginError
+            If no plugin registered that name.
+        DuplicateNameError
+            If two plugins claim it.
+        InvalidOptionError
+            If it has no such option.
+        """
+        return self._create("combiner", name, ("combine",), options)
+
+    def create_chainer(self, name: str, /, **options: Any) -> Any:
+        """Make the chainer registered under ``name``; see `create_combiner`."""
+        return self._create("chainer", name, ("chain",), options)
+
+    def _create(self, kind: str, name: str, methods: tuple[str, ...], options: dict[str, Any]) -> Any:
+        factory = self._by_kind[kind][name]
+        try:
+            accepted = inspect.signature(factory)
+        except ValueError:
+            accepted = None
+        if accepted is not None:
+            try:
+                accepted.bind(**options)
+            except TypeError as error:
+                raise InvalidOptionError(
+                    f"{kind} {name!r} takes the options {accepted}; received {options!r}: {error}."
+                ) from None
+        made = factory(**options)
+        for method in methods:
+            if not callable(getattr(made, method, None)):
+                owner = next(r.owner for r in self.registrations if (r.kind, r.name) == (kind, name))
+                raise PluginLoadError(
+                    f"A {kind} must have a method {method}; {name!r} of {owner} made a {type(made).__name__} "
+                    "that has none. Report it to its authors."
+                )
+        return made
+
+    def __repr__(self) -> str:
+        return f"Registry({', '.join(repr(mapping) for mapping in self._by_kind.values())})"

@@ -111,8 +111,9 @@ def ctscan(
 ) -> None:
     """Reproduce the chest CT-scan study: a transfer model, a custom CNN, seven combinations of them, a chained model.
 
-    Ten rows of train, validation and test loss and accuracy, the balance table, and the published figures beside
-    them. Every prediction carries the path of its image and is combined by it. Research software, not for diagnosis.
+    Ten rows of train, validation and test loss and accuracy, the balance
+    table, and the published figures beside them. Every prediction carries the
+    path of its image and is combined by it. Research software, not for diagnosis.
     """
     if preset not in PRESETS:
         raise InvalidOptionError(f"--preset must be one of {', '.join(PRESETS)}; received {preset!r}.")

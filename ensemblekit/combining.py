@@ -12,6 +12,7 @@ import numpy as np
 from .errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError, NotFittedError
 from .predictions import Predictions, PredictionSet, align
 from .predictions._align import UNNAMED
+from .predictions._checks import missing_policy
 from .registry import default_registry
 
 __all__ = ["combine", "fit_combiner"]
@@ -199,6 +200,7 @@ def fit_combiner(
 
 def _aligned(predictions: Any, aliases: Any, missing: Any) -> PredictionSet:
     if isinstance(predictions, PredictionSet) and not aliases:
+        missing_policy(missing)  # settled when the set was aligned; nonsense is refused all the same
         return predictions
     return align(predictions, aliases=aliases, missing=missing)
 

@@ -130,6 +130,11 @@ def test_aliases_and_missing_are_those_of_align():
         combine([make(), other], "mean", missing="skip")
 
 
+def test_a_policy_that_is_none_is_refused_for_an_aligned_set_too():
+    with pytest.raises(InvalidOptionError, match="missing must be .*received 'drop'"):
+        combine(align(make("k"), make("m")), "mean", missing="drop")
+
+
 def test_plain_arrays_are_refused():
     with pytest.raises(AlignmentError, match="only Predictions line up"):
         combine([np.eye(2), np.eye(2)], "mean")

@@ -131,7 +131,7 @@ def test_aliases_and_missing_are_those_of_align():
 
 
 def test_a_policy_that_is_none_is_refused_for_an_aligned_set_too():
-    with pytest.raises(InvalidOptionError, match="missing must be .*received 'drop'"):
+    with pytest.raises(InvalidOptionError, match=r"missing must be .*received 'drop'"):
         combine(align(make("k"), make("m")), "mean", missing="drop")
 
 

@@ -132,7 +132,8 @@ def test_what_the_estimator_makes_no_use_of_is_refused(estimator, use, message):
 
 
 def test_dense_outputs_and_absent_rows_are_refused():
-    image = Predictions(np.full((2, 3, 2), 0.5), ids=[1, 2], classes=["x", "y"], labels=[["x"] * 3] * 2)
+    fields = {"ids": [1, 2], "classes": ["x", "y"], "labels": [["x"] * 3] * 2, "member": "k"}
+    image = Predictions(np.full((2, 3, 2), 0.5), **fields)
     with pytest.raises(InvalidOptionError, match=r"one row of every member a sample; .* \(1, 2, 3, 2\)"):
         fit_combiner("stacking", image)
     first, second = members()

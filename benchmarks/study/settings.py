@@ -35,7 +35,7 @@ class Preset:
 
 PRESETS = {
     "quick": Preset(
-        "mobilenet_v2", 128, 20, "imagenet", "the whole table in minutes: a light backbone, small images, few epochs"
+        "mobilenet_v2", 128, 25, "imagenet", "the whole table in minutes: a light backbone, small images, few epochs"
     ),
     "published": Preset(
         "resnet50",

@@ -12,7 +12,8 @@ import numpy as np
 from .errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError, NotFittedError
 from .predictions import Predictions, PredictionSet, align
 from .predictions._align import UNNAMED
-from .predictions._checks import missing_policy
+from .predictions._checks import as_ids, few, missing_policy
+from .predictions._predictions import positions
 from .registry import default_registry
 
 __all__ = ["combine", "fit_combiner"]
@@ -22,6 +23,7 @@ def combine(
     predictions: Any,
     combiner: Any,
     *,
+    features: Any = None,
     aliases: Mapping[Hashable, Hashable] | None = None,
     missing: str | Mapping[str, str] = "error",
     **options: Any,
@@ -34,6 +36,8 @@ def combine(
         Lined up by id and class name first; see `align`.
     combiner : str or Combiner
         A registered name, or an object with a method ``combine``.
+    features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
+        For a combiner that looks at the samples themselves; one row for every id at least.
     aliases, missing
         As in `align`.
     **options
@@ -91,6 +95,11 @@ def combine(
             )
         _check_weights_present(getattr(ready, "weights", None), ordered)
         kwargs["present"] = ordered.present
+    if features is not None:
+        _check_accepted(name, ready.combine, "features")
+        kwargs["features"] = features_of(features, ordered.ids)
+    if _accepts(ready.combine, "task"):
+        kwargs["task"] = ordered.task
     probas = np.asarray(ready.combine(ordered.member_probas, **kwargs))
     expected = ordered.member_probas.shape[1:]
     if probas.shape != expected:
@@ -120,6 +129,7 @@ def fit_combiner(
     predictions: Any,
     *,
     validation: Any = None,
+    features: Any = None,
     sample_weight: Any = None,
     allow_leakage: bool = False,
     aliases: Mapping[Hashable, Hashable] | None = None,
@@ -139,6 +149,8 @@ def fit_combiner(
         Labelled, held-out or out-of-fold; see `align`.
     validation : like ``predictions``, optional
         For a combiner that stops early on rows of their own.
+    features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
+        For a combiner that looks at the samples themselves; one row for every id at least.
     sample_weight : mapping of id to float, or array-like of shape (n_samples,), optional
         Non-negative weight of each row, in the order of the aligned predictions.
     allow_leakage : bool, default=False
@@ -176,9 +188,9 @@ def fit_combiner(
         )
     fitted = copy.deepcopy(combiner)
     fit = getattr(fitted, "fit", None)
-    for option, value in (("sample_weight", sample_weight), ("validation", validation)):
-        if value is not None and not (fit and _accepts(fit, option)):
-            raise InvalidOptionError(f"combiner {name!r} makes no use of {option}. Leave it out.")
+    for option, value in (("sample_weight", sample_weight), ("validation", validation), ("features", features)):
+        if value is not None:
+            _check_accepted(name, fit, option)
     order = np.argsort(aligned.ids, kind="stable")
     members, classes = tuple(sorted(aligned.members)), _sorted_names(aligned.classes)
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
@@ -190,6 +202,8 @@ def fit_combiner(
         _same_names(name, held, members, classes)
         _check_held_out(name, held, allow_leakage)
         kwargs["validation"] = held.reorder(members=members, classes=classes, rows=np.argsort(held.ids, kind="stable"))
+    if features is not None:
+        kwargs["features"] = features_of(features, ordered.ids)
     if fit:
         fitted = fit(ordered, **kwargs) or fitted
     fitted.members_, fitted.classes_ = members, classes
@@ -266,6 +280,51 @@ def _sorted_names(classes: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
 def _accepts(function: Any, name: str) -> bool:
     parameters = inspect.signature(function).parameters
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _check_accepted(name: str, function: Any, option: str) -> None:
+    if function is None or not _accepts(function, option):
+        raise InvalidOptionError(f"combiner {name!r} makes no use of {option}. Leave it out.")
+
+
+def features_of(features: Any, ids: np.ndarray) -> np.ndarray:
+    """Look up the features of these ids, by id.
+
+    Parameters
+    ----------
+    features : DataFrame indexed by id, mapping of id to vector, or (ids, array)
+        More ids than asked for do no harm.
+    ids : ndarray of shape (n_samples,)
+        Whose features to take.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ...)
+        Their features, in the order of ``ids``.
+
+    Raises
+    ------
+    InvalidOptionError
+        If they have no ids, or lack some.
+    """
+    if isinstance(features, Mapping):
+        names, values = list(features), np.asarray(list(features.values()))
+    elif hasattr(features, "index") and hasattr(features, "to_numpy"):
+        names, values = features.index.tolist(), features.to_numpy()
+    elif isinstance(features, tuple) and len(features) == 2:
+        names, values = features[0], np.asarray(features[1])
+    else:
+        raise InvalidOptionError(
+            "features must name their rows: a DataFrame indexed by id, {id: vector} or (ids, array); received "
+            f"{type(features).__name__}."
+        )
+    known = as_ids(names, what="ids of features")
+    if len(known) != len(values):
+        raise InvalidOptionError(f"features must have one row an id; received {len(values)} for {len(known)} ids.")
+    rows = positions(known, ids)
+    if (rows < 0).any():
+        raise InvalidOptionError(f"features must be there for every row; they lack {few(ids[rows < 0].tolist())}.")
+    return values if np.array_equal(rows, np.arange(len(values))) else values[rows]
 
 
 def _check_weights_present(weights: Any, predictions: PredictionSet) -> None:

@@ -19,7 +19,7 @@ from ensemblekit.assembly import import_keras
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["KerasBackbone", "check_option", "global_pooling"]
+__all__ = ["KerasBackbone", "global_pooling"]
 
 DOWNLOAD_TIMEOUT = 30
 """Seconds without an answer before a download of weights is given up."""
@@ -126,12 +126,6 @@ class KerasBackbone:
             digest.update(f"{array.shape}{array.dtype}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
-
-
-def check_option(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    """Refuse a value that is not one of the choices."""
-    if value not in choices:
-        raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
 
 
 def global_pooling(pooling: str) -> Any:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from ensemblekit import CompatibilityError, WeightsUnavailableError, hookimpl
 from ensemblekit.assembly import import_keras
 
-from ._keras_backbone import KerasBackbone, check_option, global_pooling
+from ._keras_backbone import KerasBackbone, global_pooling
+from ._options import check_choice
 
 __all__ = ["KerasFile"]
 
@@ -48,7 +49,7 @@ class KerasFile(KerasBackbone):
         offset: float = 0.0,
         frozen: bool = True,
     ) -> None:
-        check_option("pooling", pooling, ("max", "avg"))
+        check_choice("pooling", pooling, ("max", "avg"))
         super().__init__(weights=weights, frozen=frozen)
         self.layer = layer
         self.pooling = pooling

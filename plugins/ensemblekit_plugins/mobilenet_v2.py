@@ -9,7 +9,8 @@ from typing import Any, Literal
 from ensemblekit import hookimpl
 from ensemblekit.assembly import import_keras
 
-from ._keras_backbone import KerasBackbone, check_option
+from ._keras_backbone import KerasBackbone
+from ._options import check_choice
 
 __all__ = ["MobileNetV2"]
 
@@ -51,8 +52,8 @@ class MobileNetV2(KerasBackbone):
         pooling: Literal["max", "avg"] = "max",
         frozen: bool = True,
     ) -> None:
-        check_option("preprocessing", preprocessing, ("imagenet", "study"))
-        check_option("pooling", pooling, ("max", "avg"))
+        check_choice("preprocessing", preprocessing, ("imagenet", "study"))
+        check_choice("pooling", pooling, ("max", "avg"))
         super().__init__(weights=weights, frozen=frozen)
         self.preprocessing = preprocessing
         self.pooling = pooling

@@ -1,0 +1,31 @@
+"""The checks of constructor options: the rule, what came, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from ensemblekit import InvalidOptionError
+
+__all__ = ["check_choice", "check_count", "check_number"]
+
+
+def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
+    """Refuse a value that is not one of the choices."""
+    if not any(value is choice or (type(value) is type(choice) and value == choice) for choice in choices):
+        raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is not a whole number, or too small."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise InvalidOptionError(f"{name} must be a whole number >= {least}; received {value!r}.")
+
+
+def check_number(name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False) -> None:
+    """Refuse what is not a finite number from ``low`` (itself left out where ``open_low``) to ``high``."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not (low < value if open_low else low <= value) or not value <= high or value == float("inf"):
+        bounds = f"{'>' if open_low else '>='} {low:g}" + ("" if high == float("inf") else f" and <= {high:g}")
+        raise InvalidOptionError(f"{name} must be a finite number {bounds}; received {value!r}.")

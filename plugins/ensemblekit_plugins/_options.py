@@ -25,7 +25,8 @@ def check_count(name: str, value: Any, least: int = 1) -> None:
 
 def check_number(name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False) -> None:
     """Refuse what is not a finite number from ``low`` (itself left out where ``open_low``) to ``high``."""
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not (low < value if open_low else low <= value) or not value <= high or value == float("inf"):
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else float("nan")
+    above = low < number if open_low else low <= number
+    if not above or not number <= high or number == float("inf"):
         bounds = f"{'>' if open_low else '>='} {low:g}" + ("" if high == float("inf") else f" and <= {high:g}")
         raise InvalidOptionError(f"{name} must be a finite number {bounds}; received {value!r}.")

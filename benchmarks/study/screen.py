@@ -36,12 +36,12 @@ class Screen:
         self.console = console or Console()
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=10),
             TextColumn("{task.completed}/{task.total} {task.fields[unit]}"),
-            TextColumn("{task.fields[metrics]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[metrics]}", markup=False),
             console=self.console,
             disable=not self.console.is_terminal,
         )
@@ -83,7 +83,9 @@ class Screen:
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 values = logs or {}
                 told = f"accuracy {values['accuracy']:.3f}, validation {values['val_accuracy']:.3f}"
-                screen.count(name, epoch + 1, epochs, unit="epochs", metrics=told)
+                # Short: all columns fit 80 characters.
+                short = f"train {values['accuracy']:.2f}, valid {values['val_accuracy']:.2f}"
+                screen.count(name, epoch + 1, epochs, unit="epochs", metrics=short)
                 if not screen.console.is_terminal and (epoch + 1) % max(1, epochs // 4) == 0:
                     screen.say(f"{name}: epoch {epoch + 1} of {epochs}, {told}")
 

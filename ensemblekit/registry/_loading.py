@@ -83,7 +83,9 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
     for source in sources:
         own = builtin_plugins.get(source.plugin)
         if own and source.distribution not in (PROJECT, THIS_PROGRAM):
-            _warn(failures, source, f"its entry point {source.plugin!r} is the name of the built-in {own.title}.")
+            failures.append(
+                _failure(source, f"its entry point {source.plugin!r} is the name of the built-in {own.title}.")
+            )
             continue
         try:
             registrations = _register(source)
@@ -91,11 +93,13 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
             if source.builtin or source.distribution == THIS_PROGRAM:
                 kind = "built-in " if source.builtin else ""
                 raise PluginLoadError(f"The {kind}{source.title} cannot be loaded: {error}") from error
-            _warn(failures, source, f"{type(error).__name__}: {error}")
+            failures.append(_failure(source, f"{type(error).__name__}: {error}"))
             continue
         for registration in registrations:
             claims.setdefault((registration.kind, registration.name), []).append(registration)
     registered, contested = _settle(claims, failures)
+    for failure in failures:
+        warnings.warn(f"The {failure}", PluginWarning, stacklevel=2)
     return Registry(registered, contested, failures)
 
 
@@ -173,10 +177,9 @@ def _settle(
         for claimant in owners:
             if claimant not in own:
                 by = f"the built-in {own[0].owner}" if own else titles
-                _warn(failures, claimant, f"the name is claimed by {by}.", refused=f"{kind} {name!r}")
+                failures.append(_failure(claimant, f"the name is claimed by {by}.", refused=f"{kind} {name!r}"))
     return registered, contested
 
 
-def _warn(failures: list[Failure], source: _Source | Registration, reason: str, refused: str = "") -> None:
-    failures.append(Failure(source.plugin, source.distribution, source.version, refused, reason))
-    warnings.warn(f"The {failures[-1]}", PluginWarning, stacklevel=4)
+def _failure(source: _Source | Registration, reason: str, refused: str = "") -> Failure:
+    return Failure(source.plugin, source.distribution, source.version, refused, reason)

@@ -28,8 +28,8 @@ def test_the_examples_of_a_module_print_what_they_say(name, tmp_path, monkeypatc
 
 
 def test_there_are_examples():
-    assert {"ensemblekit", "ensemblekit.combining", "ensemblekit_plugins.mean"} <= set(MODULES)
-    assert doctest.testmod(import_module("ensemblekit.combining"), optionflags=FLAGS).attempted > 0
+    assert {"ensemblekit", "ensemblekit.combining._combine", "ensemblekit_plugins.mean"} <= set(MODULES)
+    assert doctest.testmod(import_module("ensemblekit.combining._combine"), optionflags=FLAGS).attempted > 0
 
 
 def test_an_example_that_prints_something_else_is_noticed(capsys):

@@ -107,8 +107,9 @@ def test_a_strangers_plugin_appears_and_works(strangers):
 def test_a_broken_plugin_is_named_and_all_else_goes_on(strangers, code, reason):
     strangers("wobbly", {"broken": "wobbly_broken"}, wobbly_broken=code)
     strangers("friendly", {"first": "friendly_first"}, friendly_first=COMBINER.format(name="first"))
-    with pytest.warns(PluginWarning, match=rf"The plugin 'broken' of wobbly 1.0 is not loaded: .*{reason}"):
+    with pytest.warns(PluginWarning, match=rf"The plugin 'broken' of wobbly 1.0 is not loaded: .*{reason}") as warned:
         registry = load_plugins()
+    assert {w.filename for w in warned} == {__file__}
     assert {"mean", "first"} <= set(registry.combiners)
     assert [(f.plugin, f.distribution, f.refused) for f in registry.failures] == [("broken", "wobbly", "")]
     with pytest.raises(UnknownPluginError, match=rf"The plugin 'broken' of wobbly 1.0 is not loaded: .*{reason}"):

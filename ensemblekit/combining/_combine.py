@@ -1,0 +1,149 @@
+"""`combine`: alignment, policy and checks around a combiner's mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidOptionError, InvalidPredictionsError, NotFittedError
+from ..predictions import Predictions, PredictionSet
+from ._checks import accepts, aligned_set, check_accepted, check_fitted_names, check_task, made, sorted_names
+from ._features import features_of
+
+__all__ = ["combine"]
+
+
+def combine(
+    predictions: Any,
+    combiner: Any,
+    *,
+    features: Any = None,
+    aliases: Mapping[Hashable, Hashable] | None = None,
+    missing: str | Mapping[str, str] = "error",
+    **options: Any,
+) -> Predictions:
+    """Combine the predictions of several members into one.
+
+    Parameters
+    ----------
+    predictions : PredictionSet, or sequence or mapping of Predictions or paths
+        Lined up by id and class name first; see `align`.
+    combiner : str or Combiner
+        A registered name, or an object with a method ``combine``.
+    features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
+        For a combiner that looks at the samples themselves; one row for every id at least.
+    aliases, missing
+        As in `align`.
+    **options
+        Options of the combiner, where it is given by name.
+
+    Returns
+    -------
+    Predictions
+        Rows and classes in the order of the first member; ``fit_ids`` are all the rows that a member or the combiner
+        was fitted on, where known.
+
+    Raises
+    ------
+    AlignmentError
+        If the predictions do not line up, or are not those of the members that the combiner was fitted on.
+    NotFittedError
+        If the combiner learns and was not fitted.
+    InvalidOptionError
+        If an option, the task or absent rows are not for this combiner.
+    InvalidPredictionsError
+        If the combiner returns what are not valid predictions.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions, combine
+    >>> cnn = Predictions([[0.75, 0.25], [0.5, 0.5]], ids=["a", "b"], classes=["cat", "dog"], member="cnn")
+    >>> svm = Predictions([[1.0, 0.0], [0.25, 0.75]], ids=["b", "a"], classes=["cat", "dog"], member="svm")
+    >>> combine([cnn, svm], "mean").probas
+    array([[0.5 , 0.5 ],
+           [0.75, 0.25]])
+    """
+    aligned = aligned_set(predictions, aliases, missing)
+    name, combiner = made(combiner, options)
+    check_task(name, combiner, aligned)
+    fitted_members: tuple[str, ...] | None = getattr(combiner, "members_", None)
+    if fitted_members is None and "learns" in getattr(combiner, "traits", ()):
+        raise NotFittedError(
+            f"combiner {name!r} learns, and must be fitted before it combines. Fit it on held-out predictions: "
+            "fitted = fit_combiner(combiner, predictions); combine(predictions, fitted)."
+        )
+    check_fitted_names(name, combiner, aligned)
+    ordered = aligned.reorder(
+        members=fitted_members or _member_order(combiner, aligned.members),
+        classes=getattr(combiner, "classes_", None) or _class_order(combiner, aligned.classes),
+    )
+    settle = getattr(combiner, "for_members", None)
+    ready = settle(ordered.members) if settle else combiner
+    kwargs: dict[str, Any] = {}
+    if ordered.present is not None:
+        if not accepts(ready.combine, "present"):
+            raise InvalidOptionError(
+                f"combiner {name!r} cannot combine rows that some members lack "
+                f"({int((~ordered.present).any(axis=0).sum())} of {len(ordered.ids)} rows here). Use one that can, "
+                "such as 'mean', or take the rows that all members have."
+            )
+        _check_weights_present(getattr(ready, "weights", None), ordered)
+        kwargs["present"] = ordered.present
+    if features is not None:
+        check_accepted(name, ready.combine, "features")
+        kwargs["features"] = features_of(features, ordered.ids)
+    if accepts(ready.combine, "task"):
+        kwargs["task"] = ordered.task
+    probas = np.asarray(ready.combine(ordered.member_probas, **kwargs))
+    expected = ordered.member_probas.shape[1:]
+    if probas.shape != expected:
+        raise InvalidPredictionsError(
+            f"combiner {name!r} must return shape {expected} for member_probas of shape "
+            f"{ordered.member_probas.shape}; it returned {probas.shape}."
+        )
+    if ordered.classes != aligned.classes:
+        probas = np.take(probas, [ordered.classes.index(c) for c in aligned.classes], axis=-1)
+    try:
+        return Predictions(
+            probas,
+            ids=aligned.ids,
+            classes=aligned.classes,
+            labels=aligned.labels,
+            task=aligned.task,
+            split=aligned.split,
+            member=name,
+            fit_ids=_all_fit_ids(aligned, getattr(combiner, "fit_ids_", None)),
+        )
+    except InvalidPredictionsError as error:
+        raise InvalidPredictionsError(f"combiner {name!r} returned predictions that are not valid: {error}") from None
+
+
+def _member_order(combiner: Any, members: tuple[str, ...]) -> tuple[str, ...]:
+    # Sums of floats depend on their order. Where position means nothing, the order of the names makes the result the
+    # same to the bit, however the members came.
+    by_name = isinstance(getattr(combiner, "weights", None), Mapping)
+    return tuple(sorted(members)) if by_name or "symmetric" in getattr(combiner, "traits", ()) else members
+
+
+def _class_order(combiner: Any, classes: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    # A tie that goes to the first class goes to the first by name, whatever column it stood in.
+    return classes if "class_equivariant" in getattr(combiner, "traits", ()) else sorted_names(classes)
+
+
+def _check_weights_present(weights: Any, predictions: PredictionSet) -> None:
+    if weights is None or predictions.present is None:
+        return
+    weighed = np.asarray(weights) @ predictions.present > 0
+    if not weighed.all():
+        lost = predictions.ids[~weighed].tolist()
+        raise InvalidOptionError(
+            f"each row must be there for a member with a positive weight; {len(lost)} of {len(weighed)} are not, first "
+            f"{lost[0]!r}. Give weight to the members that have them, or take the others."
+        )
+
+
+def _all_fit_ids(predictions: PredictionSet, own: np.ndarray | None) -> np.ndarray | None:
+    known = [f for f in (*predictions.fit_ids.values(), own) if f is not None]
+    return np.unique(np.concatenate(known)) if known else None

@@ -1,0 +1,54 @@
+"""Features of the samples, looked up by id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidOptionError
+from ..predictions._checks import as_ids, few
+from ..predictions._predictions import positions
+
+__all__ = ["features_of"]
+
+
+def features_of(features: Any, ids: np.ndarray) -> np.ndarray:
+    """Look up the features of these ids, by id.
+
+    Parameters
+    ----------
+    features : DataFrame indexed by id, mapping of id to vector, or (ids, array)
+        More ids than asked for do no harm.
+    ids : ndarray of shape (n_samples,)
+        Whose features to take.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ...)
+        Their features, in the order of ``ids``.
+
+    Raises
+    ------
+    InvalidOptionError
+        If they have no ids, or lack some.
+    """
+    if isinstance(features, Mapping):
+        names, values = list(features), np.asarray(list(features.values()))
+    elif hasattr(features, "index") and hasattr(features, "to_numpy"):
+        names, values = features.index.tolist(), features.to_numpy()
+    elif isinstance(features, tuple) and len(features) == 2:
+        names, values = features[0], np.asarray(features[1])
+    else:
+        raise InvalidOptionError(
+            "features must name their rows: a DataFrame indexed by id, {id: vector} or (ids, array); received "
+            f"{type(features).__name__}."
+        )
+    known = as_ids(names, what="ids of features")
+    if len(known) != len(values):
+        raise InvalidOptionError(f"features must have one row an id; received {len(values)} for {len(known)} ids.")
+    rows = positions(known, ids)
+    if (rows < 0).any():
+        raise InvalidOptionError(f"features must be there for every row; they lack {few(ids[rows < 0].tolist())}.")
+    return values if np.array_equal(rows, np.arange(len(values))) else values[rows]

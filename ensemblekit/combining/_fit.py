@@ -1,0 +1,152 @@
+"""`fit_combiner`: the one way to fit, on rows that no member was fitted on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
+from ..predictions import PredictionSet
+from ..predictions._align import UNNAMED
+from ._checks import aligned_set, check_accepted, check_same_names, check_task, made, sorted_names
+from ._features import features_of
+
+__all__ = ["fit_combiner"]
+
+
+def fit_combiner(
+    combiner: Any,
+    predictions: Any,
+    *,
+    validation: Any = None,
+    features: Any = None,
+    sample_weight: Any = None,
+    allow_leakage: bool = False,
+    aliases: Mapping[Hashable, Hashable] | None = None,
+    missing: str | Mapping[str, str] = "error",
+    **options: Any,
+) -> Any:
+    """Fit a combiner on labelled predictions that no member was fitted on.
+
+    Members and classes are put in order of their names and rows in order of their ids first, so that no order of the
+    input changes the result.
+
+    Parameters
+    ----------
+    combiner : str or Combiner
+        A registered name, or an object with methods ``fit`` and ``combine``. It is not changed.
+    predictions : PredictionSet, or sequence or mapping of Predictions or paths
+        Labelled, held-out or out-of-fold; see `align`.
+    validation : like ``predictions``, optional
+        For a combiner that stops early on rows of their own.
+    features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
+        For a combiner that looks at the samples themselves; one row for every id at least.
+    sample_weight : mapping of id to float, or array-like of shape (n_samples,), optional
+        Non-negative weight of each row, in the order of the aligned predictions.
+    allow_leakage : bool, default=False
+        Fit on rows that members were fitted on all the same; the fitted combiner's ``leaked_`` says how many.
+    aliases, missing
+        As in `align`.
+    **options
+        Options of the combiner, where it is given by name.
+
+    Returns
+    -------
+    Combiner
+        A fitted copy, with ``members_``, ``classes_``, ``fit_ids_`` and ``leaked_``.
+
+    Raises
+    ------
+    LeakageError
+        If a member was fitted on some of these rows, those of ``validation`` among them.
+    AlignmentError
+        If the predictions do not line up, or members have no names.
+    InvalidPredictionsError
+        If they have no labels or no rows.
+    InvalidOptionError
+        If an option, the task, ``validation`` or ``sample_weight`` is not for this combiner.
+    """
+    aligned = aligned_set(predictions, aliases, missing)
+    name, combiner = made(combiner, options)
+    check_task(name, combiner, aligned)
+    leaked = _check_held_out(name, aligned, allow_leakage)
+    unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
+    if unnamed:
+        raise AlignmentError(
+            f"a combiner is fitted on named members, so that it knows them again; received {unnamed} without a name. "
+            "Give member=... to their Predictions, or {name: predictions}."
+        )
+    fitted = copy.deepcopy(combiner)
+    fit = getattr(fitted, "fit", None)
+    for option, value in (("sample_weight", sample_weight), ("validation", validation), ("features", features)):
+        if value is not None:
+            check_accepted(name, fit, option)
+    order = np.argsort(aligned.ids, kind="stable")
+    members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
+    ordered = aligned.reorder(members=members, classes=classes, rows=order)
+    kwargs: dict[str, Any] = {}
+    if sample_weight is not None:
+        kwargs["sample_weight"] = _sample_weight(sample_weight, aligned.ids)[order]
+    if validation is not None:
+        held = aligned_set(validation, aliases, missing)
+        check_same_names(name, held, members, classes)
+        _check_held_out(name, held, allow_leakage)
+        kwargs["validation"] = held.reorder(members=members, classes=classes, rows=np.argsort(held.ids, kind="stable"))
+    if features is not None:
+        kwargs["features"] = features_of(features, ordered.ids)
+    if fit:
+        fitted = fit(ordered, **kwargs) or fitted
+    fitted.members_, fitted.classes_ = members, classes
+    fitted.fit_ids_ = ordered.ids
+    fitted.leaked_ = {member: len(rows) for member, rows in leaked.items()}
+    return fitted
+
+
+def _check_held_out(name: str, predictions: PredictionSet, allow_leakage: bool) -> dict[str, list[Any]]:
+    if predictions.label_codes is None:
+        raise InvalidPredictionsError(
+            f"fitting combiner {name!r} needs labels; received predictions of {predictions.members} without. "
+            "Give labels=... to their Predictions."
+        )
+    if not len(predictions.ids):
+        raise InvalidPredictionsError(f"fitting combiner {name!r} needs at least one row; received none.")
+    leaked = _leaked(predictions)
+    if leaked and not allow_leakage:
+        member, rows = next(iter(leaked.items()))
+        raise LeakageError(
+            f"a combiner is fitted only on rows that no member was fitted on; member {member!r} was fitted on "
+            f"{len(rows)} of these {len(predictions.ids)} rows, first {rows[0]!r}. Give held-out or out-of-fold "
+            "predictions, or allow_leakage=True to go on knowingly."
+        )
+    return leaked
+
+
+def _leaked(predictions: PredictionSet) -> dict[str, list[Any]]:
+    leaked: dict[str, list[Any]] = {}
+    for member, fit_ids in predictions.fit_ids.items():
+        if fit_ids is not None and fit_ids.dtype.kind == predictions.ids.dtype.kind:
+            rows = predictions.ids[np.isin(predictions.ids, fit_ids)]
+            if len(rows):
+                leaked[member] = rows.tolist()
+    return leaked
+
+
+def _sample_weight(sample_weight: Any, ids: np.ndarray) -> np.ndarray:
+    if isinstance(sample_weight, Mapping):
+        lacks = [i for i in ids.tolist() if i not in sample_weight]
+        if lacks:
+            raise InvalidOptionError(f"sample_weight must name every id; it lacks {len(lacks)}, first {lacks[0]!r}.")
+        sample_weight = [sample_weight[i] for i in ids.tolist()]
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidOptionError(f"sample_weight must be numbers, one a row; received {sample_weight!r}.") from None
+    if weights.shape != ids.shape or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
+        raise InvalidOptionError(
+            f"sample_weight must be finite and >= 0 with a positive sum, one a row, shape {ids.shape}; received shape "
+            f"{weights.shape}."
+        )
+    return weights

@@ -75,7 +75,7 @@ def test_features_without_their_ids_are_refused(features, text):
 @pytest.mark.parametrize("call", [combine, lambda p, c, **k: fit_combiner(c, p, **k)])
 def test_features_of_no_use_are_refused(call):
     labelled = member("one", labels=["cat", "dog", "cat"])
-    with pytest.raises(InvalidOptionError, match="makes no use of features. Leave it out."):
+    with pytest.raises(InvalidOptionError, match=r"makes no use of features\. Leave it out\."):
         call([labelled], "mean", features=FEATURES)
 
 

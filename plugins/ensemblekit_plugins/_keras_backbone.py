@@ -1,19 +1,14 @@
-"""What the Keras backbones share: building, freezing, weights and fingerprints."""
+"""What the Keras backbones share: building, freezing and fingerprints."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import socket
-import warnings
-from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemblekit import InvalidOptionError, RandomWeightsWarning, WeightsUnavailableError
+from ensemblekit import InvalidOptionError
 from ensemblekit.assembly import import_keras
 
 if TYPE_CHECKING:
@@ -45,7 +40,6 @@ class KerasBackbone:
         self.frozen = frozen
         self.weights_used = "random"
         self._weights: list[np.ndarray] | None = None
-        self._scale: float | None = None
         self._fingerprint: str | None = None
 
     @property
@@ -105,17 +99,6 @@ class KerasBackbone:
         """Lay the layers on the symbolic pixels; return the symbolic features, shape ``(None, d)``."""
         raise NotImplementedError
 
-    def _extract(self, make: Callable[[str | None], keras.Model], prepared: Any) -> Any:
-        """Lay a network of ``keras.applications`` with the weights asked for on prepared pixels."""
-        if self._weights is None:
-            network, self.weights_used = _application(make, self.weights, self.name)
-            if self.frozen and self.weights_used == "random":
-                self._scale = _unit_scale(network)
-        else:
-            network = make(None)  # `build` puts the weights back
-        features = network.call(prepared)
-        return features if self._scale is None else import_keras(self.name).layers.Rescaling(self._scale)(features)
-
     def _digest(self, weights: list[np.ndarray]) -> str:
         digest = hashlib.sha256(self.name.encode())
         options = {
@@ -132,80 +115,3 @@ def global_pooling(pooling: str) -> Any:
     """Make the layer that turns ``(height, width, d)`` into ``(d,)``."""
     keras = import_keras("Pooling")
     return keras.layers.GlobalMaxPooling2D() if pooling == "max" else keras.layers.GlobalAveragePooling2D()
-
-
-def _application(
-    make: Callable[[str | None], keras.Model], weights: str | os.PathLike[str] | None, name: str
-) -> tuple[keras.Model, str]:
-    """Make a network of ``keras.applications`` with the weights that were asked for.
-
-    Parameters
-    ----------
-    make : callable
-        From what ``keras.applications`` calls ``weights`` to the network.
-    weights : {"auto", "imagenet", "none"}, path-like or None
-        ``auto`` falls back to random weights, with a warning.
-    name : str
-        Of the backbone, for messages.
-
-    Returns
-    -------
-    network : keras.Model
-        With its weights.
-    weights_used : str
-        ``imagenet``, ``random`` or the path.
-    """
-    if weights is None or weights == "none":
-        return make(None), "random"
-    if weights not in ("auto", "imagenet"):
-        return _from_file(make, Path(weights), name)
-    try:
-        with _patience():
-            return make("imagenet"), "imagenet"
-    except Exception as error:  # Keras raises a plain Exception where a download fails
-        reason = f"the ImageNet weights of backbone {name!r} are neither cached nor to be downloaded ({error})."
-        remedy = "Give the path of a weights file, or weights='none' for random ones."
-        if weights == "imagenet":
-            raise WeightsUnavailableError(f"{reason[0].upper()}{reason[1:]} {remedy}") from error
-        warnings.warn(
-            f"Backbone {name!r} has random weights: {reason} Its features have learned nothing. {remedy}",
-            RandomWeightsWarning,
-            stacklevel=5,
-        )
-        return make(None), "random"
-
-
-def _unit_scale(network: keras.Model) -> float:
-    """Find the factor that gives the features of an untrained network a spread of about 1.
-
-    Its batch normalisation layers have seen nothing and let the signal fade, in MobileNetV2 to 1e-12: too small for a
-    head to learn from.
-    """
-    noise = np.random.default_rng(0).standard_normal((8, *network.input_shape[1:])).astype(np.float32)
-    spread = float(np.asarray(network.predict_on_batch(noise)).std(axis=0).mean())
-    return 1 / spread if spread > 0 else 1.0
-
-
-def _from_file(make: Callable[[str | None], keras.Model], path: Path, name: str) -> tuple[keras.Model, str]:
-    if not path.is_file():
-        raise WeightsUnavailableError(
-            f"weights must be 'auto', 'imagenet', 'none' or a file; backbone {name!r} received {str(path)!r}, and no "
-            "file is there."
-        )
-    try:
-        return make(str(path)), str(path)
-    except Exception as error:
-        raise WeightsUnavailableError(
-            f"the weights of backbone {name!r} must be a Keras weights file of that network without its top; "
-            f"{str(path)!r} does not fit: {error}"
-        ) from error
-
-
-@contextlib.contextmanager
-def _patience() -> Generator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

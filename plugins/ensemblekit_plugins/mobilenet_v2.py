@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ensemblekit import hookimpl
 from ensemblekit.assembly import import_keras
 
-from ._keras_backbone import KerasBackbone
-from ._options import check_choice
+from ._application_backbone import ApplicationBackbone
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["MobileNetV2"]
 
 
-class MobileNetV2(KerasBackbone):
+class MobileNetV2(ApplicationBackbone):
     """MobileNetV2 of Keras, pretrained on ImageNet: 1280 features, light.
 
     Parameters
@@ -44,34 +45,16 @@ class MobileNetV2(KerasBackbone):
 
     name = "mobilenet_v2"
 
-    def __init__(
-        self,
-        *,
-        weights: str | os.PathLike[str] | None = "auto",
-        preprocessing: Literal["imagenet", "study"] = "imagenet",
-        pooling: Literal["max", "avg"] = "max",
-        frozen: bool = True,
-    ) -> None:
-        check_choice("preprocessing", preprocessing, ("imagenet", "study"))
-        check_choice("pooling", pooling, ("max", "avg"))
-        super().__init__(weights=weights, frozen=frozen)
-        self.preprocessing = preprocessing
-        self.pooling = pooling
+    def _prepare(self, pixels: Any) -> Any:
+        return import_keras("Backbone 'mobilenet_v2'").layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
 
-    def _features(self, pixels: Any) -> Any:
-        keras = import_keras("Backbone 'mobilenet_v2'")
-        study = self.preprocessing == "study"
-        scaled = keras.layers.Rescaling(1 / 255 if study else 1 / 127.5, offset=0.0 if study else -1.0)(pixels)
-
-        def make(weights: str | None) -> Any:
-            with warnings.catch_warnings():
-                # Keras warns that weights for 224 pixels are loaded for another size: they have no size.
-                warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
-                return keras.applications.MobileNetV2(
-                    include_top=False, weights=weights, input_shape=tuple(pixels.shape[1:]), pooling=self.pooling
-                )
-
-        return self._extract(make, scaled)
+    def _network(self, weights: str | None, input_shape: tuple[int, ...]) -> keras.Model:
+        with warnings.catch_warnings():
+            # Keras warns that weights for 224 pixels are loaded for another size: they have no size.
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
+            return import_keras("Backbone 'mobilenet_v2'").applications.MobileNetV2(
+                include_top=False, weights=weights, input_shape=input_shape, pooling=self.pooling
+            )
 
 
 @hookimpl

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ensemblekit import hookimpl
 from ensemblekit.assembly import import_keras
 
-from ._keras_backbone import KerasBackbone
-from ._options import check_choice
+from ._application_backbone import ApplicationBackbone
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["ResNet50"]
 
@@ -17,7 +18,7 @@ IMAGENET_MEANS = (103.939, 116.779, 123.68)
 """Mean blue, green and red of ImageNet."""
 
 
-class ResNet50(KerasBackbone):
+class ResNet50(ApplicationBackbone):
     """ResNet50 of Keras, pretrained on ImageNet: 2048 features.
 
     Parameters
@@ -46,33 +47,13 @@ class ResNet50(KerasBackbone):
 
     name = "resnet50"
 
-    def __init__(
-        self,
-        *,
-        weights: str | os.PathLike[str] | None = "auto",
-        preprocessing: Literal["imagenet", "study"] = "imagenet",
-        pooling: Literal["max", "avg"] = "max",
-        frozen: bool = True,
-    ) -> None:
-        check_choice("preprocessing", preprocessing, ("imagenet", "study"))
-        check_choice("pooling", pooling, ("max", "avg"))
-        super().__init__(weights=weights, frozen=frozen)
-        self.preprocessing = preprocessing
-        self.pooling = pooling
-
-    def _features(self, pixels: Any) -> Any:
+    def _prepare(self, pixels: Any) -> Any:
         keras = import_keras("Backbone 'resnet50'")
-        if self.preprocessing == "study":
-            scaled = keras.layers.Rescaling(1 / 255)(pixels)
-        else:
-            scaled = keras.layers.Normalization(mean=IMAGENET_MEANS, variance=(1, 1, 1))(
-                keras.ops.flip(pixels, axis=-1)
-            )
-        return self._extract(
-            lambda weights: keras.applications.ResNet50(
-                include_top=False, weights=weights, input_shape=tuple(pixels.shape[1:]), pooling=self.pooling
-            ),
-            scaled,
+        return keras.layers.Normalization(mean=IMAGENET_MEANS, variance=(1, 1, 1))(keras.ops.flip(pixels, axis=-1))
+
+    def _network(self, weights: str | None, input_shape: tuple[int, ...]) -> keras.Model:
+        return import_keras("Backbone 'resnet50'").applications.ResNet50(
+            include_top=False, weights=weights, input_shape=input_shape, pooling=self.pooling
         )
 
 

@@ -113,7 +113,7 @@ def test_a_block_of_another_kind_would_be_noticed():
 
 def test_the_pages_with_python_are_these():
     assert {"index.md", "first-steps.md", "predictions-and-alignment.md", "write-a-plugin.md"} <= set(WITH_PYTHON)
-    assert {"write-a-plugin.md", "combiners.md"} <= set(WITH_TENSORFLOW)
+    assert {"write-a-plugin.md", "models.md"} <= set(WITH_TENSORFLOW)
 
 
 # The plugin of the tutorial is the plugin of the example.
@@ -172,7 +172,7 @@ def without_section(names, page):
 def test_every_built_in_plugin_has_a_section():
     built_in = [r.name for r in load_plugins().registrations if r.distribution == "ensemblekit"]
     assert built_in
-    assert without_section(built_in, PAGES["combiners.md"]) == []
+    assert without_section(built_in, PAGES["combiners.md"] + PAGES["models.md"]) == []
 
 
 def test_a_plugin_without_a_section_is_noticed():

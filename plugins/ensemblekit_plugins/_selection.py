@@ -193,24 +193,26 @@ def vote(probas: np.ndarray, weights: np.ndarray, voting: str) -> np.ndarray:
     """
     dtype = np.result_type(probas.dtype, np.float32)
     weights = np.where(weights.any(axis=1, keepdims=True), weights, 1).astype(np.float64)
-    total = sum(weights.T, np.zeros(len(weights)))
-    shares = (weights / total[:, np.newaxis]).astype(dtype).T[..., np.newaxis]
-    mean = np.zeros(probas.shape[1:], dtype=dtype)
+    # A power of two keeps the ratios exact, and tiny weights from vanishing in float32.
+    weights = np.ldexp(weights, -np.frexp(weights.max(axis=1, keepdims=True))[1])
+    shares = weights.T[..., np.newaxis].astype(dtype)
+    total = sum(shares, np.zeros((len(weights), 1), dtype=dtype))
+    summed = np.zeros(probas.shape[1:], dtype=dtype)
     for member, share in zip(probas, shares, strict=True):
-        mean += member * share
+        summed += member * share
     if voting == "soft":
-        return mean.astype(probas.dtype, copy=False)
-    votes = np.zeros_like(mean)
+        return (summed / total).astype(probas.dtype, copy=False)
+    votes = np.zeros_like(summed)
     for member, share in zip(probas, shares, strict=True):
         top = member == member.max(axis=-1, keepdims=True)
         votes += top * (share / top.sum(axis=-1, keepdims=True, dtype=dtype))
-    return _settle_ties(votes, mean, len(probas), probas.dtype)
+    return _settle_ties(votes / total, summed, len(probas), probas.dtype)
 
 
-def _settle_ties(votes: np.ndarray, mean: np.ndarray, n_members: int, dtype: np.dtype) -> np.ndarray:
+def _settle_ties(votes: np.ndarray, summed: np.ndarray, n_members: int, dtype: np.dtype) -> np.ndarray:
     # Shares that differ by the rounding of their sums alone are equal.
     tied = votes >= votes.max(axis=-1, keepdims=True) - 2 * n_members * np.finfo(votes.dtype).eps
-    winner = np.where(tied, mean, -1).argmax(axis=-1)
+    winner = np.where(tied, summed, -1).argmax(axis=-1)
     votes = votes.astype(dtype, copy=False)
     best = votes.max(axis=-1)
     each = np.arange(len(votes))

@@ -27,8 +27,8 @@ class Rule:
     fitted_on: str | None = None
 
 
-def _dense(features: str) -> dict[str, Any]:
-    return {"final_estimator": "dense", "features": features, "epochs": ENSEMBLE_EPOCHS, "patience": PATIENCE}
+def _dense(inputs: str) -> dict[str, Any]:
+    return {"final_estimator": "dense", "inputs": inputs, "epochs": ENSEMBLE_EPOCHS, "patience": PATIENCE}
 
 
 RULES = (

@@ -10,20 +10,29 @@ import numpy as np
 from ensemblekit import Combiner, InvalidOptionError, NotFittedError, PredictionSet, hookimpl
 
 from ._dense import DenseSoftmax
+from ._final_estimator import fit_classes, fit_outputs, predict_outputs
+from ._options import check_choice, check_count
+from ._rows import blocks, check_all_present, flatten_features, flatten_members, flatten_weights, side_by_side
 
 __all__ = ["Stacking"]
 
 
 class Stacking(Combiner):
-    """A final estimator fitted on the members' predictions; any scikit-learn classifier, or a Dense layer.
+    """A final estimator fitted on the members' predictions; any of scikit-learn, or a Dense layer.
 
     Parameters
     ----------
-    final_estimator : scikit-learn classifier, "dense", or None
-        ``"dense"`` is one trainable Dense softmax layer (Adam, 100 epochs, early stopping on ``validation``), needing
-        Keras. None is ``LogisticRegression(max_iter=1000)``. It is cloned, never fitted itself.
-    features : {"concatenation", "average"}, default="concatenation"
-        What it learns from: the members' probabilities side by side, or their mean.
+    final_estimator : scikit-learn classifier or regressor, "dense", or None
+        A classifier with ``predict_proba`` for probabilities, a regressor for regression. ``"dense"`` is one trainable
+        Dense softmax layer for multiclass (Adam, 100 epochs, early stopping on ``validation``), needing Keras. None is
+        ``LogisticRegression(max_iter=1000)``, and ``RidgeCV()`` for regression. It is cloned, never fitted itself.
+    inputs : {"concatenation", "average"}, default="concatenation"
+        What it learns from: the members' predictions side by side, or their mean.
+    passthrough : bool, default=False
+        Whether it also learns from the features of the samples, which `fit_combiner` and `combine` are then given as
+        ``features``; they come after the predictions.
+    drop_first : bool, default=False
+        Whether the first class of each member is left out of ``inputs``: with multiclass it is 1 minus the others.
     epochs, patience : int, default=100 and 20
         Of ``"dense"`` alone.
     seed : int, optional
@@ -31,14 +40,20 @@ class Stacking(Combiner):
 
     Attributes
     ----------
-    final_estimator_ : object
-        The fitted final estimator. Its classes are positions in ``classes_``.
+    final_estimator_ : object or list of object
+        The fitted final estimator. Its classes are positions in ``classes_``. A list has one for each label or output,
+        where the estimator takes one at a time. A ``DummyClassifier`` where all rows have one class.
+    n_features_ : int or None
+        How many features a row has, with ``passthrough``.
 
     Notes
     -----
-    ``p[i] = g(p_1[i], ..., p_M[i])`` with ``g`` learned on rows that no member was fitted on [1]_; `fit_combiner`
-    refuses others. The study's ensembles are ``final_estimator="dense"`` on the average (its rows A and C) and on the
-    concatenation (D). A class without a row in what it is fitted on gets probability 0.
+    ``p[i] = g(p_1[i], ..., p_M[i])``, or ``g(p_1[i], ..., p_M[i], x[i])`` with ``passthrough``, with ``g`` learned on
+    rows that no member was fitted on [1]_; `fit_combiner` refuses others. The study's ensembles are
+    ``final_estimator="dense"`` on the average (its rows A and C) and on the concatenation (D). A class without a row in
+    what it is fitted on gets probability 0. Each place of a dense output is a row of its own, with the weight of its
+    sample, and all are predicted by one ``g``. A multilabel answer is one classifier's where it is made for several
+    labels (scikit-learn's tags say so), else that of one clone for each label; likewise for several outputs.
 
     References
     ----------
@@ -56,28 +71,36 @@ class Stacking(Combiner):
     """
 
     traits = frozenset({"learns"})
-    tasks = frozenset({"multiclass"})
 
     def __init__(
         self,
         final_estimator: Any = None,
         *,
-        features: Literal["concatenation", "average"] = "concatenation",
+        inputs: Literal["concatenation", "average"] = "concatenation",
+        passthrough: bool = False,
+        drop_first: bool = False,
         epochs: int = 100,
         patience: int = 20,
         seed: int | None = None,
     ) -> None:
-        if features not in ("concatenation", "average"):
-            raise InvalidOptionError(f"features must be 'concatenation' or 'average'; received {features!r}.")
+        check_choice("inputs", inputs, ("concatenation", "average"))
+        check_choice("passthrough", passthrough, (False, True))
+        check_choice("drop_first", drop_first, (False, True))
+        check_count("epochs", epochs)
+        check_count("patience", patience, 0)
         if isinstance(final_estimator, str) and final_estimator != "dense":
             raise InvalidOptionError(
-                f"final_estimator must be a classifier, 'dense' or None; received {final_estimator!r}."
+                f"final_estimator must be an estimator, 'dense' or None; received {final_estimator!r}."
             )
         self.final_estimator = final_estimator
-        self.features = features
+        self.inputs = inputs
+        self.passthrough = passthrough
+        self.drop_first = drop_first
         self.epochs = epochs
         self.patience = patience
         self.seed = seed
+        if isinstance(final_estimator, str) or drop_first:
+            self.tasks = frozenset({"multiclass"})
 
     def fit(
         self,
@@ -85,17 +108,20 @@ class Stacking(Combiner):
         *,
         sample_weight: np.ndarray | None = None,
         validation: PredictionSet | None = None,
+        features: np.ndarray | None = None,
     ) -> Self:
         """Fit the final estimator.
 
         Parameters
         ----------
         predictions : PredictionSet
-            Labelled predictions of shape ``(n_members, n_samples, n_classes)``.
+            Labelled predictions.
         sample_weight : ndarray of shape (n_samples,), optional
             Passed to the final estimator.
         validation : PredictionSet, optional
             Rows that tell ``"dense"`` when to stop.
+        features : ndarray of shape (n_samples, ...), optional
+            With ``passthrough``.
 
         Returns
         -------
@@ -105,81 +131,133 @@ class Stacking(Combiner):
         Raises
         ------
         InvalidOptionError
-            If the predictions are dense or have absent rows, the final estimator gives no probabilities, or
-            ``sample_weight`` or ``validation`` is of no use to it.
+            If rows are absent, the final estimator is not for the task, or ``sample_weight``, ``validation`` or
+            ``features`` are of no use to it or missing.
         """
-        if predictions.member_probas.ndim != 3 or predictions.present is not None:
-            raise InvalidOptionError(
-                "stacking learns from one row of every member a sample; received predictions of shape "
-                f"{predictions.member_probas.shape}{'' if predictions.present is None else ' with absent rows'}."
-            )
-        estimator = self._new_estimator()
-        if not hasattr(estimator, "predict_proba"):
-            raise InvalidOptionError(
-                f"final_estimator must be a classifier with predict_proba; {estimator!r} has none. Wrap it, for "
-                "instance in scikit-learn's CalibratedClassifierCV."
-            )
+        check_all_present("stacking", predictions)
+        estimator = self._new_estimator(predictions.task)
+        _check_estimator(estimator, predictions.task)
+        codes = predictions.label_codes
+        assert codes is not None  # noqa: S101 - fit_combiner requires labels
+        axes = predictions.member_probas.shape[1:-1]
         kwargs: dict[str, Any] = {}
         if sample_weight is not None:
             if "sample_weight" not in inspect.signature(estimator.fit).parameters:
                 raise InvalidOptionError(f"final_estimator {estimator!r} makes no use of sample_weight. Leave it out.")
-            kwargs["sample_weight"] = sample_weight
+            kwargs["sample_weight"] = flatten_weights(sample_weight, axes)
         if isinstance(estimator, DenseSoftmax):
             kwargs["n_classes"] = len(predictions.classes)
             if validation is not None:
-                kwargs["validation"] = (self._features(validation.member_probas), validation.label_codes)
+                if self.passthrough:
+                    raise InvalidOptionError(
+                        "validation rows have no features, which passthrough needs. Leave one out."
+                    )
+                held, names = flatten_members(validation.member_probas), validation.label_codes
+                assert names is not None  # noqa: S101 - fit_combiner requires labels
+                kwargs["validation"] = (self._inputs(held, None), names.ravel())
         elif validation is not None:
             raise InvalidOptionError(
                 f"final_estimator {estimator!r} makes no use of validation predictions. Leave them out."
             )
-        codes = predictions.label_codes
-        assert codes is not None  # noqa: S101 - fit_combiner requires labels
-        self.final_estimator_ = estimator.fit(self._features(predictions.member_probas), codes, **kwargs)
+        self.n_features_ = None
+        given = self._flat_features(features, axes)
+        self.n_features_ = None if given is None else given.shape[1]
+        x = self._inputs(flatten_members(predictions.member_probas), given)
+        if isinstance(estimator, DenseSoftmax):
+            self.final_estimator_ = estimator.fit(x, codes.ravel(), **kwargs)
+        elif predictions.task == "multiclass":
+            self.final_estimator_ = fit_classes(estimator, x, codes.ravel(), kwargs)
+        else:
+            self.final_estimator_ = fit_outputs(estimator, x, codes.reshape(len(x), -1), kwargs)
         return self
 
-    def combine(self, member_probas: Any, *, xp: Any = np) -> Any:
+    def combine(
+        self,
+        member_probas: Any,
+        *,
+        features: np.ndarray | None = None,
+        task: str = "multiclass",
+        xp: Any = np,
+    ) -> Any:
         """Predict with the final estimator.
 
         Parameters
         ----------
-        member_probas : ndarray of shape (n_members, n_samples, n_classes)
+        member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
             Aligned predictions, in the order it was fitted on.
+        features : ndarray of shape (n_samples, ...), optional
+            With ``passthrough``.
+        task : {"multiclass", "multilabel", "regression"}, default="multiclass"
+            What the predictions are.
         xp : array namespace, default=numpy
             Only ``numpy``: a scikit-learn estimator is no graph.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
-            Its probabilities, in the dtype of ``member_probas``.
+        ndarray of shape (n_samples, ..., n_classes)
+            Its predictions, in the dtype of ``member_probas``.
 
         Raises
         ------
         NotFittedError
             If it was not fitted.
+        InvalidOptionError
+            If features are missing, or come without ``passthrough``.
         """
         estimator = getattr(self, "final_estimator_", None)
         if estimator is None:
             raise NotFittedError("stacking must be fitted before it combines. Call fit_combiner first.")
-        out = np.zeros(member_probas.shape[1:], dtype=member_probas.dtype)
-        if len(out):
-            out[:, estimator.classes_] = estimator.predict_proba(self._features(member_probas))
-        return out
+        given = self._flat_features(features, member_probas.shape[1:-1])
+        rows = flatten_members(member_probas)
+        out = np.zeros(rows.shape[1:], dtype=member_probas.dtype)
+        width = rows.shape[0] * rows.shape[2] + (self.n_features_ or 0)
+        for block in blocks(len(out), width, 2**21):
+            x = self._inputs(rows[:, block], None if given is None else given[block])
+            if task == "multiclass":
+                out[block, estimator.classes_] = estimator.predict_proba(x)
+            else:
+                out[block] = predict_outputs(estimator, x, rows.shape[2], task)
+        return out.reshape(member_probas.shape[1:])
 
-    def _features(self, member_probas: np.ndarray) -> np.ndarray:
-        if self.features == "average":
-            return member_probas.mean(axis=0)
-        return np.moveaxis(member_probas, 0, 1).reshape(member_probas.shape[1], -1)
+    def _inputs(self, rows: np.ndarray, features: np.ndarray | None) -> np.ndarray:
+        if self.drop_first:
+            rows = rows[..., 1:]
+        inputs = rows.mean(axis=0) if self.inputs == "average" else side_by_side(rows)
+        return inputs if features is None else np.concatenate([inputs, features], axis=1)
 
-    def _new_estimator(self) -> Any:
-        if self.final_estimator == "dense":
+    def _flat_features(self, features: np.ndarray | None, axes: tuple[int, ...]) -> np.ndarray | None:
+        if (features is not None) != self.passthrough:
+            came = "received none" if features is None else "received some"
+            raise InvalidOptionError(
+                f"stacking with passthrough={self.passthrough} learns from {'' if self.passthrough else 'no '}features "
+                f"of the samples; {came}. Give features to fit_combiner and combine, with passthrough=True."
+            )
+        return None if features is None else flatten_features("stacking", features, axes, self.n_features_)
+
+    def _new_estimator(self, task: str) -> Any:
+        if isinstance(self.final_estimator, str):
             return DenseSoftmax(epochs=self.epochs, patience=self.patience, seed=self.seed)
         if self.final_estimator is None:
-            from sklearn.linear_model import LogisticRegression
+            from sklearn.linear_model import LogisticRegression, RidgeCV
 
-            return LogisticRegression(max_iter=1000)
+            return RidgeCV() if task == "regression" else LogisticRegression(max_iter=1000)
         from sklearn.base import clone
 
         return clone(self.final_estimator)
+
+
+def _check_estimator(estimator: Any, task: str) -> None:
+    from sklearn.base import is_classifier
+
+    if task != "regression" and not hasattr(estimator, "predict_proba"):
+        raise InvalidOptionError(
+            f"final_estimator must be a classifier with predict_proba; {estimator!r} has none. Wrap it, for "
+            "instance in scikit-learn's CalibratedClassifierCV."
+        )
+    if task == "regression" and is_classifier(estimator):
+        raise InvalidOptionError(
+            f"final_estimator must be a regressor for the task 'regression'; received {estimator!r}."
+        )
 
 
 @hookimpl

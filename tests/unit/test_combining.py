@@ -196,8 +196,8 @@ def test_a_task_that_makes_no_sense_is_refused():
         InvalidOptionError, match="'voting' makes no sense for the task 'regression'; it is for multiclass"
     ):
         combine([make(task="regression")], "voting")
-    with pytest.raises(InvalidOptionError, match="'stacking' makes no sense for the task 'multilabel'"):
-        fit_combiner("stacking", [make(task="multilabel", labels=[[1, 0], [0, 1]])])
+    with pytest.raises(InvalidOptionError, match="'knora_e' makes no sense for the task 'multilabel'"):
+        fit_combiner("knora_e", [make(task="multilabel", labels=[[1, 0], [0, 1]])])
 
 
 @pytest.mark.parametrize("value", [[0.5, 0.5], [[0.5, 0.5]], [[0.2, 0.3, 0.5]] * 2, [[[0.5, 0.5]] * 2], 0.5])

@@ -1,0 +1,94 @@
+"""Estimators for several outputs: one that takes them together, or a clone for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["fit_classes", "fit_outputs", "predict_outputs"]
+
+
+def fit_outputs(estimator: Any, x: np.ndarray, y: np.ndarray, kwargs: dict[str, Any]) -> Any:
+    """Fit an estimator to several outputs.
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator
+        Not fitted.
+    x : ndarray of shape (n_rows, n_columns)
+        What it learns from.
+    y : ndarray of shape (n_rows, n_outputs)
+        Indicators, or numbers.
+    kwargs : dict
+        For its ``fit``.
+
+    Returns
+    -------
+    estimator or list of estimator
+        Fitted; a list has one for each output.
+    """
+    import sklearn.base
+
+    clone: Any = sklearn.base.clone
+    if y.shape[1] > 1 and _takes_several(estimator):
+        return estimator.fit(x, y if y.dtype.kind == "f" else y.astype(np.int64), **kwargs)
+    if y.dtype.kind == "f":
+        return [clone(estimator).fit(x, column, **kwargs) for column in y.T]
+    return [fit_classes(clone(estimator), x, column.astype(np.int64), kwargs) for column in y.T]
+
+
+def predict_outputs(estimator: Any, x: np.ndarray, n_outputs: int, task: str) -> np.ndarray:
+    """Predict what `fit_outputs` fitted.
+
+    Parameters
+    ----------
+    estimator : estimator or list of estimator
+        Fitted.
+    x : ndarray of shape (n_rows, n_columns)
+        Rows.
+    n_outputs : int
+        Number of outputs.
+    task : {"multilabel", "regression"}
+        Whether probabilities are wanted.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs)
+        Probabilities of 1, or numbers.
+    """
+    if task == "regression":
+        if isinstance(estimator, list):
+            return np.stack([one.predict(x) for one in estimator], axis=1)
+        return np.reshape(estimator.predict(x), (len(x), n_outputs))
+    if isinstance(estimator, list):
+        return np.stack([_of_one(one.predict_proba(x), one.classes_) for one in estimator], axis=1)
+    probas = estimator.predict_proba(x)
+    if isinstance(probas, np.ndarray):
+        return probas
+    # Forests, trees and neighbours answer with a list, one array of columns for each label.
+    return np.stack([_of_one(p, classes) for p, classes in zip(probas, estimator.classes_, strict=True)], axis=1)
+
+
+def fit_classes(estimator: Any, x: np.ndarray, y: np.ndarray, kwargs: dict[str, Any]) -> Any:
+    """Fit a classifier; where all rows have one class, which few can be fitted to, a ``DummyClassifier``."""
+    if (y == y[0]).all():
+        from sklearn.dummy import DummyClassifier
+
+        return DummyClassifier(strategy="prior").fit(x, y)
+    return estimator.fit(x, y, **kwargs)
+
+
+def _of_one(probas: np.ndarray, classes: Any) -> np.ndarray:
+    where = np.flatnonzero(np.asarray(classes) == 1)
+    return probas[:, where[0]] if len(where) else np.zeros(len(probas))
+
+
+def _takes_several(estimator: Any) -> bool:
+    try:
+        from sklearn.utils import get_tags
+    except ImportError:  # before scikit-learn 1.6
+        return False
+    tags = get_tags(estimator)
+    classifier = tags.classifier_tags
+    return bool(tags.target_tags.multi_output or (classifier is not None and classifier.multi_label))

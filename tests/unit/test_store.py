@@ -61,6 +61,8 @@ def same(left, right):
         return type(left) is type(right) and left.dtype == right.dtype and left.tobytes() == right.tobytes()
     if isinstance(left, (list, tuple)):
         return type(left) is type(right) and len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, (set, frozenset)):
+        return type(left) is type(right) and left == right
     if isinstance(left, dict):
         return type(left) is type(right) and same(list(left.items()), list(right.items()))
     if hasattr(left, "__dict__") and not hasattr(left, "get_params"):

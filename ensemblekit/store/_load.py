@@ -15,7 +15,7 @@ import numpy as np
 
 from ..assembly import import_keras
 from ..errors import EnsembleKitError, StoreError
-from ._manifest import ARRAYS, FORMAT, MANIFEST, import_skops, owners, path_of, sealed
+from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, sealed
 
 __all__ = ["load"]
 
@@ -130,7 +130,7 @@ class _Reader:
         if path in self.trusted:
             return self.trusted[path]
         module, _, name = path.partition(":")
-        if module.partition(".")[0] not in self.owners:
+        if module.partition(".")[0] not in self.owners and module != SPLITTERS:
             raise StoreError(_not_installed(node))
         try:
             found: Any = import_module(module)
@@ -181,6 +181,10 @@ class _Reader:
                 return frozenset(self._decode(value))
             case "dict":
                 return {self._decode(key): self._decode(held) for key, held in value}
+            case "bunch":
+                from sklearn.utils import Bunch
+
+                return Bunch(**self._simple("dict", value))
             case "array":
                 return self.arrays[value]
             case "scalar":

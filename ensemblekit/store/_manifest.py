@@ -13,11 +13,13 @@ from ..errors import MissingDependencyError
 from ..hookspecs import PROJECT
 from ..registry import default_registry
 
-__all__ = ["ARRAYS", "FORMAT", "MANIFEST", "Owner", "import_skops", "owners", "path_of", "seal", "sealed"]
+__all__ = ["ARRAYS", "FORMAT", "MANIFEST", "SPLITTERS", "Owner", "import_skops", "owners", "path_of", "seal", "sealed"]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
+SPLITTERS = "sklearn.model_selection._split"
+"""The module of scikit-learn's splitters, ``cv=``: plain objects, which skops does not know."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import NotStorableError, OutputExistsError
 from ..files import atomic_folder
 from ..registry import default_registry
-from ._manifest import ARRAYS, FORMAT, MANIFEST, import_skops, owners, path_of, seal
+from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal
 
 __all__ = ["save"]
 
@@ -119,9 +119,9 @@ class _Writer:
             return {"tuple": self._all(value, where)}
         if kind in (set, frozenset):
             return {kind.__name__: self._all(sorted(value, key=repr), where)}
-        if kind is dict:
+        if kind is dict or path_of(kind) == "sklearn.utils._bunch:Bunch":
             pairs = [[self.encode(k, f"a key of {where}"), self.encode(v, f"{where}[{k!r}]")] for k, v in value.items()]
-            return {"dict": pairs}
+            return {"dict" if kind is dict else "bunch": pairs}
         if isinstance(value, np.generic):
             return {"scalar": self._array(np.asarray(value), where)["array"]}
         if kind is np.ndarray:
@@ -173,8 +173,9 @@ class _Writer:
     def _object(self, value: Any, where: str) -> dict[str, Any]:
         cls = type(value)
         owner = self.owners.get(cls.__module__.partition(".")[0])
+        splits = cls.__module__ == SPLITTERS
         combines = not isinstance(value, type) and callable(getattr(value, "combine", None))
-        if not hasattr(value, "__dict__") or isinstance(value, type) or (owner is None and not combines):
+        if not hasattr(value, "__dict__") or isinstance(value, type) or (owner is None and not combines and not splits):
             raise NotStorableError(
                 f"{where} cannot be saved: it is of the type {path_of(cls).replace(':', '.')}. What can be is {CAN}."
             )

@@ -115,6 +115,18 @@ def test_combiners_hold_combiners(tmp_path):
     assert same(vars(again), vars(inner))
 
 
+def test_what_the_scikit_learn_face_holds_comes_back(tmp_path):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+    from sklearn.utils import Bunch
+
+    held = {"named": Bunch(svm=LogisticRegression(C=2)), "cv": GroupKFold(3)}
+    again = through(held, tmp_path)
+    assert type(again["named"]) is Bunch
+    assert again["named"].svm.C == 2
+    assert repr(again["cv"]) == repr(held["cv"])
+
+
 def test_no_constructor_runs(tmp_path, monkeypatch):
     save(Held(1), tmp_path / "saved")
     monkeypatch.setattr(Held, "__init__", lambda self: pytest.fail("the constructor ran"))

@@ -19,10 +19,12 @@ __all__ = [
     "LeakageError",
     "MissingDependencyError",
     "NotFittedError",
+    "NotStorableError",
     "OutputExistsError",
     "PluginLoadError",
     "PluginWarning",
     "RandomWeightsWarning",
+    "StoreError",
     "UnknownPluginError",
     "UnreadableImageError",
     "WeightsUnavailableError",
@@ -79,6 +81,14 @@ class UnreadableImageError(DataError, OSError):
 
 class OutputExistsError(EnsembleKitError, FileExistsError):
     """An output would overwrite what is already there."""
+
+
+class StoreError(EnsembleKitError, ValueError):
+    """A saved ensemble that cannot be loaded: not whole, changed, too new, or with parts that are not trusted."""
+
+
+class NotStorableError(EnsembleKitError, TypeError):
+    """An ensemble that cannot be saved: it holds what has no safe form in a file."""
 
 
 class WeightsUnavailableError(EnsembleKitError, OSError):

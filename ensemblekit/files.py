@@ -1,15 +1,18 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_path", "atomic_write", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "atomic_write", "write_text"]
 
 
 @contextlib.contextmanager
@@ -55,3 +58,62 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with atomic_write(path) as file:
         file.write(text.encode())
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Generator[Path]:
+    """Give a temporary folder to be filled with files; give it its name at the end.
+
+    Parameters
+    ----------
+    path : path-like
+        What the folder is called once all is written.
+    overwrite : bool, default=False
+        Let it take the place of a folder of that name, which is then removed.
+
+    Yields
+    ------
+    Path
+        In the same parent. After an error it is removed, and ``path`` is as it was.
+    """
+    path = Path(path)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        for file in temporary.iterdir():
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        if overwrite and path.exists():
+            _exchange(temporary, path)
+            # Under the temporary name there is now what was there before.
+            shutil.rmtree(temporary)
+        else:
+            temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _exchange(first: Path, second: Path) -> None:
+    # Python has no call for it; Linux and macOS do it in one step, so that the name is never without a folder.
+    names = os.fsencode(first), os.fsencode(second)
+    libc = ctypes.CDLL(None)
+    here, swap = -2 if sys.platform == "darwin" else -100, 2
+    renamed = -1
+    with contextlib.suppress(AttributeError):
+        swap_names = libc.renameatx_np if sys.platform == "darwin" else libc.renameat2
+        renamed = swap_names(here, names[0], here, names[1], swap)
+    if renamed == 0:
+        return
+    # Some file systems cannot. Then the old folder steps aside first, and back again if the new one cannot come.
+    aside = Path(tempfile.mkdtemp(prefix=f".{second.name}.", dir=second.parent))
+    second.rename(aside)
+    try:
+        first.rename(second)
+    except BaseException:
+        aside.rename(second)
+        raise
+    aside.rename(first)

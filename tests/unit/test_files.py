@@ -1,10 +1,11 @@
-"""A file appears whole or not at all."""
+"""A file or folder appears whole or not at all."""
 
 import stat
+from pathlib import Path
 
 import pytest
 
-from ensemblekit.files import atomic_path, atomic_write, write_text
+from ensemblekit.files import atomic_folder, atomic_path, atomic_write, write_text
 
 
 def test_text_is_written_in_utf_8(tmp_path):
@@ -41,3 +42,45 @@ def test_a_file_has_the_rights_of_any_new_file(tmp_path):
     write_text(tmp_path / "a.txt", "x")
     rights = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "a.txt")]
     assert rights[0] == rights[1]
+
+
+def fill(folder, text, **options):
+    with atomic_folder(folder, **options) as temporary:
+        (temporary / "a.txt").write_text(text)
+        (temporary / f"{text}.txt").write_text(text)
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_a_folder_takes_the_place_of_another_as_a_whole(in_one_step, tmp_path, monkeypatch):
+    if not in_one_step:
+        monkeypatch.setattr("ensemblekit.files.ctypes.CDLL", lambda name: None)
+    fill(tmp_path / "made", "old")
+    fill(tmp_path / "made", "new", overwrite=True)
+    assert {p.name: p.read_text() for p in (tmp_path / "made").iterdir()} == {"a.txt": "new", "new.txt": "new"}
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_folder_that_is_there_is_not_replaced_unasked(tmp_path):
+    fill(tmp_path / "made", "old")
+    with pytest.raises(OSError, match=r"not empty|exists"):
+        fill(tmp_path / "made", "new")
+    assert (tmp_path / "made" / "a.txt").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]
+
+
+def test_the_old_folder_comes_back_where_the_new_one_cannot_come(tmp_path, monkeypatch):
+    fill(tmp_path / "made", "old")
+    rename, calls = Path.rename, []
+
+    def fail_the_second_time(self, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError("disk")
+        return rename(self, target)
+
+    monkeypatch.setattr("ensemblekit.files.ctypes.CDLL", lambda name: None)
+    monkeypatch.setattr(Path, "rename", fail_the_second_time)
+    with pytest.raises(OSError, match="disk"):
+        fill(tmp_path / "made", "new", overwrite=True)
+    assert (tmp_path / "made" / "a.txt").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]

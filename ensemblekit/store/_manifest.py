@@ -1,0 +1,78 @@
+"""What saving and loading share: the manifest, the classes that may stand in it, and what scikit-learn's may hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from ..errors import MissingDependencyError
+from ..hookspecs import PROJECT
+from ..registry import default_registry
+
+__all__ = ["ARRAYS", "FORMAT", "MANIFEST", "SPLITTERS", "Owner", "import_skops", "owners", "path_of", "seal", "sealed"]
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ARRAYS = "arrays.npz"
+SPLITTERS = "sklearn.model_selection._split"
+"""The module of scikit-learn's splitters, ``cv=``: plain objects, which skops does not know."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The distribution that a package of plugins came with."""
+
+    distribution: str
+    version: str
+
+
+def owners() -> dict[str, Owner]:
+    """Map each top-level package whose classes may be saved and loaded to its distribution."""
+    registered = {
+        (r.distribution, r.plugin): Owner(r.distribution, r.version) for r in default_registry().registrations
+    }
+    packages: dict[str, Owner] = {}
+    for point in metadata.entry_points(group=PROJECT):
+        distribution = re.sub(r"[-_.]+", "-", point.dist.name if point.dist else "").lower()
+        owner = registered.get((distribution, point.name))
+        if owner is not None:
+            packages[point.module.partition(".")[0]] = owner
+            if distribution == PROJECT:
+                packages[PROJECT] = owner
+    return packages
+
+
+def path_of(cls: type) -> str:
+    """Name a class as ``module:qualname``."""
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def seal(manifest: dict[str, Any]) -> str:
+    """Write a manifest as text, with a digest of itself, so that no byte of it can change unnoticed."""
+    return _text({**manifest, "sha256": hashlib.sha256(_text(manifest).encode()).hexdigest()})
+
+
+def sealed(manifest: dict[str, Any], text: str) -> bool:
+    """Say whether a manifest is as `seal` wrote it."""
+    rest = {name: value for name, value in manifest.items() if name != "sha256"}
+    return seal(rest) == text
+
+
+def _text(manifest: dict[str, Any]) -> str:
+    return json.dumps(manifest, indent=1, allow_nan=False) + "\n"
+
+
+def import_skops() -> Any:
+    """Import skops, or say how to install it."""
+    try:
+        import skops.io
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Saving and loading scikit-learn estimators needs skops, which is not installed: pip install "
+            '"ensemblekit[store]".'
+        ) from error
+    return skops.io

@@ -1,0 +1,207 @@
+"""Saving: an object tree as JSON, its arrays, its scikit-learn estimators and its Keras models as files beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import NotStorableError, OutputExistsError
+from ..files import atomic_folder
+from ..registry import default_registry
+from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal
+
+__all__ = ["save"]
+
+CAN = (
+    "None, numbers, text, NumPy arrays and scalars, tuples, lists, sets and dicts of these, combiners, objects of "
+    "ensemblekit and its plugins, scikit-learn estimators and Keras models"
+)
+
+
+def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a fitted combiner, or an estimator made of members and a combiner, to a folder.
+
+    The folder appears whole or not at all, and holds no pickle: a manifest, NumPy arrays, scikit-learn estimators as
+    skops writes them, and Keras models.
+
+    Parameters
+    ----------
+    obj : object
+        A combiner, fitted or not, or an object of ensemblekit or one of its plugins. All that it holds is saved with
+        it, in turn: `None`, numbers, text, NumPy arrays and scalars, tuples, lists, sets and dicts of these, other
+        such objects, scikit-learn estimators (needs the extra ``store``) and Keras models.
+    folder : path-like
+        To be made. Its parent must be there.
+    overwrite : bool, default=False
+        Replace an ensemble that was saved there before. Nothing else is ever replaced.
+
+    Raises
+    ------
+    NotStorableError
+        If something that it holds cannot be saved without a pickle. Nothing is written then.
+    OutputExistsError
+        If ``folder`` is there, and is not a saved ensemble or ``overwrite`` is False.
+    MissingDependencyError
+        If skops is needed and not installed.
+
+    See Also
+    --------
+    load : Read it back.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ensemblekit import load_plugins
+    >>> from ensemblekit.store import load, save
+    >>> folder = tempfile.mkdtemp() + "/combiner"
+    >>> save(load_plugins().create_combiner("weighted", weights={"cnn": 2, "svm": 1}), folder)
+    >>> load(folder)
+    Weighted(weights={'cnn': 2, 'svm': 1}, max_iter=10000, tol=1e-10)
+    """
+    from .. import __version__
+
+    folder = Path(folder)
+    if folder.is_symlink() or folder.exists():
+        if not overwrite:
+            raise OutputExistsError(f"{os.fspath(folder)!r} is there already. Give overwrite=True to replace it.")
+        if folder.is_symlink() or not (folder / MANIFEST).is_file():
+            raise OutputExistsError(
+                f"overwrite=True replaces a saved ensemble only; {os.fspath(folder)!r} has no {MANIFEST}. Take "
+                "another folder."
+            )
+    with atomic_folder(folder, overwrite=overwrite) as temporary:
+        writer = _Writer(temporary)
+        tree = writer.encode(obj, type(obj).__name__)
+        writer.write_arrays()
+        manifest = {"format": FORMAT, "ensemblekit": __version__, "object": tree, "files": writer.digests()}
+        (temporary / MANIFEST).write_text(seal(manifest), encoding="utf-8")
+
+
+class _Writer:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.arrays: dict[str, np.ndarray] = {}
+        self.files: list[str] = []
+        self.owners = owners()
+        self.combiners = {r.factory: r for r in default_registry().registrations if r.kind == "combiner"}
+        # What is met twice is written once. The objects are kept, or another could come to stand at the same address.
+        self.known: dict[int, tuple[Any, dict[str, str]]] = {}
+        self.open: set[int] = set()
+
+    def encode(self, value: Any, where: str) -> Any:
+        kind = type(value)
+        if value is None or kind in (bool, int, str):
+            return value
+        if kind is float:
+            return value if math.isfinite(value) else {"float": str(value)}
+        if id(value) in self.known:
+            return self.known[id(value)][1]
+        if id(value) in self.open:
+            raise NotStorableError(f"what is saved must not hold itself; {where} does.")
+        self.open.add(id(value))
+        try:
+            node = self._encode_container(value, where)
+        finally:
+            self.open.remove(id(value))
+        return node
+
+    def _encode_container(self, value: Any, where: str) -> Any:
+        kind = type(value)
+        if kind is list:
+            return self._all(value, where)
+        if kind is tuple:
+            return {"tuple": self._all(value, where)}
+        if kind in (set, frozenset):
+            return {kind.__name__: self._all(sorted(value, key=repr), where)}
+        if kind is dict or path_of(kind) == "sklearn.utils._bunch:Bunch":
+            pairs = [[self.encode(k, f"a key of {where}"), self.encode(v, f"{where}[{k!r}]")] for k, v in value.items()]
+            return {"dict" if kind is dict else "bunch": pairs}
+        if isinstance(value, np.generic):
+            return {"scalar": self._array(np.asarray(value), where)["array"]}
+        if kind is np.ndarray:
+            if value.dtype.kind == "O":
+                return {"objects": self._all(value.ravel().tolist(), where), "shape": list(value.shape)}
+            return self._keep(value, self._array(value, where))
+        if _is_keras_model(value):
+            return self._keep(value, self._keras(value))
+        if kind.__module__.partition(".")[0] not in self.owners and _is_estimator(value):
+            return self._keep(value, self._sklearn(value, where))
+        return self._object(value, where)
+
+    def _all(self, values: Any, where: str) -> list[Any]:
+        return [self.encode(value, f"{where}[{place}]") for place, value in enumerate(values)]
+
+    def _keep(self, value: Any, node: dict[str, str]) -> dict[str, str]:
+        self.known[id(value)] = value, node
+        return node
+
+    def _array(self, array: np.ndarray, where: str) -> dict[str, str]:
+        if array.dtype.hasobject:
+            raise NotStorableError(
+                f"an array of Python objects in fields cannot be saved without a pickle; {where} is."
+            )
+        name = f"a{len(self.arrays)}"
+        self.arrays[name] = array
+        return {"array": name}
+
+    def _keras(self, model: Any) -> dict[str, str]:
+        name = self._file("keras")
+        model.save(self.folder / name)
+        return {"keras": name}
+
+    def _sklearn(self, estimator: Any, where: str) -> dict[str, str]:
+        skops = import_skops()
+        name = self._file("skops")
+        try:
+            skops.dump(estimator, self.folder / name)
+        except Exception as error:
+            raise NotStorableError(
+                f"{where}, a {type(estimator).__name__}, cannot be saved by skops: {error}"
+            ) from error
+        return {"sklearn": name}
+
+    def _file(self, suffix: str) -> str:
+        self.files.append(f"{suffix}{len(self.files)}.{suffix}")
+        return self.files[-1]
+
+    def _object(self, value: Any, where: str) -> dict[str, Any]:
+        cls = type(value)
+        owner = self.owners.get(cls.__module__.partition(".")[0])
+        splits = cls.__module__ == SPLITTERS
+        combines = not isinstance(value, type) and callable(getattr(value, "combine", None))
+        if not hasattr(value, "__dict__") or isinstance(value, type) or (owner is None and not combines and not splits):
+            raise NotStorableError(
+                f"{where} cannot be saved: it is of the type {path_of(cls).replace(':', '.')}. What can be is {CAN}."
+            )
+        node: dict[str, Any] = {"class": path_of(cls)}
+        registration = self.combiners.get(cls)
+        if registration is not None:
+            node["combiner"] = registration.name
+        if owner is not None:
+            node |= {"distribution": owner.distribution, "version": owner.version}
+        state = {name: self.encode(held, f"{where}.{name}") for name, held in vars(value).items()}
+        return {**node, "state": state}
+
+    def write_arrays(self) -> None:
+        if self.arrays:
+            self.files.append(ARRAYS)
+            np.savez(self.folder / ARRAYS, allow_pickle=False, **self.arrays)
+
+    def digests(self) -> dict[str, str]:
+        return {name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest() for name in sorted(self.files)}
+
+
+def _is_keras_model(value: Any) -> bool:
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.Model)
+
+
+def _is_estimator(value: Any) -> bool:
+    base = sys.modules.get("sklearn.base")
+    return base is not None and isinstance(value, base.BaseEstimator)

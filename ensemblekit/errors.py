@@ -25,6 +25,7 @@ __all__ = [
     "PluginWarning",
     "RandomWeightsWarning",
     "StoreError",
+    "UnknownMemberError",
     "UnknownPluginError",
     "UnreadableImageError",
     "WeightsUnavailableError",
@@ -103,11 +104,18 @@ class PluginLoadError(EnsembleKitError, RuntimeError):
     """The plugins cannot be loaded: nothing is installed, or a built-in plugin is broken."""
 
 
+class UnknownMemberError(EnsembleKitError, KeyError):
+    """A set of predictions has no member of the name that was asked for."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of the message, quotes and escapes included.
+        return str(self.args[0]) if self.args else ""
+
+
 class UnknownPluginError(EnsembleKitError, KeyError):
     """No plugin registered the name that was asked for."""
 
     def __str__(self) -> str:
-        # KeyError would print the repr of the message, quotes and escapes included.
         return str(self.args[0]) if self.args else ""
 
 

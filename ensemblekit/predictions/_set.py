@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import AlignmentError, InvalidPredictionsError, UnknownPluginError
+from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
 from ._checks import Task, as_ids, as_labels, few, readonly
 from ._predictions import Predictions, positions
 
@@ -91,7 +91,7 @@ class PredictionSet:
 
     def __getitem__(self, member: str) -> Predictions:
         if member not in self.members:
-            raise UnknownPluginError(f"No member {member!r} here; there are {', '.join(map(repr, self.members))}.")
+            raise UnknownMemberError(f"No member {member!r} here; there are {', '.join(map(repr, self.members))}.")
         place = self.members.index(member)
         present = None if self.present is None else self.present[place]
         return _predictions(

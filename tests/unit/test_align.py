@@ -13,7 +13,7 @@ from ensemblekit import (
     InvalidPredictionsError,
     Predictions,
     PredictionSet,
-    UnknownPluginError,
+    UnknownMemberError,
     align,
 )
 
@@ -332,7 +332,7 @@ def test_members_are_views_by_name():
     assert len(aligned) == 3
     assert np.shares_memory(aligned["y"].probas, aligned.member_probas)
     assert aligned["y"].labels.tolist() == ["cat", "dog", "dog"]
-    with pytest.raises(UnknownPluginError, match="No member 'w' here; there are 'x', 'y', 'z'"):
+    with pytest.raises(UnknownMemberError, match="No member 'w' here; there are 'x', 'y', 'z'"):
         aligned["w"]
 
 

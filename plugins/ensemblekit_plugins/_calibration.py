@@ -122,15 +122,51 @@ def apply_map(learned: dict[str, Any], method: str, probas: np.ndarray, *, task:
     calibrated = np.empty_like(rows, order="C")
     dtype = np.result_type(probas.dtype, np.float32)
     for block in blocks(len(rows), n_classes, 2**16):
-        # A kernel may round otherwise where its input is not contiguous.
-        part = np.ascontiguousarray(rows[block])
+        # Class by class: sums over classes are then additions of whole columns, and every kernel sees contiguous rows.
+        columns = rows[block].T.astype(dtype, order="C")
         if method == "isotonic":
-            calibrated[block] = _interpolate(learned, part, dtype, task)
+            columns = _interpolate(columns, learned, task)
         else:
-            scale, shift = learned["scale"].astype(dtype), learned["shift"].astype(dtype)
-            part, floor = part.astype(dtype, copy=False), _floor(probas.dtype)
-            calibrated[block] = _scale(part, scale, shift, method, task, floor, np)
+            _scale_columns(columns, learned, method, task, _floor(probas.dtype))
+        calibrated[block] = columns.T
     return calibrated.reshape(probas.shape)
+
+
+def _scale_columns(columns: np.ndarray, learned: dict[str, Any], method: str, task: str, floor: float) -> None:
+    """Do as `_scale` does, in place on ``(n_classes, n_rows)``."""
+    softmax = task == "multiclass" and method != "sigmoid"
+    rest = columns[:0] if softmax else 1 - columns
+    for values in (columns, rest):
+        np.log(np.maximum(values, columns.dtype.type(floor), out=values), out=values)
+    if not softmax:
+        columns -= rest
+    columns *= learned["scale"].astype(columns.dtype)[:, np.newaxis]
+    columns += learned["shift"].astype(columns.dtype)[:, np.newaxis]
+    if not softmax:
+        below = np.negative(np.abs(columns, out=rest), out=rest)
+        np.log1p(np.exp(below, out=below), out=below)
+        np.minimum(columns, 0, out=columns)
+        columns -= below
+    if task == "multilabel":
+        np.exp(columns, out=columns)
+        return
+    columns -= columns.max(axis=0)
+    np.exp(columns, out=columns)
+    columns /= _sum_columns(columns)
+
+
+def _interpolate(columns: np.ndarray, learned: dict[str, Any], task: str) -> np.ndarray:
+    maps = zip(learned["knots"], learned["values"], strict=True)
+    values = np.stack([np.interp(column, *of) for column, of in zip(columns, maps, strict=True)])
+    if task == "multiclass":
+        total = _sum_columns(values)
+        values = np.where(total > 0, values / np.where(total > 0, total, 1), 1 / len(values))
+    return values
+
+
+def _sum_columns(columns: np.ndarray) -> np.ndarray:
+    # One after the other: NumPy's own order depends on the layout.
+    return sum(columns, np.zeros(columns.shape[1], dtype=columns.dtype))
 
 
 def apply_maps(maps: list[dict[str, Any]], method: str, probas: Any, *, task: str, members: bool, xp: Any) -> Any:
@@ -174,7 +210,7 @@ def _scale(probas: Any, scale: Any, shift: Any, method: str, task: str, floor: f
     if task == "multilabel":
         return xp.exp(logits)
     exponential = xp.exp(xp.subtract(logits, xp.max(logits, axis=-1, keepdims=True)))
-    return xp.divide(exponential, _sum_classes(exponential, xp))
+    return xp.divide(exponential, xp.sum(exponential, axis=-1, keepdims=True))
 
 
 def _log(probas: Any, *, softmax: bool, floor: float | None = None, dtype: np.dtype | None = None, xp: Any = np) -> Any:
@@ -187,23 +223,6 @@ def _log(probas: Any, *, softmax: bool, floor: float | None = None, dtype: np.dt
         return log
     rest = xp.subtract(xp.ones((), dtype=probas.dtype), probas)
     return xp.subtract(log, xp.log(xp.maximum(rest, least)))
-
-
-def _interpolate(learned: dict[str, Any], probas: np.ndarray, dtype: np.dtype, task: str) -> np.ndarray:
-    maps = zip(learned["knots"], learned["values"], strict=True)
-    columns = [np.interp(column, *of) for column, of in zip(probas.T, maps, strict=True)]
-    values = np.stack(columns, axis=-1)
-    if task == "multiclass":
-        total = _sum_classes(values, np)
-        values = np.where(total > 0, values / np.where(total > 0, total, 1), 1 / values.shape[-1])
-    return values.astype(dtype)
-
-
-def _sum_classes(values: Any, xp: Any) -> Any:
-    if xp is not np:
-        return xp.sum(values, axis=-1, keepdims=True)
-    # One after the other: NumPy's own order depends on the layout.
-    return sum(np.moveaxis(values, -1, 0), np.zeros(values.shape[:-1], dtype=values.dtype))[..., np.newaxis]
 
 
 def _floor(dtype: Any) -> float:

@@ -33,15 +33,15 @@ class Calibrated(Combiner):
 
     Parameters
     ----------
-    combiner : str or Combiner, default="mean"
-        A registered name, or a combiner. It is copied, never fitted itself.
+    inner : str or Combiner, default="mean"
+        The combiner: a registered name, or a combiner, which is copied, never fitted itself.
     method : {"temperature", "vector", "sigmoid", "isotonic"}, default="temperature"
         Kind of the calibration; see Notes.
     order : {"before", "after"}, default="before"
         ``before``: each member is calibrated by itself, then they are combined. ``after``: the combined predictions
         are calibrated.
     cv : int, default=5
-        Number of folds, at most one a row, where ``combiner`` learns; see Notes.
+        Number of folds, at most one a row, where ``inner`` learns; see Notes.
 
     Attributes
     ----------
@@ -49,8 +49,8 @@ class Calibrated(Combiner):
         What was learned, one for each member in the order of ``members_``, or one for the result: ``scale`` and
         ``shift``, arrays with one value or one for each class; ``knots`` and ``values`` for ``isotonic``, a list of
         arrays with one for each class.
-    combiner_ : Combiner
-        The combiner, fitted where it learns.
+    inner_ : Combiner
+        The inner combiner, fitted where it learns.
 
     Notes
     -----
@@ -69,7 +69,7 @@ class Calibrated(Combiner):
     loss by L-BFGS, with ``a`` and ``b`` at most 1000 in size. Temperature leaves the order of the classes as it is, and
     with it the ties.
 
-    Where ``combiner`` learns, what follows is learned from rows that what comes first was not fitted on: the rows are
+    Where ``inner`` learns, what follows is learned from rows that what comes first was not fitted on: the rows are
     drawn into ``cv`` folds, always the same, and the fold left out is calibrated (``before``) or combined (``after``)
     by what the others taught. Then what comes first is fitted on all rows. One row alone is used for both.
 
@@ -93,7 +93,7 @@ class Calibrated(Combiner):
 
     def __init__(
         self,
-        combiner: Any = "mean",
+        inner: Any = "mean",
         method: Literal["temperature", "vector", "sigmoid", "isotonic"] = "temperature",
         *,
         order: Literal["before", "after"] = "before",
@@ -102,18 +102,18 @@ class Calibrated(Combiner):
         check_choice("method", method, METHODS)
         check_choice("order", order, ("before", "after"))
         check_count("cv", cv, 2)
-        self.combiner = combiner
+        self.inner = inner
         self.method = method
         self.order = order
         self.cv = cv
-        inner = self._new_combiner()
+        made = self._new_inner()
         known = frozenset({"multiclass", "multilabel"})
-        self.tasks = known & frozenset(getattr(inner, "tasks", known))
+        self.tasks = known & frozenset(getattr(made, "tasks", known))
         if not self.tasks:
             raise InvalidOptionError(
-                f"what is calibrated are probabilities; the combiner {combiner!r} is for {', '.join(inner.tasks)}."
+                f"what is calibrated are probabilities; the combiner {inner!r} is for {', '.join(made.tasks)}."
             )
-        kept = frozenset(getattr(inner, "traits", ()))
+        kept = frozenset(getattr(made, "traits", ()))
         self.traits = frozenset({"learns"})
         if method != "isotonic":
             self.traits |= kept & {"graphable"}
@@ -136,7 +136,7 @@ class Calibrated(Combiner):
         sample_weight : ndarray of shape (n_samples,), optional
             Non-negative weight of each row; rows of weight 0 are left out.
         features : ndarray of shape (n_samples, ...), optional
-            For a ``combiner`` that looks at the samples themselves.
+            For an ``inner`` that looks at the samples themselves.
 
         Returns
         -------
@@ -153,23 +153,23 @@ class Calibrated(Combiner):
             rows = np.flatnonzero(sample_weight)
             predictions, sample_weight = predictions.reorder(rows=rows), sample_weight[rows]
             features = None if features is None else features[rows]
-        learns = "learns" in getattr(self._new_combiner(), "traits", ())
+        learns = "learns" in getattr(self._new_inner(), "traits", ())
         if self.order == "before":
             self.maps_ = self._fit_maps(predictions.member_probas, predictions, sample_weight)
             if learns:
                 predictions = self._calibrated_out_of_fold(predictions, sample_weight)
-            self.combiner_ = self._fit_combiner(predictions, sample_weight, features)
+            self.inner_ = self._fit_inner(predictions, sample_weight, features)
             return self
-        self.combiner_ = self._fit_combiner(predictions, sample_weight, features)
+        self.inner_ = self._fit_inner(predictions, sample_weight, features)
         if learns:
             combined = np.empty(predictions.member_probas.shape[1:], dtype=predictions.member_probas.dtype)
             for others, fold in self._folds(len(predictions.ids)):
                 some = predictions.reorder(rows=others)
-                taught = self._fit_combiner(some, _of(sample_weight, others), _of(features, others))
+                taught = self._fit_inner(some, _of(sample_weight, others), _of(features, others))
                 here = predictions.member_probas[:, fold]
                 combined[fold] = _combine(taught, here, _of(features, fold), predictions.task, np)
         else:
-            combined = _combine(self.combiner_, predictions.member_probas, features, predictions.task, np)
+            combined = _combine(self.inner_, predictions.member_probas, features, predictions.task, np)
         self.maps_ = self._fit_maps(combined[np.newaxis], predictions, sample_weight)
         return self
 
@@ -188,7 +188,7 @@ class Calibrated(Combiner):
         member_probas : array of shape (n_members, n_samples, ..., n_classes)
             Aligned predictions, in the order it was fitted on.
         features : ndarray of shape (n_samples, ...), optional
-            For a ``combiner`` that looks at the samples themselves.
+            For an ``inner`` that looks at the samples themselves.
         task : {"multiclass", "multilabel"}, default="multiclass"
             Whether classes exclude each other.
         xp : array namespace, default=numpy
@@ -208,18 +208,18 @@ class Calibrated(Combiner):
             raise NotFittedError("calibrated must be fitted before it combines. Call fit_combiner first.")
         reference = xp is not np and self.method != "isotonic"
         if self.order == "after":
-            combined = _combine(self.combiner_, member_probas, features, task, xp)
+            combined = _combine(self.inner_, member_probas, features, task, xp)
             if reference:
                 return apply_maps(self.maps_, self.method, combined, task=task, members=False, xp=xp)
             return apply_map(self.maps_[0], self.method, combined, task=task)
         if reference:
             calibrated = apply_maps(self.maps_, self.method, member_probas, task=task, members=True, xp=xp)
-            return _combine(self.combiner_, calibrated, features, task, xp)
+            return _combine(self.inner_, calibrated, features, task, xp)
         out = np.empty(member_probas.shape[1:], dtype=member_probas.dtype)
         values_a_row = member_probas[:, :1].size
         for block in blocks(len(out), values_a_row, 2**22):
             calibrated = self._calibrate(self.maps_, member_probas[:, block], task)
-            out[block] = _combine(self.combiner_, calibrated, _of(features, block), task, xp)
+            out[block] = _combine(self.inner_, calibrated, _of(features, block), task, xp)
         return out
 
     def _calibrate(self, maps: list[dict[str, Any]], member_probas: np.ndarray, task: str) -> np.ndarray:
@@ -264,10 +264,10 @@ class Calibrated(Combiner):
         folds = KFold(min(self.cv, n_samples), shuffle=True, random_state=0)
         return iter(folds.split(np.empty((n_samples, 1))))
 
-    def _fit_combiner(
+    def _fit_inner(
         self, predictions: PredictionSet, sample_weight: np.ndarray | None, features: np.ndarray | None
     ) -> Any:
-        inner = self._new_combiner()
+        inner = self._new_inner()
         if "learns" in getattr(inner, "traits", ()):
             named = None if features is None else (predictions.ids, features)
             # Leaks were looked for, and allowed, before it came here.
@@ -275,14 +275,14 @@ class Calibrated(Combiner):
         settle = getattr(inner, "for_members", None)
         return settle(predictions.members) if settle else inner
 
-    def _new_combiner(self) -> Any:
-        if isinstance(self.combiner, str):
-            return default_registry().create_combiner(self.combiner)
-        if isinstance(self.combiner, type) or not callable(getattr(self.combiner, "combine", None)):
+    def _new_inner(self) -> Any:
+        if isinstance(self.inner, str):
+            return default_registry().create_combiner(self.inner)
+        if isinstance(self.inner, type) or not callable(getattr(self.inner, "combine", None)):
             raise InvalidOptionError(
-                f"combiner must be a registered name or an object with a method combine; received {self.combiner!r}."
+                f"inner must be a registered name or an object with a method combine; received {self.inner!r}."
             )
-        return copy.deepcopy(self.combiner)
+        return copy.deepcopy(self.inner)
 
 
 def _of(values: np.ndarray | None, rows: Any) -> np.ndarray | None:

@@ -7,9 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ensemblekit import Combiner, InvalidOptionError, hookimpl
+from ensemblekit import Combiner, hookimpl
 
-from ._sums import epsilon, shaped_like_members, sum_members
+from ._blocks import Scratch, Where, in_blocks
+from ._columns import member_columns, top_columns, write_columns
+from ._options import check_choice
+from ._present import by_presence
+from ._sums import shaped_like_members
+from ._ties import scaled_weights, settle_tied_columns, settle_ties
 from .mean import Mean
 from .weighted import Weighted
 
@@ -52,8 +57,7 @@ class Voting(Combiner):
         kind: Literal["hard", "soft"] = "hard",
         weights: Mapping[str, float] | Sequence[float] | None = None,
     ) -> None:
-        if kind not in ("hard", "soft"):
-            raise InvalidOptionError(f"kind must be 'hard' or 'soft'; received {kind!r}.")
+        check_choice("kind", kind, ("hard", "soft"))
         self.kind = kind
         self.weights = weights
         traits = {"idempotent", "bounded", "class_equivariant"} if kind == "soft" else set[str]()
@@ -83,10 +87,10 @@ class Voting(Combiner):
         if self.kind == "soft":
             rule = Mean() if equal else Weighted(weights)
             return rule.combine(member_probas, present=present, xp=xp)
-        # A weight of 100,000 is infinite in float16. Only the ratio counts, and a power of two keeps it exact.
-        scaled = np.ones(member_probas.shape[0]) if equal else np.ldexp(weights, -np.frexp(max(weights))[1])
-        weight = xp.array(scaled, dtype=member_probas.dtype)
-        weight = shaped_like_members(weight, member_probas, xp)
+        scaled = scaled_weights(weights, member_probas.shape[0])
+        if xp is np:
+            return _hard(member_probas, None if equal else scaled, present)
+        weight = shaped_like_members(xp.array(scaled, dtype=member_probas.dtype), member_probas, xp)
         if present is not None:
             there = shaped_like_members(present, member_probas, xp)
             member_probas = xp.where(there, member_probas, xp.zeros_like(member_probas))
@@ -95,24 +99,68 @@ class Voting(Combiner):
         one = xp.ones((), dtype=member_probas.dtype)
         votes = xp.where(top, one, xp.zeros_like(one))
         votes = xp.divide(votes, xp.sum(votes, axis=-1, keepdims=True))
-        shares = xp.divide(sum_members(xp.multiply(votes, weight), xp), sum_members(weight, xp))
-        summed = sum_members(xp.multiply(member_probas, weight), xp)
-        return _settle_ties(shares, summed, member_probas.shape[0], member_probas.dtype, xp)
+        shares = xp.divide(xp.sum(xp.multiply(votes, weight), axis=0), xp.sum(weight, axis=0))
+        summed = xp.sum(xp.multiply(member_probas, weight), axis=0)
+        return settle_ties(shares, summed, _rounding(member_probas.shape[0]), member_probas.dtype, xp)
 
 
-def _settle_ties(shares: Any, summed: Any, n_members: int, dtype: Any, xp: Any) -> Any:
-    # Shares that differ by the rounding of their sums alone are equal.
-    rounding = 2 * n_members * epsilon(shares.dtype)
-    best = xp.max(shares, axis=-1, keepdims=True)
-    tied = xp.greater_equal(shares, xp.subtract(best, xp.array(rounding, dtype=shares.dtype)))
-    first = xp.expand_dims(xp.argmax(xp.where(tied, summed, xp.full_like(summed, -1)), axis=-1), -1)
-    winner = xp.equal(first, xp.arange(shares.shape[-1]))
-    if xp is np:
-        shares = shares.astype(dtype, copy=False)
-    best = xp.max(shares, axis=-1, keepdims=True)
-    rivals = xp.logical_and(xp.logical_or(tied, xp.equal(shares, best)), xp.logical_not(winner))
-    nudged = xp.multiply(best, xp.array(1 + epsilon(dtype), dtype=dtype))
-    return xp.where(xp.logical_and(winner, xp.any(rivals, axis=-1, keepdims=True)), nudged, shares)
+def _rounding(n_members: int) -> int:
+    return 2 * n_members  # shares are sums over the members, divided
+
+
+def _hard(member_probas: np.ndarray, weights: np.ndarray | None, present: Any) -> np.ndarray:
+    if present is not None:
+        return by_presence(
+            lambda some, members: _hard(some, None if weights is None else weights[members], None),
+            member_probas,
+            present,
+        )
+    dtype = np.result_type(member_probas.dtype, np.float32)
+    shares_of = _count if weights is None else _weigh
+    result = np.empty(member_probas.shape[1:], member_probas.dtype)
+    weights = np.ones(len(member_probas)) if weights is None else weights
+
+    def vote(where: Where, scratch: Scratch) -> None:
+        shares, summed = shares_of(member_probas[(slice(None), *where)], weights.astype(dtype), scratch)
+        settle_tied_columns(shares, summed, _rounding(len(weights)), member_probas.dtype)
+        write_columns(shares, result[where])
+
+    in_blocks(vote, member_probas.shape, arrays=3)
+    return result
+
+
+def _weigh(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
+    shares = summed = np.empty(0)
+    for place, columns in enumerate(member_columns(members, scratch, weights.dtype)):
+        if not place:
+            shares, summed = (scratch(name, columns.shape, weights.dtype) for name in ("shares", "summed"))
+            shares[:] = summed[:] = 0
+        top, how_many = top_columns(columns, scratch)
+        shares += np.multiply(top, weights[place] / how_many, out=scratch("votes", columns.shape, weights.dtype))
+        summed += np.multiply(columns, weights[place], out=columns)
+    shares /= np.add.reduce(weights)
+    return shares, summed
+
+
+def _count(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
+    # Whole votes are counted in the smallest integers that hold them; rows where a member shares its vote come after.
+    counts = summed = split = np.empty(0)
+    for place, columns in enumerate(member_columns(members, scratch, weights.dtype)):
+        if not place:
+            counts = scratch("counts", columns.shape, np.min_scalar_type(len(members)))
+            summed = scratch("summed", columns.shape, weights.dtype)
+            split = scratch("split", columns.shape[1:], np.bool_)
+            counts[:] = summed[:] = split[:] = 0
+        top, how_many = top_columns(columns, scratch)
+        counts += top
+        split |= how_many > 1
+        summed += columns
+    shares = np.divide(counts, weights.dtype.type(len(members)), out=scratch("shares", counts.shape, weights.dtype))
+    rows = np.flatnonzero(split)
+    if len(rows):
+        some = members.reshape(len(members), -1, members.shape[-1])[:, rows]
+        shares[:, rows] = _weigh(some, weights, Scratch())[0]
+    return shares, summed
 
 
 @hookimpl

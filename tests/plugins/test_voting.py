@@ -182,7 +182,7 @@ def test_soft_votes_are_the_mean(dtype, absent):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(InvalidOptionError, match="kind must be 'hard' or 'soft'; received 'loud'"):
+    with pytest.raises(InvalidOptionError, match="kind must be one of 'hard', 'soft'; received 'loud'"):
         Voting("loud")
 
 

@@ -1,0 +1,95 @@
+"""What rules that count votes or points share: weights by ratio, and the tie rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ensemblekit import InvalidOptionError
+
+from ._sums import epsilon
+
+__all__ = ["scaled_weights", "settle_tied_columns", "settle_ties"]
+
+
+def scaled_weights(weights: Any, n_members: int) -> np.ndarray:
+    """Scale the weights so that the largest lies between 1/2 and 1.
+
+    A weight of 100,000 is infinite in float16. Only the ratio counts, and a power of two keeps it exact.
+
+    Parameters
+    ----------
+    weights : sequence of shape (n_members,), optional
+        None is 1 each.
+    n_members : int
+        How many there are.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_members,)
+        In the same ratio.
+
+    Raises
+    ------
+    InvalidOptionError
+        If they are still given by name.
+    """
+    if weights is None:
+        return np.ones(n_members)
+    if isinstance(weights, Mapping):
+        raise InvalidOptionError(
+            "weights by name need the members' names: call ensemblekit.combine, or for_members(names) first."
+        )
+    return np.ldexp(np.asarray(weights, dtype=np.float64), -int(np.frexp(max(weights))[1]))
+
+
+def settle_ties(shares: Any, summed: Any, rounding: int, dtype: Any, xp: Any) -> Any:
+    """Give the winner of a tie one unit in the last place more than its share.
+
+    Classes with equal shares are a tie. It goes to the class with the larger summed probability, then to the first.
+
+    Parameters
+    ----------
+    shares, summed : array of shape (..., n_classes)
+        Shares of the votes, and summed probabilities, >= 0.
+    rounding : int
+        Shares that differ from the best by no more than so many units of rounding are equal to it.
+    dtype : dtype
+        Of the result.
+    xp : array namespace
+        ``numpy`` or ``keras.ops``.
+
+    Returns
+    -------
+    array of shape (..., n_classes)
+        Shares whose largest says who won.
+    """
+    best = xp.max(shares, axis=-1, keepdims=True)
+    enough = xp.multiply(best, xp.array(1 - rounding * epsilon(shares.dtype), dtype=shares.dtype))
+    tied = xp.greater_equal(shares, enough)
+    first = xp.expand_dims(xp.argmax(xp.where(tied, summed, xp.full_like(summed, -1)), axis=-1), -1)
+    winner = xp.equal(first, xp.arange(shares.shape[-1]))
+    if xp is np:
+        shares = shares.astype(dtype, copy=False)
+    best = xp.max(shares, axis=-1, keepdims=True)
+    rivals = xp.logical_and(xp.logical_or(tied, xp.equal(shares, best)), xp.logical_not(winner))
+    nudged = xp.multiply(best, xp.array(1 + epsilon(dtype), dtype=dtype))
+    return xp.where(xp.logical_and(winner, xp.any(rivals, axis=-1, keepdims=True)), nudged, shares)
+
+
+def settle_tied_columns(shares: np.ndarray, summed: np.ndarray, rounding: int, dtype: Any) -> None:
+    """Do the same, in place, to columns ``(n_classes, n_rows)``; looks only at the rows where there is a tie."""
+    cast = shares.astype(dtype, copy=False)
+    best = np.max(shares, axis=0)
+    tied = shares >= best * shares.dtype.type(1 - rounding * epsilon(shares.dtype))
+    if cast is not shares:
+        tied |= cast == best.astype(dtype)
+    rivals = np.add.reduce(tied, axis=0, dtype=np.min_scalar_type(len(shares))) > 1
+    rows = np.flatnonzero(rivals)
+    if len(rows):
+        settled = settle_ties(
+            np.take(shares, rows, axis=1).T, np.take(summed, rows, axis=1).T, rounding, np.dtype(dtype), np
+        )
+        shares[:, rows] = settled.T

@@ -1,0 +1,220 @@
+"""The average of ranks: members whose scores have different scales, brought to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from ensemblekit import Combiner, NotFittedError, PredictionSet, hookimpl
+
+from ._blocks import Scratch, Where, in_blocks
+from ._columns import add_up, member_columns, write_columns
+from ._options import check_count
+from ._present import by_presence
+from ._ties import scaled_weights
+
+__all__ = ["RankAverage"]
+
+
+class RankAverage(Combiner):
+    """Average of the members' ranks, each against the sample that it was fitted on.
+
+    Parameters
+    ----------
+    weights : mapping of member name to float, or sequence of shape (n_members,), optional
+        Weight of each member: finite, >= 0, with a positive sum. By default all the same.
+    n_quantiles : int, default=1000
+        How many values of the sample are kept for each member and class, at most.
+
+    Attributes
+    ----------
+    references_ : list of list of ndarray of shape (3, n_values)
+        For each member and class the kept values, ascending; the share of the sample below each; and the share up to
+        and with it.
+
+    Notes
+    -----
+    The rank of a value ``x`` is its mid-rank in the sample, from 0 to 1: ``r(x) = (#{s < x} + #{s <= x}) / (2 n)``. On
+    the ``n`` rows of the sample it is ``(rank - 1/2) / n`` with the average rank of ties. Each row is ranked against
+    the sample and not against the rows beside it, so that one row alone gets the same answer as in a batch. Of a sample
+    with more than ``n_quantiles`` different values those at evenly spaced shares are kept, with their exact ranks; in
+    between, ranks are interpolated linearly.
+
+    ``p[i, c] = sum_m w_m r_mc(p_m[i, c]) / sum_m w_m``. For multiclass it is divided by its sum over the classes; where
+    every rank is 0 each class gets ``1 / C``. Multilabel columns are averages of ranks: they sort rows well (a blend
+    for the area under the ROC curve), and are no calibrated probabilities. With ``present`` only the members that are
+    present count.
+
+    Tie rule: equal averages stay equal, and the first class by name is the predicted one.
+
+    References
+    ----------
+    .. [1] R. Caruana, A. Munson, A. Niculescu-Mizil, "Getting the most out of ensemble selection", ICDM 2006.
+    .. [2] E. L. Lehmann, "Nonparametrics: Statistical Methods Based on Ranks", Holden-Day, 1975 (mid-ranks).
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions, combine, fit_combiner
+    >>> fields = {"ids": [1, 2, 3], "classes": ["ill"], "task": "multilabel", "labels": [[0], [1], [1]]}
+    >>> timid = Predictions([[0.01], [0.02], [0.03]], member="timid", **fields)
+    >>> bold = Predictions([[0.2], [0.9], [0.9]], member="bold", **fields)
+    >>> fitted = fit_combiner("rank_average", [timid, bold])
+    >>> combine([timid, bold], fitted).probas.round(3)
+    array([[0.167],
+           [0.583],
+           [0.75 ]])
+    """
+
+    traits = frozenset({"learns"})
+    tasks = frozenset({"multiclass", "multilabel"})
+
+    def __init__(
+        self, weights: Mapping[str, float] | Sequence[float] | None = None, *, n_quantiles: int = 1000
+    ) -> None:
+        check_count("n_quantiles", n_quantiles, least=2)
+        self.weights = weights
+        self.n_quantiles = n_quantiles
+
+    def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
+        """Keep the sample that ranks refer to.
+
+        Parameters
+        ----------
+        predictions : PredictionSet
+            The sample. Its labels, for which `fit_combiner` asks, are not used.
+        sample_weight : ndarray of shape (n_samples,), optional
+            Non-negative weight of each row in the sample.
+
+        Returns
+        -------
+        RankAverage
+            Itself.
+        """
+        probas, present = predictions.member_probas, predictions.present
+        n_members, n_samples, *inner, n_classes = probas.shape
+        weight = np.ones(n_samples) if sample_weight is None else sample_weight
+        self.references_: list[list[np.ndarray]] = []
+        for place in range(n_members):
+            there = np.flatnonzero(weight > 0 if present is None else present[place] & (weight > 0))
+            each = np.repeat(weight[there], int(np.prod(inner, dtype=int)))
+            values = probas[place, there].reshape(-1, n_classes).astype(np.float64)
+            self.references_.append([_reference(values[:, c], each, self.n_quantiles) for c in range(n_classes)])
+        return self
+
+    def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
+        """Average the ranks.
+
+        Parameters
+        ----------
+        member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
+            Aligned predictions, in the order it was fitted on.
+        present : ndarray of bool of shape (n_members, n_samples), optional
+            Which rows there are; the others are ignored.
+        task : {"multiclass", "multilabel"}, default="multiclass"
+            Whether the classes exclude each other.
+        xp : array namespace, default=numpy
+            Only ``numpy``: a search is no graph.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, ..., n_classes)
+            Averages of the ranks, in the dtype of ``member_probas``.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        InvalidOptionError
+            If the weights are still given by name.
+        """
+        references = getattr(self, "references_", None)
+        if references is None:
+            raise NotFittedError("rank_average must be fitted before it combines. Call fit_combiner first.")
+        weights = scaled_weights(self.weights, len(member_probas))
+        dtype = np.result_type(member_probas.dtype, np.float32)
+        if any((values != values.astype(dtype)).any() for member in references for values, _, _ in member):
+            dtype = np.dtype(np.float64)  # what is compared must be exact
+        ranks = [[_Ranks(reference, dtype) for reference in member] for member in references]
+        if present is None:
+            return _average(member_probas, ranks, weights.astype(dtype), task)
+        return by_presence(
+            lambda some, members: _average(some, [ranks[m] for m in members], weights[members].astype(dtype), task),
+            member_probas,
+            present,
+        )
+
+
+def _reference(values: np.ndarray, weight: np.ndarray, most: int) -> np.ndarray:
+    if not len(values):  # a member without a row ranks everything in the middle
+        return np.empty((3, 0))
+    values, inverse = np.unique(values, return_inverse=True)
+    through = np.cumsum(np.bincount(inverse, weight))
+    through /= through[-1]
+    below = np.concatenate([[0.0], through[:-1]])
+    if len(values) > most:
+        kept = np.unique(np.searchsorted(through, np.linspace(0, 1, most)))
+        values, below, through = values[kept], below[kept], through[kept]
+    return np.stack([values, below, through])
+
+
+class _Ranks:
+    """The ranks of one member and class: at the kept values, and by linear interpolation between them."""
+
+    def __init__(self, reference: np.ndarray, dtype: Any) -> None:
+        values, below, through = reference
+        if not len(values):
+            below, through = np.array([0.5]), np.array([0.5])
+            self.values, self.at, gap = values.astype(dtype), np.array([np.nan], dtype), np.zeros(1)
+            self.middle = self.start = np.array([0.5], dtype)
+            self.origin, self.slope = np.zeros(1, dtype), None
+            return
+        self.values = values.astype(dtype)
+        self.at = np.append(self.values, np.nan).astype(dtype)
+        self.middle = np.append((below + through) / 2, 1).astype(dtype)
+        self.start = np.concatenate([[0.0], through]).astype(dtype)
+        self.origin = np.concatenate([values[:1], values]).astype(dtype)
+        gap = below[1:] - through[:-1]
+        slope = np.concatenate([[0.0], gap / np.diff(values), [0.0]])
+        self.slope = slope.astype(dtype) if gap.any() else None
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        place = np.searchsorted(self.values, x)
+        rank = np.take(self.start, place)
+        if self.slope is not None:
+            past = x - np.take(self.origin, place)
+            past *= np.take(self.slope, place)
+            rank += past
+        np.copyto(rank, np.take(self.middle, place), where=np.take(self.at, place) == x)
+        return rank
+
+
+def _average(member_probas: np.ndarray, ranks: list[list[_Ranks]], weights: np.ndarray, task: str) -> np.ndarray:
+    result = np.empty(member_probas.shape[1:], member_probas.dtype)
+    total_weight = np.cumsum(weights)[-1]
+
+    def average(where: Where, scratch: Scratch) -> None:
+        total = np.empty(0)
+        for place, columns in enumerate(member_columns(member_probas[(slice(None), *where)], scratch, weights.dtype)):
+            if not place:
+                total = scratch("total", columns.shape, weights.dtype)
+                total[:] = 0
+            for column, rank, added in zip(columns, ranks[place], total, strict=True):
+                added += rank(column) * weights[place]
+        total /= total_weight
+        if task == "multiclass":
+            summed = add_up(total)
+            total[:, summed == 0] = 1 / len(total)
+            summed[summed == 0] = 1
+            total /= summed
+        write_columns(total, result[where])
+
+    in_blocks(average, member_probas.shape, arrays=2)
+    return result
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``rank_average``."""
+    register("rank_average", RankAverage)

@@ -3,40 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from ensemblekit import Combiner, InvalidOptionError, NotFittedError, PredictionSet, hookimpl
 
+from ._labelled import Rows, likelihoods, rows_of
+from ._metrics import Metric, check_metric, default_metric
+from ._options import check_choice, check_count, check_number
+from ._search import above_chance, best_blend
+from ._simplex import maximise_likelihood, smallest_squared_error
 from ._sums import shaped_like_members, sum_members, weighted_sum
 
 __all__ = ["Weighted"]
 
 
 class Weighted(Combiner):
-    """Weighted mean of the members: weights given by name, or learned by log loss.
+    """Weighted mean of the members: weights given by name, or learned by log loss or any metric.
 
     Parameters
     ----------
     weights : mapping of member name to float, or sequence of shape (n_members,), optional
         Finite, >= 0, with a positive sum; they are divided by it. By default they are learned.
+    metric : str, scorer, callable or None, default=None
+        What learned weights make best: the name of a scikit-learn scorer, ``"log_loss"``, ``"brier"``,
+        ``"squared_error"`` or ``"absolute_error"``, a scorer, or a callable ``(y_true, y_proba) -> float``, greater is
+        better. By default log loss, or squared error for regression.
+    learn : {"together", "alone"}, default="together"
+        ``together``: the weights whose combination has the best score. ``alone``: each member's weight is what its own
+        score is above that of always answering the mean of the labels.
+    per_class : bool, default=False
+        Learn the weights of each class (label, output) on its own, by log loss of the class against the rest, or
+        squared error for regression.
     max_iter : int, default=10000
         Most steps of the learning.
     tol : float, default=1e-10
-        Learning ends when a step lowers the mean log loss, in nats, by less.
+        Learning by log loss ends when a step lowers the mean log loss, in nats, by less.
 
     Attributes
     ----------
-    weights_ : ndarray of shape (n_members,)
-        Learned weights, >= 0 and summing to 1, in the order of ``members_``.
+    weights_ : ndarray of shape (n_members,), or (n_members, n_classes) where ``per_class``
+        Learned weights, >= 0 and summing to 1 over the members, in the order of ``members_``.
 
     Notes
     -----
-    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w`` on the simplex: the linear opinion pool [1]_. Learned weights minimise
-    the mean log loss of ``p`` on the rows they are fitted on, a convex problem, by expectation maximisation for mixture
-    proportions [2]_: ``w_m <- mean_i w_m p_m[i, y_i] / p[i, y_i]``. Equal weights come first, so members that say the
-    same keep the same weight. With ``present`` the weights of the members that are present are divided by their sum.
+    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w`` on the simplex: the linear opinion pool [1]_. Weights learned by log
+    loss minimise the mean log loss of ``p`` on the rows they are fitted on, a convex problem, by expectation
+    maximisation for mixture proportions [2]_: ``w_m <- mean_i w_m p_m[i, y_i] / p[i, y_i]``. Those learned by squared
+    error minimise it by non-negative least squares. For any other metric a search starts at equal weights. In each step
+    every member may gain or lose a quarter of all weight, the others keeping their proportions; the best move is made,
+    the first by name of equals, gains before losses; where none is better the quarter is halved, down to 1/256.
+    ``alone`` gives ``w_m`` proportional to ``max(score(p_m) - score(mean label), 0)``, equal weights where all are 0.
+
+    With ``per_class`` it is ``sum_m w_mc p_m[i, c]``, divided by its sum over the classes for multiclass; a row in
+    which all these are 0 becomes the plain mean.
+
+    Equal weights come first, so members that say the same keep the same weight under log loss. With ``present`` the
+    weights of the members that are present are divided by their sum.
 
     References
     ----------
@@ -56,14 +80,33 @@ class Weighted(Combiner):
         self,
         weights: Mapping[str, float] | Sequence[float] | None = None,
         *,
+        metric: Metric = None,
+        learn: Literal["together", "alone"] = "together",
+        per_class: bool = False,
         max_iter: int = 10_000,
         tol: float = 1e-10,
     ) -> None:
+        check_metric(metric)
+        check_choice("learn", learn, ("together", "alone"))
+        check_choice("per_class", per_class, (True, False))
+        check_count("max_iter", max_iter)
+        check_number("tol", tol, 0)
+        if per_class and (weights is not None or metric is not None or learn == "alone"):
+            raise InvalidOptionError(
+                "per_class learns the weights by log loss, or squared error for regression; received "
+                f"weights={weights!r}, metric={metric!r}, learn={learn!r} beside it. Leave them out."
+            )
         self.weights = weights
+        self.metric = metric
+        self.learn = learn
+        self.per_class = per_class
         self.max_iter = max_iter
         self.tol = tol
-        given = frozenset({"idempotent", "bounded", "graphable", "class_equivariant"})
-        self.traits = given if weights is not None else given | {"learns"}
+        self.traits = frozenset({"idempotent", "graphable"})
+        if not per_class:
+            self.traits |= {"bounded", "class_equivariant"}
+        if weights is None:
+            self.traits |= {"learns"}
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         """Learn the weights; given ones stay.
@@ -71,9 +114,9 @@ class Weighted(Combiner):
         Parameters
         ----------
         predictions : PredictionSet
-            Labelled predictions of the task ``multiclass``.
+            Labelled predictions with every row present.
         sample_weight : ndarray of shape (n_samples,), optional
-            Non-negative weight of each row.
+            Non-negative weight of each row; a metric given as a callable must then take ``sample_weight``.
 
         Returns
         -------
@@ -83,29 +126,34 @@ class Weighted(Combiner):
         Raises
         ------
         InvalidOptionError
-            If the task is another, or rows are absent.
+            If rows are absent.
         """
         if self.weights is not None:
             return self
-        if predictions.task != "multiclass" or predictions.present is not None:
-            raise InvalidOptionError(
-                "weights are learned by log loss from multiclass predictions with every row present; received the "
-                f"task {predictions.task!r}{'' if predictions.present is None else ' with absent rows'}. "
-                "Give weights={member: weight}."
-            )
-        codes = predictions.label_codes
-        assert codes is not None  # noqa: S101 - fit_combiner requires labels
-        likelihood = np.take_along_axis(predictions.member_probas, codes[np.newaxis, ..., np.newaxis], axis=-1)
-        likelihood = np.maximum(likelihood.reshape(len(predictions), -1), 1e-15, dtype=np.float64)
-        share = (
-            np.ones(codes.shape)
-            if sample_weight is None
-            else np.broadcast_to(sample_weight.reshape(-1, *(1,) * (codes.ndim - 1)), codes.shape)
-        )
-        self.weights_ = _learn(likelihood, share.ravel() / share.sum(), self.max_iter, self.tol)
+        rows = rows_of(predictions, sample_weight, "weights are")
+        metric = self.metric or default_metric(rows.task)
+        columns = range(rows.probas.shape[-1])
+        if self.per_class:
+            self.weights_ = np.stack([self._of_column(rows, column) for column in columns], axis=-1)
+        elif self.learn == "alone":
+            self.weights_ = above_chance(metric, rows)
+        elif metric in ("log_loss", "neg_log_loss") and rows.task != "regression":
+            likelihood = likelihoods(rows)
+            share = np.repeat(rows.share(), likelihood.shape[1] // len(rows.labels))
+            self.weights_ = maximise_likelihood(likelihood, share / share.sum(), self.max_iter, self.tol)
+        elif metric in ("squared_error", "neg_mean_squared_error", "brier", "neg_brier_score"):
+            self.weights_ = smallest_squared_error(rows)
+        else:
+            self.weights_ = best_blend(metric, rows, self.max_iter)
         return self
 
-    def combine(self, member_probas: Any, *, present: Any = None, xp: Any = np) -> Any:
+    def _of_column(self, rows: Rows, column: int) -> np.ndarray:
+        if rows.task != "regression":
+            return maximise_likelihood(likelihoods(rows, column=column), rows.share(), self.max_iter, self.tol)
+        one = slice(column, column + 1)
+        return smallest_squared_error(rows._replace(probas=rows.probas[..., one], labels=rows.labels[:, one]))
+
+    def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
         """Average over the members with their weights.
 
         Parameters
@@ -114,6 +162,8 @@ class Weighted(Combiner):
             Aligned predictions.
         present : array of bool of shape (n_members, n_samples), optional
             Which rows there are; the others are ignored.
+        task : {"multiclass", "multilabel", "regression"}
+            With ``per_class`` multiclass rows are divided by their sums.
         xp : array namespace, default=numpy
             ``numpy`` or ``keras.ops``.
 
@@ -128,6 +178,8 @@ class Weighted(Combiner):
             If weights are neither given nor learned.
         """
         weights = _normalised(self)
+        if weights.ndim == 2:
+            return _by_class(member_probas, weights, present, task, xp)
         if present is None and xp is np:
             return weighted_sum(member_probas, weights).astype(member_probas.dtype, copy=False)
         weight = shaped_like_members(xp.array(weights, dtype=member_probas.dtype), member_probas, xp)
@@ -148,21 +200,28 @@ def _normalised(combiner: Weighted) -> np.ndarray:
             "weights by name need the members' names: call ensemblekit.combine, or for_members(names) first."
         )
     array = np.asarray(weights, dtype=np.float64)
-    return array / array.sum()
+    return array / array.sum(axis=0)
 
 
-def _learn(likelihood: np.ndarray, share: np.ndarray, max_iter: int, tol: float) -> np.ndarray:
-    weights = np.full(len(likelihood), 1 / len(likelihood))
-    loss = np.inf
-    for _ in range(max_iter):
-        mixture = weights @ likelihood
-        previous, loss = loss, -float(share @ np.log(mixture))
-        if previous - loss < tol:
-            break
-        # Not by BLAS, for which two rows of equal numbers may differ in the last bit.
-        weights = weights * (likelihood * (share / mixture)).sum(axis=1)
-        weights /= weights.sum()
-    return weights
+def _by_class(member_probas: Any, weights: np.ndarray, present: Any, task: str, xp: Any) -> Any:
+    shape = (len(weights), *(1,) * (len(member_probas.shape) - 2), weights.shape[1])
+    weight = xp.reshape(xp.array(weights, dtype=member_probas.dtype), shape)
+    there = None if present is None else shaped_like_members(present, member_probas, xp)
+    if there is not None:
+        member_probas = xp.where(there, member_probas, xp.zeros_like(member_probas))
+        weight = xp.where(there, weight, xp.zeros_like(weight))
+    pooled = sum_members(xp.multiply(member_probas, weight), xp)
+    one = xp.ones((), dtype=member_probas.dtype)
+    if there is not None:
+        total = sum_members(weight, xp)
+        pooled = xp.divide(pooled, xp.where(xp.greater(total, 0), total, xp.ones_like(total)))
+    if task == "multiclass":
+        counts = member_probas.shape[0] if there is None else sum_members(xp.where(there, one, xp.zeros_like(one)), xp)
+        mean = xp.divide(sum_members(member_probas, xp), counts)
+        total = xp.sum(pooled, axis=-1, keepdims=True)
+        none = xp.less_equal(total, 0)
+        pooled = xp.where(none, mean, xp.divide(pooled, xp.where(none, xp.ones_like(total), total)))
+    return pooled.astype(member_probas.dtype, copy=False) if xp is np else xp.cast(pooled, member_probas.dtype)
 
 
 @hookimpl

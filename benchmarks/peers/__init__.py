@@ -1,0 +1,1 @@
+"""Plain implementations and peers that the benchmarks compare with."""

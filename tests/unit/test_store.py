@@ -363,6 +363,17 @@ def test_a_class_of_ones_own_must_be_trusted(tmp_path):
         load(tmp_path / "saved")
 
 
+def test_the_harmless_parts_of_scikit_learn_need_no_trust(tmp_path):
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.gaussian_process import GaussianProcessClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 2
+    fitted = [CalibratedClassifierCV(LogisticRegression()).fit(x, y), GaussianProcessClassifier().fit(x, y)]
+    for again, first in zip(through(fitted, tmp_path), fitted, strict=True):
+        assert again.predict_proba(x).tobytes() == first.predict_proba(x).tobytes()
+
+
 def test_what_a_scikit_learn_estimator_holds_of_others_is_refused_by_name(tmp_path):
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.preprocessing import FunctionTransformer

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 from collections.abc import Generator, Iterable
 from importlib import import_module
 from pathlib import Path
@@ -113,6 +114,7 @@ class _Reader:
         self.owners = owners()
         self.classes: dict[str, type] = {}
         self.made: dict[str, Any] = {}
+        self.numbered: dict[int, Any] = {}
 
     def read(self) -> Any:
         for node in _objects(self.tree):
@@ -130,7 +132,8 @@ class _Reader:
         if path in self.trusted:
             return self.trusted[path]
         module, _, name = path.partition(":")
-        if module.partition(".")[0] not in self.owners and module != SPLITTERS:
+        package = module.partition(".")[0]
+        if package not in self.owners and package != "sklearn":
             raise StoreError(_not_installed(node))
         try:
             found: Any = import_module(module)
@@ -141,6 +144,12 @@ class _Reader:
         # A class under the name that it has itself, and not what happens to be imported there.
         if not isinstance(found, type) or path_of(found) != path:
             raise StoreError(f"{path!r} must be the class of that name; it is {found!r}.")
+        if (
+            package == "sklearn"
+            and module != SPLITTERS
+            and not issubclass(found, import_module("sklearn.base").BaseEstimator)
+        ):
+            raise StoreError(f"of scikit-learn only estimators and splitters are made; {path!r} is neither.")
         return found
 
     def _audit(self, name: str, path: Path) -> None:
@@ -161,6 +170,7 @@ class _Reader:
         if "class" in node:
             made = object.__new__(self.classes[node["class"]])
             vars(made).update({name: self._decode(value) for name, value in node["state"].items()})
+            self.numbered[node["number"]] = made
             return made
         if "objects" in node:
             array = np.empty(len(node["objects"]), dtype=object)
@@ -189,6 +199,8 @@ class _Reader:
                 return self.arrays[value]
             case "scalar":
                 return self.arrays[value][()]
+            case "same":
+                return self.numbered[value]
             case "sklearn" | "keras":
                 if value not in self.made:
                     self.made[value] = (self._sklearn if kind == "sklearn" else self._keras)(self.files[value])
@@ -203,7 +215,10 @@ class _Reader:
         keras = import_keras("This ensemble")
         custom = {cls.__name__: cls for cls in self.trusted.values()}
         try:
-            return keras.saving.load_model(path, custom_objects=custom, safe_mode=True)
+            with warnings.catch_warnings():
+                # A model that was compiled and never trained has an optimizer without state.
+                warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+                return keras.saving.load_model(path, custom_objects=custom, safe_mode=True)
         except Exception as error:
             raise StoreError(f"the Keras model {path.name} cannot be loaded in safe mode: {error}") from error
 

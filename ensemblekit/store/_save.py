@@ -91,7 +91,8 @@ class _Writer:
         self.owners = owners()
         self.combiners = {r.factory: r for r in default_registry().registrations if r.kind == "combiner"}
         # What is met twice is written once. The objects are kept, or another could come to stand at the same address.
-        self.known: dict[int, tuple[Any, dict[str, str]]] = {}
+        self.known: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self.n_objects = 0
         self.open: set[int] = set()
 
     def encode(self, value: Any, where: str) -> Any:
@@ -130,14 +131,32 @@ class _Writer:
             return self._keep(value, self._array(value, where))
         if _is_keras_model(value):
             return self._keep(value, self._keras(value))
-        if kind.__module__.partition(".")[0] not in self.owners and _is_estimator(value):
+        foreign = kind.__module__.partition(".")[0] not in self.owners and _is_estimator(value)
+        if foreign and not (_is_sklearn(kind) and self._holds_ours(value, set())):
             return self._keep(value, self._sklearn(value, where))
-        return self._object(value, where)
+        node = self._object(value, where)
+        self._keep(value, {"same": node["number"]})
+        return node
+
+    def _holds_ours(self, value: Any, seen: set[int]) -> bool:
+        # skops knows neither Keras models nor what ensemblekit wraps around them.
+        if id(value) in seen:
+            return False
+        seen.add(id(value))
+        if type(value) in (list, tuple):
+            held: Any = value
+        elif type(value) is dict:
+            held = value.values()
+        elif _is_keras_model(value) or type(value).__module__.partition(".")[0] in self.owners:
+            return True
+        else:
+            held = vars(value).values() if _is_estimator(value) else ()
+        return any(self._holds_ours(part, seen) for part in held)
 
     def _all(self, values: Any, where: str) -> list[Any]:
         return [self.encode(value, f"{where}[{place}]") for place, value in enumerate(values)]
 
-    def _keep(self, value: Any, node: dict[str, str]) -> dict[str, str]:
+    def _keep(self, value: Any, node: dict[str, Any]) -> dict[str, Any]:
         self.known[id(value)] = value, node
         return node
 
@@ -173,13 +192,14 @@ class _Writer:
     def _object(self, value: Any, where: str) -> dict[str, Any]:
         cls = type(value)
         owner = self.owners.get(cls.__module__.partition(".")[0])
-        splits = cls.__module__ == SPLITTERS
+        plain = cls.__module__ == SPLITTERS or (_is_sklearn(cls) and _is_estimator(value))
         combines = not isinstance(value, type) and callable(getattr(value, "combine", None))
-        if not hasattr(value, "__dict__") or isinstance(value, type) or (owner is None and not combines and not splits):
+        if not hasattr(value, "__dict__") or isinstance(value, type) or (owner is None and not combines and not plain):
             raise NotStorableError(
                 f"{where} cannot be saved: it is of the type {path_of(cls).replace(':', '.')}. What can be is {CAN}."
             )
-        node: dict[str, Any] = {"class": path_of(cls)}
+        node: dict[str, Any] = {"class": path_of(cls), "number": self.n_objects}
+        self.n_objects += 1
         registration = self.combiners.get(cls)
         if registration is not None:
             node["combiner"] = registration.name
@@ -195,6 +215,10 @@ class _Writer:
 
     def digests(self) -> dict[str, str]:
         return {name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest() for name in sorted(self.files)}
+
+
+def _is_sklearn(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "sklearn"
 
 
 def _is_keras_model(value: Any) -> bool:

@@ -14,7 +14,12 @@ import numpy as np
 
 from ._blocks import Scratch
 
-__all__ = ["add_up", "member_columns", "top_columns", "write_columns"]
+__all__ = ["add_up", "column_shape", "member_columns", "top_columns", "write_columns"]
+
+
+def column_shape(members: np.ndarray) -> tuple[int, int]:
+    """Give the shape ``(n_classes, n_rows)`` of a block ``(n_members, ..., n_classes)`` of the cube as columns."""
+    return members.shape[-1], math.prod(members.shape[1:-1])
 
 
 def member_columns(members: np.ndarray, scratch: Scratch, dtype: Any) -> Iterator[np.ndarray]:
@@ -34,9 +39,8 @@ def member_columns(members: np.ndarray, scratch: Scratch, dtype: Any) -> Iterato
     ndarray of shape (n_classes, n_rows)
         C-contiguous, and may be written to.
     """
-    *rows, n_classes = members.shape[1:]
-    columns = scratch("columns", (n_classes, math.prod(rows)), dtype)
-    as_members = columns.reshape(n_classes, *rows)
+    columns = scratch("columns", column_shape(members), dtype)
+    as_members = columns.reshape(members.shape[-1], *members.shape[1:-1])
     for member in members:
         np.copyto(as_members, np.moveaxis(member, -1, 0))
         yield columns

@@ -10,7 +10,7 @@ import numpy as np
 from ensemblekit import Combiner, hookimpl
 
 from ._blocks import Scratch, Where, in_blocks
-from ._columns import member_columns, write_columns
+from ._columns import column_shape, member_columns, write_columns
 from ._present import by_presence
 from ._sums import shaped_like_members
 from ._ties import scaled_weights, settle_tied_columns, settle_ties
@@ -126,13 +126,11 @@ def _borda(member_probas: np.ndarray, weights: np.ndarray, present: Any, *, equa
     result = np.empty(member_probas.shape[1:], member_probas.dtype)
 
     def count(where: Where, scratch: Scratch) -> None:
-        points = total = summed = np.empty(0)
-        for place, columns in enumerate(member_columns(member_probas[(slice(None), *where)], scratch, dtype)):
-            if not place:
-                points = scratch("points", columns.shape, np.min_scalar_type(-together * n_classes))
-                total = scratch("total", columns.shape, dtype)
-                summed = scratch("summed", columns.shape, dtype)
-                points[:] = total[:] = summed[:] = 0
+        members = member_probas[(slice(None), *where)]
+        points = scratch("points", column_shape(members), np.min_scalar_type(-together * n_classes))
+        total, summed = (scratch(name, points.shape, dtype) for name in ("total", "summed"))
+        points[:] = total[:] = summed[:] = 0
+        for place, columns in enumerate(member_columns(members, scratch, dtype)):
             rank(columns, points, scratch)
             if not equal:
                 weighted = np.add(points, least, out=scratch("weighted", columns.shape, dtype))

@@ -9,7 +9,7 @@ import numpy as np
 from ensemblekit import Combiner, NotFittedError, PredictionSet, hookimpl
 
 from ._blocks import Scratch, Where, in_blocks
-from ._columns import member_columns, top_columns
+from ._columns import column_shape, member_columns, top_columns
 from ._options import check_choice, check_count, check_number
 from ._present import by_presence
 from ._sums import shaped_like_members
@@ -202,24 +202,23 @@ def _posterior(member_probas: np.ndarray, prior: np.ndarray, tables: np.ndarray)
 
     def infer(where: Where, scratch: Scratch) -> None:
         members = member_probas[(slice(None), *where)]
-        logarithm = codes = split = term = np.empty(0)
+        n_classes, n_rows = column_shape(members)
+        logarithm, term = (scratch(name, (n_rows, n_classes), dtype) for name in ("logarithm", "term"))
+        codes = scratch("codes", (n_rows,), np.min_scalar_type(n_classes))
+        split = scratch("split", (n_rows,), np.bool_)
+        logarithm[:] = prior
+        split[:] = False
         for place, columns in enumerate(member_columns(members, scratch, dtype)):
-            if not place:
-                logarithm, term = (scratch(name, columns.shape[::-1], dtype) for name in ("logarithm", "term"))
-                codes = scratch("codes", columns.shape[1:], np.min_scalar_type(len(columns)))
-                split = scratch("split", columns.shape[1:], np.bool_)
-                logarithm[:] = prior
-                split[:] = False
             top, how_many = top_columns(columns, scratch)
             split |= how_many > 1
             codes[:] = 0
-            for code in range(1, len(columns)):  # with one class on top, the sum is its position
+            for code in range(1, n_classes):  # with one class on top, the sum is its position
                 codes += np.multiply(top[code], codes.dtype.type(code))
-            np.minimum(codes, len(columns) - 1, out=codes)
+            np.minimum(codes, n_classes - 1, out=codes)
             logarithm += np.take(tables[place], codes, axis=0, out=term, mode="clip")
         rows = np.flatnonzero(split)
         if len(rows):
-            some = members.reshape(len(members), -1, members.shape[-1])[:, rows].astype(dtype)
+            some = members.reshape(len(members), n_rows, n_classes)[:, rows].astype(dtype)
             logarithm[rows] = _shared_votes(some, prior, tables)
         logarithm -= np.max(logarithm, axis=-1, keepdims=True)
         np.exp(logarithm, out=logarithm)

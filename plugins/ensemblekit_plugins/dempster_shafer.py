@@ -63,13 +63,14 @@ class DempsterShafer(Combiner):
     tasks = frozenset({"multiclass", "multilabel"})
 
     def __init__(self, reliability: float | Mapping[str, float] | Sequence[float] = 0.9) -> None:
+        given: Any = reliability
         if isinstance(reliability, Mapping):
             for member, value in reliability.items():
                 check_number(f"reliability of {member!r}", value, 0, 1)
         elif isinstance(reliability, Real | str) or reliability is None:
             check_number("reliability", reliability, 0, 1)
         else:
-            for value in reliability:
+            for value in given:
                 check_number("reliability", value, 0, 1)
         self.reliability = reliability
         # By name it follows the members, so that their order changes nothing.
@@ -96,20 +97,20 @@ class DempsterShafer(Combiner):
         """
         if isinstance(self.reliability, Real):
             return self
-        settled = copy.copy(self)
-        if isinstance(self.reliability, Mapping):
-            missing = [m for m in members if m not in self.reliability]
-            unknown = [m for m in self.reliability if m not in members]
+        settled, given = copy.copy(self), self.reliability
+        if isinstance(given, Mapping):
+            missing = [m for m in members if m not in given]
+            unknown = [m for m in given if m not in members]
             if missing or unknown:
                 raise InvalidOptionError(
                     f"reliability by member name must name each member once; missing {missing}, unknown {unknown}, for "
                     f"members {members}. Name them all, with 0 for a member to leave out."
                 )
-            settled.reliability = np.array([self.reliability[m] for m in members], dtype=np.float64)
-        elif len(self.reliability) != len(members):
+            settled.reliability = np.array([given[m] for m in members], dtype=np.float64)
+        elif len(given) != len(members):
             raise InvalidOptionError(
-                f"reliability must be one number, or one a member; received {len(self.reliability)} for {len(members)} "
-                f"members {members}. Give {{member: reliability}} to be safe from their order."
+                f"reliability must be one number, or one a member; received {len(given)} for {len(members)} members "
+                f"{members}. Give {{member: reliability}} to be safe from their order."
             )
         return settled
 
@@ -149,14 +150,14 @@ class DempsterShafer(Combiner):
         trust = shaped_like_members(xp.array(reliability, dtype=member_probas.dtype), member_probas, xp)
         doubt = shaped_like_members(xp.array(1 - reliability, dtype=member_probas.dtype), member_probas, xp)
         one = xp.ones((), dtype=member_probas.dtype)
-        there = xp.ones_like(one)
+        there = xp.ones_like(doubt)
         if present is not None:
             present = shaped_like_members(present, member_probas, xp)
             member_probas = xp.where(present, member_probas, xp.zeros_like(member_probas))
             trust = xp.where(present, trust, xp.zeros_like(trust))
             doubt = xp.where(present, doubt, one)
             there = xp.where(present, one, xp.zeros_like(one))
-        mean = xp.divide(xp.sum(member_probas, axis=0), xp.sum(xp.broadcast_to(there, doubt.shape), axis=0))
+        mean = xp.divide(xp.sum(member_probas, axis=0), xp.sum(there, axis=0))
         if task == "multilabel":
             answers = xp.stack([member_probas, xp.subtract(one, member_probas)], axis=-1)
             trust, doubt = xp.expand_dims(trust, -1), xp.expand_dims(doubt, -1)

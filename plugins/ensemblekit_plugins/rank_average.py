@@ -10,7 +10,7 @@ import numpy as np
 from ensemblekit import Combiner, NotFittedError, PredictionSet, hookimpl
 
 from ._blocks import Scratch, Where, in_blocks
-from ._columns import add_up, member_columns, write_columns
+from ._columns import add_up, column_shape, member_columns, write_columns
 from ._options import check_count
 from ._present import by_presence
 from ._ties import scaled_weights
@@ -195,11 +195,10 @@ def _average(member_probas: np.ndarray, ranks: list[list[_Ranks]], weights: np.n
     total_weight = np.cumsum(weights)[-1]
 
     def average(where: Where, scratch: Scratch) -> None:
-        total = np.empty(0)
-        for place, columns in enumerate(member_columns(member_probas[(slice(None), *where)], scratch, weights.dtype)):
-            if not place:
-                total = scratch("total", columns.shape, weights.dtype)
-                total[:] = 0
+        members = member_probas[(slice(None), *where)]
+        total = scratch("total", column_shape(members), weights.dtype)
+        total[:] = 0
+        for place, columns in enumerate(member_columns(members, scratch, weights.dtype)):
             for column, rank, added in zip(columns, ranks[place], total, strict=True):
                 added += rank(column) * weights[place]
         total /= total_weight

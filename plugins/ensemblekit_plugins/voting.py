@@ -10,7 +10,7 @@ import numpy as np
 from ensemblekit import Combiner, hookimpl
 
 from ._blocks import Scratch, Where, in_blocks
-from ._columns import member_columns, top_columns, write_columns
+from ._columns import column_shape, member_columns, top_columns, write_columns
 from ._options import check_choice
 from ._present import by_presence
 from ._sums import shaped_like_members
@@ -130,11 +130,9 @@ def _hard(member_probas: np.ndarray, weights: np.ndarray | None, present: Any) -
 
 
 def _weigh(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
-    shares = summed = np.empty(0)
+    shares, summed = (scratch(name, column_shape(members), weights.dtype) for name in ("shares", "summed"))
+    shares[:] = summed[:] = 0
     for place, columns in enumerate(member_columns(members, scratch, weights.dtype)):
-        if not place:
-            shares, summed = (scratch(name, columns.shape, weights.dtype) for name in ("shares", "summed"))
-            shares[:] = summed[:] = 0
         top, how_many = top_columns(columns, scratch)
         shares += np.multiply(top, weights[place] / how_many, out=scratch("votes", columns.shape, weights.dtype))
         summed += np.multiply(columns, weights[place], out=columns)
@@ -144,13 +142,12 @@ def _weigh(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[
 
 def _count(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
     # Whole votes are counted in the smallest integers that hold them; rows where a member shares its vote come after.
-    counts = summed = split = np.empty(0)
-    for place, columns in enumerate(member_columns(members, scratch, weights.dtype)):
-        if not place:
-            counts = scratch("counts", columns.shape, np.min_scalar_type(len(members)))
-            summed = scratch("summed", columns.shape, weights.dtype)
-            split = scratch("split", columns.shape[1:], np.bool_)
-            counts[:] = summed[:] = split[:] = 0
+    shape = column_shape(members)
+    counts = scratch("counts", shape, np.min_scalar_type(len(members)))
+    summed = scratch("summed", shape, weights.dtype)
+    split = scratch("split", shape[1:], np.bool_)
+    counts[:] = summed[:] = split[:] = 0
+    for columns in member_columns(members, scratch, weights.dtype):
         top, how_many = top_columns(columns, scratch)
         counts += top
         split |= how_many > 1

@@ -186,6 +186,51 @@ def test_an_unknown_kind_is_refused():
         Voting("loud")
 
 
+@pytest.mark.parametrize("kind", ["hard", "soft"])
+def test_weights_by_name_need_names(kind):
+    with pytest.raises(InvalidOptionError, match=r"weights by name need the members' names: .*for_members"):
+        Voting(kind, weights={"a": 1}).combine(np.full((1, 2, 2), 0.5))
+
+
+# The fast path.
+
+
+class Reference:
+    """NumPy under another name, for which there is no fast path."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([1, 7, 33]), st.integers(2, 5), st.booleans())
+def test_the_fast_path_gives_what_the_reference_gives(seed, n_members, n_samples, n_classes, weighted):
+    rng = np.random.default_rng(seed)
+    member_probas = eighths(rng, (n_members, n_samples, n_classes))
+    rule = Voting(weights=rng.integers(1, 4, n_members) if weighted else None)
+    for dtype in DTYPES:
+        fast, slow = (rule.combine(member_probas.astype(dtype), xp=xp) for xp in (np, Reference()))
+        np.testing.assert_allclose(fast, slow, rtol=6 * np.finfo(dtype).eps)
+        assert fast.argmax(axis=-1).tolist() == slow.argmax(axis=-1).tolist()
+
+
+@pytest.mark.parametrize("options", [{}, {"weights": [3, 1, 2]}])
+def test_two_threads_give_the_bits_of_one(options):
+    member_probas = eighths(np.random.default_rng(0), (3, 150_000, 5)).astype(np.float32)
+    result = Voting(**options).combine(member_probas)
+    some = slice(70_000, 70_100)
+    assert Voting(**options).combine(member_probas[:, some]).tobytes() == result[some].tobytes()
+
+
+def test_more_classes_and_members_than_a_byte_counts():
+    member_probas = np.random.default_rng(0).random((300, 3, 300), dtype=np.float32)
+    member_probas[:, 0] = 0.5
+    member_probas[:, 1, 7] = 1
+    result = Voting().combine(member_probas)
+    np.testing.assert_allclose(result[0], 1 / 300, rtol=1e-5)
+    assert result[1].tolist() == np.eye(300)[7].tolist()
+    assert Voting().combine(np.empty((3, 0, 4), np.float16)).shape == (0, 4)
+
+
 @pytest.mark.keras
 @pytest.mark.parametrize(
     "options", [{}, {"weights": [3, 1, 2]}, {"kind": "soft"}, {"kind": "soft", "weights": [3, 1, 2]}]

@@ -1,6 +1,6 @@
 """Greedy ensemble selection as others do it: every candidate is averaged in full, and the metric is called on it.
 
-`EnsembleSelection` does what AutoGluon's class of that name does in each round: a running mean in float64, every candidate
+`EnsembleSelection` does what AutoGluon's class of that name does in a round: a running mean in float64, all candidates
 blended in full, renormalised, and scored by scikit-learn; candidates within 1e-12 are equal. AutoGluon breaks ties at
 random and rounds scores to six decimals; here the first of equals is taken, so that picks can be compared.
 

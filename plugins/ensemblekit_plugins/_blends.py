@@ -242,6 +242,9 @@ class Whole(Summed):
             np.multiply(self._member(member), gain, out=mean, dtype=np.float64)
             np.add(mean, self.total, out=mean)
             np.divide(mean, count, out=mean)
+            if self.rows.task == "multiclass":
+                # Rows of float32 sum to 1 in float32 alone; scikit-learn warns in float64.
+                np.divide(mean, mean.sum(axis=1, keepdims=True), out=mean)
             found[place] = self.score(truth, shown, self.rows.weight)
         return found
 

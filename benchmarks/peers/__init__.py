@@ -1,0 +1,1 @@
+"""The rules of other libraries, called on the same predictions as ours."""

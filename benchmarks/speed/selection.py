@@ -16,7 +16,7 @@ from .cubes import Shape, labelled
 
 __all__ = ["METRICS", "SMALL_TASK", "TASK", "Selected", "Task", "measure_selection"]
 
-METRICS = ("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr")
+METRICS = ("log_loss", "neg_brier_score", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr")
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,10 @@ def _ours(registry: Registry) -> Choose:
 
 
 def _plain() -> Choose:
-    from benchmarks.peers.greedy import plain_selection
+    from benchmarks.peers.greedy import EnsembleSelection, measures
 
     def choose(predictions: PredictionSet, metric: str, rounds: int) -> np.ndarray:
-        return plain_selection(predictions.member_probas, predictions.label_codes, metric, rounds)
+        chosen = EnsembleSelection(rounds, measures()[metric]).fit(predictions.member_probas, predictions.label_codes)
+        return chosen.counts_ / chosen.counts_.sum()
 
     return choose

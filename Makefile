@@ -7,7 +7,7 @@ WORKERS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install ctscan test test-all lint format types layers docs wheel-test clean
+.PHONY: help install ctscan bench-combiners test test-all lint format types layers docs wheel-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ $(VENV)/.installed-$(EXTRA): pyproject.toml
 
 ctscan: install  ## the CT-scan study's results table, on the embedded images
 	$(BIN)/python benchmarks/ctscan.py
+
+bench-combiners: install  ## the speed of every combination rule, against a memory copy and other libraries
+	$(BIN)/python benchmarks/combiners.py
 
 test: install  ## the fast tests
 	$(BIN)/python -m pytest -q -m "not slow and not packaging"

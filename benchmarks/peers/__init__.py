@@ -1,1 +1,1 @@
-"""Plain implementations and peers that the benchmarks compare with."""
+"""The rules of other libraries, called on the same predictions as ours."""

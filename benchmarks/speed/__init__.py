@@ -1,0 +1,1 @@
+"""How fast combination rules are, as multiples of a memory copy."""

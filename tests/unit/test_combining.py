@@ -176,7 +176,7 @@ def test_an_unknown_combiner_is_answered_with_near_matches():
 def test_an_unknown_option_is_refused():
     with pytest.raises(InvalidOptionError, match=r"combiner 'voting' takes the options .*received \{'knd': 'soft'\}"):
         combine([make()], "voting", knd="soft")
-    with pytest.raises(InvalidOptionError, match=r"kind must be 'hard' or 'soft'; received 'medium'"):
+    with pytest.raises(InvalidOptionError, match=r"kind must be one of 'hard', 'soft'; received 'medium'"):
         combine([make()], "voting", kind="medium")
 
 

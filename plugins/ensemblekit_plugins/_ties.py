@@ -81,15 +81,19 @@ def settle_ties(shares: Any, summed: Any, rounding: int, dtype: Any, xp: Any) ->
 
 def settle_tied_columns(shares: np.ndarray, summed: np.ndarray, rounding: int, dtype: Any) -> None:
     """Do the same, in place, to columns ``(n_classes, n_rows)``; looks only at the rows where there is a tie."""
-    cast = shares.astype(dtype, copy=False)
+    dtype = np.dtype(dtype)
     best = np.max(shares, axis=0)
     tied = shares >= best * shares.dtype.type(1 - rounding * epsilon(shares.dtype))
-    if cast is not shares:
-        tied |= cast == best.astype(dtype)
-    rivals = np.add.reduce(tied, axis=0, dtype=np.min_scalar_type(len(shares))) > 1
-    rows = np.flatnonzero(rivals)
-    if len(rows):
-        settled = settle_ties(
-            np.take(shares, rows, axis=1).T, np.take(summed, rows, axis=1).T, rounding, np.dtype(dtype), np
-        )
-        shares[:, rows] = settled.T
+    rivals = tied if shares.dtype == dtype else tied | (shares.astype(dtype) == best.astype(dtype))
+    rows = np.flatnonzero(np.add.reduce(rivals, axis=0, dtype=np.min_scalar_type(len(shares))) > 1)
+    if not len(rows):
+        return
+    summed = np.where(np.take(tied, rows, axis=1), np.take(summed, rows, axis=1), -1)
+    winner = summed == np.max(summed, axis=0)
+    settled = np.zeros(len(rows), np.bool_)
+    for column in winner:  # the first of those with the largest sum
+        np.greater(column, settled, out=column)
+        settled |= column
+    some = np.take(shares, rows, axis=1).astype(dtype, copy=False)
+    nudged = np.max(some, axis=0) * dtype.type(1 + epsilon(dtype))
+    shares[:, rows] = np.where(winner, nudged, some)

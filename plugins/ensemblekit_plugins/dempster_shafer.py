@@ -97,7 +97,8 @@ class DempsterShafer(Combiner):
         """
         if isinstance(self.reliability, Real):
             return self
-        settled, given = copy.copy(self), self.reliability
+        settled = copy.copy(self)
+        given: Any = self.reliability
         if isinstance(given, Mapping):
             missing = [m for m in members if m not in given]
             unknown = [m for m in given if m not in members]

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from ensemblekit import Predictions, fit_combiner
-from ensemblekit_plugins.dawid_skene import DawidSkene
 from ensemblekit_plugins.voting import Voting
 
 # crowd-kit calls pandas as it was.
-pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:The (inplace|copy) keyword:DeprecationWarning")
 
 
 class Fixed:
@@ -117,11 +116,14 @@ def test_expectation_maximisation_is_that_of_crowd_kit(absent):
         Predictions(p[there], ids=np.arange(200)[there], classes=[0, 1, 2], labels=labels[there], member=f"m{m}")
         for m, (p, there) in enumerate(zip(cube, present, strict=True))
     ]
-    rule = DawidSkene(use_labels=False, smoothing=0, max_iter=150, tol=0)
-    fitted = fit_combiner(rule, members, missing="renormalize")
-    theirs = aggregation.DawidSkene(n_iter=150, tol=-1).fit(crowd(cube, present))
-    ours = fitted.combine(cube, present=present)
-    np.testing.assert_allclose(ours, theirs.probas_.loc[range(200), range(3)], atol=1e-4)
-    np.testing.assert_allclose(fitted.prior_, theirs.priors_.loc[range(3)], atol=1e-4)
+    theirs = aggregation.DawidSkene(n_iter=20, tol=-1).fit(crowd(cube, present))
+    options = {"use_labels": False, "smoothing": 0, "tol": 0, "missing": "renormalize"}
+    fitted = fit_combiner("dawid_skene", members, max_iter=20, **options)
+    np.testing.assert_allclose(fitted.prior_, theirs.priors_.loc[range(3)], atol=1e-7)
     for m in range(5):
-        np.testing.assert_allclose(fitted.confusions_[m], theirs.errors_.loc[m].loc[range(3)].T, atol=1e-4)
+        errors = theirs.errors_.loc[m].loc[range(3), range(3)]
+        np.testing.assert_allclose(fitted.confusions_[m], errors.T, atol=1e-7)
+    # Their posterior is that of the step before.
+    before = fit_combiner("dawid_skene", members, max_iter=19, **options)
+    posterior = before.combine(cube, present=present)
+    np.testing.assert_allclose(posterior, theirs.probas_.loc[range(200), range(3)], atol=1e-7)

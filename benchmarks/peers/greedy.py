@@ -112,7 +112,7 @@ def main(names: list[str]) -> None:
         start = time.perf_counter()
         plain = EnsembleSelection(rounds, known[name]).fit(members, labels)
         middle = time.perf_counter()
-        ours = 50 if name not in ("roc_auc_ovo", "average_precision", "top_k_accuracy", "d2_log_loss_score") else rounds
+        ours = 50 if name not in ("roc_auc_ovr", "roc_auc_ovo", "average_precision", "top_k_accuracy") else rounds
         fitted = fit_combiner("greedy_selection", aligned, metric=name, n_rounds=ours)
         per_round = (time.perf_counter() - middle) / ours
         plain_round = (middle - start) / rounds

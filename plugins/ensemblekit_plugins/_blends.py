@@ -135,11 +135,19 @@ class SampleLosses(Summed):
 class Likelihood(Summed):
     """Log loss of multiclass predictions: only the true class counts.
 
-    The logarithm of a product of sixteen probabilities takes the time of one logarithm, and none is below 1e-240.
+    The logarithm of a product of sixteen probabilities takes the time of one logarithm, and none is below 1e-251.
+
+    Parameters
+    ----------
+    rows : Rows
+        What the members said, and the truth.
+    score : callable, optional
+        From the mean log likelihoods ``(n_candidates,)`` to scores.
     """
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
         super().__init__(rows)
+        self.score = score or (lambda means: means)
         n_members, n_rows = rows.probas.shape[:2]
         dtype = np.float64 if n_members * n_rows <= _KEPT else np.result_type(rows.probas.dtype, np.float32)
         self.likelihood = np.ones((n_members, -(-n_rows // 16) * 16), dtype=dtype)
@@ -171,7 +179,7 @@ class Likelihood(Summed):
             else:
                 some = share[block]
                 losses[place] += np.multiply(np.log(mean, out=mean)[: len(some)], some, out=mean[: len(some)]).sum()
-        return losses if share is not None else losses / len(self.rows.labels)
+        return self.score(losses if share is not None else losses / len(self.rows.labels))
 
 
 class Squared(Blends):

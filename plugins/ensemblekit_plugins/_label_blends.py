@@ -10,7 +10,16 @@ import numpy as np
 from ._blends import Summed
 from ._labelled import Rows
 
-__all__ = ["CONFUSION_SCORES", "Predicted", "Ranked", "average_precision", "roc_auc"]
+__all__ = [
+    "CONFUSION_SCORES",
+    "Predicted",
+    "Ranked",
+    "against_each_other",
+    "against_the_rest",
+    "average_precision",
+    "roc_auc",
+    "top_two",
+]
 
 _BLOCK = 1 << 18
 
@@ -39,11 +48,12 @@ class Predicted(Summed):
         """Count settled rows once, the others for each candidate."""
         n_classes = self.rows.probas.shape[-1]
         cells = n_classes * n_classes
-        best = np.partition(self.total, -2, axis=-1)
-        open_rows = np.flatnonzero(best[:, -1] - best[:, -2] <= np.abs(gains).max() * self.spread * (1 + 1e-9))
-        settled = np.ones(len(self.total), dtype=bool)
-        settled[open_rows] = False
-        confusion = np.tile(self._count(self.total[settled].argmax(axis=-1), settled), (len(members), 1))
+        settled, reach = np.zeros(len(self.total), dtype=bool), np.abs(gains).max() * self.spread * (1 + 1e-9)
+        for block in self.rows.blocks(_BLOCK):
+            best = np.partition(self.total[block], -2, axis=-1)
+            settled[block] = best[:, -1] - best[:, -2] > reach
+        open_rows = np.flatnonzero(~settled)
+        confusion = np.tile(self._count(self.total.argmax(axis=-1)[settled], settled), (len(members), 1))
         step = max(1, _BLOCK // (len(members) * n_classes))
         offsets = np.arange(len(members))[:, np.newaxis] * cells
         # Equal gains need no multiplication, and one gather serves all.
@@ -123,7 +133,7 @@ CONFUSION_SCORES = {
 
 
 class Ranked(Summed):
-    """A metric of rankings, one class against the rest, averaged over the classes.
+    """A metric of rankings: the weighted mean over comparisons of some rows with others by their scores of one class.
 
     Parameters
     ----------
@@ -131,33 +141,51 @@ class Ranked(Summed):
         What the members said, and the truth; without weights of rows.
     score : callable
         ``(scores of what is true, scores of the rest) -> float``.
-    columns : sequence of int
-        The classes.
-    by_frequency : bool
-        Whether classes count by their number of rows.
+    comparisons : list of (int, ndarray of int, ndarray of int, float)
+        The class, the rows that are true, the rest, and how much it counts.
     """
 
     def __init__(
-        self, rows: Rows, score: Callable[[np.ndarray, np.ndarray], float], columns: Any, *, by_frequency: bool
+        self,
+        rows: Rows,
+        score: Callable[[np.ndarray, np.ndarray], float],
+        comparisons: list[tuple[int, np.ndarray, np.ndarray, float]],
     ) -> None:
         super().__init__(rows)
-        self.score, self.columns = score, list(columns)
-        truth = [rows.labels == c if rows.task == "multiclass" else rows.labels[:, c] != 0 for c in self.columns]
-        self.true = [np.flatnonzero(t) for t in truth]
-        self.rest = [np.flatnonzero(~t) for t in truth]
-        sizes = np.array([len(t) for t in self.true], dtype=np.float64)
-        self.shares = sizes / sizes.sum() if by_frequency else np.full(len(sizes), 1 / len(sizes))
+        self.score = score
+        total = sum(share for *_, share in comparisons)
+        self.columns: dict[int, list[tuple[np.ndarray, np.ndarray, float]]] = {}
+        for column, true, rest, share in comparisons:
+            self.columns.setdefault(column, []).append((true, rest, share / total))
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
         """Rank the sums: dividing them by the count would change nothing, or break ties by rounding."""
         found = np.zeros(len(members))
-        for column, true, rest, share in zip(self.columns, self.true, self.rest, self.shares, strict=True):
+        for column, comparisons in self.columns.items():
             total = np.ascontiguousarray(self.total[:, column])
             for place, (member, gain) in enumerate(zip(members, gains, strict=True)):
                 values = np.multiply(self.rows.probas[member, :, column], gain, dtype=np.float64)
                 values += total
-                found[place] += share * self.score(values[true], values[rest])
+                for true, rest, share in comparisons:
+                    found[place] += share * self.score(values[true], values[rest])
         return found
+
+
+def against_the_rest(labels: np.ndarray, columns: Any, *, by_frequency: bool) -> list[Any]:
+    """Compare each class with all others; ``by_frequency`` each counts by its rows."""
+    truth = [(c, labels == c if labels.ndim == 1 else labels[:, c] != 0) for c in columns]
+    return [(c, np.flatnonzero(t), np.flatnonzero(~t), float(t.sum()) if by_frequency else 1.0) for c, t in truth]
+
+
+def against_each_other(labels: np.ndarray, n_classes: int, *, by_frequency: bool) -> list[Any]:
+    """Compare each class with each other one; ``by_frequency`` each pair counts by the rows of both."""
+    rows = [np.flatnonzero(labels == c) for c in range(n_classes)]
+    return [
+        (a, rows[a], rows[b], float(len(rows[a]) + len(rows[b])) if by_frequency else 1.0)
+        for a in range(n_classes)
+        for b in range(n_classes)
+        if a != b
+    ]
 
 
 def roc_auc(true: np.ndarray, rest: np.ndarray) -> float:
@@ -175,3 +203,11 @@ def average_precision(true: np.ndarray, rest: np.ndarray) -> float:
     true_so_far = len(true) - np.searchsorted(true, true, side="left")
     rest_so_far = len(rest) - np.searchsorted(rest, true, side="left")
     return float((true_so_far / (true_so_far + rest_so_far)).mean())
+
+
+def top_two(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
+    """Share of the rows whose class is one of the two most probable, as scikit-learn: of equals the last are."""
+    own = np.take_along_axis(mean, truth[:, np.newaxis], axis=1)
+    ahead = np.greater(mean, own).sum(axis=1)
+    ahead += (np.equal(mean, own) & (np.arange(mean.shape[1]) > truth[:, np.newaxis])).sum(axis=1)
+    return float(np.average(ahead < 2, weights=weight))

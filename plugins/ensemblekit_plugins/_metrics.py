@@ -12,8 +12,17 @@ import numpy as np
 from ensemblekit import InvalidOptionError
 
 from ._blends import Blends, Likelihood, SampleLosses, Squared, Whole, binary_log_loss
-from ._label_blends import CONFUSION_SCORES, Predicted, Ranked, average_precision, roc_auc
-from ._labelled import Rows
+from ._label_blends import (
+    CONFUSION_SCORES,
+    Predicted,
+    Ranked,
+    against_each_other,
+    against_the_rest,
+    average_precision,
+    roc_auc,
+    top_two,
+)
+from ._labelled import SMALLEST, Rows
 
 __all__ = ["TOLERANCE", "Metric", "blends", "check_metric", "default_metric"]
 
@@ -95,16 +104,32 @@ def _probabilities(name: str, rows: Rows) -> Blends | None:
         return Squared(rows, lambda errors: -scale * errors[:, 0])
     if multiclass and name in CONFUSION_SCORES and (n_classes == 2 or "_" in name or name == "accuracy"):
         return Predicted(rows, CONFUSION_SCORES[name])
-    ranked = {"average_precision": average_precision}.get(name, roc_auc if name.startswith("roc_auc") else None)
+    if name == "d2_log_loss_score" and multiclass:
+        frequency = np.bincount(rows.labels, weights=rows.share(), minlength=n_classes)
+        own = np.log(np.maximum(frequency, SMALLEST)) @ frequency
+        return Likelihood(rows, lambda scores: 1 - scores / own) if own < 0 else None
+    if name == "top_k_accuracy" and multiclass and n_classes > 2:
+        return Whole(rows, top_two)
+    return _ranked(name, rows)
+
+
+def _ranked(name: str, rows: Rows) -> Blends | None:
+    labels, n_classes = rows.labels, rows.probas.shape[-1]
+    multiclass = rows.task == "multiclass"
+    score = {"average_precision": average_precision}.get(name, roc_auc if name.startswith("roc_auc") else None)
     # One class that is in no row, or in all, is for scikit-learn to answer.
-    every = np.bincount(rows.labels, minlength=n_classes).all() if multiclass else _both(rows.labels)
-    if ranked is None or rows.weight is not None or not every or "ovo" in name:
+    every = np.bincount(labels, minlength=n_classes).all() if multiclass else _both(labels)
+    if score is None or rows.weight is not None or not every:
         return None
+    by_frequency = name.endswith("weighted")
     if multiclass and n_classes == 2:
-        return Ranked(rows, ranked, [1], by_frequency=False)
+        return Ranked(rows, score, against_the_rest(labels, [1], by_frequency=False))
+    if "ovo" in name:
+        pairs = against_each_other(labels, n_classes, by_frequency=by_frequency)
+        return Ranked(rows, score, pairs) if multiclass else None
     if name == "roc_auc" and multiclass:
         return None
-    return Ranked(rows, ranked, range(n_classes), by_frequency=name.endswith("weighted"))
+    return Ranked(rows, score, against_the_rest(labels, range(n_classes), by_frequency=by_frequency))
 
 
 def _both(labels: np.ndarray) -> bool:

@@ -6,9 +6,11 @@ Each is an :class:`EnsembleKitError` and also the built-in error that a caller w
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 __all__ = [
     "AlignmentError",
+    "CheckFailedError",
     "CompatibilityError",
     "DataError",
     "DuplicateNameError",
@@ -91,6 +93,21 @@ class MissingDependencyError(EnsembleKitError, ImportError):
 
 class PluginLoadError(EnsembleKitError, RuntimeError):
     """The plugins cannot be loaded: nothing is installed, or a built-in plugin is broken."""
+
+
+class CheckFailedError(EnsembleKitError, AssertionError):
+    """A plugin breaks a promise that `ensemblekit.testing` checks.
+
+    Attributes
+    ----------
+    check : str
+        Name of the check.
+    arrays : dict
+        Name -> array of the counter-example that the message shows.
+    """
+
+    check: str = ""
+    arrays: Mapping[str, Any] = MappingProxyType({})
 
 
 class UnknownPluginError(EnsembleKitError, KeyError):

@@ -26,8 +26,17 @@ for _needed in ("hypothesis", "pytest"):
         ) from error
 
 # ruff: noqa: E402 - what is not installed is named before anything else
+from ._backbones import check_backbone
+from ._chainers import check_chainer
 from ._combiners import check_combiner
-from ._pytest import parametrize_with_combiner_checks
+from ._heads import check_head
+from ._pytest import (
+    parametrize_with_backbone_checks,
+    parametrize_with_chainer_checks,
+    parametrize_with_combiner_checks,
+    parametrize_with_head_checks,
+)
+from ._report import run_checks
 from ._running import CheckResult
 from ._strategies import labels, member_probas, prediction_sets, weights
 from ._training import training_predictions
@@ -35,11 +44,18 @@ from ._training import training_predictions
 __all__ = [
     "CheckFailedError",
     "CheckResult",
+    "check_backbone",
+    "check_chainer",
     "check_combiner",
+    "check_head",
     "labels",
     "member_probas",
+    "parametrize_with_backbone_checks",
+    "parametrize_with_chainer_checks",
     "parametrize_with_combiner_checks",
+    "parametrize_with_head_checks",
     "prediction_sets",
+    "run_checks",
     "training_predictions",
     "weights",
 ]

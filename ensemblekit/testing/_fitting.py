@@ -37,6 +37,10 @@ def _training(subject: CombinerSubject, task: str, seed: int = 0) -> PredictionS
     return training_predictions(task, n_members=n_members, n_classes=n_classes, seed=seed)
 
 
+def _code(predictions: PredictionSet) -> Any:
+    return training_code(predictions.task, predictions.member_probas.shape)
+
+
 def _fit(combiner: Any, predictions: PredictionSet, **options: Any) -> Any:
     """Call ``fit`` itself."""
     try:
@@ -44,7 +48,7 @@ def _fit(combiner: Any, predictions: PredictionSet, **options: Any) -> Any:
             warnings.simplefilter("ignore")
             return combiner.fit(predictions, **options)
     except Exception as error:
-        return broken_by(error, "fit", {"predictions": training_code(predictions)})
+        return broken_by(error, "fit", {"predictions": _code(predictions)})
 
 
 def _no_fit(subject: CombinerSubject) -> str | None:
@@ -54,7 +58,7 @@ def _no_fit(subject: CombinerSubject) -> str | None:
 def _fit_contract(subject: CombinerSubject, draw: Any) -> None:
     for task in subject.tasks:
         predictions = _training(subject, task)
-        given = {"predictions": training_code(predictions)}
+        given = {"predictions": _code(predictions)}
         combiner = subject.make()
         before = snapshot(combiner)
         untouched = snapshot(predictions)
@@ -115,7 +119,7 @@ def _compare(
         one, other = case.combine(), case.combine(combiner=b)
         same = one.tobytes() == other.tobytes() if exact else close(case, one, other, LEARNED)
         if not same:
-            given = {"predictions": training_code(predictions), "member_probas": cube}
+            given = {"predictions": _code(predictions), "member_probas": cube}
             raise Broken(what, given, expected=other if exact else one, received=one if exact else other)
 
 
@@ -178,7 +182,7 @@ def _saved(subject: CombinerSubject, draw: Any) -> None:
     for task in subject.tasks:
         predictions = _training(subject, task)
         fitted = subject.fit(predictions)
-        given = {"predictions": training_code(predictions)}
+        given = {"predictions": _code(predictions)}
         for name, value in attributes(fitted).items():
             if name.endswith("_") and not _storable(value):
                 raise Broken(

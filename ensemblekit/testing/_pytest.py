@@ -8,18 +8,27 @@ from typing import Any
 import pytest
 
 from ..errors import CheckFailedError
+from ._backbones import BACKBONE_CHECKS, BackboneSubject
+from ._chainers import CHAINER_CHECKS, ChainerSubject
 from ._combiners import COMBINER_CHECKS, MAX_EXAMPLES
 from ._failure import Broken
+from ._heads import HEAD_CHECKS, HeadSubject
 from ._running import Check, known, run
 from ._subject import CombinerSubject
 
-__all__ = ["parametrize_with_combiner_checks"]
+__all__ = [
+    "parametrize_with_backbone_checks",
+    "parametrize_with_chainer_checks",
+    "parametrize_with_combiner_checks",
+    "parametrize_with_head_checks",
+]
 
+Factories = Sequence[Callable[[], Any]] | Mapping[str, Callable[[], Any]]
 Expected = Mapping[str, str] | Callable[[Any], Mapping[str, str]] | None
 
 
 def parametrize_with_combiner_checks(
-    factories: Sequence[Callable[[], Any]] | Mapping[str, Callable[[], Any]],
+    factories: Factories,
     *,
     expected_failed_checks: Expected = None,
     max_examples: int = MAX_EXAMPLES,
@@ -52,6 +61,27 @@ def parametrize_with_combiner_checks(
     ...     check()
     """
     return parametrized(CombinerSubject, COMBINER_CHECKS, factories, expected_failed_checks, max_examples)
+
+
+def parametrize_with_backbone_checks(
+    factories: Factories, *, expected_failed_checks: Expected = None
+) -> pytest.MarkDecorator:
+    """Make one test of each backbone and each promise; see `parametrize_with_combiner_checks`."""
+    return parametrized(BackboneSubject, BACKBONE_CHECKS, factories, expected_failed_checks, 1)
+
+
+def parametrize_with_head_checks(
+    factories: Factories, *, expected_failed_checks: Expected = None
+) -> pytest.MarkDecorator:
+    """Make one test of each head and each promise; see `parametrize_with_combiner_checks`."""
+    return parametrized(HeadSubject, HEAD_CHECKS, factories, expected_failed_checks, 1)
+
+
+def parametrize_with_chainer_checks(
+    factories: Factories, *, expected_failed_checks: Expected = None
+) -> pytest.MarkDecorator:
+    """Make one test of each chainer and each promise; see `parametrize_with_combiner_checks`."""
+    return parametrized(ChainerSubject, CHAINER_CHECKS, factories, expected_failed_checks, 1)
 
 
 def parametrized(

@@ -195,7 +195,9 @@ class CombinerSubject:
                 warnings.simplefilter("ignore")
                 return fit_combiner(combiner, predictions, **options)
         except Exception as error:
-            return broken_by(error, "fit_combiner", {"predictions": training_code(predictions)})
+            return broken_by(
+                error, "fit_combiner", {"predictions": training_code(predictions.task, predictions.member_probas.shape)}
+            )
 
     def combine(self, combiner: Any, cube: np.ndarray, task: str, **options: Any) -> Any:
         """Call ``combine`` with a copy of the cube in the same layout; what it raises is a finding."""
@@ -215,14 +217,12 @@ class CombinerSubject:
             return combiner.combine(cube, **options)
 
 
-def training_code(predictions: PredictionSet, **more: Any) -> Code:
-    """Write how to make these training predictions again."""
-    shape = predictions.member_probas.shape
-    extra = f", extra_axes={shape[2:-1]}" if len(shape) > 3 else ""
+def training_code(task: str, shape: tuple[int, ...], **more: Any) -> Code:
+    """Write how to make training predictions of this shape again."""
+    sizes = f"n_members={shape[0]}, n_classes={shape[-1]}"
+    extra = f", extra_axes={shape[2:-1]}" if shape[2:-1] else ""
     options = "".join(f", {name}={value!r}" for name, value in more.items() if value)
-    return Code(
-        f"training_predictions({predictions.task!r}, n_members={shape[0]}, n_classes={shape[-1]}{extra}{options})"
-    )
+    return Code(f"training_predictions({task!r}, {sizes}{extra}{options})")
 
 
 @dataclass(frozen=True)
@@ -244,11 +244,7 @@ class Case:
         """Tell what was given, for a counter-example."""
         told: dict[str, Any] = {"task": self.task} if self.task != "multiclass" else {}
         if self.subject.learns:
-            shape: tuple[int, ...] = self.cube.shape
-            extra = {"extra_axes": shape[2:-1], "hard": self.hard}
-            options = "".join(f", {name}={value!r}" for name, value in extra.items() if value)
-            sizes = f"n_members={shape[0]}, n_classes={shape[-1]}"
-            told["fitted_on"] = Code(f"training_predictions({self.task!r}, {sizes}{options})")
+            told["fitted_on"] = training_code(self.task, self.cube.shape, hard=self.hard)
         return told | {"member_probas": self.cube} | more
 
     def same(self, expected: np.ndarray, received: np.ndarray, *, rounding: float = 1.0) -> bool:

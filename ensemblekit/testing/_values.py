@@ -34,6 +34,9 @@ def _contract(subject: CombinerSubject, draw: Any) -> None:
     tasks = getattr(probe, "tasks", None)
     if tasks is not None and (not tasks or set(tasks) - set(TASKS)):
         raise Broken("tasks must be some of the three", expected=list(TASKS), received=sorted(tasks))
+    for task in subject.tasks:
+        # A fit that refuses a task which it names would end every other check.
+        subject.ready(task, len(subject.members or "abc"), subject.n_classes or 2)
 
 
 def _shape_and_dtype(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
@@ -207,12 +210,12 @@ def _reference(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
 
 
 VALUES = (
-    Check("contract", "it is an object with combine, known traits and known tasks", _contract, share=0),
+    Check("contract", "it has combine, known traits, and tasks that it is for", _contract, share=0),
     Check("shape_and_dtype", "the result has the shape of a member and the dtype of the input", _shape_and_dtype),
     Check("deterministic", "equal calls give equal bits, whatever was called before", _deterministic),
     Check("changes_nothing", "combine changes neither its input nor the combiner", _changes_nothing),
     Check("valid_values", "the result is valid for the task", _valid_values, share=2),
     Check("samples_alone", "a sample's answer does not depend on the other samples", _samples_alone),
     Check("memory_layout", "the order of the numbers in memory changes nothing", _memory_layout, share=0.5),
-    Check("reference", "the NumPy path and the reference lines agree", _reference, _no_xp, share=2),
+    Check("reference", "the NumPy path and the reference lines agree", _reference, _no_xp, share=3),
 )

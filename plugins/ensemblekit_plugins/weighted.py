@@ -60,6 +60,8 @@ class Weighted(Combiner):
         tol: float = 1e-10,
     ) -> None:
         self.weights = weights
+        if weights is None:
+            self.tasks = frozenset({"multiclass"})
         self.max_iter = max_iter
         self.tol = tol
         given = frozenset({"idempotent", "bounded", "graphable", "class_equivariant"})

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .data import ImageFolder, image_folder, image_splits
     from .errors import (
         AlignmentError,
+        CheckFailedError,
         CompatibilityError,
         DataError,
         DuplicateNameError,
@@ -55,6 +56,7 @@ _ROOMS = {
     **dict.fromkeys(
         (
             "AlignmentError",
+            "CheckFailedError",
             "CompatibilityError",
             "DataError",
             "DuplicateNameError",
@@ -92,6 +94,7 @@ __all__ = [
     "Answer",
     "Backbone",
     "Chainer",
+    "CheckFailedError",
     "Combiner",
     "CompatibilityError",
     "DataError",

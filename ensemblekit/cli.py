@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import functools
 import json
 import sys
 import warnings
@@ -11,11 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import EnsembleKitError, PluginWarning
-from .registry import Failure, Registration, load_plugins
+from .errors import EnsembleKitError, InvalidOptionError, PluginWarning
+from .hookspecs import HOOKS
+from .registry import Failure, Registration, Registry, load_plugins
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
+
+    from .testing import CheckResult
 
 __all__ = ["app", "main"]
 
@@ -71,15 +77,106 @@ def plugins(
             )
         )
         return
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        # A pipe has no width: nothing is folded that a program may read by line.
-        console = Console(width=200)
+    console = _console()
     console.print(_plugins_table(registry.registrations))
     if registry.failures:
         console.print(_failures_table(registry.failures))
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="Name of an installed plugin, as `ensemblekit plugins` lists it.")],
+    kind: Annotated[
+        str | None, typer.Option(help="backbone, head, combiner or chainer; needed where several have the name.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option to make it with, KEY=VALUE; as often as needed.")
+    ] = None,
+) -> None:
+    """Check that a plugin keeps its promises; exit status 1 where it breaks one."""
+    from .testing import run_checks
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        registry = load_plugins()
+    kind = _kind_of(registry, name, kind)
+    options = dict(_key_and_value(text) for text in option or ())
+    create = getattr(registry, f"create_{kind}")
+    create(name, **options)  # an option that it does not have is an error of the user's, not of the plugin
+    label = name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")
+    results = list(run_checks(kind, functools.partial(create, name, **options), label=label))
+    console = _console()
+    console.print(_checks_table(f"{kind} {label}", results))
+    failed = [result for result in results if result.status == "failed"]
+    for text in _explanations(failed):
+        console.print(f"{text}\n", markup=False, highlight=False, soft_wrap=True)
+    counts = {status: sum(result.status == status for result in results) for status in ("passed", "failed", "skipped")}
+    console.print(
+        f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} not promised or not checked.",
+        highlight=False,
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _explanations(failed: list[CheckResult]) -> list[str]:
+    # One mistake is often the end of several checks: it is told once, with the names of the others.
+    told: dict[str, tuple[str, list[str]]] = {}
+    for result in failed:
+        first, _, found = str(result.error).partition("\n")
+        told.setdefault(found or first, (first, []))[1].append(result.check)
+    texts: list[str] = []
+    for found, (first, checks) in told.items():
+        others = f"\nThe same ends the checks {', '.join(checks[1:])}." if len(checks) > 1 else ""
+        texts.append((f"{first}\n{found}" if found != first else first) + others)
+    return texts
+
+
+def _kind_of(registry: Registry, name: str, kind: str | None) -> str:
+    kinds = list(HOOKS)
+    if kind is not None:
+        if kind not in kinds:
+            raise InvalidOptionError(f"--kind must be one of {', '.join(kinds)}; received {kind!r}.")
+        return kind
+    having = [one for one in kinds if name in getattr(registry, f"{one}s")]
+    if len(having) > 1:
+        raise InvalidOptionError(
+            f"{name!r} is the name of a {' and of a '.join(having)}. Say which: --kind {having[0]}."
+        )
+    return having[0] if having else "combiner"  # which then says what there is
+
+
+def _key_and_value(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise InvalidOptionError(f"--option must be KEY=VALUE; received {text!r}.")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console()
+    # A pipe has no width: nothing is folded that a program may read by line.
+    return console if console.is_terminal else Console(width=200)
+
+
+def _checks_table(title: str, results: list[CheckResult]) -> Table:
+    from rich.markup import escape
+
+    table = _table(title)
+    table.add_column("Check", no_wrap=True)
+    table.add_column("Promise", overflow="fold", ratio=3)
+    table.add_column("Result", overflow="fold", ratio=2)
+    styles = {"passed": "green", "failed": "bold red"}
+    for result in results:
+        style = styles.get(result.status, "dim")
+        said = result.reason if result.status == "skipped" else result.status
+        table.add_row(result.check, escape(result.promise), f"[{style}]{escape(said)}[/{style}]")
+    return table
 
 
 def _record(registration: Registration) -> dict[str, Any]:

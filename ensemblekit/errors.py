@@ -6,9 +6,11 @@ Each is an :class:`EnsembleKitError` and also the built-in error that a caller w
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 __all__ = [
     "AlignmentError",
+    "CheckFailedError",
     "CompatibilityError",
     "DataError",
     "DuplicateNameError",
@@ -110,6 +112,19 @@ class UnknownMemberError(EnsembleKitError, KeyError):
     def __str__(self) -> str:
         # KeyError would print the repr of the message, quotes and escapes included.
         return str(self.args[0]) if self.args else ""
+class CheckFailedError(EnsembleKitError, AssertionError):
+    """A plugin breaks a promise that `ensemblekit.testing` checks.
+
+    Attributes
+    ----------
+    check : str
+        Name of the check.
+    arrays : dict
+        Name -> array of the counter-example that the message shows.
+    """
+
+    check: str = ""
+    arrays: Mapping[str, Any] = MappingProxyType({})
 
 
 class UnknownPluginError(EnsembleKitError, KeyError):

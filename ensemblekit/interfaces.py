@@ -148,7 +148,8 @@ class Combiner:
     >>> import numpy as np
     >>> from ensemblekit import Combiner
     >>> class Midrange(Combiner):
-    ...     traits = frozenset({"symmetric", "idempotent", "bounded"})
+    ...     traits = frozenset({"symmetric", "idempotent"})
+    ...     tasks = frozenset({"multiclass"})
     ...
     ...     def combine(self, member_probas, *, xp=np):
     ...         midrange = xp.add(xp.max(member_probas, axis=0), xp.min(member_probas, axis=0))

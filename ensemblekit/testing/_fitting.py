@@ -1,0 +1,318 @@
+"""The contract of ``fit``, what it may leave behind, and what must be refused."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ..combining import combine
+from ..errors import EnsembleKitError, InvalidOptionError, NotFittedError
+from ..predictions import Predictions, PredictionSet, align
+from ._failure import Broken, broken_by
+from ._running import Check
+from ._state import attributes, difference, parameters, snapshot
+from ._strategies import member_probas
+from ._subject import LEARNED, Case, CombinerSubject, close, training_code
+from ._training import training_predictions
+from ._traits import promised
+
+__all__ = ["FITTING"]
+
+GIVEN_BY_FIT_COMBINER = {"members_", "classes_", "fit_ids_", "leaked_"}
+
+
+def _sizes(subject: CombinerSubject, task: str) -> tuple[int, int]:
+    return len(subject.members or "abc"), subject.n_classes or (3 if task == "multiclass" else 2)
+
+
+def _training(subject: CombinerSubject, task: str, seed: int = 0) -> PredictionSet:
+    n_members, n_classes = _sizes(subject, task)
+    return training_predictions(task, n_members=n_members, n_classes=n_classes, seed=seed)
+
+
+def _code(predictions: PredictionSet) -> Any:
+    return training_code(predictions.task, predictions.member_probas.shape)
+
+
+def _fit(combiner: Any, predictions: PredictionSet, **options: Any) -> Any:
+    """Call ``fit`` itself."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return combiner.fit(predictions, **options)
+    except Exception as error:
+        return broken_by(error, "fit", {"predictions": _code(predictions)})
+
+
+def _no_fit(subject: CombinerSubject) -> str | None:
+    return None if callable(getattr(subject.probe, "fit", None)) else "it has no fit"
+
+
+def _fit_contract(subject: CombinerSubject, draw: Any) -> None:
+    for task in subject.tasks:
+        predictions = _training(subject, task)
+        given = {"predictions": _code(predictions)}
+        combiner = subject.make()
+        before = snapshot(combiner)
+        untouched = snapshot(predictions)
+        returned = _fit(combiner, predictions)
+        if returned is not combiner:
+            raise Broken("fit must return self", given, received=returned)
+        if difference(untouched, snapshot(predictions)):
+            raise Broken("fit changed the predictions", given)
+        after = attributes(combiner)
+        changed = difference(before, after)
+        if changed:
+            raise Broken(
+                f"fit changed {changed!r}, which stood there before; what is learned goes under a name of its own",
+                given,
+                expected=before[changed],
+                received=after.get(changed),
+            )
+        unmarked = sorted(name for name in set(after) - set(before) if not name.endswith("_") or name.startswith("_"))
+        if unmarked:
+            raise Broken("names of what fit learns must end in _, and not begin so", given, received=unmarked)
+
+
+def _forgets(subject: CombinerSubject, draw: Any) -> None:
+    for task in subject.tasks:
+        first, second = _training(subject, task, 1), _training(subject, task, 2)
+        used, new = subject.make(), subject.make()
+        used = _fit(used, first) or used
+        used, new = _fit(used, second) or used, _fit(new, second) or new
+        _compare(subject, task, used, new, "fitted on others before, it gives another answer", second, exact=True)
+
+
+def _row_order(subject: CombinerSubject, draw: Any) -> None:
+    for task in subject.tasks:
+        predictions = _training(subject, task)
+        order = np.random.default_rng(0).permutation(len(predictions.ids))
+        fields = {name: getattr(predictions, name) for name in predictions.__slots__}
+        moved = PredictionSet(
+            **fields
+            | {
+                "member_probas": predictions.member_probas[:, order],
+                "label_codes": None if predictions.label_codes is None else predictions.label_codes[order],
+            }
+        )
+        a, b = subject.make(), subject.make()
+        a, b = _fit(a, predictions) or a, _fit(b, moved) or b
+        what = "fitted on the same rows in another order, it gives another answer"
+        _compare(subject, task, a, b, what, predictions, exact=False)
+
+
+def _compare(
+    subject: CombinerSubject, task: str, a: Any, b: Any, what: str, predictions: PredictionSet, *, exact: bool
+) -> None:
+    n_members = _sizes(subject, task)[0]
+    a, b = subject.settle(a, n_members), subject.settle(b, n_members)
+    for row in range(12):
+        cube = np.array(predictions.member_probas[:, row : row + 1])
+        case = Case(subject, task, a, cube)
+        one, other = case.combine(), case.combine(combiner=b)
+        same = one.tobytes() == other.tobytes() if exact else close(case, one, other, LEARNED)
+        if not same:
+            given = {"predictions": _code(predictions), "member_probas": cube}
+            raise Broken(what, given, expected=other if exact else one, received=one if exact else other)
+
+
+def _learns(subject: CombinerSubject, draw: Any) -> None:
+    task = subject.tasks[0]
+    predictions = _training(subject, task)
+    try:
+        received = combine(predictions, subject.make())
+    except NotFittedError:
+        pass
+    except Exception as error:
+        broken_by(error, "combine before fit must raise NotFittedError; it", {})
+    else:
+        raise Broken("before fit it combines all the same", received=received)
+    fitted = subject.fit(predictions)
+    learned = [name for name in attributes(fitted) if name.endswith("_") and not name.startswith("_")]
+    if not set(learned) - GIVEN_BY_FIT_COMBINER:
+        raise Broken("fit leaves nothing whose name ends in _: nothing is learned")
+
+
+def _no_sample_weight(subject: CombinerSubject) -> str | None:
+    if not subject.learns:
+        return "not promised"
+    return None if subject.takes("sample_weight", "fit") else "fit takes no sample_weight"
+
+
+def _sample_weight(subject: CombinerSubject, draw: Any) -> None:
+    changed = False
+    for task in subject.tasks:
+        for seed in range(4):
+            predictions = _training(subject, task, seed)
+            n_members = _sizes(subject, task)[0]
+            rows = len(predictions.ids)
+            plain = subject.settle(subject.fit(predictions), n_members)
+            even, skewed = np.ones(rows), np.where(np.arange(rows) % 4 == seed, 1.0, 1e-3)
+            try:
+                weighted = [subject.fit(predictions, sample_weight=weight) for weight in (even, skewed)]
+            except Broken as broken:
+                if isinstance(broken.__cause__, EnsembleKitError):
+                    return  # refused by name
+                raise
+            what = "with all sample_weight 1 it gives another answer than without"
+            _compare(subject, task, plain, weighted[0], what, predictions, exact=False)
+            case = Case(subject, task, plain, np.array(predictions.member_probas))
+            other = case.combine(combiner=subject.settle(weighted[1], n_members))
+            changed |= other.tobytes() != case.combine().tobytes()
+    if not changed:
+        weight = np.array([1.0, 1e-3, 1e-3, 1e-3])
+        raise Broken(
+            "fit takes sample_weight and makes no use of it: no weights change any answer. Leave the keyword out, or "
+            "refuse it with an InvalidOptionError",
+            {"sample_weight": weight},
+        )
+
+
+def _saved(subject: CombinerSubject, draw: Any) -> None:
+    lost = [name for name in parameters(subject.probe) if not hasattr(subject.probe, name)]
+    if lost:
+        raise Broken(f"each constructor parameter must be kept under its own name; there is no attribute {lost[0]!r}")
+    for task in subject.tasks:
+        predictions = _training(subject, task)
+        fitted = subject.fit(predictions)
+        given = {"predictions": _code(predictions)}
+        for name, value in attributes(fitted).items():
+            if name.endswith("_") and not _storable(value):
+                raise Broken(
+                    f"{name!r} cannot be saved without pickle; fitted state is made of arrays, numbers, text, lists, "
+                    "dicts, combiners and scikit-learn estimators",
+                    given,
+                    received=type(value),
+                )
+        n_members = _sizes(subject, task)[0]
+        copies: dict[str, Callable[[Any], Any]] = {"copy.deepcopy": copy.deepcopy}
+        if (store := _store()) is not None:
+            copies["saving and loading"] = lambda thing, store=store: _through_a_file(store, thing)
+        for way, through in copies.items():
+            try:
+                again = through(fitted)
+            except Exception as error:
+                broken_by(error, way, given)
+            what = f"after {way} it gives another answer"
+            _compare(
+                subject, task, subject.settle(again, n_members), subject.settle(fitted, n_members), what, predictions,
+                exact=True,
+            )  # fmt: skip
+
+
+def _store() -> Any:
+    try:
+        from importlib import import_module
+
+        return import_module("ensemblekit.store")
+    except ImportError:  # a room that is to come
+        return None
+
+
+def _through_a_file(store: Any, thing: Any) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        store.save(thing, Path(folder) / "saved")
+        return store.load(Path(folder) / "saved")
+
+
+def _storable(value: Any, depth: int = 0) -> bool:
+    if depth > 8:
+        return True
+    if value is None or isinstance(value, (str, bool, int, float, np.generic)):
+        return True
+    if isinstance(value, np.ndarray):
+        return not value.dtype.hasobject
+    if isinstance(value, (list, tuple)):
+        return all(_storable(part, depth + 1) for part in value)
+    if isinstance(value, dict):
+        return all(isinstance(k, (str, int)) and _storable(part, depth + 1) for k, part in value.items())
+    if callable(getattr(value, "combine", None)):
+        return all(_storable(part, depth + 1) for part in attributes(value).values() if not callable(part))
+    # An estimator of scikit-learn, or an object like one.
+    return callable(getattr(value, "fit", None)) and not isinstance(value, type)
+
+
+BAD_WEIGHTS = ("nan", "negative", "zero")
+
+
+def _bad_input(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
+    task = draw(st.sampled_from(subject.tasks))
+    members, classes = draw(subject.member_counts()), draw(subject.class_counts(task))
+    combiner = subject.make()
+    if subject.learns:
+        combiner = subject.fit(training_predictions(task, n_members=members, n_classes=classes), combiner)
+    cube = draw(member_probas(task=task, n_members=members, n_samples=2, n_classes=classes, extra_axes=()))
+    predictions = [
+        Predictions(probas, ids=["r0", "r1"], classes=[f"c{k}" for k in range(classes)], task=task, member=name)  # type: ignore[arg-type]
+        for name, probas in zip(subject.names(members), cube, strict=True)
+    ]
+    bad = draw(st.sampled_from(["a row of NaN", "scores up to 100", "other class names", "a missing row"]))
+    spoilt = predictions[-1]
+    try:
+        if bad == "a row of NaN":
+            _spoilt(spoilt, np.full_like(spoilt.probas, np.nan))
+        elif bad == "scores up to 100":
+            if task != "regression":
+                _spoilt(spoilt, 100 * np.ones_like(spoilt.probas))
+        elif bad == "other class names":
+            renamed = [p.rename(aliases={"c0": "other"}) for p in (predictions if subject.learns else [spoilt])]
+            came = renamed if subject.learns or members > 1 else None
+            if came is not None:
+                received = combine([*predictions[:-1], *came] if not subject.learns else came, combiner)
+                raise Broken(f"{bad} are not refused", {"member_probas": cube}, received=received.probas)
+        elif members > 1:
+            received = combine([*predictions[:-1], spoilt.take(["r0"])], combiner)
+            raise Broken(f"{bad} is not refused", {"member_probas": cube}, received=received.probas)
+    except EnsembleKitError:
+        pass
+    if getattr(combiner, "weights", None) is not None and "weights" in parameters(combiner):
+        kind = draw(st.sampled_from(BAD_WEIGHTS))
+        weights = {"nan": [np.nan], "negative": [-1.0], "zero": [0.0]}[kind]
+        weights += [0.0 if kind == "zero" else 2.0] * (members - 1)
+        _refused(combiner, weights, predictions, cube)
+
+
+def _spoilt(predictions: Predictions, probas: np.ndarray) -> None:
+    Predictions(probas, ids=predictions.ids, classes=predictions.classes, task=predictions.task)
+
+
+def _refused(combiner: Any, weights: list[float], predictions: list[Predictions], cube: np.ndarray) -> None:
+    options = {name: getattr(combiner, name, None) for name in parameters(combiner)}
+    given = {"weights": np.array(weights), "member_probas": cube}
+    try:
+        weighted = type(combiner)(**options | {"weights": weights})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            received = combine(align(predictions), weighted)
+    except EnsembleKitError as error:
+        if isinstance(error, InvalidOptionError):
+            return
+        raise Broken(
+            "bad weights must be refused with an InvalidOptionError before anything is computed", given, received=error
+        ) from error
+    except Exception as error:
+        broken_by(error, "bad weights must be refused with an InvalidOptionError; combine", given)
+    raise Broken(
+        "weights must be finite and >= 0 with a positive sum, else be refused with an InvalidOptionError; derive from "
+        "Combiner, whose for_members does it",
+        given,
+        received=received.probas,
+    )
+
+
+FITTING = (
+    Check("bad_input_refused", "what is not valid is refused by ensemblekit.combine", _bad_input, share=0.5),
+    Check("learns", "it must be fitted before it combines, and learns something", _learns, promised("learns"), 0),
+    Check("fit_contract", "fit returns self, keeps the parameters, and its state ends in _", _fit_contract, _no_fit, 0),
+    Check("fit_forgets", "fitting again forgets what was learned before", _forgets, promised("learns"), 0),
+    Check("fit_row_order", "the order of the training rows changes nothing", _row_order, promised("learns"), 0),
+    Check("sample_weight", "fit uses sample_weight, or refuses it by name", _sample_weight, _no_sample_weight, 0),
+    Check("saved_state", "a fitted copy, saved and loaded too, gives the same bits", _saved, promised("learns"), 0),
+)

@@ -1,0 +1,70 @@
+"""What came of every check of a plugin, whether it passes or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ..errors import InvalidOptionError
+from ._backbones import BACKBONE_CHECKS, BackboneSubject
+from ._chainers import CHAINER_CHECKS, ChainerSubject
+from ._combiners import COMBINER_CHECKS, MAX_EXAMPLES
+from ._heads import HEAD_CHECKS, HeadSubject
+from ._running import CheckResult, known, results
+from ._subject import CombinerSubject
+
+__all__ = ["KINDS", "run_checks"]
+
+KINDS: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "backbone": (BackboneSubject, BACKBONE_CHECKS),
+    "head": (HeadSubject, HEAD_CHECKS),
+    "combiner": (CombinerSubject, COMBINER_CHECKS),
+    "chainer": (ChainerSubject, CHAINER_CHECKS),
+}
+
+
+def run_checks(
+    kind: str,
+    factory: Callable[[], Any],
+    *,
+    expected_failed_checks: Mapping[str, str] | None = None,
+    max_examples: int = MAX_EXAMPLES,
+    label: str | None = None,
+) -> Iterator[CheckResult]:
+    """Run every check of a plugin, and tell what came of each.
+
+    Parameters
+    ----------
+    kind : {"backbone", "head", "combiner", "chainer"}
+        What the factory makes.
+    factory, expected_failed_checks, max_examples
+        As in `check_combiner`.
+    label : str, optional
+        What the plugin is called in messages; by default as the factory is.
+
+    Yields
+    ------
+    CheckResult
+        One a check, as it ends. Nothing is raised for a promise that is broken.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is no such kind, or ``expected_failed_checks`` names no check.
+
+    Examples
+    --------
+    >>> from ensemblekit.testing import run_checks
+    >>> class Sum:
+    ...     def combine(self, member_probas):
+    ...         return member_probas.sum(axis=0)
+    >>> [result.check for result in run_checks("combiner", Sum) if result.status == "failed"]
+    ['valid_values']
+    """
+    if kind not in KINDS:
+        raise InvalidOptionError(f"kind must be one of {', '.join(map(repr, KINDS))}; received {kind!r}.")
+    make_subject, checks = KINDS[kind]
+    subject = make_subject(factory)
+    if label is not None:
+        subject.label = label
+    yield from results(subject, checks, known(checks, expected_failed_checks), max_examples)

@@ -1,0 +1,226 @@
+"""Running checks: drawing examples, keeping to a time, and what is expected to fail."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+
+from ..errors import CheckFailedError, InvalidOptionError
+from ._failure import Broken, failure
+
+__all__ = ["Check", "CheckResult", "check_all", "names_of", "results"]
+
+DRAWING_SECONDS = 2.0
+"""After so long a check draws no further examples, so that a slow plugin is tested with fewer of them."""
+LEAST_EXAMPLES = 5
+"""What is drawn however long it takes."""
+SHRINKING_SECONDS = 5.0
+"""After so long the smallest counter-example so far will do."""
+
+
+class _Enough(BaseException):
+    """Ends Hypothesis' search; an Exception would count as another failure."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise, and the function that looks for a counter-example.
+
+    ``run(subject, draw)`` raises `Broken`. ``skipped(subject)`` says why the promise is not made or cannot be checked,
+    or returns None. ``share`` is the part of the examples that it takes; a check that draws nothing has 0.
+    ``prepare()`` imports what is heavy, so that this time is not taken from the examples.
+    """
+
+    name: str
+    promise: str
+    run: Callable[[Any, Any], None]
+    skipped: Callable[[Any], str | None] = lambda subject: None
+    share: float = 1.0
+    prepare: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What came of one check.
+
+    Attributes
+    ----------
+    check, promise : str
+        Its name, and the sentence that must hold.
+    status : {"passed", "failed", "skipped", "expected failure"}
+        What came of it.
+    reason : str
+        Why it was skipped, or was expected to fail.
+    error : CheckFailedError or None
+        The counter-example.
+    """
+
+    check: str
+    promise: str
+    status: Literal["passed", "failed", "skipped", "expected failure"]
+    reason: str = ""
+    error: CheckFailedError | None = None
+
+
+def run(check: Check, subject: Any, max_examples: int) -> None:
+    """Look for a counter-example; raise the smallest one that is found.
+
+    Parameters
+    ----------
+    check : Check
+        Which promise.
+    subject : object
+        The plugin under test.
+    max_examples : int
+        How many examples to draw at most.
+
+    Raises
+    ------
+    CheckFailedError
+        If there is one.
+    """
+    smallest: Broken | None = None
+    check.prepare()
+    try:
+        if check.share:
+            _search(check, subject, max(1, round(max_examples * check.share)))
+        else:
+            check.run(subject, None)
+    except Broken as broken:
+        smallest = broken
+    if smallest is not None:
+        error = failure(smallest, check=check.name, promise=check.promise, subject=subject.label)
+        raise error from smallest.__cause__
+
+
+def _search(check: Check, subject: Any, max_examples: int) -> None:
+    started, drawn = time.monotonic(), 0
+    found: list[tuple[float, Broken]] = []
+
+    @settings(
+        max_examples=max_examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
+    )
+    @given(st.data())
+    def examine(data: st.DataObject) -> None:
+        nonlocal drawn
+        drawn += 1
+        elapsed = time.monotonic() - (found[0][0] if found else started)
+        if elapsed > (SHRINKING_SECONDS if found else DRAWING_SECONDS) and drawn > LEAST_EXAMPLES:
+            raise _Enough
+        try:
+            check.run(subject, data.draw)
+        except Broken as broken:
+            found.append((time.monotonic(), broken))
+            raise
+
+    try:
+        examine()
+    except (_Enough, Flaky) as end:
+        if not found and isinstance(end, Flaky):
+            raise
+        # A counter-example that depends on chance cannot be found again: what was found once counts.
+        if found:
+            smallest = min((broken for _, broken in found), key=lambda broken: broken.size)
+            raise smallest from smallest.__cause__
+
+
+def check_all(
+    subject: Any, checks: Sequence[Check], expected_failed_checks: Mapping[str, str] | None, max_examples: int
+) -> None:
+    """Run every check that applies; raise the first failure that is not expected."""
+    expected = known(checks, expected_failed_checks)
+    for result in results(subject, checks, expected, max_examples):
+        if result.error is not None and result.status == "failed":
+            raise result.error from result.error.__cause__
+
+
+def results(
+    subject: Any, checks: Sequence[Check], expected: Mapping[str, str], max_examples: int
+) -> Iterator[CheckResult]:
+    """Run every check that applies and yield what came of each, in order."""
+    for check in checks:
+        try:
+            reason = check.skipped(subject)
+        except Broken as broken:
+            error = failure(broken, check=check.name, promise=check.promise, subject=subject.label)
+            yield CheckResult(check.name, check.promise, "failed", error=error)
+            continue
+        if reason is not None:
+            yield CheckResult(check.name, check.promise, "skipped", reason)
+            continue
+        error = None
+        try:
+            run(check, subject, max_examples)
+        except CheckFailedError as failed:
+            error = failed
+        if check.name not in expected:
+            yield CheckResult(check.name, check.promise, "failed" if error else "passed", error=error)
+        elif error:
+            yield CheckResult(check.name, check.promise, "expected failure", expected[check.name], error)
+        else:
+            error = unexpected_pass(check, subject, expected[check.name])
+            yield CheckResult(check.name, check.promise, "failed", expected[check.name], error)
+
+
+def unexpected_pass(check: Check, subject: Any, reason: str) -> CheckFailedError:
+    """Make the error for what was expected to fail and did not."""
+    error = CheckFailedError(
+        f"{subject.label} was expected to fail the check {check.name!r} ({reason}), and it passes. Take it out of "
+        "expected_failed_checks."
+    )
+    error.check = check.name
+    return error
+
+
+def known(checks: Sequence[Check], expected: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Check that each name is one of a check, and has a reason.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+        Those that there are.
+    expected : mapping of str to str, or None
+        Name of a check -> reason.
+
+    Returns
+    -------
+    mapping of str to str
+        ``expected``, or an empty one.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a name is unknown, or has no reason.
+    """
+    names = names_of(checks)
+    for name, reason in (expected or {}).items():
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise InvalidOptionError(
+                f"expected_failed_checks must name checks; received {name!r}.{hint} There are: {', '.join(names)}."
+            )
+        if not isinstance(reason, str) or not reason:
+            raise InvalidOptionError(
+                f"expected_failed_checks must give a reason for each check; received {reason!r} for {name!r}."
+            )
+    return expected or {}
+
+
+def names_of(checks: Sequence[Check]) -> list[str]:
+    """List the names of checks."""
+    return [check.name for check in checks]

@@ -1,0 +1,132 @@
+"""Every registered plugin keeps its promises: the public kit, with nothing that a stranger does not have."""
+
+import inspect
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+
+from ensemblekit import load_plugins
+from ensemblekit.testing import (
+    parametrize_with_backbone_checks,
+    parametrize_with_chainer_checks,
+    parametrize_with_combiner_checks,
+    parametrize_with_head_checks,
+)
+
+PLUGINS = load_plugins()
+WEIGHTS = {"m0": 3.0, "m1": 1.0, "m2": 2.0}
+OPTIONS = {
+    "voting": [{"kind": "soft"}, {"kind": "soft", "weights": WEIGHTS}],
+    "stacking": [{"features": "average"}],
+}
+"""Name -> options to try besides the defaults, and besides ``weights`` where it takes them."""
+NEEDED = {}
+"""Name -> options without which it cannot be made."""
+EXPECTED = {"weighted": {"present": "where the members that are present have all learned the weight 0, it is 0 / 0"}}
+"""Name, with its options -> {check: why it must fail}."""
+
+
+def variants():
+    """Name every combiner with every set of options."""
+    for name, factory in PLUGINS.combiners.items():
+        needed = NEEDED.get(name, {})
+        sets = [{}, *OPTIONS.get(name, [])]
+        if "weights" in inspect.signature(factory).parameters:
+            sets += [{"weights": WEIGHTS}]
+        for options in sets:
+            shown = ", ".join(f"{key}={'given' if key == 'weights' else value}" for key, value in options.items())
+            yield name + (f"({shown})" if shown else ""), partial(factory, **needed, **options)
+
+
+def expected(factory):
+    """Look up what must fail."""
+    return EXPECTED.get(next(name for name, variant in VARIANTS.items() if variant is factory), {})
+
+
+VARIANTS = dict(variants())
+
+
+@parametrize_with_combiner_checks(VARIANTS, expected_failed_checks=expected)
+def test_a_combiner_keeps_its_promises(check):
+    check()
+
+
+@pytest.mark.parametrize(("name", "factory"), [pytest.param(n, f, id=n) for n, f in VARIANTS.items()])
+def test_the_bits_of_a_row_do_not_depend_on_its_neighbours(name, factory):
+    # More than the kit asks of strangers: see the house style.
+    from ensemblekit.testing._subject import CombinerSubject
+
+    subject = CombinerSubject(factory)
+    if subject.learns:
+        return
+    rng = np.random.default_rng(0)
+    for task in subject.tasks:
+        combiner = subject.ready(task, 3, 4)
+        for dtype in (np.float32, np.float64):
+            cube = rng.dirichlet(np.ones(4), (3, 1000)).astype(dtype)
+            whole = subject.call(combiner, cube, task)
+            for rows in (slice(0, 1), slice(17, 18), slice(999, 1000), slice(3, 40)):
+                assert subject.call(combiner, cube[:, rows], task).tobytes() == whole[rows].tobytes()
+
+
+BACKBONES = {
+    "custom_cnn": [{}],
+    "mobilenet_v2": [{"weights": "none"}],
+    "resnet50": [{"weights": "none"}],
+    "keras_file": [{}],
+}
+SLOW = {"mobilenet_v2", "resnet50"}
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory):
+    """A small convolutional model in a file."""
+    keras = pytest.importorskip("keras")
+    path = tmp_path_factory.mktemp("model") / "small.keras"
+    keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(5, 3)]).save(path)
+    return path
+
+
+def small_backbones():
+    return {
+        f"{name}-{place}": partial(factory, **options)
+        for name, factory in PLUGINS.backbones.items()
+        if name not in SLOW | {"keras_file"}
+        for place, options in enumerate(BACKBONES.get(name, [{}]))
+    }
+
+
+@pytest.mark.keras
+@parametrize_with_backbone_checks(small_backbones())
+def test_a_backbone_keeps_its_promises(check, keras):
+    check()
+
+
+@pytest.mark.keras
+def test_a_saved_model_as_a_backbone_keeps_them(saved_model):
+    from ensemblekit.testing import check_backbone
+
+    check_backbone(partial(PLUGINS.backbones["keras_file"], weights=saved_model))
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@parametrize_with_backbone_checks({name: partial(PLUGINS.backbones[name], weights="none") for name in sorted(SLOW)})
+def test_a_large_backbone_keeps_them_too(check, keras):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check()
+
+
+@pytest.mark.keras
+@parametrize_with_head_checks(dict(PLUGINS.heads))
+def test_a_head_keeps_its_promises(check, keras):
+    check()
+
+
+@pytest.mark.keras
+@parametrize_with_chainer_checks(dict(PLUGINS.chainers))
+def test_a_chainer_keeps_its_promises(check, keras):
+    check()

@@ -1,0 +1,216 @@
+"""The kit itself: strategies, messages, expected failures, and one pytest test a promise."""
+
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from ensemblekit import EnsembleKitError, InvalidOptionError, Predictions
+from ensemblekit.testing import (
+    CheckFailedError,
+    check_combiner,
+    labels,
+    member_probas,
+    parametrize_with_combiner_checks,
+    prediction_sets,
+    training_predictions,
+    weights,
+)
+from ensemblekit.testing._failure import shown
+from tests.strangers import environment
+
+from .wrong import CountsItsCalls, Right, SumsInsteadOfAveraging
+
+TASKS = ["multiclass", "multilabel", "regression"]
+
+
+# Strategies.
+
+
+@pytest.mark.parametrize("task", TASKS)
+@given(data=st.data())
+@settings(max_examples=100)
+def test_what_is_drawn_is_valid(task, data):
+    cube = data.draw(member_probas(task=task))
+    for probas in cube:
+        Predictions(probas, ids=range(len(probas)), classes=range(probas.shape[-1]), task=task)
+
+
+AWKWARD = {
+    "one member": lambda cube: len(cube) == 1,
+    "one sample": lambda cube: cube.shape[1] == 1,
+    "one-hot rows": lambda cube: ((cube == 0) | (cube == 1)).all(),
+    "ties": lambda cube: (cube[..., :1] == cube).all(),
+    "float16": lambda cube: cube.dtype == np.float16,
+    "float32": lambda cube: cube.dtype == np.float32,
+    "tiny": lambda cube: cube.dtype == np.float32 and (cube == np.float32(1e-30)).any(),
+    "Fortran order": lambda cube: cube.flags.f_contiguous and not cube.flags.c_contiguous,
+    "read-only": lambda cube: not cube.flags.writeable,
+    "extra axes": lambda cube: cube.ndim == 4,
+}
+
+
+@pytest.mark.parametrize("what", AWKWARD)
+def test_the_awkward_cases_are_drawn(what):
+    cube = find(member_probas(), AWKWARD[what], settings=settings(max_examples=500, database=None))
+    assert cube.size <= 12
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        lambda cube: np.abs(cube).max() > 1e29,
+        lambda cube: ((cube != 0) & (np.abs(cube) < np.finfo(cube.dtype).tiny)).any(),
+    ],
+    ids=["huge", "subnormal"],
+)
+def test_regression_values_are_huge_and_tiny(wanted):
+    strategy = member_probas(task="regression", dtype=np.float32)
+    cube = find(strategy, wanted, settings=settings(max_examples=500, database=None))
+    assert cube.shape == (1, 1, 1)
+
+
+@given(member_probas(n_members=2, n_samples=st.just(3), n_classes=5, extra_axes=(2, 2), dtype=np.float32))
+def test_sizes_are_as_asked_for(cube):
+    assert (cube.shape, cube.dtype) == ((2, 3, 2, 2, 5), np.float32)
+
+
+@given(weights(3))
+def test_weights_are_valid(values):
+    assert values.shape == (3,)
+    assert np.isfinite(values).all()
+    assert (values >= 0).all()
+    assert values.sum() > 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+@given(data=st.data())
+def test_labels_are_those_of_a_prediction_set(task, data):
+    predictions = data.draw(prediction_sets(task=task, n_classes=3, extra_axes=()))
+    codes = data.draw(labels(4, 3, task=task))
+    assert codes.dtype == predictions.label_codes.dtype
+    assert codes.ndim == predictions.label_codes.ndim
+
+
+def test_an_unknown_task_is_refused():
+    for strategy in (member_probas, labels, prediction_sets):
+        with pytest.raises(InvalidOptionError, match=r"task must be one of 'multiclass', .* received 'ranking'"):
+            strategy(task="ranking")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_training_predictions_are_the_same_each_time(task):
+    a, b = training_predictions(task), training_predictions(task)
+    assert a.member_probas.tobytes() == b.member_probas.tobytes()
+    assert training_predictions(task, seed=1).member_probas.tobytes() != a.member_probas.tobytes()
+    assert training_predictions(task, hard=True, extra_axes=(2,)).member_probas.shape == (3, 40, 2, 3)
+
+
+# Messages.
+
+
+def test_a_message_names_the_promise_and_shows_arrays_that_can_be_pasted():
+    with pytest.raises(CheckFailedError) as caught:
+        check_combiner(SumsInsteadOfAveraging)
+    message = str(caught.value)
+    assert isinstance(caught.value, (AssertionError, EnsembleKitError))
+    assert "SumsInsteadOfAveraging breaks the promise 'valid_values': the result is valid for the task." in message
+    line = next(line.strip() for line in message.splitlines() if "member_probas = " in line)
+    names = {"np": np}
+    exec(line, names)  # noqa: S102
+    assert names["member_probas"].tobytes() == caught.value.arrays["member_probas"].tobytes()
+    assert "Received: np.array([[2.0, 0.0]], dtype=np.float64)" in message
+
+
+@given(member_probas(task="regression"))
+def test_what_is_shown_is_the_same_to_the_bit_when_pasted(cube):
+    again = eval(shown(cube))  # noqa: S307
+    assert (again.dtype, again.shape, again.tobytes()) == (cube.dtype, cube.shape, cube.tobytes())
+    assert again.flags.f_contiguous == cube.flags.f_contiguous
+
+
+def test_special_values_can_be_pasted():
+    array = np.array([np.nan, np.inf, -np.inf, 0.1], dtype=np.float32)
+    np.testing.assert_array_equal(eval(shown(array)), array)  # noqa: S307
+    assert shown(np.zeros((2, 0))) == "np.zeros((2, 0), dtype=np.float64)"
+    assert shown(np.array([True])) == "np.array([True])"
+
+
+def test_an_error_of_a_combiner_is_a_finding_with_its_cause():
+    class Broken:
+        def combine(self, member_probas):
+            raise IndexError("too far")
+
+    with pytest.raises(CheckFailedError, match="combine raised IndexError: too far") as caught:
+        check_combiner(Broken)
+    assert isinstance(caught.value.__cause__, IndexError)
+
+
+def test_a_factory_that_fails_is_a_finding():
+    with pytest.raises(CheckFailedError, match="making it raised ZeroDivisionError"):
+        check_combiner(lambda: 1 / 0)
+
+
+# Expected failures.
+
+
+def test_an_expected_failure_is_let_go():
+    check_combiner(CountsItsCalls, expected_failed_checks={"changes_nothing": "it counts"})
+
+
+def test_an_expected_failure_that_passes_is_an_error():
+    with pytest.raises(CheckFailedError, match=r"Right was expected to fail the check 'deterministic' \(chance\), and"):
+        check_combiner(Right, expected_failed_checks={"deterministic": "chance"})
+
+
+@pytest.mark.parametrize(
+    ("expected", "message"),
+    [({"symetric": "x"}, "received 'symetric'. Did you mean 'symmetric'?"), ({"symmetric": ""}, "a reason")],
+)
+def test_expected_failures_name_checks_and_have_reasons(expected, message):
+    with pytest.raises(InvalidOptionError, match=message):
+        check_combiner(Right, expected_failed_checks=expected)
+
+
+# pytest.
+
+
+class Weighty:
+    def __init__(self, shift=0):
+        self.shift = shift
+
+    def combine(self, member_probas):
+        return member_probas.mean(axis=0)
+
+
+@parametrize_with_combiner_checks(
+    [Right, partial(Weighty, shift=1), CountsItsCalls],
+    expected_failed_checks=lambda factory: {"changes_nothing": "it counts"} if factory is CountsItsCalls else {},
+)
+def test_one_test_a_promise(check):
+    check()
+
+
+def test_ids_are_readable_and_only_what_is_promised_is_checked():
+    mark = parametrize_with_combiner_checks({"mine": Weighty, "right": Right}).mark
+    ids = [case.id for case in mark.args[1]]
+    assert ids[:2] == ["mine-contract", "mine-shape_and_dtype"]
+    assert "right-fit_contract" in ids
+    assert not [name for name in ids if "symmetric" in name or "mine-fit" in name]
+
+
+def test_importing_ensemblekit_does_not_import_the_kit():
+    code = "import ensemblekit, ensemblekit.cli, sys; print('hypothesis' in sys.modules, 'pytest' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_without_hypothesis_the_kit_says_how_to_install_it():
+    code = "import sys; sys.modules['hypothesis'] = None; import ensemblekit.testing"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment())
+    assert done.stderr.splitlines()[-1].startswith("ensemblekit.errors.MissingDependencyError: ensemblekit.testing")
+    assert 'pip install "ensemblekit[testing]"' in done.stderr

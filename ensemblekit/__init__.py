@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .combining import combine, fit_combiner
     from .compatibility import Answer, check_compatible
     from .data import ImageFolder, image_folder, image_splits
+    from .ensemble import EnsembleClassifier, EnsembleRegressor, KerasClassifier, KerasRegressor
     from .errors import (
         AlignmentError,
         CompatibilityError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         InvalidOptionError,
         InvalidPredictionsError,
         LeakageError,
+        MissingClassWarning,
         MissingDependencyError,
         NotFittedError,
         OutputExistsError,
@@ -49,6 +51,7 @@ _ROOMS = {
     **dict.fromkeys(("combine", "fit_combiner"), "combining"),
     **dict.fromkeys(("Answer", "check_compatible"), "compatibility"),
     **dict.fromkeys(("ImageFolder", "image_folder", "image_splits"), "data"),
+    **dict.fromkeys(("EnsembleClassifier", "EnsembleRegressor", "KerasClassifier", "KerasRegressor"), "ensemble"),
     **dict.fromkeys(
         (
             "AlignmentError",
@@ -60,6 +63,7 @@ _ROOMS = {
             "InvalidOptionError",
             "InvalidPredictionsError",
             "LeakageError",
+            "MissingClassWarning",
             "MissingDependencyError",
             "NotFittedError",
             "OutputExistsError",
@@ -90,14 +94,19 @@ __all__ = [
     "CompatibilityError",
     "DataError",
     "DuplicateNameError",
+    "EnsembleClassifier",
     "EnsembleKitError",
+    "EnsembleRegressor",
     "FolderNotFoundError",
     "Head",
     "ImageFolder",
     "InvalidOptionError",
     "InvalidPredictionsError",
+    "KerasClassifier",
+    "KerasRegressor",
     "LeakageError",
     "Member",
+    "MissingClassWarning",
     "MissingDependencyError",
     "NotFittedError",
     "OutputExistsError",

@@ -17,6 +17,7 @@ __all__ = [
     "InvalidOptionError",
     "InvalidPredictionsError",
     "LeakageError",
+    "MissingClassWarning",
     "MissingDependencyError",
     "NotFittedError",
     "OutputExistsError",
@@ -114,3 +115,7 @@ class PluginWarning(UserWarning):
 
 class RandomWeightsWarning(UserWarning):
     """A backbone has random weights, since no others could be had."""
+
+
+class MissingClassWarning(UserWarning):
+    """A fold of a cross-validation has no row of some class to fit on."""

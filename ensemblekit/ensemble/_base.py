@@ -103,6 +103,8 @@ class Ensemble(Composition, ABC):
         members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
         name, combiner = _made(self.combiner, dict(self.combiner_options or {}))
         _check_task(name, combiner, SimpleNamespace(task=self._task))  # pyright: ignore[reportArgumentType]
+        if self.passthrough and not _accepts(combiner.combine, "features"):
+            raise InvalidOptionError(f"combiner {name!r} makes no use of X. Leave out passthrough=True.")
         learns = "learns" in combiner.traits if hasattr(combiner, "traits") else hasattr(combiner, "fit")
         weight = self._weigh(sample_weight, y)
         if prefit:

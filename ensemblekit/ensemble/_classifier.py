@@ -188,7 +188,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
             )
         if len(self.classes_) < 2:
             raise InvalidPredictionsError(
-                f"{type(self).__name__} needs at least two classes; received one class, {self.classes_[0]!r}."
+                f"{type(self).__name__} needs at least two classes; received one class, {self.classes_.tolist()[0]!r}."
             )
         check_thresholds(self.thresholds, self.classes_)
         return class_names(self.classes_)

@@ -107,7 +107,8 @@ class Composition(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
-        members = [get_tags(e).input_tags for _, e in pairs(self.estimators) if hasattr(e, "__sklearn_tags__")]
+        known = [e for _, e in pairs(self.estimators) if hasattr(e, "__sklearn_tags__") and not isinstance(e, type)]
+        members = [get_tags(estimator).input_tags for estimator in known]
         tags.input_tags.allow_nan = bool(members) and all(m.allow_nan for m in members)
         tags.input_tags.sparse = bool(members) and all(m.sparse for m in members)
         tags.input_tags.three_d_array = any(m.three_d_array for m in members)

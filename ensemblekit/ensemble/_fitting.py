@@ -84,16 +84,17 @@ def make_folds(
         both = np.intersect1d(fold.train, fold.test)
         if len(both):
             raise LeakageError(
-                f"rows that a fold holds out must not be fitted on; fold {number} of {len(folds)} of cv={cv!r} has "
+                f"rows that a fold holds out must not be fitted on; fold {number} of {len(folds)} has "
                 f"{few(both.tolist())} on both sides."
             )
         shared = [] if names is None else np.intersect1d(names[fold.train], names[fold.test]).tolist()
         if shared:
             raise LeakageError(
-                f"groups must not be divided by a fold; fold {number} of {len(folds)} of cv={cv!r} has the groups "
+                f"groups must not be divided by a fold; fold {number} of {len(folds)} has the groups "
                 f"{few(shared)} on both sides. Give cv a whole number, GroupKFold or StratifiedGroupKFold."
             )
-        lacks = np.setdiff1d(y, y[fold.train]).tolist() if classifier else []
+    for number, fold in enumerate(folds if classifier else (), 1):
+        lacks = np.setdiff1d(y, y[fold.train]).tolist()
         if lacks:
             warnings.warn(
                 f"fold {number} of {len(folds)} has no row of the classes {few(lacks)} to fit on; its members give "

@@ -26,11 +26,11 @@ def new_model(keras: Any, model: Any, **facts: Any) -> Any:
         _check_compiled(model)
         try:
             made = keras.models.clone_model(model)
-        except ValueError as error:
+        except (NotImplementedError, TypeError, ValueError) as error:
             raise CompatibilityError(
-                f"a model must be Functional or Sequential to be copied; {type(model).__name__} cannot ({error}). Give "
-                "a function that makes it."
-            ) from None
+                f"a model must be Functional or Sequential to be copied; {type(model).__name__} cannot. Give a "
+                "function that makes it."
+            ) from error
         made.compile_from_config(model.get_compile_config())
         return made
     if not callable(model):
@@ -57,7 +57,10 @@ def count_outputs(model: Any) -> int:
     """Count the outputs of a model that has one output vector."""
     shape = getattr(model, "output_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[1], int):
-        raise CompatibilityError(f"a model must have one output of shape (n_samples, n_outputs); received {shape}.")
+        raise CompatibilityError(
+            "a model must be Functional or Sequential, with one output of shape (n_samples, n_outputs); received "
+            f"{type(model).__name__} {model.name!r} with the output shape {shape}."
+        )
     return shape[1]
 
 

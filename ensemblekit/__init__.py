@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .combining import combine, fit_combiner
     from .compatibility import Answer, check_compatible
     from .data import ImageFolder, image_folder, image_splits
+    from .ensemble import EnsembleClassifier, EnsembleRegressor, KerasClassifier, KerasRegressor
     from .errors import (
         AlignmentError,
         CheckFailedError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         InvalidOptionError,
         InvalidPredictionsError,
         LeakageError,
+        MissingClassWarning,
         MissingDependencyError,
         NotFittedError,
         NotStorableError,
@@ -53,6 +55,7 @@ _ROOMS = {
     **dict.fromkeys(("combine", "fit_combiner"), "combining"),
     **dict.fromkeys(("Answer", "check_compatible"), "compatibility"),
     **dict.fromkeys(("ImageFolder", "image_folder", "image_splits"), "data"),
+    **dict.fromkeys(("EnsembleClassifier", "EnsembleRegressor", "KerasClassifier", "KerasRegressor"), "ensemble"),
     **dict.fromkeys(
         (
             "AlignmentError",
@@ -65,6 +68,7 @@ _ROOMS = {
             "InvalidOptionError",
             "InvalidPredictionsError",
             "LeakageError",
+            "MissingClassWarning",
             "MissingDependencyError",
             "NotFittedError",
             "NotStorableError",
@@ -99,14 +103,19 @@ __all__ = [
     "CompatibilityError",
     "DataError",
     "DuplicateNameError",
+    "EnsembleClassifier",
     "EnsembleKitError",
+    "EnsembleRegressor",
     "FolderNotFoundError",
     "Head",
     "ImageFolder",
     "InvalidOptionError",
     "InvalidPredictionsError",
+    "KerasClassifier",
+    "KerasRegressor",
     "LeakageError",
     "Member",
+    "MissingClassWarning",
     "MissingDependencyError",
     "NotFittedError",
     "NotStorableError",

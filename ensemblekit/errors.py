@@ -19,6 +19,7 @@ __all__ = [
     "InvalidOptionError",
     "InvalidPredictionsError",
     "LeakageError",
+    "MissingClassWarning",
     "MissingDependencyError",
     "NotFittedError",
     "NotStorableError",
@@ -147,3 +148,7 @@ class PluginWarning(UserWarning):
 
 class RandomWeightsWarning(UserWarning):
     """A backbone has random weights, since no others could be had."""
+
+
+class MissingClassWarning(UserWarning):
+    """A fold of a cross-validation has no row of some class to fit on."""

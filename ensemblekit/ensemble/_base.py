@@ -1,0 +1,359 @@
+"""What EnsembleClassifier and EnsembleRegressor have in common."""
+
+from __future__ import annotations
+
+import copy
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from ..combining import _accepts, _check_task, _made, combine, fit_combiner
+from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..predictions import Predictions, PredictionSet, Task, align
+from . import _inspect
+from ._composition import Composition
+from ._fitting import fit_members, make_folds
+from ._members import Speaker, as_rows, check_estimators, flat
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Ensemble"]
+
+
+class Ensemble(Composition, ABC):
+    """Named members and a combiner, as one scikit-learn estimator: the base class of both."""
+
+    _kind: str
+    _task: Task
+
+    missing: str
+    response_method: str
+    class_weight: Any
+    passthrough: bool
+    n_jobs: int | None
+    verbose: int
+
+    @abstractmethod
+    def _check_y(self, y: Any) -> np.ndarray: ...
+
+    @abstractmethod
+    def _learn_names(
+        self, members: Mapping[str, Any], y: np.ndarray, prefit: bool
+    ) -> Mapping[Any, Hashable] | None: ...
+
+    @abstractmethod
+    def _check_options(self) -> None: ...
+
+    @abstractmethod
+    def _outputs(self) -> tuple[Hashable, ...]: ...
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, ids: Any = None, **params: Any
+    ) -> Self:
+        """Fit the members on all rows, and a combiner that learns on their out-of-fold predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs, passed to the members as they are: arrays, tables, sparse matrices, images.
+        y : array-like of shape (n_samples,)
+            Labels or values.
+        sample_weight : array-like of shape (n_samples,), optional
+            Finite, >= 0. Passed to every member (with metadata routing, to those that request it) and to a combiner
+            that learns.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group are never divided by a fold of ``cv``.
+        ids : sequence of str or int, optional
+            Names of the rows, for ``cv="prefit"`` with members that know the rows they were fitted on (``fit_ids``);
+            by default the index of a table, else the row numbers.
+        **params : dict
+            Further parameters of the members' ``fit``, by metadata routing.
+
+        Returns
+        -------
+        Ensemble
+            Itself.
+
+        Raises
+        ------
+        InvalidOptionError
+            If an option is not valid, or the combiner is not for this task, these weights or these members.
+        LeakageError
+            If a fold, or a prefit member that knows its ``fit_ids``, was fitted on rows that it is asked about.
+        InvalidPredictionsError
+            If a member's predictions are not valid, such as NaN or values that are no probabilities.
+        """
+        started = time.perf_counter()
+        x = as_rows(X)
+        validate_data(self, x, y, skip_check_array=True, ensure_2d=len(x.shape) == 2)
+        if not x.shape[0]:
+            raise InvalidPredictionsError(f"{type(self).__name__} needs at least one row; received none.")
+        y = self._check_y(y)
+        check_consistent_length(x, y, sample_weight, groups)
+        prefit = self._check_cv()
+        self._check_options()
+        reserved = [*self.get_params(deep=False), "ensemble"]
+        members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
+        name, combiner = _made(self.combiner, dict(self.combiner_options or {}))
+        _check_task(name, combiner, SimpleNamespace(task=self._task))  # pyright: ignore[reportArgumentType]
+        if self.passthrough and not _accepts(combiner.combine, "features"):
+            raise InvalidOptionError(f"combiner {name!r} makes no use of X. Leave out passthrough=True.")
+        learns = "learns" in combiner.traits if hasattr(combiner, "traits") else hasattr(combiner, "fit")
+        weight = self._weigh(sample_weight, y)
+        if prefit:
+            self._refuse_unused(name, learns, weight, groups, params)
+        elif ids is not None:
+            raise InvalidOptionError("ids name rows that prefit members may know; with cv=... they mean nothing.")
+        self._names_ = self._learn_names(members, y, prefit)
+        speaker = self._speaker()
+        self._rehearse(members, combiner, learns, prefit)
+
+        predictions: PredictionSet | None = None
+        rows = np.arange(len(y))
+        if prefit:
+            for member, estimator in members.items():
+                speaker.check(member, estimator)
+            fitted, seconds = members, dict.fromkeys(members, np.nan)
+            if learns:
+                predictions = self._ask(fitted, x, speaker, _ids(x, ids)).with_labels(self._labels(y))
+        else:
+            routed = self._route(members, weight, groups, params)
+            folds = []
+            if learns:
+                folds = make_folds(
+                    self.cv, x, y, groups=groups, params=routed.cv.split, classifier=self._kind == "classifier"
+                )
+            fitted, seconds, rows, answers = fit_members(
+                members,
+                x,
+                y,
+                params={member: routed[member].fit for member in members},
+                folds=folds,
+                speaker=speaker,
+                who=type(self).__name__,
+                n_jobs=self.n_jobs,
+                verbose=self.verbose,
+            )
+            if learns:
+                predictions = align(
+                    [
+                        Predictions(p, ids=rows, classes=self._outputs(), task=self._task, member=m)
+                        for m, p in answers.items()
+                    ]
+                ).with_labels(self._labels(y[rows]))
+        self._shows_features_ = self._wants_features(combiner)
+        if predictions is not None:
+            kwargs: dict[str, Any] = {} if weight is None else {"sample_weight": weight[rows]}
+            if self._shows_features_ and _accepts(combiner.fit, "features"):
+                kwargs["features"] = (predictions.ids, flat(x)[rows])
+            self.combiner_ = fit_combiner(combiner, predictions, **kwargs)
+        else:
+            self.combiner_ = copy.deepcopy(combiner)
+        self.estimators_ = list(fitted.values())
+        self.named_estimators_ = Bunch(**fitted)
+        self.fit_seconds_ = {**seconds, "ensemble": time.perf_counter() - started}
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Give what the members say, side by side.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_members * n_classes)
+            Members one after the other, each with all classes; named by `get_feature_names_out`.
+        """
+        cube = self._say(self._check_x(X)).member_probas
+        return np.moveaxis(cube, 0, 1).reshape(cube.shape[1], -1)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : Any
+            Not used; scikit-learn passes it.
+
+        Returns
+        -------
+        ndarray of str of shape (n_members * n_classes,)
+            ``member_class``; for regression ``member``.
+        """
+        check_is_fitted(self, "combiner_")
+        if self._task == "regression":
+            return np.array(list(self.named_estimators_), dtype=object)
+        names = [f"{member}_{label}" for member in self.named_estimators_ for label in self._labels_of_outputs()]
+        return np.array(names, dtype=object)
+
+    def leaderboard(self, X: Any, y: Any, *, scoring: Any = None, sample_weight: Any = None) -> pd.DataFrame:
+        """Score the ensemble and each of its members on the same rows, best first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs, best of rows that nothing was fitted on.
+        y : array-like of shape (n_samples,)
+            Labels or values.
+        scoring : str, callable, list of str, or dict of name to either, optional
+            scikit-learn scorers; more is better. By default accuracy and negative log loss; for regression R² and
+            negative root mean squared error.
+        sample_weight : array-like of shape (n_samples,), optional
+            Passed to the scorers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``model``: the members by name, and ``ensemble``. A column a score; ``fit_seconds``, folds included
+            (NaN for prefit members); ``predict_seconds``, for the ensemble those of its members included.
+        """
+        return _inspect.leaderboard(
+            self, self._check_x(X), self._check_y(y), scoring=scoring, sample_weight=sample_weight
+        )
+
+    def member_importance(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        n_repeats: int = 5,
+        random_state: Any = None,
+        scoring: Any = None,
+        sample_weight: Any = None,
+    ) -> pd.DataFrame:
+        """Tell what each member is worth: by how much the score falls when its predictions are shuffled.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs, best of rows that nothing was fitted on.
+        y : array-like of shape (n_samples,)
+            Labels or values.
+        n_repeats : int, default=5
+            Shuffles of each member.
+        random_state : int, RandomState or None
+            Of the shuffles, which are the same for every member.
+        scoring : str or callable, optional
+            A scikit-learn scorer; by default negative log loss, for regression R².
+        sample_weight : array-like of shape (n_samples,), optional
+            Passed to the scorer.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``member``; ``importance``, the mean fall of the score, and ``deviation``, its standard deviation over
+            the shuffles. The largest first.
+        """
+        return _inspect.member_importance(
+            self,
+            self._check_x(X),
+            self._check_y(y),
+            n_repeats=n_repeats,
+            random_state=random_state,
+            scoring=scoring,
+            sample_weight=sample_weight,
+        )
+
+    def _check_cv(self) -> bool:
+        if isinstance(self.cv, str) and self.cv != "prefit":
+            raise InvalidOptionError(
+                f"cv must be a whole number, a splitter, folds of row numbers or 'prefit'; received {self.cv!r}."
+            )
+        return isinstance(self.cv, str)
+
+    def _weigh(self, sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
+        weight = None
+        if sample_weight is not None:
+            weight = np.asarray(sample_weight, dtype=np.float64)
+            if weight.shape != (len(y),) or not np.isfinite(weight).all() or (weight < 0).any():
+                raise InvalidOptionError(
+                    f"sample_weight must be finite and >= 0, one a row, shape {(len(y),)}; received shape "
+                    f"{weight.shape}."
+                )
+            if not weight.any():
+                raise InvalidOptionError("Sample weights must contain at least one non-zero number; all are 0.")
+        if self.class_weight is not None:
+            from sklearn.utils.class_weight import compute_sample_weight
+
+            of_class = compute_sample_weight(self.class_weight, y)
+            weight = of_class if weight is None else weight * of_class
+        return weight
+
+    def _refuse_unused(self, name: str, learns: bool, weight: Any, groups: Any, params: Mapping[str, Any]) -> None:
+        unused = [f"{p}=..." for p in params] + (["groups"] if groups is not None else [])
+        unused += ["sample_weight or class_weight"] if weight is not None and not learns else []
+        if unused:
+            raise InvalidOptionError(
+                f"with cv='prefit' no member is fitted and no fold made, and combiner {name!r} "
+                f"{'learns' if learns else 'learns nothing'}: {', '.join(unused)} would do nothing. Leave it out."
+            )
+
+    def _speaker(self) -> Speaker:
+        return Speaker(self._names_, self.response_method)
+
+    def _rehearse(self, members: Mapping[str, Any], combiner: Any, learns: bool, prefit: bool) -> None:
+        # Weights for other members, or classes that do not line up, are told before anything is fitted, by the same
+        # checks that will be made when it predicts.
+        outputs = self._outputs()
+        said: list[Predictions] = []
+        for name, member in members.items():
+            classes = list(outputs)
+            if prefit and self._names_ is not None:
+                known = Speaker(self._names_, "").known(name, member)
+                classes = [self._names_[label] for label in known]
+            row = np.full((1, len(classes)), 1 / len(classes))
+            said.append(Predictions(row, ids=[0], classes=classes, task=self._task, member=name))
+        together = align(said, missing=self.missing)
+        features = ([0], np.zeros((1, 1))) if self._wants_features(combiner) else None
+        if not learns and features is None:
+            combine(together, combiner)
+
+    def _wants_features(self, combiner: Any) -> bool:
+        return bool(self.passthrough) or bool(getattr(combiner, "passthrough", False))
+
+    def _check_x(self, X: Any) -> Any:
+        check_is_fitted(self, "combiner_")
+        x = as_rows(X)
+        return validate_data(self, x, skip_check_array=True, ensure_2d=len(x.shape) == 2, reset=False)
+
+    def _ask(self, members: Mapping[str, Any], X: Any, speaker: Speaker, ids: np.ndarray) -> PredictionSet:
+        return self._line_up([speaker.ask(name, member, X, ids) for name, member in members.items()])
+
+    def _line_up(self, said: list[Predictions]) -> PredictionSet:
+        return align(said, missing=self.missing).reorder(classes=self._outputs())
+
+    def _say(self, X: Any) -> PredictionSet:
+        return self._ask(self.named_estimators_, X, self._speaker(), np.arange(X.shape[0]))
+
+    def _combine(self, predictions: PredictionSet, X: Any) -> np.ndarray:
+        kwargs: dict[str, Any] = {}
+        if self._shows_features_:
+            kwargs["features"] = (predictions.ids, flat(X))
+        return combine(predictions, self.combiner_, **kwargs).probas
+
+    def _labels(self, y: np.ndarray) -> Any:
+        return y if self._names_ is None else [self._names_[label] for label in y.tolist()]
+
+    def _labels_of_outputs(self) -> list[Any]:
+        return list(self._names_ or ())
+
+
+def _ids(X: Any, ids: Any) -> Any:
+    if ids is not None:
+        return ids
+    index = getattr(X, "index", None)
+    if index is not None and getattr(index, "is_unique", False) and getattr(index, "nlevels", 1) == 1:
+        names = index.tolist()
+        if all(isinstance(n, str) for n in names) or all(isinstance(n, int) for n in names):
+            return names
+    return np.arange(X.shape[0])

@@ -1,0 +1,235 @@
+"""`EnsembleClassifier`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..predictions import Task
+from ..predictions._checks import check_choice, few
+from ._base import Ensemble
+from ._members import common_classes
+
+__all__ = ["EnsembleClassifier"]
+
+
+class EnsembleClassifier(ClassifierMixin, Ensemble):
+    """Classifiers and a combiner, as one scikit-learn classifier.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator)
+        The members: scikit-learn classifiers, compiled Keras models or `KerasClassifier`. None or ``"drop"`` leaves one
+        out.
+    combiner : str or Combiner, default="mean"
+        A registered name, or an object with a method ``combine``. One that learns is fitted on out-of-fold predictions.
+    combiner_options : dict, optional
+        Options of a combiner that is given by name.
+    cv : int, splitter, iterable of (train, test), or "prefit", default=5
+        How the out-of-fold predictions are made; stratified where it is a whole number, and with ``groups`` by group
+        too. Used only for a combiner that learns. ``"prefit"``: the members are fitted already, and a combiner that
+        learns is fitted on what they say about the rows given to `fit`, which must be rows that they have not seen.
+    response_method : {"predict_proba", "predict"}, default="predict_proba"
+        ``"predict"`` gives each member's predicted class the whole probability, for members that have no other.
+    missing : {"error", "zero"}, default="error"
+        What to do where prefit members know different classes: ``"zero"`` gives probability 0 to a class that a member
+        does not know.
+    class_weight : dict of label to float, or "balanced", optional
+        Multiplied into ``sample_weight``.
+    thresholds : float, or dict of label to float, optional
+        For `predict`. For two classes a number in (0, 1): the second class is predicted where its probability is at
+        least that. By class, each above 0: the class with the largest ``probability / threshold`` is predicted.
+    passthrough : bool, default=False
+        Show X, each row as a vector, to a combiner that takes ``features``. One that has an option ``passthrough`` of
+        its own is shown it where that is true.
+    n_jobs : int, optional
+        Processes that fit members, as in joblib. Keras models are fitted in this one.
+    verbose : int, default=0
+        1 or more: a line on stderr for each fit.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels; for prefit members all that any of them knows.
+    estimators_ : list
+        The members fitted on all rows, those that are dropped left out.
+    named_estimators_ : Bunch
+        The same by name.
+    combiner_ : Combiner
+        The combiner, fitted where it learns.
+    fit_seconds_ : dict
+        Member -> time of its fits, folds included; and ``ensemble``.
+    n_features_in_ : int
+        Columns of X, where it has two axes.
+    feature_names_in_ : ndarray
+        Names of the columns of X, where it is a table with text names.
+
+    See Also
+    --------
+    EnsembleRegressor : The same for numbers.
+    KerasClassifier : A Keras model as a scikit-learn classifier.
+
+    Notes
+    -----
+    Members are fitted on ``y`` as it is and matched by the names of their classes, never by position. Where a fold
+    has no row of some class to fit on, its members give that class probability 0 there, and a `MissingClassWarning`
+    says so. Rows that no fold holds out are not used for the combiner; those that several do, with the mean.
+
+    Tie rule of `predict`: of classes with the same probability, the first in ``classes_``.
+
+    With ``cv="prefit"`` only the user can know which rows the members were fitted on. Where a member says it
+    (``fit_ids``, see `as_member`), those rows are refused; else nothing can be noticed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from ensemblekit import EnsembleClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> members = [("line", LogisticRegression(max_iter=1000)), ("tree", DecisionTreeClassifier(random_state=0))]
+    >>> ensemble = EnsembleClassifier(members, combiner="stacking", cv=3).fit(X, y)
+    >>> ensemble.predict_proba(X[:2]).shape
+    (2, 3)
+    """
+
+    _kind = "classifier"
+    _task: Task = "multiclass"
+
+    def __init__(
+        self,
+        estimators: Any,
+        *,
+        combiner: Any = "mean",
+        combiner_options: Mapping[str, Any] | None = None,
+        cv: Any = 5,
+        response_method: Literal["predict_proba", "predict"] = "predict_proba",
+        missing: Literal["error", "zero"] = "error",
+        class_weight: Any = None,
+        thresholds: Any = None,
+        passthrough: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimators = estimators
+        self.combiner = combiner
+        self.combiner_options = combiner_options
+        self.cv = cv
+        self.response_method = response_method
+        self.missing = missing
+        self.class_weight = class_weight
+        self.thresholds = thresholds
+        self.passthrough = passthrough
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Combine the members' probabilities; for hard votes, shares of the votes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        x = self._check_x(X)
+        return self._combine(self._say(x), x)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict labels, by ``thresholds`` where they are given.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels out of ``classes_``.
+        """
+        return self._decide(self.predict_proba(X))
+
+    def _decide(self, probas: np.ndarray) -> np.ndarray:
+        thresholds = check_thresholds(self.thresholds, self.classes_)
+        if thresholds is None:
+            return self.classes_[probas.argmax(axis=1)]
+        if isinstance(thresholds, float):
+            return self.classes_[(probas[:, 1] >= thresholds).astype(int)]
+        return self.classes_[(probas / thresholds).argmax(axis=1)]
+
+    def _check_y(self, y: Any) -> np.ndarray:
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        return y
+
+    def _check_options(self) -> None:
+        check_choice("response_method", self.response_method, ("predict_proba", "predict"))
+        check_choice("missing", self.missing, ("error", "zero"))
+
+    def _learn_names(self, members: Mapping[str, Any], y: np.ndarray, prefit: bool) -> Mapping[Any, Hashable]:
+        labels = np.unique(y)
+        self.classes_ = common_classes(members) if prefit else labels
+        unknown = [label for label in labels.tolist() if label not in self.classes_.tolist()]
+        if unknown:
+            raise InvalidPredictionsError(
+                f"labels must be classes that the members know, {self.classes_.tolist()!r}; received also "
+                f"{few(unknown)}."
+            )
+        if len(self.classes_) < 2:
+            raise InvalidPredictionsError(
+                f"{type(self).__name__} needs at least two classes; received one class, {self.classes_.tolist()[0]!r}."
+            )
+        check_thresholds(self.thresholds, self.classes_)
+        return class_names(self.classes_)
+
+    def _outputs(self) -> tuple[Hashable, ...]:
+        return tuple((self._names_ or {}).values())
+
+
+def class_names(labels: np.ndarray) -> dict[Any, Hashable]:
+    """Name each label: text and whole numbers are names, others go by their place."""
+    values = labels.tolist()
+    named = len({type(value) for value in values} & {str, int}) == len({type(value) for value in values}) == 1
+    return dict(zip(values, values if named else range(len(values)), strict=True))
+
+
+def check_thresholds(thresholds: Any, classes: np.ndarray) -> float | np.ndarray | None:
+    """Refuse thresholds that are not for these classes.
+
+    Returns
+    -------
+    float, ndarray of shape (n_classes,) or None
+        Of the second of two classes, or one a class.
+    """
+    if thresholds is None:
+        return None
+    labels = classes.tolist()
+    if isinstance(thresholds, Mapping):
+        lacks = [label for label in labels if label not in thresholds]
+        unknown = [label for label in thresholds if label not in labels]
+        if lacks or unknown:
+            raise InvalidOptionError(
+                f"thresholds must name each class once; missing {lacks}, unknown {unknown}, for classes {labels}."
+            )
+        values = np.array([thresholds[label] for label in labels], dtype=np.float64)
+        if not (np.isfinite(values).all() and (values > 0).all()):
+            raise InvalidOptionError(f"thresholds must be finite and > 0; received {dict(thresholds)!r}.")
+        return values
+    number = isinstance(thresholds, (int, float, np.integer, np.floating)) and not isinstance(thresholds, bool)
+    if not number or not 0 < thresholds < 1 or len(labels) != 2:
+        raise InvalidOptionError(
+            "thresholds must be a number between 0 and 1, for two classes, or {label: number > 0}; received "
+            f"{thresholds!r} for classes {labels}."
+        )
+    return float(thresholds)

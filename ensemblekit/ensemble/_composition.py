@@ -1,0 +1,163 @@
+"""An ensemble as scikit-learn sees it: nested parameters, clones, tags, metadata routing and the diagram."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Bunch, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from ..errors import InvalidOptionError
+from ._keras_model import is_model
+from ._members import all_pairs, pairs
+
+__all__ = ["Composition"]
+
+
+class Composition(TransformerMixin, BaseEstimator):
+    """An estimator out of named ones, those of the parameter ``estimators``."""
+
+    estimators: Any
+    combiner: Any
+    combiner_options: Any
+    cv: Any
+
+    @property
+    def named_estimators(self) -> Bunch:
+        """The estimators as given, by name."""
+        return Bunch(**dict(self.estimators))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters, those of the members as ``member__parameter``.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            The members and their parameters too.
+
+        Returns
+        -------
+        dict
+            Name -> value.
+        """
+        params = super().get_params(deep=deep)
+        for name, estimator in pairs(self.estimators) if deep else ():
+            params[name] = estimator
+            if hasattr(estimator, "get_params") and not isinstance(estimator, type):
+                params |= {f"{name}__{key}": value for key, value in estimator.get_params(deep=True).items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters: ``cv=3``, of a member ``svm__C=3``, or a whole member, ``svm=SVC()``, ``svm="drop"``.
+
+        Parameters
+        ----------
+        **params : dict
+            Name -> value; a member that is None or ``"drop"`` is left out.
+
+        Returns
+        -------
+        Ensemble
+            Itself.
+        """
+        if "estimators" in params:
+            self.estimators = params.pop("estimators")
+        names = [name for name, _ in all_pairs(self.estimators)]
+        whole = {name: params.pop(name) for name in list(params) if name in names}
+        if whole:
+            self.estimators = [(name, whole.get(name, estimator)) for name, estimator in self.estimators]
+        return super().set_params(**params)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell scikit-learn's metadata routing what goes where.
+
+        Returns
+        -------
+        MetadataRouter
+            ``sample_weight`` and ``groups`` for itself; what they request for members and splitter.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        fit = MethodMapping().add(caller="fit", callee="fit")
+        for name, estimator in pairs(self.estimators):
+            if hasattr(estimator, "get_metadata_routing"):
+                router.add(**{name: estimator}, method_mapping=fit)
+        if hasattr(self.cv, "get_metadata_routing"):
+            router.add(cv=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        return router
+
+    def __sklearn_clone__(self) -> Self:
+        # See KerasEstimator: bare Keras models are shared too.
+        given = all_pairs(self.estimators)
+        if not any(is_model(estimator) for _, estimator in given):
+            return BaseEstimator.__sklearn_clone__(self)  # pyright: ignore[reportReturnType]
+        bare = copy.copy(self)
+        bare.estimators = [(name, None if is_model(estimator) else estimator) for name, estimator in given]
+        cloned: Any = BaseEstimator.__sklearn_clone__(bare)
+        cloned.estimators = [
+            (name, old if is_model(old) else new)
+            for (name, old), (_, new) in zip(given, cloned.estimators, strict=True)
+        ]
+        return cloned
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        known = [e for _, e in pairs(self.estimators) if hasattr(e, "__sklearn_tags__") and not isinstance(e, type)]
+        members = [get_tags(estimator).input_tags for estimator in known]
+        tags.input_tags.allow_nan = bool(members) and all(m.allow_nan for m in members)
+        tags.input_tags.sparse = bool(members) and all(m.sparse for m in members)
+        tags.input_tags.three_d_array = any(m.three_d_array for m in members)
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "combiner_")
+
+    def _sk_visual_block_(self) -> Any:
+        # The door by which every meta-estimator of scikit-learn shows its parts; it has moved once.
+        try:
+            from sklearn.utils._repr_html.estimator import _VisualBlock
+        except ImportError:
+            from sklearn.utils._estimator_html_repr import (  # pyright: ignore[reportMissingImports]
+                _VisualBlock,
+            )
+
+        names, estimators = zip(*all_pairs(self.estimators), strict=True)
+        members = _VisualBlock("parallel", estimators, names=names, dash_wrapped=False)
+        combiner = _VisualBlock(
+            "single", None, names=f"combiner: {_short(self.combiner)}", name_details=self._details()
+        )
+        return _VisualBlock("serial", (members, combiner), dash_wrapped=False)
+
+    def _details(self) -> str:
+        return repr(self.combiner) + (f"\n{self.combiner_options!r}" if self.combiner_options else "")
+
+    def _route(
+        self, members: Mapping[str, Any], weight: np.ndarray | None, groups: Any, params: Mapping[str, Any]
+    ) -> Bunch:
+        given = {} if weight is None else {"sample_weight": weight}
+        of_split = {} if groups is None else {"groups": groups}
+        if not get_config()["enable_metadata_routing"]:
+            if params:
+                raise InvalidOptionError(
+                    f"fit takes X, y, sample_weight, groups and ids; received also {sorted(params)}. To pass them on "
+                    "to members, sklearn.set_config(enable_metadata_routing=True)."
+                )
+            routed = Bunch(**{name: Bunch(fit=given) for name in members})
+        else:
+            of_all: Any = process_routing(self, "fit", **given, **of_split, **params)
+            routed = Bunch(**of_all)
+        for name in members:  # a raw Keras model requests nothing and is given nothing by scikit-learn
+            routed.setdefault(name, Bunch(fit=given))
+        # `groups` are the ensemble's own parameter, whether the splitter requests them or not.
+        split = dict(routed["cv"].split) if "cv" in routed else {}
+        routed["cv"] = Bunch(split=of_split | split)
+        return routed
+
+
+def _short(combiner: Any) -> str:
+    return combiner if isinstance(combiner, str) else type(combiner).__name__

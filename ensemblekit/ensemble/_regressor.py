@@ -1,0 +1,133 @@
+"""`EnsembleRegressor`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_array, column_or_1d
+
+from ..predictions import Task
+from ._base import Ensemble
+
+__all__ = ["EnsembleRegressor"]
+
+
+class EnsembleRegressor(RegressorMixin, Ensemble):
+    """Regressors and a combiner, as one scikit-learn regressor.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator)
+        The members: scikit-learn regressors, compiled Keras models or `KerasRegressor`. None or ``"drop"`` leaves one
+        out.
+    combiner : str or Combiner, default="mean"
+        A registered name, or an object with a method ``combine``, that is for regression. One that learns is fitted on
+        out-of-fold predictions.
+    combiner_options : dict, optional
+        Options of a combiner that is given by name.
+    cv : int, splitter, iterable of (train, test), or "prefit", default=5
+        How the out-of-fold predictions are made; with ``groups`` by group. Used only for a combiner that learns.
+        ``"prefit"``: the members are fitted already, and a combiner that learns is fitted on what they say about the
+        rows given to `fit`, which must be rows that they have not seen.
+    passthrough : bool, default=False
+        Show X, each row as a vector, to a combiner that takes ``features``. One that has an option ``passthrough`` of
+        its own is shown it where that is true.
+    n_jobs : int, optional
+        Processes that fit members, as in joblib. Keras models are fitted in this one.
+    verbose : int, default=0
+        1 or more: a line on stderr for each fit.
+
+    Attributes
+    ----------
+    estimators_ : list
+        The members fitted on all rows, those that are dropped left out.
+    named_estimators_ : Bunch
+        The same by name.
+    combiner_ : Combiner
+        The combiner, fitted where it learns.
+    fit_seconds_ : dict
+        Member -> time of its fits, folds included; and ``ensemble``.
+    n_features_in_ : int
+        Columns of X, where it has two axes.
+    feature_names_in_ : ndarray
+        Names of the columns of X, where it is a table with text names.
+
+    See Also
+    --------
+    EnsembleClassifier : The same for labels.
+    KerasRegressor : A Keras model as a scikit-learn regressor.
+
+    Notes
+    -----
+    One output a row: ``y`` has one axis. Rows that no fold holds out are not used for the combiner; those that several
+    do, with the mean.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from ensemblekit import EnsembleRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> members = [("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=3, random_state=0))]
+    >>> EnsembleRegressor(members).fit(X, y).predict(X[:2]).shape
+    (2,)
+    """
+
+    _kind = "regressor"
+    _task: Task = "regression"
+    # What only a classifier has.
+    response_method = "predict"
+    missing = "error"
+    class_weight = None
+
+    def __init__(
+        self,
+        estimators: Any,
+        *,
+        combiner: Any = "mean",
+        combiner_options: Mapping[str, Any] | None = None,
+        cv: Any = 5,
+        passthrough: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimators = estimators
+        self.combiner = combiner
+        self.combiner_options = combiner_options
+        self.cv = cv
+        self.passthrough = passthrough
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Combine the members' values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Values.
+        """
+        x = self._check_x(X)
+        return self._combine(self._say(x), x)[:, 0]
+
+    def _check_y(self, y: Any) -> np.ndarray:
+        y = column_or_1d(y, warn=True)
+        return check_array(y, ensure_2d=False, input_name="y")
+
+    def _check_options(self) -> None:
+        pass
+
+    def _learn_names(self, members: Mapping[str, Any], y: np.ndarray, prefit: bool) -> None:
+        return None
+
+    def _outputs(self) -> tuple[Hashable, ...]:
+        return ("value",)

@@ -113,6 +113,8 @@ class UnknownMemberError(EnsembleKitError, KeyError):
     def __str__(self) -> str:
         # KeyError would print the repr of the message, quotes and escapes included.
         return str(self.args[0]) if self.args else ""
+
+
 class CheckFailedError(EnsembleKitError, AssertionError):
     """A plugin breaks a promise that `ensemblekit.testing` checks.
 

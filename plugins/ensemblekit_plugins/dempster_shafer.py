@@ -67,7 +67,7 @@ class DempsterShafer(Combiner):
         if isinstance(reliability, Mapping):
             for member, value in reliability.items():
                 check_number(f"reliability of {member!r}", value, 0, 1)
-        elif isinstance(reliability, Real | str) or reliability is None:
+        elif np.ndim(given) == 0 or isinstance(reliability, str):
             check_number("reliability", reliability, 0, 1)
         else:
             for value in given:

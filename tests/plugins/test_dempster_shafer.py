@@ -156,6 +156,7 @@ def test_reliability_goes_by_name_in_any_order():
         ([0.5, -1], "reliability must be a finite number >= 0 and <= 1; received -1"),
         ({"cnn": float("nan")}, "reliability of 'cnn' must be a finite number >= 0 and <= 1; received nan"),
         ("high", "reliability must be a finite number >= 0 and <= 1; received 'high'"),
+        ({0.5}, r"reliability must be a finite number >= 0 and <= 1; received \{0\.5\}"),
         (None, "reliability must be a finite number >= 0 and <= 1; received None"),
     ],
 )

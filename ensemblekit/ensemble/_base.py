@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from ..combining import _accepts, _check_task, _made, combine, fit_combiner
+from ..combining import combine, fit_combiner
+from ..combining._checks import accepts, check_task, made
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions, PredictionSet, Task, align
 from . import _inspect
@@ -101,9 +102,9 @@ class Ensemble(Composition, ABC):
         self._check_options()
         reserved = [*self.get_params(deep=False), "ensemble"]
         members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
-        name, combiner = _made(self.combiner, dict(self.combiner_options or {}))
-        _check_task(name, combiner, SimpleNamespace(task=self._task))  # pyright: ignore[reportArgumentType]
-        if self.passthrough and not _accepts(combiner.combine, "features"):
+        name, combiner = made(self.combiner, dict(self.combiner_options or {}))
+        check_task(name, combiner, SimpleNamespace(task=self._task))  # pyright: ignore[reportArgumentType]
+        if self.passthrough and not accepts(combiner.combine, "features"):
             raise InvalidOptionError(f"combiner {name!r} makes no use of X. Leave out passthrough=True.")
         learns = "learns" in combiner.traits if hasattr(combiner, "traits") else hasattr(combiner, "fit")
         weight = self._weigh(sample_weight, y)
@@ -151,7 +152,7 @@ class Ensemble(Composition, ABC):
         self._shows_features_ = self._wants_features(combiner)
         if predictions is not None:
             kwargs: dict[str, Any] = {} if weight is None else {"sample_weight": weight[rows]}
-            if self._shows_features_ and _accepts(combiner.fit, "features"):
+            if self._shows_features_ and accepts(combiner.fit, "features"):
                 kwargs["features"] = (predictions.ids, flat(x)[rows])
             self.combiner_ = fit_combiner(combiner, predictions, **kwargs)
         else:

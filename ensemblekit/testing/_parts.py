@@ -69,7 +69,10 @@ class Part:
 
     def predict(self, model: Any, x: np.ndarray) -> np.ndarray:
         """Run a model, as in inference."""
-        return np.asarray(self.keras.ops.convert_to_numpy(model(x, training=False)))
+        return np.asarray(self.call("running the model", self._run, model, x))
+
+    def _run(self, model: Any, x: np.ndarray) -> Any:
+        return self.keras.ops.convert_to_numpy(model(x, training=False))
 
 
 def no_keras(subject: Any) -> str | None:

@@ -101,7 +101,7 @@ def run(check: Check, subject: Any, max_examples: int) -> None:
 
 
 def _search(check: Check, subject: Any, max_examples: int) -> None:
-    started, drawn = time.monotonic(), 0
+    started, drawn, late = time.monotonic(), 0, False
     found: list[tuple[float, Broken]] = []
 
     @settings(
@@ -116,10 +116,11 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
     )
     @given(st.data())
     def examine(data: st.DataObject) -> None:
-        nonlocal drawn
+        nonlocal drawn, late
         drawn += 1
         elapsed = time.monotonic() - (found[0][0] if found else started)
         if elapsed > (SHRINKING_SECONDS if found else DRAWING_SECONDS) and drawn > LEAST_EXAMPLES:
+            late = True
             raise _Enough
         try:
             check.run(subject, data.draw)
@@ -129,8 +130,8 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
 
     try:
         examine()
-    except (_Enough, Flaky) as end:
-        if not found and isinstance(end, Flaky):
+    except (_Enough, Flaky):
+        if not found and not late:
             raise
         # A counter-example that depends on chance cannot be found again: what was found once counts.
         if found:

@@ -135,3 +135,64 @@ def test_no_command_shows_the_help():
     done = run()
     assert "plugins" in done.stdout + done.stderr
     assert "List what is installed" in done.stdout + done.stderr
+
+
+# check
+
+
+def test_check_passes_a_right_combiner_and_says_what_was_not_promised():
+    done = run("check", "stacking", "--option", "features=average")
+    assert done.returncode == 0, done.stderr
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "combiner stacking(features='average')" in lines
+    assert "valid_values the result is valid for the task passed" in lines
+    assert "bounded each value lies between the members' smallest and largest not promised" in lines
+    assert lines[-1] == "15 passed, 0 failed, 7 not promised or not checked."
+
+
+@pytest.fixture
+def liar(tmp_path):
+    """A stranger whose combiner is none of what it promises."""
+    lies = COMBINER.format(name="first").replace(
+        "    def combine", "    traits = frozenset({'symmetric'})\n    def combine"
+    )
+    write_distribution(tmp_path, "liar", {"first": "liar_first"}, liar_first=lies)
+    return environment(tmp_path)
+
+
+def test_check_fails_a_wrong_one_with_a_counter_example(liar):
+    done = run("check", "first", env=liar)
+    assert done.returncode == 1
+    assert "first breaks the promise 'symmetric': the order of the members changes nothing." in done.stdout
+    assert "    member_probas = np.array([" in done.stdout
+    assert "first breaks the promise 'changes_nothing'" in done.stdout
+
+
+def test_check_fits_a_narrow_terminal():
+    lines = in_terminal("check", "stacking", width=80, env=os.environ)
+    shown = lines[next(place for place, line in enumerate(lines) if line.startswith("combiner stacking")) :]
+    assert max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vting"], "No combiner is registered as 'vting'. Did you mean 'voting'"),
+        (["voting", "--option", "kind"], "--option must be KEY=VALUE; received 'kind'."),
+        (["voting", "--option", "sort=1"], "combiner 'voting' takes the options"),
+        (["voting", "--kind", "rule"], "--kind must be one of backbone, head, combiner, chainer; received 'rule'."),
+    ],
+)
+def test_check_says_what_is_wrong_with_its_arguments(arguments, message):
+    done = run("check", *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_check_without_hypothesis_says_how_to_install_it():
+    code = "import sys; sys.modules['hypothesis'] = None; sys.argv = ['ensemblekit', 'check', 'mean']\n"
+    code += "from ensemblekit.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ensemblekit: ensemblekit.testing needs hypothesis, which is not installed")

@@ -180,10 +180,11 @@ def test_regression():
     best = int(np.argmin([((said - VALUES) ** 2).mean() for said in out_of_fold]))
     assert EnsembleRegressor(REGRESSORS, combiner=Best()).fit(VALUES_X, VALUES).combiner_.best_ == best
     assert list(ensemble.leaderboard(VALUES_X, VALUES).columns[:2]) == ["r2", "neg_root_mean_squared_error"]
-    with pytest.raises(InvalidOptionError, match="combiner 'stacking' makes no sense for the task 'regression'"):
-        EnsembleRegressor(REGRESSORS, combiner="stacking").fit(VALUES_X, VALUES)
+    with pytest.raises(InvalidOptionError, match="combiner 'voting' makes no sense for the task 'regression'"):
+        EnsembleRegressor(REGRESSORS, combiner="voting").fit(VALUES_X, VALUES)
 
 
+@pytest.mark.slow
 def test_jobs_in_other_processes_give_the_same():
     one = EnsembleClassifier(MEMBERS, combiner="stacking", cv=2).fit(X, Y)
     two = EnsembleClassifier(MEMBERS, combiner="stacking", cv=2, n_jobs=2).fit(X, Y)

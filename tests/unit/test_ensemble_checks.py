@@ -22,12 +22,14 @@ def one_thread():
         yield
 
 
-def of(*cases):
-    """Give each case its name; skip those whose combiner is not registered."""
-    return [
-        pytest.param(name, options, id=name, marks=() if name in REGISTERED else pytest.mark.skip(f"no {name}"))
-        for name, options in cases
-    ]
+def of(task, *cases, marks=()):
+    """Give each case its name; skip those whose combiner is not registered, or not for this task."""
+    parameters = []
+    for name, options in cases:
+        is_there = name in REGISTERED and task in load_plugins().create_combiner(name, **(options or {})).tasks
+        skip = [] if is_there else [pytest.mark.skip(f"no {name} for {task}")]
+        parameters.append(pytest.param(name, options, id=name, marks=[*marks, *skip]))
+    return parameters
 
 
 def failures(estimator):
@@ -41,6 +43,7 @@ def failures(estimator):
 @pytest.mark.parametrize(
     ("combiner", "options"),
     of(
+        "multiclass",
         ("mean", None),
         ("weighted", None),
         ("voting", None),
@@ -49,6 +52,21 @@ def failures(estimator):
         ("median", None),
         ("super_learner", None),
         ("greedy_selection", None),
+    )
+    + of(
+        "multiclass",
+        ("bayesian_model_averaging", None),
+        ("borda", None),
+        ("calibrated", None),
+        ("dawid_skene", None),
+        ("dempster_shafer", None),
+        ("maximum", None),
+        ("meta_des", None),
+        ("minimum", None),
+        ("product", None),
+        ("trimmed_mean", None),
+        ("winsorised_mean", None),
+        marks=[pytest.mark.slow],
     ),
 )
 def test_classifiers_pass_every_check(combiner, options):
@@ -59,10 +77,12 @@ def test_classifiers_pass_every_check(combiner, options):
 @pytest.mark.parametrize(
     ("combiner", "options"),
     of(
+        "regression",
         ("mean", None),
         ("weighted", {"weights": {"ridge": 3, "tree": 1}}),
         ("median", None),
         ("trimmed_mean", None),
+        ("stacking", None),
         ("super_learner", None),
         ("greedy_selection", None),
     ),

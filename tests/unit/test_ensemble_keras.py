@@ -82,6 +82,7 @@ def test_clones_keep_every_option(net):
     assert clone(given).get_params() == given.get_params()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_outputs", "activation", "loss"),
     [
@@ -227,6 +228,7 @@ def test_a_prefit_model_is_named_first(net):
     np.testing.assert_allclose(ensemble.predict_proba(IMAGES), model.predict(IMAGES, verbose=0), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_regression(keras):
     x, y = load_diabetes(return_X_y=True)
     x, y = x[:100], (y[:100] - 150) / 80

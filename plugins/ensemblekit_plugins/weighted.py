@@ -203,7 +203,29 @@ def _normalised(combiner: Weighted) -> np.ndarray:
     return array / array.sum(axis=0)
 
 
+def _by_class_fast(member_probas: np.ndarray, weights: np.ndarray, task: str) -> np.ndarray:
+    dtype = np.result_type(member_probas.dtype, np.float32)
+    pooled = np.zeros(member_probas.shape[1:], dtype=dtype)
+    rows = max(1, (1 << 16) // max(1, pooled[:1].size))
+    for start in range(0, len(pooled), rows):
+        part = pooled[start : start + rows]
+        term = np.empty_like(part)
+        for member, weight in zip(member_probas[:, start : start + rows], weights.astype(dtype), strict=True):
+            part += np.multiply(member, weight, out=term)
+        if task == "multiclass":
+            total = part[..., 0].copy()
+            for column in range(1, part.shape[-1]):
+                total += part[..., column]
+            none = total <= 0
+            np.divide(part, np.where(none, 1, total)[..., np.newaxis], out=part)
+            if none.any():
+                part[none] = weighted_sum(member_probas[:, start : start + rows])[none] / len(weights)
+    return pooled.astype(member_probas.dtype, copy=False)
+
+
 def _by_class(member_probas: Any, weights: np.ndarray, present: Any, task: str, xp: Any) -> Any:
+    if xp is np and present is None:
+        return _by_class_fast(member_probas, weights, task)
     shape = (len(weights), *(1,) * (len(member_probas.shape) - 2), weights.shape[1])
     weight = xp.reshape(xp.array(weights, dtype=member_probas.dtype), shape)
     there = None if present is None else shaped_like_members(present, member_probas, xp)

@@ -137,6 +137,22 @@ def test_dense_outputs_class_by_class_where_members_are_absent():
     np.testing.assert_allclose(combiner.combine(cube), expected, rtol=4e-3)
 
 
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_fast_path_agrees_with_the_reference(task, dtype):
+    rng = np.random.default_rng(0)
+    cube = rng.dirichlet(np.full(3, 0.1), (4, 30_000)).astype(dtype)
+    cube[:2, :9], cube[2:, :9] = np.eye(3)[0], np.eye(3)[1]
+    combiner = Weighted(per_class=True)
+    combiner.weights_ = np.array([[0, 0.5, 0.1], [0, 0.5, 0.2], [0.5, 0, 0.3], [0.5, 0, 0.4]])
+    fast = combiner.combine(cube, task=task)
+    assert fast.dtype == dtype
+    reference = combiner.combine(cube, task=task, present=np.ones(cube.shape[:2], dtype=bool))
+    np.testing.assert_allclose(fast, reference, rtol=16 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+    assert (fast[:9] == ([0.5, 0.5, 0] if task == "multiclass" else 0)).all()
+    assert combiner.combine(cube[:, 7:8], task=task).tobytes() == fast[7:8].tobytes()
+
+
 def test_it_is_scikit_learns_weighted_vote():
     class Said:
         def __init__(self, values):

@@ -116,15 +116,19 @@ def test_union_weighs_by_the_weight_of_the_neighbours():
     np.testing.assert_allclose(fitted.combine(query(0.8)), [[(4 * 0.8 + 2 * 0.4) / 6, (4 * 0.2 + 2 * 0.6) / 6]])
 
 
-@both
-def test_rows_of_weight_zero_are_as_if_not_there(name):
+def test_rows_of_weight_zero_are_as_if_not_there():
     rng = np.random.default_rng(0)
     fit, new = draw(rng, 3, 40, 3), draw(rng, 3, 30, 3, labelled=False)
     weights = np.where(np.arange(40) % 3, 2.0, 0)
-    expected = combine(new, fit_combiner(name, fit.take(fit.ids[weights > 0]), n_neighbors=3))
-    assert combine(new, fit_combiner(name, fit, n_neighbors=3, sample_weight=weights)).probas.tobytes() == (
+    expected = combine(new, fit_combiner("knora_u", fit.take(fit.ids[weights > 0]), n_neighbors=3))
+    assert combine(new, fit_combiner("knora_u", fit, n_neighbors=3, sample_weight=weights)).probas.tobytes() == (
         expected.probas.tobytes()
     )
+
+
+def test_eliminate_refuses_weights():
+    with pytest.raises(InvalidOptionError, match=r"'knora_e' makes no use of sample_weight.* use 'knora_u'"):
+        fit_combiner("knora_e", LINE, sample_weight=[1, 1, 5, 2])
 
 
 def test_of_equally_distant_rows_the_first_by_id_is_nearer():

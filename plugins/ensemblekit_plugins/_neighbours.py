@@ -11,6 +11,9 @@ __all__ = ["Neighbours"]
 SPARE = 4
 """How many more candidates than neighbours are asked for."""
 
+FEW = 2**14
+"""Up to so many pairs all points are candidates: a search, and its threads, would cost more."""
+
 
 class Neighbours:
     """Rows among which the nearest are sought.
@@ -52,16 +55,19 @@ class Neighbours:
 
     def _nearest(self, queries: np.ndarray, n_neighbors: int, n_candidates: int) -> np.ndarray:
         n_columns, n_points = self._columns.shape
-        n_candidates = min(n_candidates, n_points)
+        n_candidates = n_points if len(queries) * n_points <= FEW else min(n_candidates, n_points)
         found = np.empty((len(queries), n_neighbors), dtype=np.intp)
         for block in blocks(len(queries), max(n_columns, n_candidates)):
             asked = queries[block]
-            reach, candidates = self._search.kneighbors(asked, n_candidates)
-            candidates.sort(axis=1)
+            if n_candidates == n_points:
+                reach, candidates = None, np.tile(np.arange(n_points), (len(asked), 1))
+            else:
+                reach, candidates = self._search.kneighbors(asked, n_candidates)
+                candidates.sort(axis=1)
             distances = self._squared_distances(asked, candidates)
             order = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
             found[block] = np.take_along_axis(candidates, order, axis=1)
-            if n_candidates == n_points:
+            if reach is None:
                 continue
             last = np.take_along_axis(distances, order[:, -1:], axis=1)[:, 0]
             rounding = 4 * (n_columns + 8) * np.finfo(np.float64).eps

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from ensemblekit import hookimpl
+from ensemblekit import InvalidOptionError, PredictionSet, hookimpl
 
 from ._selection import DynamicSelection
 
@@ -44,7 +44,7 @@ class KnoraE(DynamicSelection):
     Neighbours are sought by Euclidean distance between the members' probabilities, or between features where
     `fit_combiner` and `combine` are given ``features``: bring them to one scale. Of equally distant rows the first by
     id is the nearer. A member is right where its most probable class, the first by name of equals, is the true one.
-    Rows of weight 0 are left out; other weights change nothing, as being right on a row has no degree.
+    Sample weights are refused, as being right on all the nearest rows has no degree.
 
     Tie rule of ``voting="hard"``: a member shares its vote between its own tied classes; equal shares go to the class
     with the larger summed probability among the selected members, then to the first by name, and the winner gets one
@@ -67,6 +67,41 @@ class KnoraE(DynamicSelection):
     """
 
     name = "knora_e"
+
+    def fit(
+        self,
+        predictions: PredictionSet,
+        *,
+        sample_weight: np.ndarray | None = None,
+        features: np.ndarray | None = None,
+    ) -> Self:
+        """Remember the rows, and who is right on them.
+
+        Parameters
+        ----------
+        predictions : PredictionSet
+            Labelled predictions that no member was fitted on.
+        sample_weight : None
+            Refused: being right on all the nearest rows has no degree.
+        features : ndarray of shape (n_samples, ...), optional
+            Neighbours are sought among these instead of the members' probabilities; `combine` then needs them too.
+
+        Returns
+        -------
+        KnoraE
+            Itself.
+
+        Raises
+        ------
+        InvalidOptionError
+            If rows are absent, the features are not finite numbers of a shape that fits, or weights are given.
+        """
+        if sample_weight is not None:
+            raise InvalidOptionError(
+                "combiner 'knora_e' makes no use of sample_weight, as being right on all the nearest rows has no "
+                "degree. Leave it out, or use 'knora_u'."
+            )
+        return super().fit(predictions, features=features)
 
     def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
         before_error = np.logical_and.accumulate(self.right_[nearest], axis=1).sum(axis=1)

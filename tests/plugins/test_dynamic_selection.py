@@ -1,6 +1,7 @@
 """`knora_e` and `knora_u`: hand-worked rows, a brute-force oracle in exact fractions, and DESlib's own lines."""
 
 from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
+from ensemblekit_plugins import _neighbours
 from ensemblekit_plugins._neighbours import Neighbours
 from ensemblekit_plugins._selection import vote
 from ensemblekit_plugins.knora_e import KnoraE
@@ -116,15 +118,19 @@ def test_union_weighs_by_the_weight_of_the_neighbours():
     np.testing.assert_allclose(fitted.combine(query(0.8)), [[(4 * 0.8 + 2 * 0.4) / 6, (4 * 0.2 + 2 * 0.6) / 6]])
 
 
-@both
-def test_rows_of_weight_zero_are_as_if_not_there(name):
+def test_rows_of_weight_zero_are_as_if_not_there():
     rng = np.random.default_rng(0)
     fit, new = draw(rng, 3, 40, 3), draw(rng, 3, 30, 3, labelled=False)
     weights = np.where(np.arange(40) % 3, 2.0, 0)
-    expected = combine(new, fit_combiner(name, fit.take(fit.ids[weights > 0]), n_neighbors=3))
-    assert combine(new, fit_combiner(name, fit, n_neighbors=3, sample_weight=weights)).probas.tobytes() == (
+    expected = combine(new, fit_combiner("knora_u", fit.take(fit.ids[weights > 0]), n_neighbors=3))
+    assert combine(new, fit_combiner("knora_u", fit, n_neighbors=3, sample_weight=weights)).probas.tobytes() == (
         expected.probas.tobytes()
     )
+
+
+def test_eliminate_refuses_weights():
+    with pytest.raises(InvalidOptionError, match=r"'knora_e' makes no use of sample_weight.* use 'knora_u'"):
+        fit_combiner("knora_e", LINE, sample_weight=[1, 1, 5, 2])
 
 
 def test_of_equally_distant_rows_the_first_by_id_is_nearer():
@@ -149,8 +155,9 @@ def test_a_tie_of_votes_goes_to_the_larger_summed_probability_then_to_the_first(
 # The neighbours.
 
 
+@pytest.mark.parametrize("few", [0, 2**14])
 @given(seeds, st.integers(1, 60), st.integers(1, 7), st.integers(1, 5), st.booleans(), st.integers(1, 9))
-def test_the_nearest_are_those_of_an_exhaustive_search(seed, n_points, n_columns, n_queries, ties, k):
+def test_the_nearest_are_those_of_an_exhaustive_search(few, seed, n_points, n_columns, n_queries, ties, k):
     rng = np.random.default_rng(seed)
     if ties:
         points, queries = (rng.integers(0, 3, (n, n_columns)) / 4 for n in (n_points, n_queries))
@@ -161,17 +168,20 @@ def test_the_nearest_are_those_of_an_exhaustive_search(seed, n_points, n_columns
         distances += (queries[:, column, np.newaxis] - points[:, column]) ** 2
     k = min(k, n_points)
     expected = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    found = Neighbours(points.astype(float)).nearest(queries.astype(float), k)
+    with mock.patch.object(_neighbours, "FEW", few):
+        found = Neighbours(points.astype(float)).nearest(queries.astype(float), k)
     assert found.tolist() == expected.tolist()
 
 
-def test_points_far_from_the_origin_are_told_apart():
+def test_points_far_from_the_origin_are_told_apart(monkeypatch):
+    monkeypatch.setattr(_neighbours, "FEW", 0)
     # By matrix products alone, as scikit-learn has them, these differ by less than rounding.
     points = 1e8 + np.arange(50.0)[:, np.newaxis]
     assert Neighbours(points).nearest(points[[7, 30]] + 0.25, 3).tolist() == [[7, 8, 6], [30, 31, 29]]
 
 
-def test_many_equal_rows_are_found_in_order():
+def test_many_equal_rows_are_found_in_order(monkeypatch):
+    monkeypatch.setattr(_neighbours, "FEW", 0)
     points = np.repeat([[0.0, 1.0], [1.0, 0.0]], 300, axis=0)
     assert Neighbours(points).nearest(np.array([[0.9, 0.1]]), 7).tolist() == [list(range(300, 307))]
 

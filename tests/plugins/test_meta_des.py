@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -199,6 +199,7 @@ def test_each_place_of_a_map_is_a_row():
     assert combine(new, fit_combiner("meta_des", fit)).probas.tobytes() == expected.tobytes()
 
 
+@settings(max_examples=10)
 @given(seeds, st.booleans(), st.sampled_from(["soft", "hard"]))
 def test_no_order_and_no_other_row_changes_a_bit(seed, ties, voting):
     rng = np.random.default_rng(seed)

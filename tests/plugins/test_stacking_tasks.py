@@ -204,6 +204,14 @@ def test_features_come_where_they_are_asked_for_and_nowhere_else():
         combine(given, fitted, features=(given.ids, np.full((N, 2), "x")))
 
 
+def test_validation_rows_have_no_features():
+    given = multiclass()
+    with pytest.raises(InvalidOptionError, match="validation rows have no features, which passthrough needs"):
+        fit_combiner(
+            Stacking("dense", passthrough=True), given, validation=given, features=(given.ids, np.ones((N, 1)))
+        )
+
+
 def test_the_first_class_may_be_dropped():
     given = multiclass()
     fitted = fit_combiner("stacking", given, drop_first=True)

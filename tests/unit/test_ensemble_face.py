@@ -20,6 +20,7 @@ from ensemblekit import (
     EnsembleClassifier,
     InvalidOptionError,
     InvalidPredictionsError,
+    as_member,
 )
 
 X, CODES = load_iris(return_X_y=True)
@@ -195,3 +196,16 @@ def test_other_inputs_are_refused():
         ensemble.fit(X, Y, ids=range(150))
     with pytest.raises(NotFittedError):
         ensemble.predict(X)
+
+
+def test_a_member_of_another_task_is_refused():
+    member = as_member(lambda x: np.zeros((len(x), 3)), name="m", classes=["a", "b", "c"], task="multilabel")
+    with pytest.raises(InvalidOptionError, match="estimator 'm' must be a classifier; its task is 'multilabel'"):
+        EnsembleClassifier([("m", member)], cv="prefit").fit(X, Y)
+
+
+def test_text_is_not_shown_to_a_combiner():
+    table = pd.DataFrame({"words": ["some", "more"] * 75})
+    ensemble = EnsembleClassifier([("s", Silent())], combiner=Looks(), cv=2, passthrough=True)
+    with pytest.raises(InvalidOptionError, match="passthrough needs X of numbers, which the combiner can look at"):
+        ensemble.fit(table, Y)

@@ -1,6 +1,7 @@
 """What goes wrong in silence elsewhere is right or refused here; beside it, what scikit-learn's own ensembles do."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
@@ -187,6 +188,18 @@ def test_a_fitted_estimator_may_say_it_too():
     with pytest.raises(LeakageError, match="a combiner is fitted only on rows that no member was fitted on"):
         ensemble.fit(IRIS_X, IRIS_Y)
     assert ensemble.set_params(combiner="mean").fit(IRIS_X, IRIS_Y).score(IRIS_X, IRIS_Y) > 0.9  # nothing is learned
+
+
+def test_the_index_of_a_table_names_its_rows():
+    table = pd.DataFrame(IRIS_X, index=[f"flower {number}" for number in range(150)])
+    tree, line = fitted_members(np.arange(100))
+    member = as_member(tree, name="tree", fit_ids=table.index[:100].tolist())
+    ensemble = EnsembleClassifier([("tree", member)], combiner="weighted", cv="prefit", missing="zero")
+    assert tree.classes_.tolist() == line.classes_.tolist() == [0, 1]
+    with pytest.raises(LeakageError, match="member 'tree' was fitted on 50 of these 100 rows, first 'flower 50'"):
+        ensemble.fit(table[50:150], np.ones(100, dtype=int))
+    with pytest.raises(InvalidPredictionsError, match="fit_ids must be of the kind of ids, else they never meet"):
+        ensemble.fit(IRIS_X[100:], np.ones(50, dtype=int))
 
 
 def test_scikit_learn_fits_a_head_on_them():

@@ -192,17 +192,24 @@ class Squared(Blends):
     score : callable
         ``(errors) -> scores``: from the weighted mean squares ``(n_candidates, n_outputs)``, summed over the classes
         to one output for probabilities.
+    centred : bool, default=False
+        Take the variances of the errors instead.
     """
 
-    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray], *, centred: bool = False) -> None:
         super().__init__(rows)
         self.score = score
         n_members, _, n_classes = rows.probas.shape
         n_outputs = n_classes if rows.task == "regression" else 1
         self.products = np.zeros((n_outputs, n_members, n_members))
-        root = np.sqrt(rows.share())
-        for block in rows.blocks(max(1, (1 << 20) // n_members)):
-            residuals = (rows.probas[:, block] - rows.truth(block)) * root[block, np.newaxis]
+        share, blocks = rows.share()[:, np.newaxis], list(rows.blocks(max(1, (1 << 20) // n_members)))
+        offset = np.zeros((n_members, 1, n_classes))
+        if centred:
+            for block in blocks:
+                residuals = rows.probas[:, block] - rows.truth(block)
+                offset += (residuals * share[block]).sum(axis=1, keepdims=True)
+        for block in blocks:
+            residuals = (rows.probas[:, block] - rows.truth(block) - offset) * np.sqrt(share[block])
             for output, products in enumerate(self.products):
                 part = residuals[..., output] if n_outputs > 1 else residuals.reshape(n_members, -1)
                 products += part @ part.T
@@ -231,11 +238,20 @@ class Whole(Summed):
         What the members said, and the truth.
     score : callable
         ``(truth, mean, sample_weight) -> float``, greater is better; it must not keep ``mean``.
+    normalise : bool, default=True
+        Divide multiclass rows by their sums: rows of float32 sum to 1 in float32 alone, and scikit-learn warns.
     """
 
-    def __init__(self, rows: Rows, score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float],
+        *,
+        normalise: bool = True,
+    ) -> None:
         super().__init__(rows)
         self.score = score
+        self.normalise = normalise and rows.task == "multiclass"
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
         """Average and call, one candidate after the other."""
@@ -250,8 +266,7 @@ class Whole(Summed):
             np.multiply(self._member(member), gain, out=mean, dtype=np.float64)
             np.add(mean, self.total, out=mean)
             np.divide(mean, count, out=mean)
-            if self.rows.task == "multiclass":
-                # Rows of float32 sum to 1 in float32 alone; scikit-learn warns in float64.
+            if self.normalise:
                 np.divide(mean, mean.sum(axis=1, keepdims=True), out=mean)
             found[place] = self.score(truth, shown, self.rows.weight)
         return found

@@ -87,10 +87,11 @@ def _regression(name: str, rows: Rows) -> Blends | None:
         return Squared(rows, lambda errors: -np.sqrt(errors).mean(axis=1))
     if name == "neg_mean_absolute_error":
         return SampleLosses(rows, lambda mean, y: np.abs(np.subtract(mean, y, out=mean), out=mean))
-    if name == "r2":
+    if name in ("r2", "explained_variance"):
         share = rows.share()[:, np.newaxis]
         spread = (np.square(rows.labels - (rows.labels * share).sum(axis=0)) * share).sum(axis=0)
-        return Squared(rows, lambda errors: (1 - errors / spread).mean(axis=1)) if spread.all() else None
+        if spread.all():
+            return Squared(rows, lambda errors: (1 - errors / spread).mean(axis=1), centred=name != "r2")
     return None
 
 
@@ -109,7 +110,7 @@ def _probabilities(name: str, rows: Rows) -> Blends | None:
         own = np.log(np.maximum(frequency, SMALLEST)) @ frequency
         return Likelihood(rows, lambda scores: 1 - scores / own) if own < 0 else None
     if name == "top_k_accuracy" and multiclass and n_classes > 2:
-        return Whole(rows, top_two)
+        return Whole(rows, top_two, normalise=False)
     return _ranked(name, rows)
 
 

@@ -169,8 +169,8 @@ def _checks_table(title: str, results: list[CheckResult]) -> Table:
 
     table = _table(title)
     table.add_column("Check", no_wrap=True)
-    table.add_column("Promise", overflow="fold", ratio=3)
-    table.add_column("Result", overflow="fold", ratio=2)
+    table.add_column("Promise", overflow="fold", ratio=1)
+    table.add_column("Result", no_wrap=True)
     styles = {"passed": "green", "failed": "bold red"}
     for result in results:
         style = styles.get(result.status, "dim")

@@ -52,7 +52,7 @@ def _fit(combiner: Any, predictions: PredictionSet, **options: Any) -> Any:
 
 
 def _no_fit(subject: CombinerSubject) -> str | None:
-    return None if callable(getattr(subject.probe, "fit", None)) else "it has no fit"
+    return None if callable(getattr(subject.probe, "fit", None)) else "no fit"
 
 
 def _fit_contract(subject: CombinerSubject, draw: Any) -> None:
@@ -143,7 +143,7 @@ def _learns(subject: CombinerSubject, draw: Any) -> None:
 def _no_sample_weight(subject: CombinerSubject) -> str | None:
     if not subject.learns:
         return "not promised"
-    return None if subject.takes("sample_weight", "fit") else "fit takes no sample_weight"
+    return None if subject.takes("sample_weight", "fit") else "no sample_weight"
 
 
 def _sample_weight(subject: CombinerSubject, draw: Any) -> None:

@@ -181,7 +181,7 @@ REFERENCE = _Reference()
 
 def _no_xp(subject: CombinerSubject) -> str | None:
     if not subject.takes("xp"):
-        return "combine takes no xp"
+        return "no xp"
     if "graphable" not in subject.traits:
         case = (subject.tasks[0], len(subject.members or "abc"), subject.n_classes or 2)
         cube = np.full((case[1], 1, case[2]), 1 / case[2])
@@ -190,7 +190,7 @@ def _no_xp(subject: CombinerSubject) -> str | None:
         except Broken:
             raise
         except Exception:
-            return "it is not graphable, and for NumPy alone"
+            return "for NumPy alone"
     return None
 
 

@@ -14,7 +14,7 @@ from ._metrics import Metric, check_metric, default_metric
 from ._options import check_choice, check_count, check_number
 from ._search import above_chance, best_blend
 from ._simplex import maximise_likelihood, smallest_squared_error
-from ._sums import shaped_like_members, sum_members, weighted_sum
+from ._sums import shaped_like_members, sum_members, weighted_mean, weighted_sum
 
 __all__ = ["Weighted"]
 
@@ -180,15 +180,14 @@ class Weighted(Combiner):
         weights = _normalised(self)
         if weights.ndim == 2:
             return _by_class(member_probas, weights, present, task, xp)
-        if present is None and xp is np:
-            return weighted_sum(member_probas, weights).astype(member_probas.dtype, copy=False)
+        if xp is np:
+            return weighted_mean(member_probas, weights, present)
         weight = shaped_like_members(xp.array(weights, dtype=member_probas.dtype), member_probas, xp)
         if present is None:
             return xp.sum(xp.multiply(member_probas, weight), axis=0)
         there = shaped_like_members(present, member_probas, xp)
-        total = sum_members(xp.multiply(xp.where(there, member_probas, xp.zeros_like(member_probas)), weight), xp)
-        mean = xp.divide(total, sum_members(xp.where(there, weight, xp.zeros_like(weight)), xp))
-        return mean.astype(member_probas.dtype, copy=False) if xp is np else mean
+        total = xp.sum(xp.multiply(xp.where(there, member_probas, xp.zeros_like(member_probas)), weight), axis=0)
+        return xp.divide(total, xp.sum(xp.where(there, weight, xp.zeros_like(weight)), axis=0))
 
 
 def _normalised(combiner: Weighted) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -152,6 +153,31 @@ class Weighted(Combiner):
             return maximise_likelihood(likelihoods(rows, column=column), rows.share(), self.max_iter, self.tol)
         one = slice(column, column + 1)
         return smallest_squared_error(rows._replace(probas=rows.probas[..., one], labels=rows.labels[:, one]))
+
+    def for_members(self, members: tuple[str, ...]) -> Self:
+        """Settle weights by name; show learned ones as ``weights``, so that rows without any weight are refused.
+
+        Parameters
+        ----------
+        members : tuple of str
+            Names in the order of the first axis of ``member_probas``.
+
+        Returns
+        -------
+        Weighted
+            A copy, or itself.
+
+        Raises
+        ------
+        InvalidOptionError
+            If given weights are not one finite value >= 0 a member, with a positive sum.
+        """
+        learned = getattr(self, "weights_", None)
+        if self.weights is not None or learned is None or learned.ndim == 2:
+            return super().for_members(members)
+        settled = copy.copy(self)
+        settled.weights = learned
+        return settled
 
     def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
         """Average over the members with their weights.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,11 @@ def _deterministic(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
             dtype=case.cube.dtype,
         )
     )
-    twin = subject.ready(case.task, shape[0], shape[-1], shape[2:-1], twin=True)
+    if subject.learns:
+        twin = subject.ready(case.task, shape[0], shape[-1], shape[2:-1], twin=True)
+    else:  # new ones, that remember nothing of the examples before
+        case = replace(case, combiner=subject.settle(subject.make(), shape[0]))
+        twin = subject.settle(subject.make(), shape[0])
     states = np.random.get_state(), random.getstate()  # noqa: NPY002 - the global generator is what is watched
     try:
         np.random.seed(1)  # noqa: NPY002

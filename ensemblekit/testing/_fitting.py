@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import store
 from ..combining import combine
-from ..errors import EnsembleKitError, NotFittedError
+from ..errors import EnsembleKitError, MissingDependencyError, NotFittedError
 from ..predictions import PredictionSet
 from ._failure import Broken, broken_by
 from ._running import Check
@@ -190,12 +191,11 @@ def _saved(subject: CombinerSubject, draw: Any) -> None:
                     received=type(value),
                 )
         n_members = _sizes(subject, task)[0]
-        copies: dict[str, Callable[[Any], Any]] = {"copy.deepcopy": copy.deepcopy}
-        if (store := _store()) is not None:
-            copies["saving and loading"] = lambda thing, store=store: _through_a_file(store, thing)
-        for way, through in copies.items():
+        for way, through in (("copy.deepcopy", copy.deepcopy), ("saving and loading", _through_a_file)):
             try:
                 again = through(fitted)
+            except MissingDependencyError:  # skops, for scikit-learn estimators
+                continue
             except Exception as error:
                 broken_by(error, way, given)
             what = f"after {way} it gives another answer"
@@ -205,16 +205,7 @@ def _saved(subject: CombinerSubject, draw: Any) -> None:
             )  # fmt: skip
 
 
-def _store() -> Any:
-    try:
-        from importlib import import_module
-
-        return import_module("ensemblekit.store")
-    except ImportError:  # a room that is to come
-        return None
-
-
-def _through_a_file(store: Any, thing: Any) -> Any:
+def _through_a_file(thing: Any) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         store.save(thing, Path(folder) / "saved")
         return store.load(Path(folder) / "saved", trusted=list(_classes(thing)))

@@ -13,7 +13,9 @@ from ._blocks import Scratch, Where, in_blocks
 
 __all__ = [
     "add_members",
+    "dtype_name",
     "epsilon",
+    "largest",
     "shaped_like_members",
     "sum_dtype",
     "sum_members",
@@ -121,7 +123,17 @@ def sum_members(values: Any, xp: Any = np) -> Any:
 
 def epsilon(dtype: Any) -> float:
     """Spacing of the numbers at 1, of a dtype of NumPy or of a Keras backend."""
-    return float(np.finfo(getattr(dtype, "name", str(dtype)).rpartition(".")[2]).eps)
+    return float(np.finfo(dtype_name(dtype)).eps)
+
+
+def largest(dtype: Any) -> float:
+    """Largest finite number, of a dtype of NumPy or of a Keras backend."""
+    return float(np.finfo(dtype_name(dtype)).max)
+
+
+def dtype_name(dtype: Any) -> str:
+    """Name a dtype of NumPy or of a Keras backend as NumPy does: ``float32``."""
+    return getattr(dtype, "name", str(dtype)).rpartition(".")[2]
 
 
 def shaped_like_members(values: Any, member_probas: Any, xp: Any = np) -> Any:

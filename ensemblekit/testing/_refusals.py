@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from ..combining import combine
+from ..combining import combine, fit_combiner
 from ..errors import EnsembleKitError, InvalidOptionError
-from ..predictions import Predictions, align
+from ..predictions import Predictions, PredictionSet, align
 from ._failure import Broken, broken_by
 from ._running import Check
 from ._state import parameters
@@ -28,8 +28,9 @@ def _bad_input(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     task = draw(st.sampled_from(subject.tasks))
     members, classes = draw(subject.member_counts()), draw(subject.class_counts(task))
     combiner = subject.make()
-    if subject.learns:
-        combiner = subject.fit(training_predictions(task, n_members=members, n_classes=classes), combiner)
+    training = training_predictions(task, n_members=members, n_classes=classes) if subject.learns else None
+    if training is not None:
+        combiner = subject.fit(training, combiner)
     cube = draw(member_probas(task=task, n_members=members, n_samples=2, n_classes=classes, extra_axes=()))
     predictions = [
         Predictions(probas, ids=["r0", "r1"], classes=[f"c{k}" for k in range(classes)], task=task, member=name)  # type: ignore[arg-type]
@@ -58,20 +59,24 @@ def _bad_input(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
         kind = draw(st.sampled_from(BAD_WEIGHTS))
         weights = {"nan": [np.nan], "negative": [-1.0], "zero": [0.0]}[kind]
         weights += [0.0 if kind == "zero" else 2.0] * (members - 1)
-        _refused(combiner, weights, predictions, cube)
+        _refused(combiner, weights, predictions, training)
 
 
 def _spoilt(predictions: Predictions, probas: np.ndarray) -> None:
     Predictions(probas, ids=predictions.ids, classes=predictions.classes, task=predictions.task)
 
 
-def _refused(combiner: Any, weights: list[float], predictions: list[Predictions], cube: np.ndarray) -> None:
+def _refused(
+    combiner: Any, weights: list[float], predictions: list[Predictions], training: PredictionSet | None
+) -> None:
     options = {name: getattr(combiner, name, None) for name in parameters(combiner)}
-    given = {"weights": np.array(weights), "member_probas": cube}
+    given = {"weights": np.array(weights), "member_probas": np.array([p.probas for p in predictions])}
     try:
         weighted = type(combiner)(**options | {"weights": weights})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if training is not None:
+                weighted = fit_combiner(weighted, training)
             received = combine(align(predictions), weighted)
     except EnsembleKitError as error:
         if isinstance(error, InvalidOptionError):

@@ -12,7 +12,7 @@ from ensemblekit import Combiner, InvalidOptionError, hookimpl
 from ._log_pool import pool_logs, pool_logs_in_blocks
 from ._options import check_number
 from ._present import by_presence
-from ._sums import shaped_like_members
+from ._sums import dtype_name, shaped_like_members, sum_dtype
 
 __all__ = ["GeometricMean"]
 
@@ -94,9 +94,10 @@ class GeometricMean(Combiner):
             return pool_logs(member_probas, weights / weights.sum() / self.temperature, task, xp)
         there = shaped_like_members(present, member_probas, xp)
         known = xp.where(there, member_probas, xp.ones_like(member_probas))
-        weight = shaped_like_members(xp.array(weights, dtype="float32"), present, xp)
+        dtype = sum_dtype(np.dtype(dtype_name(member_probas.dtype))).name
+        weight = shaped_like_members(xp.array(weights, dtype=dtype), present, xp)
         weight = xp.where(present, weight, xp.zeros_like(weight))
-        total = xp.multiply(xp.sum(weight, axis=0), xp.array(self.temperature, dtype="float32"))
+        total = xp.multiply(xp.sum(weight, axis=0), xp.array(self.temperature, dtype=dtype))
         return pool_logs(known, xp.divide(weight, total), task, xp)
 
     def _pool(self, member_probas: np.ndarray, weights: np.ndarray, task: str) -> np.ndarray:

@@ -25,7 +25,7 @@ def run(*arguments, **options):
 
 
 def in_terminal(*arguments, width, env):
-    """Run in a real terminal of that width; return the lines without colour."""
+    """Run in a real terminal of that width; return the lines that stay, without colour."""
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     env = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES")}
@@ -39,7 +39,9 @@ def in_terminal(*arguments, width, env):
             pass
     os.close(reader)
     assert process.returncode == 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", output.decode()).splitlines()
+    # What a spinner wrote is gone: a line is what stands after its last carriage return.
+    lines = [line.rpartition("\r")[2] for line in output.decode().split("\r\n")]
+    return [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in lines]
 
 
 @pytest.fixture

@@ -222,7 +222,7 @@ def test_an_interrupted_run_leaves_what_was_finished(images, tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not list(out.glob("[!.]*.keras")) and time.monotonic() < deadline:
         time.sleep(0.2)
         assert process.poll() is None, process.stdout.read()

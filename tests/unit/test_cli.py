@@ -39,8 +39,9 @@ def in_terminal(*arguments, width, env):
             pass
     os.close(reader)
     assert process.returncode == 0
-    # What a spinner wrote is gone: a line is what stands after its last carriage return.
-    lines = [line.rpartition("\r")[2] for line in output.decode().split("\r\n")]
+    # What a spinner wrote is gone: it goes back over its line, and in the end up and over it.
+    text = re.sub(r"[^\n]*\r\n(?:\x1b\[\?25h)?\r?\x1b\[1A\x1b\[2K", "", output.decode())
+    lines = [line.rpartition("\r")[2] for line in text.split("\r\n")]
     return [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in lines]
 
 

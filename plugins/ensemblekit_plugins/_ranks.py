@@ -20,7 +20,7 @@ __all__ = ["MemberRanks", "cells_a_table"]
 SEARCHED_VALUES = 2**15
 """Values of a member's class up to which a search is quicker than making tables."""
 CELLS_A_VALUE = 32
-"""Cells of a table for each kept value: one value in a hundred, or fewer, then comes where two are."""
+"""Cells of a table for each kept value: hardly one value in a hundred then comes where there are two."""
 LEAST_CELLS = 2**10
 MOST_CELLS = 2**24
 """Cells of all tables together: 32 MB, in the two bytes that they take unless very many values are kept."""
@@ -55,7 +55,7 @@ class MemberRanks:
 
     def __init__(self, references: Sequence[np.ndarray], dtype: np.dtype, n_cells: int) -> None:
         # Gaps and values take turns as places: 2n + 1 for n values. Those of all classes stand one after the other.
-        self._values = [reference[0].astype(dtype) for reference in references]
+        self._values = [reference[0].astype(dtype) + dtype.type(0) for reference in references]  # no bits of -0.0
         sizes = [2 * len(values) + 1 for values in self._values]
         self._first = np.cumsum([0, *sizes])
         self._unsettled = np.min_scalar_type(self._first[-1]).type(self._first[-1])
@@ -115,7 +115,8 @@ class MemberRanks:
             ends = np.searchsorted(unsettled, np.arange(len(columns) + 1) * columns.shape[1])
             for code in range(len(columns)):
                 some = unsettled[ends[code] : ends[code + 1]]
-                found.reshape(-1)[some] = self._search(columns.reshape(-1)[some], code)
+                if len(some):
+                    found.reshape(-1)[some] = self._search(columns.reshape(-1)[some], code)
         return found
 
     def _search(self, column: np.ndarray, code: int) -> np.ndarray:

@@ -41,12 +41,17 @@ class RankAverage(Combiner):
     the ``n`` rows of the sample it is ``(rank - 1/2) / n`` with the average rank of ties. Each row is ranked against
     the sample and not against the rows beside it, so that one row alone gets the same answer as in a batch. Of a sample
     with more than ``n_quantiles`` different values those at evenly spaced shares are kept, with their exact ranks; in
-    between, ranks are interpolated linearly.
+    between, ranks are interpolated linearly: ``r(x) = R(s) + (L(t) - R(s)) (x - s) / (t - s)`` for neighbours ``s < x <
+    t`` among the kept values, with ``R(s)`` the share of the sample up to and with ``s`` and ``L(t)`` that below ``t``.
+    Below the first kept value ranks are 0, and above the last 1. No rank is off by more than ``1 / (n_quantiles - 1)``.
 
     ``p[i, c] = sum_m w_m r_mc(p_m[i, c]) / sum_m w_m``. For multiclass it is divided by its sum over the classes; where
     every rank is 0 each class gets ``1 / C``. Multilabel columns are averages of ranks: they sort rows well (a blend
     for the area under the ROC curve), and are no calibrated probabilities. With ``present`` only the members that are
     present count.
+
+    Each class is ranked by itself, so how frequent or how heavily weighted a class is leaves no trace: a rare class is
+    at rank 1/2 on half of the rows, as a frequent one is, and predicted about as often.
 
     Tie rule: equal averages stay equal, and the first class by name is the predicted one.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import functools
 import json
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .assembly import quiet_tensorflow
 from .errors import EnsembleKitError, InvalidOptionError, PluginWarning
 from .hookspecs import HOOKS
 from .registry import Failure, Registration, Registry, load_plugins
@@ -102,10 +104,17 @@ def check(
     kind = _kind_of(registry, name, kind)
     options = dict(_key_and_value(text) for text in option or ())
     create = getattr(registry, f"create_{kind}")
-    create(name, **options)  # an option that it does not have is an error of the user's, not of the plugin
+    made = create(name, **options)  # an option that it does not have is an error of the user's, not of the plugin
+    if kind != "combiner" or "graphable" in getattr(made, "traits", ()):
+        with quiet_tensorflow(), contextlib.suppress(ImportError):
+            import keras  # noqa: F401 # pyright: ignore[reportUnusedImport] - its start-up lines are lost here
     label = name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")
-    results = list(run_checks(kind, functools.partial(create, name, **options), label=label))
     console = _console()
+    results: list[CheckResult] = []
+    with console.status(f"Checking the {kind} {name} ...") as status:
+        for result in run_checks(kind, functools.partial(create, name, **options), label=label):
+            results.append(result)
+            status.update(f"Checking the {kind} {name}: {len(results)} done, last {result.check} ...")
     console.print(_checks_table(f"{kind} {label}", results))
     failed = [result for result in results if result.status == "failed"]
     for text in _explanations(failed):
@@ -169,8 +178,8 @@ def _checks_table(title: str, results: list[CheckResult]) -> Table:
 
     table = _table(title)
     table.add_column("Check", no_wrap=True)
-    table.add_column("Promise", overflow="fold", ratio=3)
-    table.add_column("Result", overflow="fold", ratio=2)
+    table.add_column("Promise", overflow="fold", ratio=1)
+    table.add_column("Result", no_wrap=True)
     styles = {"passed": "green", "failed": "bold red"}
     for result in results:
         style = styles.get(result.status, "dim")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ensemblekit import Predictions, PredictionSet, Registry, as_member, collect, load_plugins
+from ensemblekit.assembly import quiet_tensorflow
 
 from . import output, tables
 from .ensembles import MEMBERS, RULES, combine_rule
 from .images import SPLITS, Images, load_images
 from .models import build_chained_model, build_first_model, build_second_model, create_backbone, train
-from .screen import Screen, quiet_tensorflow
+from .screen import Screen
 from .settings import Settings
 
 __all__ = ["run"]

@@ -1,32 +1,14 @@
-"""What a person sees while the study runs: progress, and nothing of TensorFlow's."""
+"""What a person sees while the study runs: progress."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["Screen", "quiet_tensorflow"]
-
-
-@contextmanager
-def quiet_tensorflow() -> Iterator[None]:
-    """Import TensorFlow without its start-up lines, which it writes past Python, before it reads its own settings."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    kept = os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(sink)
+__all__ = ["Screen"]
 
 
 class Screen:

@@ -67,7 +67,7 @@ def fit_combiner(
     InvalidPredictionsError
         If they have no labels or no rows.
     InvalidOptionError
-        If an option, the task, ``validation`` or ``sample_weight`` is not for this combiner.
+        If an option, the task, weights, ``validation``, ``features`` or ``sample_weight`` are not for this combiner.
     """
     aligned = aligned_set(predictions, aliases, missing)
     name, combiner = made(combiner, options)
@@ -86,6 +86,8 @@ def fit_combiner(
             check_accepted(name, fit, option)
     order = np.argsort(aligned.ids, kind="stable")
     members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
+    if getattr(combiner, "weights", None) is not None and hasattr(combiner, "for_members"):
+        combiner.for_members(members)  # bad weights are refused before anything is learned
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
     if sample_weight is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ._fitting import FITTING
 from ._graphs import GRAPHS
+from ._refusals import REFUSALS
 from ._running import check_all
 from ._subject import CombinerSubject
 from ._traits import TRAIT_CHECKS
@@ -14,7 +15,7 @@ from ._values import VALUES
 
 __all__ = ["COMBINER_CHECKS", "MAX_EXAMPLES", "check_combiner"]
 
-COMBINER_CHECKS = (*VALUES, *TRAIT_CHECKS, *FITTING, *GRAPHS)
+COMBINER_CHECKS = (*VALUES, *TRAIT_CHECKS, *REFUSALS, *FITTING, *GRAPHS)
 """In the order in which they run: what explains most comes first."""
 MAX_EXAMPLES = 25
 """Examples a check draws by default; some take twice as many, the slow ones fewer."""

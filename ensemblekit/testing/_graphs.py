@@ -21,7 +21,7 @@ TOLERANCE = {"float64": 1e-6, "float32": 1e-4, "float16": 2e-2}
 def _no_graph(subject: CombinerSubject) -> str | None:
     if "graphable" not in subject.traits:
         return "not promised"
-    return None if find_spec("keras") else "Keras is not installed"
+    return None if find_spec("keras") else "no Keras"
 
 
 def _start() -> None:

@@ -77,7 +77,7 @@ class Part:
 
 def no_keras(subject: Any) -> str | None:
     """Skip where Keras is not installed."""
-    return None if find_spec("keras") else "Keras is not installed"
+    return None if find_spec("keras") else "no Keras"
 
 
 def near(a: np.ndarray, b: np.ndarray) -> bool:

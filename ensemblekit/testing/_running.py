@@ -17,7 +17,7 @@ from ._failure import Broken, failure
 
 __all__ = ["Check", "CheckResult", "check_all", "names_of", "results"]
 
-DRAWING_SECONDS = 2.0
+DRAWING_SECONDS = 1.0
 """After so long a check draws no further examples, so that a slow plugin is tested with fewer of them."""
 LEAST_EXAMPLES = 5
 """What is drawn however long it takes."""

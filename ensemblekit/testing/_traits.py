@@ -95,7 +95,7 @@ def _bounded(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
 
 
 def _no_present(subject: CombinerSubject) -> str | None:
-    return None if subject.takes("present") else "combine takes no present"
+    return None if subject.takes("present") else "no present"
 
 
 def _present(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,11 @@ def _deterministic(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
             dtype=case.cube.dtype,
         )
     )
-    twin = subject.ready(case.task, shape[0], shape[-1], shape[2:-1], twin=True)
+    if subject.learns:
+        twin = subject.ready(case.task, shape[0], shape[-1], shape[2:-1], twin=True)
+    else:  # new ones, that remember nothing of the examples before
+        case = replace(case, combiner=subject.settle(subject.make(), shape[0]))
+        twin = subject.settle(subject.make(), shape[0])
     states = np.random.get_state(), random.getstate()  # noqa: NPY002 - the global generator is what is watched
     try:
         np.random.seed(1)  # noqa: NPY002
@@ -181,7 +186,7 @@ REFERENCE = _Reference()
 
 def _no_xp(subject: CombinerSubject) -> str | None:
     if not subject.takes("xp"):
-        return "combine takes no xp"
+        return "no xp"
     if "graphable" not in subject.traits:
         case = (subject.tasks[0], len(subject.members or "abc"), subject.n_classes or 2)
         cube = np.full((case[1], 1, case[2]), 1 / case[2])
@@ -190,7 +195,7 @@ def _no_xp(subject: CombinerSubject) -> str | None:
         except Broken:
             raise
         except Exception:
-            return "it is not graphable, and for NumPy alone"
+            return "for NumPy alone"
     return None
 
 

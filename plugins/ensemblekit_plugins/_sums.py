@@ -1,4 +1,4 @@
-"""Sums over members on NumPy: no temporary the size of the cube, and bits that do not depend on a row's position.
+"""Sums over members on NumPy: in blocks, with bits that do not depend on a row's position.
 
 ``numpy.sum`` and BLAS choose their order of addition by shape and position; adding one member after the other does not.
 """
@@ -9,7 +9,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["epsilon", "shaped_like_members", "sum_members", "weighted_sum"]
+from ._blocks import Scratch, Where, in_blocks
+
+__all__ = [
+    "add_members",
+    "dtype_name",
+    "epsilon",
+    "largest",
+    "shaped_like_members",
+    "sum_dtype",
+    "sum_members",
+    "weighted_mean",
+    "weighted_sum",
+]
 
 
 def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -27,15 +39,81 @@ def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -
     ndarray of shape (n_samples, ..., n_classes)
         In the dtype of ``member_probas``, but float32 for float16, whose sums lose too much.
     """
-    dtype = np.result_type(member_probas.dtype, np.float32)
-    total = np.zeros(member_probas.shape[1:], dtype=dtype)
-    term = np.empty_like(total)
-    for place, member in enumerate(member_probas):
-        if weights is None:
-            total += member
-        elif weights[place]:
-            total += np.multiply(member, dtype.type(weights[place]), out=term)
+    total = np.empty(member_probas.shape[1:], sum_dtype(member_probas.dtype))
+
+    def add_up(where: Where, scratch: Scratch) -> None:
+        add_members(member_probas[(slice(None), *where)], weights, total[where], scratch)
+
+    in_blocks(add_up, member_probas.shape, arrays=2)
     return total
+
+
+def weighted_mean(
+    member_probas: np.ndarray, weights: np.ndarray | None = None, present: np.ndarray | None = None
+) -> np.ndarray:
+    """Average over the members.
+
+    Parameters
+    ----------
+    member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
+        Aligned predictions.
+    weights : ndarray of shape (n_members,), optional
+        Weight of each member; they sum to 1. By default all the same.
+    present : ndarray of bool of shape (n_members, n_samples), optional
+        Which rows there are; the others are ignored, and the weights of those that are there divided by their sum.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ..., n_classes)
+        In the dtype of ``member_probas``, from sums in float32 at least.
+    """
+    mean = np.empty(member_probas.shape[1:], member_probas.dtype)
+    dtype = sum_dtype(mean.dtype)
+
+    def average(where: Where, scratch: Scratch) -> None:
+        members, block = member_probas[(slice(None), *where)], mean[where]
+        total = block if dtype == mean.dtype else scratch("total", block.shape, dtype)
+        if present is not None:
+            there = shaped_like_members(present[:, where[0]], members)
+            add_members(members, weights, total, scratch, there)
+            unit = np.ones(len(members)) if weights is None else weights
+            mass = np.zeros(there.shape[1:], dtype)
+            for member_there, weight in zip(there, unit, strict=True):
+                mass += member_there * dtype.type(weight)
+            np.divide(total, mass, out=block, casting="same_kind")
+        else:
+            add_members(members, weights, total, scratch)
+            if weights is None:
+                np.divide(total, dtype.type(len(members)), out=block, casting="same_kind")
+            elif total is not block:
+                np.copyto(block, total, casting="same_kind")
+
+    in_blocks(average, member_probas.shape, arrays=2 if dtype == mean.dtype else 3)
+    return mean
+
+
+def add_members(
+    members: np.ndarray, weights: np.ndarray | None, total: np.ndarray, scratch: Scratch, there: Any = None
+) -> None:
+    """Add up the members of one block into ``total``, each times its weight; where ``there`` is false, 0."""
+    for place, member in enumerate(members):
+        if there is not None:
+            known = scratch("known", total.shape, total.dtype)
+            known.fill(0)
+            np.copyto(known, member, where=there[place])
+            member = known
+        if weights is None:
+            np.add(total, member, out=total) if place else np.copyto(total, member)
+        else:
+            term = scratch("term", total.shape, total.dtype) if place else total
+            np.multiply(member, total.dtype.type(weights[place]), out=term)
+            if place:
+                np.add(total, term, out=total)
+
+
+def sum_dtype(dtype: np.dtype) -> np.dtype:
+    """Find the dtype in which sums of values of a dtype are made: float32 for float16, else the same."""
+    return np.result_type(dtype, np.float32)
 
 
 def sum_members(values: Any, xp: Any = np) -> Any:
@@ -45,7 +123,17 @@ def sum_members(values: Any, xp: Any = np) -> Any:
 
 def epsilon(dtype: Any) -> float:
     """Spacing of the numbers at 1, of a dtype of NumPy or of a Keras backend."""
-    return float(np.finfo(getattr(dtype, "name", str(dtype)).rpartition(".")[2]).eps)
+    return float(np.finfo(dtype_name(dtype)).eps)
+
+
+def largest(dtype: Any) -> float:
+    """Largest finite number, of a dtype of NumPy or of a Keras backend."""
+    return float(np.finfo(dtype_name(dtype)).max)
+
+
+def dtype_name(dtype: Any) -> str:
+    """Name a dtype of NumPy or of a Keras backend as NumPy does: ``float32``."""
+    return getattr(dtype, "name", str(dtype)).rpartition(".")[2]
 
 
 def shaped_like_members(values: Any, member_probas: Any, xp: Any = np) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ensemblekit import Combiner, hookimpl
 
-from ._sums import shaped_like_members, sum_members
+from ._sums import shaped_like_members, weighted_mean
 
 __all__ = ["Mean"]
 
@@ -52,14 +52,14 @@ class Mean(Combiner):
         array of shape (n_samples, ..., n_classes)
             The mean, in the dtype of ``member_probas``.
         """
+        if xp is np:
+            return weighted_mean(member_probas, present=present)
         if present is None:
-            mean = xp.divide(sum_members(member_probas, xp), member_probas.shape[0])
-        else:
-            there = shaped_like_members(present, member_probas, xp)
-            total = sum_members(xp.where(there, member_probas, xp.zeros_like(member_probas)), xp)
-            one = xp.ones((), dtype=member_probas.dtype)
-            mean = xp.divide(total, sum_members(xp.where(there, one, xp.zeros_like(one)), xp))
-        return mean.astype(member_probas.dtype, copy=False) if xp is np else mean
+            return xp.mean(member_probas, axis=0)
+        there = shaped_like_members(present, member_probas, xp)
+        total = xp.sum(xp.where(there, member_probas, xp.zeros_like(member_probas)), axis=0)
+        one = xp.ones((), dtype=member_probas.dtype)
+        return xp.divide(total, xp.sum(xp.where(there, one, xp.zeros_like(one)), axis=0))
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -14,7 +15,7 @@ from ._metrics import Metric, check_metric, default_metric
 from ._options import check_choice, check_count, check_number
 from ._search import above_chance, best_blend
 from ._simplex import maximise_likelihood, smallest_squared_error
-from ._sums import shaped_like_members, sum_members, weighted_sum
+from ._sums import shaped_like_members, sum_members, weighted_mean, weighted_sum
 
 __all__ = ["Weighted"]
 
@@ -153,6 +154,31 @@ class Weighted(Combiner):
         one = slice(column, column + 1)
         return smallest_squared_error(rows._replace(probas=rows.probas[..., one], labels=rows.labels[:, one]))
 
+    def for_members(self, members: tuple[str, ...]) -> Self:
+        """Settle weights by name; show learned ones as ``weights``, so that rows without any weight are refused.
+
+        Parameters
+        ----------
+        members : tuple of str
+            Names in the order of the first axis of ``member_probas``.
+
+        Returns
+        -------
+        Weighted
+            A copy, or itself.
+
+        Raises
+        ------
+        InvalidOptionError
+            If given weights are not one finite value >= 0 a member, with a positive sum.
+        """
+        learned = getattr(self, "weights_", None)
+        if self.weights is not None or learned is None or learned.ndim == 2:
+            return super().for_members(members)
+        settled = copy.copy(self)
+        settled.weights = learned
+        return settled
+
     def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
         """Average over the members with their weights.
 
@@ -180,15 +206,14 @@ class Weighted(Combiner):
         weights = _normalised(self)
         if weights.ndim == 2:
             return _by_class(member_probas, weights, present, task, xp)
-        if present is None and xp is np:
-            return weighted_sum(member_probas, weights).astype(member_probas.dtype, copy=False)
+        if xp is np:
+            return weighted_mean(member_probas, weights, present)
         weight = shaped_like_members(xp.array(weights, dtype=member_probas.dtype), member_probas, xp)
         if present is None:
             return xp.sum(xp.multiply(member_probas, weight), axis=0)
         there = shaped_like_members(present, member_probas, xp)
-        total = sum_members(xp.multiply(xp.where(there, member_probas, xp.zeros_like(member_probas)), weight), xp)
-        mean = xp.divide(total, sum_members(xp.where(there, weight, xp.zeros_like(weight)), xp))
-        return mean.astype(member_probas.dtype, copy=False) if xp is np else mean
+        total = xp.sum(xp.multiply(xp.where(there, member_probas, xp.zeros_like(member_probas)), weight), axis=0)
+        return xp.divide(total, xp.sum(xp.where(there, weight, xp.zeros_like(weight)), axis=0))
 
 
 def _normalised(combiner: Weighted) -> np.ndarray:

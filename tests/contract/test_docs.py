@@ -114,6 +114,14 @@ def test_a_block_of_another_kind_would_be_noticed():
 def test_the_pages_with_python_are_these():
     assert {"index.md", "first-steps.md", "predictions-and-alignment.md", "write-a-plugin.md"} <= set(WITH_PYTHON)
     assert {"write-a-plugin.md", "models.md"} <= set(WITH_TENSORFLOW)
+    assert {
+        "index.md",
+        "first-steps.md",
+        "predictions-and-alignment.md",
+        "test-your-combiner.md",
+        "write-a-plugin.md",
+    } <= set(WITH_PYTHON)
+    assert {"write-a-plugin.md", "combiners.md"} <= set(WITH_TENSORFLOW)
 
 
 # The plugin of the tutorial is the plugin of the example.
@@ -153,6 +161,7 @@ def test_every_public_name_is_listed_and_described():
 
 
 @pytest.mark.parametrize("room", ["evaluation", "report", "store", "files"])
+@pytest.mark.parametrize("room", ["evaluation", "report", "files", "testing"])
 def test_every_public_name_of_a_room_is_listed(room):
     names = __import__(f"ensemblekit.{room}", fromlist=["__all__"]).__all__
     assert unlisted([f"{room}.{name}" for name in names], PAGES["api.md"]) == []

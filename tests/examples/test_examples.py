@@ -60,6 +60,16 @@ def test_the_custom_combiner_weighs_members_by_how_sure_they_are(confident_mean)
 
 
 @pytest.mark.keras
+def test_the_custom_combiner_passes_its_own_tests():
+    folder = REPO / "examples" / "custom_combiner"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder / "tests"]
+    env = environment(folder)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"1\d passed", done.stdout)
+
+
+@pytest.mark.keras
 def test_the_custom_combiner_is_a_graph_as_it_promises(confident_mean):
     import keras
 

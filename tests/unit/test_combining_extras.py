@@ -83,3 +83,12 @@ def test_the_task_is_told_to_those_who_ask():
     numbers = Predictions([[1.0], [2.0]], ids=[1, 2], classes=["mm"], task="regression", member="ruler")
     assert combine([numbers], Tasked()).probas.tolist() == [[7], [7]]
     assert combine([member("one")], Tasked()).probas[0].tolist() == [0.25, 0.75]
+
+
+def test_bad_weights_are_refused_before_anything_is_learned():
+    class Learner(Nearest):
+        weights = (1.0, float("nan"))
+
+    pair = [member(name, labels=["cat", "dog", "cat"]) for name in ("one", "two")]
+    with pytest.raises(InvalidOptionError, match=r"weights must be finite and >= 0 .* received \[1.0, nan\]"):
+        fit_combiner(Learner(), pair)

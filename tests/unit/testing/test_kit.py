@@ -209,6 +209,16 @@ def test_importing_ensemblekit_does_not_import_the_kit():
     assert done.stdout.split() == ["False", "False"]
 
 
+@pytest.mark.slow
+def test_graphs_are_checked_on_the_backend_that_is_active():
+    pytest.importorskip("torch")
+    code = "from ensemblekit.testing import check_combiner; from ensemblekit_plugins.mean import Mean\n"
+    code += "check_combiner(Mean); import keras; print(keras.backend.backend())"
+    env = environment(KERAS_BACKEND="torch")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout.split() == ["torch"]
+
+
 def test_without_hypothesis_the_kit_says_how_to_install_it():
     code = "import sys; sys.modules['hypothesis'] = None; import ensemblekit.testing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment())

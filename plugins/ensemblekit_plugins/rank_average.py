@@ -13,6 +13,7 @@ from ._blocks import Scratch, Where, in_blocks
 from ._columns import add_up, column_shape, member_columns, write_columns
 from ._options import check_count
 from ._present import by_presence
+from ._ranks import MemberRanks, cells_a_table
 from ._ties import scaled_weights
 
 __all__ = ["RankAverage"]
@@ -40,12 +41,17 @@ class RankAverage(Combiner):
     the ``n`` rows of the sample it is ``(rank - 1/2) / n`` with the average rank of ties. Each row is ranked against
     the sample and not against the rows beside it, so that one row alone gets the same answer as in a batch. Of a sample
     with more than ``n_quantiles`` different values those at evenly spaced shares are kept, with their exact ranks; in
-    between, ranks are interpolated linearly.
+    between, ranks are interpolated linearly: ``r(x) = R(s) + (L(t) - R(s)) (x - s) / (t - s)`` for neighbours ``s < x <
+    t`` among the kept values, with ``R(s)`` the share of the sample up to and with ``s`` and ``L(t)`` that below ``t``.
+    Below the first kept value ranks are 0, and above the last 1. No rank is off by more than ``1 / (n_quantiles - 1)``.
 
     ``p[i, c] = sum_m w_m r_mc(p_m[i, c]) / sum_m w_m``. For multiclass it is divided by its sum over the classes; where
     every rank is 0 each class gets ``1 / C``. Multilabel columns are averages of ranks: they sort rows well (a blend
     for the area under the ROC curve), and are no calibrated probabilities. With ``present`` only the members that are
     present count.
+
+    Each class is ranked by itself, so how frequent or how heavily weighted a class is leaves no trace: a rare class is
+    at rank 1/2 on half of the rows, as a frequent one is, and predicted about as often.
 
     Tie rule: equal averages stay equal, and the first class by name is the predicted one.
 
@@ -136,7 +142,8 @@ class RankAverage(Combiner):
         dtype = np.result_type(member_probas.dtype, np.float32)
         if any((values != values.astype(dtype)).any() for member in references for values, _, _ in member):
             dtype = np.dtype(np.float64)  # what is compared must be exact
-        ranks = [[_Ranks(reference, dtype) for reference in member] for member in references]
+        n_cells = cells_a_table(member_probas.shape)
+        ranks = [MemberRanks(member, dtype, n_cells) for member in references]
         if present is None:
             return _average(member_probas, ranks, weights.astype(dtype), task)
         return by_presence(
@@ -159,38 +166,7 @@ def _reference(values: np.ndarray, weight: np.ndarray, most: int) -> np.ndarray:
     return np.stack([values, below, through])
 
 
-class _Ranks:
-    """The ranks of one member and class: at the kept values, and by linear interpolation between them."""
-
-    def __init__(self, reference: np.ndarray, dtype: Any) -> None:
-        values, below, through = reference
-        if not len(values):
-            below, through = np.array([0.5]), np.array([0.5])
-            self.values, self.at, gap = values.astype(dtype), np.array([np.nan], dtype), np.zeros(1)
-            self.middle = self.start = np.array([0.5], dtype)
-            self.origin, self.slope = np.zeros(1, dtype), None
-            return
-        self.values = values.astype(dtype)
-        self.at = np.append(self.values, np.nan).astype(dtype)
-        self.middle = np.append((below + through) / 2, 1).astype(dtype)
-        self.start = np.concatenate([[0.0], through]).astype(dtype)
-        self.origin = np.concatenate([values[:1], values]).astype(dtype)
-        gap = below[1:] - through[:-1]
-        slope = np.concatenate([[0.0], gap / np.diff(values), [0.0]])
-        self.slope = slope.astype(dtype) if gap.any() else None
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        place = np.searchsorted(self.values, x)
-        rank = np.take(self.start, place)
-        if self.slope is not None:
-            past = x - np.take(self.origin, place)
-            past *= np.take(self.slope, place)
-            rank += past
-        np.copyto(rank, np.take(self.middle, place), where=np.take(self.at, place) == x)
-        return rank
-
-
-def _average(member_probas: np.ndarray, ranks: list[list[_Ranks]], weights: np.ndarray, task: str) -> np.ndarray:
+def _average(member_probas: np.ndarray, ranks: list[MemberRanks], weights: np.ndarray, task: str) -> np.ndarray:
     result = np.empty(member_probas.shape[1:], member_probas.dtype)
     total_weight = np.cumsum(weights)[-1]
 
@@ -199,8 +175,7 @@ def _average(member_probas: np.ndarray, ranks: list[list[_Ranks]], weights: np.n
         total = scratch("total", column_shape(members), weights.dtype)
         total[:] = 0
         for place, columns in enumerate(member_columns(members, scratch, weights.dtype)):
-            for column, rank, added in zip(columns, ranks[place], total, strict=True):
-                added += rank(column) * weights[place]
+            total += np.multiply(ranks[place](columns, scratch), weights[place], out=columns)
         total /= total_weight
         if task == "multiclass":
             summed = add_up(total)

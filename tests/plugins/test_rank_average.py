@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
+from ensemblekit_plugins._blocks import Scratch
+from ensemblekit_plugins._ranks import MOST_CELLS, SEARCHED_VALUES, MemberRanks, cells_a_table
 from ensemblekit_plugins.rank_average import RankAverage
 
 DTYPES = [np.float16, np.float32, np.float64]
@@ -96,6 +98,70 @@ def test_a_large_sample_is_compressed_and_stays_near():
     assert compressed[5000] == pytest.approx(exact[5000], abs=1e-12)
     order = np.argsort(x.ravel(), kind="stable")
     assert (np.diff(compressed[order]) >= -1e-15).all()
+
+
+def drawn(kind, rng, shape):
+    """Values from 0 to 1 of several kinds, zeros and heaps among them."""
+    if kind == "few":
+        return rng.integers(0, 5, shape) / 4
+    if kind == "one hot":
+        return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
+    if kind == "confident":  # crowded at both ends: many kept values to a cell
+        return np.where(rng.random(shape) < 0.5, 1 - 10 ** -rng.uniform(0, 9, shape), 10 ** -rng.uniform(0, 60, shape))
+    smooth = rng.beta(0.3, 1, shape)
+    return np.where(rng.random(shape) < 0.2, -0.0, smooth)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["few", "one hot", "confident", "smooth"])
+@pytest.mark.parametrize("n_quantiles", [3, 300, 10**5])
+def test_tables_find_what_a_search_finds(kind, n_quantiles, dtype):
+    rng = np.random.default_rng(0)
+    sample = members(drawn(kind, rng, (2, 2000, 3)).astype(dtype))
+    fitted = fit_combiner("rank_average", sample, n_quantiles=n_quantiles)
+    n = SEARCHED_VALUES + 1000
+    x = drawn(kind, rng, (2, n, 3)).astype(dtype)
+    kept = fitted.references_[0][0][0]
+    x[0, : len(kept), 0] = kept
+    x[:, -2:] = [[0], [1]]
+    by_table = fitted.combine(x, task="multilabel")
+    halves = [fitted.combine(half, task="multilabel") for half in (x[:, : n // 2], x[:, n // 2 :])]
+    assert by_table.tobytes() == np.concatenate(halves).tobytes()
+    order = np.argsort(x[1, :, 1], kind="stable")
+    ranks = MemberRanks(fitted.references_[1], np.dtype(np.float64), cells_a_table(x.shape))
+    rank = ranks(np.array(x[1, order].T, np.float64), Scratch())[1]
+    assert (np.diff(rank) >= 0).all()
+    assert rank.min() >= 0
+    assert rank.max() <= 1
+
+
+def test_a_rank_is_exact_where_all_values_are_kept():
+    rng = np.random.default_rng(0)
+    sample, x = (drawn("confident", rng, (1, n, 1)).astype(np.float32) for n in (500, SEARCHED_VALUES + 1))
+    x[0, :500] = sample[0]
+    result = fit_combiner("rank_average", members(sample)).combine(x, task="multilabel").ravel()
+    ordered = np.sort(sample.ravel())
+    twice = np.searchsorted(ordered, x.ravel()) + np.searchsorted(ordered, x.ravel(), side="right")
+    np.testing.assert_allclose(result, twice / 1000, rtol=1e-6)
+
+
+def test_many_members_share_the_room_for_tables():
+    assert cells_a_table((8, SEARCHED_VALUES, 10)) == 0
+    assert cells_a_table((8, 2**20, 8)) == MOST_CELLS // 64
+    assert cells_a_table((2**13, 2**16, 2**13)) == 1
+    rng = np.random.default_rng(0)
+    fitted = fit_combiner("rank_average", members(rng.random((1, 50, 2))))
+    x = rng.random((2, 1000))
+    search, one_cell, seven = (MemberRanks(fitted.references_[0], x.dtype, n)(x.copy(), Scratch()) for n in (0, 1, 7))
+    assert search.tobytes() == one_cell.tobytes() == seven.tobytes()
+
+
+def test_values_too_near_for_a_slope_are_ranked():
+    tiny = np.arange(1, 2001)[np.newaxis, :, np.newaxis] * np.float32(1e-45)
+    fitted = fit_combiner("rank_average", members(tiny), n_quantiles=100)
+    result = fitted.combine(tiny, task="multilabel").ravel()
+    assert (np.diff(result) >= 0).all()
+    np.testing.assert_allclose(result, (np.arange(2000) + 0.5) / 2000, atol=1 / 99)
 
 
 def test_values_that_float32_cannot_hold_are_compared_exactly():

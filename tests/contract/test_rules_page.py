@@ -12,11 +12,30 @@ PAGE = (REPO / "docs" / "combiners.md").read_text()
 PLUGINS = load_plugins()
 RULES = [r.name for r in PLUGINS.registrations if r.kind == "combiner" and r.distribution == "ensemblekit"]
 TASKS = ("multiclass", "multilabel", "regression")
-THE_LIST = set(
-    "mean weighted geometric_mean median trimmed_mean winsorised_mean maximum minimum product voting rank_average borda "
-    "bayesian_model_averaging dempster_shafer dawid_skene super_learner greedy_selection stacking knora_e knora_u "
-    "meta_des calibrated".split()
-)
+THE_LIST = {
+    "mean",
+    "weighted",
+    "geometric_mean",
+    "median",
+    "trimmed_mean",
+    "winsorised_mean",
+    "maximum",
+    "minimum",
+    "product",
+    "voting",
+    "rank_average",
+    "borda",
+    "bayesian_model_averaging",
+    "dempster_shafer",
+    "dawid_skene",
+    "super_learner",
+    "greedy_selection",
+    "stacking",
+    "knora_e",
+    "knora_u",
+    "meta_des",
+    "calibrated",
+}
 
 
 def table(page):

@@ -17,7 +17,7 @@ from ._blocks import Scratch
 
 __all__ = ["MemberRanks", "cells_a_table"]
 
-SEARCHED_VALUES = 2**15
+SEARCHED_VALUES = 2**12
 """Values of a member's class up to which a search is quicker than making tables."""
 CELLS_A_VALUE = 32
 """Cells of a table for each kept value: hardly one value in a hundred then comes where there are two."""

@@ -17,11 +17,13 @@ from ._blocks import Scratch
 
 __all__ = ["MemberRanks", "cells_a_table"]
 
-SEARCHED_VALUES = 2**15
+SEARCHED_VALUES = 2**11
 """Values of a member's class up to which a search is quicker than making tables."""
 CELLS_A_VALUE = 32
 """Cells of a table for each kept value: hardly one value in a hundred then comes where there are two."""
 LEAST_CELLS = 2**10
+FEW_UNSETTLED = 2**7
+"""Where at most one value in so many is to be searched for, one slow search is quicker than one of each class."""
 MOST_CELLS = 2**24
 """Cells of all tables together: 32 MB, in the two bytes that they take unless very many values are kept."""
 
@@ -62,7 +64,11 @@ class MemberRanks:
         places = [_places(reference, dtype) for reference in references]
         self._ahead, self._start, origin, slope = (np.concatenate(each) for each in zip(*places, strict=True))
         self._line = (origin, slope) if slope.any() else None
-        self._tables = self._tabulate(dtype, n_cells) if n_cells else None
+        self._tables = None
+        if n_cells:
+            self._tables = self._tabulate(dtype, n_cells)
+            codes = np.repeat(np.arange(len(sizes)), [len(values) for values in self._values])
+            self._keys = _keys(codes, np.concatenate(self._values))
 
     def __call__(self, columns: np.ndarray, scratch: Scratch) -> np.ndarray:
         """Rank values.
@@ -112,12 +118,20 @@ class MemberRanks:
             np.take(table, cells, out=gaps, mode="clip")
         unsettled = np.flatnonzero(np.equal(found, self._unsettled, out=scratch("above", columns.shape, np.bool_)))
         if len(unsettled):
-            ends = np.searchsorted(unsettled, np.arange(len(columns) + 1) * columns.shape[1])
-            for code in range(len(columns)):
-                some = unsettled[ends[code] : ends[code + 1]]
-                if len(some):
-                    found.reshape(-1)[some] = self._search(columns.reshape(-1)[some], code)
+            self._settle(unsettled, columns, found)
         return found
+
+    def _settle(self, unsettled: np.ndarray, columns: np.ndarray, found: np.ndarray) -> None:
+        n_rows = columns.shape[1]
+        columns, found = columns.reshape(-1), found.reshape(-1)
+        if len(unsettled) <= len(columns) // FEW_UNSETTLED:
+            codes = unsettled // n_rows
+            found[unsettled] = np.searchsorted(self._keys, _keys(codes, columns[unsettled])) * 2 + codes
+            return
+        ends = np.searchsorted(unsettled, np.arange(len(self._values) + 1) * n_rows)
+        for code in range(len(self._values)):
+            some = unsettled[ends[code] : ends[code + 1]]
+            found[some] = self._search(columns[some], code)
 
     def _search(self, column: np.ndarray, code: int) -> np.ndarray:
         return np.searchsorted(self._values[code], column) * 2 + self._first[code]
@@ -127,17 +141,26 @@ class MemberRanks:
         bits = [values.view(whole) for values in self._values]
         n_cells = min(n_cells, max(LEAST_CELLS, CELLS_A_VALUE * max(map(len, bits))))
         shift = 1  # at least, lest the bits of -0.0 less anything overflow
-        while any(len(each) and (each[-1] >> shift) - (each[0] >> shift) >= n_cells for each in bits):
+        # Zero, far from all others by its bits, shares the cell of all that lie below the first cell of the others.
+        ends = [(each[each > 0][0], each[-1]) if each.any() else (1, 1) for each in bits]
+        while any((last >> shift) - (first >> shift) >= n_cells for first, last in ends):
             shift += 1
-        low = np.array([each[0] >> shift if len(each) else 0 for each in bits], whole)
+        low = np.array([(first >> shift) - 1 for first, _ in ends], whole)
         tables = []
         for code, each in enumerate(bits):
-            cells = (each >> shift) - low[code]
+            cells = np.maximum((each >> shift) - low[code], 0)
             gaps = np.arange(self._first[code], self._first[code + 1], 2).astype(self._unsettled.dtype)
             table = np.repeat(gaps, np.append(np.diff(cells, prepend=-1), 1))
             table[cells[1:][cells[1:] == cells[:-1]]] = self._unsettled
             tables.append(table)
         return _Tables(tables, shift, low[:, np.newaxis])
+
+
+def _keys(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    # Complex numbers ascend by their real parts, then by their imaginary ones: one search serves all classes.
+    keys = np.empty(len(values), np.result_type(values.dtype, np.complex64))
+    keys.real, keys.imag = codes, values
+    return keys
 
 
 def _places(reference: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, ...]:

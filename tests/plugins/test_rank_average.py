@@ -108,12 +108,14 @@ def drawn(kind, rng, shape):
         return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
     if kind == "confident":  # crowded at both ends: many kept values to a cell
         return np.where(rng.random(shape) < 0.5, 1 - 10 ** -rng.uniform(0, 9, shape), 10 ** -rng.uniform(0, 60, shape))
+    if kind == "spread":
+        return rng.beta(2, 5, shape)
     smooth = rng.beta(0.3, 1, shape)
     return np.where(rng.random(shape) < 0.2, -0.0, smooth)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("kind", ["few", "one hot", "confident", "smooth"])
+@pytest.mark.parametrize("kind", ["few", "one hot", "confident", "spread", "smooth"])
 @pytest.mark.parametrize("n_quantiles", [3, 300, 10**5])
 def test_tables_find_what_a_search_finds(kind, n_quantiles, dtype):
     rng = np.random.default_rng(0)

@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?= dev
 WORKERS ?= 2
+# A file stays with one worker, and with it what its tests share.
+PARALLEL := -n $(WORKERS) --dist loadfile
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -27,10 +29,10 @@ bench-combiners: install  ## the speed of every combination rule, against a memo
 	$(BIN)/python benchmarks/combiners.py
 
 test: install  ## the fast tests
-	$(BIN)/python -m pytest -q -m "not slow and not packaging"
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow and not packaging"
 
 test-all: install  ## every test, with coverage
-	$(BIN)/python -m pytest -q --cov --cov-report=term
+	$(BIN)/python -m pytest -q $(PARALLEL) --cov --cov-report=term
 
 lint: install  ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -221,6 +221,8 @@ def test_an_interrupted_run_leaves_what_was_finished(images, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # Where the tests run in the background of a shell, their children would ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 300
     while not list(out.glob("[!.]*.keras")) and time.monotonic() < deadline:

@@ -15,6 +15,7 @@ from ._labelled import SMALLEST, Rows
 __all__ = ["Blends", "Likelihood", "SampleLosses", "Squared", "Summed", "Whole", "binary_log_loss"]
 
 _CHUNK = 1 << 13  # values of one member's block; so few that BLAS wakes no threads for a product with a vector
+_PRODUCT = 1 << 18  # multiplications in a product of matrices
 _KEPT = 1 << 22  # likelihoods kept in float64: 32 MB; more stay in the dtype of the predictions
 
 
@@ -210,6 +211,8 @@ class Squared(Blends):
         n_members, _, n_classes = rows.probas.shape
         n_outputs = n_classes if rows.task == "regression" else 1
         self.products = np.zeros((n_outputs, n_members, n_members))
+        # In pieces so small that BLAS wakes no threads: on a busy machine they wait for each other, up to a second.
+        width = _PRODUCT // n_members**2 if n_members <= 128 else _PRODUCT
         share, blocks = rows.share()[:, np.newaxis], list(rows.blocks(max(1, (1 << 20) // n_members)))
         offset = np.zeros((n_members, 1, n_classes))
         if centred:
@@ -222,7 +225,9 @@ class Squared(Blends):
             residuals *= np.sqrt(share[block])
             for output, products in enumerate(self.products):
                 part = residuals[..., output] if n_outputs > 1 else residuals.reshape(n_members, -1)
-                products += part @ part.T
+                for start in range(0, part.shape[1], width):
+                    piece = part[:, start : start + width]
+                    products += piece @ piece.T
 
     def _clear(self) -> None:
         self.crossed = np.zeros(self.products.shape[:2])

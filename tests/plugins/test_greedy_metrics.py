@@ -1,5 +1,6 @@
 """`greedy_selection`: by every scorer of scikit-learn it picks as the plain implementation does."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -108,3 +109,17 @@ def test_values_that_a_metric_has_no_score_for_are_refused_by_scikit_learn(name,
     given = members(np.array([[[-2.0], [2.0], [3.0]], [[1.0], [2.0], [2.0]]]), labels, "regression")
     with pytest.raises(ValueError, match=error):
         fit_combiner("greedy_selection", given, metric=name, n_rounds=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["accuracy", "roc_auc_ovr", "brier", "log_loss", "top_k_accuracy"])
+def test_memory_is_bounded(name):
+    draws = np.random.default_rng(0)
+    probas = draws.random((8, 500_000, 10), dtype=np.float32)
+    probas /= probas.sum(axis=-1, keepdims=True)
+    given = members(probas, draws.integers(0, 10, 500_000))
+    tracemalloc.start()
+    fit_combiner("greedy_selection", given, metric=name, n_rounds=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= 64_000_000

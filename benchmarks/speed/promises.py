@@ -45,7 +45,7 @@ PROMISES = {
 }
 """Rule -> promise, at the shape `cubes.LARGE` in float32 on two cores. The others search, or call an estimator."""
 
-SELECTION = {"log_loss": 50.0, "accuracy": 50.0, "neg_brier_score": 50.0}
+SELECTION = {"log_loss": 50.0}
 """Metric -> how many times faster than the plain greedy selection; each other metric: `SELECTION_OTHERS`."""
 SELECTION_OTHERS = 3.0
 

@@ -124,7 +124,8 @@ def _ours(registry: Registry) -> Choose:
 
 
 def _plain() -> Choose:
-    from benchmarks.peers.greedy import EnsembleSelection, measures
+    from benchmarks.peers.greedy import EnsembleSelection
+    from benchmarks.peers.scores import measures
 
     def choose(predictions: PredictionSet, metric: str, rounds: int) -> np.ndarray:
         chosen = EnsembleSelection(rounds, measures()[metric]).fit(predictions.member_probas, predictions.label_codes)

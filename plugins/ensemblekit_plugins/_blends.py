@@ -14,7 +14,8 @@ from ._labelled import SMALLEST, Rows
 
 __all__ = ["Blends", "Likelihood", "SampleLosses", "Squared", "Summed", "Whole", "binary_log_loss"]
 
-_CHUNK = 1 << 14  # values of one member's block: with its sums, half of a small L2 cache
+_CHUNK = 1 << 13  # values of one member's block; so few that BLAS wakes no threads for a product with a vector
+_PRODUCT = 1 << 18  # multiplications in a product of matrices
 _KEPT = 1 << 22  # likelihoods kept in float64: 32 MB; more stay in the dtype of the predictions
 
 
@@ -82,14 +83,16 @@ class Summed(Blends):
         return self.rows.probas[member]
 
     def _add(self, member: int, gain: float) -> None:
-        self.total += np.multiply(self._member(member), gain, dtype=np.float64)
+        said = self._member(member)
+        for block in self._chunks():
+            self.total[block] += np.multiply(said[block], gain, dtype=np.float64)
 
     def _chunks(self) -> Any:
         return self.rows.blocks(_CHUNK)
 
-    def _sums(self, members: np.ndarray, gains: np.ndarray) -> Any:
-        """Yield chunk, candidate and its mean in that chunk, in a buffer that the next one overwrites."""
-        counts = self.weights.sum() + gains
+    def _sums(self, members: np.ndarray, gains: np.ndarray, *, divided: bool = True) -> Any:
+        """Yield chunk, candidate and its mean (or sum) in that chunk, in a buffer that the next one overwrites."""
+        counts = self.weights.sum() + gains if divided else np.ones(len(members))
         for block in self._chunks():
             total = self.total[block]
             shared, mean = np.empty_like(total), np.empty_like(total)
@@ -104,32 +107,38 @@ class Summed(Blends):
 
 
 class SampleLosses(Summed):
-    """A metric that is a sum over rows and outputs: the weighted mean of ``loss(mean, truth)``, negated.
+    """A metric of the weighted mean over rows of ``loss(mean, truth)`` of each output.
 
     Parameters
     ----------
     rows : Rows
         What the members said, and the truth.
     loss : callable
-        ``(mean, truth) -> array`` of the same shape; it may write into ``mean``.
+        ``(truth) -> (mean) -> losses``, all of the same shape; it may write into ``mean``.
+    score : callable, optional
+        From the mean losses ``(n_candidates, n_outputs)`` to scores; by default their mean, negated.
     """
 
-    def __init__(self, rows: Rows, loss: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        loss: Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]],
+        score: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
         super().__init__(rows)
         self.loss = loss
+        self.score = score or (lambda losses: -losses.mean(axis=1))
+        self.share = rows.share()
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
         """Add up the losses, chunk by chunk."""
-        losses = np.zeros(len(members))
-        truth = None
+        losses = np.zeros((len(members), self.rows.probas.shape[-1]))
+        loss = None
         for block, place, mean in self._sums(members, gains):
             if place == 0:
-                truth = self.rows.labels[block] if self.rows.task == "multilabel" else self.rows.truth(block)
-            loss = self.loss(mean, truth)  # type: ignore[arg-type]
-            if self.rows.weight is not None:
-                loss = loss * self.rows.weight[block, np.newaxis]
-            losses[place] -= loss.sum()
-        return losses / (self.rows.probas.shape[-1] * (len(self.rows.labels) if self.rows.weight is None else 1))
+                loss = self.loss(self.rows.truth(block))
+            losses[place] += self.share[block] @ loss(mean)  # type: ignore[misc]
+        return self.score(losses)
 
 
 class Likelihood(Summed):
@@ -163,7 +172,7 @@ class Likelihood(Summed):
         return self.likelihood[member]
 
     def _chunks(self) -> Any:
-        return (slice(start, start + _CHUNK) for start in range(0, self.likelihood.shape[1], _CHUNK))
+        return (slice(start, start + 2 * _CHUNK) for start in range(0, self.likelihood.shape[1], 2 * _CHUNK))
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
         """Add up the logarithms, chunk by chunk."""
@@ -202,6 +211,8 @@ class Squared(Blends):
         n_members, _, n_classes = rows.probas.shape
         n_outputs = n_classes if rows.task == "regression" else 1
         self.products = np.zeros((n_outputs, n_members, n_members))
+        # In pieces so small that BLAS wakes no threads: on a busy machine they wait for each other, up to a second.
+        width = _PRODUCT // n_members**2 if n_members <= 128 else _PRODUCT
         share, blocks = rows.share()[:, np.newaxis], list(rows.blocks(max(1, (1 << 20) // n_members)))
         offset = np.zeros((n_members, 1, n_classes))
         if centred:
@@ -209,23 +220,26 @@ class Squared(Blends):
                 residuals = rows.probas[:, block] - rows.truth(block)
                 offset += (residuals * share[block]).sum(axis=1, keepdims=True)
         for block in blocks:
-            residuals = (rows.probas[:, block] - rows.truth(block) - offset) * np.sqrt(share[block])
+            residuals = np.subtract(rows.probas[:, block], rows.truth(block), dtype=np.float64)
+            residuals -= offset
+            residuals *= np.sqrt(share[block])
             for output, products in enumerate(self.products):
                 part = residuals[..., output] if n_outputs > 1 else residuals.reshape(n_members, -1)
-                products += part @ part.T
+                for start in range(0, part.shape[1], width):
+                    piece = part[:, start : start + width]
+                    products += piece @ piece.T
 
     def _clear(self) -> None:
-        pass
+        self.crossed = np.zeros(self.products.shape[:2])
 
     def _add(self, member: int, gain: float) -> None:
-        pass
+        self.crossed += gain * self.products[:, member]
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
         """Expand ``|sum_m w_m r_m + g r_j|^2``."""
-        crossed = self.products @ self.weights
         own = np.diagonal(self.products, axis1=1, axis2=2)
-        squares = (crossed @ self.weights)[:, np.newaxis]
-        squares = squares + 2 * gains * crossed[:, members] + np.square(gains) * own[:, members]
+        squares = (self.crossed @ self.weights)[:, np.newaxis]
+        squares = squares + 2 * gains * self.crossed[:, members] + np.square(gains) * own[:, members]
         return self.score(np.maximum(squares / np.square(self.weights.sum() + gains), 0).T)
 
 
@@ -238,20 +252,11 @@ class Whole(Summed):
         What the members said, and the truth.
     score : callable
         ``(truth, mean, sample_weight) -> float``, greater is better; it must not keep ``mean``.
-    normalise : bool, default=True
-        Divide multiclass rows by their sums: rows of float32 sum to 1 in float32 alone, and scikit-learn warns.
     """
 
-    def __init__(
-        self,
-        rows: Rows,
-        score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float],
-        *,
-        normalise: bool = True,
-    ) -> None:
+    def __init__(self, rows: Rows, score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]) -> None:
         super().__init__(rows)
         self.score = score
-        self.normalise = normalise and rows.task == "multiclass"
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
         """Average and call, one candidate after the other."""
@@ -266,13 +271,20 @@ class Whole(Summed):
             np.multiply(self._member(member), gain, out=mean, dtype=np.float64)
             np.add(mean, self.total, out=mean)
             np.divide(mean, count, out=mean)
-            if self.normalise:
+            if self.rows.task == "multiclass":
+                # Rows of float32 sum to 1 in float32 alone, and scikit-learn warns.
                 np.divide(mean, mean.sum(axis=1, keepdims=True), out=mean)
             found[place] = self.score(truth, shown, self.rows.weight)
         return found
 
 
-def binary_log_loss(mean: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def binary_log_loss(truth: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Log loss of probabilities of independent labels."""
-    chosen = np.where(truth, mean, 1 - mean)
-    return -np.log(np.clip(chosen, SMALLEST, 1, out=chosen), out=chosen)
+    absent, sign = 1 - truth, 2 * truth - 1
+
+    def loss(mean: np.ndarray) -> np.ndarray:
+        chosen = np.multiply(mean, sign, out=mean)
+        chosen += absent
+        return np.negative(np.log(np.clip(chosen, SMALLEST, 1, out=chosen), out=chosen), out=chosen)
+
+    return loss

@@ -1,27 +1,19 @@
-"""Scores of blends by what they predict (confusion matrices) and by how they rank (ROC, precision and recall)."""
+"""Scores of blends by the classes or labels that they predict."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ._blends import Summed
+from ._confusion import per_class
 from ._labelled import Rows
 
-__all__ = [
-    "CONFUSION_SCORES",
-    "Predicted",
-    "Ranked",
-    "against_each_other",
-    "against_the_rest",
-    "average_precision",
-    "roc_auc",
-    "top_two",
-]
+__all__ = ["INDICATED_SCORES", "Indicated", "Predicted", "TopTwo"]
 
 _BLOCK = 1 << 18
+_CHUNK = 1 << 15
 
 
 class Predicted(Summed):
@@ -48,166 +40,115 @@ class Predicted(Summed):
         """Count settled rows once, the others for each candidate."""
         n_classes = self.rows.probas.shape[-1]
         cells = n_classes * n_classes
-        settled, reach = np.zeros(len(self.total), dtype=bool), np.abs(gains).max() * self.spread * (1 + 1e-9)
+        reach = np.abs(gains).max() * self.spread * (1 + 1e-9)
+        settled, open_rows = np.zeros(cells), []
         for block in self.rows.blocks(_BLOCK):
-            best = np.partition(self.total[block], -2, axis=-1)
-            settled[block] = best[:, -1] - best[:, -2] > reach
-        open_rows = np.flatnonzero(~settled)
-        confusion = np.tile(self._count(self.total.argmax(axis=-1)[settled], settled), (len(members), 1))
-        step = max(1, _BLOCK // (len(members) * n_classes))
-        offsets = np.arange(len(members))[:, np.newaxis] * cells
-        # Equal gains need no multiplication, and one gather serves all.
-        for start in range(0, len(open_rows), step):
-            some = open_rows[start : start + step]
-            values = self.rows.probas[members[:, np.newaxis], some].astype(np.float64)
-            if (gains != 1).any():
-                values *= gains[:, np.newaxis, np.newaxis]
-            values += self.total[some]
-            codes = values.argmax(axis=-1)
-            codes += self.rows.labels[some] * n_classes + offsets
-            weight = self.rows.weight
-            repeated = None if weight is None else np.broadcast_to(weight[some], codes.shape).ravel()
-            counts = np.bincount(codes.ravel(), weights=repeated, minlength=len(members) * cells)
-            confusion += counts.reshape(len(members), cells)
+            total = self.total[block]
+            best = np.partition(total, -2, axis=-1)
+            lead = best[:, -1] - best[:, -2] > reach
+            where = np.flatnonzero(lead)
+            settled += self._count(total[where].argmax(axis=-1), where + block.start)
+            open_rows.append(np.flatnonzero(~lead) + block.start)
+        confusion = np.tile(settled, (len(members), 1))
+        rows = np.concatenate(open_rows)
+        step = max(16, _CHUNK // n_classes)
+        for some in (rows[start : start + step] for start in range(0, len(rows), step)):
+            total, taken = self.total[some], np.empty((len(some), n_classes), dtype=self.rows.probas.dtype)
+            values = np.empty_like(total)
+            for place, (member, gain) in enumerate(zip(members, gains, strict=True)):
+                np.take(self.rows.probas[member], some, axis=0, out=taken, mode="clip")
+                if gain == 1:
+                    np.add(taken, total, out=values)
+                else:
+                    np.add(np.multiply(taken, gain, out=values, dtype=np.float64), total, out=values)
+                confusion[place] += self._count(values.argmax(axis=-1), some)
         return self.score(confusion.reshape(-1, n_classes, n_classes))
 
-    def _count(self, codes: np.ndarray, which: np.ndarray) -> np.ndarray:
+    def _count(self, codes: np.ndarray, rows: np.ndarray) -> np.ndarray:
         n_classes = self.rows.probas.shape[-1]
-        weight = None if self.rows.weight is None else self.rows.weight[which]
-        cells = self.rows.labels[which] * n_classes + codes
-        return np.bincount(cells, weights=weight, minlength=n_classes * n_classes).astype(np.float64)
+        weight = None if self.rows.weight is None else self.rows.weight[rows]
+        return np.bincount(self.rows.labels[rows] * n_classes + codes, weights=weight, minlength=n_classes * n_classes)
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
-
-
-def _accuracy(confusion: np.ndarray) -> np.ndarray:
-    return np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))
-
-
-def _balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
-    true = confusion.sum(axis=2)
-    return _ratio(np.diagonal(confusion, axis1=1, axis2=2), true).sum(axis=1) / (true > 0).sum(axis=1)
-
-
-def _matthews(confusion: np.ndarray) -> np.ndarray:
-    true, said = confusion.sum(axis=2), confusion.sum(axis=1)
-    n = true.sum(axis=1)
-    right = np.trace(confusion, axis1=1, axis2=2)
-    covariance = right * n - (true * said).sum(axis=1)
-    variances = (n * n - np.square(said).sum(axis=1)) * (n * n - np.square(true).sum(axis=1))
-    return _ratio(covariance, np.sqrt(np.maximum(variances, 0)))
-
-
-def _per_class(kind: str, average: str) -> Callable[[np.ndarray], np.ndarray]:
-    def score(confusion: np.ndarray) -> np.ndarray:
-        right = np.diagonal(confusion, axis1=1, axis2=2)
-        true, said = confusion.sum(axis=2), confusion.sum(axis=1)
-        if average == "micro":
-            right, true, said = (x.sum(axis=1, keepdims=True) for x in (right, true, said))
-        values = {
-            "precision": lambda: _ratio(right, said),
-            "recall": lambda: _ratio(right, true),
-            "f1": lambda: _ratio(2 * right, true + said),
-            "jaccard": lambda: _ratio(right, true + said - right),
-        }[kind]()
-        if average == "binary":
-            return values[:, 1]
-        weight = true if average == "weighted" else ((true + said) > 0).astype(np.float64)
-        return (values * weight).sum(axis=1) / weight.sum(axis=1)
-
-    return score
-
-
-CONFUSION_SCORES = {
-    "accuracy": _accuracy,
-    "balanced_accuracy": _balanced_accuracy,
-    "matthews_corrcoef": _matthews,
-    **{
-        f"{kind}{'' if average == 'binary' else '_' + average}": _per_class(kind, average)
-        for kind in ("precision", "recall", "f1", "jaccard")
-        for average in ("binary", "macro", "micro", "weighted")
-    },
-}
-
-
-class Ranked(Summed):
-    """A metric of rankings: the weighted mean over comparisons of some rows with others by their scores of one class.
+class Indicated(Summed):
+    """A metric of multilabel predictions: a label is predicted where its mean is 0.5 or more.
 
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth; without weights of rows.
-    score : callable
-        ``(scores of what is true, scores of the rest) -> float``.
-    comparisons : list of (int, ndarray of int, ndarray of int, float)
-        The class, the rows that are true, the rest, and how much it counts.
+        What the members said, and the truth.
+    name : str
+        One of `INDICATED_SCORES`.
     """
 
-    def __init__(
-        self,
-        rows: Rows,
-        score: Callable[[np.ndarray, np.ndarray], float],
-        comparisons: list[tuple[int, np.ndarray, np.ndarray, float]],
-    ) -> None:
+    def __init__(self, rows: Rows, name: str) -> None:
         super().__init__(rows)
-        self.score = score
-        total = sum(share for *_, share in comparisons)
-        self.columns: dict[int, list[tuple[np.ndarray, np.ndarray, float]]] = {}
-        for column, true, rest, share in comparisons:
-            self.columns.setdefault(column, []).append((true, rest, share / total))
+        self.kind, _, self.average = name.partition("_")
+        self.by_row = self.average in ("", "samples")
+        self.share = rows.share() if self.by_row or rows.weight is not None else np.ones(len(rows.labels))
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Rank the sums: dividing them by the count would change nothing, or break ties by rounding."""
-        found = np.zeros(len(members))
-        for column, comparisons in self.columns.items():
-            total = np.ascontiguousarray(self.total[:, column])
-            for place, (member, gain) in enumerate(zip(members, gains, strict=True)):
-                values = np.multiply(self.rows.probas[member, :, column], gain, dtype=np.float64)
-                values += total
-                for true, rest, share in comparisons:
-                    found[place] += share * self.score(values[true], values[rest])
-        return found
+        """Count what is right and what is said, chunk by chunk."""
+        n_labels = self.rows.probas.shape[-1]
+        right, said = np.zeros((2, len(members), n_labels))
+        true, found = np.zeros(n_labels), np.zeros(len(members))
+        ones = np.ones(n_labels)
+        halves = (self.weights.sum() + gains) / 2
+        truth = share = true_of_row = hits = np.empty(0)
+        for block, place, values in self._sums(members, gains, divided=False):
+            if place == 0:
+                truth, share, hits = self.rows.truth(block), self.share[block], np.empty_like(values)
+                true_of_row = truth @ ones
+                true += share @ truth
+            np.greater_equal(values, halves[place], out=values)
+            np.multiply(values, truth, out=hits)
+            if self.by_row:
+                found[place] += share @ self._of_rows(hits @ ones, true_of_row, values @ ones)
+            else:
+                right[place] += share @ hits
+                said[place] += share @ values
+        return found if self.by_row else self._of_labels(right, np.broadcast_to(true, said.shape), said)
+
+    def _of_rows(self, right: np.ndarray, true: np.ndarray, said: np.ndarray) -> np.ndarray:
+        if self.kind == "accuracy":
+            return ((right == true) & (right == said)).astype(np.float64)
+        return per_class(self.kind, right, true, said)
+
+    def _of_labels(self, right: np.ndarray, true: np.ndarray, said: np.ndarray) -> np.ndarray:
+        if self.average == "micro":
+            right, true, said = (x.sum(axis=1, keepdims=True) for x in (right, true, said))
+        values = per_class(self.kind, right, true, said)
+        weight = true if self.average == "weighted" and true.any() else np.ones(true.shape)
+        return (values * weight).sum(axis=1) / weight.sum(axis=1)
 
 
-def against_the_rest(labels: np.ndarray, columns: Any, *, by_frequency: bool) -> list[Any]:
-    """Compare each class with all others; ``by_frequency`` each counts by its rows."""
-    truth = [(c, labels == c if labels.ndim == 1 else labels[:, c] != 0) for c in columns]
-    return [(c, np.flatnonzero(t), np.flatnonzero(~t), float(t.sum()) if by_frequency else 1.0) for c, t in truth]
+INDICATED_SCORES = frozenset(
+    {"accuracy"}
+    | {
+        f"{kind}_{average}"
+        for kind in ("precision", "recall", "f1", "jaccard")
+        for average in ("macro", "micro", "samples", "weighted")
+    }
+)
 
 
-def against_each_other(labels: np.ndarray, n_classes: int, *, by_frequency: bool) -> list[Any]:
-    """Compare each class with each other one; ``by_frequency`` each pair counts by the rows of both."""
-    rows = [np.flatnonzero(labels == c) for c in range(n_classes)]
-    return [
-        (a, rows[a], rows[b], float(len(rows[a]) + len(rows[b])) if by_frequency else 1.0)
-        for a in range(n_classes)
-        for b in range(n_classes)
-        if a != b
-    ]
-
-
-def roc_auc(true: np.ndarray, rest: np.ndarray) -> float:
-    """Share of the pairs that are in the right order; a tie is half of one."""
-    true.sort()
-    rest.sort()
-    below = np.searchsorted(rest, true, side="left").sum() + np.searchsorted(rest, true, side="right").sum()
-    return float(below) / (2 * len(true) * len(rest))
-
-
-def average_precision(true: np.ndarray, rest: np.ndarray) -> float:
-    """Precision at the score of each true row, averaged; rows of equal score come at once."""
-    true.sort()
-    rest.sort()
-    true_so_far = len(true) - np.searchsorted(true, true, side="left")
-    rest_so_far = len(rest) - np.searchsorted(rest, true, side="left")
-    return float((true_so_far / (true_so_far + rest_so_far)).mean())
-
-
-def top_two(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
+class TopTwo(Summed):
     """Share of the rows whose class is one of the two most probable, as scikit-learn: of equals the last are."""
-    own = np.take_along_axis(mean, truth[:, np.newaxis], axis=1)
-    ahead = np.greater(mean, own).sum(axis=1)
-    ahead += (np.equal(mean, own) & (np.arange(mean.shape[1]) > truth[:, np.newaxis])).sum(axis=1)
-    return float(np.average(ahead < 2, weights=weight))
+
+    def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Count the classes that are ahead of the true one."""
+        found, weights = np.zeros(len(members)), self.rows.share()
+        n_classes = self.rows.probas.shape[-1]
+        ones, classes = np.ones(n_classes), np.arange(n_classes)
+        labels, share = self.rows.labels[:0, np.newaxis], weights
+        for block, place, values in self._sums(members, gains, divided=False):
+            if place == 0:
+                labels, share = self.rows.labels[block, np.newaxis], weights[block]
+            own = np.take_along_axis(values, labels, axis=1)
+            equal = values == own
+            tied = np.count_nonzero(equal) > len(own)
+            ahead = np.greater(values, own, out=values) @ ones
+            if tied:
+                ahead += (equal & (classes > labels)).sum(axis=1)
+            found[place] += share @ (ahead < 2)
+        return found

@@ -12,17 +12,11 @@ import numpy as np
 from ensemblekit import InvalidOptionError
 
 from ._blends import Blends, Likelihood, SampleLosses, Squared, Whole, binary_log_loss
-from ._label_blends import (
-    CONFUSION_SCORES,
-    Predicted,
-    Ranked,
-    against_each_other,
-    against_the_rest,
-    average_precision,
-    roc_auc,
-    top_two,
-)
+from ._confusion import BINARY_SCORES, CONFUSION_SCORES, CONTINGENCY_SCORES
+from ._label_blends import INDICATED_SCORES, Indicated, Predicted, TopTwo
 from ._labelled import SMALLEST, Rows
+from ._rankings import Ranked, against_each_other, against_the_rest, average_precision, roc_auc
+from ._regression_blends import regression_blends
 
 __all__ = ["TOLERANCE", "Metric", "blends", "check_metric", "default_metric"]
 
@@ -75,43 +69,49 @@ def blends(metric: Metric, rows: Rows) -> Blends:
     chosen = metric or default_metric(rows.task)
     if isinstance(chosen, str):
         name = _ALIASES.get(chosen, chosen)
-        known = _regression(name, rows) if rows.task == "regression" else _probabilities(name, rows)
+        known = regression_blends(name, rows) if rows.task == "regression" else _probabilities(name, rows)
         return known or Whole(rows, _scorer(name, rows))
     return Whole(rows, _scorer(chosen, rows) if _is_scorer(chosen) else _callable(chosen))
 
 
-def _regression(name: str, rows: Rows) -> Blends | None:
-    if name == "neg_mean_squared_error":
-        return Squared(rows, lambda errors: -errors.mean(axis=1))
-    if name == "neg_root_mean_squared_error":
-        return Squared(rows, lambda errors: -np.sqrt(errors).mean(axis=1))
-    if name == "neg_mean_absolute_error":
-        return SampleLosses(rows, lambda mean, y: np.abs(np.subtract(mean, y, out=mean), out=mean))
-    if name in ("r2", "explained_variance"):
-        share = rows.share()[:, np.newaxis]
-        spread = (np.square(rows.labels - (rows.labels * share).sum(axis=0)) * share).sum(axis=0)
-        if spread.all():
-            return Squared(rows, lambda errors: (1 - errors / spread).mean(axis=1), centred=name != "r2")
-    return None
-
-
 def _probabilities(name: str, rows: Rows) -> Blends | None:
-    n_classes = rows.probas.shape[-1]
     multiclass = rows.task == "multiclass"
     if name == "neg_log_loss":
         return Likelihood(rows) if multiclass else SampleLosses(rows, binary_log_loss)
     if name == "neg_brier_score":
+        n_classes = rows.probas.shape[-1]
         scale = 1.0 if multiclass and n_classes > 2 else 1 / n_classes
         return Squared(rows, lambda errors: -scale * errors[:, 0])
-    if multiclass and name in CONFUSION_SCORES and (n_classes == 2 or "_" in name or name == "accuracy"):
+    known = _of_classes(name, rows) if multiclass else _of_labels(name, rows)
+    return known or _ranked(name, rows)
+
+
+def _of_classes(name: str, rows: Rows) -> Blends | None:
+    n_classes = rows.probas.shape[-1]
+    if name in BINARY_SCORES:
+        return Predicted(rows, BINARY_SCORES[name]) if n_classes == 2 else None
+    if name in CONFUSION_SCORES:
         return Predicted(rows, CONFUSION_SCORES[name])
-    if name == "d2_log_loss_score" and multiclass:
-        frequency = np.bincount(rows.labels, weights=rows.share(), minlength=n_classes)
-        own = np.log(np.maximum(frequency, SMALLEST)) @ frequency
-        return Likelihood(rows, lambda scores: 1 - scores / own) if own < 0 else None
-    if name == "top_k_accuracy" and multiclass and n_classes > 2:
-        return Whole(rows, top_two, normalise=False)
-    return _ranked(name, rows)
+    if name in CONTINGENCY_SCORES and rows.weight is None:
+        return Predicted(rows, CONTINGENCY_SCORES[name])
+    if name == "top_k_accuracy" and n_classes > 2:
+        return TopTwo(rows)
+    frequency = np.bincount(rows.labels, weights=rows.share(), minlength=n_classes)
+    if name == "d2_log_loss_score" and frequency.max() < 1:
+        entropy = -np.log(np.maximum(frequency, SMALLEST)) @ frequency
+        return Likelihood(rows, lambda scores: 1 + scores / entropy)
+    if name == "d2_brier_score" and frequency.max() < 1:
+        spread = 1 - frequency @ frequency
+        return Squared(rows, lambda errors: 1 - errors[:, 0] / spread)
+    return None
+
+
+def _of_labels(name: str, rows: Rows) -> Blends | None:
+    if name == "d2_brier_score" and _both(rows.labels):
+        frequency = rows.share() @ rows.truth()
+        spread = frequency @ (1 - frequency)
+        return Squared(rows, lambda errors: 1 - errors[:, 0] / spread)
+    return Indicated(rows, name) if name in INDICATED_SCORES and rows.probas.shape[-1] > 1 else None
 
 
 def _ranked(name: str, rows: Rows) -> Blends | None:
@@ -120,17 +120,17 @@ def _ranked(name: str, rows: Rows) -> Blends | None:
     score = {"average_precision": average_precision}.get(name, roc_auc if name.startswith("roc_auc") else None)
     # One class that is in no row, or in all, is for scikit-learn to answer.
     every = np.bincount(labels, minlength=n_classes).all() if multiclass else _both(labels)
-    if score is None or rows.weight is not None or not every:
+    if score is None or not every:
         return None
     by_frequency = name.endswith("weighted")
     if multiclass and n_classes == 2:
-        return Ranked(rows, score, against_the_rest(labels, [1], by_frequency=False))
-    if "ovo" in name:
+        return Ranked(rows, score, against_the_rest(rows, [1], by_frequency=False))
+    if multiclass and "ovo" in name:
         pairs = against_each_other(labels, n_classes, by_frequency=by_frequency)
-        return Ranked(rows, score, pairs) if multiclass else None
+        return Ranked(rows, score, pairs) if rows.weight is None else None
     if name == "roc_auc" and multiclass:
         return None
-    return Ranked(rows, score, against_the_rest(labels, range(n_classes), by_frequency=by_frequency))
+    return Ranked(rows, score, against_the_rest(rows, range(n_classes), by_frequency=by_frequency))
 
 
 def _both(labels: np.ndarray) -> bool:

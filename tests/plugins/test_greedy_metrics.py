@@ -1,0 +1,125 @@
+"""`greedy_selection`: by every scorer of scikit-learn it picks as the plain implementation does."""
+
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import get_scorer_names
+
+from ensemblekit import fit_combiner
+from ensemblekit_plugins._blends import Whole
+from ensemblekit_plugins._labelled import Rows
+from ensemblekit_plugins._metrics import blends
+
+from .test_greedy_selection import drawn, members, plain, scorer_oracle
+
+SHAPES = [("multiclass", 4), ("multiclass", 2), ("multilabel", 4), ("regression", 1), ("regression", 2)]
+OF_REGRESSION = ("neg_mean_", "neg_root_", "neg_max", "neg_median", "r2", "explained", "d2_absolute")
+LEFT = {
+    # scikit-learn divides rows of labels by their sums there, as if they were classes.
+    ("d2_log_loss_score", "multilabel", 4),
+    ("neg_log_loss", "multilabel", 4),
+    # The mean over labels here, the sum there; see test_the_loss_of_labels_is_the_mean_over_labels.
+    ("neg_brier_score", "multilabel", 4),
+    # Both classes are always among the first two.
+    ("top_k_accuracy", "multiclass", 2),
+}
+
+
+def small(task, width):
+    probas, labels = drawn(task, n_members=5, n=60, n_classes=width, seed=3)
+    return (np.abs(probas) + 0.1, np.abs(labels) + 0.1) if task == "regression" else (probas, labels)
+
+
+def said_by_plain(name, task, probas, labels, kwargs):
+    """Picks and scores, or None where scikit-learn has no score of this."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            picks, history = plain(probas, labels, scorer_oracle(name, task), 5, **kwargs)
+    except (TypeError, ValueError):
+        return None
+    return (picks, history) if np.isfinite(history).all() else None
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("task", "width"), SHAPES)
+def test_every_scorer_picks_as_the_plain_one(task, width, weighted):
+    probas, labels = small(task, width)
+    weight = np.random.default_rng(1).uniform(0.5, 2, len(labels)) if weighted else None
+    kwargs = {} if weight is None else {"sample_weight": weight}
+    rows = Rows(probas, labels, None if weight is None else weight / weight.sum(), task)
+    given, compared, called = members(probas, labels, task), [], set()
+    for name in get_scorer_names():
+        if name.startswith(OF_REGRESSION) != (task == "regression") or (name, task, width) in LEFT:
+            continue
+        expected = said_by_plain(name, task, probas, labels, kwargs)
+        if expected is None:
+            continue
+        fitted = fit_combiner("greedy_selection", given, metric=name, n_rounds=5, **kwargs)
+        assert fitted.picks_[0].tolist() == expected[0], name
+        np.testing.assert_allclose(fitted.history_[0], expected[1], rtol=1e-9, atol=1e-12, err_msg=name)
+        compared.append(name)
+        scorer = blends(name, rows)
+        if type(scorer) is Whole:
+            called.add(name)
+    assert not called
+    assert len(compared) >= {"multiclass": 20, "multilabel": 15, "regression": 9}[task]
+
+
+@pytest.mark.parametrize("weight", [None, np.tile([0.25, 1.0, 1.5], 1000)])
+@pytest.mark.parametrize("name", ["neg_median_absolute_error", "neg_max_error", "d2_absolute_error_score"])
+def test_medians_of_many_rows(name, weight):
+    # Sorted rows: the sample by which the median is bracketed still finds it. Halves: rounded errors are often equal.
+    if name == "neg_max_error" and weight is not None:
+        pytest.skip("scikit-learn has no weights there")
+    draws = np.random.default_rng(0)
+    labels = np.sort(draws.normal(size=(3000, 1)), axis=0)
+    for probas in (labels + draws.normal(size=(5, 3000, 1)), np.round(labels + draws.normal(size=(5, 3000, 1)), 1)):
+        kwargs = {} if weight is None else {"sample_weight": weight}
+        picks, history = plain(probas, labels, scorer_oracle(name, "regression"), 4, **kwargs)
+        fitted = fit_combiner(
+            "greedy_selection", members(probas, labels, "regression"), metric=name, n_rounds=4, **kwargs
+        )
+        assert fitted.picks_[0].tolist() == picks
+        np.testing.assert_allclose(fitted.history_[0], history, rtol=1e-9)
+
+
+def test_a_median_that_the_sample_misses():
+    labels = np.zeros((3000, 1))
+    errors = np.ones((1, 3000, 1))
+    errors[:, :: 3000 // 512] = 50
+    fitted = fit_combiner(
+        "greedy_selection", members(errors, labels, "regression"), metric="neg_median_absolute_error", n_rounds=1
+    )
+    assert fitted.history_[0][0] == -1
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("neg_mean_poisson_deviance", "strictly positive y_pred"),
+        ("neg_mean_gamma_deviance", "strictly positive y"),
+        ("neg_mean_squared_log_error", "less than or equal to -1"),
+    ],
+)
+def test_values_that_a_metric_has_no_score_for_are_refused_by_scikit_learn(name, error):
+    labels = np.array([[1.0], [2.0], [3.0]])
+    given = members(np.array([[[-2.0], [2.0], [3.0]], [[1.0], [2.0], [2.0]]]), labels, "regression")
+    with pytest.raises(ValueError, match=error):
+        fit_combiner("greedy_selection", given, metric=name, n_rounds=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["accuracy", "roc_auc_ovr", "brier", "log_loss", "top_k_accuracy"])
+def test_memory_is_bounded(name):
+    draws = np.random.default_rng(0)
+    probas = draws.random((8, 500_000, 10), dtype=np.float32)
+    probas /= probas.sum(axis=-1, keepdims=True)
+    given = members(probas, draws.integers(0, 10, 500_000))
+    tracemalloc.start()
+    fit_combiner("greedy_selection", given, metric=name, n_rounds=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= 64_000_000

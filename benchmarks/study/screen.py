@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
@@ -29,13 +30,29 @@ class Screen:
         )
         self._tasks: dict[str, TaskID] = {}
         self._started = time.monotonic()
+        self._interrupted = False
 
     def __enter__(self) -> Screen:
         self._progress.start()
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+        self._interrupted = False
         self.stop()
+
+    def _interrupt(self, *_: object) -> None:
+        # Python loses an exception that a signal raises while an object is taken away, so it is raised between two
+        # steps; whoever cannot wait asks again.
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where Ctrl-C was pressed."""
+        if self._interrupted:
+            raise KeyboardInterrupt
 
     def stop(self) -> None:
         """Leave the bars as they are."""
@@ -43,11 +60,13 @@ class Screen:
 
     def say(self, sentence: str) -> None:
         """Print one line above the bars, with the time since the start."""
+        self.check()
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
         self.console.print(f"{minutes:d}:{seconds:02d}  {sentence}", markup=False, highlight=False, soft_wrap=True)
 
     def count(self, what: str, done: int, total: int, *, unit: str = "", metrics: str = "") -> None:
         """Show how much of something is done."""
+        self.check()
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total, unit=unit, metrics=metrics)
         self._progress.update(self._tasks[what], completed=done, total=total, metrics=metrics)
@@ -61,6 +80,9 @@ class Screen:
         class Watch(keras.callbacks.Callback):
             def on_train_begin(self, logs: Any = None) -> None:
                 screen.count(name, 0, epochs, unit="epochs")
+
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                screen.check()
 
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 values = logs or {}

@@ -230,7 +230,7 @@ def test_an_interrupted_run_leaves_what_was_finished(images, tmp_path):
         assert process.poll() is None, process.stdout.read()
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert f"Interrupted. {out} holds what was finished: first_model.keras" in said
     assert "Traceback" not in said
     assert json.loads((out / "config.json").read_text())["status"] == "interrupted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import has_fit_parameter
 
 from ..errors import InvalidOptionError
 from ._keras_model import is_model
@@ -147,7 +149,12 @@ class Composition(TransformerMixin, BaseEstimator):
                     f"fit takes X, y, sample_weight, groups and ids; received also {sorted(params)}. To pass them on "
                     "to members, sklearn.set_config(enable_metadata_routing=True)."
                 )
-            routed = Bunch(**{name: Bunch(fit=given) for name in members})
+            routed = Bunch(
+                **{
+                    name: Bunch(fit={} if weight is None else {_weight_name(name, member): weight})
+                    for name, member in members.items()
+                }
+            )
         else:
             of_all: Any = process_routing(self, "fit", **given, **of_split, **params)
             routed = Bunch(**of_all)
@@ -157,6 +164,25 @@ class Composition(TransformerMixin, BaseEstimator):
         split = dict(routed["cv"].split) if "cv" in routed else {}
         routed["cv"] = Bunch(split=of_split | split)
         return routed
+
+
+def _weight_name(name: str, member: Any) -> str:
+    # A pipeline takes the weights of its last step under the name of that step.
+    steps = getattr(member, "steps", None)
+    if steps and not has_fit_parameter(member, "sample_weight"):
+        step, last = steps[-1]
+        return f"{step}__{_weight_name(name, last)}"
+    if hasattr(member, "fit") and not is_model(member) and not _takes_weights(member.fit):
+        raise InvalidOptionError(
+            f"member {name!r} ({type(member).__name__}) makes no use of sample_weight or class_weight. Leave them out, "
+            "or take a member that does."
+        )
+    return "sample_weight"
+
+
+def _takes_weights(fit: Any) -> bool:
+    parameters = inspect.signature(fit).parameters
+    return "sample_weight" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _short(combiner: Any) -> str:

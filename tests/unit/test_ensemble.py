@@ -271,8 +271,11 @@ def test_class_weights_are_sample_weights():
     weighed.set_params(estimators=members).fit(X, Y)
     by_row.set_params(estimators=members).fit(X, Y, sample_weight=np.where(Y == "versicolor", 9, 1))
     np.testing.assert_array_equal(weighed.predict_proba(X), by_row.predict_proba(X))
-    with pytest.raises(TypeError, match="sample_weight") as error:
-        EnsembleClassifier([("near", KNeighborsClassifier())]).fit(X, Y, sample_weight=np.ones(150))
+
+
+def test_an_error_of_a_member_says_whose_it_is():
+    with pytest.raises(ValueError, match="n_neighbors") as error:
+        EnsembleClassifier([("near", KNeighborsClassifier(n_neighbors=-1))]).fit(X, Y)
     assert error.value.__notes__ == ["This came from member near, all rows."]
 
 

@@ -11,6 +11,7 @@ from sklearn.model_selection import (
     GridSearchCV,
 )
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -209,3 +210,21 @@ def test_text_is_not_shown_to_a_combiner():
     ensemble = EnsembleClassifier([("s", Silent())], combiner=Looks(), cv=2, passthrough=True)
     with pytest.raises(InvalidOptionError, match="passthrough needs X of numbers, which the combiner can look at"):
         ensemble.fit(table, Y)
+
+
+def test_weights_of_the_classes_reach_the_last_step_of_a_pipeline():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 2)), np.repeat([0, 1], [50, 10])
+    piped = make_pipeline(StandardScaler(), LogisticRegression())
+    plain = EnsembleClassifier([("line", piped)]).fit(x, y)
+    even = EnsembleClassifier([("line", piped)], class_weight="balanced").fit(x, y)
+    alone = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced")).fit(x, y)
+    np.testing.assert_allclose(even.predict_proba(x), alone.predict_proba(x), atol=1e-6)
+    assert np.abs(even.predict_proba(x) - plain.predict_proba(x)).max() > 0.1
+
+
+def test_a_member_without_use_of_weights_is_named():
+    x, y = np.arange(8.0)[:, np.newaxis], np.arange(8) % 2
+    members = [("line", LogisticRegression()), ("near", KNeighborsClassifier(2))]
+    with pytest.raises(InvalidOptionError, match=r"member 'near' .* makes no use of sample_weight"):
+        EnsembleClassifier(members).fit(x, y, sample_weight=np.ones(8))

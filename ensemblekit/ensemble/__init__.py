@@ -4,7 +4,8 @@ Importing this room imports scikit-learn; nothing imports the room before one of
 """
 
 from ._classifier import EnsembleClassifier
-from ._keras import KerasClassifier, KerasRegressor
+from ._keras_classifier import KerasClassifier
+from ._keras_regressor import KerasRegressor
 from ._regressor import EnsembleRegressor
 
 __all__ = ["EnsembleClassifier", "EnsembleRegressor", "KerasClassifier", "KerasRegressor"]

@@ -77,7 +77,8 @@ def _check_one(name: str, estimator: Any, kind: str, prefit: bool) -> Any:
     if isinstance(estimator, type):
         raise InvalidOptionError(f"estimators must be objects; {name!r} is the class {estimator.__name__}. Call it.")
     if is_model(estimator):
-        from ._keras import KerasClassifier, KerasRegressor
+        from ._keras_classifier import KerasClassifier
+        from ._keras_regressor import KerasRegressor
 
         if not prefit:
             return (KerasClassifier if kind == "classifier" else KerasRegressor)(estimator)

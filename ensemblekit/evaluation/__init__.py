@@ -1,6 +1,7 @@
 """Metrics, uncertainty, diversity and tables of predictions, as numbers and DataFrames; nothing is formatted here."""
 
-from ._conformal import ConformalIntervals, ConformalSets, fit_conformal
+from ._conformal import fit_conformal
+from ._conformal_results import ConformalIntervals, ConformalSets
 from ._diversity import diversity, diversity_matrix
 from ._leave_one_out import leave_one_member_out
 from ._metrics import accuracy, accuracy_interval, log_loss

@@ -1,0 +1,130 @@
+"""A Keras model as a scikit-learn regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_array, check_consistent_length
+
+from ..errors import CompatibilityError
+from ._keras import KerasEstimator
+from ._keras_model import count_outputs
+
+__all__ = ["KerasRegressor"]
+
+
+class KerasRegressor(RegressorMixin, KerasEstimator):
+    """A Keras model as a scikit-learn regressor.
+
+    Parameters
+    ----------
+    model : keras.Model, or callable
+        A compiled model: each `fit` trains a copy with new weights and a new optimizer, and leaves it as it is. Or a
+        function that makes a compiled model, called with those of ``n_outputs`` and ``input_shape`` that it names.
+    epochs : int, default=10
+        Passes over the rows.
+    batch_size : int, default=32
+        Rows a step, and a batch of `predict`.
+    validation_split : float, default=0.0
+        Share of the rows, drawn at random, that Keras holds back to validate on.
+    callbacks : list of keras.callbacks.Callback, optional
+        Copied for each `fit`.
+    input_shape : tuple of int, optional
+        Shape to which each row of X is brought first.
+    seed : int, optional
+        Of the initial weights, dropout and the order of the rows.
+    verbose : int, default=0
+        As in Keras.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        The trained model. ``model_.save("name.keras")`` keeps it without pickle.
+    history_ : dict
+        Metric -> value of each epoch.
+    n_features_in_ : int
+        Columns of X, where it has two axes.
+
+    See Also
+    --------
+    EnsembleRegressor : Takes it, or the bare model, as a member.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        validation_split: float = 0.0,
+        callbacks: Sequence[Any] | None = None,
+        input_shape: tuple[int, ...] | None = None,
+        seed: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.model = model
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_split = validation_split
+        self.callbacks = callbacks
+        self.input_shape = input_shape
+        self.seed = seed
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train a new copy of the model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Values.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row in the loss.
+
+        Returns
+        -------
+        KerasRegressor
+            Itself.
+
+        Raises
+        ------
+        InvalidOptionError
+            If options do not fit the model.
+        CompatibilityError
+            If the model is not compiled or cannot be copied, or has another number of outputs.
+        """
+        x = self._inputs(X, reset=True)
+        y = check_array(y, ensure_2d=False, input_name="y", dtype="float32")
+        check_consistent_length(x, y)
+        n_outputs = 1 if y.ndim == 1 else y.shape[1]
+
+        def targets(model: Any, y: np.ndarray) -> np.ndarray:
+            if count_outputs(model) != n_outputs:
+                raise CompatibilityError(
+                    f"the model must have one output a column of y; it has {count_outputs(model)} for {n_outputs}."
+                )
+            return y.reshape(len(y), n_outputs)
+
+        self._train(x, y, n_outputs, sample_weight, targets)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Values.
+        """
+        raw = self._raw(X)
+        return raw[:, 0] if raw.shape[1] == 1 else raw

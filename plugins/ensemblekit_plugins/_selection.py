@@ -12,6 +12,7 @@ from ensemblekit import Combiner, InvalidOptionError, NotFittedError, Prediction
 from ._neighbours import Neighbours
 from ._options import check_choice, check_count
 from ._rows import blocks, check_all_present, flatten_features, flatten_members, flatten_weights, side_by_side
+from ._ties import settle_ties
 
 __all__ = ["DynamicSelection"]
 
@@ -206,18 +207,4 @@ def vote(probas: np.ndarray, weights: np.ndarray, voting: str) -> np.ndarray:
     for member, share in zip(probas, shares, strict=True):
         top = member == member.max(axis=-1, keepdims=True)
         votes += top * (share / top.sum(axis=-1, keepdims=True, dtype=dtype))
-    return _settle_ties(votes / total, summed, len(probas), probas.dtype)
-
-
-def _settle_ties(votes: np.ndarray, summed: np.ndarray, n_members: int, dtype: np.dtype) -> np.ndarray:
-    # Shares that differ by the rounding of their sums alone are equal.
-    tied = votes >= votes.max(axis=-1, keepdims=True) - 2 * n_members * np.finfo(votes.dtype).eps
-    winner = np.where(tied, summed, -1).argmax(axis=-1)
-    votes = votes.astype(dtype, copy=False)
-    best = votes.max(axis=-1)
-    each = np.arange(len(votes))
-    rivals = tied | (votes == best[:, np.newaxis])
-    rivals[each, winner] = False
-    contested = rivals.any(axis=-1)
-    votes[each[contested], winner[contested]] = np.nextafter(best[contested], dtype.type(2))
-    return votes
+    return settle_ties(votes / total, summed, 2 * len(probas), probas.dtype, np)

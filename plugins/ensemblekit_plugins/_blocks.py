@@ -31,6 +31,8 @@ CACHE_VALUES = 2**18
 """Values that the arrays of one block hold together: 1 MB in float32, which fits the second-level cache."""
 LEAST_VALUES = 2**12
 """Values of a block at least, lest calling NumPy takes longer than its work."""
+ALIGNED_ROWS = 32
+"""Blocks are of so many rows or a multiple, so that each begins where a line of the cache does: 64 bytes."""
 THREADED_VALUES = 2**21
 """Values of a cube from which on a second thread pays."""
 
@@ -65,7 +67,9 @@ class Scratch:
         return buffer[:size].reshape(shape)
 
 
-def in_blocks(task: Callable[[Where, Scratch], None], shape: tuple[int, ...], *, arrays: int) -> None:
+def in_blocks(
+    task: Callable[[Where, Scratch], None], shape: tuple[int, ...], *, arrays: int, values: int | None = None
+) -> None:
     """Do a task for each block of rows.
 
     Parameters
@@ -77,8 +81,11 @@ def in_blocks(task: Callable[[Where, Scratch], None], shape: tuple[int, ...], *,
         ``(n_members, n_samples, ..., n_classes)``.
     arrays : int
         How many arrays of the block's shape the task goes over again and again: the more, the smaller the blocks.
+    values : int, optional
+        Values that these arrays hold together; by default `CACHE_VALUES`. Of a task of many short steps more: each step
+        of one thread waits for Python's lock while the other holds it.
     """
-    todo = blocks(shape[1:], CACHE_VALUES // arrays)
+    todo = blocks(shape[1:], (values or CACHE_VALUES) // arrays)
     if len(todo) == 1 or math.prod(shape) < THREADED_VALUES or (os.cpu_count() or 1) == 1:
         _work(task, iter(todo))
         return
@@ -117,6 +124,7 @@ def blocks(shape: tuple[int, ...], values: int = CACHE_VALUES) -> list[Where]:
     inner = math.prod(shape[1:])
     if inner <= values or len(shape) == 2:
         step = max(1, values // inner)
+        step -= step % ALIGNED_ROWS if step > ALIGNED_ROWS else 0
         return [(slice(start, start + step),) for start in range(0, shape[0], step)]
     rest = blocks(shape[1:], values)
     return [(slice(i, i + 1), *where) for i in range(shape[0]) for where in rest]

@@ -17,6 +17,9 @@ from ._sums import largest, shaped_like_members, sum_dtype
 
 __all__ = ["OrderStatistics", "check_proportion"]
 
+BLOCK_VALUES = 2**21
+"""Values that the arrays of one block hold together: a network of comparators has many short steps."""
+
 
 class OrderStatistics(Combiner):
     """A combiner that puts the members' values in order, class by class, and averages some of them.
@@ -100,7 +103,7 @@ class OrderStatistics(Combiner):
             elif total is not block:
                 np.copyto(block, total, casting="same_kind")
 
-        in_blocks(pool, member_probas.shape, arrays=arrays_in_use(len(counts)))
+        in_blocks(pool, member_probas.shape, arrays=arrays_in_use(len(counts)), values=BLOCK_VALUES)
         return pooled
 
     def pool_block(self, members: np.ndarray, counts: tuple[int, ...], total: np.ndarray, scratch: Scratch) -> None:

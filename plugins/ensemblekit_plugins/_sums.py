@@ -23,6 +23,12 @@ __all__ = [
     "weighted_sum",
 ]
 
+BLOCK_VALUES = 5 * 2**16
+"""Values that the arrays of one block hold together: measured, a little more than the cache holds is quickest."""
+
+LEAST_DOT = 2**8
+"""Numbers of a row from which on einsum goes along the row, and not across the members."""
+
 
 def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Add up the members, each times its weight.
@@ -81,34 +87,53 @@ def weighted_mean(
             for member_there, weight in zip(there, unit, strict=True):
                 mass += member_there * dtype.type(weight)
             np.divide(total, mass, out=block, casting="same_kind")
+        elif weights is None:
+            add_members(members, None, total, scratch)
+            np.divide(total, dtype.type(len(members)), out=block, casting="same_kind")
         else:
-            add_members(members, weights, total, scratch)
-            if weights is None:
-                np.divide(total, dtype.type(len(members)), out=block, casting="same_kind")
-            elif total is not block:
+            _dot(np.asarray(weights, dtype), members, total, scratch)
+            if total is not block:
                 np.copyto(block, total, casting="same_kind")
 
-    in_blocks(average, member_probas.shape, arrays=2 if dtype == mean.dtype else 3)
+    in_blocks(average, member_probas.shape, arrays=2 if dtype == mean.dtype else 3, values=BLOCK_VALUES)
     return mean
+
+
+def _dot(weights: np.ndarray, members: np.ndarray, total: np.ndarray, scratch: Scratch) -> None:
+    # einsum multiplies and adds in one step, one member after the other; so it does only for rows of numbers that lie
+    # side by side, and enough of them. Others are copied to such rows, for their bits are not to differ.
+    size = total.size
+    if size < LEAST_DOT or members.dtype != total.dtype or not members[0].flags.c_contiguous:
+        rows = scratch("rows", (len(members), max(size, LEAST_DOT)), total.dtype)
+        rows[:, size:] = 0
+        np.copyto(rows[:, :size].reshape(members.shape), members)
+        sums = scratch("sums", rows.shape[1:], total.dtype)
+        np.einsum("m,mi->i", weights, rows, out=sums)
+        np.copyto(total, sums[:size].reshape(total.shape))
+    else:
+        np.einsum("m,mi->i", weights, members.reshape(len(members), size), out=total.reshape(size))
 
 
 def add_members(
     members: np.ndarray, weights: np.ndarray | None, total: np.ndarray, scratch: Scratch, there: Any = None
 ) -> None:
     """Add up the members of one block into ``total``, each times its weight; where ``there`` is false, 0."""
+    shape, dtype = total.shape, total.dtype
+    term = scratch("term", shape, dtype) if weights is not None and len(members) > 1 else total
+    known = scratch("known", shape, dtype) if there is not None else total
+    factors = None if weights is None else np.asarray(weights, dtype)
     for place, member in enumerate(members):
         if there is not None:
-            known = scratch("known", total.shape, total.dtype)
             known.fill(0)
             np.copyto(known, member, where=there[place])
             member = known
-        if weights is None:
+        if factors is None:
             np.add(total, member, out=total) if place else np.copyto(total, member)
+        elif place:
+            np.multiply(member, factors[place], out=term)
+            np.add(total, term, out=total)
         else:
-            term = scratch("term", total.shape, total.dtype) if place else total
-            np.multiply(member, total.dtype.type(weights[place]), out=term)
-            if place:
-                np.add(total, term, out=total)
+            np.multiply(member, factors[place], out=total)
 
 
 def sum_dtype(dtype: np.dtype) -> np.dtype:

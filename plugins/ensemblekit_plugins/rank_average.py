@@ -184,7 +184,7 @@ def _average(member_probas: np.ndarray, ranks: list[MemberRanks], weights: np.nd
             total /= summed
         write_columns(total, result[where])
 
-    in_blocks(average, member_probas.shape, arrays=3)
+    in_blocks(average, member_probas.shape, arrays=3, values=2**20)
     return result
 
 

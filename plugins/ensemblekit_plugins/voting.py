@@ -125,7 +125,7 @@ def _hard(member_probas: np.ndarray, weights: np.ndarray | None, present: Any) -
         settle_tied_columns(shares, summed, _rounding(len(weights)), member_probas.dtype)
         write_columns(shares, result[where])
 
-    in_blocks(vote, member_probas.shape, arrays=2)
+    in_blocks(vote, member_probas.shape, arrays=2, values=2**19)
     return result
 
 

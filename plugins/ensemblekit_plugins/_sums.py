@@ -117,7 +117,10 @@ def _dot(weights: np.ndarray, members: np.ndarray, total: np.ndarray, scratch: S
 def add_members(
     members: np.ndarray, weights: np.ndarray | None, total: np.ndarray, scratch: Scratch, there: Any = None
 ) -> None:
-    """Add up the members of one block into ``total``, each times its weight; where ``there`` is false, 0."""
+    """Add up the members of one block into ``total``; where ``there`` is false, 0.
+
+    Each comes times its weight: of shape ``(n_members,)``, or ``(n_members, n_classes)`` for one a class.
+    """
     shape, dtype = total.shape, total.dtype
     term = scratch("term", shape, dtype) if weights is not None and len(members) > 1 else total
     known = scratch("known", shape, dtype) if there is not None else total

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ensemblekit import InvalidOptionError
-
+from ._options import check_settled
 from ._sums import epsilon
 
 __all__ = ["scaled_weights", "settle_tied_columns", "settle_ties"]
@@ -38,10 +36,7 @@ def scaled_weights(weights: Any, n_members: int) -> np.ndarray:
     """
     if weights is None:
         return np.ones(n_members)
-    if isinstance(weights, Mapping):
-        raise InvalidOptionError(
-            "weights by name need the members' names: call ensemblekit.combine, or for_members(names) first."
-        )
+    check_settled(weights)
     return np.ldexp(np.asarray(weights, dtype=np.float64), -int(np.frexp(max(weights))[1]))
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import Combiner, InvalidOptionError, hookimpl
+from ensemblekit import Combiner, hookimpl
 
 from ._log_pool import pool_logs, pool_logs_in_blocks
-from ._options import check_number
+from ._options import check_number, check_settled
 from ._present import by_presence
 from ._sums import dtype_name, shaped_like_members, sum_dtype
 
@@ -106,10 +106,7 @@ class GeometricMean(Combiner):
     def _settled(self, n_members: int) -> np.ndarray:
         if self.weights is None:
             return np.ones(n_members)
-        if isinstance(self.weights, Mapping):
-            raise InvalidOptionError(
-                "weights by name need the members' names: call ensemblekit.combine, or for_members(names) first."
-            )
+        check_settled(self.weights)
         # Only the ratio counts; near 1 no sum of them is out of range.
         weights = np.asarray(self.weights, dtype=np.float64)
         return weights / weights.max()

@@ -10,12 +10,14 @@ import numpy as np
 
 from ensemblekit import Combiner, InvalidOptionError, NotFittedError, PredictionSet, hookimpl
 
+from ._blocks import Scratch, Where, in_blocks
 from ._labelled import Rows, likelihoods, rows_of
 from ._metrics import Metric, check_metric, default_metric
-from ._options import check_choice, check_count, check_number
+from ._normalising import sum_classes
+from ._options import check_choice, check_count, check_number, check_settled
 from ._search import above_chance, best_blend
 from ._simplex import maximise_likelihood, smallest_squared_error
-from ._sums import shaped_like_members, sum_members, weighted_mean, weighted_sum
+from ._sums import add_members, shaped_like_members, sum_dtype, sum_members, weighted_mean, weighted_sum
 
 __all__ = ["Weighted"]
 
@@ -220,31 +222,25 @@ def _normalised(combiner: Weighted) -> np.ndarray:
     weights = combiner.weights if combiner.weights is not None else getattr(combiner, "weights_", None)
     if weights is None:
         raise NotFittedError("weights are neither given nor learned. Give weights, or call fit_combiner first.")
-    if isinstance(weights, Mapping):
-        raise InvalidOptionError(
-            "weights by name need the members' names: call ensemblekit.combine, or for_members(names) first."
-        )
+    check_settled(weights)
     array = np.asarray(weights, dtype=np.float64)
     return array / array.sum(axis=0)
 
 
 def _by_class_fast(member_probas: np.ndarray, weights: np.ndarray, task: str) -> np.ndarray:
-    dtype = np.result_type(member_probas.dtype, np.float32)
-    pooled = np.zeros(member_probas.shape[1:], dtype=dtype)
-    rows = max(1, (1 << 16) // max(1, pooled[:1].size))
-    for start in range(0, len(pooled), rows):
-        part = pooled[start : start + rows]
-        term = np.empty_like(part)
-        for member, weight in zip(member_probas[:, start : start + rows], weights.astype(dtype), strict=True):
-            part += np.multiply(member, weight, out=term)
+    pooled = np.empty(member_probas.shape[1:], sum_dtype(member_probas.dtype))
+
+    def pool(where: Where, scratch: Scratch) -> None:
+        members, part = member_probas[(slice(None), *where)], pooled[where]
+        add_members(members, weights, part, scratch)
         if task == "multiclass":
-            total = part[..., 0].copy()
-            for column in range(1, part.shape[-1]):
-                total += part[..., column]
+            total = sum_classes(part, scratch)
             none = total <= 0
             np.divide(part, np.where(none, 1, total)[..., np.newaxis], out=part)
             if none.any():
-                part[none] = weighted_sum(member_probas[:, start : start + rows])[none] / len(weights)
+                part[none] = weighted_sum(members)[none] / len(weights)
+
+    in_blocks(pool, member_probas.shape, arrays=2)
     return pooled.astype(member_probas.dtype, copy=False)
 
 

@@ -1,4 +1,4 @@
-"""DataFrames as Markdown, CSV and tables on a terminal. Nothing is computed here."""
+"""Tables as Markdown, CSV and on a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .files import write_text
+from ..files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,7 @@
+"""The command ``ensemblekit``: a file a command, each of which adds itself to `app`."""
+
+from . import _check as _check
+from . import _plugins as _plugins
+from ._app import app, main
+
+__all__ = ["app", "main"]

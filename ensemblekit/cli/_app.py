@@ -1,0 +1,44 @@
+"""The command itself: its help, its version, and how an error ends it."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from ..errors import EnsembleKitError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Combine the predictions of several models: aligned by name, or refused.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line and exit status 1."""
+    try:
+        app()
+    except EnsembleKitError as error:
+        typer.echo(f"ensemblekit: {error}", err=True)
+        sys.exit(1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(metadata.version("ensemblekit"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(  # pyright: ignore[reportUnusedFunction] - typer calls it
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,80 @@
+"""``ensemblekit plugins``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import warnings
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import PluginWarning
+from ..registry import Failure, Registration, load_plugins
+from ._app import app
+from ._screen import make_console, make_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@app.command()
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List what is installed, whose it is, and what failed to load."""
+    with warnings.catch_warnings():
+        # What the warnings say is in the list of failures.
+        warnings.simplefilter("ignore", PluginWarning)
+        registry = load_plugins()
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "plugins": [_record(r) for r in registry.registrations],
+                    "failures": [dataclasses.asdict(f) for f in registry.failures],
+                },
+                indent=2,
+            )
+        )
+        return
+    console = make_console()
+    console.print(_plugins_table(registry.registrations))
+    if registry.failures:
+        console.print(_failures_table(registry.failures))
+
+
+def _record(registration: Registration) -> dict[str, Any]:
+    fields = ("kind", "name", "plugin", "distribution", "version", "summary")
+    return {name: getattr(registration, name) for name in fields}
+
+
+def _plugins_table(registrations: tuple[Registration, ...]) -> Table:
+    from rich.markup import escape
+
+    table = make_table(f"{len(registrations)} plugins")
+    for column in ("Kind", "Name"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("From", overflow="fold")
+    table.add_column("What it is", overflow="fold", ratio=1)
+    previous = None
+    for r in registrations:
+        if previous not in (None, r.kind):
+            table.add_section()
+        owner = f"{r.distribution} {r.version}" + ("" if r.plugin == r.name else f", {r.plugin}")
+        table.add_row(r.kind, f"[bold]{r.name}[/bold]", escape(owner), escape(r.summary))
+        previous = r.kind
+    return table
+
+
+def _failures_table(failures: tuple[Failure, ...]) -> Table:
+    from rich.markup import escape
+
+    table = make_table(f"{len(failures)} not loaded", title_style="bold red")
+    table.add_column("What", overflow="fold")
+    table.add_column("From", overflow="fold")
+    table.add_column("Why", overflow="fold", ratio=1)
+    for failure in failures:
+        what = failure.refused or f"plugin {failure.plugin!r}"
+        table.add_row(*map(escape, (what, f"{failure.distribution} {failure.version}", failure.reason)))
+    return table

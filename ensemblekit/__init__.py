@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         DataError,
         DuplicateNameError,
         EnsembleKitError,
+        FeatureBankWarning,
         FolderNotFoundError,
         InvalidOptionError,
         InvalidPredictionsError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         UnreadableImageError,
         WeightsUnavailableError,
     )
+    from .features import AffineViews, FeatureBank, extract_features
     from .hookspecs import hookimpl
     from .interfaces import Backbone, Chainer, Combiner, Head, Member
     from .members import as_member, collect
@@ -64,6 +66,7 @@ _ROOMS = {
             "DataError",
             "DuplicateNameError",
             "EnsembleKitError",
+            "FeatureBankWarning",
             "FolderNotFoundError",
             "InvalidOptionError",
             "InvalidPredictionsError",
@@ -84,6 +87,7 @@ _ROOMS = {
         ),
         "errors",
     ),
+    **dict.fromkeys(("AffineViews", "FeatureBank", "extract_features"), "features"),
     "hookimpl": "hookspecs",
     **dict.fromkeys(("Backbone", "Chainer", "Combiner", "Head", "Member"), "interfaces"),
     **dict.fromkeys(("as_member", "collect"), "members"),
@@ -94,6 +98,7 @@ _ROOMS = {
 __version__ = "0.1.0"
 
 __all__ = [
+    "AffineViews",
     "AlignmentError",
     "Answer",
     "Backbone",
@@ -106,6 +111,8 @@ __all__ = [
     "EnsembleClassifier",
     "EnsembleKitError",
     "EnsembleRegressor",
+    "FeatureBank",
+    "FeatureBankWarning",
     "FolderNotFoundError",
     "Head",
     "ImageFolder",
@@ -137,6 +144,7 @@ __all__ = [
     "check_compatible",
     "collect",
     "combine",
+    "extract_features",
     "fit_combiner",
     "hookimpl",
     "image_folder",

@@ -15,6 +15,7 @@ __all__ = [
     "DataError",
     "DuplicateNameError",
     "EnsembleKitError",
+    "FeatureBankWarning",
     "FolderNotFoundError",
     "InvalidOptionError",
     "InvalidPredictionsError",
@@ -154,3 +155,7 @@ class RandomWeightsWarning(UserWarning):
 
 class MissingClassWarning(UserWarning):
     """A fold of a cross-validation has no row of some class to fit on."""
+
+
+class FeatureBankWarning(UserWarning):
+    """Features could not be kept in a feature bank, or some that were kept are damaged; they are computed all the same."""

@@ -1,0 +1,88 @@
+"""Content hashes: the names that rows of features are banked under."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+
+__all__ = ["check_images", "image_keys", "row_keys"]
+
+DIGEST_BYTES = 16
+"""128 bits: among a billion images, two that differ share a key with a probability of about 1e-21."""
+
+_BYTES_A_TASK = 2**24
+
+
+def image_keys(images: Any) -> np.ndarray:
+    """Hash the pixels of each image.
+
+    Parameters
+    ----------
+    images : array-like of shape (n, height, width, channels)
+        Pixels, of any numeric dtype.
+
+    Returns
+    -------
+    ndarray of str, shape (n,)
+        32 hexadecimal digits an image. Equal for two images if and only if they have the same shape, dtype and pixels.
+
+    Raises
+    ------
+    DataError
+        If ``images`` has another number of axes, or no numbers.
+
+    Notes
+    -----
+    The first 128 bits of SHA-256 over the shape and dtype of an image and its bytes. The dtype counts: hashing is one
+    pass over the bytes as they are, and pixels that are equal in ``uint8`` and in ``float32`` have two keys.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit.features import image_keys
+    >>> first, second, changed = image_keys(np.array([0, 0, 1], dtype=np.uint8).reshape(3, 1, 1, 1))
+    >>> bool(first == second), bool(first == changed), len(first)
+    (True, False, 32)
+    """
+    images = check_images(images)
+    about = hashlib.sha256(f"{images.shape[1:]} {images.dtype.newbyteorder('<').str} ".encode())
+
+    def digests(rows: range) -> list[str]:
+        found: list[str] = []
+        for row in rows:
+            digest = about.copy()
+            digest.update(np.ascontiguousarray(images[row]).data.cast("B"))
+            found.append(digest.hexdigest()[: 2 * DIGEST_BYTES])
+        return found
+
+    step = max(1, _BYTES_A_TASK // max(1, images[:1].nbytes))
+    tasks = [range(start, min(start + step, len(images))) for start in range(0, len(images), step)]
+    if len(tasks) < 2:
+        hashed = [digests(rows) for rows in tasks]
+    else:
+        with ThreadPoolExecutor(2) as pool:  # hashlib gives up the lock of the interpreter
+            hashed = list(pool.map(digests, tasks))
+    return np.array([key for part in hashed for key in part], dtype=f"<U{2 * DIGEST_BYTES}")
+
+
+def check_images(images: Any) -> np.ndarray:
+    """Give images as an array of numbers with four axes, or refuse them."""
+    array = np.asarray(images)
+    if array.ndim != 4 or array.dtype.kind not in "biuf" or 0 in array.shape[1:]:
+        raise DataError(
+            "images must be numbers of shape (n, height, width, channels); received "
+            f"{type(images).__name__} of shape {array.shape} and dtype {array.dtype}. Give one image as images[None]."
+        )
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def row_keys(keys: np.ndarray, view: int | None) -> np.ndarray:
+    """Name the row of each image in a segment: a digest of its key and its view, as 16 bytes."""
+    suffix = "" if view is None else f" {view}"
+    digests = [hashlib.sha256(f"{key}{suffix}".encode()).digest()[:DIGEST_BYTES] for key in keys.tolist()]
+    return np.frombuffer(b"".join(digests), dtype=f"S{DIGEST_BYTES}")

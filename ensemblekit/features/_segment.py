@@ -1,0 +1,149 @@
+"""Segments: rows of features and their keys in one file, which is whole or is not there, and never changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from ..files import atomic_write
+from ._keys import DIGEST_BYTES
+
+__all__ = ["SUFFIX", "DamagedSegmentError", "Segment", "read_segment", "segment_bytes", "write_segment"]
+
+SUFFIX = ".features"
+
+# Magic, version, bytes a key, rows, columns, SHA-256 of the features. Then the keys, zeros up to a multiple of 64, and
+# the features: float32, little-endian, row after row. The name of the file is the digest of header and keys.
+_HEADER = struct.Struct("<8sIIQQ32s")
+_MAGIC, _VERSION = b"EKITBANK", 1
+_KEY = np.dtype(f"S{DIGEST_BYTES}")
+_FLOAT = np.dtype("<f4")
+
+_verified: set[tuple[int, int, int, int]] = set()
+"""Files whose features this process has checked: device, inode, size, time of the last change."""
+
+
+class DamagedSegmentError(Exception):
+    """A segment that is not what was written."""
+
+
+class Segment:
+    """An open segment: its keys in memory, its features mapped.
+
+    Attributes
+    ----------
+    path : Path
+        Its file, which may be gone by now: what is mapped stays.
+    keys : ndarray of S16, shape (rows,)
+        From `row_keys`.
+    features : ndarray of float32, shape (rows, columns)
+        Read-only memory map.
+    """
+
+    def __init__(self, path: Path, keys: np.ndarray, features: np.ndarray, digest: bytes, stat: os.stat_result) -> None:
+        self.path, self.keys, self.features = path, keys, features
+        self.n_bytes = stat.st_size
+        self._digest = digest
+        self._identity = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+    def verify(self) -> None:
+        """Compare the features with their checksum, once a process.
+
+        Raises
+        ------
+        DamagedSegmentError
+            If they differ.
+        """
+        if self._identity in _verified:
+            return
+        if hashlib.sha256(self.features.data).digest() != self._digest:
+            raise DamagedSegmentError("its features do not match their checksum")
+        _verified.add(self._identity)
+
+    def touch(self) -> None:
+        """Note that it was used, in its time of access, by which the least recently used is found."""
+        try:
+            # The time of change is part of what `verify` knows a file by.
+            os.utime(self.path, ns=(_now(), self._identity[3]))
+        except OSError:  # it is gone, or not ours to change
+            pass
+
+
+def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
+    """Write rows to a new file, whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+    keys : ndarray of S16, shape (rows,)
+        From `row_keys`.
+    features : ndarray of float32, shape (rows, columns)
+        Contiguous.
+
+    Returns
+    -------
+    Path
+        The file; the same for the same keys and features.
+    """
+    data = np.ascontiguousarray(features, dtype=_FLOAT)
+    digest = hashlib.sha256(data.data).digest()
+    head = _HEADER.pack(_MAGIC, _VERSION, _KEY.itemsize, *data.shape, digest) + keys.tobytes()
+    path = folder / (_name_of(head) + SUFFIX)
+    with atomic_write(path) as file:
+        file.write(head)
+        file.write(bytes(_data_offset(len(keys)) - len(head)))
+        file.write(data.data)
+    stat = path.stat()
+    _verified.add((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return path
+
+
+def read_segment(path: Path) -> Segment:
+    """Open a file: its header and keys are checked, its features not yet.
+
+    Raises
+    ------
+    DamagedSegmentError
+        If it is not what was written.
+    OSError
+        If it is gone, or cannot be read.
+    """
+    with path.open("rb") as file:
+        stat = os.fstat(file.fileno())
+        header = file.read(_HEADER.size)
+        if len(header) < _HEADER.size:
+            raise DamagedSegmentError("it ends within its header")
+        magic, version, key_bytes, rows, columns, digest = _HEADER.unpack(header)
+        if (magic, version, key_bytes) != (_MAGIC, _VERSION, _KEY.itemsize):
+            raise DamagedSegmentError("its header is not one of this version")
+        if stat.st_size != segment_bytes(rows, columns):
+            raise DamagedSegmentError(f"it must have {segment_bytes(rows, columns)} bytes and has {stat.st_size}")
+        packed = file.read(rows * _KEY.itemsize)
+        if path.stem != _name_of(header + packed):
+            raise DamagedSegmentError("its keys do not match their checksum")
+        features = np.memmap(file, dtype=_FLOAT, mode="r", offset=_data_offset(rows), shape=(rows, columns))
+    return Segment(path, np.frombuffer(packed, dtype=_KEY), features, digest, stat)
+
+
+def segment_bytes(rows: int, columns: int) -> int:
+    """Say how large the file of so many rows is."""
+    return _data_offset(rows) + rows * columns * _FLOAT.itemsize
+
+
+def _data_offset(rows: int) -> int:
+    return -(-(_HEADER.size + rows * _KEY.itemsize) // 64) * 64
+
+
+def _name_of(head: bytes) -> str:
+    return hashlib.sha256(head).hexdigest()[:32]
+
+
+def _now() -> int:
+    import time
+
+    return time.time_ns()

@@ -67,9 +67,7 @@ class ViewCycle(keras.utils.PyDataset):
     (2, (2, 2), (2,))
     """
 
-    def __init__(
-        self, views: Any, y: Any, *, n_views: int | None = None, batch_size: int = 32, seed: int = 0
-    ) -> None:
+    def __init__(self, views: Any, y: Any, *, n_views: int | None = None, batch_size: int = 32, seed: int = 0) -> None:
         super().__init__()
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("n_views", n_views, 1)):
             if name == "n_views" and value is None:

@@ -72,6 +72,7 @@ class Recipe:
             validation_data=self.dataset("valid", shuffle=False),
             epochs=epochs,
             callbacks=[*_best(self.out / f"{model.name}.keras"), *callbacks],
+            shuffle=False,  # the dataset does that
             verbose=0,
         )
 

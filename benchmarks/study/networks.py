@@ -224,6 +224,7 @@ class Networks:
                     augmentation=self._views if views else None,
                     n_views=self._settings.views if views else None,
                     bank=self._bank,
+                    batch_size=8,  # more than fit the caches of a processor are slower
                     keys=self._hashed(split),
                     progress=lambda done, total: self._count(what, done, total, unit="images"),
                 )

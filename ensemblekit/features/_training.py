@@ -82,7 +82,7 @@ class ViewCycle(keras.utils.PyDataset):
             self._source: _Given | _Drawn = _Drawn(views, n_views, len(self.y))
         elif n_views is not None:
             raise InvalidOptionError(
-                f"n_views is for a function that draws views; received {n_views} and an array, which has its own number."
+                f"n_views is for a function that draws views; received {n_views} and an array, whose first axis is it."
             )
         else:
             self._source = _Given(views, len(self.y))
@@ -165,10 +165,8 @@ class _Drawn:
     def _take(self, number: int) -> np.ndarray:
         if number in self._kept:
             return self._kept[number]
-        if self._ahead is not None and self._ahead[0] == number:
-            view = self._ahead[1].result()
-        else:
-            view = self._drawn(number)
+        ahead = self._ahead is not None and self._ahead[0] == number
+        view = self._ahead[1].result() if self._ahead and ahead else self._drawn(number)
         self._ahead = None
         if self._n_views is not None:
             self._kept[number] = view

@@ -84,8 +84,9 @@ class Networks:
         self._keys: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, bool], np.ndarray] = {}
         self._heads: dict[str, Any] = {}
-        # A backbone without weights is drawn here, the same whatever is trained first.
+        # A backbone without weights draws them when it is first built: here, whatever is trained first.
         keras.utils.set_random_seed(settings.seed)
+        backbone.build((settings.image_size, settings.image_size, 3))
         self.fingerprint: str = backbone.fingerprint
 
     def train(self, name: str, path: Path, watch: Any) -> Any:

@@ -30,7 +30,7 @@ class ShelfInfo:
     precision : str
         What Keras computed in.
     augmentation : str or None
-        What drew the views; None where the images are as they are.
+        What drew the views, as its ``repr``; None where the images are as they are.
     rows : int
         Rows of features: images, times views.
     columns : int

@@ -115,7 +115,8 @@ def _about(backbone: Any, shape: tuple[int, ...], augmentation: Any) -> dict[str
         "fingerprint": check_bankable(backbone),
         "input_shape": list(shape),
         "precision": precision(),
-        "augmentation": None if augmentation is None else augmentation.fingerprint,
+        "augmentation": None if augmentation is None else repr(augmentation),
+        "augmentation_fingerprint": None if augmentation is None else augmentation.fingerprint,
     }
 
 

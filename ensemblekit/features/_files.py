@@ -32,6 +32,7 @@ __all__ = [
 FORMAT = 1
 """Of the folder: raised whenever what is kept under the same name would come to be something else."""
 
+_IDENTITY = ("fingerprint", "input_shape", "precision", "augmentation_fingerprint")
 _ABOUT, _LOCK = "shelf.json", ".lock"
 
 
@@ -61,8 +62,8 @@ def cache_folder() -> Path:
 
 
 def shelf_folder(bank: Path, about: dict[str, Any]) -> Path:
-    """Name the folder of what ``about`` describes; the name of the backbone is for people and does not count."""
-    identity = {key: value for key, value in about.items() if key != "backbone"} | {"format": FORMAT}
+    """Name the folder of what ``about`` describes, by its fields but for those that are for people."""
+    identity = {key: about[key] for key in _IDENTITY} | {"format": FORMAT}
     return bank / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..assembly import import_keras
 from ..errors import CompatibilityError
 
 __all__ = ["BackboneModel", "backbone_name", "check_bankable", "precision"]
@@ -92,7 +91,6 @@ def backbone_name(backbone: Any) -> str:
 
 
 def _build(backbone: Any, input_shape: tuple[int, ...]) -> _Built:
-    import_keras("extract_features")
     try:
         known = _built.setdefault(backbone, {})
     except TypeError:  # it cannot be a key, or be referred to weakly

@@ -38,7 +38,7 @@ class BackboneModel:
         self._model, self._sizes = _build(backbone, input_shape)
         if frozen and self._model.trainable_weights:
             raise CompatibilityError(
-                _not_frozen(backbone, f"has {len(self._model.trainable_weights)} trainable arrays")
+                _not_frozen(backbone, f"has {len(self._model.trainable_weights)} weights that training changes")
             )
         shape = self._model.output_shape
         if len(shape) != 2 or shape[1] is None:

@@ -68,20 +68,21 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._by_name: dict[str, Segment] = {}
+        self._damaged: set[str] = set()
         self.refresh()
 
     def refresh(self) -> None:
         """Look at the folder again."""
         names: set[str] = set()
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
             names = {entry.name for entry in entries if entry.name.endswith(SUFFIX) and entry.name[0] != "."}
         self._by_name = {name: segment for name, segment in self._by_name.items() if name in names}
-        for name in sorted(names - set(self._by_name)):
+        for name in sorted(names - set(self._by_name) - self._damaged):
             try:
                 self._by_name[name] = read_segment(self.folder / name)
             except DamagedSegmentError as error:
-                _discard(self.folder / name, error)
-            except FileNotFoundError:  # another process has made room
+                self._discard(self.folder / name, error)
+            except OSError:  # another process has made room, or it is another user's
                 continue
         self._index()
 
@@ -98,6 +99,7 @@ class Shelf:
         """Write rows as a segment, and remove the segments that have no others."""
         before = self._segments
         path = write_segment(self.folder, keys, features)
+        self._damaged.discard(path.name)
         self._remove(s for s in before if s.path != path and np.isin(s.keys, keys).all())
         self.refresh()
         if len(self._segments) > MOST_SEGMENTS:
@@ -142,8 +144,7 @@ class Shelf:
             try:
                 segment.verify()
             except DamagedSegmentError as error:
-                _discard(segment.path, error)
-                del self._by_name[segment.path.name]
+                self._discard(segment.path, error)
                 whole = False
             else:
                 segment.touch()
@@ -151,13 +152,14 @@ class Shelf:
             self._index()
         return whole
 
-
-def _discard(path: Path, error: DamagedSegmentError) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-    warnings.warn(
-        f"a file of a feature bank must be as it was written; {str(path)!r} is not: {error}. It is removed, and its "
-        "features are computed again.",
-        FeatureBankWarning,
-        stacklevel=2,
-    )
+    def _discard(self, path: Path, error: DamagedSegmentError) -> None:
+        self._damaged.add(path.name)  # where it cannot be removed, it is told once
+        self._by_name.pop(path.name, None)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        warnings.warn(
+            f"a file of a feature bank must be as it was written; {str(path)!r} is not: {error}. It is removed, and "
+            "its features are computed again.",
+            FeatureBankWarning,
+            stacklevel=2,
+        )

@@ -158,4 +158,4 @@ class MissingClassWarning(UserWarning):
 
 
 class FeatureBankWarning(UserWarning):
-    """Features could not be kept in a feature bank, or some that were kept are damaged; they are computed all the same."""
+    """Features cannot be kept in a feature bank, or some that were kept are damaged; they are computed again."""

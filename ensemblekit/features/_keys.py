@@ -10,10 +10,13 @@ import numpy as np
 
 from ..errors import DataError
 
-__all__ = ["check_images", "image_keys", "row_keys"]
+__all__ = ["KEY", "check_images", "image_keys", "row_keys"]
 
 DIGEST_BYTES = 16
 """128 bits: among a billion images, two that differ share a key with a probability of about 1e-21."""
+
+KEY = np.dtype(f"S{DIGEST_BYTES}")
+"""Of the name of a row: bytes that sort and compare as a whole."""
 
 _BYTES_A_TASK = 2**24
 
@@ -85,4 +88,4 @@ def row_keys(keys: np.ndarray, view: int | None) -> np.ndarray:
     """Name the row of each image in a segment: a digest of its key and its view, as 16 bytes."""
     suffix = "" if view is None else f" {view}"
     digests = [hashlib.sha256(f"{key}{suffix}".encode()).digest()[:DIGEST_BYTES] for key in keys.tolist()]
-    return np.frombuffer(b"".join(digests), dtype=f"S{DIGEST_BYTES}")
+    return np.frombuffer(b"".join(digests), dtype=KEY)

@@ -1,4 +1,4 @@
-"""A backbone's Keras model, run batch by batch in one shape."""
+"""A backbone's Keras model, run batch by batch in few shapes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from ..assembly import import_keras
 from ..errors import CompatibilityError
 
-__all__ = ["BackboneModel", "check_frozen", "precision"]
+__all__ = ["BackboneModel", "backbone_name", "check_bankable", "precision"]
 
-_models: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
-"""Frozen backbones -> their models: the splits of a data set come one after the other, and building takes seconds."""
+_Built = tuple[Any, set[int]]
+
+_built: weakref.WeakKeyDictionary[Any, dict[Any, _Built]] = weakref.WeakKeyDictionary()
+"""Frozen backbones -> their model and the sizes of batches that it was traced for.
+
+The splits of a data set come one after the other, and to build and trace takes seconds each time.
+"""
 
 
 class BackboneModel:
-    """A frozen backbone as a function of batches.
+    """A backbone as a function of batches.
 
     Parameters
     ----------
@@ -26,29 +30,37 @@ class BackboneModel:
         What is built.
     input_shape : tuple of int
         ``(height, width, channels)``.
-    must_be_frozen : bool
+    frozen : bool
         Refuse a model with weights that training changes.
     """
 
-    def __init__(self, backbone: Any, input_shape: tuple[int, ...], *, must_be_frozen: bool) -> None:
-        self._model = _build(backbone, input_shape)
-        if must_be_frozen and self._model.trainable_weights:
+    def __init__(self, backbone: Any, input_shape: tuple[int, ...], *, frozen: bool) -> None:
+        self._model, self._sizes = _build(backbone, input_shape)
+        if frozen and self._model.trainable_weights:
             raise CompatibilityError(
-                _not_frozen(backbone, f"has {len(self._model.trainable_weights)} trainable weights")
+                _not_frozen(backbone, f"has {len(self._model.trainable_weights)} weights that training changes")
             )
-        if len(self._model.output_shape) != 2 or self._model.output_shape[1] is None:
+        shape = self._model.output_shape
+        if len(shape) != 2 or shape[1] is None:
             raise CompatibilityError(
-                f"a backbone must map images to features (n, d); {_name(backbone)!r} maps them to "
-                f"{self._model.output_shape}. Add a pooling layer."
+                f"a backbone must map images to features of shape (n, d); {backbone_name(backbone)!r} maps them to "
+                f"{shape}. Add a pooling layer."
             )
-        self.n_features = int(self._model.output_shape[1])
+        self.n_features = int(shape[1])
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Give the features of a batch, float32."""
-        return np.asarray(self._model.predict_on_batch(images), dtype=np.float32)
+    def __call__(self, images: np.ndarray, most: int) -> np.ndarray:
+        """Give the features of a batch, float32, filled up to a size of at most ``most`` that was there before."""
+        n = len(images)
+        fitting = [size for size in self._sizes if n <= size <= most]
+        # A new size is traced anew, which takes as long as a batch of images.
+        size = min(fitting, default=min(most, 1 << (n - 1).bit_length()))
+        self._sizes.add(size)
+        if size > n:
+            images = np.concatenate([images, np.zeros((size - n, *images.shape[1:]), dtype=images.dtype)])
+        return np.asarray(self._model.predict_on_batch(images), dtype=np.float32)[:n]
 
 
-def check_frozen(backbone: Any) -> str:
+def check_bankable(backbone: Any) -> str:
     """Give the fingerprint of a backbone whose features may be kept, or refuse it.
 
     Raises
@@ -57,12 +69,12 @@ def check_frozen(backbone: Any) -> str:
         If it says that it is trained, or has no fingerprint.
     """
     if getattr(backbone, "frozen", True) is False:
-        raise CompatibilityError(_not_frozen(backbone, "says frozen=False"))
+        raise CompatibilityError(_not_frozen(backbone, "has frozen=False"))
     fingerprint = getattr(backbone, "fingerprint", None)
     if not isinstance(fingerprint, str) or not fingerprint:
         raise CompatibilityError(
-            "features are kept under the fingerprint of their backbone, a str that changes with weights and "
-            f"preprocessing; {_name(backbone)!r} has {fingerprint!r}. Give it one, or leave out the bank."
+            "features are kept under the fingerprint of their backbone, a str that changes with its weights and "
+            f"preprocessing; {backbone_name(backbone)!r} has {fingerprint!r}. Give it one, or leave out the bank."
         )
     return fingerprint
 
@@ -73,29 +85,28 @@ def precision() -> str:
     return "float32" if keras is None else str(keras.config.dtype_policy().name)
 
 
-def _build(backbone: Any, input_shape: tuple[int, ...]) -> Any:
-    import_keras("extract_features")
+def backbone_name(backbone: Any) -> str:
+    """Give the name of a backbone, or of its class."""
+    return str(getattr(backbone, "name", None) or type(backbone).__name__)
+
+
+def _build(backbone: Any, input_shape: tuple[int, ...]) -> _Built:
     try:
-        known = _models.setdefault(backbone, {})
-    except TypeError:  # neither hashable nor to be referred to weakly
+        known = _built.setdefault(backbone, {})
+    except TypeError:  # it cannot be a key, or be referred to weakly
         known = {}
-    state = (input_shape, precision(), getattr(backbone, "fingerprint", None))
-    if state not in known:
+    what = (input_shape, precision(), getattr(backbone, "fingerprint", None))
+    if what not in known:
         model = backbone.build(input_shape)
-        if model.trainable_weights:  # each build may begin with new ones
-            return model
+        if model.trainable_weights:  # the next build may begin with others
+            return model, set()
         known.clear()
-        known[input_shape, precision(), getattr(backbone, "fingerprint", None)] = model
-        return model
-    return known[state]
+        known[what] = model, set()
+    return known[what]
 
 
 def _not_frozen(backbone: Any, why: str) -> str:
     return (
-        "only features of frozen backbones are kept, as those of others change with training; "
-        f"{_name(backbone)!r} {why}. Make it with frozen=True, or leave out the bank."
+        "only features of frozen backbones are kept, as training changes those of others; "
+        f"{backbone_name(backbone)!r} {why}. Make it with frozen=True, or leave out the bank."
     )
-
-
-def _name(backbone: Any) -> str:
-    return str(getattr(backbone, "name", None) or type(backbone).__name__)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
 
 from ..files import atomic_write
-from ._keys import DIGEST_BYTES
+from ._keys import KEY
 
 __all__ = ["SUFFIX", "DamagedSegmentError", "Segment", "read_segment", "segment_bytes", "write_segment"]
 
@@ -20,7 +22,6 @@ SUFFIX = ".features"
 # the features: float32, little-endian, row after row. The name of the file is the digest of header and keys.
 _HEADER = struct.Struct("<8sIIQQ32s")
 _MAGIC, _VERSION = b"EKITBANK", 1
-_KEY = np.dtype(f"S{DIGEST_BYTES}")
 _FLOAT = np.dtype("<f4")
 
 _verified: set[tuple[int, int, int, int]] = set()
@@ -66,11 +67,9 @@ class Segment:
 
     def touch(self) -> None:
         """Note that it was used, in its time of access, by which the least recently used is found."""
-        try:
-            # The time of change is part of what `verify` knows a file by.
-            os.utime(self.path, ns=(_now(), self._identity[3]))
-        except OSError:  # it is gone, or not ours to change
-            pass
+        with contextlib.suppress(OSError):  # it is gone, or not ours to change
+            # The time of change stays: it is part of what `verify` knows a file by.
+            os.utime(self.path, ns=(time.time_ns(), self._identity[3]))
 
 
 def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
@@ -92,7 +91,7 @@ def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
     """
     data = np.ascontiguousarray(features, dtype=_FLOAT)
     digest = hashlib.sha256(data.data).digest()
-    head = _HEADER.pack(_MAGIC, _VERSION, _KEY.itemsize, *data.shape, digest) + keys.tobytes()
+    head = _HEADER.pack(_MAGIC, _VERSION, KEY.itemsize, *data.shape, digest) + keys.tobytes()
     path = folder / (_name_of(head) + SUFFIX)
     with atomic_write(path) as file:
         file.write(head)
@@ -119,15 +118,15 @@ def read_segment(path: Path) -> Segment:
         if len(header) < _HEADER.size:
             raise DamagedSegmentError("it ends within its header")
         magic, version, key_bytes, rows, columns, digest = _HEADER.unpack(header)
-        if (magic, version, key_bytes) != (_MAGIC, _VERSION, _KEY.itemsize):
+        if (magic, version, key_bytes) != (_MAGIC, _VERSION, KEY.itemsize):
             raise DamagedSegmentError("its header is not one of this version")
         if stat.st_size != segment_bytes(rows, columns):
             raise DamagedSegmentError(f"it must have {segment_bytes(rows, columns)} bytes and has {stat.st_size}")
-        packed = file.read(rows * _KEY.itemsize)
+        packed = file.read(rows * KEY.itemsize)
         if path.stem != _name_of(header + packed):
             raise DamagedSegmentError("its keys do not match their checksum")
         features = np.memmap(file, dtype=_FLOAT, mode="r", offset=_data_offset(rows), shape=(rows, columns))
-    return Segment(path, np.frombuffer(packed, dtype=_KEY), features, digest, stat)
+    return Segment(path, np.frombuffer(packed, dtype=KEY), features, digest, stat)
 
 
 def segment_bytes(rows: int, columns: int) -> int:
@@ -136,14 +135,8 @@ def segment_bytes(rows: int, columns: int) -> int:
 
 
 def _data_offset(rows: int) -> int:
-    return -(-(_HEADER.size + rows * _KEY.itemsize) // 64) * 64
+    return -(-(_HEADER.size + rows * KEY.itemsize) // 64) * 64
 
 
 def _name_of(head: bytes) -> str:
     return hashlib.sha256(head).hexdigest()[:32]
-
-
-def _now() -> int:
-    import time
-
-    return time.time_ns()

@@ -1,22 +1,21 @@
-"""A shelf: the features of one backbone, input shape and augmentation, in the segments of a folder."""
+"""A shelf: the rows of one backbone, input shape and augmentation, found by their keys in the segments of a folder."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import warnings
-from collections.abc import Generator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import FeatureBankWarning
+from ._keys import KEY
 from ._segment import SUFFIX, DamagedSegmentError, Segment, read_segment, write_segment
 
-__all__ = ["LOCK", "Hits", "Shelf"]
+__all__ = ["Hits", "Shelf"]
 
-LOCK = ".lock"
 MOST_SEGMENTS = 32
 """With more of them than this, the smaller half becomes one."""
 
@@ -25,7 +24,12 @@ class Hits:
     """Where rows that were asked for are: each in a segment, or missing."""
 
     def __init__(self, segments: list[Segment], segment: np.ndarray, row: np.ndarray) -> None:
-        self.segments, self._segment, self._row = segments, segment, row
+        self._segments, self._segment, self._row = segments, segment, row
+
+    @classmethod
+    def none(cls, rows: int) -> Hits:
+        """Say of so many rows that they are missing."""
+        return cls([], np.full(rows, -1), np.zeros(rows, dtype=np.int64))
 
     @property
     def missing(self) -> np.ndarray:
@@ -35,143 +39,127 @@ class Hits:
     @property
     def n_columns(self) -> int:
         """Features a row."""
-        return int(self.segments[0].features.shape[1])
+        return int(self._segments[0].features.shape[1])
 
     def copy_to(self, out: np.ndarray, places: np.ndarray) -> None:
         """Copy the rows that are there into ``out``, row ``i`` to ``places[i]``."""
-        for number, segment in enumerate(self.segments):
+        for number in np.unique(self._segment[~self.missing]):
             of_it = self._segment == number
-            if of_it.any():
-                out[places[of_it]] = segment.features[self._row[of_it]]
+            out[places[of_it]] = self._segments[number].features[self._row[of_it]]
 
     def as_one(self, keys: np.ndarray) -> np.ndarray | None:
         """Give all rows as one piece of a map, where they stand so in one segment; else None."""
-        if not len(keys) or (self._segment != self._segment[0]).any() or self._segment[0] < 0:
+        if not len(keys) or self._segment[0] < 0 or (self._segment != self._segment[0]).any():
             return None
-        segment, start = self.segments[self._segment[0]], int(self._row[0])
+        segment, start = self._segments[self._segment[0]], int(self._row[0])
         piece = slice(start, start + len(keys))
         return segment.features[piece] if np.array_equal(segment.keys[piece], keys) else None
 
 
 class Shelf:
-    """The segments of one folder, as they are now."""
+    """The segments of a folder, as they were when it was last looked at.
+
+    Parameters
+    ----------
+    folder : Path
+        May be absent: then there are none.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._segments: dict[str, Segment] = {}
-        self._index()
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of different keys."""
-        return len(np.unique(self._keys))
-
-    @property
-    def n_columns(self) -> int:
-        """Features a row; 0 where there is none."""
-        return int(self._list[0].features.shape[1]) if self._list else 0
-
-    def find(self, keys: np.ndarray) -> Hits:
-        """Look up rows; what is found has been checked."""
-        while True:
-            at = np.searchsorted(self._keys, keys)
-            at[at == len(self._keys)] = 0
-            there = self._keys[at] == keys if len(self._keys) else np.zeros(len(keys), dtype=bool)
-            segment = np.where(there, self._segment_of[at], -1) if len(self._keys) else np.full(len(keys), -1)
-            row = self._row_of[at] if len(self._keys) else np.zeros(len(keys), dtype=np.int64)
-            if not self._remove_damaged(np.unique(segment[there])):
-                return Hits(self._list, segment, row)
+        self._by_name: dict[str, Segment] = {}
+        self._damaged: set[str] = set()
+        self.refresh()
 
     def refresh(self) -> None:
         """Look at the folder again."""
         names: set[str] = set()
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
             names = {entry.name for entry in entries if entry.name.endswith(SUFFIX) and entry.name[0] != "."}
-        self._segments = {name: segment for name, segment in self._segments.items() if name in names}
-        for name in sorted(names - set(self._segments)):
+        self._by_name = {name: segment for name, segment in self._by_name.items() if name in names}
+        for name in sorted(names - set(self._by_name) - self._damaged):
             try:
-                self._segments[name] = read_segment(self.folder / name)
+                self._by_name[name] = read_segment(self.folder / name)
             except DamagedSegmentError as error:
-                _discard(self.folder / name, error)
-            except FileNotFoundError:  # another process has made room
-                pass
+                self._discard(self.folder / name, error)
+            except OSError:  # another process has made room, or it is another user's
+                continue
         self._index()
+
+    def find(self, keys: np.ndarray) -> Hits:
+        """Look up rows; the segments of those that are found have been verified."""
+        while len(self._keys):
+            at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+            segment = np.where(self._keys[at] == keys, self._segment_of[at], -1)
+            if self._are_whole(np.unique(segment[segment >= 0])):
+                return Hits(self._segments, segment, self._row_of[at])
+        return Hits.none(len(keys))
 
     def append(self, keys: np.ndarray, features: np.ndarray) -> None:
-        """Write rows as a new segment, and drop the segments that have no others."""
+        """Write rows as a segment, and remove the segments that have no others."""
+        before = self._segments
         path = write_segment(self.folder, keys, features)
-        before = [segment for segment in self._list if segment.path != path]
+        self._damaged.discard(path.name)
+        self._remove(s for s in before if s.path != path and np.isin(s.keys, keys).all())
         self.refresh()
-        for segment in before:
-            if np.isin(segment.keys, keys).all():
-                segment.path.unlink(missing_ok=True)
-                self._segments.pop(segment.path.name, None)
-        self._tidy()
-        self._index()
+        if len(self._segments) > MOST_SEGMENTS:
+            self._merge(sorted(self._segments, key=lambda s: (s.n_bytes, s.path.name))[: MOST_SEGMENTS // 2])
 
-    @contextlib.contextmanager
-    def writing(self) -> Generator[None]:
-        """Let one process at a time compute what is missing here; the others wait, and then find it.
+    def remove_partial(self) -> None:
+        """Remove what processes have left that did not live to give it its name; for the holder of the lock."""
+        for partial in self.folder.glob(f".*{SUFFIX}"):
+            partial.unlink(missing_ok=True)
 
-        The kernel gives the lock back when a process ends, however it ends.
-        """
-        with (self.folder / LOCK).open("ab") as file:
-            with contextlib.suppress(OSError):  # a file system without locks: both compute, and nothing breaks
-                fcntl.flock(file, fcntl.LOCK_EX)
-                # Whoever wrote these has not lived to give them their names.
-                for partial in self.folder.glob(f".*{SUFFIX}"):
-                    partial.unlink(missing_ok=True)
+    def _merge(self, segments: list[Segment]) -> None:
+        for segment in segments:
             try:
-                self.refresh()
-                yield
-            finally:
-                with contextlib.suppress(OSError):
-                    fcntl.flock(file, fcntl.LOCK_UN)
-
-    def _tidy(self) -> None:
-        if len(self._segments) <= MOST_SEGMENTS:
-            return
-        small = sorted(self._segments.values(), key=lambda s: (s.n_bytes, s.path.name))[: MOST_SEGMENTS // 2]
-        small = [segment for segment in small if segment.features.shape[1] == small[0].features.shape[1]]
-        keys, first = np.unique(np.concatenate([segment.keys for segment in small]), return_index=True)
-        write_segment(self.folder, keys, np.concatenate([segment.features for segment in small])[first])
-        for segment in small:
-            segment.path.unlink(missing_ok=True)
+                segment.verify()
+            except DamagedSegmentError:
+                return  # it is told, and removed, when one of its rows is asked for
+        keys, first = np.unique(np.concatenate([s.keys for s in segments]), return_index=True)
+        path = write_segment(self.folder, keys, np.concatenate([s.features for s in segments])[first])
+        self._remove(s for s in segments if s.path != path)
         self.refresh()
+
+    def _remove(self, segments: Iterable[Segment]) -> None:
+        for segment in segments:
+            segment.path.unlink(missing_ok=True)
 
     def _index(self) -> None:
-        self._list = list(self._segments.values())
-        keys = [segment.keys for segment in self._list]
-        lengths = [len(k) for k in keys]
-        every = np.concatenate(keys) if keys else np.empty(0, dtype="S16")
-        # Of equal keys the first in a segment comes first: there a run of rows begins.
+        self._segments = list(self._by_name.values())
+        keys = [np.empty(0, dtype=KEY), *(segment.keys for segment in self._segments)]
+        lengths = [len(segment.keys) for segment in self._segments]
+        every = np.concatenate(keys)
+        # Of equal keys the first in a segment stays first: there a piece of it begins.
         order = np.argsort(every, kind="stable")
+        ends = np.cumsum(lengths, dtype=np.int64)
         self._keys = every[order]
-        self._segment_of = np.repeat(np.arange(len(keys)), lengths)[order]
-        self._row_of = np.concatenate([np.arange(n) for n in lengths])[order] if keys else np.empty(0, dtype=np.int64)
+        self._segment_of = np.searchsorted(ends, order, side="right")
+        starts = ends - lengths
+        self._row_of = order - starts[self._segment_of] if lengths else order
 
-    def _remove_damaged(self, numbers: np.ndarray) -> bool:
-        damaged = False
-        for segment in [self._list[number] for number in numbers]:
+    def _are_whole(self, numbers: np.ndarray) -> bool:
+        whole = True
+        for segment in [self._segments[number] for number in numbers]:
             try:
                 segment.verify()
             except DamagedSegmentError as error:
-                _discard(segment.path, error)
-                del self._segments[segment.path.name]
-                damaged = True
+                self._discard(segment.path, error)
+                whole = False
             else:
                 segment.touch()
-        if damaged:
+        if not whole:
             self._index()
-        return damaged
+        return whole
 
-
-def _discard(path: Path, error: DamagedSegmentError) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-    warnings.warn(
-        f"a file of the feature bank was damaged and is removed; its features are computed again: {str(path)!r}: "
-        f"{error}.",
-        FeatureBankWarning,
-        stacklevel=2,
-    )
+    def _discard(self, path: Path, error: DamagedSegmentError) -> None:
+        self._damaged.add(path.name)  # where it cannot be removed, it is told once
+        self._by_name.pop(path.name, None)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        warnings.warn(
+            f"a file of a feature bank must be as it was written; {str(path)!r} is not: {error}. It is removed, and "
+            "its features are computed again.",
+            FeatureBankWarning,
+            stacklevel=2,
+        )

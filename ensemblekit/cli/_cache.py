@@ -1,0 +1,115 @@
+"""``ensemblekit cache``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import FolderNotFoundError
+from ._app import app
+from ._screen import make_console, make_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..features import FeatureBank, ShelfInfo
+
+
+@app.command()
+def cache(
+    folder: Annotated[
+        Path | None, typer.Option(help="Another feature bank than that of the user's cache folder.", show_default=False)
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept, without asking.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show the feature bank: what is kept, how much of it, and when it was last used; or clear it."""
+    from ..features import FeatureBank
+
+    if folder is not None and not folder.exists():
+        raise FolderNotFoundError(f"--folder must be the folder of a feature bank; nothing is at {str(folder)!r}.")
+    bank = FeatureBank(folder)
+    shelves = bank.shelves()
+    if clear:
+        freed = bank.clear()
+        record = {"folder": str(bank.folder), "shelves_removed": len(shelves), "bytes_freed": freed}
+        typer.echo(json.dumps(record, indent=2) if as_json else f"{size_of(freed)} freed in {bank.folder}.")
+        return
+    if as_json:
+        typer.echo(json.dumps(_record(bank, shelves), indent=2))
+        return
+    console = make_console()
+    console.print(f"Feature bank {bank.folder}", markup=False, highlight=False, soft_wrap=True)
+    if shelves:
+        console.print(_shelves_table(shelves))
+    total = size_of(sum(shelf.n_bytes for shelf in shelves))
+    console.print(f"{total if shelves else 'Empty'}, of at most {size_of(bank.max_bytes)}.", highlight=False)
+
+
+def size_of(n_bytes: int) -> str:
+    """Write a number of bytes as people read it."""
+    size, unit = float(n_bytes), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+
+
+def age_of(seconds: float) -> str:
+    """Write how long ago something was as people say it."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            n = int(seconds // length)
+            return f"{n} {unit}{'s' if n > 1 else ''} ago"
+    return "just now"
+
+
+def _record(bank: FeatureBank, shelves: list[ShelfInfo]) -> dict[str, Any]:
+    return {
+        "folder": str(bank.folder),
+        "n_bytes": sum(shelf.n_bytes for shelf in shelves),
+        "max_bytes": bank.max_bytes,
+        "shelves": [
+            {
+                "backbone": shelf.backbone,
+                "fingerprint": shelf.fingerprint,
+                "input_shape": list(shelf.input_shape),
+                "precision": shelf.precision,
+                "augmentation": shelf.augmentation,
+                "rows": shelf.rows,
+                "columns": shelf.columns,
+                "n_bytes": shelf.n_bytes,
+                "last_used": shelf.last_used,
+                "folder": shelf.folder.name,
+            }
+            for shelf in shelves
+        ],
+    }
+
+
+def _shelves_table(shelves: list[ShelfInfo]) -> Table:
+    from rich.markup import escape
+
+    table = make_table("")
+    table.title = None
+    table.add_column("Backbone and views", overflow="fold", ratio=1)
+    table.add_column("Pixels", no_wrap=True)
+    table.add_column("Rows", no_wrap=True, justify="right")
+    table.add_column("Size", no_wrap=True, justify="right")
+    table.add_column("Last used", no_wrap=True)
+    for shelf in shelves:
+        precision = "" if shelf.precision in ("", "float32") else f" {shelf.precision}"
+        table.add_row(
+            f"[bold]{escape(shelf.backbone)}[/bold] {escape(shelf.fingerprint[:8] + precision)}\n"
+            f"[dim]{escape(shelf.augmentation or 'the images as they are')}[/dim]",
+            " x ".join(map(str, shelf.input_shape[:2])),
+            str(shelf.rows),
+            size_of(shelf.n_bytes),
+            age_of(time.time() - shelf.last_used),
+        )
+    return table

@@ -1,0 +1,76 @@
+"""Linear discriminant analysis with a shrunken covariance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit import hookimpl
+
+from ._options import check_number
+from ._vectors import check_vectors
+
+__all__ = ["DiscriminantHead"]
+
+
+class DiscriminantHead:
+    """Linear discriminant analysis, its covariance shrunken as the features ask.
+
+    Parameters
+    ----------
+    shrinkage : {"auto"} or float, default="auto"
+        Of the covariance towards its diagonal, in [0, 1]; ``auto``: by the formula of Ledoit and Wolf.
+
+    Notes
+    -----
+    ``p = softmax(log prior - (x - mean)' S^-1 (x - mean) / 2)``, with one covariance ``S`` for all classes.
+
+    References
+    ----------
+    .. [1] O. Ledoit, M. Wolf, "Honey, I shrunk the sample covariance matrix", Journal of Portfolio Management 30, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.discriminant_head import DiscriminantHead
+    >>> features = np.random.default_rng(0).normal(size=(60, 8))
+    >>> classes = features[:, :3].argmax(axis=1)
+    >>> DiscriminantHead().build((8,), 3).fit(features, classes).predict_proba(features).shape
+    (60, 3)
+    """
+
+    def __init__(self, *, shrinkage: Any = "auto") -> None:
+        if shrinkage != "auto":
+            check_number("shrinkage", shrinkage, 0, 1)
+        self.shrinkage = shrinkage
+
+    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
+        """Build the head, not fitted.
+
+        Parameters
+        ----------
+        feature_shape : tuple of int
+            Shape of one sample's features, ``(d,)``.
+        n_classes : int
+            Number of classes, at least 2.
+
+        Returns
+        -------
+        sklearn.pipeline.Pipeline
+            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there are fewer than two classes, or the features are no vectors.
+        """
+        check_vectors("discriminant_head", feature_shape, n_classes)
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.pipeline import make_pipeline
+
+        return make_pipeline(LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage))
+
+
+@hookimpl
+def ensemblekit_register_heads(register: Any) -> None:
+    """Register ``discriminant_head``."""
+    register("discriminant_head", DiscriminantHead)

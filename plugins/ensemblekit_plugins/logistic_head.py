@@ -1,0 +1,77 @@
+"""Multinomial logistic regression on standardised features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit import hookimpl
+
+from ._options import check_number
+from ._vectors import check_vectors
+
+__all__ = ["LogisticHead"]
+
+
+class LogisticHead:
+    """Multinomial logistic regression on standardised features.
+
+    Parameters
+    ----------
+    C : float, default=0.01
+        Inverse strength of the squared penalty, above 0. Features of a pretrained backbone are many and alike: strong.
+
+    Notes
+    -----
+    ``p = softmax(W z + b)`` with ``z`` of mean 0 and variance 1, and the least sum of log loss times ``C`` and half the
+    squared ``W``.
+
+    References
+    ----------
+    .. [1] D. R. Cox, "The regression analysis of binary sequences", JRSS B 20, 1958.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.logistic_head import LogisticHead
+    >>> features = np.random.default_rng(0).normal(size=(60, 8))
+    >>> classes = features[:, :3].argmax(axis=1)
+    >>> LogisticHead().build((8,), 3).fit(features, classes).predict_proba(features).shape
+    (60, 3)
+    """
+
+    def __init__(self, *, C: float = 0.01) -> None:
+        check_number("C", C, 0, open_low=True)
+        self.C = C
+
+    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
+        """Build the head, not fitted.
+
+        Parameters
+        ----------
+        feature_shape : tuple of int
+            Shape of one sample's features, ``(d,)``.
+        n_classes : int
+            Number of classes, at least 2.
+
+        Returns
+        -------
+        sklearn.pipeline.Pipeline
+            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there are fewer than two classes, or the features are no vectors.
+        """
+        check_vectors("logistic_head", feature_shape, n_classes)
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        return make_pipeline(StandardScaler(), LogisticRegression(C=self.C, max_iter=1000))
+
+
+@hookimpl
+def ensemblekit_register_heads(register: Any) -> None:
+    """Register ``logistic_head``."""
+    register("logistic_head", LogisticHead)

@@ -1,0 +1,79 @@
+"""Nearest neighbours by the angle between features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit import hookimpl
+
+from ._options import check_count
+from ._vectors import check_vectors
+
+__all__ = ["NeighboursHead"]
+
+
+class NeighboursHead:
+    """Nearest neighbours by the angle between standardised features, weighted by their nearness.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        How many are asked, at least 1; as many as there are rows, where there are fewer.
+
+    Notes
+    -----
+    A class has the share of the weights ``1 / distance`` of those neighbours that belong to it, the distance being that
+    of the standardised features, each row scaled to length 1. Where a row stands among those that it was fitted on, that
+    one alone is asked.
+
+    References
+    ----------
+    .. [1] T. Cover, P. Hart, "Nearest neighbor pattern classification", IEEE Transactions on Information Theory 13, 1967.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.neighbours_head import NeighboursHead
+    >>> features = np.random.default_rng(0).normal(size=(60, 8))
+    >>> classes = features[:, :3].argmax(axis=1)
+    >>> NeighboursHead().build((8,), 3).fit(features, classes).predict_proba(features).shape
+    (60, 3)
+    """
+
+    def __init__(self, *, n_neighbors: int = 5) -> None:
+        check_count("n_neighbors", n_neighbors)
+        self.n_neighbors = n_neighbors
+
+    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
+        """Build the head, not fitted.
+
+        Parameters
+        ----------
+        feature_shape : tuple of int
+            Shape of one sample's features, ``(d,)``.
+        n_classes : int
+            Number of classes, at least 2.
+
+        Returns
+        -------
+        sklearn.pipeline.Pipeline
+            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there are fewer than two classes, or the features are no vectors.
+        """
+        check_vectors("neighbours_head", feature_shape, n_classes)
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import Normalizer, StandardScaler
+
+        from ._classifiers import UpToNeighbours
+
+        return make_pipeline(StandardScaler(), Normalizer(), UpToNeighbours(self.n_neighbors, weights="distance"))
+
+
+@hookimpl
+def ensemblekit_register_heads(register: Any) -> None:
+    """Register ``neighbours_head``."""
+    register("neighbours_head", NeighboursHead)

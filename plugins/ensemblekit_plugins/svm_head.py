@@ -1,0 +1,90 @@
+"""A support vector machine on standardised features, its scores made probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit import hookimpl
+
+from ._options import check_count, check_number
+from ._vectors import check_vectors
+
+__all__ = ["SVMHead"]
+
+
+class SVMHead:
+    """A support vector machine with a Gaussian kernel on standardised features, its scores made probabilities.
+
+    Parameters
+    ----------
+    C : float, default=10.0
+        Inverse strength of the penalty, above 0.
+    gamma : {"scale", "auto"} or float, default="scale"
+        Of the kernel ``exp(-gamma |x - y|²)``; ``scale``: 1 over the number of features times their variance.
+    cv : int, default=5
+        Folds that the scores are calibrated on, at least 2; fewer where a class has fewer rows.
+
+    Notes
+    -----
+    Scores, one class against one other, are calibrated by Platt's sigmoid on rows that were held out, then the machine is
+    fitted on all. A class of a single row cannot be calibrated and is refused.
+
+    References
+    ----------
+    .. [1] C. Cortes, V. Vapnik, "Support-vector networks", Machine Learning 20, 1995.
+    .. [2] J. Platt, "Probabilistic outputs for support vector machines", Advances in Large Margin Classifiers, 1999.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.svm_head import SVMHead
+    >>> features = np.random.default_rng(0).normal(size=(60, 8))
+    >>> classes = features[:, :3].argmax(axis=1)
+    >>> SVMHead().build((8,), 3).fit(features, classes).predict_proba(features).shape
+    (60, 3)
+    """
+
+    def __init__(self, *, C: float = 10.0, gamma: Any = "scale", cv: int = 5) -> None:
+        check_number("C", C, 0, open_low=True)
+        if gamma not in ("scale", "auto"):
+            check_number("gamma", gamma, 0, open_low=True)
+        check_count("cv", cv, 2)
+        self.C = C
+        self.gamma = gamma
+        self.cv = cv
+
+    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
+        """Build the head, not fitted.
+
+        Parameters
+        ----------
+        feature_shape : tuple of int
+            Shape of one sample's features, ``(d,)``.
+        n_classes : int
+            Number of classes, at least 2.
+
+        Returns
+        -------
+        sklearn.pipeline.Pipeline
+            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there are fewer than two classes, or the features are no vectors.
+        """
+        check_vectors("svm_head", feature_shape, n_classes)
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+
+        from ._classifiers import CalibratedByFolds
+
+        machine = CalibratedByFolds(SVC(C=self.C, gamma=self.gamma), method="sigmoid", cv=self.cv, ensemble=False)
+        return make_pipeline(StandardScaler(), machine)
+
+
+@hookimpl
+def ensemblekit_register_heads(register: Any) -> None:
+    """Register ``svm_head``."""
+    register("svm_head", SVMHead)

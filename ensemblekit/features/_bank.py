@@ -135,9 +135,7 @@ class FeatureBank:
         try:
             return clear_shelves(self.folder)
         except OSError as error:
-            raise DataError(
-                f"a feature bank is cleared where it can be written; this one cannot be: {error}."
-            ) from error
+            raise DataError(f"a feature bank must be writable to be cleared; this one is not: {error}.") from error
 
 
 def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:

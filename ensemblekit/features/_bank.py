@@ -145,7 +145,7 @@ def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:
     for file in files:
         try:
             segment = read_segment(file.path)
-        except (DamagedSegmentError, FileNotFoundError):
+        except (DamagedSegmentError, OSError):
             continue  # half written, or gone by now: to describe is not to repair
         keys.append(segment.keys)
         columns = segment.features.shape[1]

@@ -37,7 +37,8 @@ def audit_images(
         Names of the split folders, first that which models are fitted on; none of them: ``folder`` is one split. By
         default every folder is a split where one of them is called train, valid, test or the like.
     aliases : mapping, optional
-        ``{class folder: common name}``. What is missing is proposed where it is plain, as `image_splits` does, and used.
+        ``{class folder: common name}``. What is missing is proposed where it is plain, as `image_splits` does, and
+        used.
     max_distance : int, default=20
         Bits, of 255, in which the perceptual hashes of near copies may differ.
     min_correlation : float, default=0.99
@@ -67,8 +68,8 @@ def audit_images(
     Notes
     -----
     Pixels are those that `image_folder` gives to models, before resizing: RGB, transparency dropped, grey and palettes
-    turned into RGB, of 16 bits the upper 8, not turned by an orientation tag. Two images have equal pixels where height,
-    width and every value are equal.
+    turned into RGB, of 16 bits the upper 8, not turned by an orientation tag. Two images have equal pixels where
+    height, width and every value are equal.
 
     The perceptual hash takes the signs of the 255 lowest frequencies of a thumbnail, against their median; see [1]_. It
     finds pairs, and the correlation of their thumbnails decides.

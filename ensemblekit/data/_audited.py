@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._hashes import search_near
+from ._audit_summary import count_classes, describe_sizes, find_imbalance, summarise, to_dict
+from ._hashes import SIDE, search_near
 from ._scan import Scan
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ class Audit:
     @cached_property
     def labels(self) -> dict[str, str | None]:
         """Id -> common name of its class, None where it lies in no class folder."""
-        named = [self.aliases.get(s.file.folder or "", s.file.folder) for s in self._scans]
-        labels = [self.proposed_aliases.get(name or "", name) for name in named]
+        labels = [self.common_name(scan.file.folder) for scan in self._scans]
         return dict(zip(self.ids.tolist(), labels, strict=True))
 
     @cached_property
@@ -161,6 +161,37 @@ class Audit:
         )
         return table.sort_values(["distance", "first", "second"], ignore_index=True)
 
+    @cached_property
+    def n_byte_copies(self) -> int:
+        """How many images are byte copies of another, the first of each not counted."""
+        return len(self) - len({scan.digest for scan in self._scans})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and bytes of the readable images."""
+        lines = sorted(f"{scan.file.id} {scan.digest}" for scan in self._scans)
+        return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+    @cached_property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Split -> common name of a class -> images; those in no class folder under an empty name."""
+        return count_classes(self)
+
+    @cached_property
+    def imbalance(self) -> dict[str, float | None]:
+        """Split -> its largest class divided by its smallest; None where one has no image."""
+        return find_imbalance(self)
+
+    @cached_property
+    def sizes(self) -> dict[str, Any]:
+        """How many sizes there are; least, median and greatest height and width in pixels."""
+        return describe_sizes(self)
+
+    @cached_property
+    def summary(self) -> list[str]:
+        """What was found, in sentences."""
+        return summarise(self)
+
     @property
     def groups(self) -> dict[str, int]:
         """Id -> number of its group of copies, equal and near, over all splits; see `group`."""
@@ -189,8 +220,8 @@ class Audit:
         Notes
         -----
         Groups are the connected components of the near pairs. They chain: where A is near to B, and B to C, all three
-        are in one group, be A and C near or not. Looser thresholds thus join slices of one patient that lie next to each
-        other, and in the end nearly everything: look at the sizes of the groups.
+        are in one group, be A and C near or not. Looser thresholds thus join slices of one patient that lie next to
+        each other, and in the end nearly everything: look at the sizes of the groups.
         """
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
@@ -222,7 +253,8 @@ class Audit:
 
     @cached_property
     def _thumbnails(self) -> np.ndarray:
-        return np.stack([self._scans[rows[0]].thumbnail for rows in self._by_pixels])
+        shown = [self._scans[rows[0]].thumbnail for rows in self._by_pixels]
+        return np.stack(shown) if shown else np.empty((0, SIDE, SIDE), dtype=np.uint8)
 
     @cached_property
     def _near(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -237,19 +269,45 @@ class Audit:
         rank = {name: place for place, name in enumerate(self.splits)}
         return {i: rank[split] for i, split in self._split_of.items()}
 
+    def common_name(self, folder: str | None) -> str | None:
+        """Say what the class of a class folder is called in every split.
+
+        Parameters
+        ----------
+        folder : str or None
+            Name of a class folder, or None for none.
+
+        Returns
+        -------
+        str or None
+            Its alias, given or proposed, or the name itself.
+        """
+        if folder is None:
+            return None
+        name = self.aliases.get(folder, folder)
+        return self.proposed_aliases.get(name, name)
+
+    def split_of(self, image: str) -> str:
+        """Say in which split an image is.
+
+        Parameters
+        ----------
+        image : str
+            Its id.
+
+        Returns
+        -------
+        str
+            Name of the split.
+        """
+        return self._split_of[image]
+
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as what JSON can hold, in an order that does not change."""
-        return {
-            "n_images": len(self),
-            "splits": list(self.splits),
-            "leaked": self.leaked,
-            "near_leaked": self.near_leaked,
-            "cross_split_groups": self.cross_split_groups,
-            "label_conflicts": self.label_conflicts,
-            "equal_groups": self.equal_groups,
-            "near_pairs": self.near_pairs.to_dict("records"),
-            "unreadable": self.unreadable,
-            "aliases": self.aliases,
-            "proposed_aliases": self.proposed_aliases,
-            "modes": dict(sorted(Counter(s.mode for s in self._scans).items())),
-        }
+        """Give everything as what JSON can hold, in an order that does not change.
+
+        Returns
+        -------
+        dict
+            What the command ``ensemblekit audit --json`` prints.
+        """
+        return to_dict(self)

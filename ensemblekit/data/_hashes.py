@@ -82,8 +82,8 @@ def search_near(
 
     Notes
     -----
-    With signs for bits, ``distance = (BITS - a @ b) / 2``: all pairs of a block are one matrix product. Blocks bound the
-    memory, whatever ``n``.
+    With signs for bits, ``distance = (BITS - a @ b) / 2``: all pairs of a block are one matrix product. Blocks bound
+    the memory, whatever ``n``.
     """
     pixels = thumbnails.reshape(len(thumbnails), -1)
     shown = np.flatnonzero(_variances(pixels) >= FLAT)

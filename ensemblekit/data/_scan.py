@@ -83,7 +83,7 @@ def _scan(file: File, visit: Visit | None) -> Scan:
         pixels, mode, form = decode(io.BytesIO(content))
     except MissingDependencyError:
         raise
-    except Exception as error:  # noqa: BLE001 - a broken file makes Pillow raise nearly anything
+    except Exception as error:  # a broken file makes Pillow raise nearly anything
         digest = hashlib.sha256(content).hexdigest() if content else ""
         return Scan(file, digest, len(content), "", "", "", (0, 0), np.zeros((SIDE, SIDE), np.uint8), _reason(error))
     if visit:

@@ -15,10 +15,11 @@ from ensemblekit.report import to_csv
 
 from .tables import DISCLAIMER, Report, to_text
 
-__all__ = ["CONFIG", "prepare", "versions", "write_json", "write_predictions", "write_report"]
+__all__ = ["AUDIT", "CONFIG", "prepare", "versions", "write_json", "write_predictions", "write_report"]
 
+AUDIT = "audit.json"
 CONFIG = "config.json"
-OWN_FILES = (CONFIG, "notes.json", "results.csv", "results.md")
+OWN_FILES = (AUDIT, CONFIG, "notes.json", "results.csv", "results.md")
 
 
 def prepare(folder: Path, *, overwrite: bool) -> None:

@@ -97,7 +97,7 @@ def _remarks(
         )
     if images.copies:
         remarks.append(
-            f"{len(images.copies)} of the {n_test} test images are byte copies of training or validation images, first "
+            f"{len(images.copies)} of the {n_test} test images have the pixels of training or validation images, first "
             f"{images.copies[0]!r}; they are counted in the table."
         )
     if images.unreadable:

@@ -21,7 +21,7 @@ def audit(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="Holds a folder a split (train, valid, test or others), each with a folder a class; or just a folder a class."
+            help="Holds a folder a split (train, valid, test, ...), each with a folder a class; or just those."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -54,7 +54,8 @@ def audit(
     from ..report import print_audit
 
     aliases = dict(_old_and_new(pair) for pair in alias or [])
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("Reading images", total=None)
         found = audit_images(
             folder,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import InvalidOptionError
+from ..errors import DataError, InvalidOptionError
 from ._audited import Audit
 from ._hashes import BITS
 from ._layout import list_files, propose_common_names
@@ -24,6 +24,7 @@ def audit_images(
     aliases: Mapping[str, str] | None = None,
     max_distance: int = 20,
     min_correlation: float = 0.99,
+    ids: Collection[str] | None = None,
     visit: Callable[[str, np.ndarray], object] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Audit:
@@ -43,6 +44,8 @@ def audit_images(
         Bits, of 255, in which the perceptual hashes of near copies may differ.
     min_correlation : float, default=0.99
         Least correlation between the thumbnails of near copies, 32 by 32 grey pixels.
+    ids : collection of str, optional
+        Only these files, by their ids.
     visit : callable, optional
         Called, in a thread of its own, with the id and the decoded pixels, uint8 ``(height, width, 3)``, of each
         readable image: so that they need not be decoded again.
@@ -80,7 +83,12 @@ def audit_images(
     """
     check_thresholds(max_distance, min_correlation)
     found, files = list_files(Path(folder), splits)
+    if ids is not None:
+        wanted = set(ids)
+        files = [file for file in files if file.id in wanted]
     scans = list(scan_files(files, visit, progress))
+    if not scans:
+        raise DataError(f"there must be files to look at; {os.fspath(folder)!r} holds none of the ids given.")
     given = {old: new for old, new in (aliases or {}).items() if any(old in names for names in found.values())}
     return Audit(
         folder=Path(os.path.abspath(folder)),  # noqa: PTH100 - a link keeps the name that it was given by

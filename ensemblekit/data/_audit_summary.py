@@ -89,7 +89,7 @@ def summarise(audit: Audit) -> list[str]:
         there, near = len(audit.leaked[split]), len(audit.near_leaked[split])
         said.append(
             f"{there} of {n_of[split]} {split} images have pixels that stand in {earlier}"
-            + (f"; {near} more have a near copy there." if near else ".")
+            + (f"; {near} more with a near copy there." if near else ".")
         )
     conflicts = audit.label_conflicts
     if conflicts:

@@ -59,6 +59,7 @@ class Audit:
         self.aliases, self.proposed_aliases = aliases, proposed_aliases
         self.max_distance, self.min_correlation = max_distance, min_correlation
         self.unreadable = {scan.file.id: scan.problem for scan in scans if scan.problem}
+        self._digests = {scan.file.id: scan.digest for scan in scans if scan.digest}
         self._scans = [scan for scan in scans if not scan.problem]
         self.ids = np.array([scan.file.id for scan in self._scans], dtype=np.str_)
 
@@ -168,8 +169,8 @@ class Audit:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the names and bytes of the readable images."""
-        lines = sorted(f"{scan.file.id} {scan.digest}" for scan in self._scans)
+        """SHA-256 over the names and bytes of every file that could be read and has a name of an image."""
+        lines = [f"{name} {digest}" for name, digest in sorted(self._digests.items())]
         return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
     @cached_property

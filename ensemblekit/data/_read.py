@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import MissingDependencyError, UnreadableImageError
 
-__all__ = ["BROKEN", "decode", "read_image", "resize"]
+__all__ = ["BROKEN", "decode", "read_image", "resize_image"]
 
 BROKEN = (OSError, ValueError, SyntaxError, EOFError)
 """What Pillow raises where a file is no image, or not a whole one."""
@@ -38,7 +38,7 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarra
         If Pillow is not installed.
     """
     try:
-        return resize(decode(path)[0], size)
+        return resize_image(decode(path)[0], size)
     except BROKEN as error:
         raise UnreadableImageError(
             f"an image must be readable; {os.fspath(path)!r} is not: {error}. Replace it, or leave it out with "
@@ -79,8 +79,21 @@ def decode(file: str | os.PathLike[str] | IO[bytes]) -> tuple[np.ndarray, str, s
         raise ValueError(str(error)) from error
 
 
-def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize bilinearly without antialiasing, pixel centres at halves, as ``tf.image.resize`` does."""
+def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize bilinearly without antialiasing, pixel centres at halves, as ``tf.image.resize`` does.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (height, width, 3)
+        Of any numeric type.
+    size : tuple of int
+        ``(height, width)`` that is wanted.
+
+    Returns
+    -------
+    ndarray of float32, shape (size[0], size[1], 3)
+        In the range of ``pixels``.
+    """
     for axis, length in enumerate(size):
         if pixels.shape[axis] == length:
             continue

@@ -74,21 +74,20 @@ def scan_files(
 
 
 def _scan(file: File, visit: Visit | None) -> Scan:
-    content = b""
+    content, digest = b"", ""
     try:
         _check_kind(file)
         content = file.path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
         if not content:
             raise ValueError("it is empty")
         pixels, mode, form = decode(io.BytesIO(content))
     except MissingDependencyError:
         raise
     except Exception as error:  # a broken file makes Pillow raise nearly anything
-        digest = hashlib.sha256(content).hexdigest() if content else ""
         return Scan(file, digest, len(content), "", "", "", (0, 0), np.zeros((SIDE, SIDE), np.uint8), _reason(error))
     if visit:
         visit(file.id, pixels)
-    digest = hashlib.sha256(content).hexdigest()
     size = (pixels.shape[0], pixels.shape[1])
     return Scan(file, digest, len(content), digest_pixels(pixels), mode, form, size, make_thumbnail(pixels), "")
 

@@ -24,28 +24,33 @@ def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
     limit : int, default=10
         Most findings of each kind to show.
     """
+    from rich.table import Table
+    from rich.text import Text
+
     console.print(_shown(f"Audit of {audit.folder}"), style="bold", markup=False, highlight=False)
+    sentences = Table.grid(padding=(0, 1))
     for sentence in audit.summary:
-        console.print(_shown(f"  {sentence}"), markup=False, highlight=False)
+        sentences.add_row("-", Text(_shown(sentence), overflow="fold"))
+    console.print(sentences)
     console.print()
     _print_counts(audit, console)
     _print_sizes(audit, console)
-    groups = {group[0]: group for group in audit.cross_split_groups}
-    findings: list[tuple[str, list[tuple[str, list[str]]]]] = [
-        ("No readable image", [(reason, [name]) for name, reason in audit.unreadable.items()]),
-        ("Equal pixels, more than one class", [(f"{len(ids)} images", ids) for ids in audit.label_conflicts]),
-        ("Equal pixels in more than one split", [(f"{len(ids)} images", ids) for ids in groups.values()]),
+    findings: list[tuple[str, str, list[tuple[str, list[str]]]]] = [
+        ("No readable image", "Why", [(reason, [name]) for name, reason in audit.unreadable.items()]),
+        ("Equal pixels, more than one class", "Images", [(str(len(ids)), ids) for ids in audit.label_conflicts]),
+        ("Equal pixels in more than one split", "Images", [(str(len(ids)), ids) for ids in audit.cross_split_groups]),
         (
             "Near copies",
+            "Bits, correlation",
             [
-                (f"{pair.distance} bits, correlation {pair.correlation:.4f}", [str(pair.first), str(pair.second)])
+                (f"{pair.distance}, {pair.correlation:.4f}", [str(pair.first), str(pair.second)])
                 for pair in audit.near_pairs.itertuples(index=False)
             ],
         ),
     ]
-    for title, found in findings:
+    for title, heading, found in findings:
         if found:
-            _print_findings(title, found, console, limit)
+            _print_findings(title, heading, found, console, limit)
 
 
 def _table(title: str) -> Any:
@@ -96,15 +101,15 @@ def _print_sizes(audit: Audit, console: Console) -> None:
     console.print()
 
 
-def _print_findings(title: str, found: list[tuple[str, list[str]]], console: Console, limit: int) -> None:
+def _print_findings(title: str, heading: str, found: list[tuple[str, list[str]]], console: Console, limit: int) -> None:
     from rich.text import Text
 
     table = _table(f"{title}: {len(found)}")
-    table.add_column("Images", overflow="fold", ratio=1)
-    table.add_column("What", overflow="fold", max_width=24)
+    table.add_column(heading, overflow="fold")
+    table.add_column("Which", overflow="fold", ratio=1)
     for what, ids in found[:limit]:
         shown = ids if len(ids) <= limit else [*ids[:limit], f"and {len(ids) - limit} more"]
-        table.add_row(Text("\n".join(map(_shown, shown))), Text(_shown(what)))
+        table.add_row(Text(_shown(what)), Text("\n".join(map(_shown, shown))))
     console.print(table)
     if len(found) > limit:
         console.print(f"and {len(found) - limit} more; --json lists all.", markup=False, highlight=False)

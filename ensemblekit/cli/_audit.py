@@ -43,7 +43,7 @@ def audit(
     ] = None,
     max_distance: Annotated[
         int, typer.Option(help="Bits, of 255, in which the perceptual hashes of near copies may differ.")
-    ] = 20,
+    ] = 32,
     min_correlation: Annotated[float, typer.Option(help="Least correlation of the thumbnails of near copies.")] = 0.99,
 ) -> None:
     """Look through a folder of images for copies, leaks between splits, conflicting labels and unreadable files."""

@@ -22,7 +22,7 @@ def audit_images(
     *,
     splits: Sequence[str] | None = None,
     aliases: Mapping[str, str] | None = None,
-    max_distance: int = 20,
+    max_distance: int = 32,
     min_correlation: float = 0.99,
     ids: Collection[str] | None = None,
     visit: Callable[[str, np.ndarray], object] | None = None,
@@ -40,7 +40,7 @@ def audit_images(
     aliases : mapping, optional
         ``{class folder: common name}``. What is missing is proposed where it is plain, as `image_splits` does, and
         used.
-    max_distance : int, default=20
+    max_distance : int, default=32
         Bits, of 255, in which the perceptual hashes of near copies may differ.
     min_correlation : float, default=0.99
         Least correlation between the thumbnails of near copies, 32 by 32 grey pixels.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._audit_summary import count_classes, describe_sizes, find_imbalance, summarise, to_dict
+from ._audit_tables import tabulate_images, tabulate_pairs
 from ._hashes import SIDE, search_near
 from ._scan import Scan
 
@@ -86,22 +87,7 @@ class Audit:
     @cached_property
     def images(self) -> pd.DataFrame:
         """A row an image: id, split, label, class_folder, height, width, mode, format, bytes, pixels (their digest)."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "id": self.ids,
-                "split": [s.file.split for s in self._scans],
-                "label": list(self.labels.values()),
-                "class_folder": [s.file.folder for s in self._scans],
-                "height": [s.size[0] for s in self._scans],
-                "width": [s.size[1] for s in self._scans],
-                "mode": [s.mode for s in self._scans],
-                "format": [s.format for s in self._scans],
-                "bytes": [s.n_bytes for s in self._scans],
-                "pixels": [s.pixels for s in self._scans],
-            }
-        )
+        return tabulate_images(self._scans, list(self.labels.values()))
 
     @cached_property
     def equal_groups(self) -> list[list[str]]:
@@ -148,19 +134,8 @@ class Audit:
 
         Of images with equal pixels, the first stands for all.
         """
-        import pandas as pd
-
-        pairs, distances, correlations = self._near
         firsts = np.array([rows[0] for rows in self._by_pixels], dtype=np.int64)
-        table = pd.DataFrame(
-            {
-                "first": self.ids[firsts[pairs[:, 0]]],
-                "second": self.ids[firsts[pairs[:, 1]]],
-                "distance": distances,
-                "correlation": correlations,
-            }
-        )
-        return table.sort_values(["distance", "first", "second"], ignore_index=True)
+        return tabulate_pairs(self.ids[firsts[self._near[0]]], *self._near[1:])
 
     @cached_property
     def n_byte_copies(self) -> int:

@@ -85,7 +85,7 @@ def search_near(
     With signs for bits, ``distance = (BITS - a @ b) / 2``: all pairs of a block are one matrix product. Blocks bound
     the memory, whatever ``n``.
     """
-    pixels = thumbnails.reshape(len(thumbnails), -1)
+    pixels = thumbnails.reshape(len(thumbnails), SIDE * SIDE)
     shown = np.flatnonzero(_variances(pixels) >= FLAT)
     signs = hash_thumbnails(thumbnails[shown])
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []

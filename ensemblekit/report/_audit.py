@@ -43,8 +43,8 @@ def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
             "Near copies",
             "Bits, correlation",
             [
-                (f"{pair.distance}, {pair.correlation:.4f}", [str(pair.first), str(pair.second)])
-                for pair in audit.near_pairs.itertuples(index=False)
+                (f"{pair['distance']}, {pair['correlation']:.4f}", [pair["first"], pair["second"]])
+                for pair in audit.near_pairs.to_dict("records")
             ],
         ),
     ]

@@ -89,13 +89,15 @@ def _brier_score(probas: np.ndarray, codes: np.ndarray) -> Statistic:
 
 
 def _balanced_accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
-    truth = np.eye(probas.shape[1])[:, codes]
-    found = truth * (probas.argmax(axis=1) == codes)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.unique(codes))
+    found = (probas.argmax(axis=1) == codes).astype(np.float64)[order, np.newaxis]
 
     def figure(weights: np.ndarray) -> np.ndarray:
-        totals = truth @ weights
+        ordered = weights[order]
+        totals = np.add.reduceat(ordered, starts)
         there = totals > 0
-        recalls = np.divide(found @ weights, totals, out=np.zeros_like(totals), where=there)
+        recalls = np.divide(np.add.reduceat(ordered * found, starts), totals, out=np.zeros_like(totals), where=there)
         return recalls.sum(axis=0) / there.sum(axis=0)
 
     return figure
@@ -105,9 +107,11 @@ def _calibration_error(
     probas: np.ndarray, codes: np.ndarray, n_bins: int = N_BINS, strategy: str = "width"
 ) -> Statistic:
     confidence = probas.max(axis=1)
-    places, edges = bin_places(confidence, n_bins, strategy)
-    gaps = np.eye(len(edges) - 1)[:, places] * ((probas.argmax(axis=1) == codes) - confidence)
-    return lambda weights: np.abs(gaps @ weights).sum(axis=0) / weights.sum(axis=0)
+    places, _ = bin_places(confidence, n_bins, strategy)
+    order = np.argsort(places, kind="stable")
+    starts = np.searchsorted(places[order], np.unique(places))
+    gaps = ((probas.argmax(axis=1) == codes) - confidence)[order, np.newaxis]
+    return lambda weights: np.abs(np.add.reduceat(weights[order] * gaps, starts)).sum(axis=0) / weights.sum(axis=0)
 
 
 def _macro_auroc(probas: np.ndarray, codes: np.ndarray) -> Statistic:

@@ -149,9 +149,9 @@ def test_what_gives_no_interval_is_refused(options, message):
 
 
 def test_unknown_metrics_and_methods_are_refused():
-    with pytest.raises(InvalidOptionError, match="different names out of 'accuracy'.*received .'skill'"):
+    with pytest.raises(InvalidOptionError, match=r"different names out of 'accuracy'.*received .'skill'"):
         bootstrap_interval(drawn(0), "skill")
-    with pytest.raises(InvalidOptionError, match="received .'accuracy', 'accuracy'"):
+    with pytest.raises(InvalidOptionError, match=r"received .'accuracy', 'accuracy'"):
         score_table({"row": drawn(0)}, metrics=["accuracy", "accuracy"])
     with pytest.raises(InvalidOptionError, match="'percentile' or 'bca'"):
         bootstrap_interval(drawn(0), "accuracy", method="basic")

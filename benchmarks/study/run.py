@@ -60,6 +60,7 @@ class Record:
 
 def _study(settings: Settings, registry: Registry, record: Record, screen: Screen) -> None:
     images = load_images(settings, screen.count)
+    output.write_json(settings.out / output.AUDIT, images.audit.to_dict())
     record.update(
         data={
             "folder": str(images.folder),
@@ -92,7 +93,15 @@ def _study(settings: Settings, registry: Registry, record: Record, screen: Scree
     record.update(seconds=networks.seconds, epochs=networks.epochs)
     rows = _rows(settings, registry, predictions, screen)
     output.write_predictions(settings.out, rows)
-    report = tables.make_report(settings, images, rows, models, weights_used)
+    report = tables.make_report(
+        settings,
+        images,
+        rows,
+        models,
+        weights_used,
+        groups=images.audit.groups,
+        leaked=images.copies if settings.drop_leaks else (),
+    )
     output.write_report(settings.out, report)
     record.update(status="finished")
     screen.stop()

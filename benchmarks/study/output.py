@@ -15,11 +15,12 @@ from ensemblekit.report import to_csv
 
 from .tables import DISCLAIMER, Report, to_text
 
-__all__ = ["CONFIG", "prepare", "versions", "write_json", "write_predictions", "write_report"]
+__all__ = ["AUDIT", "CONFIG", "prepare", "versions", "write_json", "write_predictions", "write_report"]
 
+AUDIT = "audit.json"
 CONFIG = "config.json"
 WORTH = ("scores", "comparisons", "confusion", "leak_free", "repeats")
-OWN_FILES = (CONFIG, "notes.json", "results.csv", "results.md", *(f"{name}.csv" for name in WORTH))
+OWN_FILES = (AUDIT, CONFIG, "notes.json", "results.csv", "results.md", *(f"{name}.csv" for name in WORTH))
 
 
 def prepare(folder: Path, *, overwrite: bool) -> None:

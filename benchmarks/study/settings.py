@@ -66,6 +66,7 @@ class Settings:
     rows: int | None
     aliases: dict[str, str]
     skip_unreadable: bool
+    drop_leaks: bool
     out: Path
 
 

@@ -56,13 +56,17 @@ def make_report(
     *,
     members: Mapping[str, Sequence[str]] = COMPARED,
     groups: Mapping[str, int] | None = None,
-    leaked: Collection[str] = (),
+    leaked: Collection[str] | None = None,
     repeats: Mapping[int, pd.DataFrame] | None = None,
 ) -> Report:
     """Compute the tables and find what must be said about them.
 
-    ``members``, ``groups``, ``leaked`` and ``repeats`` are those of `weigh`.
+    ``members``, ``groups``, ``leaked`` and ``repeats`` are those of `weigh`; groups and leaked images are those of the
+    audit where they are not given, the latter where the settings ask for it.
     """
+    groups = images.audit.groups if groups is None else groups
+    if leaked is None:
+        leaked = images.copies if settings.drop_leaks else ()
     results = results_table(rows)
     marks = _marks(weights_used)
     return Report(

@@ -149,7 +149,7 @@ def score_table(
     >>> score_table({"cats": cats}, metrics=["accuracy", "log_loss"]).round(2)
         row    metric  value   low  high    n  in_sample
     0  cats  accuracy   0.75  0.66  0.83  100       <NA>
-    1  cats  log_loss   0.65  0.49  0.85  100       <NA>
+    1  cats  log_loss   0.65  0.48  0.85  100       <NA>
     """
     import pandas as pd
 

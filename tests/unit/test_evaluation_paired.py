@@ -125,7 +125,7 @@ def test_holm_is_monotone_above_the_raw_values_and_below_bonferroni(raw, random)
 
 @pytest.mark.parametrize("raw", [[1.5], [-0.1], [np.nan], [[0.1]], ["small"]])
 def test_holm_refuses_what_are_no_p_values(raw):
-    with pytest.raises(InvalidOptionError, match="p values must be numbers in .0, 1."):
+    with pytest.raises(InvalidOptionError, match=r"p values must be numbers in .0, 1\."):
         holm(raw)
 
 
@@ -184,11 +184,11 @@ def test_rows_that_were_fitted_on_say_nothing_of_new_ones():
 def test_a_best_member_chosen_on_the_rows_that_are_compared_is_refused():
     rows, held_out = study()
     with pytest.raises(
-        LeakageError, match="'better' is chosen on rows that are not compared.*200 of them compared too"
+        LeakageError, match=r"'better' is chosen on rows that are not compared.*200 of them compared too"
     ):
         compare_with_best_member(rows, MEMBERS, chosen_on=rows)
     of_test = {name: p.rename(split="test") for name, p in held_out.items()}
-    with pytest.raises(LeakageError, match="of the split 'test', 0 of them compared too. Give validation"):
+    with pytest.raises(LeakageError, match=r"of the split 'test', 0 of them compared too\. Give validation"):
         compare_with_best_member(rows, MEMBERS, chosen_on=of_test)
 
 
@@ -232,7 +232,7 @@ def test_repeats_have_a_mean_and_a_spread():
 
 def test_repeats_of_other_rows_are_refused():
     table = pd.DataFrame({"Model": ["cnn"], "Loss": [1.0]})
-    with pytest.raises(InvalidOptionError, match="seed 2 differs from seed 1.*'svm'"):
+    with pytest.raises(InvalidOptionError, match=r"seed 2 differs from seed 1.*'svm'"):
         repeats_table({1: table, 2: table.replace("cnn", "svm")})
     with pytest.raises(InvalidOptionError, match="one table at least"):
         repeats_table({})

@@ -1,4 +1,4 @@
-"""Brier score, balanced accuracy, AUROC, calibration and confusion: by hand, against scikit-learn, and as properties."""
+"""Brier score, balanced accuracy, AUROC, calibration and confusion: by hand, against scikit-learn, as properties."""
 
 import numpy as np
 import pytest

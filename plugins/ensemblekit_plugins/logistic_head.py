@@ -39,7 +39,7 @@ class LogisticHead:
     (60, 3)
     """
 
-    def __init__(self, *, C: float = 0.01) -> None:
+    def __init__(self, *, C: float = 0.01) -> None:  # noqa: N803 - scikit-learn's name
         check_number("C", C, 0, open_low=True)
         self.C = C
 

@@ -23,12 +23,12 @@ class NeighboursHead:
     Notes
     -----
     A class has the share of the weights ``1 / distance`` of those neighbours that belong to it, the distance being that
-    of the standardised features, each row scaled to length 1. Where a row stands among those that it was fitted on, that
-    one alone is asked.
+    of the standardised features, each row scaled to length 1. A row at the distance 0 is asked alone.
 
     References
     ----------
-    .. [1] T. Cover, P. Hart, "Nearest neighbor pattern classification", IEEE Transactions on Information Theory 13, 1967.
+    .. [1] T. Cover, P. Hart, "Nearest neighbor pattern classification", IEEE Transactions on Information
+       Theory 13, 1967.
 
     Examples
     --------

@@ -26,8 +26,9 @@ class SVMHead:
 
     Notes
     -----
-    Scores, one class against one other, are calibrated by Platt's sigmoid on rows that were held out, then the machine is
-    fitted on all. A class of a single row cannot be calibrated and is refused.
+    ``p = softmax(V s + b)`` with the machine's scores ``s``, one for each pair of classes. ``V`` and ``b`` are a
+    logistic regression on scores of held-out rows, as Platt's sigmoid [2]_ but for all pairs at once; then the machine
+    is fitted on all rows. A class of a single row cannot be calibrated and is refused.
 
     References
     ----------
@@ -44,7 +45,7 @@ class SVMHead:
     (60, 3)
     """
 
-    def __init__(self, *, C: float = 10.0, gamma: Any = "scale", cv: int = 5) -> None:
+    def __init__(self, *, C: float = 10.0, gamma: Any = "scale", cv: int = 5) -> None:  # noqa: N803 - scikit-learn's name
         check_number("C", C, 0, open_low=True)
         if gamma not in ("scale", "auto"):
             check_number("gamma", gamma, 0, open_low=True)
@@ -74,14 +75,18 @@ class SVMHead:
             If there are fewer than two classes, or the features are no vectors.
         """
         check_vectors("svm_head", feature_shape, n_classes)
+        from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC
 
-        from ._classifiers import CalibratedByFolds
+        from ._classifiers import StackedByFolds
 
-        machine = CalibratedByFolds(SVC(C=self.C, gamma=self.gamma), method="sigmoid", cv=self.cv, ensemble=False)
-        return make_pipeline(StandardScaler(), machine)
+        machine = SVC(C=self.C, gamma=self.gamma, decision_function_shape="ovo")
+        stacked = StackedByFolds(
+            [("machine", machine)], LogisticRegression(max_iter=1000), cv=self.cv, stack_method="decision_function"
+        )
+        return make_pipeline(StandardScaler(), stacked)
 
 
 @hookimpl

@@ -65,8 +65,8 @@ class AffineViews:
     ) -> None:
         if flip not in FLIPS:
             raise InvalidOptionError(f"flip must be one of {', '.join(map(repr, FLIPS))}; received {flip!r}.")
-        self._rotation = _range("rotation", rotation, -1.0)
-        self._zoom = _range("zoom", zoom, math.nextafter(-1.0, 0.0))
+        self._rotation = _range("rotation", rotation)
+        self._zoom = _range("zoom", zoom)
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise InvalidOptionError(f"seed must be a whole number; received {seed!r}.")
         self.flip, self.rotation, self.zoom, self.seed = flip, rotation, zoom, seed
@@ -126,14 +126,15 @@ class AffineViews:
         return np.concatenate([linear, (centre - linear @ centre)[..., np.newaxis]], axis=-1)
 
 
-def _range(name: str, factor: Any, lowest: float) -> tuple[float, float]:
+def _range(name: str, factor: Any) -> tuple[float, float]:
     try:
-        low, high = (-abs(factor), abs(factor)) if isinstance(factor, (int, float)) else sorted(map(float, factor))
+        low, high = (-abs(factor), abs(factor)) if isinstance(factor, (int, float)) else map(float, sorted(factor))
     except (TypeError, ValueError):
         low = high = math.nan
-    if not (lowest <= low <= high <= 1) or isinstance(factor, bool):
+    if isinstance(factor, bool) or not -1 <= low <= high <= 1:
         raise InvalidOptionError(
-            f"{name} must be a number or a pair of numbers, above -1 and at most 1; received {factor!r}."
+            f"{name} must be a number from -1 to 1, or a pair of them; received {factor!r}. It is a part of a full "
+            "turn, or of the size."
         )
     return float(low), float(high)
 

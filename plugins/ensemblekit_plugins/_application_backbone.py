@@ -67,6 +67,10 @@ class ApplicationBackbone(KerasBackbone):
         features = network.call(prepared)
         return features if self._scale is None else keras.layers.Rescaling(self._scale)(features)
 
+    def _digest(self, weights: list[np.ndarray]) -> str:
+        # The scale depends on the shape of the first build, and features depend on it as on a weight.
+        return super()._digest(weights if self._scale is None else [*weights, np.array([self._scale])])
+
 
 def _with_weights(
     make: Callable[[str | None], keras.Model], weights: str | os.PathLike[str] | None, name: str

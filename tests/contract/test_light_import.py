@@ -24,12 +24,13 @@ def heavy_after(code, *path):
     [
         "import ensemblekit",
         "import ensemblekit; ensemblekit.load_plugins()",
+        "from ensemblekit import AffineViews, Combiner, FeatureBank, extract_features",
         "from ensemblekit import Combiner, Predictions, align, collect, combine, hookimpl, image_folder",
         "from ensemblekit import Predictions, combine\n"
         "a, b = (Predictions([[0.5, 0.5]], ids=[1], classes=['x', 'y'], member=m) for m in 'ab')\n"
         "combine([a, b], 'mean')",
     ],
-    ids=["import", "load_plugins", "names", "combine"],
+    ids=["import", "load_plugins", "features", "names", "combine"],
 )
 def test_nothing_heavy_is_imported(code):
     assert heavy_after(code) == set()

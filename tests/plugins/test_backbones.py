@@ -99,6 +99,16 @@ def test_a_fingerprint_tells_weights_and_preprocessing(keras, saved):
     assert random[0].fingerprint == random[0].fingerprint
 
 
+def test_the_scale_of_random_features_is_in_the_fingerprint(keras):
+    fingerprints = set()
+    for side in (64, 96):  # the scale is that of the first build
+        keras.utils.set_random_seed(0)
+        backbone = PLUGINS.create_backbone("mobilenet_v2", weights="none")
+        backbone.build((side, side, 3))
+        fingerprints.add(backbone.fingerprint)
+    assert len(fingerprints) == 2
+
+
 def test_keras_file_pools_the_maps_of_a_saved_model_at_any_size(keras, saved):
     path, model = saved
     backbone = PLUGINS.create_backbone("keras_file", weights=path, scale=2.0, offset=1.0)

@@ -214,6 +214,15 @@ def test_a_folder_gives_what_its_arrays_give(folder, bank):
         np.testing.assert_array_equal(extract_features(PlainBackbone(), images, bank=bank, **more), features)
 
 
+def test_a_folder_is_looked_up_while_rows_are_kept(folder, bank, monkeypatch):
+    monkeypatch.setattr("ensemblekit.features._job.FLUSH_SECONDS", 0)
+    images = image_folder(folder, size=(8, 8))
+    extract_features(PlainBackbone(), images.take(images.ids[::3]), bank=bank)
+    features, n = computed(PlainBackbone(), images, bank=bank, batch_size=1)
+    assert n == 7
+    np.testing.assert_allclose(features, extract_features(PlainBackbone(), images), rtol=1e-6)
+
+
 def test_an_unreadable_image_is_told_or_left_out(folder, bank):
     broken = folder / "cat" / "03.png"
     broken.write_bytes(broken.read_bytes()[:60])

@@ -56,8 +56,8 @@ class Networks:
 
     Attributes
     ----------
-    seconds : dict of str to float
-        What took how long so far: ``features``, and the name of each network.
+    seconds, processor_seconds : dict of str to float
+        What took how long so far, ``features`` and the name of each network: by the clock, and of all threads together.
     epochs : dict of str to int
         Epochs run, by network.
     """
@@ -75,6 +75,7 @@ class Networks:
         import keras
 
         self.seconds: dict[str, float] = {}
+        self.processor_seconds: dict[str, float] = {}
         self.epochs: dict[str, int] = {}
         self._registry, self._settings, self._backbone, self._images = registry, settings, backbone, images
         self._say, self._count = say, count
@@ -238,11 +239,12 @@ class Networks:
 
     @contextmanager
     def _timed(self, what: str) -> Generator[None]:
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             self.seconds[what] = self.seconds.get(what, 0.0) + time.perf_counter() - start
+            self.processor_seconds[what] = self.processor_seconds.get(what, 0.0) + time.process_time() - busy
 
 
 class _Built:

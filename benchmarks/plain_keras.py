@@ -54,7 +54,7 @@ def plain_keras(
         bool,
         typer.Option(
             "--processor",
-            help="Count the seconds of the processor, of all threads together: for a machine that has other work to do.",
+            help="Count seconds of the processor, all threads together: for a machine that has other work to do.",
         ),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of both ways.", min=0)] = 0,

@@ -58,8 +58,8 @@ class Networks:
     ----------
     seconds, processor_seconds : dict of str to float
         What took how long so far, ``features`` and the name of each network: by the clock, and of all threads together.
-    epochs : dict of str to int
-        Epochs run, by network.
+    histories : dict of str to dict
+        By network: ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy``, each with one value an epoch.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Networks:
 
         self.seconds: dict[str, float] = {}
         self.processor_seconds: dict[str, float] = {}
-        self.epochs: dict[str, int] = {}
+        self.histories: dict[str, dict[str, list[float]]] = {}
         self._registry, self._settings, self._backbone, self._images = registry, settings, backbone, images
         self._say, self._count = say, count
         self._n_classes = len(images.classes)
@@ -89,6 +89,11 @@ class Networks:
         keras.utils.set_random_seed(settings.seed)
         backbone.build((settings.image_size, settings.image_size, 3))
         self.fingerprint: str = backbone.fingerprint
+
+    @property
+    def epochs(self) -> dict[str, int]:
+        """Epochs run, by network."""
+        return {name: len(history["loss"]) for name, history in self.histories.items()}
 
     def train(self, name: str, path: Path, watch: Any) -> Any:
         """Train one network, from its own seed, keep it in a file, and give back what the file holds.
@@ -154,7 +159,8 @@ class Networks:
     def _train_fresh(self, name: str, path: Path, watch: Any) -> Any:
         with self._timed(name):
             model = build_fresh(name, self._registry, self._settings, self._backbone, self._n_classes)
-            model, self.epochs[name] = train_fresh(model, self._images, self._settings, path, watch)
+            model, history = train_fresh(model, self._images, self._settings, path, watch)
+            self.histories[name] = history.history
         return model
 
     def _train_on_features(self, name: str, path: Path, watch: Any) -> Any:
@@ -214,7 +220,7 @@ class Networks:
             callbacks=[best_epoch(), watch],
             verbose=0,
         )
-        self.epochs[name] = len(history.epoch)
+        self.histories[name] = history.history
 
     def _extract(self, split: str, *, views: bool = False) -> np.ndarray:
         if (split, views) not in self._features:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensemblekit import CompatibilityError, Predictions, PredictionSet, Registry, as_member, collect
-from ensemblekit.features import AffineViews, FeatureBank, ViewCycle, extract_features, image_keys
+from ensemblekit.features import AffineViews, FeatureBank, extract_features, image_keys
 from ensemblekit.files import atomic_path
 
 from .images import Images
@@ -204,6 +204,8 @@ class Networks:
         return model
 
     def _fit(self, name: str, model: Any, views: Any, valid: np.ndarray, watch: Any) -> None:
+        from ensemblekit.features import ViewCycle  # imports Keras, whose start-up lines are to be lost
+
         data = ViewCycle(
             views,
             self._images.codes("train"),

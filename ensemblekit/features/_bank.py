@@ -135,9 +135,7 @@ class FeatureBank:
         try:
             return clear_shelves(self.folder)
         except OSError as error:
-            raise DataError(
-                f"a feature bank is cleared where it can be written; this one cannot be: {error}."
-            ) from error
+            raise DataError(f"a feature bank must be writable to be cleared; this one is not: {error}.") from error
 
 
 def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:
@@ -147,7 +145,7 @@ def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:
     for file in files:
         try:
             segment = read_segment(file.path)
-        except (DamagedSegmentError, FileNotFoundError):
+        except (DamagedSegmentError, OSError):
             continue  # half written, or gone by now: to describe is not to repair
         keys.append(segment.keys)
         columns = segment.features.shape[1]

@@ -107,7 +107,7 @@ def segment_files(bank: Path) -> list[SegmentFile]:
     """List the segments of all shelves, those included that a process is writing, or has left half written."""
     found: list[SegmentFile] = []
     for shelf in _shelves(bank):
-        with contextlib.suppress(FileNotFoundError), os.scandir(shelf) as entries:
+        with contextlib.suppress(OSError), os.scandir(shelf) as entries:
             for entry in entries:
                 if entry.name.endswith(SUFFIX):
                     with contextlib.suppress(FileNotFoundError):

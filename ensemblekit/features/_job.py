@@ -89,7 +89,9 @@ class Job:
         flushed = time.monotonic()
         with closing(_ahead(self._batches(blocks))) as batches:
             for places, images in batches:
-                model = model or self._build()
+                if model is None:
+                    model = self._build()
+                    self._keeper.check_columns(model.n_features)
                 self._rows(model.n_features)[places] = model(images, self._batch_size)
                 self._computed += places
                 if progress:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FeatureBankWarning
+from ..errors import CompatibilityError, FeatureBankWarning
 from ._bank import FeatureBank
 from ._files import make_room, shelf_folder, write_about, writing
 from ._segment import segment_bytes
@@ -57,6 +57,22 @@ class Keeper:
                 self._wait(self._shelf)
                 hits = self._shelf.find(keys)
         return hits
+
+    def check_columns(self, n_features: int) -> None:
+        """Refuse a backbone whose fingerprint promises what it does not keep.
+
+        Raises
+        ------
+        CompatibilityError
+            If rows under its fingerprint have another number of features.
+        """
+        columns = n_features if self._shelf is None else self._shelf.n_columns
+        if columns not in (0, n_features):
+            raise CompatibilityError(
+                f"equal fingerprints must give equal features; the bank has {columns} an image under that of "
+                f"{self._about['backbone']!r}, which now gives {n_features}. Change its fingerprint whenever its "
+                "features change."
+            )
 
     def keep(self, keys: np.ndarray, features: np.ndarray) -> None:
         """Keep rows, if the bank can be written and they fit into it."""

@@ -71,6 +71,11 @@ class Shelf:
         self._damaged: set[str] = set()
         self.refresh()
 
+    @property
+    def n_columns(self) -> int:
+        """Features a row; 0 where there is none."""
+        return int(self._segments[0].features.shape[1]) if self._segments else 0
+
     def refresh(self) -> None:
         """Look at the folder again."""
         names: set[str] = set()

@@ -269,6 +269,12 @@ def test_a_backbone_that_cannot_be_banked_is_refused(backbone, message, bank):
     assert bank.shelves() == []
 
 
+def test_a_fingerprint_that_stays_while_features_change_is_noticed(bank):
+    extract_features(PlainBackbone(4), make_images(2), bank=bank)
+    with pytest.raises(CompatibilityError, match="the bank has 4 an image under that of 'plain', which now gives 5"):
+        extract_features(PlainBackbone(5), make_images(3), bank=bank)
+
+
 def test_without_a_bank_a_trained_backbone_will_do():
     assert extract_features(Trained(), make_images(2)).shape == (2, 4)
 

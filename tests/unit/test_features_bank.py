@@ -248,6 +248,19 @@ def test_a_read_only_bank_is_read_and_nothing_is_kept_there(shared_folder):
     assert sorted(bank.folder.rglob("*")) == before
 
 
+def test_a_bank_that_cannot_be_written_cannot_be_cleared(shared_folder):
+    bank = FeatureBank(shared_folder / "bank")
+    extract_features(PlainBackbone(), IMAGES, bank=bank)
+    for path in [*bank.folder.iterdir(), bank.folder]:
+        path.chmod(0o555)
+    code = "import os, sys; from ensemblekit import DataError, FeatureBank\nif os.geteuid() == 0: os.setuid(65534)\n"
+    code += "try: FeatureBank(sys.argv[1]).clear()\nexcept DataError as error: print(error)"
+    command = [sys.executable, "-c", code, bank.folder]
+    done = subprocess.run(command, env=environment(REPO), capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("a feature bank must be writable to be cleared; this one is not: [Errno 13]")
+    assert rows(bank.folder) == 60
+
+
 def start_reader(folder, n):
     code = (
         "import mmap, os, sys; from ensemblekit import FeatureBank, extract_features\n"

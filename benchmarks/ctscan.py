@@ -14,7 +14,8 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.study.settings import PRESETS, Settings, parse_aliases, parse_backbone
+from benchmarks.study.precision import PRECISIONS
+from benchmarks.study.settings import PRESETS, Settings, parse_aliases, parse_backbone, parse_views
 from ensemblekit import EnsembleKitError, InvalidOptionError
 
 PRESET_HELP = "\n\n".join(f"[bold]{name}[/bold]: {preset.summary}." for name, preset in PRESETS.items())
@@ -103,7 +104,33 @@ def ctscan(
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch", help="Images a step.", min=1, rich_help_panel="Recipe")] = 32,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            help="How many augmented views of each training image are drawn, once, and cycled through the epochs; or "
+            "[bold]fresh[/bold]: a new view at each epoch, as in the study. Default: the preset's.",
+            metavar="K|fresh",
+            rich_help_panel="Recipe",
+        ),
+    ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="What the custom CNN computes in while it is trained on K views; auto: bfloat16 where the processor "
+            "multiplies it (AMX).",
+            metavar="|".join(PRECISIONS),
+            rich_help_panel="Recipe",
+        ),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.", min=0, rich_help_panel="Recipe")] = 0,
+    bank: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the feature bank; default: features, in the user's cache.",
+            metavar="FOLDER",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -125,6 +152,8 @@ def ctscan(
     """
     if preset not in PRESETS:
         raise InvalidOptionError(f"--preset must be one of {', '.join(PRESETS)}; received {preset!r}.")
+    if precision not in PRECISIONS:
+        raise InvalidOptionError(f"--precision must be one of {', '.join(PRECISIONS)}; received {precision!r}.")
     recipe = PRESETS[preset]
     name, value = parse_backbone(preset, backbone or [], weights or [])
     settings = Settings(
@@ -138,6 +167,9 @@ def ctscan(
         batch_size=batch_size,
         seed=seed,
         rows=rows,
+        views=parse_views(views, preset),
+        bank=bank,
+        precision=precision,
         aliases=parse_aliases(alias or []),
         skip_unreadable=skip_unreadable,
         drop_leaks=drop_leaks,

@@ -12,7 +12,22 @@ from ensemblekit.files import atomic_path
 from .images import Images
 from .settings import PATIENCE, Settings
 
-__all__ = ["build_chained_model", "build_first_model", "build_second_model", "create_backbone", "train"]
+__all__ = [
+    "CHAINED",
+    "FIRST",
+    "NETWORKS",
+    "SECOND",
+    "assemble",
+    "best_epoch",
+    "build_fresh",
+    "build_head",
+    "build_second_model",
+    "compile_model",
+    "create_backbone",
+    "train_fresh",
+]
+
+FIRST, SECOND, CHAINED = NETWORKS = ("first_model", "second_model", "chained_model")
 
 
 def create_backbone(registry: Registry, settings: Settings) -> Any:
@@ -23,57 +38,91 @@ def create_backbone(registry: Registry, settings: Settings) -> Any:
     return registry.create_backbone(settings.backbone, **options)
 
 
-def build_first_model(registry: Registry, settings: Settings, backbone: Any, n_classes: int) -> Any:
-    """Build the transfer model."""
-    return _classifier(backbone, registry.create_head("classifier_head"), settings, n_classes, "first_model", 1)
+def build_fresh(name: str, registry: Registry, settings: Settings, backbone: Any, n_classes: int) -> Any:
+    """Build a whole network with its augmentation: as in the study, each epoch draws new views of the images."""
+    seed(name, settings)
+    if name == SECOND:
+        return build_second_model(registry, settings, n_classes)
+    first = assemble(name, registry.create_head("classifier_head"), settings, backbone, n_classes)
+    return first if name == FIRST else registry.create_chainer("chained").chain(first, _second_head(registry))
 
 
-def build_second_model(registry: Registry, settings: Settings, n_classes: int) -> Any:
+def build_head(name: str, registry: Registry, settings: Settings, n_features: int, n_classes: int) -> Any:
+    """Build what stands behind the backbone in the transfer model or the chained one: features in, probabilities out.
+
+    The chained model is a first model up to its features and a second head; as in the study, neither is trained before.
+    """
+    seed(name, settings)
+    first = registry.create_head("classifier_head").build((n_features,), n_classes)
+    return first if name == FIRST else registry.create_chainer("chained").chain(first, _second_head(registry))
+
+
+def build_second_model(registry: Registry, settings: Settings, n_classes: int, *, augmented: bool = True) -> Any:
     """Build the study's own convolutional network."""
     head = registry.create_head("classifier_head", dense_units=128, batch_normalization=False)
-    return _classifier(registry.create_backbone("custom_cnn"), head, settings, n_classes, "second_model", 2)
+    backbone = registry.create_backbone("custom_cnn")
+    return assemble(SECOND, head, settings, backbone, n_classes, augmented=augmented)
 
 
-def build_chained_model(registry: Registry, settings: Settings, backbone: Any, n_classes: int) -> Any:
-    """Chain a first model, up to its features, with a second head; as in the study, neither is trained before."""
-    first = _classifier(backbone, registry.create_head("classifier_head"), settings, n_classes, "chained_model", 3)
-    head = registry.create_head("classifier_head", dense_units=256, batch_normalization=False)
-    return registry.create_chainer("chained").chain(first, head)
-
-
-def train(model: Any, images: Images, settings: Settings, path: Path, watch: Any) -> Any:
-    """Train a model with the study's callbacks, keep its best epoch in a file, and give back what the file holds."""
+def assemble(name: str, head: Any, settings: Settings, backbone: Any, n_classes: int, *, augmented: bool = True) -> Any:
+    """Join the study's augmentation, a backbone and a head to one model."""
     import keras
 
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    best = {"monitor": "val_accuracy", "mode": "max"}
+    layers = keras.layers
+    augmentation = [layers.RandomFlip("horizontal"), layers.RandomRotation(0.2), layers.RandomZoom(0.2)]
+    return build_classifier(
+        backbone,
+        head,
+        input_shape=(settings.image_size, settings.image_size, 3),
+        n_classes=n_classes,
+        augmentation=augmentation if augmented else (),
+        name=name,
+    )
+
+
+def seed(name: str, settings: Settings) -> None:
+    """Start a network's random numbers: what it draws does not depend on what was made before it."""
+    import keras
+
+    keras.utils.set_random_seed(settings.seed + 1 + NETWORKS.index(name))
+
+
+def compile_model(model: Any, **options: Any) -> Any:
+    """Give a model the study's optimizer, loss and metric."""
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **options)
+    return model
+
+
+def best_epoch() -> Any:
+    """Make the callback that stops a training that has ceased to improve, and goes back to its best epoch."""
+    import keras
+
+    return keras.callbacks.EarlyStopping(
+        monitor="val_accuracy", mode="max", patience=PATIENCE, restore_best_weights=True
+    )
+
+
+def train_fresh(model: Any, images: Images, settings: Settings, path: Path, watch: Any) -> tuple[Any, Any]:
+    """Train a whole model, keep its best epoch in a file, and give back what the file holds, and Keras's history."""
+    import keras
+
+    compile_model(model)
     with atomic_path(path) as partial:
-        model.fit(
+        history = model.fit(
             images.splits["train"].x,
             images.codes("train"),
             validation_data=(images.splits["valid"].x, images.codes("valid")),
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             callbacks=[
-                keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True, **best),
-                keras.callbacks.ModelCheckpoint(partial, save_best_only=True, **best),
+                best_epoch(),
+                keras.callbacks.ModelCheckpoint(partial, monitor="val_accuracy", mode="max", save_best_only=True),
                 watch,
             ],
             verbose=0,
         )
-    return keras.models.load_model(path)
+    return keras.models.load_model(path), history
 
 
-def _classifier(backbone: Any, head: Any, settings: Settings, n_classes: int, name: str, offset: int) -> Any:
-    import keras
-
-    keras.utils.set_random_seed(settings.seed + offset)
-    augmentation = [
-        keras.layers.RandomFlip("horizontal"),
-        keras.layers.RandomRotation(0.2),
-        keras.layers.RandomZoom(0.2),
-    ]
-    shape = (settings.image_size, settings.image_size, 3)
-    return build_classifier(
-        backbone, head, input_shape=shape, n_classes=n_classes, augmentation=augmentation, name=name
-    )
+def _second_head(registry: Registry) -> Any:
+    return registry.create_head("classifier_head", dense_units=256, batch_normalization=False)

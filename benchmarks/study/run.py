@@ -8,13 +8,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ensemblekit import Predictions, PredictionSet, Registry, as_member, collect, load_plugins
+from ensemblekit import Predictions, PredictionSet, Registry, load_plugins
 from ensemblekit.assembly import quiet_tensorflow
 
 from . import output, tables
 from .ensembles import MEMBERS, RULES, combine_rule
-from .images import SPLITS, Images, load_images
-from .models import build_chained_model, build_first_model, build_second_model, create_backbone, train
+from .images import SPLITS, load_images
+from .models import NETWORKS, create_backbone
+from .networks import Networks
 from .screen import Screen
 from .settings import Settings
 
@@ -81,10 +82,15 @@ def _study(settings: Settings, registry: Registry, record: Record, screen: Scree
         # Its warnings are for its own developers: how often it traced a function.
         tf.get_logger().setLevel("ERROR")
     backbone = create_backbone(registry, settings)
-    models = _train(settings, registry, backbone, images, screen)
+    networks = Networks(registry, settings, backbone, images, say=screen.say, count=screen.count)
+    models: dict[str, Any] = {}
+    for name in NETWORKS:
+        watch = screen.watch(name, settings.epochs)
+        models[name] = networks.train(name, settings.out / f"{name}.keras", watch)
     weights_used = str(getattr(backbone, "weights_used", settings.weights))
-    record.update(weights_used=weights_used, backbone_fingerprint=backbone.fingerprint)
-    predictions = {split: _predict(models, images, split, screen) for split in SPLITS}
+    record.update(weights_used=weights_used, backbone_fingerprint=networks.fingerprint)
+    predictions = {split: networks.predict(models, split) for split in SPLITS}
+    record.update(seconds=networks.seconds, processor_seconds=networks.processor_seconds, epochs=networks.epochs)
     rows = _rows(settings, registry, predictions, screen)
     output.write_predictions(settings.out, rows)
     report = tables.make_report(
@@ -100,34 +106,6 @@ def _study(settings: Settings, registry: Registry, record: Record, screen: Scree
     record.update(status="finished")
     screen.stop()
     tables.show(report, screen.console)
-
-
-def _train(settings: Settings, registry: Registry, backbone: Any, images: Images, screen: Screen) -> dict[str, Any]:
-    n_classes = len(images.classes)
-    models: dict[str, Any] = {}
-
-    def trained(name: str, model: Any) -> None:
-        watch = screen.watch(name, settings.epochs)
-        models[name] = train(model, images, settings, settings.out / f"{name}.keras", watch)
-
-    trained("first_model", build_first_model(registry, settings, backbone, n_classes))
-    trained("second_model", build_second_model(registry, settings, n_classes))
-    trained("chained_model", build_chained_model(registry, settings, backbone, n_classes))
-    return models
-
-
-def _predict(models: dict[str, Any], images: Images, split: str, screen: Screen) -> PredictionSet:
-    samples = images.splits[split]
-    fitted = images.splits["train"].ids
-    members = [as_member(model, name=name, classes=images.classes, fit_ids=fitted) for name, model in models.items()]
-    what = f"predict {split}"
-    return collect(
-        members,
-        (samples.ids, samples.x, samples.labels),
-        split=split,
-        batch_size=64,
-        progress=lambda done, total: screen.count(what, done, total, unit="images"),
-    )
 
 
 def _rows(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ensemblekit import InvalidOptionError
 
-__all__ = ["CT_ALIASES", "PRESETS", "Preset", "Settings", "parse_aliases", "parse_backbone"]
+__all__ = ["CT_ALIASES", "PRESETS", "Preset", "Settings", "parse_aliases", "parse_backbone", "parse_views"]
 
 ENSEMBLE_EPOCHS = 100
 """The trained ensembles cost seconds, and fewer epochs leave their 20 parameters near chance: never cut."""
@@ -24,18 +24,24 @@ CT_ALIASES = {
 
 @dataclass(frozen=True)
 class Preset:
-    """One recipe: the backbone, pixels, epochs, and how the backbone's input is prepared."""
+    """One recipe: the backbone, pixels, epochs, how the backbone's input is prepared, and how many views are drawn."""
 
     backbone: str
     image_size: int
     epochs: int
     preprocessing: str
     summary: str
+    views: int | None = None
 
 
 PRESETS = {
     "quick": Preset(
-        "mobilenet_v2", 128, 25, "imagenet", "the whole table in minutes: a light backbone, small images, few epochs"
+        "mobilenet_v2",
+        128,
+        25,
+        "imagenet",
+        "the whole table in minutes: a light backbone, small images, few epochs",
+        views=8,
     ),
     "published": Preset(
         "resnet50",
@@ -64,6 +70,9 @@ class Settings:
     batch_size: int
     seed: int
     rows: int | None
+    views: int | None
+    bank: Path | None
+    precision: str
     aliases: dict[str, str]
     skip_unreadable: bool
     drop_leaks: bool
@@ -89,3 +98,14 @@ def parse_backbone(preset: str, names: Sequence[str], weights: Sequence[str]) ->
             f"{', '.join(weights) or 'none'}."
         )
     return (names[0] if names else PRESETS[preset].backbone), (weights[0] if weights else None)
+
+
+def parse_views(value: str | None, preset: str) -> int | None:
+    """Read ``--views``: how many views of each training image are drawn; None where each epoch draws new ones."""
+    if value is None:
+        return PRESETS[preset].views
+    if value == "fresh":
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise InvalidOptionError(f"--views must be a whole number >= 1, or fresh; received {value!r}.")
+    return int(value)

@@ -50,6 +50,13 @@ def plain_keras(
         bool, typer.Option("--whole", help="Train the plain networks to their end, and compare accuracies.")
     ] = False,
     alias: Annotated[list[str] | None, typer.Option(help="As in ctscan.py; repeatable.", metavar="FOLDER=NAME")] = None,
+    processor: Annotated[
+        bool,
+        typer.Option(
+            "--processor",
+            help="Count seconds of the processor, all threads together: for a machine that has other work to do.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of both ways.", min=0)] = 0,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 where a ratio is too small.")] = False,
 ) -> None:
@@ -71,18 +78,28 @@ def plain_keras(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         arguments += ["--bank", str(folder / "bank")]
-        cold = run_ours(arguments, folder / "cold")
+        cold = run_ours(arguments, folder / "cold", processor=processor)
         tell(f"ctscan.py, {views} views, empty bank: {cold.whole:.1f} s")
-        warm = run_ours(arguments, folder / "warm")
+        warm = run_ours(arguments, folder / "warm", processor=processor)
         tell(f"ctscan.py again, full bank: {warm.whole:.1f} s")
         with quiet_tensorflow():
             from benchmarks.plain.recipe import Recipe
         (folder / "plain").mkdir()
         file = None if weights == "none" else weights
         recipe = Recipe(data, backbone.value, file, image_size=image_size, out=folder / "plain", seed=seed)
-        plain = run_plain(recipe, cold.epochs, measured=measure_epochs, whole=whole, most=epochs, tell=tell)
-    how = "run to its end" if whole else f"seconds of {measure_epochs} epochs, times the epochs that ctscan.py ran"
-    print_table(tables.seconds_table(plain, cold, warm), title=f"Plain Keras ({how}) and ctscan.py", console=console)
+        plain = run_plain(
+            recipe,
+            cold.epochs,
+            measured=measure_epochs,
+            whole=whole,
+            most=epochs,
+            tell=tell,
+            processor=processor,
+        )
+    how = "run to its end" if whole else f"{measure_epochs} timed, times the epochs that ctscan.py ran"
+    clock = "seconds of the processor" if processor else "seconds"
+    title = f"Plain Keras ({how}) and ctscan.py, in {clock}"
+    print_table(tables.seconds_table(plain, cold, warm), title=title, console=console)
     if whole:
         print_table(
             tables.accuracy_table(plain, cold),

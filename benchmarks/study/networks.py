@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensemblekit import CompatibilityError, Predictions, PredictionSet, Registry, as_member, collect
-from ensemblekit.features import AffineViews, FeatureBank, ViewCycle, extract_features, image_keys
+from ensemblekit.features import AffineViews, FeatureBank, extract_features, image_keys
 from ensemblekit.files import atomic_path
 
 from .images import Images
@@ -56,10 +56,10 @@ class Networks:
 
     Attributes
     ----------
-    seconds : dict of str to float
-        What took how long so far: ``features``, and the name of each network.
-    epochs : dict of str to int
-        Epochs run, by network.
+    seconds, processor_seconds : dict of str to float
+        What took how long so far, ``features`` and the name of each network: by the clock, and of all threads together.
+    histories : dict of str to dict
+        By network: ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy``, each with one value an epoch.
     """
 
     def __init__(
@@ -75,7 +75,8 @@ class Networks:
         import keras
 
         self.seconds: dict[str, float] = {}
-        self.epochs: dict[str, int] = {}
+        self.processor_seconds: dict[str, float] = {}
+        self.histories: dict[str, dict[str, list[float]]] = {}
         self._registry, self._settings, self._backbone, self._images = registry, settings, backbone, images
         self._say, self._count = say, count
         self._n_classes = len(images.classes)
@@ -88,6 +89,11 @@ class Networks:
         keras.utils.set_random_seed(settings.seed)
         backbone.build((settings.image_size, settings.image_size, 3))
         self.fingerprint: str = backbone.fingerprint
+
+    @property
+    def epochs(self) -> dict[str, int]:
+        """Epochs run, by network."""
+        return {name: len(history["loss"]) for name, history in self.histories.items()}
 
     def train(self, name: str, path: Path, watch: Any) -> Any:
         """Train one network, from its own seed, keep it in a file, and give back what the file holds.
@@ -153,7 +159,8 @@ class Networks:
     def _train_fresh(self, name: str, path: Path, watch: Any) -> Any:
         with self._timed(name):
             model = build_fresh(name, self._registry, self._settings, self._backbone, self._n_classes)
-            model, self.epochs[name] = train_fresh(model, self._images, self._settings, path, watch)
+            model, history = train_fresh(model, self._images, self._settings, path, watch)
+            self.histories[name] = history.history
         return model
 
     def _train_on_features(self, name: str, path: Path, watch: Any) -> Any:
@@ -197,6 +204,8 @@ class Networks:
         return model
 
     def _fit(self, name: str, model: Any, views: Any, valid: np.ndarray, watch: Any) -> None:
+        from ensemblekit.features import ViewCycle  # imports Keras, whose start-up lines are to be lost
+
         data = ViewCycle(
             views,
             self._images.codes("train"),
@@ -213,7 +222,7 @@ class Networks:
             callbacks=[best_epoch(), watch],
             verbose=0,
         )
-        self.epochs[name] = len(history.epoch)
+        self.histories[name] = history.history
 
     def _extract(self, split: str, *, views: bool = False) -> np.ndarray:
         if (split, views) not in self._features:
@@ -238,11 +247,12 @@ class Networks:
 
     @contextmanager
     def _timed(self, what: str) -> Generator[None]:
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             self.seconds[what] = self.seconds.get(what, 0.0) + time.perf_counter() - start
+            self.processor_seconds[what] = self.processor_seconds.get(what, 0.0) + time.process_time() - busy
 
 
 class _Built:

@@ -90,7 +90,7 @@ def _study(settings: Settings, registry: Registry, record: Record, screen: Scree
     weights_used = str(getattr(backbone, "weights_used", settings.weights))
     record.update(weights_used=weights_used, backbone_fingerprint=networks.fingerprint)
     predictions = {split: networks.predict(models, split) for split in SPLITS}
-    record.update(seconds=networks.seconds, epochs=networks.epochs)
+    record.update(seconds=networks.seconds, processor_seconds=networks.processor_seconds, epochs=networks.epochs)
     rows = _rows(settings, registry, predictions, screen)
     output.write_predictions(settings.out, rows)
     report = tables.make_report(

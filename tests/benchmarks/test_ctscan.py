@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,10 +27,18 @@ ROWS = [
 FIGURES = ["Train Loss", "Train Accuracy", "Validation Loss", "Validation Accuracy", "Test Loss", "Test Accuracy"]
 SAME = {"cat": "cat", "dog": "dog", "owl": "owl"}
 TINY = ("--backbone", "mobilenet_v2", "--weights", "none", "--image-size", "32", "--epochs", "1")
+BANK = Path(tempfile.mkdtemp(prefix="bank-"))
+"""Of all runs here, so that none writes to the bank of the user."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_bank_is_left():
+    yield
+    shutil.rmtree(BANK, ignore_errors=True)
 
 
 def command(*arguments):
-    return [sys.executable, str(REPO / "benchmarks" / "ctscan.py"), *map(str, arguments)]
+    return [sys.executable, str(REPO / "benchmarks" / "ctscan.py"), "--bank", str(BANK), *map(str, arguments)]
 
 
 def ctscan(*arguments, cwd=None):
@@ -119,6 +128,17 @@ def test_the_leak_and_the_unreadable_image_are_said(finished):
     assert len(config["data"]["fingerprint"]) == len(config["backbone_fingerprint"]) == 64
 
 
+def test_what_took_how_long_is_kept(finished):
+    done, out = finished
+    config = json.loads((out / "config.json").read_text())
+    assert config["epochs"] == dict.fromkeys(("first_model", "second_model", "chained_model"), 1)
+    assert config["seconds"].keys() == {"features", "first_model", "second_model", "chained_model"}
+    assert min(config["seconds"].values()) > 0
+    text = " ".join(done.stdout.split())
+    for name in ("first_model", "chained_model"):
+        assert f"{name}: from pixels and from banked features it predicts the same, up to" in text
+
+
 def test_saved_predictions_give_the_table_again(finished):
     out = finished[1]
     results = pd.read_csv(out / "results.csv").set_index("Model")
@@ -191,6 +211,8 @@ def truncate(data):
         (None, ["--backbone", "resnet50", "--backbone", "mobilenet_v2"], ["uses one backbone; received --backbone"]),
         (None, ["--alias", "cat"], ["--alias must be CLASS_FOLDER=COMMON_NAME; received 'cat'"]),
         (None, ["--weights", "nowhere.h5"], ["no file is there"]),
+        (None, ["--views", "many"], ["--views must be a whole number >= 1, or fresh; received 'many'"]),
+        (None, ["--precision", "half"], ["--precision must be one of auto, float32, bfloat16; received 'half'"]),
         (lose_valid, [], ["must hold train, valid, test", "lacks valid"]),
         (empty_a_class, [], ["each class folder must hold an image", "owl' holds none"]),
         (truncate, [], ["1 are not, first", "test/cat/1.png': ", "on this command line: --skip-unreadable"]),

@@ -90,6 +90,7 @@ def test_the_saved_model_predicts_from_pixels_what_was_predicted_from_features(i
     assert not model.get_layer("small").trainable_weights
     assert model.optimizer is not None
     assert made.epochs == {name: 3}
+    assert made.histories[name].keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert set(made.seconds) == {"features", name}
     assert said[0].startswith(f"{name}: from pixels and from banked features it predicts the same, up to")
 

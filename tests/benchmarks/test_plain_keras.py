@@ -88,9 +88,14 @@ def test_a_whole_comparison_prints_its_ratios(tmp_path):
     ):
         assert promise in done.stdout
     reckoned = subprocess.run(
-        [*command, *options, "--measure-epochs", "1", "--check"], capture_output=True, text=True, timeout=300
+        [*command, *options, "--measure-epochs", "1", "--check", "--processor"],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
-    assert "seconds of 1 epochs, times the epochs that ctscan.py ran" in " ".join(reckoned.stdout.split())
+    assert "(1 timed, times the epochs that ctscan.py ran) and ctscan.py, in seconds of the processor" in " ".join(
+        reckoned.stdout.split()
+    )
     # Beside the start of a process, two epochs of tiny images are nothing.
     assert reckoned.returncode == 1
     assert "plain_keras: " in reckoned.stderr

@@ -63,6 +63,14 @@ def ctscan(
             rich_help_panel="Data",
         ),
     ] = False,
+    drop_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--drop-leaks",
+            help="Beside the table, one without the test images whose pixels stand in train or valid.",
+            rich_help_panel="Data",
+        ),
+    ] = False,
     preset: Annotated[
         str, typer.Option(help=PRESET_HELP, metavar="|".join(PRESETS), rich_help_panel="Recipe")
     ] = "quick",
@@ -164,6 +172,7 @@ def ctscan(
         precision=precision,
         aliases=parse_aliases(alias or []),
         skip_unreadable=skip_unreadable,
+        drop_leaks=drop_leaks,
         out=out or Path("results") / f"ctscan-{Path(data).resolve().name}-{time.strftime('%Y%m%d-%H%M%S')}",
     )
     from benchmarks.study.run import run

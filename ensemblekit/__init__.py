@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .assembly import build_classifier
     from .combining import combine, fit_combiner
     from .compatibility import Answer, check_compatible
-    from .data import ImageFolder, image_folder, image_splits
+    from .data import Audit, ImageFolder, audit_images, image_folder, image_splits
     from .ensemble import EnsembleClassifier, EnsembleRegressor, KerasClassifier, KerasRegressor
     from .errors import (
         AlignmentError,
@@ -56,7 +56,7 @@ _ROOMS = {
     "build_classifier": "assembly",
     **dict.fromkeys(("combine", "fit_combiner"), "combining"),
     **dict.fromkeys(("Answer", "check_compatible"), "compatibility"),
-    **dict.fromkeys(("ImageFolder", "image_folder", "image_splits"), "data"),
+    **dict.fromkeys(("Audit", "ImageFolder", "audit_images", "image_folder", "image_splits"), "data"),
     **dict.fromkeys(("EnsembleClassifier", "EnsembleRegressor", "KerasClassifier", "KerasRegressor"), "ensemble"),
     **dict.fromkeys(
         (
@@ -101,6 +101,7 @@ __all__ = [
     "AffineViews",
     "AlignmentError",
     "Answer",
+    "Audit",
     "Backbone",
     "Chainer",
     "CheckFailedError",
@@ -140,6 +141,7 @@ __all__ = [
     "WeightsUnavailableError",
     "align",
     "as_member",
+    "audit_images",
     "build_classifier",
     "check_compatible",
     "collect",

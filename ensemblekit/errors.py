@@ -57,7 +57,7 @@ class AlignmentError(EnsembleKitError, ValueError):
 
 
 class LeakageError(EnsembleKitError, ValueError):
-    """A combiner would be fitted on rows that one of its members was itself fitted on."""
+    """Rows would be used twice: a combiner fitted where a member was, or anything chosen on the test split."""
 
 
 class InvalidOptionError(EnsembleKitError, ValueError):

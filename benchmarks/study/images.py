@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,15 @@ import numpy as np
 
 from ensemblekit import (
     AlignmentError,
+    Audit,
     FolderNotFoundError,
     ImageFolder,
     MissingDependencyError,
     UnreadableImageError,
+    audit_images,
     image_splits,
 )
+from ensemblekit.data import resize_image
 
 from .settings import Settings
 
@@ -43,8 +45,7 @@ class Images:
     classes: tuple[str, ...]
     folder: Path
     synthetic: bool
-    fingerprint: str
-    copies: list[str]
+    audit: Audit
     unreadable: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -52,6 +53,16 @@ class Images:
         """What the images are, for the head of a table."""
         kind = "synthetic phantoms, drawn by the benchmark" if self.synthetic else f"images of {self.folder.name}"
         return f"{sum(len(s.ids) for s in self.splits.values())} {kind}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the names and bytes of the files."""
+        return self.audit.fingerprint
+
+    @property
+    def copies(self) -> list[str]:
+        """Ids of test images whose pixels stand in train or valid, too."""
+        return self.audit.leaked["test"]
 
     def codes(self, split: str) -> np.ndarray:
         """Give the labels of a split as positions in `classes`, by name."""
@@ -85,22 +96,40 @@ def load_images(settings: Settings, progress: Callable[[str, int, int], None]) -
         raise
     if settings.rows:
         folders = {name: _first_rows(split, settings.rows) for name, split in folders.items()}
-    fingerprint, copies = _read_bytes(folder, folders)
-    total, before, splits = sum(map(len, folders.values())), 0, {}
+    x = {name: np.empty((len(split), *size, 3), dtype=np.float32) for name, split in folders.items()}
+    place = {str(i): (name, row) for name, split in folders.items() for row, i in enumerate(split.ids)}
+
+    def keep(name: str, pixels: np.ndarray) -> None:
+        if name in place:  # not where an image lies in no class folder
+            split, row = place[name]
+            x[split][row] = resize_image(pixels, size)
+
+    audit = audit_images(
+        folder,
+        splits=SPLITS,
+        aliases=settings.aliases,
+        ids=place if settings.rows else None,
+        visit=keep,
+        progress=lambda done, total: progress("images", done, total),
+    )
+    unreadable = {name: why for name, why in audit.unreadable.items() if name in place}
+    if unreadable and not settings.skip_unreadable:
+        name, why = next(iter(unreadable.items()))
+        raise UnreadableImageError(
+            f"images must be readable; {len(unreadable)} are not, first {str(folder / name)!r}: {why}. Replace them, "
+            "or leave them out; on this command line: --skip-unreadable"
+        )
+    splits = {}
     for name, split in folders.items():
-        try:
-            splits[name] = Split(*split.load(lambda done, _, base=before: progress("images", base + done, total)))
-        except UnreadableImageError as error:
-            raise UnreadableImageError(f"{error} On this command line: --skip-unreadable") from error
-        before += len(split)
+        there = np.array([i not in unreadable for i in split.ids.tolist()])
+        splits[name] = Split(split.ids[there], x[name] if there.all() else x[name][there], split.labels[there])
     return Images(
         splits=splits,
         classes=tuple(sorted(str(c) for c in folders["train"].classes)),
         folder=folder,
         synthetic=settings.data == "synthetic",
-        fingerprint=fingerprint,
-        copies=copies,
-        unreadable={name: why for split in folders.values() for name, why in split.unreadable.items()},
+        audit=audit,
+        unreadable=unreadable,
     )
 
 
@@ -136,15 +165,3 @@ def _first_rows(folder: ImageFolder, rows: int) -> ImageFolder:
         of_class = np.flatnonzero(codes == code)
         turn[of_class] = np.arange(len(of_class))
     return folder.take(folder.ids[np.sort(np.lexsort((codes, turn))[:rows])])
-
-
-def _read_bytes(root: Path, folders: dict[str, ImageFolder]) -> tuple[str, list[str]]:
-    """Digest the files, and name those of test whose bytes stand in train or valid too."""
-    digests = {
-        str(name): hashlib.sha256((root / str(name)).read_bytes()).hexdigest()
-        for folder in folders.values()
-        for name in folder.ids
-    }
-    whole = hashlib.sha256("\n".join(f"{name} {digest}" for name, digest in sorted(digests.items())).encode())
-    seen = {digest for name, digest in digests.items() if not name.startswith("test/")}
-    return whole.hexdigest(), [name for name, digest in digests.items() if name.startswith("test/") and digest in seen]

@@ -15,10 +15,12 @@ from ensemblekit.report import to_csv
 
 from .tables import DISCLAIMER, Report, to_text
 
-__all__ = ["CONFIG", "prepare", "versions", "write_json", "write_predictions", "write_report"]
+__all__ = ["AUDIT", "CONFIG", "prepare", "versions", "write_json", "write_predictions", "write_report"]
 
+AUDIT = "audit.json"
 CONFIG = "config.json"
-OWN_FILES = (CONFIG, "notes.json", "results.csv", "results.md")
+WORTH = ("scores", "comparisons", "confusion", "leak_free", "repeats")
+OWN_FILES = (AUDIT, CONFIG, "notes.json", "results.csv", "results.md", *(f"{name}.csv" for name in WORTH))
 
 
 def prepare(folder: Path, *, overwrite: bool) -> None:
@@ -71,8 +73,12 @@ def write_predictions(folder: Path, rows: Mapping[str, Mapping[str, Predictions]
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write ``results.csv``, every figure in full, ``results.md`` and ``notes.json``, the marks of each row."""
+    """Write every table in full as CSV, ``results.md``, and ``notes.json``, the marks of each row."""
     to_csv(report.results, folder / "results.csv")
+    for name in WORTH:
+        table = getattr(report.worth, name)
+        if table is not None:
+            to_csv(table, folder / f"{name}.csv")
     write_text(folder / "results.md", to_text(report))
     write_json(
         folder / "notes.json", {"marks": report.marks, "notes": report.notes, "remarks": [*report.remarks, DISCLAIMER]}

@@ -60,6 +60,7 @@ class Record:
 
 def _study(settings: Settings, registry: Registry, record: Record, screen: Screen) -> None:
     images = load_images(settings, screen.count)
+    output.write_json(settings.out / output.AUDIT, images.audit.to_dict())
     record.update(
         data={
             "folder": str(images.folder),

@@ -75,6 +75,7 @@ class Settings:
     precision: str
     aliases: dict[str, str]
     skip_unreadable: bool
+    drop_leaks: bool
     out: Path
 
 

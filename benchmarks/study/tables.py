@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from ensemblekit.evaluation import accuracy_interval, balance_table, compare_pub
 from ensemblekit.report import print_table, to_markdown
 
 from .ensembles import RULES
+from .honesty import COMPARED, Worth, weigh
 from .images import Images
 from .settings import Settings
+from .shown import print_worth, worth_to_text
 
 __all__ = ["DISCLAIMER", "Report", "make_report", "show", "to_text"]
 
@@ -39,6 +41,7 @@ class Report:
     results: pd.DataFrame
     balance: pd.DataFrame
     published: pd.DataFrame
+    worth: Worth
     marks: dict[str, list[str]]
     notes: dict[str, str]
     remarks: list[str]
@@ -50,8 +53,20 @@ def make_report(
     rows: Mapping[str, Mapping[str, Predictions]],
     models: Mapping[str, Any],
     weights_used: str,
+    *,
+    members: Mapping[str, Sequence[str]] = COMPARED,
+    groups: Mapping[str, int] | None = None,
+    leaked: Collection[str] | None = None,
+    repeats: Mapping[int, pd.DataFrame] | None = None,
 ) -> Report:
-    """Compute the tables and find what must be said about them."""
+    """Compute the tables and find what must be said about them.
+
+    ``members``, ``groups``, ``leaked`` and ``repeats`` are those of `weigh`; groups and leaked images are those of the
+    audit where they are not given, the latter where the settings ask for it.
+    """
+    groups = images.audit.groups if groups is None else groups
+    if leaked is None:
+        leaked = images.copies if settings.drop_leaks else ()
     results = results_table(rows)
     marks = _marks(weights_used)
     return Report(
@@ -63,6 +78,7 @@ def make_report(
             json.loads(PUBLISHED.read_text(encoding="utf-8")),
             name="synthetic" if images.synthetic else "this run",
         ),
+        worth=weigh(rows, members=members, groups=groups, leaked=leaked, repeats=repeats),
         marks=marks,
         notes={key: NOTES[key] for key in NOTES if any(key in keys for keys in marks.values())},
         remarks=_remarks(settings, images, results, models, weights_used),
@@ -97,7 +113,7 @@ def _remarks(
         )
     if images.copies:
         remarks.append(
-            f"{len(images.copies)} of the {n_test} test images are byte copies of training or validation images, first "
+            f"{len(images.copies)} of the {n_test} test images have the pixels of training or validation images, first "
             f"{images.copies[0]!r}; they are counted in the table."
         )
     if images.unreadable:
@@ -112,6 +128,7 @@ def show(report: Report, console: Console) -> None:
     print_table(report.results, title=report.title, marks=report.marks, notes=report.notes, console=console)
     print_table(report.balance, title="Balance over the splits", console=console)
     print_table(report.published, title="Beside the published figures", console=console)
+    print_worth(report.worth, console, report.marks, report.notes)
     for remark in (*report.remarks, DISCLAIMER):
         console.print(remark, markup=False, highlight=False)
 
@@ -125,6 +142,7 @@ def to_text(report: Report) -> str:
         to_markdown(report.balance),
         "## Beside the published figures",
         to_markdown(report.published),
+        *worth_to_text(report.worth, report.marks, report.notes),
         "\n".join(f"- {remark}" for remark in report.remarks),
         f"**{DISCLAIMER}**",
     ]

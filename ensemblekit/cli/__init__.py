@@ -1,5 +1,6 @@
 """The command ``ensemblekit``: a file a command, each of which adds itself to `app`."""
 
+from . import _audit as _audit
 from . import _cache as _cache
 from . import _check as _check
 from . import _plugins as _plugins

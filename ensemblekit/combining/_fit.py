@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
 from ..predictions import PredictionSet
 from ..predictions._align import UNNAMED
+from ..predictions._checks import check_not_test
 from ._checks import aligned_set, check_accepted, check_same_names, check_task, made, sorted_names
 from ._features import features_of
 
@@ -47,7 +48,8 @@ def fit_combiner(
     sample_weight : mapping of id to float, or array-like of shape (n_samples,), optional
         Non-negative weight of each row, in the order of the aligned predictions.
     allow_leakage : bool, default=False
-        Fit on rows that members were fitted on all the same; the fitted combiner's ``leaked_`` says how many.
+        Fit on rows that members were fitted on, or on the test split, all the same; the fitted combiner's ``leaked_``
+        says how many rows members were fitted on.
     aliases, missing
         As in `align`.
     **options
@@ -61,7 +63,8 @@ def fit_combiner(
     Raises
     ------
     LeakageError
-        If a member was fitted on some of these rows, those of ``validation`` among them.
+        If a member was fitted on some of these rows, those of ``validation`` among them, or they are of the split
+        ``test``.
     AlignmentError
         If the predictions do not line up, or members have no names.
     InvalidPredictionsError
@@ -115,6 +118,8 @@ def _check_held_out(name: str, predictions: PredictionSet, allow_leakage: bool) 
         )
     if not len(predictions.ids):
         raise InvalidPredictionsError(f"fitting combiner {name!r} needs at least one row; received none.")
+    if not allow_leakage:
+        check_not_test("a combiner is never fitted", predictions.split, predictions.ids)
     leaked = _leaked(predictions)
     if leaked and not allow_leakage:
         member, rows = next(iter(leaked.items()))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import IO
 
 import numpy as np
 
 from ..errors import MissingDependencyError, UnreadableImageError
 
-__all__ = ["read_image"]
+__all__ = ["BROKEN", "decode", "read_image", "resize_image"]
+
+BROKEN = (OSError, ValueError, SyntaxError, EOFError)
+"""What Pillow raises where a file is no image, or not a whole one."""
 
 
 def read_image(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarray:
@@ -34,32 +38,62 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarra
         If Pillow is not installed.
     """
     try:
+        return resize_image(decode(path)[0], size)
+    except BROKEN as error:
+        raise UnreadableImageError(
+            f"an image must be readable; {os.fspath(path)!r} is not: {error}. Replace it, or leave it out with "
+            "skip_unreadable=True."
+        ) from error
+
+
+def decode(file: str | os.PathLike[str] | IO[bytes]) -> tuple[np.ndarray, str, str]:
+    """Decode an image as models see it: RGB, transparency dropped, not turned by its orientation tag.
+
+    Returns
+    -------
+    pixels : ndarray of uint8, shape (height, width, 3)
+        Grey becomes RGB, of 16 bits the upper 8 are kept.
+    mode, format : str
+        As Pillow calls them.
+    """
+    try:
         from PIL import Image
     except ImportError as error:
         raise MissingDependencyError(
             'Reading images needs Pillow, which is not installed: pip install "ensemblekit[images]".'
         ) from error
     try:
-        with Image.open(path) as image:
-            if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PNG"):
+        with Image.open(file) as image:
+            mode = image.mode
+            if mode.startswith("I;16") or (mode, image.format) == ("I", "PNG"):
                 # Pillow would clip grey of 16 bits.
-                pixels = np.repeat((np.asarray(image) >> 8)[..., np.newaxis], 3, axis=-1)
-            elif image.mode in ("I", "F"):
-                raise ValueError(f"its mode {image.mode!r}, 32 bits a channel, does not say which value is white")
+                pixels = np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
+            elif mode in ("I", "F"):
+                raise ValueError(f"its mode {mode!r}, 32 bits a channel, does not say which value is white")
             else:
                 # Straight from a palette with transparency to RGB, Pillow warns.
-                transparent = image.mode == "P" and "transparency" in image.info
+                transparent = mode == "P" and "transparency" in image.info
                 pixels = np.asarray((image.convert("RGBA") if transparent else image).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise UnreadableImageError(
-            f"an image must be readable; {os.fspath(path)!r} is not: {error}. Replace it, or leave it out with "
-            "skip_unreadable=True."
-        ) from error
-    return _resize(pixels, size)
+            return pixels, mode, str(image.format)
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from error
 
 
-def _resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize bilinearly without antialiasing, pixel centres at halves, as ``tf.image.resize`` does."""
+def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize bilinearly without antialiasing, pixel centres at halves, as ``tf.image.resize`` does.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (height, width, 3)
+        Of any numeric type.
+    size : tuple of int
+        ``(height, width)`` that is wanted.
+
+    Returns
+    -------
+    ndarray of float32, shape (size[0], size[1], 3)
+        In the range of ``pixels``.
+    """
     for axis, length in enumerate(size):
         if pixels.shape[axis] == length:
             continue

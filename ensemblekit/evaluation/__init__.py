@@ -1,26 +1,46 @@
 """Metrics, uncertainty, diversity and tables of predictions, as numbers and DataFrames; nothing is formatted here."""
 
+from ._calibration import calibration_error, reliability_curve
+from ._comparisons import compare_with_best_member
 from ._conformal import fit_conformal
 from ._conformal_results import ConformalIntervals, ConformalSets
 from ._diversity import diversity, diversity_matrix
+from ._intervals import bootstrap_interval, score_table
 from ._leave_one_out import leave_one_member_out
 from ._metrics import accuracy, accuracy_interval, log_loss
+from ._paired import McNemar, holm, mcnemar, paired_bootstrap
+from ._repeats import repeats_table
+from ._scores import balanced_accuracy, brier_score, confusion_matrix, macro_auroc
 from ._tables import balance_table, compare_published, results_table
 from ._uncertainty import uncertainty, uncertainty_maps
 
 __all__ = [
     "ConformalIntervals",
     "ConformalSets",
+    "McNemar",
     "accuracy",
     "accuracy_interval",
     "balance_table",
+    "balanced_accuracy",
+    "bootstrap_interval",
+    "brier_score",
+    "calibration_error",
     "compare_published",
+    "compare_with_best_member",
+    "confusion_matrix",
     "diversity",
     "diversity_matrix",
     "fit_conformal",
+    "holm",
     "leave_one_member_out",
     "log_loss",
+    "macro_auroc",
+    "mcnemar",
+    "paired_bootstrap",
+    "reliability_curve",
+    "repeats_table",
     "results_table",
+    "score_table",
     "uncertainty",
     "uncertainty_maps",
 ]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
-
-if TYPE_CHECKING:
-    pass
-
+from ..predictions._checks import check_not_test
 from ._conformal_results import ConformalIntervals, ConformalSets, check_names, check_scored, set_scores
 
 __all__ = ["fit_conformal"]
@@ -22,7 +19,7 @@ METHODS = {"multiclass": ("lac", "aps"), "regression": ("residual",)}
 
 
 def fit_conformal(
-    predictions: Predictions, *, alpha: float = 0.1, method: str | None = None
+    predictions: Predictions, *, alpha: float = 0.1, method: str | None = None, allow_leakage: bool = False
 ) -> ConformalSets | ConformalIntervals:
     """Calibrate prediction sets, or intervals for regression, on held-out predictions.
 
@@ -34,12 +31,14 @@ def fit_conformal(
     ----------
     predictions : Predictions
         Labelled, of the task ``multiclass`` or ``regression``, on rows that no member and no combiner was fitted on:
-        usually what `combine` returned.
+        usually what `combine` returned. Not of the split ``test``, on which their coverage is to be measured.
     alpha : float, default=0.1
         Share of sets or intervals that may miss the truth, in (0, 1).
     method : {"lac", "aps", "residual"}, optional
         ``lac``, the default for ``multiclass``: the smallest sets on average. ``aps``: sets that grow where the model
         is unsure. ``residual`` is the one for ``regression``.
+    allow_leakage : bool, default=False
+        Calibrate on rows that the model was fitted on, or on the test split, all the same.
 
     Returns
     -------
@@ -49,7 +48,7 @@ def fit_conformal(
     Raises
     ------
     LeakageError
-        If rows are among the ``fit_ids`` of the predictions.
+        If rows are among the ``fit_ids`` of the predictions, or are of the split ``test``.
     InvalidOptionError
         If alpha or the method is not as said above.
     InvalidPredictionsError
@@ -103,7 +102,9 @@ def fit_conformal(
             f"method for the task {predictions.task!r} must be {' or '.join(map(repr, methods))}; received {method!r}."
         )
     check_names(predictions, predictions.task, predictions.classes)
-    true = check_scored(predictions, predictions.fit_ids, "the model was fitted on")
+    if not allow_leakage:
+        check_not_test("conformal prediction is never calibrated", predictions.split, predictions.ids)
+    true = check_scored(predictions, None if allow_leakage else predictions.fit_ids, "the model was fitted on")
     common: dict[str, Any] = {"alpha": float(alpha), "classes": predictions.classes, "calibration_ids": predictions.ids}
     if method == "residual":
         return ConformalIntervals(half_widths=_quantile(np.abs(true - predictions.probas), alpha), **common)

@@ -8,10 +8,9 @@ import numpy as np
 
 from ..errors import InvalidPredictionsError
 from ..predictions import Predictions
+from ._statistics import CLIP
 
 __all__ = ["accuracy", "accuracy_interval", "log_loss"]
-
-CLIP = 1e-7
 
 
 def accuracy(predictions: Predictions) -> float:

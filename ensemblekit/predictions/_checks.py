@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..errors import InvalidOptionError, InvalidPredictionsError, LeakageError
 
 Task = Literal["multiclass", "multilabel", "regression"]
 Missing = Literal["error", "zero", "renormalize"]
@@ -26,6 +26,19 @@ def few(items: Iterable[Any], n: int = 3) -> str:
     items = list(items)
     shown = ", ".join(repr(item) for item in items[:n])
     return f"{len(items)} ({shown}{', ...' if len(items) > n else ''})"
+
+
+def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:
+    """Refuse to choose anything on the test split, be it named by the split or, without one, by an id's folder."""
+    rows = len(ids) if split == "test" else 0
+    if split is None and ids.dtype.kind == "U":
+        rows = int(np.char.startswith(ids, "test/").sum())
+    if rows:
+        raise LeakageError(
+            f"{what} on the test split, which is read once, in evaluation; received {len(ids)} rows, {rows} of them of "
+            f"the split 'test', first {ids[0].item()!r}. Give validation or out-of-fold predictions, or "
+            "allow_leakage=True to go on knowingly."
+        )
 
 
 def readonly(array: np.ndarray) -> np.ndarray:

@@ -103,12 +103,16 @@ def test_the_marks_say_what_was_fitted_where_and_that_the_backbone_is_random(fin
 def test_the_leak_and_the_unreadable_image_are_said(finished):
     done, out = finished
     text = " ".join(done.stdout.split())
-    assert "1 of the 28 test images are byte copies of training or validation images, first 'test/cat/copy.png'" in text
+    assert "1 of the 28 test images have the pixels of training or validation images, first 'test/cat/copy.png'" in text
     assert "1 unreadable images were left out: train/dog/broken.png" in text
-    assert "byte copies" in (out / "results.md").read_text()
+    assert "have the pixels of" in (out / "results.md").read_text()
     config = json.loads((out / "config.json").read_text())
     assert config["status"] == "finished"
     assert config["data"]["test_copies_of_fitted_images"] == ["test/cat/copy.png"]
+    audit = json.loads((out / "audit.json").read_text())
+    assert audit["leaked"] == {"valid": [], "test": ["test/cat/copy.png"]}
+    assert list(audit["unreadable"]) == ["train/dog/broken.png"]
+    assert audit["fingerprint"] == config["data"]["fingerprint"]
     assert list(config["data"]["unreadable"]) == ["train/dog/broken.png"]
     assert config["data"]["images"] == {"train": 27, "valid": 27, "test": 28}
     assert {"tensorflow", "keras", "ensemblekit", "python"} <= set(config["versions"])
@@ -189,7 +193,7 @@ def truncate(data):
         (None, ["--weights", "nowhere.h5"], ["no file is there"]),
         (lose_valid, [], ["must hold train, valid, test", "lacks valid"]),
         (empty_a_class, [], ["each class folder must hold an image", "owl' holds none"]),
-        (truncate, [], ["test/cat/1.png' is not", "On this command line: --skip-unreadable"]),
+        (truncate, [], ["1 are not, first", "test/cat/1.png': ", "on this command line: --skip-unreadable"]),
     ],
 )
 def test_bad_input_is_one_clear_error(tmp_path, spoil, arguments, said):
@@ -247,6 +251,7 @@ def test_help_shows_what_there_is():
         "published",
         "--backbone",
         "--skip-unreadable",
+        "--drop-leaks",
         "not for diagnosis",
     ):
         assert word in done.stdout

@@ -20,6 +20,7 @@ IGNORED = {
 
 NOT_CALLED = {
     "Answer": "made by check_compatible",
+    "Audit": "made by audit_images",
     "Backbone": "a protocol",
     "Chainer": "a protocol",
     "CheckResult": "made by run_checks",

@@ -1,0 +1,80 @@
+"""``ensemblekit audit``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InvalidOptionError
+from ._app import app
+from ._screen import make_console
+
+LEAKS = 3
+"""Exit status where images leak and ``--fail-on-leaks`` was given."""
+
+
+@app.command()
+def audit(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Holds a folder a split (train, valid, test, ...), each with a folder a class; or just those."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    fail_on_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-leaks", help=f"Exit status {LEAKS} where an image has pixels that stand in an earlier split."
+        ),
+    ] = False,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(help="Common name of a class folder, OLD=NEW; as often as needed.", metavar="OLD=NEW"),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A split folder, the earliest first; as often as needed. Default: found by name.", metavar="NAME"
+        ),
+    ] = None,
+    max_distance: Annotated[
+        int, typer.Option(help="Bits, of 255, in which the perceptual hashes of near copies may differ.")
+    ] = 32,
+    min_correlation: Annotated[float, typer.Option(help="Least correlation of the thumbnails of near copies.")] = 0.99,
+) -> None:
+    """Look through a folder of images for copies, leaks between splits, conflicting labels and unreadable files."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ..data import audit_images
+    from ..report import print_audit
+
+    aliases = dict(_old_and_new(pair) for pair in alias or [])
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("Reading images", total=None)
+        found = audit_images(
+            folder,
+            splits=split or None,
+            aliases=aliases,
+            max_distance=max_distance,
+            min_correlation=min_correlation,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2, sort_keys=True))
+    else:
+        print_audit(found, console=make_console())
+    if fail_on_leaks and any(found.leaked.values()):
+        raise typer.Exit(LEAKS)
+
+
+def _old_and_new(pair: str) -> tuple[str, str]:
+    old, equals, new = pair.partition("=")
+    if not (old and equals and new):
+        raise InvalidOptionError(f"--alias must be OLD=NEW; received {pair!r}.")
+    return old, new

@@ -1,0 +1,126 @@
+"""What images are compared by: a digest of their pixels, a thumbnail, and a perceptual hash of it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+__all__ = ["BITS", "SIDE", "digest_pixels", "hash_thumbnails", "make_thumbnail", "search_near"]
+
+SIDE = 32
+"""Pixels a side of a thumbnail."""
+LOW = 16
+"""Frequencies a side that the hash keeps."""
+BITS = LOW * LOW - 1
+FLAT = 1.0
+"""Variance, in squared grey levels, below which a thumbnail shows nothing that could be compared."""
+BLOCK = 2048
+
+
+def digest_pixels(pixels: np.ndarray) -> str:
+    """Digest the size and the values of decoded pixels: equal for equal pixels, whatever file they came from."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def make_thumbnail(pixels: np.ndarray) -> np.ndarray:
+    """Average an image down to grey, shape ``(SIDE, SIDE)``, uint8, whatever its proportions."""
+    from PIL import Image
+
+    grey = Image.fromarray(pixels).convert("L")
+    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
+
+
+def hash_thumbnails(thumbnails: np.ndarray) -> np.ndarray:
+    """Hash thumbnails by the signs of their low frequencies.
+
+    Parameters
+    ----------
+    thumbnails : ndarray of uint8, shape (n, SIDE, SIDE)
+        Grey.
+
+    Returns
+    -------
+    ndarray of int8, shape (n, BITS)
+        1 where a coefficient of the discrete cosine transform (type II) lies above the median of the image's, else
+        -1. The constant term is left out: brightness changes nothing, nor does contrast.
+    """
+    place, frequency = np.arange(SIDE) + 0.5, np.arange(LOW)
+    basis = np.cos(np.pi / SIDE * frequency[:, np.newaxis] * place)
+    basis[0] /= np.sqrt(2)
+    signs = np.empty((len(thumbnails), BITS), dtype=np.int8)
+    for start in range(0, len(thumbnails), BLOCK):
+        waves = (basis @ thumbnails[start : start + BLOCK].astype(np.float64) @ basis.T).reshape(-1, LOW * LOW)[:, 1:]
+        signs[start : start + BLOCK] = np.where(waves > np.median(waves, axis=1, keepdims=True), 1, -1)
+    return signs
+
+
+def search_near(
+    thumbnails: np.ndarray, max_distance: int, min_correlation: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the pairs of thumbnails that show nearly the same.
+
+    Parameters
+    ----------
+    thumbnails : ndarray of uint8, shape (n, SIDE, SIDE)
+        Grey. Those that are of one grey are near to none.
+    max_distance : int
+        Bits, of `BITS`, in which the hashes of a pair may differ.
+    min_correlation : float
+        Least Pearson correlation between the thumbnails of a pair.
+
+    Returns
+    -------
+    pairs : ndarray of int64, shape (n_pairs, 2)
+        Rows of ``thumbnails``, the lower first, in order.
+    distances : ndarray of int64, shape (n_pairs,)
+        Differing bits.
+    correlations : ndarray of float64, shape (n_pairs,)
+        Of the thumbnails.
+
+    Notes
+    -----
+    With signs for bits, ``distance = (BITS - a @ b) / 2``: all pairs of a block are one matrix product. Blocks bound
+    the memory, whatever ``n``.
+    """
+    pixels = thumbnails.reshape(len(thumbnails), SIDE * SIDE)
+    shown = np.flatnonzero(_variances(pixels) >= FLAT)
+    signs = hash_thumbnails(thumbnails[shown])
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for top in range(0, len(shown), BLOCK):
+        rows = signs[top : top + BLOCK].astype(np.float32)
+        for left in range(top, len(shown), BLOCK):
+            product = rows @ signs[left : left + BLOCK].astype(np.float32).T
+            first, second = np.nonzero(product >= BITS - 2 * max_distance)
+            ahead = first + top < second + left
+            first, second = first[ahead], second[ahead]
+            distance = ((BITS - product[first, second]) / 2).astype(np.int64)
+            pair = np.column_stack([shown[first + top], shown[second + left]])
+            correlation = _correlations(pixels, pair)
+            near = correlation >= min_correlation
+            found.append((pair[near], distance[near], correlation[near]))
+    if not found:
+        return np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0)
+    pairs, distances, correlations = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return pairs[order], distances[order], correlations[order]
+
+
+def _variances(pixels: np.ndarray) -> np.ndarray:
+    variances = np.empty(len(pixels))
+    for start in range(0, len(pixels), BLOCK):
+        variances[start : start + BLOCK] = pixels[start : start + BLOCK].var(axis=1)
+    return variances
+
+
+def _correlations(pixels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    correlations = np.empty(len(pairs))
+    for start in range(0, len(pairs), BLOCK):
+        first, second = (pixels[rows].astype(np.float32) for rows in pairs[start : start + BLOCK].T)
+        first -= first.mean(axis=1, keepdims=True)
+        second -= second.mean(axis=1, keepdims=True)
+        lengths = np.sqrt((first * first).sum(axis=1) * (second * second).sum(axis=1))
+        correlations[start : start + BLOCK] = (first * second).sum(axis=1) / lengths
+    return correlations

@@ -1,0 +1,113 @@
+"""Every file of a data set, read and decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import MissingDependencyError
+from ._folders import SUFFIXES
+from ._hashes import SIDE, digest_pixels, make_thumbnail
+from ._layout import File
+from ._read import decode
+
+__all__ = ["Scan", "scan_files"]
+
+Visit = Callable[[str, np.ndarray], object]
+
+
+class Scan(NamedTuple):
+    """What one file holds."""
+
+    file: File
+    digest: str
+    """SHA-256 of its bytes; empty where it could not be read."""
+    n_bytes: int
+    pixels: str
+    """SHA-256 of its size and decoded pixels."""
+    mode: str
+    format: str
+    size: tuple[int, int]
+    """Height and width."""
+    thumbnail: np.ndarray
+    problem: str
+    """Why it is no readable image; empty where it is one."""
+
+
+def scan_files(
+    files: Sequence[File], visit: Visit | None = None, progress: Callable[[int, int], object] | None = None
+) -> Iterator[Scan]:
+    """Read and decode files in two threads, a few ahead; yield what they hold, in their order.
+
+    Parameters
+    ----------
+    files : sequence of File
+        Which ones.
+    visit : callable, optional
+        Called, in a thread, with the id and the decoded pixels of each readable image.
+    progress : callable, optional
+        Called with the files done and in all.
+    """
+    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=2) as pool:
+        # Pillow warns of odd tags and large pictures: what it cannot decode is told as an error.
+        warnings.simplefilter("ignore")
+        ahead = deque(pool.submit(_scan, file, visit) for file in files[:64])
+        try:
+            for place in range(len(files)):
+                scan = ahead.popleft().result()
+                if place + 64 < len(files):
+                    ahead.append(pool.submit(_scan, files[place + 64], visit))
+                yield scan
+                if progress:
+                    progress(place + 1, len(files))
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _scan(file: File, visit: Visit | None) -> Scan:
+    content, digest = b"", ""
+    try:
+        _check_kind(file)
+        content = file.path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if not content:
+            raise ValueError("it is empty")
+        pixels, mode, form = decode(io.BytesIO(content))
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # a broken file makes Pillow raise nearly anything
+        return Scan(file, digest, len(content), "", "", "", (0, 0), np.zeros((SIDE, SIDE), np.uint8), _reason(error))
+    if visit:
+        visit(file.id, pixels)
+    size = (pixels.shape[0], pixels.shape[1])
+    return Scan(file, digest, len(content), digest_pixels(pixels), mode, form, size, make_thumbnail(pixels), "")
+
+
+def _check_kind(file: File) -> None:
+    if file.path.is_symlink() and not file.path.exists():
+        raise ValueError(f"a link to {os.fspath(file.path.readlink())!r}, where nothing is")
+    if file.path.is_dir():
+        raise ValueError("a link to a folder, which is not followed")
+    if not file.path.is_file():
+        raise ValueError("no file, but a pipe, a socket or a device")
+    if file.path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"its name has no ending of an image ({', '.join(sorted(SUFFIXES))})")
+
+
+def _reason(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "no image, whatever its name says"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{error}" or type(error).__name__

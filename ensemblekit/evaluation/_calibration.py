@@ -1,0 +1,113 @@
+"""Whether predictions are right as often as they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..predictions import Predictions
+from ._statistics import N_BINS, bin_places, calibration_statistic, figure_of, scored_codes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["calibration_error", "reliability_curve"]
+
+
+def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strategy: str = "width") -> float:
+    """Expected calibration error: how far confidence is from accuracy, on average.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Labelled, of the task ``multiclass``, shape ``(n_samples, n_classes)``.
+    n_bins : int, default=15
+        Number of bins, >= 1.
+    strategy : {"width", "mass"}, default="width"
+        Bins of equal width in [0, 1], or of about equally many rows.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 is best.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If they have no labels, no rows, absent rows, or are dense or of another task.
+    InvalidOptionError
+        If ``n_bins`` or ``strategy`` is not as said above.
+
+    Notes
+    -----
+    With the confidence ``max_c p_i[c]`` of each row: ``sum_b (n_b / n) |accuracy_b - mean confidence_b|`` over the bins
+    [1]_. A bin holds its upper edge, the first also its lower one. Rows of one confidence are in one bin, so that
+    there may be fewer bins of equal mass than asked for. Few rows a bin make the figure too large, even for perfect
+    calibration: compare it on equal rows and bins only.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML, 2017.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import calibration_error
+    >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "dog"]}
+    >>> calibration_error(Predictions([[0.75, 0.25], [0.75, 0.25]], **fields))
+    0.25
+    """
+    return figure_of(calibration_statistic(predictions, n_bins, strategy), len(predictions))
+
+
+def reliability_curve(predictions: Predictions, *, n_bins: int = N_BINS, strategy: str = "width") -> pd.DataFrame:
+    """Accuracy and mean confidence of each bin of confidence, for a reliability diagram.
+
+    Parameters
+    ----------
+    predictions, n_bins, strategy
+        As in `calibration_error`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a bin: its edges ``low`` and ``high``, the number of rows ``n``, ``confidence`` and ``accuracy``, NaN for
+        an empty bin.
+
+    Raises
+    ------
+    InvalidPredictionsError, InvalidOptionError
+        As in `calibration_error`.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import reliability_curve
+    >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "dog"]}
+    >>> reliability_curve(Predictions([[0.75, 0.25], [0.75, 0.25]], **fields), n_bins=2)
+       low  high  n  confidence  accuracy
+    0  0.0   0.5  0         NaN       NaN
+    1  0.5   1.0  2        0.75       0.5
+    """
+    import pandas as pd
+
+    codes = scored_codes(predictions, "reliability_curve")
+    confidence = predictions.probas.max(axis=1).astype(np.float64)
+    places, edges = bin_places(confidence, n_bins, strategy)
+    counts = np.bincount(places, minlength=len(edges) - 1)
+    correct = predictions.probas.argmax(axis=1) == codes
+
+    def mean_of(values: np.ndarray) -> np.ndarray:
+        sums = np.bincount(places, weights=values, minlength=len(counts))
+        return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+
+    return pd.DataFrame(
+        {
+            "low": edges[:-1],
+            "high": edges[1:],
+            "n": counts,
+            "confidence": mean_of(confidence),
+            "accuracy": mean_of(correct.astype(np.float64)),
+        }
+    )

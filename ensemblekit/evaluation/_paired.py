@@ -1,0 +1,233 @@
+"""Whether two models differ on the same rows: exact McNemar, paired bootstrap, and Holm's correction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InvalidOptionError
+from ..predictions import Predictions, align
+from ._resampling import Groups, check_resampling, group_places, interval, resample
+from ._statistics import Statistic, check_metrics, figure_of, scored_codes, statistic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["McNemar", "holm", "mcnemar", "paired_bootstrap"]
+
+DIFFERENCES = ("accuracy", "log_loss", "brier_score")
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """What McNemar's test found; made by `mcnemar`.
+
+    Attributes
+    ----------
+    first_only, second_only : int
+        Rows that only the first, or only the second, has right.
+    p_value : float
+        In (0, 1].
+    """
+
+    first_only: int
+    second_only: int
+    p_value: float
+
+
+def mcnemar(first: Predictions, second: Predictions) -> McNemar:
+    """Test whether two models are right equally often, by the rows that only one of them has right.
+
+    Parameters
+    ----------
+    first, second : Predictions
+        Labelled, of the task ``multiclass``, shape ``(n_samples, n_classes)``, for the same ids in any order.
+
+    Returns
+    -------
+    McNemar
+        The two counts and the p value.
+
+    Raises
+    ------
+    AlignmentError
+        If ids, classes, labels or splits differ.
+    InvalidPredictionsError
+        If they have no labels, no rows, absent rows, or are dense or of another task.
+
+    Notes
+    -----
+    The exact two-sided binomial test [1]_: with ``n`` rows that only one of them has right, ``k`` the smaller of the
+    two counts, ``p = min(1, 2 P[X <= k])`` for ``X`` of the binomial distribution of ``n`` and 1/2; 1 where ``n`` is 0.
+    It takes rows for independent. Near copies are not: where there are any, look at the interval by group too.
+
+    Tie rule: the first of equally probable classes is the predicted one, in the order of the first model's classes.
+
+    References
+    ----------
+    .. [1] Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+       Psychometrika 12, 1947.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import mcnemar
+    >>> fields = {"ids": range(6), "classes": ["cat", "dog"], "labels": ["cat"] * 6}
+    >>> right, wrong = Predictions([[1.0, 0.0]] * 6, **fields), Predictions([[0.0, 1.0]] * 6, **fields)
+    >>> mcnemar(right, wrong)
+    McNemar(first_only=6, second_only=0, p_value=0.03125)
+    """
+    from scipy.stats import binomtest
+
+    one, other = paired(first, second, "mcnemar")
+    codes = one.label_codes
+    right, also = one.probas.argmax(axis=1) == codes, other.probas.argmax(axis=1) == codes
+    first_only, second_only = int((right & ~also).sum()), int((also & ~right).sum())
+    n = first_only + second_only
+    p_value = float(binomtest(min(first_only, second_only), n, 0.5).pvalue) if n else 1.0
+    return McNemar(first_only, second_only, p_value)
+
+
+def paired_bootstrap(
+    first: Predictions,
+    second: Predictions,
+    *,
+    metrics: Sequence[str] = DIFFERENCES,
+    groups: Groups | None = None,
+    confidence: float = 0.95,
+    n_resamples: int = 5000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Say by how much two models differ on the same rows, and how far that would move with other rows.
+
+    Parameters
+    ----------
+    first, second : Predictions
+        As in `mcnemar`; rows are matched by id.
+    metrics : sequence of str, default=("accuracy", "log_loss", "brier_score")
+        As in `bootstrap_interval`.
+    groups, confidence, n_resamples, seed
+        As in `bootstrap_interval`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a metric: ``metric``, ``first``, ``second``, ``difference``, which is ``first - second``; its interval by
+        row, ``low`` and ``high``, and ``p_value``; with ``groups`` also ``group_low``, ``group_high`` and
+        ``group_p_value``.
+
+    Raises
+    ------
+    AlignmentError
+        If ids, classes, labels or splits differ.
+    InvalidPredictionsError, InvalidOptionError
+        As in `bootstrap_interval`.
+
+    Notes
+    -----
+    Both models are scored on the same resamples; the interval is the percentile interval of the differences. The p
+    value is two-sided: twice the smaller of the shares of resamples with a difference ``<= 0`` and ``>= 0``, one added
+    to each count [1]_, at most 1. It is a reading of the interval, and no exact test; of an accuracy take `mcnemar`.
+
+    References
+    ----------
+    .. [1] A. C. Davison, D. V. Hinkley, "Bootstrap Methods and their Application", Cambridge, 1997, chapter 4.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import paired_bootstrap
+    >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "dog"]}
+    >>> sure = Predictions([[0.75, 0.25], [0.25, 0.75]], **fields)
+    >>> coin = Predictions([[0.5, 0.5], [0.5, 0.5]], **fields)
+    >>> paired_bootstrap(sure, coin, metrics=["brier_score"]).round(3)[["metric", "difference", "low", "high"]]
+            metric  difference    low   high
+    0  brier_score      -0.375 -0.375 -0.375
+    """
+    import pandas as pd
+
+    check_resampling(confidence, n_resamples)
+    metrics = check_metrics(metrics)
+    one, other = paired(first, second, "paired_bootstrap")
+    made = [(statistic(one, metric), statistic(other, metric)) for metric in metrics]
+    figures = np.array([[figure_of(s, len(one)) for s in pair] for pair in made])
+    table: dict[str, Any] = {"metric": metrics, "first": figures[:, 0], "second": figures[:, 1]}
+    table["difference"] = figures[:, 0] - figures[:, 1]
+    for unit, grouping in (("", None), ("group_", groups)):
+        if unit and grouping is None:
+            continue
+        places = group_places(one.ids, grouping)
+        moved = resample([_difference(*pair) for pair in made], places, n_resamples, seed)
+        bounds = np.array([interval(values, confidence) for values in moved])
+        table |= {f"{unit}low": bounds[:, 0], f"{unit}high": bounds[:, 1]}
+        table[f"{unit}p_value"] = [_p_value(values) for values in moved]
+    return pd.DataFrame(table)
+
+
+def holm(p_values: Any) -> np.ndarray:
+    """Correct p values for being several, by Holm's step-down rule.
+
+    Parameters
+    ----------
+    p_values : array-like of shape (n_tests,)
+        Each in [0, 1].
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_tests,)
+        In [0, 1], in the order given, none below the value it came from.
+
+    Raises
+    ------
+    InvalidOptionError
+        If they are not numbers in [0, 1] in one row.
+
+    Notes
+    -----
+    With ``p_1 <= ... <= p_m``: ``max_{j <= i} min(1, (m - j + 1) p_j)`` [1]_. To call those significant that are at
+    most ``a`` has a probability of at most ``a`` of one false call or more, however the tests depend on each other.
+
+    References
+    ----------
+    .. [1] S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
+       1979.
+
+    Examples
+    --------
+    >>> from ensemblekit.evaluation import holm
+    >>> holm([0.01, 0.04, 0.03]).round(2)
+    array([0.03, 0.06, 0.06])
+    """
+    try:
+        raw = np.asarray(p_values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidOptionError(f"p values must be numbers in [0, 1]; received {p_values!r}.") from None
+    if raw.ndim != 1 or not ((raw >= 0) & (raw <= 1)).all():
+        raise InvalidOptionError(f"p values must be numbers in [0, 1], in one row; received {p_values!r}.")
+    order = np.argsort(raw, kind="stable")
+    stepped = np.minimum(1, raw[order] * np.arange(len(raw), 0, -1))
+    corrected = np.empty_like(raw)
+    corrected[order] = np.maximum.accumulate(stepped) if len(raw) else stepped
+    return corrected
+
+
+def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predictions, Predictions]:
+    """Match two models by id and class, in the order of the ids."""
+    scored_codes(first, what)
+    scored_codes(second, what)
+    both = align(first.rename("first"), second.rename("second"))
+    both = both.reorder(rows=np.argsort(both.ids, kind="stable"))
+    return both["first"], both["second"]
+
+
+def _difference(one: Statistic, other: Statistic) -> Statistic:
+    return lambda weights: one(weights) - other(weights)
+
+
+def _p_value(moved: np.ndarray) -> float:
+    known = moved[~np.isnan(moved)]
+    fewer = min(int((known <= 0).sum()), int((known >= 0).sum()))
+    return min(1.0, 2 * (fewer + 1) / (len(known) + 1))

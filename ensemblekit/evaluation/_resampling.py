@@ -1,0 +1,103 @@
+"""Resamples of rows, or of groups of rows, as counts; and intervals of what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidOptionError
+from ._statistics import Statistic
+
+__all__ = ["Interval", "check_resampling", "group_places", "interval", "jackknife", "resample"]
+
+BLOCK = 1 << 17
+"""Most weights that are held at once: what they need fits the cache."""
+
+Interval = tuple[float, float]
+Groups = Mapping[Any, Hashable]
+
+
+def check_resampling(confidence: float, n_resamples: int) -> None:
+    """Refuse a confidence or number of resamples that gives no interval."""
+    if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 < confidence < 1:
+        raise InvalidOptionError(f"confidence must be a number > 0 and < 1; received {confidence!r}.")
+    if isinstance(n_resamples, bool) or not isinstance(n_resamples, (int, np.integer)) or n_resamples < 2:
+        raise InvalidOptionError(f"n_resamples must be a whole number >= 2; received {n_resamples!r}.")
+
+
+def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
+    """Number the groups of these rows by their first row; a row that no group names is a group of its own."""
+    if groups is None:
+        return np.arange(len(ids))
+    names = ids.tolist()
+    if groups and len(names) and not any(name in groups for name in names):
+        raise InvalidOptionError(
+            f"groups must map ids of these rows to their groups; none of the {len(names)} ids, first {names[0]!r}, is "
+            f"among the {len(groups)} that it names, first {next(iter(groups))!r}."
+        )
+    places: dict[Any, int] = {}
+    # A pair of the id or the group, so that no group is taken for an id of the same name.
+    keys = (("group", groups[name]) if name in groups else ("id", name) for name in names)
+    return np.fromiter((places.setdefault(key, len(places)) for key in keys), dtype=np.int64, count=len(names))
+
+
+def resample(made: Sequence[Statistic], places: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    """Compute statistics of resamples of the groups, the same resamples for each statistic.
+
+    Returns
+    -------
+    ndarray of shape (n_statistics, n_resamples)
+    """
+    rng = np.random.default_rng(seed)
+    n_groups = int(places.max()) + 1
+    single = n_groups == len(places)
+    found = np.empty((len(made), n_resamples))
+    step = max(1, BLOCK // len(places))
+    for start in range(0, n_resamples, step):
+        n = min(step, n_resamples - start)
+        drawn = rng.integers(n_groups, size=(n, n_groups)) * n + np.arange(n)[:, np.newaxis]
+        weights = np.bincount(drawn.ravel(), minlength=n_groups * n).reshape(n_groups, n).astype(np.float64)
+        if not single:
+            weights = weights[places]
+        for row, statistic in enumerate(made):
+            found[row, start : start + n] = statistic(weights)
+    return found
+
+
+def jackknife(made: Sequence[Statistic], places: np.ndarray) -> np.ndarray:
+    """Compute statistics without each of the groups, shape ``(n_statistics, n_groups)``."""
+    n_groups = int(places.max()) + 1
+    found = np.empty((len(made), n_groups))
+    step = max(1, BLOCK // len(places))
+    with np.errstate(invalid="ignore", divide="ignore"):  # nothing is left without the only group
+        for start in range(0, n_groups, step):
+            left = np.arange(start, min(start + step, n_groups))
+            weights = (places[:, np.newaxis] != left).astype(np.float64)
+            for row, statistic in enumerate(made):
+                found[row, left] = statistic(weights)
+    return found
+
+
+def interval(
+    resampled: np.ndarray, confidence: float, *, point: float | None = None, left_out: np.ndarray | None = None
+) -> Interval:
+    """Take the percentile interval, or, given the figure and its jackknife, the BCa interval."""
+    from scipy.special import ndtr, ndtri
+
+    known = resampled[~np.isnan(resampled)]
+    if not len(known):
+        return np.nan, np.nan
+    levels = np.array([0.5 - confidence / 2, 0.5 + confidence / 2])
+    if point is not None and left_out is not None:
+        below = ((known < point).sum() + (known == point).sum() / 2) / len(known)
+        # No share of finitely many resamples is surely 0 or 1.
+        bias = ndtri(np.clip(below, 0.5 / len(known), 1 - 0.5 / len(known)))
+        off = np.nanmean(left_out) - left_out[~np.isnan(left_out)] if not np.isnan(left_out).all() else np.zeros(1)
+        spread = (off**2).sum()
+        bend = (off**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
+        shifted = bias + ndtri(levels)
+        levels = ndtr(bias + shifted / np.maximum(1 - bend * shifted, 1e-12))
+    low, high = np.quantile(known, levels)
+    return float(low), float(high)

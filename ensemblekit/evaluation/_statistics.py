@@ -1,0 +1,175 @@
+"""Every figure as a function of row weights: one formula for the figure and for all of its resamples at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..predictions import Predictions
+
+__all__ = ["CLIP", "HIGHER_IS_BETTER", "METRICS", "Statistic", "bin_places", "scored_codes", "statistic"]
+
+CLIP = 1e-7
+N_BINS = 15
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""Weights of shape ``(n_samples, n_resamples)`` -> the figure of each resample."""
+
+HIGHER_IS_BETTER: Mapping[str, bool] = {
+    "accuracy": True,
+    "log_loss": False,
+    "brier_score": False,
+    "balanced_accuracy": True,
+    "macro_auroc": True,
+    "calibration_error": False,
+}
+METRICS = tuple(HIGHER_IS_BETTER)
+
+
+def statistic(predictions: Predictions, metric: str) -> Statistic:
+    """Make the figure of these rows a function of their weights."""
+    if metric not in HIGHER_IS_BETTER:
+        raise InvalidOptionError(f"a metric must be one of {', '.join(map(repr, METRICS))}; received {metric!r}.")
+    codes = scored_codes(predictions, metric)
+    probas = predictions.probas.astype(np.float64)
+    return _BUILDERS[metric](probas, codes)
+
+
+def scored_codes(predictions: Predictions, metric: str) -> np.ndarray:
+    """Check that each row has one label and one distribution, and give the labels as places of classes."""
+    if predictions.task != "multiclass" or predictions.label_codes is None or not len(predictions):
+        raise InvalidPredictionsError(
+            f"{metric} needs labelled multiclass predictions of at least one row; received {predictions!r}, "
+            f"{'without' if predictions.label_codes is None else 'with'} labels."
+        )
+    if predictions.probas.ndim != 2:
+        raise InvalidPredictionsError(
+            f"{metric} needs one label a row, shape (n_samples, n_classes); received dense predictions of shape "
+            f"{predictions.probas.shape}. Score each position as a row of its own."
+        )
+    if predictions.present is not None:
+        raise InvalidPredictionsError(
+            f"{metric} needs every row; {int((~predictions.present).sum())} rows are NaN. Take the others: "
+            "p.take(p.ids[p.present])."
+        )
+    return predictions.label_codes
+
+
+def bin_places(confidence: np.ndarray, n_bins: int, strategy: str) -> tuple[np.ndarray, np.ndarray]:
+    """Find the bin of each confidence, and the edges of the bins."""
+    if isinstance(n_bins, bool) or not isinstance(n_bins, (int, np.integer)) or n_bins < 1:
+        raise InvalidOptionError(f"n_bins must be a whole number >= 1; received {n_bins!r}.")
+    if strategy == "width":
+        edges = np.linspace(0, 1, n_bins + 1)
+    elif strategy == "mass":
+        edges = np.unique(np.quantile(confidence, np.linspace(0, 1, n_bins + 1)))
+        edges[0], edges[-1] = 0, 1
+        edges = np.array([0.0, 1.0]) if len(edges) == 1 else edges
+    else:
+        raise InvalidOptionError(f"strategy must be 'width' or 'mass'; received {strategy!r}.")
+    return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, len(edges) - 2), edges
+
+
+def _mean_of(losses: np.ndarray) -> Statistic:
+    return lambda weights: losses @ weights / weights.sum(axis=0)
+
+
+def _accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+    return _mean_of((probas.argmax(axis=1) == codes).astype(np.float64))
+
+
+def _log_loss(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+    return _mean_of(-np.log(np.clip(probas[np.arange(len(codes)), codes], CLIP, 1 - CLIP)))
+
+
+def _brier_score(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+    return _mean_of(((probas - np.eye(probas.shape[1])[codes]) ** 2).sum(axis=1))
+
+
+def _balanced_accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.unique(codes))
+    found = (probas.argmax(axis=1) == codes).astype(np.float64)[order, np.newaxis]
+
+    def figure(weights: np.ndarray) -> np.ndarray:
+        ordered = weights[order]
+        totals = np.add.reduceat(ordered, starts)
+        there = totals > 0
+        recalls = np.divide(np.add.reduceat(ordered * found, starts), totals, out=np.zeros_like(totals), where=there)
+        return recalls.sum(axis=0) / there.sum(axis=0)
+
+    return figure
+
+
+def _calibration_error(
+    probas: np.ndarray, codes: np.ndarray, n_bins: int = N_BINS, strategy: str = "width"
+) -> Statistic:
+    confidence = probas.max(axis=1)
+    places, _ = bin_places(confidence, n_bins, strategy)
+    order = np.argsort(places, kind="stable")
+    starts = np.searchsorted(places[order], np.unique(places))
+    gaps = ((probas.argmax(axis=1) == codes) - confidence)[order, np.newaxis]
+    return lambda weights: np.abs(np.add.reduceat(weights[order] * gaps, starts)).sum(axis=0) / weights.sum(axis=0)
+
+
+def _macro_auroc(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
+    for place in np.unique(codes):
+        order = np.argsort(probas[:, place], kind="stable")
+        scores = probas[order, place]
+        positive = (codes[order] == place).astype(np.float64)[:, np.newaxis]
+        # Rows of one score are one level: half of their pairs count.
+        starts = np.flatnonzero(np.r_[True, scores[1:] != scores[:-1]])
+        parts.append((order, positive, 1 - positive, starts))
+
+    def figure(weights: np.ndarray) -> np.ndarray:
+        total, n_there = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
+        for order, positive, negative, starts in parts:
+            ordered = weights[order]
+            right, wrong = ordered * positive, ordered * negative
+            if len(starts) < len(order):
+                right, wrong = np.add.reduceat(right, starts), np.add.reduceat(wrong, starts)
+            pairs = right.sum(axis=0) * wrong.sum(axis=0)
+            below = np.cumsum(wrong, axis=0)
+            below -= wrong / 2
+            won = np.einsum("ij,ij->j", right, below)
+            there = pairs > 0
+            total += np.divide(won, pairs, out=np.zeros_like(won), where=there)
+            n_there += there
+        return np.divide(total, n_there, out=np.full_like(total, np.nan), where=n_there > 0)
+
+    return figure
+
+
+_BUILDERS: Mapping[str, Callable[[np.ndarray, np.ndarray], Statistic]] = {
+    "accuracy": _accuracy,
+    "log_loss": _log_loss,
+    "brier_score": _brier_score,
+    "balanced_accuracy": _balanced_accuracy,
+    "macro_auroc": _macro_auroc,
+    "calibration_error": _calibration_error,
+}
+
+
+def calibration_statistic(predictions: Predictions, n_bins: int, strategy: str) -> Statistic:
+    """Make the calibration error with other bins a function of the weights."""
+    codes = scored_codes(predictions, "calibration_error")
+    return _calibration_error(predictions.probas.astype(np.float64), codes, n_bins, strategy)
+
+
+def figure_of(made: Statistic, n_samples: int) -> float:
+    """Give the figure of all rows, each once."""
+    return float(made(np.ones((n_samples, 1)))[0])
+
+
+def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Refuse unknown metrics, before any computing."""
+    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    unknown = [name for name in names if name not in HIGHER_IS_BETTER]
+    if unknown or not names or len(set(names)) < len(names):
+        raise InvalidOptionError(
+            f"metrics must be different names out of {', '.join(map(repr, METRICS))}; received {names!r}."
+        )
+    return names

@@ -1,0 +1,122 @@
+"""An audit of images on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..data import Audit
+
+__all__ = ["print_audit"]
+
+
+def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
+    """Print what an audit found: sentences, images a class and split, and the first findings of each kind.
+
+    Parameters
+    ----------
+    audit : Audit
+        Made by `ensemblekit.audit_images`.
+    console : rich.console.Console
+        Where to.
+    limit : int, default=10
+        Most findings of each kind to show.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    console.print(_shown(f"Audit of {audit.folder}"), style="bold", markup=False, highlight=False)
+    sentences = Table.grid(padding=(0, 1))
+    for sentence in audit.summary:
+        sentences.add_row("-", Text(_shown(sentence), overflow="fold"))
+    console.print(sentences)
+    console.print()
+    _print_counts(audit, console)
+    _print_sizes(audit, console)
+    findings: list[tuple[str, str, list[tuple[str, list[str]]]]] = [
+        ("No readable image", "Why", [(reason, [name]) for name, reason in audit.unreadable.items()]),
+        ("Equal pixels, more than one class", "Images", [(str(len(ids)), ids) for ids in audit.label_conflicts]),
+        ("Equal pixels in more than one split", "Images", [(str(len(ids)), ids) for ids in audit.cross_split_groups]),
+        (
+            "Near copies",
+            "Bits, correlation",
+            [
+                (f"{pair['distance']}, {pair['correlation']:.4f}", [pair["first"], pair["second"]])
+                for pair in audit.near_pairs.to_dict("records")
+            ],
+        ),
+    ]
+    for title, heading, found in findings:
+        if found:
+            _print_findings(title, heading, found, console, limit)
+
+
+def _table(title: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        show_edge=False,
+        pad_edge=False,
+    )
+
+
+def _print_counts(audit: Audit, console: Console) -> None:
+    from rich.text import Text
+
+    table = _table("Images by class and split")
+    table.add_column("Class", overflow="fold")
+    for split in audit.splits:
+        table.add_column(Text(_shown(split)), justify="right", overflow="fold")
+    labels = list(dict.fromkeys(label for counts in audit.counts.values() for label in counts))
+    for label in sorted(labels, key=lambda name: (name == "", name)):
+        figures = [str(audit.counts[split].get(label, 0)) for split in audit.splits]
+        table.add_row(Text(_shown(label) or "(in no class folder)"), *figures)
+    table.add_section()
+    table.add_row("all", *(str(sum(audit.counts[split].values())) for split in audit.splits))
+    ratios = [audit.imbalance[split] for split in audit.splits]
+    table.add_row("largest / smallest", *("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios))
+    console.print(table)
+    console.print()
+
+
+def _print_sizes(audit: Audit, console: Console) -> None:
+    found = audit.to_dict()
+    kinds = ", ".join(f"{n} {kind}" for key in ("formats", "modes") for kind, n in found[key].items())
+    if not kinds:
+        return
+    height, width = audit.sizes["height"], audit.sizes["width"]
+    console.print(
+        f"Formats and modes: {kinds}. {audit.sizes['n_distinct']} sizes, {height['min']} to {height['max']} pixels "
+        f"high, {width['min']} to {width['max']} wide.",
+        markup=False,
+        highlight=False,
+    )
+    console.print()
+
+
+def _print_findings(title: str, heading: str, found: list[tuple[str, list[str]]], console: Console, limit: int) -> None:
+    from rich.text import Text
+
+    table = _table(f"{title}: {len(found)}")
+    table.add_column(heading, overflow="fold")
+    table.add_column("Which", overflow="fold", ratio=1)
+    for what, ids in found[:limit]:
+        shown = ids if len(ids) <= limit else [*ids[:limit], f"and {len(ids) - limit} more"]
+        table.add_row(Text(_shown(what)), Text("\n".join(map(_shown, shown))))
+    console.print(table)
+    if len(found) > limit:
+        console.print(f"and {len(found) - limit} more; --json lists all.", markup=False, highlight=False)
+    console.print()
+
+
+def _shown(text: str) -> str:
+    # File names may hold what is no text, or moves the cursor.
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)

@@ -1,0 +1,90 @@
+"""What the study says of its figures: tables on 80 columns and in Markdown, leak-free figures, comparisons, repeats."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks.study.honesty import COMPARED, weigh
+from benchmarks.study.shown import print_worth, worth_to_text
+from ensemblekit import LeakageError, Predictions
+from ensemblekit.evaluation import accuracy, results_table
+
+CLASSES = ["adenocarcinoma", "large.cell.carcinoma", "normal", "squamous.cell.carcinoma"]
+N = {"train": 30, "valid": 20, "test": 40}
+LEAKED = [f"test/{k}.png" for k in range(6)]
+GROUPS = {f"test/{k}.png": k // 2 for k in range(20)}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    codes = {split: rng.integers(4, size=n) for split, n in N.items()}
+    return {
+        row: {
+            split: Predictions(
+                [rng.dirichlet(0.6 + 2 * np.eye(4)[c]) for c in codes[split]],
+                ids=[f"{split}/{k}.png" for k in range(n)],
+                classes=CLASSES,
+                labels=np.array(CLASSES)[codes[split]],
+                split=split,
+                fit_ids=[f"train/{k}.png" for k in range(N["train"])],
+            )
+            for split, n in N.items()
+        }
+        for row in ("first_model", "second_model", *COMPARED)
+    }
+
+
+@pytest.fixture(scope="module")
+def worth(rows):
+    results = results_table(rows)
+    return weigh(rows, groups=GROUPS, leaked=[*LEAKED, "valid/0.png"], repeats={0: results, 1: results})
+
+
+def test_every_row_is_scored_compared_and_counted(rows, worth):
+    assert worth.scores["row"].unique().tolist() == list(rows)
+    assert worth.scores["n_groups"].unique().tolist() == [30]
+    assert worth.scores["in_sample"].eq(0).all()
+    assert worth.comparisons["row"].unique().tolist() == list(COMPARED)
+    assert set(worth.comparisons["best_member"]) <= {"first_model", "second_model"}
+    assert worth.confusion.groupby("row")["n"].sum().eq(N["test"]).all()
+    assert worth.n_leaked == 6
+
+
+def test_leaked_images_are_left_out_beside_the_plain_figures(rows, worth):
+    line = worth.leak_free.set_index("Model").loc["first_model"]
+    p = rows["first_model"]["test"]
+    assert line["Test Accuracy"] == pytest.approx(accuracy(p))
+    assert line["Leak-free Accuracy"] == pytest.approx(accuracy(p.take([i for i in p.ids if i not in LEAKED])))
+
+
+def test_the_tables_fit_80_columns_whole(worth):
+    stream = io.StringIO()
+    print_worth(worth, Console(file=stream, width=80), {"ensemble_average_dense": ["train"]}, {"train": "a note"})
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for said in ("ensemble_average_dense ¹", "by group", "Balanced", "McNemar p", "6 test images", "Over 2 seeds"):
+        assert said in text
+
+
+def test_markdown_has_every_sentence_and_matrix(worth):
+    text = "\n\n".join(worth_to_text(worth, {}, {}))
+    assert all(sentence in text for sentence in worth.comparisons["sentence"])
+    assert text.count("| squamous.cell.carcinoma |") >= len(COMPARED) + 2
+
+
+def test_what_was_not_asked_for_is_not_there(rows):
+    plain = weigh(rows)
+    assert plain.leak_free is None
+    assert plain.repeats is None
+    assert "group_low" not in plain.scores
+    assert "by group" not in "".join(worth_to_text(plain, {}, {}))
+
+
+def test_the_best_member_cannot_be_chosen_on_test(rows):
+    cheating = {row: {**by_split, "valid": by_split["test"]} for row, by_split in rows.items()}
+    with pytest.raises(LeakageError):
+        weigh(cheating)

@@ -102,8 +102,8 @@ def best_epoch() -> Any:
     )
 
 
-def train_fresh(model: Any, images: Images, settings: Settings, path: Path, watch: Any) -> tuple[Any, int]:
-    """Train a whole model, keep its best epoch in a file, and give back what the file holds, and the epochs run."""
+def train_fresh(model: Any, images: Images, settings: Settings, path: Path, watch: Any) -> tuple[Any, Any]:
+    """Train a whole model, keep its best epoch in a file, and give back what the file holds, and the history."""
     import keras
 
     compile_model(model)
@@ -121,7 +121,7 @@ def train_fresh(model: Any, images: Images, settings: Settings, path: Path, watc
             ],
             verbose=0,
         )
-    return keras.models.load_model(path), len(history.epoch)
+    return keras.models.load_model(path), history
 
 
 def _second_head(registry: Registry) -> Any:

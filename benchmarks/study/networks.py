@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensemblekit import CompatibilityError, Predictions, PredictionSet, Registry, as_member, collect
-from ensemblekit.features import AffineViews, FeatureBank, ViewCycle, extract_features, image_keys
+from ensemblekit.features import AffineViews, FeatureBank, extract_features, image_keys
 from ensemblekit.files import atomic_path
 
 from .images import Images
@@ -60,6 +60,8 @@ class Networks:
         What took how long so far: ``features``, and the name of each network.
     epochs : dict of str to int
         Epochs run, by network.
+    histories : dict of str to dict
+        Keras's history of each network: metric -> its value after each epoch.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Networks:
 
         self.seconds: dict[str, float] = {}
         self.epochs: dict[str, int] = {}
+        self.histories: dict[str, dict[str, list[float]]] = {}
         self._registry, self._settings, self._backbone, self._images = registry, settings, backbone, images
         self._say, self._count = say, count
         self._n_classes = len(images.classes)
@@ -153,7 +156,8 @@ class Networks:
     def _train_fresh(self, name: str, path: Path, watch: Any) -> Any:
         with self._timed(name):
             model = build_fresh(name, self._registry, self._settings, self._backbone, self._n_classes)
-            model, self.epochs[name] = train_fresh(model, self._images, self._settings, path, watch)
+            model, history = train_fresh(model, self._images, self._settings, path, watch)
+            self._note(name, history)
         return model
 
     def _train_on_features(self, name: str, path: Path, watch: Any) -> Any:
@@ -197,6 +201,8 @@ class Networks:
         return model
 
     def _fit(self, name: str, model: Any, views: Any, valid: np.ndarray, watch: Any) -> None:
+        from ensemblekit.features import ViewCycle  # it imports Keras
+
         data = ViewCycle(
             views,
             self._images.codes("train"),
@@ -213,7 +219,10 @@ class Networks:
             callbacks=[best_epoch(), watch],
             verbose=0,
         )
-        self.epochs[name] = len(history.epoch)
+        self._note(name, history)
+
+    def _note(self, name: str, history: Any) -> None:
+        self.histories[name], self.epochs[name] = history.history, len(history.epoch)
 
     def _extract(self, split: str, *, views: bool = False) -> np.ndarray:
         if (split, views) not in self._features:

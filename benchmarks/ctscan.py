@@ -123,6 +123,24 @@ def ctscan(
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.", min=0, rich_help_panel="Recipe")] = 0,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            help="Run the recipe with so many seeds, from --seed on, and add a table of mean and spread.",
+            min=1,
+            metavar="N",
+            rich_help_panel="Recipe",
+        ),
+    ] = 1,
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic",
+            help="Let TensorFlow use deterministic operations alone: the same seed gives the same figures to the bit, "
+            "on the same machine.",
+            rich_help_panel="Recipe",
+        ),
+    ] = False,
     bank: Annotated[
         Path | None,
         typer.Option(
@@ -143,6 +161,14 @@ def ctscan(
         bool,
         typer.Option("--overwrite", help="Replace the results of an earlier run in --out.", rich_help_panel="Output"),
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out, from its last finished piece: after a kill, Ctrl-C, or a full disk.",
+            rich_help_panel="Output",
+        ),
+    ] = False,
 ) -> None:
     """Reproduce the chest CT-scan study: a transfer model, a custom CNN, seven combinations of them, a chained model.
 
@@ -154,6 +180,8 @@ def ctscan(
         raise InvalidOptionError(f"--preset must be one of {', '.join(PRESETS)}; received {preset!r}.")
     if precision not in PRECISIONS:
         raise InvalidOptionError(f"--precision must be one of {', '.join(PRECISIONS)}; received {precision!r}.")
+    if resume and out is None:
+        raise InvalidOptionError("--resume goes on with the run in a folder; received no folder. Give it with --out.")
     recipe = PRESETS[preset]
     name, value = parse_backbone(preset, backbone or [], weights or [])
     settings = Settings(
@@ -170,6 +198,8 @@ def ctscan(
         views=parse_views(views, preset),
         bank=bank,
         precision=precision,
+        deterministic=deterministic,
+        repeats=repeats,
         aliases=parse_aliases(alias or []),
         skip_unreadable=skip_unreadable,
         drop_leaks=drop_leaks,
@@ -177,7 +207,7 @@ def ctscan(
     )
     from benchmarks.study.run import run
 
-    run(settings, overwrite=overwrite)
+    run(settings, overwrite=overwrite, resume=resume)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,11 @@ class Rule:
     combiner: str
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     fitted_on: str | None = None
+
+    @property
+    def trained(self) -> bool:
+        """Whether it trains a Keras model."""
+        return self.options.get("final_estimator") == "dense"
 
 
 def _dense(inputs: str) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def combine_rule(
     folder: Path,
     seed: int,
     tell: Callable[[str], None],
-) -> dict[str, Predictions]:
+) -> tuple[dict[str, Predictions], float]:
     """Fit a rule where it learns, and combine every split.
 
     Parameters
@@ -70,12 +76,14 @@ def combine_rule(
 
     Returns
     -------
-    dict of str to Predictions
+    predictions : dict of str to Predictions
         By split.
+    seconds : float
+        What fitting took.
     """
+    start = time.perf_counter()
     options = dict(rule.options)
-    trained = options.get("final_estimator") == "dense"
-    if trained:
+    if rule.trained:
         options["seed"] = seed
     combiner = registry.create_combiner(rule.combiner, **options)
     if rule.fitted_on:
@@ -85,14 +93,16 @@ def combine_rule(
             combiner,
             predictions[rule.fitted_on],
             allow_leakage=rule.fitted_on == "train",
-            validation=predictions["valid"] if trained else None,
+            validation=predictions["valid"] if rule.trained else None,
         )
-    if trained:
+    seconds = time.perf_counter() - start
+    if rule.trained:
         _keep(combiner.final_estimator_, folder / f"{rule.row}.keras")
     if hasattr(combiner, "weights_"):
         shares = zip(combiner.members_, combiner.weights_, strict=True)
         tell(f"{rule.row} weighs {', '.join(f'{member} {weight:.2f}' for member, weight in shares)}")
-    return {split: combine(members, combiner).rename(rule.row) for split, members in predictions.items()}
+    combined = {split: combine(members, combiner).rename(rule.row) for split, members in predictions.items()}
+    return combined, seconds
 
 
 def _keep(estimator: Any, path: Path) -> None:

@@ -1,75 +1,153 @@
-"""The output folder: never another run's, and each file whole."""
+"""The output folder: one run's alone, never another's results, and each file whole."""
 
 from __future__ import annotations
 
+import fcntl
 import json
-import platform
-from collections.abc import Mapping
-from importlib import metadata
+import os
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from ensemblekit import OutputExistsError, Predictions
+from ensemblekit import InvalidOptionError, OutputExistsError
 from ensemblekit.files import write_text
 from ensemblekit.report import to_csv
 
+from .config import CONFIG
+from .pieces import RECORDS, write_json, writing
 from .tables import DISCLAIMER, Report, to_text
 
-__all__ = ["AUDIT", "CONFIG", "prepare", "versions", "write_json", "write_predictions", "write_report"]
+__all__ = ["AUDIT", "REPEATS", "clear_leftovers", "hold", "prepare", "report_files", "write_report"]
 
 AUDIT = "audit.json"
-CONFIG = "config.json"
+REPEATS = "repeats"
 WORTH = ("scores", "comparisons", "confusion", "leak_free", "repeats")
-OWN_FILES = (AUDIT, CONFIG, "notes.json", "results.csv", "results.md", *(f"{name}.csv" for name in WORTH))
+REPORT = ("results.csv", "results.md", "notes.json")
+LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.(csv|html|json|keras|md|parquet)")
+"""What `ensemblekit.files` calls a file while it is written."""
 
 
-def prepare(folder: Path, *, overwrite: bool) -> None:
-    """Make the folder, or clear another run's results out of it where that is wished.
-
-    A folder where a run failed before it had anything to keep counts as empty.
+@contextmanager
+def hold(folder: Path) -> Generator[None]:
+    """Make the folder of a run where it is not there, and keep other runs out of it for as long as this one lives.
 
     Raises
     ------
     OutputExistsError
-        If there are results and ``overwrite`` is False, or the folder holds what no run wrote.
+        If another run is at work in it, or it holds what no run wrote.
+    UnwritableError
+        If it cannot be made.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"--out must be a folder; {str(folder)!r} is a file.")
     there = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    if there and there != [CONFIG]:
-        if CONFIG not in there:
-            raise OutputExistsError(
-                f"--out must be a new or empty folder, or hold an earlier run; {str(folder)!r} holds "
-                f"{', '.join(there[:3])}{', ...' if len(there) > 3 else ''}. Choose another."
-            )
-        if not overwrite:
-            raise OutputExistsError(
-                f"{str(folder)!r} holds the results of another run. Choose another --out, or give --overwrite to "
-                "replace them."
-            )
-        _clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    if set(there) - {RECORDS} and CONFIG not in there and not all(map(LEFTOVER.fullmatch, set(there) - {RECORDS})):
+        raise OutputExistsError(
+            f"--out must be a new or empty folder, or hold an earlier run; {str(folder)!r} holds "
+            f"{', '.join(there[:3])}{', ...' if len(there) > 3 else ''}. Choose another."
+        )
+    with writing("the results", folder):
+        (folder / RECORDS).mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / RECORDS / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        _lock(lock, folder)
+        yield
+    finally:
+        os.close(lock)  # the lock is gone with it, as it is with a process that is killed
+
+
+def _lock(lock: int, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        process = os.pread(lock, 20, 0).decode(errors="replace").strip()
+        raise OutputExistsError(
+            f"--out must be one run's alone; another is at work in {str(folder)!r}"
+            f"{f' (process {process})' if process else ''}. Wait for its end, or choose another."
+        ) from None
+    with writing("the results", folder):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+
+
+def prepare(folder: Path, *, overwrite: bool, resume: bool) -> bool:
+    """Look at what is in the folder, and clear another run's results out of it where that is wished.
+
+    A folder where a run ended before it had anything to keep counts as empty.
+
+    Returns
+    -------
+    bool
+        Whether there are pieces to go on with.
+
+    Raises
+    ------
+    OutputExistsError
+        If there are results or pieces, and neither ``overwrite`` nor ``resume``.
+    """
+    if overwrite and resume:
+        raise InvalidOptionError(
+            "--resume keeps what is finished and --overwrite replaces it; received both. Give one."
+        )
+    with writing("the results", folder):
+        clear_leftovers(folder)
+    pieces = list(folder.glob(f"**/{RECORDS}/*.json"))
+    results = [p for p in (folder / name for name in REPORT) if p.exists()]
+    if overwrite or not (pieces or results or list(folder.glob("*.keras"))):
+        with writing("the results", folder):
+            _clear(folder)
+        return False
+    if resume and not pieces:
+        raise OutputExistsError(
+            f"--resume needs the records of finished pieces; {str(folder)!r} holds results without them. Choose "
+            "another --out, or give --overwrite to replace them."
+        )
+    if not resume:
+        _refuse(folder, len(pieces))
+    return True
+
+
+def _refuse(folder: Path, n_pieces: int) -> None:
+    try:
+        finished = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["status"] == "finished"
+    except (OSError, ValueError, LookupError, TypeError):
+        finished = False
+    if finished:
+        raise OutputExistsError(
+            f"{str(folder)!r} holds the results of another run. Choose another --out, or give --overwrite to replace "
+            "them, or --resume to see them again."
+        )
+    raise OutputExistsError(
+        f"{str(folder)!r} holds a run that did not come to its end; {n_pieces} of its pieces are finished. Give "
+        "--resume to go on with it, or --overwrite to start anew, or choose another --out."
+    )
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what a killed run was just writing."""
+    for path in folder.glob("**/.*"):
+        if LEFTOVER.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def _clear(folder: Path) -> None:
-    # Only what a run writes: whatever else was put there stays.
-    for path in (*(folder / name for name in OWN_FILES), *folder.glob("*.keras"), *folder.glob(".*.keras")):
-        path.unlink(missing_ok=True)
-    for path in (folder / "predictions").glob("*.parquet"):
+    # Only what a run writes: whatever else was put there stays. Records go first: none tells of what is gone.
+    for path in (folder / RECORDS).glob("*.json"):
         path.unlink()
+    for pattern in ("*.keras", "predictions/*.parquet", "histories/*.csv"):
+        for path in folder.glob(pattern):
+            path.unlink()
+    for name in (*REPORT, AUDIT, *(f"{name}.csv" for name in WORTH), CONFIG):
+        (folder / name).unlink(missing_ok=True)
+    for path in (folder / REPEATS).glob("*"):
+        if path.name.isdigit() and path.is_dir():
+            _clear(path)
 
 
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record, whole or not at all."""
-    write_text(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_predictions(folder: Path, rows: Mapping[str, Mapping[str, Predictions]]) -> None:
-    """Write each row's predictions of each split: ``predictions/MODEL.SPLIT.parquet``."""
-    (folder / "predictions").mkdir(exist_ok=True)
-    for model, by_split in rows.items():
-        for split, predictions in by_split.items():
-            predictions.save(folder / "predictions" / f"{model}.{split}.parquet")
+def report_files(report: Report) -> list[str]:
+    """Name the files that `write_report` writes."""
+    return [*REPORT, *(f"{name}.csv" for name in WORTH if getattr(report.worth, name) is not None)]
 
 
 def write_report(folder: Path, report: Report) -> None:
@@ -77,17 +155,11 @@ def write_report(folder: Path, report: Report) -> None:
     to_csv(report.results, folder / "results.csv")
     for name in WORTH:
         table = getattr(report.worth, name)
-        if table is not None:
+        if table is None:
+            (folder / f"{name}.csv").unlink(missing_ok=True)  # of the same run with other options
+        else:
             to_csv(table, folder / f"{name}.csv")
     write_text(folder / "results.md", to_text(report))
     write_json(
         folder / "notes.json", {"marks": report.marks, "notes": report.notes, "remarks": [*report.remarks, DISCLAIMER]}
     )
-
-
-def versions() -> dict[str, str]:
-    """Name the versions of what a result depends on."""
-    names = ("ensemblekit", "keras", "numpy", "pandas", "pillow", "scikit-learn", "tensorflow")
-    return {"python": platform.python_version(), "platform": platform.platform()} | {
-        name: metadata.version(name) for name in names
-    }

@@ -73,6 +73,8 @@ class Settings:
     views: int | None
     bank: Path | None
     precision: str
+    deterministic: bool
+    repeats: int
     aliases: dict[str, str]
     skip_unreadable: bool
     drop_leaks: bool

@@ -6,12 +6,11 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
-from ensemblekit import Predictions, check_compatible
+from ensemblekit import Predictions
 from ensemblekit.evaluation import accuracy_interval, balance_table, compare_published, results_table
 from ensemblekit.report import print_table, to_markdown
 
@@ -51,7 +50,7 @@ def make_report(
     settings: Settings,
     images: Images,
     rows: Mapping[str, Mapping[str, Predictions]],
-    models: Mapping[str, Any],
+    complaints: Sequence[str],
     weights_used: str,
     *,
     members: Mapping[str, Sequence[str]] = COMPARED,
@@ -61,6 +60,7 @@ def make_report(
 ) -> Report:
     """Compute the tables and find what must be said about them.
 
+    ``complaints`` are sentences on what the networks are not that the study asks of them.
     ``members``, ``groups``, ``leaked`` and ``repeats`` are those of `weigh`; groups and leaked images are those of the
     audit where they are not given, the latter where the settings ask for it.
     """
@@ -81,7 +81,7 @@ def make_report(
         worth=weigh(rows, members=members, groups=groups, leaked=leaked, repeats=repeats),
         marks=marks,
         notes={key: NOTES[key] for key in NOTES if any(key in keys for keys in marks.values())},
-        remarks=_remarks(settings, images, results, models, weights_used),
+        remarks=_remarks(settings, images, results, complaints, weights_used),
     )
 
 
@@ -93,7 +93,7 @@ def _marks(weights_used: str) -> dict[str, list[str]]:
 
 
 def _remarks(
-    settings: Settings, images: Images, results: pd.DataFrame, models: Mapping[str, Any], weights_used: str
+    settings: Settings, images: Images, results: pd.DataFrame, complaints: Sequence[str], weights_used: str
 ) -> list[str]:
     n_test = len(images.splits["test"].ids)
     best = results.loc[results["Test Accuracy"].idxmax()]
@@ -118,8 +118,7 @@ def _remarks(
         )
     if images.unreadable:
         remarks.append(f"{len(images.unreadable)} unreadable images were left out: {', '.join(images.unreadable)}.")
-    failed = [answer for answer in check_compatible(models) if answer.ok is False]
-    remarks += [f"Not as the study's precautions ask: {answer.sentence}" for answer in failed]
+    remarks += [f"Not as the study's precautions ask: {complaint}" for complaint in complaints]
     return remarks
 
 

@@ -30,14 +30,15 @@ def images():
         x = rng.integers(0, 150, (n, SIDE, SIDE, 3)).astype(np.float32)
         x[np.arange(n), :, :, codes] += 100
         splits[name] = Split(np.array([f"{name}/{k}" for k in range(n)]), x, np.array(CLASSES)[codes])
-    return Images(splits, CLASSES, Path("pets"), synthetic=False, fingerprint="", copies=[])
+    return Images(splits, CLASSES, Path("pets"), synthetic=False, audit=None)
 
 
 def settings(tmp_path, **changes):
     options = {
         "data": "pets", "preset": "quick", "backbone": "small", "weights": None, "preprocessing": "imagenet",
         "image_size": SIDE, "epochs": 3, "batch_size": 8, "seed": 0, "rows": None, "views": 2,
-        "bank": tmp_path / "bank", "precision": "auto", "aliases": {}, "skip_unreadable": False, "out": tmp_path,
+        "bank": tmp_path / "bank", "precision": "auto", "aliases": {}, "skip_unreadable": False, "drop_leaks": False,
+        "deterministic": False, "repeats": 1, "out": tmp_path,
     }  # fmt: skip
     return Settings(**options | changes)
 

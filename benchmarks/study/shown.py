@@ -11,7 +11,7 @@ from ensemblekit.report import print_table, to_markdown
 
 from .honesty import Worth
 
-__all__ = ["print_worth", "worth_to_text"]
+__all__ = ["print_worth", "worth_sections", "worth_to_text"]
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -42,24 +42,41 @@ def print_worth(worth: Worth, console: Console, marks: Marks, notes: Mapping[str
         print_table(_test_repeats(worth.repeats), title=_repeats_title(worth.repeats), console=console)
 
 
+def worth_sections(worth: Worth) -> list[tuple[str, dict[str, pd.DataFrame], list[str]]]:
+    """Give what a page has room for: of each section the title, its tables by caption, and its sentences."""
+    pairs = (("accuracy", "log_loss"), ("brier_score", "balanced_accuracy"), ("macro_auroc", "calibration_error"))
+    sections = [
+        (
+            f"On the {_n(worth)} test images, with 95 % intervals",
+            {" and ".join(TITLES[metric] for metric in pair): _intervals(worth.scores, pair, 3) for pair in pairs},
+            [],
+        )
+    ]
+    if not worth.comparisons.empty:
+        metrics = dict.fromkeys(worth.comparisons["metric"])
+        sections.append(
+            (
+                "Each combination against its best member",
+                {"Differences, and p values after Holm": _compared(worth.comparisons)},
+                [sentence for metric in metrics for sentence in _sentences(worth.comparisons, metric)],
+            )
+        )
+    if worth.leak_free is not None:
+        sections.append(("Without the images that leak", {_leak_title(worth): worth.leak_free}, []))
+    if worth.repeats is not None:
+        sections.append(("Repeats", {_repeats_title(worth.repeats): worth.repeats.drop(columns="n")}, []))
+    return sections
+
+
 def worth_to_text(worth: Worth, marks: Marks, notes: Mapping[str, str]) -> list[str]:
     """Write all of it as Markdown, part by part."""
-    parts = [f"## On the {_n(worth)} test images, with 95 % intervals"]
-    parts += [
-        to_markdown(_intervals(worth.scores, pair, 3), marks=marks, notes=notes)
-        for pair in (("accuracy", "log_loss"), ("brier_score", "balanced_accuracy"))
-    ]
-    parts.append(to_markdown(_intervals(worth.scores, ("macro_auroc", "calibration_error"), 3)))
-    if not worth.comparisons.empty:
-        parts += ["## Each combination against its best member", to_markdown(_compared(worth.comparisons))]
-        parts += [
-            "\n".join(f"- {sentence}" for sentence in _sentences(worth.comparisons, metric))
-            for metric in dict.fromkeys(worth.comparisons["metric"])
-        ]
-    if worth.leak_free is not None:
-        parts += [f"## {_leak_title(worth)}", to_markdown(worth.leak_free)]
-    if worth.repeats is not None:
-        parts += [f"## {_repeats_title(worth.repeats)}", to_markdown(worth.repeats.drop(columns="n"))]
+    parts: list[str] = []
+    for title, tables, sentences in worth_sections(worth):
+        parts.append(f"## {title}")
+        for caption, table in tables.items():
+            parts += [f"{caption}:", to_markdown(table, marks=marks, notes=notes)]
+        if sentences:
+            parts.append("\n".join(f"- {sentence}" for sentence in sentences))
     parts.append("## Confusion matrices of the test images\n\nA row a true class, a column a predicted one.")
     for row, counts in worth.confusion.groupby("row", sort=False):
         classes = list(dict.fromkeys(counts["true"]))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-__all__ = ["print_table", "to_csv", "to_markdown"]
+__all__ = ["cells_of", "footnotes_of", "numeric_columns", "print_table", "to_csv", "to_markdown"]
 
 DIGITS = 4
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -63,8 +63,8 @@ def to_markdown(
     | cnn   |   0.5000 |
     """
     header = [str(column) for column in table.columns]
-    numeric = _numeric(table)
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in _cells(table, marks or {}, notes or {})]
+    numeric = numeric_columns(table)
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in cells_of(table, marks or {}, notes or {})]
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -79,7 +79,7 @@ def to_markdown(
         for width, right in zip(widths, numeric, strict=True)
     ]
     text = line(header) + line(rule) + "".join(map(line, rows))
-    footnotes = _footnotes(notes or {})
+    footnotes = footnotes_of(notes or {})
     return text + ("\n" + "".join(f"{footnote}  \n" for footnote in footnotes) if footnotes else "")
 
 
@@ -108,7 +108,7 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    cells = _cells(table, marks or {}, notes or {})
+    cells = cells_of(table, marks or {}, notes or {})
     # Headings stand in two lines, so that the table fits a terminal of 80 columns; names and figures stay whole.
     widths = [
         max(len(text) for text in (*str(column).split(), *(row[place] for row in cells)))
@@ -125,17 +125,18 @@ def print_table(
         collapse_padding=True,
         padding=(0, 1 if roomy else 0),
     )
-    for column, right, width in zip(table.columns, _numeric(table), widths, strict=True):
+    for column, right, width in zip(table.columns, numeric_columns(table), widths, strict=True):
         shown.add_column(str(column), justify="right" if right else "left", width=width)
     for row in cells:
         shown.add_row(*(Text(cell) for cell in row))
     console.print(shown)
-    for footnote in _footnotes(notes or {}):
+    for footnote in footnotes_of(notes or {}):
         console.print(footnote, markup=False, highlight=False)
     console.print()
 
 
-def _cells(table: pd.DataFrame, marks: Mapping[str, Sequence[str]], notes: Mapping[str, str]) -> list[list[str]]:
+def cells_of(table: pd.DataFrame, marks: Mapping[str, Sequence[str]], notes: Mapping[str, str]) -> list[list[str]]:
+    """Write each cell of a table, the marks of its footnotes beside the names of the rows."""
     number = {key: str(place).translate(SUPERSCRIPTS) for place, key in enumerate(notes, start=1)}
     return [
         [
@@ -146,11 +147,13 @@ def _cells(table: pd.DataFrame, marks: Mapping[str, Sequence[str]], notes: Mappi
     ]
 
 
-def _footnotes(notes: Mapping[str, str]) -> list[str]:
+def footnotes_of(notes: Mapping[str, str]) -> list[str]:
+    """Write each footnote after its mark."""
     return [f"{str(place).translate(SUPERSCRIPTS)} {note}" for place, note in enumerate(notes.values(), start=1)]
 
 
-def _numeric(table: pd.DataFrame) -> list[bool]:
+def numeric_columns(table: pd.DataFrame) -> list[bool]:
+    """Say of each column whether it holds numbers."""
     return [dtype.kind in "fiu" for dtype in table.dtypes]
 
 

@@ -1,0 +1,97 @@
+"""What each epoch of training brought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidOptionError
+from ._style import INK, MUTED, SIZE, WIDTH, grid_of, looks, tidy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_learning_curves"]
+
+TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
+
+
+def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float = WIDTH) -> Figure:
+    """Draw the loss and accuracy of each epoch, of training and of validation.
+
+    Parameters
+    ----------
+    histories : mapping of str to pandas.DataFrame
+        Model -> a row an epoch, with ``loss`` or ``accuracy`` or both, ``val_loss`` and ``val_accuracy`` where there
+        was a validation, and ``epoch`` (counted from 1 where it is left out). ``pandas.DataFrame(history.history)`` of
+        Keras will do.
+    width : float, default=4.8
+        Of the figure, in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for the loss and one for the accuracy. A model is a colour and a marker; training is a dashed line,
+        validation a solid one.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is no history, or one has neither loss nor accuracy.
+    MissingDependencyError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ensemblekit.plots import plot_learning_curves
+    >>> cnn = pd.DataFrame({"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})
+    >>> [axes.get_title(loc="left") for axes in plot_learning_curves({"cnn": cnn}).axes]
+    ['Loss']
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    if not histories:
+        raise InvalidOptionError("plot_learning_curves needs the history of at least one model; received none.")
+    for name, history in histories.items():
+        if not set(TITLES) & set(history.columns):
+            raise InvalidOptionError(
+                f"a history must have the column 'loss' or 'accuracy'; that of {name!r} has {list(history.columns)}."
+            )
+    metrics = [metric for metric in TITLES if any(metric in history.columns for history in histories.values())]
+    look = looks(list(histories))
+    figure, panels = grid_of(len(metrics), columns=1, width=width, height=2.3)
+    for axes, key in zip(panels, metrics, strict=True):
+        for name, history in histories.items():
+            epochs = history["epoch"] if "epoch" in history.columns else range(1, len(history) + 1)
+            style: dict[str, Any] = {
+                "color": look[name].colour,
+                "marker": look[name].marker,
+                "markersize": 4,
+                "linewidth": 1.4,
+            }
+            every = max(1, len(history) // 12)
+            if key in history.columns:
+                axes.plot(epochs, history[key], **style, markevery=every, linestyle=(0, (3, 1.5)), fillstyle="none")
+            if f"val_{key}" in history.columns:
+                axes.plot(epochs, history[f"val_{key}"], **style, markevery=every, linestyle="-")
+        tidy(axes, title=TITLES[key], x="Epoch" if axes is panels[-1] else "")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    _legend(figure, look)
+    return figure
+
+
+def _legend(figure: Figure, look: Mapping) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=seen.colour, marker=seen.marker, markersize=4, linewidth=1.4, label=name)
+        for name, seen in look.items()
+    ] + [
+        Line2D([], [], color=MUTED, linestyle=(0, (3, 1.5)), linewidth=1.4, label="training"),
+        Line2D([], [], color=MUTED, linewidth=1.4, label="validation"),
+    ]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=SIZE - 1, labelcolor=INK
+    )

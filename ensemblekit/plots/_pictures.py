@@ -1,0 +1,196 @@
+"""Images, with what the members say of them, or beside their copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InvalidOptionError
+from ..evaluation import uncertainty
+from ..predictions import PredictionSet
+from ._inputs import check_classes
+from ._style import FAINT, INK, MUTED, SIZE, WIDTH, looks, new_figure, shown, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_copies", "plot_disagreement"]
+
+SIDE = 160
+"""Most pixels of a side: enough at the size they are shown, and small in a file."""
+
+
+def plot_disagreement(
+    predictions: PredictionSet,
+    image: Callable[[Hashable], Any],
+    *,
+    most: int = 6,
+    width: float = WIDTH,
+) -> Figure:
+    """Show the images on which the members disagree most, and what each member says of them.
+
+    Parameters
+    ----------
+    predictions : PredictionSet
+        Of the task ``multiclass``, of two members at least. Labels are shown where they are known.
+    image : callable
+        Called with an id, gives its pixels: ``(height, width)`` or ``(height, width, 3)``, whole numbers from 0 to 255,
+        or real ones from 0 to 255 or, where none is larger than 1, from 0 to 1.
+    most : int, default=6
+        How many images.
+    width : float, default=4.8
+        Of the figure, in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels a row: the image, and for each class the probability of each member. The class in bold is the true
+        one.
+
+    Raises
+    ------
+    InvalidOptionError
+        If ``most`` is below 1.
+    InvalidPredictionsError
+        If the task is another, or the predictions are dense.
+    MissingDependencyError
+        If matplotlib is not installed.
+
+    Notes
+    -----
+    Most disagreed on are the images of the largest epistemic uncertainty, see `ensemblekit.evaluation.uncertainty`. Of
+    equals the first comes first.
+    """
+    check_classes(predictions, "plot_disagreement")
+    if most < 1:
+        raise InvalidOptionError(f"most must be at least 1; received {most}.")
+    doubts = uncertainty(predictions)["epistemic"].to_numpy()
+    rows = np.argsort(-doubts, kind="stable")[:most]
+    look = looks(list(predictions.members))
+    height = max(1.35, 0.45 + 0.2 * len(predictions.classes))
+    figure = new_figure(width, 0.5 + height * len(rows))
+    grid = figure.add_gridspec(len(rows), 2, width_ratios=(1, 1.25))
+    handles: list[Any] = []
+    for place, row in enumerate(rows):
+        name = predictions.ids[row].item()
+        picture = figure.add_subplot(grid[place, 0])
+        _picture(picture, image(name), str(name))
+        said = figure.add_subplot(grid[place, 1])
+        _probabilities(said, predictions, int(row), look)
+        handles = said.get_lines()[: len(predictions.members)]
+        said.set_xlabel("Probability" if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
+    figure.legend(
+        handles=handles,
+        labels=list(predictions.members),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=SIZE - 1,
+        labelcolor=INK,
+    )
+    return figure
+
+
+def plot_copies(
+    groups: Sequence[Sequence[Hashable]],
+    image: Callable[[Hashable], Any],
+    *,
+    most: int = 6,
+    width: float = WIDTH,
+) -> Figure:
+    """Show images that are copies of each other side by side, with their ids.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of str or int
+        The ids of each group of copies, two or more.
+    image : callable
+        Called with an id, gives its pixels; as in `plot_disagreement`.
+    most : int, default=6
+        How many groups. Of each, the first two images are shown, and how many more there are.
+    width : float, default=4.8
+        Of the figure, in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels a group.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is no group, a group has one image, or ``most`` is below 1.
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    small = [list(group) for group in groups if len(group) < 2]
+    if not len(groups) or small or most < 1:
+        raise InvalidOptionError(
+            f"copies need one group at least, two ids in each, and most >= 1; received {len(groups)} groups"
+            f"{f', of one id {small[0]}' if small else ''}, and most={most}."
+        )
+    chosen = groups[:most]
+    figure = new_figure(width, 1.75 * len(chosen) * width / WIDTH)
+    grid = figure.add_gridspec(len(chosen), 2)
+    for place, group in enumerate(chosen):
+        for side in range(2):
+            more = f" and {len(group) - 2} more" if side and len(group) > 2 else ""
+            _picture(figure.add_subplot(grid[place, side]), image(group[side]), f"{group[side]}", more=more)
+    return figure
+
+
+def thumbnail(pixels: Any, side: int = SIDE) -> np.ndarray:
+    """Give pixels as uint8, no side longer than ``side``."""
+    from PIL import Image
+
+    pixels = np.asarray(pixels)
+    if pixels.ndim == 3 and pixels.shape[-1] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[-1] not in (3, 4)) or not pixels.size:
+        raise InvalidOptionError(
+            f"an image must have the shape (height, width) or (height, width, 3); received {pixels.shape}."
+        )
+    if pixels.dtype != np.uint8:
+        scale = 255 if pixels.dtype.kind in "fb" and pixels.max() <= 1 else 1
+        pixels = np.clip(np.rint(pixels.astype(np.float64) * scale), 0, 255).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[-1] == 3 and np.ptp(pixels, axis=-1).max() == 0:
+        pixels = pixels[..., 0]  # grey: a third of the bytes
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def _picture(axes: Axes, pixels: Any, name: str, *, more: str = "") -> None:
+    small = thumbnail(pixels)
+    axes.imshow(small, cmap="gray", vmin=0, vmax=255, interpolation="none")
+    axes.set_title(shown([name], most=30)[0] + more, fontsize=SIZE - 2, color=INK)
+    axes.set_axis_off()
+
+
+def _probabilities(axes: Axes, predictions: PredictionSet, row: int, look: dict) -> None:
+    places = np.arange(len(predictions.classes))
+    for member, name in enumerate(predictions.members):
+        axes.plot(
+            predictions.member_probas[member, row],
+            places,
+            look[name].marker,
+            color=look[name].colour,
+            markersize=5,
+            label=name,
+        )
+    tidy(axes, lines="x")
+    axes.set_yticks(places, shown([str(name) for name in predictions.classes], most=20))
+    axes.hlines(places, 0, 1, color=FAINT, linewidth=0.6, zorder=0)
+    axes.set_xlim(-0.04, 1.04)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_ylim(len(places) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if predictions.label_codes is not None:
+        label = axes.get_yticklabels()[predictions.label_codes[row]]
+        label.set_fontweight("bold")
+        label.set_color(INK)

@@ -1,0 +1,58 @@
+"""How far confidence can be believed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..evaluation import calibration_error, reliability_curve
+from ._inputs import Models, as_models
+from ._style import FAINT, MUTED, SERIES, SIZE, WIDTH, grid_of, shown, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_reliability"]
+
+
+def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "width", width: float = WIDTH) -> Figure:
+    """Draw the accuracy of each model against its confidence (a reliability diagram).
+
+    Parameters
+    ----------
+    predictions : Predictions, PredictionSet or mapping of str to Predictions
+        Labelled, of the task ``multiclass``.
+    n_bins, strategy
+        As in `ensemblekit.evaluation.reliability_curve`.
+    width : float, default=4.8
+        Of the figure, in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a model. A point is a bin, the larger the more rows it has; on the diagonal confidence is accuracy. The
+        expected calibration error stands above.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If there are no labels, or the task is another.
+    InvalidOptionError
+        If ``n_bins`` or ``strategy`` is not possible.
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    models = as_models(predictions, "plot_reliability")
+    figure, panels = grid_of(len(models), columns=2, width=width, height=width / 2 + 0.25)
+    for place, (axes, (name, model)) in enumerate(zip(panels, models.items(), strict=True)):
+        bins = reliability_curve(model, n_bins=n_bins, strategy=strategy).dropna()
+        error = calibration_error(model, n_bins=n_bins, strategy=strategy)
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
+        axes.plot(bins["confidence"], bins["accuracy"], color=SERIES[0], linewidth=1.2)
+        axes.scatter(bins["confidence"], bins["accuracy"], s=6 + 90 * bins["n"] / bins["n"].sum(), color=SERIES[0])
+        last = place >= len(models) - 2
+        tidy(axes, title=shown([name], 22)[0], x="Confidence" if last else "", y="" if place % 2 else "Accuracy")
+        axes.text(0.03, 0.93, f"error {error:.3f}", fontsize=SIZE - 1, color=MUTED, transform=axes.transAxes)
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    return figure

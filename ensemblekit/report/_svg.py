@@ -1,0 +1,51 @@
+"""Figures as SVG that takes its colours from the page."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["to_svg"]
+
+
+def to_svg(figure: Figure, *, prefix: str, label: str, roles: Mapping[str, str]) -> str:
+    """Write a figure as an SVG element.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Is not changed.
+    prefix : str
+        Of every id in it, so that two figures of a page do not share one.
+    label : str
+        What it shows, for those who do not see it.
+    roles : mapping of str to str
+        Name of a CSS variable -> the colour that it stands for in the figure.
+
+    Returns
+    -------
+    str
+        The same for the same figure. It fills the width that it is given.
+    """
+    import matplotlib as mpl
+
+    drawn = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ensemblekit", "path.simplify": True}):
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    svg = drawn.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", svg)
+    for role, colour in roles.items():
+        svg = svg.replace(colour, f"var(--{role})")
+    # A width of its own would keep it from shrinking to a phone.
+    svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
+    svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1).strip()

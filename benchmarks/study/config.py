@@ -50,6 +50,11 @@ class Config:
             self._compare(now["settings"], now["versions"])
         self.update(status="running", **now)
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is written."""
+        return dict(self._content)
+
     def update(self, **content: Any) -> None:
         """Write with these entries changed or added."""
         self._content |= content

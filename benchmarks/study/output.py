@@ -18,9 +18,10 @@ from .config import CONFIG
 from .pieces import RECORDS, write_json, writing
 from .tables import DISCLAIMER, Report, to_text
 
-__all__ = ["AUDIT", "REPEATS", "clear_leftovers", "hold", "prepare", "report_files", "write_report"]
+__all__ = ["AUDIT", "PAGE", "REPEATS", "clear_leftovers", "hold", "prepare", "report_files", "write_report"]
 
 AUDIT = "audit.json"
+PAGE = "report.html"
 REPEATS = "repeats"
 WORTH = ("scores", "comparisons", "confusion", "leak_free", "repeats")
 REPORT = ("results.csv", "results.md", "notes.json")
@@ -138,7 +139,7 @@ def _clear(folder: Path) -> None:
     for pattern in ("*.keras", "predictions/*.parquet", "histories/*.csv"):
         for path in folder.glob(pattern):
             path.unlink()
-    for name in (*REPORT, AUDIT, *(f"{name}.csv" for name in WORTH), CONFIG):
+    for name in (*REPORT, AUDIT, PAGE, *(f"{name}.csv" for name in WORTH), CONFIG):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / REPEATS).glob("*"):
         if path.name.isdigit() and path.is_dir():

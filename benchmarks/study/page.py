@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemblekit import Predictions, align
-from ensemblekit.data import Audit
+from ensemblekit import Audit, Predictions, align
 from ensemblekit.plots import (
     plot_confusion,
     plot_copies,
@@ -27,13 +26,11 @@ from ensemblekit.report import Code, Picture, Section, Sentences, Table, write_p
 from .shown import worth_sections
 from .tables import DISCLAIMER, Report
 
-__all__ = ["PAGE", "write_report_page"]
-
-PAGE = "report.html"
+__all__ = ["write_report_page"]
 
 
 def write_report_page(
-    folder: Path,
+    path: Path,
     report: Report,
     rows: Mapping[str, Mapping[str, Predictions]],
     *,
@@ -46,8 +43,8 @@ def write_report_page(
 
     Parameters
     ----------
-    folder : Path
-        Where to.
+    path : Path
+        Of the file.
     report : Report
         Tables and sentences.
     rows : mapping of str to mapping of str to Predictions
@@ -70,7 +67,7 @@ def write_report_page(
         *_images(test, audit),
         Section("Configuration", [Code(json.dumps(config, indent=2, ensure_ascii=False))]),
     ]
-    write_page(folder / PAGE, report.title, sections, subtitle=DISCLAIMER)
+    write_page(path, report.title, sections, subtitle=DISCLAIMER)
 
 
 def _results(report: Report) -> Section:
@@ -151,6 +148,7 @@ def _images(test: Mapping[str, Predictions], audit: Audit | None) -> list[Sectio
         (audit.near_pairs[["first", "second"]].to_numpy().tolist(), "Near copies"),
     ):
         if len(groups):
+            groups = [_across(group, audit) for group in groups]
             parts.append(Picture(plot_copies(groups, image), f"{caption}: {len(groups)}, of which the first are shown"))
     return [*sections, Section("Audit of the images", parts)]
 
@@ -158,6 +156,12 @@ def _images(test: Mapping[str, Predictions], audit: Audit | None) -> list[Sectio
 def _own(predictions: Predictions) -> bool:
     # A combination agrees with its members by its nature; hard votes say nothing of doubt.
     return not (predictions.member or "").startswith("ensemble_") and predictions.member != "best"
+
+
+def _across(group: list[str], audit: Audit) -> list[str]:
+    """Put the first image of another split beside the first of all."""
+    other = next((i for i in group if audit.split_of(i) != audit.split_of(group[0])), group[1])
+    return [group[0], other, *(i for i in group[1:] if i != other)]
 
 
 def _reader(audit: Audit) -> Callable[[Any], np.ndarray]:

@@ -6,6 +6,9 @@ import contextlib
 import dataclasses
 import sys
 import warnings
+from importlib.util import find_spec
+
+import pandas as pd
 
 from ensemblekit import Registry, load_plugins
 from ensemblekit.evaluation import results_table
@@ -86,10 +89,20 @@ def _study(settings: Settings, registry: Registry, config: Config, screen: Scree
         rows.weights_used,
         repeats=repeats if len(repeats) > 1 else None,
     )
+    page = find_spec("matplotlib") is not None
+    if not page:
+        screen.say('no report.html: it needs matplotlib, which is not installed: pip install "ensemblekit[plots]"')
+
+    def write() -> dict[str, str]:
+        output.write_report(settings.out, report)
+        if page:
+            _write_page(settings, report, rows, images, config)
+        return {}
+
     pieces.make(
         "report",
-        output.report_files(report),
-        lambda: output.write_report(settings.out, report) or {},
+        [*output.report_files(report), *([output.PAGE] if page else [])],
+        write,
         needs=[file for row in rows.predictions for file in prediction_files(row)],
         also={
             "drop_leaks": settings.drop_leaks,
@@ -99,6 +112,20 @@ def _study(settings: Settings, registry: Registry, config: Config, screen: Scree
     config.update(status="finished")
     screen.stop()
     tables.show(report, screen.console)
+
+
+def _write_page(settings: Settings, report: tables.Report, rows: Rows, images: Images, config: Config) -> None:
+    from .page import write_report_page
+
+    write_report_page(
+        settings.out / output.PAGE,
+        report,
+        rows.predictions,
+        histories={name: pd.read_csv(settings.out / "histories" / f"{name}.csv") for name in NETWORKS},
+        latency={row: record["ms_per_image"] for row, record in rows.records.items()},
+        audit=images.audit,
+        config=config.content,
+    )
 
 
 def _rows(settings: Settings, seed: int, registry: Registry, images: Images, screen: Screen) -> tuple[Pieces, Rows]:

@@ -1,0 +1,131 @@
+"""Each plot: what it draws is what was computed, and what it cannot draw it refuses."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ensemblekit import EnsembleKitError, InvalidOptionError, InvalidPredictionsError, Predictions, align
+from ensemblekit.plots import (
+    plot_confusion,
+    plot_copies,
+    plot_cost,
+    plot_disagreement,
+    plot_diversity,
+    plot_learning_curves,
+    plot_reliability,
+    plot_scores,
+)
+
+
+def model(name, probas, labels=("cat", "dog", "dog", "cat")):
+    return Predictions(probas, ids=["a", "b", "c", "d"], classes=["cat", "dog"], labels=labels, member=name)
+
+
+CNN = model("cnn", [[0.75, 0.25], [0.25, 0.75], [0.75, 0.25], [0.75, 0.25]])
+SVM = model("svm", [[0.75, 0.25], [0.75, 0.25], [0.25, 0.75], [0.55, 0.45]])
+BOTH = align([CNN, SVM])
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def drawn(figure):
+    """Draw it: an error of layout shows only then."""
+    figure.savefig(io.BytesIO(), format="svg")
+    return figure
+
+
+def test_reliability_draws_each_bin_at_its_confidence_and_accuracy():
+    axes = drawn(plot_reliability({"cnn": CNN}, n_bins=4)).axes[0]
+    line = axes.get_lines()[1]
+    # All four rows are 0.75 sure; three of them are right.
+    np.testing.assert_allclose(line.get_xydata(), [[0.75, 0.75]])
+    assert texts(axes) == ["error 0.000"]
+
+
+def test_confusion_writes_the_counts_row_by_row():
+    figure = drawn(plot_confusion(BOTH))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["cnn", "svm"]
+    assert texts(figure.axes[0]) == ["2", "0", "1", "1"]
+
+
+def test_diversity_writes_the_share_of_rows_that_two_members_differ_on():
+    axes = drawn(plot_diversity(BOTH)).axes[0]
+    assert texts(axes) == ["0.00", "0.50", "0.50", "0.00"]
+
+
+def test_learning_curves_draw_every_epoch_of_training_and_validation():
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.5, 0.6], "val_loss": [3.0, 2.0]})
+    loss, accuracy = drawn(plot_learning_curves({"cnn": history})).axes
+    assert [line.get_ydata().tolist() for line in loss.get_lines()] == [[2.0, 1.0], [3.0, 2.0]]
+    assert [line.get_ydata().tolist() for line in accuracy.get_lines()] == [[0.5, 0.6]]
+
+
+def test_cost_stands_on_a_logarithmic_axis_with_every_name():
+    axes = drawn(plot_cost({"cnn": 0.8, "svm": 0.7}, {"cnn": 50.0, "svm": 1.0}, intervals={"cnn": (0.7, 0.9)})).axes[0]
+    assert axes.get_xscale() == "log"
+    assert sorted(texts(axes)) == ["cnn", "svm"]
+
+
+def test_scores_stand_in_the_order_of_the_table_with_their_figures():
+    table = pd.DataFrame({"row": ["b", "a"], "value": [0.5, 0.75], "low": [0.4, np.nan], "high": [0.6, np.nan]})
+    axes = drawn(plot_scores(table, value="value", low="low", high="high", reference=0.25)).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
+    assert {"0.500", "0.750"} <= set(texts(axes))
+
+
+def test_disagreement_shows_the_most_doubtful_images_first():
+    seen = []
+    figure = drawn(plot_disagreement(BOTH, lambda i: seen.append(i) or np.zeros((8, 9, 3), np.uint8), most=2))
+    assert seen == ["b", "c"]
+    assert figure.axes[0].get_title() == "b"
+    bold = [t.get_text() for t in figure.axes[1].get_yticklabels() if t.get_fontweight() == "bold"]
+    assert bold == ["dog"]
+
+
+def test_copies_show_two_of_each_group_and_say_how_many_more_there_are():
+    figure = drawn(plot_copies([["a", "b", "c"], ["d", "e"]], lambda _: np.zeros((300, 200), np.uint8)))
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b and 1 more", "d", "e"]
+    assert max(figure.axes[0].get_images()[0].get_array().shape) == 160
+
+
+def test_no_window_and_no_state_of_pyplot_is_made():
+    code = (
+        "import sys; from tests.unit.test_plots import BOTH, drawn, plot_confusion; drawn(plot_confusion(BOTH)); "
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+REGRESSION = Predictions(
+    [[1.0], [2.0]], ids=[1, 2], classes=["y"], labels=[[1.0], [2.0]], task="regression", member="m"
+)
+
+
+@pytest.mark.parametrize(
+    ("plot", "error", "said"),
+    [
+        (lambda: plot_reliability(REGRESSION), InvalidPredictionsError, "plot_reliability shows classes that exclude"),
+        (lambda: plot_confusion({}), InvalidPredictionsError, "plot_confusion needs at least one model; received none"),
+        (lambda: plot_confusion([CNN]), InvalidPredictionsError, "plot_confusion takes Predictions, a PredictionSet"),
+        (lambda: plot_confusion(model("x", CNN.probas, None)), InvalidPredictionsError, "'x' have no labels"),
+        (lambda: plot_learning_curves({}), InvalidOptionError, "needs the history of at least one model"),
+        (lambda: plot_learning_curves({"a": pd.DataFrame({"x": [1]})}), InvalidOptionError, "the column 'loss' or"),
+        (lambda: plot_cost({"a": 1.0}, {"b": 1.0}), InvalidOptionError, "same models"),
+        (lambda: plot_cost({"a": 1.0}, {"a": 0.0}), InvalidOptionError, "latency"),
+        (lambda: plot_scores(pd.DataFrame(), value="v", low="l", high="h"), InvalidOptionError, "received"),
+        (lambda: plot_copies([["a"]], None), InvalidOptionError, "two ids in each"),
+        (lambda: plot_disagreement(BOTH, None, most=0), InvalidOptionError, "most must be at least 1; received 0"),
+        (lambda: plot_copies([["a", "b"]], lambda _: np.zeros(3)), InvalidOptionError, "an image must have the shape"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(plot, error, said):
+    with pytest.raises(error, match=said) as caught:
+        plot()
+    assert isinstance(caught.value, EnsembleKitError)

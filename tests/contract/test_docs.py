@@ -158,7 +158,7 @@ def test_every_public_name_is_listed_and_described():
     assert undescribed(ensemblekit.__all__, REFERENCE) == []
 
 
-@pytest.mark.parametrize("room", ["evaluation", "files", "report", "store", "testing"])
+@pytest.mark.parametrize("room", ["evaluation", "files", "plots", "report", "store", "testing"])
 def test_every_public_name_of_a_room_is_listed(room):
     names = __import__(f"ensemblekit.{room}", fromlist=["__all__"]).__all__
     assert unlisted([f"{room}.{name}" for name in names], PAGES["api.md"]) == []

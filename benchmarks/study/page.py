@@ -122,7 +122,7 @@ def _behaviour(test: Mapping[str, Predictions], histories: Mapping[str, pd.DataF
     if histories:
         parts.append(Picture(plot_learning_curves(histories), "Learning curves"))
     if len(test) > 1:
-        caption = "Share of the test images on which two rows give different classes"
+        caption = "Share of the test images that exactly one of two rows has right"
         parts.append(Picture(plot_diversity(align(list(test.values()))), caption))
     parts += [
         Picture(plot_reliability(test), "Accuracy against confidence on the test images; below the line is too sure"),

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..evaluation import diversity_matrix
 from ..predictions import PredictionSet
-from ._heat import heat
-from ._style import SIZE, WIDTH, new_figure
+from ._heat import heat, room_for
+from ._style import WIDTH, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,10 +45,9 @@ def plot_diversity(predictions: PredictionSet, *, measure: str = "disagreement",
     """
     square = diversity_matrix(predictions, measure)
     values = square.to_numpy()
-    figure = new_figure(width, min(width, 1.6 + 0.45 * len(values)))
-    axes = figure.add_subplot()
-    texts = [["–" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values]
     names = list(predictions.members)
-    # Ten members or more: a number still fits its cell.
-    heat(axes, np.abs(values), texts, rows=names, columns=names, text_size=min(SIZE - 1, 56 / len(names)))
+    side = min(width - room_for(names), 0.6 * len(names))
+    figure = new_figure(width, side + room_for(names))
+    texts = [["–" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values]
+    heat(figure.add_subplot(), np.abs(values), texts, rows=names, columns=names, side=side)
     return figure

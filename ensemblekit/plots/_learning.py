@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError
-from ._style import INK, MUTED, SIZE, WIDTH, grid_of, looks, tidy
+from ._style import INK, MUTED, SIZE, WIDTH, grid_of, looks, shown, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +50,6 @@ def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float 
     >>> [axes.get_title(loc="left") for axes in plot_learning_curves({"cnn": cnn}).axes]
     ['Loss']
     """
-    from matplotlib.ticker import MaxNLocator
-
     if not histories:
         raise InvalidOptionError("plot_learning_curves needs the history of at least one model; received none.")
     for name, history in histories.items():
@@ -62,6 +60,8 @@ def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float 
     metrics = [metric for metric in TITLES if any(metric in history.columns for history in histories.values())]
     look = looks(list(histories))
     figure, panels = grid_of(len(metrics), columns=1, width=width, height=2.3)
+    from matplotlib.ticker import MaxNLocator  # not before it is known that matplotlib is there
+
     for axes, key in zip(panels, metrics, strict=True):
         for name, history in histories.items():
             epochs = history["epoch"] if "epoch" in history.columns else range(1, len(history) + 1)
@@ -86,7 +86,7 @@ def _legend(figure: Figure, look: Mapping) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=seen.colour, marker=seen.marker, markersize=4, linewidth=1.4, label=name)
+        Line2D([], [], color=seen.colour, marker=seen.marker, markersize=4, linewidth=1.4, label=shown([str(name)])[0])
         for name, seen in look.items()
     ] + [
         Line2D([], [], color=MUTED, linestyle=(0, (3, 1.5)), linewidth=1.4, label="training"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InvalidOptionError
+from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..evaluation import uncertainty
 from ..predictions import PredictionSet
 from ._inputs import check_classes
@@ -55,7 +55,7 @@ def plot_disagreement(
     InvalidOptionError
         If ``most`` is below 1.
     InvalidPredictionsError
-        If the task is another, or the predictions are dense.
+        If the task is another, there is no row, or the predictions are dense.
     MissingDependencyError
         If matplotlib is not installed.
 
@@ -65,12 +65,14 @@ def plot_disagreement(
     equals the first comes first.
     """
     check_classes(predictions, "plot_disagreement")
+    if not len(predictions.ids):
+        raise InvalidPredictionsError(f"plot_disagreement needs one row at least; received {predictions!r}.")
     if most < 1:
         raise InvalidOptionError(f"most must be at least 1; received {most}.")
     doubts = uncertainty(predictions)["epistemic"].to_numpy()
     rows = np.argsort(-doubts, kind="stable")[:most]
     look = looks(list(predictions.members))
-    height = max(1.35, 0.45 + 0.2 * len(predictions.classes))
+    height = max(1.5, 0.45 + 0.2 * len(predictions.classes))
     figure = new_figure(width, 0.5 + height * len(rows))
     grid = figure.add_gridspec(len(rows), 2, width_ratios=(1, 1.25))
     handles: list[Any] = []
@@ -84,7 +86,7 @@ def plot_disagreement(
         said.set_xlabel("Probability" if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
     figure.legend(
         handles=handles,
-        labels=list(predictions.members),
+        labels=shown(list(predictions.members)),
         loc="outside lower center",
         ncols=3,
         frameon=False,
@@ -133,7 +135,7 @@ def plot_copies(
             f"{f', of one id {small[0]}' if small else ''}, and most={most}."
         )
     chosen = groups[:most]
-    figure = new_figure(width, 1.75 * len(chosen) * width / WIDTH)
+    figure = new_figure(width, 1.9 * len(chosen) * width / WIDTH)
     grid = figure.add_gridspec(len(chosen), 2)
     for place, group in enumerate(chosen):
         for side in range(2):
@@ -166,7 +168,11 @@ def thumbnail(pixels: Any, side: int = SIDE) -> np.ndarray:
 def _picture(axes: Axes, pixels: Any, name: str, *, more: str = "") -> None:
     small = thumbnail(pixels)
     axes.imshow(small, cmap="gray", vmin=0, vmax=255, interpolation="none")
-    axes.set_title(shown([name], most=30)[0] + more, fontsize=SIZE - 2, color=INK)
+    # The folder on a line of its own: the end of an id tells most.
+    folder, slash, file = name.rpartition("/")
+    lines = [*shown([folder + slash] if folder else [], most=30), *shown([file], most=30 - len(more))]
+    axes.set_title("\n".join(lines) + more, fontsize=SIZE - 2, color=INK, loc="left")
+    axes.set_anchor("SW")
     axes.set_axis_off()
 
 

@@ -47,8 +47,10 @@ def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "
         bins = reliability_curve(model, n_bins=n_bins, strategy=strategy).dropna()
         error = calibration_error(model, n_bins=n_bins, strategy=strategy)
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
-        axes.plot(bins["confidence"], bins["accuracy"], color=SERIES[0], linewidth=1.2)
-        axes.scatter(bins["confidence"], bins["accuracy"], s=6 + 90 * bins["n"] / bins["n"].sum(), color=SERIES[0])
+        axes.plot(bins["confidence"], bins["accuracy"], color=SERIES[0], linewidth=1.2, clip_on=False)
+        axes.scatter(
+            bins["confidence"], bins["accuracy"], s=6 + 90 * bins["n"] / bins["n"].sum(), color=SERIES[0], clip_on=False
+        )
         last = place >= len(models) - 2
         tidy(axes, title=shown([name], 22)[0], x="Confidence" if last else "", y="" if place % 2 else "Accuracy")
         axes.text(0.03, 0.93, f"error {error:.3f}", fontsize=SIZE - 1, color=MUTED, transform=axes.transAxes)

@@ -79,11 +79,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), facecolor=PAPER, layout="constrained")
 
 
-def grid_of(n: int, *, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Make a figure of ``n`` equal panels, row by row."""
+def grid_of(n: int, *, columns: int, width: float, height: float, below: float = 0) -> tuple[Figure, list[Axes]]:
+    """Make a figure of ``n`` equal panels, row by row, with room for what stands below the last."""
     columns = max(1, min(columns, n))
     rows = math.ceil(n / columns)
-    figure = new_figure(width, height * rows)
+    figure = new_figure(width, height * rows + below)
     return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(n)]
 
 
@@ -106,5 +106,6 @@ def tidy(axes: Axes, *, title: str = "", x: str = "", y: str = "", lines: str | 
 
 
 def shown(names: Iterator[str] | list[str], most: int = 28) -> list[str]:
-    """Shorten long names in their middle, where they differ least."""
-    return [name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most - most // 2) :]}" for name in names]
+    """Shorten long names in their middle, where they differ least; a dollar sign is one, and begins no formula."""
+    short = (n if len(n) <= most else f"{n[: most // 2 - 1]}…{n[-(most - most // 2) :]}" for n in names)
+    return [name.replace("$", r"\$") for name in short]

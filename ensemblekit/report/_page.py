@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InvalidOptionError
 from ..files import write_text
 from ._svg import to_svg
 from ._tables import cells_of, footnotes_of, numeric_columns
@@ -121,12 +122,13 @@ def write_page(
 
     Raises
     ------
-    MissingDependencyError
-        If it has pictures and matplotlib is not installed.
+    InvalidOptionError
+        If a part of a section is nothing that can be shown.
 
     Notes
     -----
-    Light or dark as the reader's system is, light in print. Wide tables scroll by themselves. The same contents give
+    Light or dark as the reader's system is, light in print. Wide tables scroll by themselves. The page tells the
+    browser to fetch nothing and to run nothing. The same contents give
     the same bytes.
 
     Examples
@@ -159,6 +161,7 @@ def write_page(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>{_text(title)}</title>
 <link rel="icon" href="data:,">
 <style>
@@ -184,7 +187,7 @@ def _parts(parts: Sequence[Any], counter: Any) -> str:
     pictures: list[str] = []
     for part in [*parts, None]:
         if isinstance(part, Picture):
-            pictures.append(_picture(part, f"f{next(counter)}"))
+            pictures.append(_picture(part, f"figure--{next(counter)}"))
             continue
         if pictures:  # figures that follow each other stand side by side where there is room
             written.append(f'<div class="figures">{"".join(pictures)}</div>' if len(pictures) > 1 else pictures[0])
@@ -194,9 +197,14 @@ def _parts(parts: Sequence[Any], counter: Any) -> str:
         elif isinstance(part, Sentences):
             written.append(f"<ul>{''.join(f'<li>{_text(sentence)}</li>' for sentence in part.sentences)}</ul>")
         elif isinstance(part, Table):
-            written.append(_table(part, f"t{next(counter)}"))
+            written.append(_table(part, f"table--{next(counter)}"))
         elif isinstance(part, Code):
             written.append(f'<pre tabindex="0"><code>{_text(part.text)}</code></pre>')
+        elif part is not None:
+            raise InvalidOptionError(
+                "a part of a section must be a str, Sentences, Table, Picture or Code; received "
+                f"{type(part).__name__}. Give a figure as Picture(figure, caption), a table as Table(frame, caption)."
+            )
     return "\n".join(written)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,12 @@ def to_svg(figure: Figure, *, prefix: str, label: str, roles: Mapping[str, str])
     import matplotlib as mpl
 
     drawn = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ensemblekit", "path.simplify": True}):
+    with (
+        warnings.catch_warnings(),
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ensemblekit", "path.simplify": True}),
+    ):
+        # Text stays text: the reader's fonts have what matplotlib's own lack.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     svg = drawn.getvalue()
     svg = svg[svg.index("<svg") :]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensemblekit import Predictions
+from ensemblekit import InvalidOptionError, Predictions
 from ensemblekit.plots import plot_confusion, plot_copies, plot_learning_curves, plot_reliability, plot_scores
 from ensemblekit.report import Code, Picture, Section, Sentences, Table, write_page
 from tests import browser
@@ -84,6 +84,37 @@ def test_ids_are_unique_and_every_reference_has_its_target(page):
 def test_the_same_contents_give_the_same_bytes(page, tmp_path):
     write_page(tmp_path / "again.html", NASTY, sections(), subtitle=NASTY)
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
+
+
+def test_a_heading_has_never_the_id_of_a_table_or_figure(tmp_path):
+    frame = pd.DataFrame({"Stage": ["T1"]})
+    figure = plot_confusion(predictions())
+    titles = ["T1", "Table 1", "Table--1", "Figure 1", "F1"]
+    parts = [Table(frame, "stages"), Picture(figure, "x")]
+    write_page(tmp_path / "page.html", "Stages", [Section(title, parts) for title in titles])
+    ids = [
+        attributes["id"] for _, attributes in Elements((tmp_path / "page.html").read_text()).found if "id" in attributes
+    ]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_browser_is_told_to_fetch_and_run_nothing(page):
+    policies = [a["content"] for tag, a in Elements(page.read_text()).found if tag == "meta" and "http-equiv" in a]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+
+
+def test_names_in_a_script_that_matplotlib_cannot_draw_are_text(tmp_path):
+    rows = predictions().rename("模型")
+    write_page(tmp_path / "page.html", "x", [Section("x", [Picture(plot_confusion(rows), "x")])])
+    assert "模型</text>" in (tmp_path / "page.html").read_text()
+
+
+def test_a_part_that_cannot_be_shown_is_refused(tmp_path):
+    with pytest.raises(
+        InvalidOptionError, match=r"must be a str, Sentences, Table, .* received Figure. Give a figure as"
+    ):
+        write_page(tmp_path / "page.html", "x", [Section("x", [plot_confusion(predictions())])])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_figures_take_their_colours_from_the_page(page):

@@ -1,14 +1,23 @@
 """Each plot: what it draws is what was computed, and what it cannot draw it refuses."""
 
+import html
 import io
 import subprocess
 import sys
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-from ensemblekit import EnsembleKitError, InvalidOptionError, InvalidPredictionsError, Predictions, align
+from ensemblekit import (
+    EnsembleKitError,
+    InvalidOptionError,
+    InvalidPredictionsError,
+    MissingDependencyError,
+    Predictions,
+    align,
+)
 from ensemblekit.plots import (
     plot_confusion,
     plot_copies,
@@ -54,6 +63,64 @@ def test_confusion_writes_the_counts_row_by_row():
     assert texts(figure.axes[0]) == ["2", "0", "1", "1"]
 
 
+def test_confusion_of_many_models_names_the_classes_once_a_row_and_column():
+    figure = drawn(plot_confusion(dict.fromkeys("abc", CNN)))
+    named = [
+        (axes.yaxis.get_tick_params()["labelleft"], axes.xaxis.get_tick_params()["labelbottom"]) for axes in figure.axes
+    ]
+    assert named == [(True, False), (False, True), (True, True)]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["cat", "dog"]
+
+
+def test_a_square_of_many_classes_leaves_out_numbers_that_nobody_could_read():
+    classes = [f"class {k}" for k in range(60)]
+    many = Predictions(np.eye(60), ids=range(60), classes=classes, labels=classes)
+    assert texts(drawn(plot_confusion(many)).axes[0]) == []
+
+
+@pytest.mark.parametrize("name", ["$a$ $\\nope{$", "_hidden", "one $", "x" * 80, "<&>\"'"])
+def test_every_name_is_text_and_no_formula(name):
+    rows = model(name, CNN.probas).rename(aliases={"cat": name})
+    history = pd.DataFrame({"loss": [1.0]})
+    scores = pd.DataFrame({"row": [name], "value": [0.5], "low": [0.4], "high": [0.6]})
+    both = align([rows, SVM.rename(aliases={"cat": name})])
+    for figure in (
+        plot_confusion(both),
+        plot_reliability(both),
+        plot_diversity(both),
+        plot_learning_curves({name: history}),
+        plot_cost({name: 0.5}, {name: 1.0}),
+        plot_scores(scores, value="value", low="low", high="high"),
+        plot_disagreement(both, lambda _: np.zeros((4, 4))),
+        plot_copies([[name, "b"]], lambda _: np.zeros((4, 4))),
+    ):
+        svg = io.StringIO()
+        with mpl.rc_context({"svg.fonttype": "none"}):
+            figure.savefig(svg, format="svg")
+        shown = html.unescape(svg.getvalue())
+        assert name in shown or "…" in shown
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda: plot_confusion(CNN),
+        lambda: plot_reliability(CNN),
+        lambda: plot_diversity(BOTH),
+        lambda: plot_learning_curves({"cnn": pd.DataFrame({"loss": [1.0]})}),
+        lambda: plot_cost({"cnn": 0.5}, {"cnn": 1.0}),
+        lambda: plot_scores(pd.DataFrame({"r": ["a"], "v": [1.0]}), value="v", low="v", high="v"),
+        lambda: plot_disagreement(BOTH, None),
+        lambda: plot_copies([["a", "b"]], None),
+    ],
+)
+def test_without_matplotlib_it_is_said_how_to_install_it(monkeypatch, plot):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "ensemblekit\[plots\]"'):
+        plot()
+
+
 def test_diversity_writes_the_share_of_rows_that_two_members_differ_on():
     axes = drawn(plot_diversity(BOTH)).axes[0]
     assert texts(axes) == ["0.00", "0.50", "0.50", "0.00"]
@@ -83,14 +150,14 @@ def test_disagreement_shows_the_most_doubtful_images_first():
     seen = []
     figure = drawn(plot_disagreement(BOTH, lambda i: seen.append(i) or np.zeros((8, 9, 3), np.uint8), most=2))
     assert seen == ["b", "c"]
-    assert figure.axes[0].get_title() == "b"
+    assert figure.axes[0].get_title(loc="left") == "b"
     bold = [t.get_text() for t in figure.axes[1].get_yticklabels() if t.get_fontweight() == "bold"]
     assert bold == ["dog"]
 
 
 def test_copies_show_two_of_each_group_and_say_how_many_more_there_are():
     figure = drawn(plot_copies([["a", "b", "c"], ["d", "e"]], lambda _: np.zeros((300, 200), np.uint8)))
-    assert [axes.get_title() for axes in figure.axes] == ["a", "b and 1 more", "d", "e"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a", "b and 1 more", "d", "e"]
     assert max(figure.axes[0].get_images()[0].get_array().shape) == 160
 
 

@@ -56,7 +56,7 @@ def plot_confusion(predictions: Models, *, width: float = WIDTH) -> Figure:
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         texts = [[f"{count}" for count in row] for row in counts]
         heat(axes, shares, texts, rows=labels[name], columns=labels[name], side=side)
-        title = shown([name], most=max(8, int(72 * side / 4.6)))[0]
+        title = shown([name], most=max(8, int(72 * side / 4.3)))[0]
         axes.set_title(title, fontsize=SIZE - 2 if columns > 1 else SIZE, color=INK, loc="left")
         left, last = place % columns == 0, columns == 1 or place >= len(models) - columns
         axes.tick_params(labelleft=left, labelbottom=last)

@@ -53,8 +53,8 @@ def run(settings: Settings, *, overwrite: bool = False, resume: bool = False) ->
             with contextlib.suppress(UnwritableError):
                 config.update(status="interrupted")
             screen.say(
-                f"Interrupted. {settings.out} holds what was finished: {_finished(settings)}. To go on, the same command "
-                f"with --out '{settings.out}' --resume"
+                f"Interrupted. {settings.out} holds what was finished: {_finished(settings)}. To go on, give the same "
+                f"command with --out '{settings.out}' --resume."
             )
             sys.exit(130)
         except BaseException as error:

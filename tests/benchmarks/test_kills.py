@@ -44,9 +44,9 @@ class Study:
     def command(self, out, *options):
         return [
             sys.executable, str(REPO / "benchmarks" / "ctscan.py"), "--data", str(self.data),
-            "--backbone", "keras_file", "--weights", str(self.folder / "small.keras"), "--image-size", "32", "--epochs", "2", "--views", "2",
-            "--precision", "float32", "--deterministic", "--bank", str(self.folder / f"bank-{out.name}"),
-            "--out", str(out), *options,
+            "--backbone", "keras_file", "--weights", str(self.folder / "small.keras"), "--image-size", "32",
+            "--epochs", "2", "--views", "2", "--precision", "float32", "--deterministic",
+            "--bank", str(self.folder / f"bank-{out.name}"), "--out", str(out), *options,
         ]  # fmt: skip
 
     def start(self, out):

@@ -58,10 +58,7 @@ class Pyramid:
         """Build the feature extractor: pixels in, all parts side by side out."""
         keras = import_keras("The preset 'best'")
         model = self._backbone.build(input_shape)
-        try:
-            parts = _parts(keras, model)
-        except ValueError:  # what follows the pooling takes more than what was pooled
-            parts = {}
+        parts = _parts(keras, model)
         if not parts:
             self.parts = ("whole",)
             return model
@@ -83,12 +80,11 @@ class Pyramid:
 
 
 def _parts(keras: Any, model: Any) -> dict[str, Any]:
+    """Pool the map that the model pools, in all ways; what follows its own pooling follows each of them."""
     layers = keras.layers
-    pools = [x for x in model.layers if isinstance(x, (layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D))]
-    if not pools:
+    features, after = _map_of(keras, model.outputs[0])
+    if features is None:
         return {}
-    pool = pools[-1]
-    features = pool.input
     height, width = features.shape[1:3]
     pooled = {"max": layers.GlobalMaxPooling2D()(features), "mean": layers.GlobalAveragePooling2D()(features)}
     if min(height, width) >= 2:
@@ -97,7 +93,22 @@ def _parts(keras: Any, model: Any) -> dict[str, Any]:
             for left in (0, right):
                 crop = layers.Cropping2D(((top, down - top), (left, right - left)))
                 pooled[f"quarters {len(pooled) - 1}"] = layers.GlobalAveragePooling2D()(crop(features))
-    if pool is model.layers[-1]:
-        return pooled
-    rest = keras.Model(pool.output, model.outputs[0])
-    return {name: rest(value) for name, value in pooled.items()}
+    for operation in reversed(after):
+        pooled = {name: operation(value) for name, value in pooled.items()}
+    return pooled
+
+
+def _map_of(keras: Any, output: Any) -> tuple[Any, list[Any]]:
+    """Go back from the output to the map that is pooled; give it and what comes after, last first."""
+    pooling = (keras.layers.GlobalMaxPooling2D, keras.layers.GlobalAveragePooling2D)
+    after: list[Any] = []
+    while True:
+        # A layer may stand in several graphs: its own `input` is that of the first.
+        operation, node, _ = output._keras_history
+        fed = operation._inbound_nodes[node].input_tensors
+        if isinstance(operation, pooling):
+            return fed[0], after
+        if len(fed) != 1:
+            return None, []
+        after.append(operation)
+        output = fed[0]

@@ -149,20 +149,3 @@ def test_a_kill_while_a_file_is_written_or_before_its_record(study, moment):
     check_records(out)
     end(study.start(out))
     study.check_finished(out)
-
-
-def test_a_damaged_file_is_made_again_and_said(study):
-    out = study.whole
-    model = out / "second_model.keras"
-    damaged = bytearray(model.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    model.write_bytes(damaged)
-    (out / "predictions" / "ensemble_mean.test.parquet").unlink()
-    before = {name: (out / name).read_bytes() for name in SAME}
-    done = subprocess.run(study.command(out, "--resume"), capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    said = " ".join(done.stdout.split())
-    assert "second_model is made again: second_model.keras is damaged" in said
-    assert "ensemble_mean is made again: " in said
-    assert {name: (out / name).read_bytes() for name in SAME} == before
-    check_records(out)

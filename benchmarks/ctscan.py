@@ -15,7 +15,7 @@ import typer
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.study.precision import PRECISIONS
-from benchmarks.study.settings import PRESETS, Settings, parse_aliases, parse_backbone, parse_views
+from benchmarks.study.settings import BEST, PRESETS, Settings, parse_aliases, parse_backbone, parse_pairs, parse_views
 from ensemblekit import EnsembleKitError, InvalidOptionError
 
 PRESET_HELP = "\n\n".join(f"[bold]{name}[/bold]: {preset.summary}." for name, preset in PRESETS.items())
@@ -203,6 +203,7 @@ def ctscan(
         aliases=parse_aliases(alias or []),
         skip_unreadable=skip_unreadable,
         drop_leaks=drop_leaks,
+        pairs=parse_pairs(backbone or [], weights or []) if preset == BEST else (),
         out=out or Path("results") / f"ctscan-{Path(data).resolve().name}-{time.strftime('%Y%m%d-%H%M%S')}",
     )
     from benchmarks.study.run import run

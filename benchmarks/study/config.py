@@ -23,7 +23,7 @@ CONFIG = "config.json"
 FREE = ("bank", "data", "drop_leaks", "out", "repeats")
 """Settings on which no piece depends: the images are compared by their contents, the others only change the report."""
 MATTER = ("ensemblekit", "keras", "numpy", "pillow", "scikit-learn", "tensorflow")
-OPTIONS = {"aliases": "--alias", "batch_size": "--batch"}
+OPTIONS = {"aliases": "--alias", "batch_size": "--batch", "pairs": "--backbone and --weights"}
 
 
 class Config:

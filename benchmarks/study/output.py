@@ -95,7 +95,9 @@ def prepare(folder: Path, *, overwrite: bool, resume: bool) -> bool:
         clear_leftovers(folder)
     pieces = list(folder.glob(f"**/{RECORDS}/*.json"))
     results = [p for p in (folder / name for name in REPORT) if p.exists()]
-    if overwrite or not (pieces or results or list(folder.glob("*.keras"))):
+    # A model may have been kept, and the run killed before its record was written.
+    nothing = not pieces and not results and (resume or not list(folder.glob("*.keras")))
+    if overwrite or nothing:
         with writing("the results", folder):
             _clear(folder)
         return False
@@ -127,7 +129,8 @@ def _refuse(folder: Path, n_pieces: int) -> None:
 
 def clear_leftovers(folder: Path) -> None:
     """Remove what a killed run was just writing."""
-    for path in folder.glob("**/.*"):
+    # Not all below it: a bank may be there too, where others write.
+    for path in (p for where in ("", "*/", f"{REPEATS}/*/", f"{REPEATS}/*/*/") for p in folder.glob(f"{where}.*")):
         if LEFTOVER.fullmatch(path.name) and path.is_file():
             path.unlink()
 
@@ -139,7 +142,7 @@ def _clear(folder: Path) -> None:
     for pattern in ("*.keras", "predictions/*.parquet", "histories/*.csv"):
         for path in folder.glob(pattern):
             path.unlink()
-    for name in (*REPORT, AUDIT, PAGE, *(f"{name}.csv" for name in WORTH), CONFIG):
+    for name in (*REPORT, AUDIT, PAGE, "best.json", *(f"{name}.csv" for name in WORTH), CONFIG):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / REPEATS).glob("*"):
         if path.name.isdigit() and path.is_dir():

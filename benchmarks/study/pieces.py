@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -14,6 +15,10 @@ from ensemblekit.files import write_text
 
 __all__ = ["RECORDS", "Pieces", "UnwritableError", "write_json", "writing"]
 
+UNWRITABLE = {
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ENOTDIR,
+}  # fmt: skip
+"""What a file system says that will not or cannot take a file; other errors mean something else."""
 RECORDS = "pieces"
 """Folder of the records, in that of a run."""
 
@@ -137,7 +142,11 @@ def writing(what: str, folder: Path) -> Generator[None]:
     except EnsembleKitError:
         raise
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
         reason = error.strerror or str(error).splitlines()[0]
+        if isinstance(error.filename, str | Path):
+            reason += f" ({Path(error.filename).name})"
         raise UnwritableError(
             f"{what} must be written to {str(folder)!r}, and cannot be: {reason}. What was finished before is kept; "
             "give the folder room and rights, and --resume goes on from there."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ from ensemblekit import InvalidOptionError, Predictions, PredictionSet, Registry
 from ensemblekit.assembly import quiet_tensorflow
 
 from .ensembles import MEMBERS, RULES, Rule, combine_rule
+from .honesty import COMPARED
 from .images import SPLITS, Images
 from .latency import ms_per_image
 from .models import CHAINED, NETWORKS, create_backbone
 from .networks import Networks
 from .pieces import Pieces
 from .screen import Screen
-from .settings import Settings
+from .settings import BEST, Settings
 
 __all__ = ["Rows", "make_rows", "prediction_files"]
 
@@ -39,13 +40,24 @@ class Rows:
         Of the backbone.
     complaints : list of str
         What the networks are not that the study asks of them.
+    members : mapping of str to sequence of str
+        Row -> the rows that it is held against.
+    remarks : list of str
+        What else is to be said of them.
     """
 
     predictions: dict[str, dict[str, Predictions]]
     records: dict[str, dict[str, Any]]
     weights_used: str
     fingerprint: str
-    complaints: list[str]
+    complaints: list[str] = dataclasses.field(default_factory=list[str])
+    members: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=lambda: COMPARED)
+    remarks: list[str] = dataclasses.field(default_factory=list[str])
+
+    @property
+    def networks(self) -> list[str]:
+        """Rows that are networks, trained in epochs."""
+        return [row for row, record in self.records.items() if "epochs" in record]
 
 
 def make_rows(settings: Settings, registry: Registry, images: Images, pieces: Pieces, screen: Screen) -> Rows:
@@ -76,12 +88,46 @@ def make_rows(settings: Settings, registry: Registry, images: Images, pieces: Pi
     UnwritableError
         If a piece cannot be kept.
     """
+    if settings.preset == BEST:
+        return _make_best(settings, registry, images, pieces, screen)
     return _Maker(settings, registry, images, pieces, screen).make()
 
 
 def prediction_files(row: str) -> list[str]:
     """Name the files of a row's predictions, in the folder of a run."""
     return [f"predictions/{row}.{split}.parquet" for split in SPLITS]
+
+
+def keep_row(folder: Path, row: str, by_split: Mapping[str, Predictions]) -> None:
+    """Write a row."""
+    for split, file in zip(SPLITS, prediction_files(row), strict=True):
+        by_split[split].save(folder / file)
+
+
+def load_row(folder: Path, row: str) -> dict[str, Predictions]:
+    """Read a row: also one that was made just now, so that nothing that follows sees whether a run was cut off."""
+    return {split: Predictions.load(folder / file) for split, file in zip(SPLITS, prediction_files(row), strict=True)}
+
+
+def _make_best(settings: Settings, registry: Registry, images: Images, pieces: Pieces, screen: Screen) -> Rows:
+    from .best import BEST_FILE, BEST_ROWS, run_best
+
+    def build() -> dict[str, Any]:
+        start_tensorflow(settings)
+        made = run_best(settings, registry, images, screen, pieces.folder)
+        for row, by_split in made.rows.items():
+            keep_row(pieces.folder, row, by_split)
+        return {"remarks": made.remarks, "weights_used": made.weights_used, "backbone_fingerprint": made.fingerprint}
+
+    record = pieces.make("best", [BEST_FILE, *(file for row in BEST_ROWS for file in prediction_files(row))], build)
+    return Rows(
+        {row: load_row(pieces.folder, row) for row in BEST_ROWS},
+        {},
+        record["weights_used"],
+        record["backbone_fingerprint"],
+        members={"best": ["best_member"]},
+        remarks=record["remarks"],
+    )
 
 
 class _Maker:
@@ -93,12 +139,12 @@ class _Maker:
 
     def make(self) -> Rows:
         records = {name: self._network(name) for name in NETWORKS}
-        rows = {name: self._load(name) for name in NETWORKS}
+        rows = {name: load_row(self._folder, name) for name in NETWORKS}
         pairs = {split: align([rows[name][split] for name in MEMBERS]) for split in SPLITS}
         for place, rule in enumerate(RULES):
             self._screen.count("ensembles", place, len(RULES), metrics=rule.row)
             records[rule.row] = self._combination(place, rule, pairs, records)
-            rows[rule.row] = self._load(rule.row)
+            rows[rule.row] = load_row(self._folder, rule.row)
         self._screen.count("ensembles", len(RULES), len(RULES))
         complaints = self._pieces.make("compatibility", [], self._check, needs=[f"{name}.keras" for name in NETWORKS])[
             "complaints"
@@ -125,8 +171,7 @@ class _Maker:
         model = self._models[name] = networks.train(name, self._folder / f"{name}.keras", watch)
         history = networks.histories[name]
         _write_history(self._folder / "histories" / f"{name}.csv", history)
-        for split in SPLITS:
-            self._keep(name, split, networks.predict({name: model}, split)[name])
+        keep_row(self._folder, name, {split: networks.predict({name: model}, split)[name] for split in SPLITS})
         return {
             "train_seconds": networks.seconds[name],
             "feature_seconds": networks.seconds.get("features", 0.0) - extracted[0],
@@ -143,11 +188,10 @@ class _Maker:
     ) -> dict[str, Any]:
         def build() -> dict[str, Any]:
             if rule.trained:
-                self._start_tensorflow()
+                start_tensorflow(self._settings)
             seed = self._settings.seed + 10 + place
             combined, seconds = combine_rule(rule, self._registry, pairs, self._folder, seed, self._screen.say)
-            for split, predictions in combined.items():
-                self._keep(rule.row, split, predictions)
+            keep_row(self._folder, rule.row, combined)
             latency = sum(records[name]["ms_per_image"] for name in MEMBERS)
             return {"train_seconds": seconds, "ms_per_image": latency}
 
@@ -158,7 +202,7 @@ class _Maker:
     def _check(self) -> dict[str, Any]:
         missing = [name for name in NETWORKS if name not in self._models]
         if missing:
-            self._start_tensorflow()
+            start_tensorflow(self._settings)
             import keras
 
             for name in missing:
@@ -166,20 +210,13 @@ class _Maker:
         answers = check_compatible({name: self._models[name] for name in NETWORKS})
         return {"complaints": [answer.sentence for answer in answers if answer.ok is False]}
 
-    def _keep(self, row: str, split: str, predictions: Predictions) -> None:
-        predictions.save(self._folder / "predictions" / f"{row}.{split}.parquet")
-
-    def _load(self, row: str) -> dict[str, Predictions]:
-        # Also what was made just now: whether a run was cut off must not be seen in what comes after.
-        return {split: Predictions.load(self._folder / "predictions" / f"{row}.{split}.parquet") for split in SPLITS}
-
     @functools.cached_property
     def _backbone(self) -> Any:
         return create_backbone(self._registry, self._settings)
 
     @functools.cached_property
     def _networks(self) -> Networks:
-        self._start_tensorflow()
+        start_tensorflow(self._settings)
         screen = self._screen
         networks = Networks(
             self._registry, self._settings, self._backbone, self._images, say=screen.say, count=screen.count
@@ -194,15 +231,17 @@ class _Maker:
                 )
         return networks
 
-    def _start_tensorflow(self) -> None:
-        with quiet_tensorflow():
-            import keras  # noqa: F401 - its start-up lines are lost here
-            import tensorflow as tf
 
-            # Its warnings are for its own developers: how often it traced a function.
-            tf.get_logger().setLevel("ERROR")
-            if self._settings.deterministic:
-                tf.config.experimental.enable_op_determinism()
+def start_tensorflow(settings: Settings) -> None:
+    """Import it without a word of its own."""
+    with quiet_tensorflow():
+        import keras  # noqa: F401 - its start-up lines are lost here
+        import tensorflow as tf
+
+        # Its warnings are for its own developers: how often it traced a function.
+        tf.get_logger().setLevel("ERROR")
+        if settings.deterministic:
+            tf.config.experimental.enable_op_determinism()
 
 
 def _write_history(path: Path, history: Mapping[str, list[float]]) -> None:

@@ -16,7 +16,6 @@ from ensemblekit.evaluation import results_table
 from . import output, tables
 from .config import Config, basis
 from .images import Images, load_images
-from .models import NETWORKS
 from .pieces import Pieces, UnwritableError, write_json, writing
 from .rows import Rows, make_rows, prediction_files
 from .screen import Screen
@@ -38,7 +37,8 @@ def run(settings: Settings, *, overwrite: bool = False, resume: bool = False) ->
         Go on with the run in the folder, from its last finished piece.
     """
     registry = load_plugins()
-    registry.backbones[settings.backbone]  # an unknown name fails here, before any work
+    for name in (settings.backbone, *(name for name, _ in settings.pairs)):
+        registry.backbones[name]  # an unknown name fails here, before any work
     with output.hold(settings.out):
         go_on = output.prepare(settings.out, overwrite=overwrite, resume=resume)
         config = Config(settings, go_on=go_on)
@@ -50,9 +50,11 @@ def run(settings: Settings, *, overwrite: bool = False, resume: bool = False) ->
             with screen:
                 _study(settings, registry, config, screen)
         except KeyboardInterrupt:
-            config.update(status="interrupted")
+            with contextlib.suppress(UnwritableError):
+                config.update(status="interrupted")
             screen.say(
-                f"Interrupted. {settings.out} holds what was finished: {_finished(settings)}. To go on: --resume"
+                f"Interrupted. {settings.out} holds what was finished: {_finished(settings)}. To go on, give the same "
+                f"command with --out '{settings.out}' --resume."
             )
             sys.exit(130)
         except BaseException as error:
@@ -75,7 +77,7 @@ def _study(settings: Settings, registry: Registry, config: Config, screen: Scree
         backbone_fingerprint=rows.fingerprint,
         seconds=_seconds(rows, "seconds"),
         processor_seconds=_seconds(rows, "processor_seconds"),
-        epochs={name: rows.records[name]["epochs"] for name in NETWORKS},
+        epochs={name: rows.records[name]["epochs"] for name in rows.networks},
     )
     repeats = {settings.seed: results_table(rows.predictions)}
     for seed in range(settings.seed + 1, settings.seed + settings.repeats):
@@ -87,6 +89,8 @@ def _study(settings: Settings, registry: Registry, config: Config, screen: Scree
         rows.predictions,
         rows.complaints,
         rows.weights_used,
+        members=rows.members,
+        remarks=rows.remarks,
         repeats=repeats if len(repeats) > 1 else None,
     )
     page = find_spec("matplotlib") is not None
@@ -121,7 +125,7 @@ def _write_page(settings: Settings, report: tables.Report, rows: Rows, images: I
         settings.out / output.PAGE,
         report,
         rows.predictions,
-        histories={name: pd.read_csv(settings.out / "histories" / f"{name}.csv") for name in NETWORKS},
+        histories={name: pd.read_csv(settings.out / "histories" / f"{name}.csv") for name in rows.networks},
         latency={row: record["ms_per_image"] for row, record in rows.records.items()},
         audit=images.audit,
         config=config.content,
@@ -137,9 +141,9 @@ def _rows(settings: Settings, seed: int, registry: Registry, images: Images, scr
 
 
 def _seconds(rows: Rows, clock: str) -> dict[str, float]:
-    features = sum(rows.records[name][f"feature_{clock}"] for name in NETWORKS)
+    features = sum(rows.records[name][f"feature_{clock}"] for name in rows.networks)
     return ({"features": features} if features else {}) | {
-        name: rows.records[name][f"train_{clock}"] for name in NETWORKS
+        name: rows.records[name][f"train_{clock}"] for name in rows.networks
     }
 
 

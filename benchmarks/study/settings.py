@@ -8,11 +8,24 @@ from pathlib import Path
 
 from ensemblekit import InvalidOptionError
 
-__all__ = ["CT_ALIASES", "PRESETS", "Preset", "Settings", "parse_aliases", "parse_backbone", "parse_views"]
+__all__ = [
+    "BEST",
+    "CT_ALIASES",
+    "PRESETS",
+    "Preset",
+    "Settings",
+    "parse_aliases",
+    "parse_backbone",
+    "parse_pairs",
+    "parse_views",
+]
 
 ENSEMBLE_EPOCHS = 100
 """The trained ensembles cost seconds, and fewer epochs leave their 20 parameters near chance: never cut."""
 PATIENCE = 20
+
+BEST = "best"
+BEST_BACKBONES = ("mobilenet_v2", "resnet50")
 
 CT_ALIASES = {
     "adenocarcinoma_left.lower.lobe_T2_N0_M0_Ib": "adenocarcinoma",
@@ -53,6 +66,13 @@ PRESETS = {
     "corrected": Preset(
         "resnet50", 224, 100, "imagenet", "the same with the preprocessing that the ImageNet weights were trained on"
     ),
+    BEST: Preset(
+        BEST_BACKBONES[0],
+        224,
+        1,
+        "imagenet",
+        "no networks but one ensemble: heads of scikit-learn on several --backbone, chosen and weighed out of fold",
+    ),
 }
 
 
@@ -79,6 +99,8 @@ class Settings:
     skip_unreadable: bool
     drop_leaks: bool
     out: Path
+    pairs: tuple[tuple[str, str | None], ...] = ()
+    """Backbones and their weights, of the preset ``best``."""
 
 
 def parse_aliases(pairs: Sequence[str]) -> dict[str, str]:
@@ -94,6 +116,8 @@ def parse_aliases(pairs: Sequence[str]) -> dict[str, str]:
 
 def parse_backbone(preset: str, names: Sequence[str], weights: Sequence[str]) -> tuple[str, str | None]:
     """Settle the pairs of ``--backbone`` and ``--weights``: each preset so far uses one backbone."""
+    if preset == BEST:
+        return parse_pairs(names, weights)[0]
     if len(names) > 1 or len(weights) > 1:
         raise InvalidOptionError(
             f"the preset {preset!r} uses one backbone; received --backbone {', '.join(names) or 'none'} and --weights "
@@ -111,3 +135,14 @@ def parse_views(value: str | None, preset: str) -> int | None:
     if not value.isascii() or not value.isdigit() or int(value) < 1:
         raise InvalidOptionError(f"--views must be a whole number >= 1, or fresh; received {value!r}.")
     return int(value)
+
+
+def parse_pairs(names: Sequence[str], weights: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
+    """Settle the backbones of the preset ``best``: the first ``--weights`` is that of the first ``--backbone``."""
+    if weights and len(weights) != len(names):
+        raise InvalidOptionError(
+            f"the preset {BEST!r} takes one --weights for each --backbone, in their order, or none; received "
+            f"{len(names)} --backbone and {len(weights)} --weights."
+        )
+    names = names or BEST_BACKBONES
+    return tuple(zip(names, weights or [None] * len(names), strict=True))

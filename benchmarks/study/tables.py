@@ -17,7 +17,7 @@ from ensemblekit.report import print_table, to_markdown
 from .ensembles import RULES
 from .honesty import COMPARED, Worth, weigh
 from .images import Images
-from .settings import Settings
+from .settings import BEST, Settings
 from .shown import print_worth, worth_to_text
 
 __all__ = ["DISCLAIMER", "Report", "make_report", "show", "to_text"]
@@ -30,6 +30,13 @@ NOTES = {
     "valid": "fitted on the validation rows: its validation figures are in-sample",
     "random": "random backbone: no pretrained weights were asked for or to be had, its features have learned nothing",
 }
+
+
+CHOSEN_ON_VALIDATION = "The epoch of each trained model was chosen by its validation accuracy, as in the study."
+CHOSEN_OUT_OF_FOLD = (
+    "Members and calibration were chosen on out-of-fold predictions of train and validation together, alike images in "
+    "one fold. The validation figures are out of fold, the train figures those of the fit."
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,15 @@ def make_report(
     weights_used: str,
     *,
     members: Mapping[str, Sequence[str]] = COMPARED,
+    remarks: Sequence[str] = (),
     groups: Mapping[str, int] | None = None,
     leaked: Collection[str] | None = None,
     repeats: Mapping[int, pd.DataFrame] | None = None,
 ) -> Report:
     """Compute the tables and find what must be said about them.
 
-    ``complaints`` are sentences on what the networks are not that the study asks of them.
+    ``complaints`` are sentences on what the networks are not that the study asks of them, ``remarks`` what else is to
+    be said of the rows.
     ``members``, ``groups``, ``leaked`` and ``repeats`` are those of `weigh`; groups and leaked images are those of the
     audit where they are not given, the latter where the settings ask for it.
     """
@@ -68,7 +77,7 @@ def make_report(
     if leaked is None:
         leaked = images.copies if settings.drop_leaks else ()
     results = results_table(rows)
-    marks = _marks(weights_used)
+    marks = {row: keys for row, keys in _marks(weights_used).items() if row in rows}
     return Report(
         title=f"Results on {images.title}",
         results=results,
@@ -81,7 +90,7 @@ def make_report(
         worth=weigh(rows, members=members, groups=groups, leaked=leaked, repeats=repeats),
         marks=marks,
         notes={key: NOTES[key] for key in NOTES if any(key in keys for keys in marks.values())},
-        remarks=_remarks(settings, images, results, complaints, weights_used),
+        remarks=[_recipe(settings, weights_used), *remarks, *_remarks(settings, images, results, complaints)],
     )
 
 
@@ -92,18 +101,14 @@ def _marks(weights_used: str) -> dict[str, list[str]]:
     return marks
 
 
-def _remarks(
-    settings: Settings, images: Images, results: pd.DataFrame, complaints: Sequence[str], weights_used: str
-) -> list[str]:
+def _remarks(settings: Settings, images: Images, results: pd.DataFrame, complaints: Sequence[str]) -> list[str]:
     n_test = len(images.splits["test"].ids)
     best = results.loc[results["Test Accuracy"].idxmax()]
     low, high = accuracy_interval(round(best["Test Accuracy"] * n_test), n_test)
     remarks = [
-        f"Preset {settings.preset}: {settings.image_size} pixels, at most {settings.epochs} epochs, seed "
-        f"{settings.seed}; first_model and chained_model stand on {settings.backbone}, weights {weights_used}.",
         f"With {n_test} test images, the best test accuracy, {best['Test Accuracy']:.3f} of {best['Model']}, has the "
         f"95 % interval {low:.3f} to {high:.3f}: rows within it are not told apart.",
-        "The epoch of each trained model was chosen by its validation accuracy, as in the study.",
+        CHOSEN_OUT_OF_FOLD if settings.preset == BEST else CHOSEN_ON_VALIDATION,
     ]
     if images.synthetic:
         remarks.insert(
@@ -120,6 +125,17 @@ def _remarks(
         remarks.append(f"{len(images.unreadable)} unreadable images were left out: {', '.join(images.unreadable)}.")
     remarks += [f"Not as the study's precautions ask: {complaint}" for complaint in complaints]
     return remarks
+
+
+def _recipe(settings: Settings, weights_used: str) -> str:
+    start = f"Preset {settings.preset}: {settings.image_size} pixels, "
+    if settings.preset == BEST:
+        names = ", ".join(name for name, _ in settings.pairs)
+        return f"{start}seed {settings.seed}; heads on {names}, weights {weights_used}."
+    return (
+        f"{start}at most {settings.epochs} epochs, seed {settings.seed}; first_model and chained_model stand on "
+        f"{settings.backbone}, weights {weights_used}."
+    )
 
 
 def show(report: Report, console: Console) -> None:

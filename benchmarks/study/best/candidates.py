@@ -1,0 +1,124 @@
+"""The candidates: heads on parts of the features, fitted out of fold and on all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ensemblekit import Registry
+
+__all__ = ["Candidate", "fit", "make_candidates", "out_of_fold", "predict"]
+
+N_JOBS = 2
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "logistic": ("logistic_head", {}),
+    "neighbours": ("neighbours_head", {}),
+    "trees": ("trees_head", {}),
+    "svm": ("svm_head", {"cv": 3}),
+    "discriminant": ("discriminant_head", {}),
+}
+"""What is said of a head -> its name, its options."""
+COSTLY = ("discriminant",)
+"""Cost the cube of the number of features: not for the quarters, which have four times as many."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One head on one part of the features."""
+
+    name: str
+    source: str
+    head: str
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def make_candidates(sources: Sequence[str]) -> list[Candidate]:
+    """Name every head on every source, ``BACKBONE.PART.HEAD``."""
+    return [
+        Candidate(f"{source}.{kind}", source, head, options)
+        for source in sources
+        for kind, (head, options) in KINDS.items()
+        if not (source.endswith(".quarters") and kind in COSTLY)
+    ]
+
+
+def out_of_fold(
+    candidates: Sequence[Candidate],
+    features: Mapping[str, np.ndarray],
+    codes: np.ndarray,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    registry: Registry,
+    progress: Callable[[int, int, str], None],
+) -> dict[str, np.ndarray]:
+    """Ask each candidate for the rows of each fold, fitted on the others.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        Whom.
+    features : mapping of str to ndarray of shape (n_views, n, d)
+        By source.
+    codes : ndarray of int, shape (n,)
+        The classes.
+    folds : sequence of (fit rows, held-out rows)
+        The held-out rows are all rows, each once.
+    registry : Registry
+        Where the heads are.
+    progress : callable
+        Called with the fits done, their number, and the candidate's name.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n, n_classes)
+        By candidate.
+    """
+    n_classes = int(codes.max()) + 1
+    probas = {c.name: np.zeros((len(codes), n_classes)) for c in candidates}
+
+    def one(candidate: Candidate, fitted: np.ndarray, held: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+        views = features[candidate.source]
+        model = _fit(candidate, views[:, fitted], codes[fitted], n_classes, registry)
+        return candidate.name, held, predict(model, views[:, held], n_classes)
+
+    jobs = [(one, (c, fitted, held)) for c in candidates for fitted, held in folds]
+    for done, (name, held, values) in enumerate(_parallel(jobs), start=1):
+        probas[name][held] = values
+        progress(done, len(jobs), name)
+    return probas
+
+
+def fit(
+    candidates: Sequence[Candidate], features: Mapping[str, np.ndarray], codes: np.ndarray, registry: Registry
+) -> dict[str, Any]:
+    """Fit candidates on all rows; returns the classifiers by name."""
+    n_classes = int(codes.max()) + 1
+    jobs = [(_fit, (c, features[c.source], codes, n_classes, registry)) for c in candidates]
+    return {c.name: model for c, model in zip(candidates, _parallel(jobs), strict=True)}
+
+
+def predict(model: Any, views: np.ndarray, n_classes: int) -> np.ndarray:
+    """Average a classifier's probabilities over the views; a class that it never saw has none."""
+    probas = np.zeros((views.shape[1], n_classes))
+    for view in views:
+        probas[:, model.classes_] += model.predict_proba(view)
+    return probas / probas.sum(axis=1, keepdims=True)
+
+
+def _fit(candidate: Candidate, views: np.ndarray, codes: np.ndarray, n_classes: int, registry: Registry) -> Any:
+    head = registry.create_head(candidate.head, **candidate.options)
+    model = head.build((views.shape[-1],), n_classes)
+    return model.fit(views.reshape(-1, views.shape[-1]), np.tile(codes, len(views)))
+
+
+def _parallel(jobs: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> Any:
+    """Run jobs in threads and give their results in order; each on one core, so that its sums have one order."""
+    from joblib import Parallel, delayed
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield from Parallel(n_jobs=N_JOBS, backend="threading", return_as="generator")(
+            delayed(run)(*arguments) for run, arguments in jobs
+        )

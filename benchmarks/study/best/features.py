@@ -1,0 +1,114 @@
+"""What the preset ``best`` sees of an image: a frozen backbone's map, pooled in several ways, for two views."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from ensemblekit.assembly import import_keras
+
+__all__ = ["N_VIEWS", "Mirror", "Pyramid"]
+
+N_VIEWS = 2
+
+
+class Mirror:
+    """Two views of an image: view 0 as it is, view 1 mirrored left to right."""
+
+    fingerprint = "mirror 1"
+
+    def __repr__(self) -> str:
+        return "Mirror()"
+
+    def draw(self, images: Any, keys: Any, view: int) -> np.ndarray:
+        """Draw one view of each image."""
+        images = np.asarray(images, dtype=np.float32)
+        return np.ascontiguousarray(images[:, :, ::-1]) if view % N_VIEWS else images
+
+
+class Pyramid:
+    """A frozen backbone whose map is pooled over the whole (largest value, mean) and over its quarters (mean).
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Ends in a global pooling of its map, or in layers after one. One that does not is taken as it is.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        After `build`: what lies side by side in the features, each of one width.
+    """
+
+    frozen = True
+
+    def __init__(self, backbone: Any) -> None:
+        self._backbone = backbone
+        self.name = f"{backbone.name}_pyramid"
+        self.parts: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the backbone's own and of the pooling."""
+        return hashlib.sha256(f"pyramid 1 {self._backbone.fingerprint}".encode()).hexdigest()
+
+    def build(self, input_shape: tuple[int, int, int]) -> Any:
+        """Build the feature extractor: pixels in, all parts side by side out."""
+        keras = import_keras("The preset 'best'")
+        model = self._backbone.build(input_shape)
+        parts = _parts(keras, model)
+        if not parts:
+            self.parts = ("whole",)
+            return model
+        self.parts = tuple(parts)
+        pyramid = keras.Model(model.inputs[0], keras.layers.Concatenate()(list(parts.values())), name=self.name)
+        pyramid.trainable = False
+        return pyramid
+
+    def columns(self, features: np.ndarray, part: str) -> np.ndarray:
+        """Take one part, or all quarters, out of features ``(..., n, d)``."""
+        width = features.shape[-1] // len(self.parts)
+        at = [place for place, name in enumerate(self.parts) if name.split(" ")[0] == part]
+        return features[..., at[0] * width : (at[-1] + 1) * width]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The parts that heads are fitted on."""
+        return tuple(dict.fromkeys(name.split(" ")[0] for name in self.parts))
+
+
+def _parts(keras: Any, model: Any) -> dict[str, Any]:
+    """Pool the map that the model pools, in all ways; what follows its own pooling follows each of them."""
+    layers = keras.layers
+    features, after = _map_of(keras, model.outputs[0])
+    if features is None:
+        return {}
+    height, width = features.shape[1:3]
+    pooled = {"max": layers.GlobalMaxPooling2D()(features), "mean": layers.GlobalAveragePooling2D()(features)}
+    if min(height, width) >= 2:
+        down, right = height // 2, width // 2
+        for top in (0, down):
+            for left in (0, right):
+                crop = layers.Cropping2D(((top, down - top), (left, right - left)))
+                pooled[f"quarters {len(pooled) - 1}"] = layers.GlobalAveragePooling2D()(crop(features))
+    for operation in reversed(after):
+        pooled = {name: operation(value) for name, value in pooled.items()}
+    return pooled
+
+
+def _map_of(keras: Any, output: Any) -> tuple[Any, list[Any]]:
+    """Go back from the output to the map that is pooled; give it and what comes after, last first."""
+    pooling = (keras.layers.GlobalMaxPooling2D, keras.layers.GlobalAveragePooling2D)
+    after: list[Any] = []
+    while True:
+        # A layer may stand in several graphs: its own `input` is that of the first.
+        operation, node, _ = output._keras_history
+        fed = operation._inbound_nodes[node].input_tensors
+        if isinstance(operation, pooling):
+            return fed[0], after
+        if len(fed) != 1:
+            return None, []
+        after.append(operation)
+        output = fed[0]

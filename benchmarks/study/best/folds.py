@@ -1,0 +1,94 @@
+"""Folds that keep alike images together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..images import Images
+
+__all__ = ["alike", "copy_groups", "make_folds", "rows_of"]
+
+SIDE = 32
+IMAGES_A_GROUP = 11
+"""Slices of one subject look alike without being copies: groups so coarse that a fold rarely knows what it is asked."""
+
+
+def alike(images: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    """Put images into groups by how they look; near copies never part.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, 3)
+        RGB.
+    copies : ndarray of int, shape (n,)
+        Group of near copies, by the audit.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Average linkage of the correlations between grey thumbnails, cut at some eleven images a group.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.cluster import AgglomerativeClustering
+
+    n = len(images)
+    clusters = max(2, round(n / IMAGES_A_GROUP))
+    if n <= clusters:
+        return copies
+    thumbnails = _thumbnails(images)
+    correlation = np.clip(thumbnails @ thumbnails.T, -1, 1)
+    model = AgglomerativeClustering(clusters, metric="precomputed", linkage="average")
+    looks = model.fit_predict(1 - correlation)
+    # Two groupings joined: images and groups are the nodes of one graph.
+    rows, offset = np.arange(n), np.array([0, n, n + clusters])
+    edges = np.concatenate([looks + offset[1], np.unique(copies, return_inverse=True)[1] + offset[2]])
+    graph = coo_array((np.ones(2 * n), (np.tile(rows, 2), edges)), shape=(edges.max() + 1,) * 2)
+    return connected_components(graph, directed=False)[1][:n]
+
+
+def make_folds(codes: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw folds by group, the classes in proportion; fewer where a class has fewer groups.
+
+    Returns
+    -------
+    list of (fit rows, held-out rows)
+        At least two folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    rarest = min(len(np.unique(groups[codes == code])) for code in np.unique(codes))
+    splitter = StratifiedGroupKFold(max(2, min(n_folds, rarest)), shuffle=True, random_state=seed)
+    return [(a, b) for a, b in splitter.split(codes, codes, groups) if len(a) and len(b)]
+
+
+def copy_groups(ids: np.ndarray, groups: Mapping[str, int]) -> np.ndarray:
+    """Give the audit's group of each image; an image that it lacks is alone."""
+    alone = max(groups.values(), default=0) + 1
+    return np.array([groups.get(i, alone + row) for row, i in enumerate(ids.tolist())], dtype=np.int64)
+
+
+def _thumbnails(images: np.ndarray) -> np.ndarray:
+    """Give grey thumbnails as unit vectors of mean 0."""
+    n, height, width = images.shape[:3]
+    side = min(SIDE, height, width)
+    grey = images.mean(axis=-1, dtype=np.float32)
+    rows, columns = (np.arange(side) * height // side, np.arange(side) * width // side)
+    small = np.add.reduceat(np.add.reduceat(grey, rows, axis=1), columns, axis=2)
+    small /= np.outer(np.diff(rows, append=height), np.diff(columns, append=width))
+    small = small.reshape(n, -1)
+    small -= small.mean(axis=1, keepdims=True)
+    return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-12)
+
+
+def rows_of(images: Images, splits: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Give ids, pixels, labels and codes of splits, one after the other."""
+    parts = [images.splits[name] for name in splits]
+    return (
+        np.concatenate([p.ids for p in parts]),
+        np.concatenate([p.x for p in parts]),
+        np.concatenate([p.labels for p in parts]),
+        np.concatenate([images.codes(name) for name in splits]),
+    )

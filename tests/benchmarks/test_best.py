@@ -1,0 +1,119 @@
+"""The preset ``best``: who is chosen, on which rows, and what it leaves."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.study.best.candidates import make_candidates, out_of_fold
+from benchmarks.study.best.choice import choose
+from benchmarks.study.best.folds import alike, copy_groups, make_folds
+from benchmarks.study.settings import parse_pairs
+from ensemblekit import InvalidOptionError, InvalidPredictionsError, LeakageError, Predictions, align, load_plugins
+
+REPO = Path(__file__).resolve().parents[2]
+REGISTRY = load_plugins()
+
+
+def three_heads(n=120, *, know=True, split=None):
+    """Two candidates that know something, and one that does not."""
+    rng = np.random.default_rng(0)
+    codes = np.arange(n) % 3
+    rows = []
+    for name, strength in (("weak", 1.0), ("strong", 2.0), ("blind", 0.0)):
+        scores = rng.normal(size=(n, 3)) + strength * know * np.eye(3)[codes]
+        probas = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        fields = {"ids": [f"train/{k}" for k in range(n)], "classes": ["a", "b", "c"], "split": split}
+        rows.append(Predictions(probas, labels=np.array(["a", "b", "c"])[codes], member=name, **fields))
+    groups = np.arange(n) // 4
+    folds = make_folds(codes, groups, 5, seed=0)
+    return align(rows), folds, dict(zip(rows[0].ids.tolist(), groups.tolist(), strict=True))
+
+
+def test_members_know_more_than_the_shares_of_the_classes_best_first():
+    choice, held_out = choose(*three_heads(), REGISTRY)
+    assert choice.members == ["strong", "weak"]
+    assert sorted(choice.losses) == ["blind", "strong", "weak"]
+    assert len(held_out) == 120
+    assert choice.combiner.members_ == ("strong", "weak")
+
+
+def test_where_nobody_knows_anything_it_says_so():
+    with pytest.raises(InvalidPredictionsError, match=r"of 3 none does, the best with log loss .* against 1\.099"):
+        choose(*three_heads(know=False), REGISTRY)
+
+
+def test_the_choice_cannot_be_made_on_the_test_images():
+    with pytest.raises(LeakageError):
+        choose(*three_heads(split="test"), REGISTRY)
+
+
+def test_alike_images_and_copies_share_a_group_and_groups_share_no_two_folds():
+    rng = np.random.default_rng(0)
+    scenes = rng.integers(0, 256, (12, 8, 8, 3))
+    images = np.repeat(np.repeat(np.repeat(scenes, 5, axis=0), 4, axis=1), 4, axis=2) + rng.integers(
+        0, 9, (60, 32, 32, 3)
+    )
+    copies = np.arange(60)
+    copies[59] = copies[0]  # a copy of the first among the last
+    groups = alike(images.astype(np.float32), copies)
+    assert len(np.unique(groups)) < 12
+    assert groups[59] == groups[0]
+    for scene in range(12):
+        assert len(np.unique(groups[5 * scene : 5 * scene + 5])) == 1
+    for fitted, held in make_folds(np.arange(60) // 5 % 2, groups, 3, seed=0):
+        assert not set(groups[fitted]) & set(groups[held])
+
+
+def test_images_that_the_audit_left_out_are_alone():
+    assert copy_groups(np.array(["a", "x", "b", "y"]), {"a": 0, "b": 0}).tolist() == [0, 2, 0, 4]
+
+
+def test_out_of_fold_every_row_is_asked_of_a_head_that_did_not_see_it():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, 40)
+    # Features that say nothing but which row it is: in the fit, neighbours would know all.
+    features = {"net.max": rng.normal(size=(2, 40, 30))}
+    candidates = [c for c in make_candidates(["net.max"]) if c.name.endswith("neighbours")]
+    folds = make_folds(codes, np.arange(40), 5, seed=0)
+    probas = out_of_fold(candidates, features, codes, folds, REGISTRY, lambda *_: None)["net.max.neighbours"]
+    assert (probas.argmax(axis=1) == codes).mean() < 0.75
+    np.testing.assert_allclose(probas.sum(axis=1), 1)
+
+
+def test_every_backbone_has_its_own_weights_or_none_has():
+    assert parse_pairs(["a", "b"], ["1", "2"]) == (("a", "1"), ("b", "2"))
+    assert parse_pairs(["a"], []) == (("a", None),)
+    assert [name for name, _ in parse_pairs([], [])] == ["mobilenet_v2", "resnet50"]
+    with pytest.raises(
+        InvalidOptionError, match=r"one --weights for each --backbone.*received 2 --backbone and 1 --we"
+    ):
+        parse_pairs(["a", "b"], ["1"])
+
+
+@pytest.mark.keras
+def test_a_run_leaves_its_rows_and_who_was_chosen(tmp_path):
+    from tests.benchmarks.test_ctscan import draw
+
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [
+            sys.executable, REPO / "benchmarks" / "ctscan.py", "--preset", "best", "--data", draw(tmp_path / "pets"),
+            "--backbone", "mobilenet_v2", "--weights", "none", "--image-size", "32", "--bank", tmp_path / "bank",
+            "--out", out,
+        ],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(out / "results.csv")["Model"].tolist() == ["best_member", "best"]
+    told = json.loads((out / "best.json").read_text())
+    assert told["chosen_on"] == ["train", "valid"]
+    assert set(told["members"]) <= set(told["candidates"])
+    best = Predictions.load(out / "predictions" / "best.test.parquet")
+    assert not set(best.ids) & set(Predictions.load(out / "predictions" / "best.train.parquet").ids)
+    assert f"calibrated mean of {len(told['members'])} members" in " ".join(done.stdout.split())
+    assert (out / "report.html").is_file()

@@ -14,6 +14,7 @@ from benchmarks.study.best.choice import choose
 from benchmarks.study.best.folds import alike, copy_groups, make_folds
 from benchmarks.study.settings import parse_pairs
 from ensemblekit import InvalidOptionError, InvalidPredictionsError, LeakageError, Predictions, align, load_plugins
+from ensemblekit.evaluation import log_loss
 
 REPO = Path(__file__).resolve().parents[2]
 REGISTRY = load_plugins()
@@ -35,11 +36,31 @@ def three_heads(n=120, *, know=True, split=None):
 
 
 def test_members_know_more_than_the_shares_of_the_classes_best_first():
-    choice, held_out = choose(*three_heads(), REGISTRY)
+    choice, first, whole = choose(*three_heads(), REGISTRY)
     assert choice.members == ["strong", "weak"]
     assert sorted(choice.losses) == ["blind", "strong", "weak"]
-    assert len(held_out) == 120
+    assert len(first) == len(whole) == 120
+    assert choice.rule_losses["mean"] == log_loss(whole)
     assert choice.combiner.members_ == ("strong", "weak")
+
+
+def test_equal_weights_stay_unless_others_are_better_with_an_interval():
+    # Of two alike members, weights can only follow noise.
+    predictions, folds, groups = three_heads()
+    assert choose(predictions.select(["weak", "strong"]), folds, groups, REGISTRY)[0].rule == "mean"
+    # One member knows all and six know next to nothing: equal weights drown it.
+    rng = np.random.default_rng(1)
+    codes = np.arange(300) % 3
+    labels, ids = np.array(["a", "b", "c"])[codes], [f"train/{k}" for k in range(300)]
+    rows = []
+    for member in range(7):
+        scores = rng.normal(size=(300, 3)) + (6.0 if member == 0 else 0.7) * np.eye(3)[codes]
+        probas = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        rows.append(Predictions(probas, ids=ids, classes=["a", "b", "c"], labels=labels, member=f"m{member}"))
+    folds = make_folds(codes, np.arange(300), 5, seed=0)
+    chosen = choose(align(rows), folds, dict(zip(ids, range(300), strict=True)), REGISTRY)[0]
+    assert chosen.rule in ("super_learner", "greedy_selection")
+    assert chosen.rule_losses[chosen.rule] < chosen.rule_losses["mean"]
 
 
 def test_where_nobody_knows_anything_it_says_so():
@@ -115,5 +136,5 @@ def test_a_run_leaves_its_rows_and_who_was_chosen(tmp_path):
     assert set(told["members"]) <= set(told["candidates"])
     best = Predictions.load(out / "predictions" / "best.test.parquet")
     assert not set(best.ids) & set(Predictions.load(out / "predictions" / "best.train.parquet").ids)
-    assert f"calibrated mean of {len(told['members'])} members" in " ".join(done.stdout.split())
+    assert f"best is {len(told['members'])} members out of" in " ".join(done.stdout.split())
     assert (out / "report.html").is_file()

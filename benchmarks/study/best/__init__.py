@@ -1,4 +1,4 @@
-"""The preset ``best``: many heads on frozen backbones, chosen out of fold, their mean calibrated."""
+"""The preset ``best``: many heads on frozen backbones, chosen out of fold, combined and calibrated."""
 
 from .preset import BEST_FILE, BEST_ROWS, BestRun, run_best
 

@@ -1,4 +1,4 @@
-"""The choice of members and calibration, on out-of-fold predictions alone."""
+"""The choice of members, of the rule that combines them and of its calibration, on out-of-fold predictions alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import numpy as np
 from ensemblekit import InvalidPredictionsError, Predictions, PredictionSet, Registry, combine, fit_combiner
 from ensemblekit.evaluation import log_loss, paired_bootstrap
 
-__all__ = ["Choice", "choose", "shares"]
+__all__ = ["RULES", "Choice", "calibrate", "choose", "shares"]
+
+RULES: dict[str, dict[str, Any]] = {"mean": {}, "super_learner": {"loss": "log_loss"}, "greedy_selection": {}}
+"""Combiners and their options, the simplest first."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,19 @@ class Choice:
     ----------
     members : list of str
         Best first.
+    rule : str
+        How they are combined, one of `RULES`.
     combiner : Combiner
-        Their mean, calibrated; fitted on their out-of-fold predictions.
-    losses : dict of str to float
-        Out-of-fold log loss of every candidate, calibrated out of fold.
+        The rule, calibrated; fitted on the members' out-of-fold predictions.
+    losses, rule_losses : dict of str to float
+        Log loss of every candidate, and of every rule, each row by a fit and a calibration that did not see it.
     """
 
     members: list[str]
+    rule: str
     combiner: Any
     losses: dict[str, float]
+    rule_losses: dict[str, float]
 
 
 def choose(
@@ -38,8 +45,8 @@ def choose(
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     groups: dict[str, int],
     registry: Registry,
-) -> tuple[Choice, Predictions]:
-    """Choose the members that know more than how common each class is, and calibrate their mean.
+) -> tuple[Choice, Predictions, Predictions]:
+    """Choose the members that know more than how common each class is, and the simplest rule that serves them.
 
     Parameters
     ----------
@@ -56,8 +63,8 @@ def choose(
     -------
     choice : Choice
         The members, best first, and their combiner.
-    held_out : Predictions
-        Of the combination, each row by a calibration that did not see it.
+    first, whole : Predictions
+        Of the best member and of the combination, each row by a fit and a calibration that did not see it.
 
     Raises
     ------
@@ -67,16 +74,14 @@ def choose(
     Notes
     -----
     A candidate is a member where its log loss, calibrated, is below that of the class shares, with a 95 % interval by
-    group that excludes 0. All members weigh the same. Weights that are learned on few images follow what these have in
-    common, such as one scanner or one patient, and new images pay for it; see the benchmark's page.
+    group that excludes 0. The rule is the first of `RULES`, unless a later one is better with such an interval: with
+    few images, weights that are learned must earn their keep.
     """
-    calibrated = {name: _calibrated(predictions.select([name]), folds, registry) for name in predictions.members}
+    calibrated = {n: _held_out("mean", predictions.select([n]), folds, registry) for n in predictions.members}
     prior = shares(predictions[predictions.members[0]])
     losses = {name: log_loss(rows) for name, rows in calibrated.items()}
     members = [
-        name
-        for name in sorted(losses, key=losses.__getitem__)
-        if paired_bootstrap(calibrated[name], prior, metrics=["log_loss"], groups=groups)["group_high"].item() < 0
+        name for name in sorted(losses, key=losses.__getitem__) if _difference(calibrated[name], prior, groups) < 0
     ]
     if not members:
         raise InvalidPredictionsError(
@@ -85,7 +90,24 @@ def choose(
             "Are the backbones pretrained, and the labels right?"
         )
     chosen = predictions.select(members)
-    return Choice(members, fit_combiner(_rule(registry), chosen), losses), _calibrated(chosen, folds, registry)
+    held = {rule: _held_out(rule, chosen, folds, registry) for rule in RULES}
+    best, *others = RULES
+    for rule in others:
+        if _difference(held[rule], held[best], groups) < 0:
+            best = rule
+    rule_losses = {rule: log_loss(rows) for rule, rows in held.items()}
+    choice = Choice(members, best, fit_combiner(_make(best, registry), chosen), losses, rule_losses)
+    return choice, calibrated[members[0]], held[best]
+
+
+def calibrate(predictions: PredictionSet, name: str, registry: Registry) -> Any:
+    """Fit the calibration of one candidate by itself, as that of an ensemble is fitted."""
+    return fit_combiner(_make("mean", registry), predictions.select([name]))
+
+
+def _difference(first: Predictions, second: Predictions, groups: dict[str, int]) -> float:
+    """Give the upper bound of the interval of the difference in log loss, by group."""
+    return paired_bootstrap(first, second, metrics=["log_loss"], groups=groups)["group_high"].item()
 
 
 def shares(rows: Predictions) -> Predictions:
@@ -95,21 +117,23 @@ def shares(rows: Predictions) -> Predictions:
     return Predictions(probas, ids=rows.ids, classes=rows.classes, labels=rows.labels, member="shares")
 
 
-def _rule(registry: Registry) -> Any:
-    return registry.create_combiner("calibrated", inner="mean", order="after")
+def _make(rule: str, registry: Registry) -> Any:
+    inner = registry.create_combiner(rule, **RULES[rule])
+    return registry.create_combiner("calibrated", inner=inner, order="after")
 
 
-def _calibrated(
-    predictions: PredictionSet, folds: Sequence[tuple[np.ndarray, np.ndarray]], registry: Registry
+def _held_out(
+    rule: str, predictions: PredictionSet, folds: Sequence[tuple[np.ndarray, np.ndarray]], registry: Registry
 ) -> Predictions:
+    """Combine each fold by a rule that was fitted and calibrated on the others."""
     parts: list[Predictions] = []
     for fitted, held in folds:
-        combiner = fit_combiner(_rule(registry), predictions.take(predictions.ids[fitted]))
+        combiner = fit_combiner(_make(rule, registry), predictions.take(predictions.ids[fitted]))
         parts.append(combine(predictions.take(predictions.ids[held]), combiner))
     return Predictions(
         np.concatenate([part.probas for part in parts]),
         ids=np.concatenate([part.ids for part in parts]),
         classes=parts[0].classes,
         labels=np.concatenate([np.asarray(part.labels) for part in parts]),
-        member="+".join(predictions.members[:1]),
+        member=rule,
     ).take(predictions.ids)

@@ -11,7 +11,7 @@ from ..images import Images
 __all__ = ["alike", "copy_groups", "make_folds", "rows_of"]
 
 SIDE = 32
-IMAGES_A_GROUP = 11
+IMAGES_A_GROUP = 10
 """Slices of one subject look alike without being copies: groups so coarse that a fold rarely knows what it is asked."""
 
 
@@ -28,7 +28,7 @@ def alike(images: np.ndarray, copies: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (n,)
-        Average linkage of the correlations between grey thumbnails, cut at some eleven images a group.
+        Average linkage of the correlations between grey thumbnails, cut at some ten images a group.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

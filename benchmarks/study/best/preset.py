@@ -19,7 +19,7 @@ from ..pieces import write_json
 from ..screen import Screen
 from ..settings import Settings
 from .candidates import Candidate, fit, make_candidates, out_of_fold, predict
-from .choice import Choice, choose
+from .choice import Choice, calibrate, choose
 from .features import N_VIEWS, Mirror, Pyramid
 from .folds import alike, copy_groups, make_folds, rows_of
 
@@ -51,6 +51,7 @@ class _Fitted:
     candidates: list[Candidate]
     models: dict[str, Any]
     choice: Choice
+    alone: Any
     fit_ids: np.ndarray
 
 
@@ -96,19 +97,20 @@ def run_best(settings: Settings, registry: Registry, images: Images, screen: Scr
         name: Predictions(p, ids=ids, classes=images.classes, labels=labels, member=name) for name, p in probas.items()
     }
     groups = dict(zip(ids.tolist(), looks.tolist(), strict=True))
-    choice, held_out = choose(align(list(rows.values())), folds, groups, registry)
-    remarks = _remarks(choice, rows, held_out, len(ids))
+    everyone = align(list(rows.values()))
+    choice, first, whole = choose(everyone, folds, groups, registry)
+    remarks = _remarks(choice, len(rows), first, whole)
     for remark in remarks:
         screen.say(remark)
-    _write(folder, rows, choice, held_out, folds, looks)
+    _write(folder, rows, choice, whole, folds, looks)
     by_name = {c.name: c for c in candidates}
     members = [by_name[name] for name in choice.members]
-    fitted = _Fitted(members, fit(members, features, codes, registry), choice, ids)
+    alone = calibrate(everyone, choice.members[0], registry)
+    fitted = _Fitted(members, fit(members, features, codes, registry), choice, alone, ids)
     screen.say(f"{len(members)} members fitted on train and valid")
     valid = images.splits["valid"].ids
     table = {
-        row: {"valid": _of_split(p.take(valid), row, "valid")}
-        for row, p in zip(BEST_ROWS, (rows[choice.members[0]], held_out), strict=True)
+        row: {"valid": _of_split(p.take(valid), row, "valid")} for row, p in zip(BEST_ROWS, (first, whole), strict=True)
     }
     for split in ("train", "test"):
         for row, predictions in _ask(fitted, images.splits[split], split, sources, images.classes).items():
@@ -188,24 +190,20 @@ def _ask(
         )
         for c in fitted.candidates
     ]
-    return dict(zip(BEST_ROWS, (rows[0].rename("best_member"), _combined(rows, fitted)), strict=True))
-
-
-def _combined(rows: list[Predictions], fitted: _Fitted) -> Predictions:
-    return combine(rows, fitted.choice.combiner).rename("best")
+    both = combine(rows[:1], fitted.alone), combine(rows, fitted.choice.combiner)
+    return {row: predictions.rename(row) for row, predictions in zip(BEST_ROWS, both, strict=True)}
 
 
 def _of_split(rows: Predictions, name: str, split: str) -> Predictions:
     return Predictions(rows.probas, ids=rows.ids, classes=rows.classes, labels=rows.labels, split=split, member=name)
 
 
-def _remarks(choice: Choice, rows: Mapping[str, Predictions], held_out: Predictions, n: int) -> list[str]:
-    first = choice.members[0]
+def _remarks(choice: Choice, n_candidates: int, first: Predictions, whole: Predictions) -> list[str]:
     return [
-        f"best is the calibrated mean of {len(choice.members)} members out of {len(rows)} candidates; best_member is "
-        f"{first}, the best of them out of fold.",
-        f"Out of fold, on the {n} train and validation images: best_member log loss {choice.losses[first]:.3f}, "
-        f"accuracy {accuracy(rows[first]):.3f}; best {log_loss(held_out):.3f} and {accuracy(held_out):.3f}.",
+        f"best is {len(choice.members)} members out of {n_candidates} candidates, combined by {choice.rule}; "
+        f"best_member is {choice.members[0]}, the best of them out of fold. Both are calibrated.",
+        f"Out of fold, on the {len(whole)} train and validation images: best_member log loss {log_loss(first):.3f}, "
+        f"accuracy {accuracy(first):.3f}; best {log_loss(whole):.3f} and {accuracy(whole):.3f}.",
     ]
 
 
@@ -227,6 +225,8 @@ def _write(
             "folds": len(folds),
             "log_loss": log_loss(held_out),
             "accuracy": accuracy(held_out),
+            "rule": choice.rule,
+            "rules": choice.rule_losses,
             "members": choice.members,
             "candidates": {name: {"log_loss": choice.losses[name], "accuracy": accuracy(rows[name])} for name in order},
         },

@@ -11,9 +11,17 @@ import pytest
 
 from benchmarks.study.best.candidates import make_candidates, out_of_fold
 from benchmarks.study.best.choice import choose
-from benchmarks.study.best.folds import alike, copy_groups, make_folds
+from benchmarks.study.best.folds import alike, copy_groups, folds_of, make_folds
 from benchmarks.study.settings import parse_pairs
-from ensemblekit import InvalidOptionError, InvalidPredictionsError, LeakageError, Predictions, align, load_plugins
+from ensemblekit import (
+    DataError,
+    InvalidOptionError,
+    InvalidPredictionsError,
+    LeakageError,
+    Predictions,
+    align,
+    load_plugins,
+)
 from ensemblekit.evaluation import log_loss
 
 REPO = Path(__file__).resolve().parents[2]
@@ -88,6 +96,15 @@ def test_alike_images_and_copies_share_a_group_and_groups_share_no_two_folds():
         assert len(np.unique(groups[5 * scene : 5 * scene + 5])) == 1
     for fitted, held in make_folds(np.arange(60) // 5 % 2, groups, 3, seed=0):
         assert not set(groups[fitted]) & set(groups[held])
+
+
+def test_groups_that_hold_a_whole_class_give_way_to_finer_ones():
+    codes = np.arange(12) // 4
+    groups, folds = folds_of(codes, (codes, np.arange(12)), 5, seed=0)
+    assert groups.tolist() == list(range(12))
+    assert all(len(np.unique(codes[fitted])) == 3 for fitted, _ in folds)
+    with pytest.raises(DataError, match=r"12 images in 3 groups do not allow it\. Give more images\."):
+        folds_of(codes, (codes, codes), 5, seed=0)
 
 
 def test_images_that_the_audit_left_out_are_alone():

@@ -206,7 +206,7 @@ def truncate(data):
     ("spoil", "arguments", "said"),
     [
         (None, ["--data", "nowhere"], ["nothing is at 'nowhere'"]),
-        (None, ["--preset", "best"], ["--preset must be one of quick, published, corrected; received 'best'"]),
+        (None, ["--preset", "good"], ["--preset must be one of quick, published, corrected, best; received 'good'"]),
         (None, ["--backbone", "resnet5"], ["No backbone is registered as 'resnet5'", "Did you mean 'resnet50'"]),
         (None, ["--backbone", "resnet50", "--backbone", "mobilenet_v2"], ["uses one backbone; received --backbone"]),
         (None, ["--alias", "cat"], ["--alias must be CLASS_FOLDER=COMMON_NAME; received 'cat'"]),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ensemblekit import DataError
+
 from ..images import Images
 
-__all__ = ["alike", "copy_groups", "make_folds", "rows_of"]
+__all__ = ["alike", "copy_groups", "folds_of", "make_folds", "rows_of"]
 
 SIDE = 32
 IMAGES_A_GROUP = 10
@@ -62,6 +64,26 @@ def make_folds(codes: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -
     rarest = min(len(np.unique(groups[codes == code])) for code in np.unique(codes))
     splitter = StratifiedGroupKFold(max(2, min(n_folds, rarest)), shuffle=True, random_state=seed)
     return [(a, b) for a, b in splitter.split(codes, codes, groups) if len(a) and len(b)]
+
+
+def folds_of(
+    codes: np.ndarray, groupings: Sequence[np.ndarray], n_folds: int, seed: int
+) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Draw folds by the first grouping that leaves images of every class to fit on; give it, and the folds.
+
+    Raises
+    ------
+    DataError
+        If none does.
+    """
+    for groups in groupings:
+        folds = make_folds(codes, groups, n_folds, seed)
+        if len(folds) > 1 and all(len(np.unique(codes[fitted])) == len(np.unique(codes)) for fitted, _ in folds):
+            return groups, folds
+    raise DataError(
+        "the preset 'best' holds out part of train and valid, by groups of near copies, and must have images of every "
+        f"class left; {len(codes)} images in {len(np.unique(groupings[-1]))} groups do not allow it. Give more images."
+    )
 
 
 def copy_groups(ids: np.ndarray, groups: Mapping[str, int]) -> np.ndarray:

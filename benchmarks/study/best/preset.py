@@ -21,7 +21,7 @@ from ..settings import Settings
 from .candidates import Candidate, fit, make_candidates, out_of_fold, predict
 from .choice import Choice, calibrate, choose
 from .features import N_VIEWS, Mirror, Pyramid
-from .folds import alike, copy_groups, make_folds, rows_of
+from .folds import alike, copy_groups, folds_of, rows_of
 
 __all__ = ["BEST_FILE", "BEST_ROWS", "BestRun", "run_best"]
 
@@ -78,8 +78,8 @@ def run_best(settings: Settings, registry: Registry, images: Images, screen: Scr
     """
     sources = _Sources(settings, registry, screen)
     ids, pixels, labels, codes = rows_of(images, CHOSEN_ON)
-    looks = alike(pixels, copy_groups(ids, images.audit.groups))
-    folds = make_folds(codes, looks, N_FOLDS, settings.seed)
+    copies = copy_groups(ids, images.audit.groups)
+    looks, folds = folds_of(codes, (alike(pixels, copies), copies), N_FOLDS, settings.seed)
     screen.say(
         f"{len(ids)} images to choose on, in {len(np.unique(looks))} groups of alike ones and {len(folds)} folds"
     )

@@ -77,7 +77,7 @@ def _results(report: Report) -> Section:
             Sentences(report.remarks),
             Table(report.results, "Loss and accuracy of each row on each split", report.marks, report.notes),
             Table(report.balance, "Balance over the splits"),
-            Table(report.published, "Beside the published figures"),
+            *([] if report.published is None else [Table(report.published, "Beside the published figures")]),
         ],
     )
 

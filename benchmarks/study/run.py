@@ -128,7 +128,7 @@ def _write_page(settings: Settings, report: tables.Report, rows: Rows, images: I
         histories={name: pd.read_csv(settings.out / "histories" / f"{name}.csv") for name in rows.networks},
         latency={row: record["ms_per_image"] for row, record in rows.records.items()},
         audit=images.audit,
-        config=config.content,
+        config={name: value for name, value in config.content.items() if name != "status"},
     )
 
 

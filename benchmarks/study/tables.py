@@ -46,7 +46,7 @@ class Report:
     title: str
     results: pd.DataFrame
     balance: pd.DataFrame
-    published: pd.DataFrame
+    published: pd.DataFrame | None
     worth: Worth
     marks: dict[str, list[str]]
     notes: dict[str, str]
@@ -82,16 +82,17 @@ def make_report(
         title=f"Results on {images.title}",
         results=results,
         balance=balance_table(results),
-        published=compare_published(
-            results,
-            json.loads(PUBLISHED.read_text(encoding="utf-8")),
-            name="synthetic" if images.synthetic else "this run",
-        ),
+        published=_beside_published(results, "synthetic" if images.synthetic else "this run"),
         worth=weigh(rows, members=members, groups=groups, leaked=leaked, repeats=repeats),
         marks=marks,
         notes={key: NOTES[key] for key in NOTES if any(key in keys for keys in marks.values())},
         remarks=[_recipe(settings, weights_used), *remarks, *_remarks(settings, images, results, complaints)],
     )
+
+
+def _beside_published(results: pd.DataFrame, name: str) -> pd.DataFrame | None:
+    table = compare_published(results, json.loads(PUBLISHED.read_text(encoding="utf-8")), name=name)
+    return table if (table["Run"] == name).any() else None
 
 
 def _marks(weights_used: str) -> dict[str, list[str]]:
@@ -142,7 +143,8 @@ def show(report: Report, console: Console) -> None:
     """Print the tables and sentences."""
     print_table(report.results, title=report.title, marks=report.marks, notes=report.notes, console=console)
     print_table(report.balance, title="Balance over the splits", console=console)
-    print_table(report.published, title="Beside the published figures", console=console)
+    if report.published is not None:
+        print_table(report.published, title="Beside the published figures", console=console)
     print_worth(report.worth, console, report.marks, report.notes)
     for remark in (*report.remarks, DISCLAIMER):
         console.print(remark, markup=False, highlight=False)
@@ -155,8 +157,7 @@ def to_text(report: Report) -> str:
         to_markdown(report.results, marks=report.marks, notes=report.notes),
         "## Balance over the splits",
         to_markdown(report.balance),
-        "## Beside the published figures",
-        to_markdown(report.published),
+        *(() if report.published is None else ("## Beside the published figures", to_markdown(report.published))),
         *worth_to_text(report.worth, report.marks, report.notes),
         "\n".join(f"- {remark}" for remark in report.remarks),
         f"**{DISCLAIMER}**",

@@ -101,7 +101,8 @@ def chain(study, out, draw, most):
         process = study.start(out)
         if len(kills) < most:
             try:
-                process.wait(draw.uniform(0.2, study.seconds))
+                # Mostly early: a run that was resumed has less before it, and would come to its end too soon.
+                process.wait(draw.uniform(0.2, study.seconds * (1 if draw.random() < 0.2 else 0.5)))
             except subprocess.TimeoutExpired:
                 if kill(process):
                     kills.append(len(check_records(out)))
@@ -123,13 +124,14 @@ def test_three_kills_at_random_change_nothing(study):
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_change_nothing(study, record_property):
+@pytest.mark.timeout(1500)
+def test_fifty_kills_at_random_change_nothing(study):
     draw, kills, runs = random.Random(0), [], 0
     while len(kills) < 50:
         kills += chain(study, study.folder / f"chain-{runs}", draw, 50 - len(kills))
         runs += 1
     spread = Counter(kills)
-    record_property("finished pieces at each kill", f"{sorted(spread.items())} in {runs} runs")
+    print(f"finished pieces at each kill: {sorted(spread.items())} in {runs} runs")  # noqa: T201 - for who asks, with -s
     assert len(kills) == 50
     assert len(spread) > 3  # they did not all come before the work, nor all at one piece
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ensemblekit import InvalidOptionError, hookimpl
 from ensemblekit.assembly import import_keras
 
+from ._vectors import check_vectors
+
 if TYPE_CHECKING:
     import keras
 
@@ -68,11 +70,7 @@ class ClassifierHead:
             If there are fewer than two classes, or the features are no vectors.
         """
         keras = import_keras("Head 'classifier_head'")
-        if n_classes < 2 or len(feature_shape) != 1:
-            raise InvalidOptionError(
-                f"classifier_head maps features (d,) to at least 2 classes; received features {tuple(feature_shape)} "
-                f"and {n_classes} classes."
-            )
+        check_vectors("classifier_head", feature_shape, n_classes)
         features = keras.Input(feature_shape, name="features")
         x = features
         if self.batch_normalization:

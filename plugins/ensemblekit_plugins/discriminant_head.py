@@ -7,12 +7,12 @@ from typing import Any
 from ensemblekit import hookimpl
 
 from ._options import check_number
-from ._vectors import check_vectors
+from ._vectors import VectorHead
 
 __all__ = ["DiscriminantHead"]
 
 
-class DiscriminantHead:
+class DiscriminantHead(VectorHead):
     """Linear discriminant analysis, its covariance shrunken as the features ask.
 
     Parameters
@@ -38,36 +38,17 @@ class DiscriminantHead:
     (60, 3)
     """
 
+    name = "discriminant_head"
+
     def __init__(self, *, shrinkage: Any = "auto") -> None:
         if shrinkage != "auto":
             check_number("shrinkage", shrinkage, 0, 1)
         self.shrinkage = shrinkage
 
-    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
-        """Build the head, not fitted.
-
-        Parameters
-        ----------
-        feature_shape : tuple of int
-            Shape of one sample's features, ``(d,)``.
-        n_classes : int
-            Number of classes, at least 2.
-
-        Returns
-        -------
-        sklearn.pipeline.Pipeline
-            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
-
-        Raises
-        ------
-        InvalidOptionError
-            If there are fewer than two classes, or the features are no vectors.
-        """
-        check_vectors("discriminant_head", feature_shape, n_classes)
+    def _steps(self) -> tuple[Any, ...]:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-        from sklearn.pipeline import make_pipeline
 
-        return make_pipeline(LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage))
+        return (LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage),)
 
 
 @hookimpl

@@ -7,12 +7,12 @@ from typing import Any
 from ensemblekit import hookimpl
 
 from ._options import check_number
-from ._vectors import check_vectors
+from ._vectors import VectorHead
 
 __all__ = ["LogisticHead"]
 
 
-class LogisticHead:
+class LogisticHead(VectorHead):
     """Multinomial logistic regression on standardised features.
 
     Parameters
@@ -39,36 +39,17 @@ class LogisticHead:
     (60, 3)
     """
 
+    name = "logistic_head"
+
     def __init__(self, *, C: float = 0.01) -> None:  # noqa: N803 - scikit-learn's name
         check_number("C", C, 0, open_low=True)
         self.C = C
 
-    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
-        """Build the head, not fitted.
-
-        Parameters
-        ----------
-        feature_shape : tuple of int
-            Shape of one sample's features, ``(d,)``.
-        n_classes : int
-            Number of classes, at least 2.
-
-        Returns
-        -------
-        sklearn.pipeline.Pipeline
-            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
-
-        Raises
-        ------
-        InvalidOptionError
-            If there are fewer than two classes, or the features are no vectors.
-        """
-        check_vectors("logistic_head", feature_shape, n_classes)
+    def _steps(self) -> tuple[Any, ...]:
         from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        return make_pipeline(StandardScaler(), LogisticRegression(C=self.C, max_iter=1000))
+        return (StandardScaler(), LogisticRegression(C=self.C, max_iter=1000))
 
 
 @hookimpl

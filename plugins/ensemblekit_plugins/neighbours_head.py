@@ -7,12 +7,12 @@ from typing import Any
 from ensemblekit import hookimpl
 
 from ._options import check_count
-from ._vectors import check_vectors
+from ._vectors import VectorHead
 
 __all__ = ["NeighboursHead"]
 
 
-class NeighboursHead:
+class NeighboursHead(VectorHead):
     """Nearest neighbours by the angle between standardised features, weighted by their nearness.
 
     Parameters
@@ -40,37 +40,18 @@ class NeighboursHead:
     (60, 3)
     """
 
+    name = "neighbours_head"
+
     def __init__(self, *, n_neighbors: int = 5) -> None:
         check_count("n_neighbors", n_neighbors)
         self.n_neighbors = n_neighbors
 
-    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
-        """Build the head, not fitted.
-
-        Parameters
-        ----------
-        feature_shape : tuple of int
-            Shape of one sample's features, ``(d,)``.
-        n_classes : int
-            Number of classes, at least 2.
-
-        Returns
-        -------
-        sklearn.pipeline.Pipeline
-            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
-
-        Raises
-        ------
-        InvalidOptionError
-            If there are fewer than two classes, or the features are no vectors.
-        """
-        check_vectors("neighbours_head", feature_shape, n_classes)
-        from sklearn.pipeline import make_pipeline
+    def _steps(self) -> tuple[Any, ...]:
         from sklearn.preprocessing import Normalizer, StandardScaler
 
         from ._classifiers import UpToNeighbours
 
-        return make_pipeline(StandardScaler(), Normalizer(), UpToNeighbours(self.n_neighbors, weights="distance"))
+        return (StandardScaler(), Normalizer(), UpToNeighbours(self.n_neighbors, weights="distance"))
 
 
 @hookimpl

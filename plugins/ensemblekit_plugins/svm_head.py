@@ -7,12 +7,12 @@ from typing import Any
 from ensemblekit import hookimpl
 
 from ._options import check_count, check_number
-from ._vectors import check_vectors
+from ._vectors import VectorHead
 
 __all__ = ["SVMHead"]
 
 
-class SVMHead:
+class SVMHead(VectorHead):
     """A support vector machine with a Gaussian kernel on standardised features, its scores made probabilities.
 
     Parameters
@@ -45,6 +45,8 @@ class SVMHead:
     (60, 3)
     """
 
+    name = "svm_head"
+
     def __init__(self, *, C: float = 10.0, gamma: Any = "scale", cv: int = 5) -> None:  # noqa: N803 - scikit-learn's name
         check_number("C", C, 0, open_low=True)
         if gamma not in ("scale", "auto"):
@@ -54,29 +56,8 @@ class SVMHead:
         self.gamma = gamma
         self.cv = cv
 
-    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
-        """Build the head, not fitted.
-
-        Parameters
-        ----------
-        feature_shape : tuple of int
-            Shape of one sample's features, ``(d,)``.
-        n_classes : int
-            Number of classes, at least 2.
-
-        Returns
-        -------
-        sklearn.pipeline.Pipeline
-            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
-
-        Raises
-        ------
-        InvalidOptionError
-            If there are fewer than two classes, or the features are no vectors.
-        """
-        check_vectors("svm_head", feature_shape, n_classes)
+    def _steps(self) -> tuple[Any, ...]:
         from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC
 
@@ -86,7 +67,7 @@ class SVMHead:
         stacked = StackedByFolds(
             [("machine", machine)], LogisticRegression(max_iter=1000), cv=self.cv, stack_method="decision_function"
         )
-        return make_pipeline(StandardScaler(), stacked)
+        return (StandardScaler(), stacked)
 
 
 @hookimpl

@@ -7,12 +7,12 @@ from typing import Any
 from ensemblekit import hookimpl
 
 from ._options import check_count
-from ._vectors import check_vectors
+from ._vectors import VectorHead
 
 __all__ = ["TreesHead"]
 
 
-class TreesHead:
+class TreesHead(VectorHead):
     """Extremely randomised trees: a forest whose splits are drawn, on features as they are.
 
     Parameters
@@ -40,37 +40,18 @@ class TreesHead:
     (60, 3)
     """
 
+    name = "trees_head"
+
     def __init__(self, *, n_estimators: int = 400, seed: int = 0) -> None:
         check_count("n_estimators", n_estimators)
         check_count("seed", seed, 0)
         self.n_estimators = n_estimators
         self.seed = seed
 
-    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
-        """Build the head, not fitted.
-
-        Parameters
-        ----------
-        feature_shape : tuple of int
-            Shape of one sample's features, ``(d,)``.
-        n_classes : int
-            Number of classes, at least 2.
-
-        Returns
-        -------
-        sklearn.pipeline.Pipeline
-            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
-
-        Raises
-        ------
-        InvalidOptionError
-            If there are fewer than two classes, or the features are no vectors.
-        """
-        check_vectors("trees_head", feature_shape, n_classes)
+    def _steps(self) -> tuple[Any, ...]:
         from sklearn.ensemble import ExtraTreesClassifier
-        from sklearn.pipeline import make_pipeline
 
-        return make_pipeline(ExtraTreesClassifier(self.n_estimators, random_state=self.seed))
+        return (ExtraTreesClassifier(self.n_estimators, random_state=self.seed),)
 
 
 @hookimpl

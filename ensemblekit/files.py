@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and the folder for what can be made again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,23 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_folder", "atomic_path", "atomic_write", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "atomic_write", "cache_folder", "write_text"]
+
+
+def cache_folder() -> Path:
+    """Give the folder that ensemblekit keeps in the cache of the user.
+
+    Returns
+    -------
+    Path
+        ``ensemblekit`` in ``ENSEMBLEKIT_CACHE`` if that is set, else in ``XDG_CACHE_HOME``, else in the cache folder of
+        the system.
+    """
+    if cache := os.environ.get("ENSEMBLEKIT_CACHE") or os.environ.get("XDG_CACHE_HOME"):
+        base = Path(cache).expanduser()
+    else:
+        base = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return base / "ensemblekit"
 
 
 @contextlib.contextmanager

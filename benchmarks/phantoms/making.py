@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from ensemblekit import DataError, MissingDependencyError, OutputExistsError
+from ensemblekit.files import cache_folder
 
 from .plan import COUNTS, Phantom, plan
 
@@ -28,14 +28,9 @@ def default_folder() -> Path:
     Returns
     -------
     Path
-        ``ensemblekit/phantoms-VERSION`` in ``ENSEMBLEKIT_CACHE`` if that is set, else in ``XDG_CACHE_HOME``, else in
-        the cache folder of the system.
+        ``phantoms-VERSION`` in `ensemblekit.files.cache_folder`.
     """
-    if cache := os.environ.get("ENSEMBLEKIT_CACHE") or os.environ.get("XDG_CACHE_HOME"):
-        base = Path(cache).expanduser()
-    else:
-        base = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return base / "ensemblekit" / f"phantoms-{VERSION}"
+    return cache_folder() / f"phantoms-{VERSION}"
 
 
 def make_phantoms(folder: Path, *, progress: Callable[[int, int], None] | None = None) -> Path:

@@ -14,11 +14,13 @@ from .settings import PATIENCE, Settings
 
 __all__ = [
     "CHAINED",
+    "EXTRACT_BATCH",
     "FIRST",
     "NETWORKS",
     "SECOND",
     "assemble",
     "best_epoch",
+    "build_first",
     "build_fresh",
     "build_head",
     "build_second_model",
@@ -30,12 +32,24 @@ __all__ = [
 FIRST, SECOND, CHAINED = NETWORKS = ("first_model", "second_model", "chained_model")
 
 
-def create_backbone(registry: Registry, settings: Settings) -> Any:
-    """Make the pretrained backbone of the transfer model and of the chained one."""
-    options: dict[str, Any] = {} if settings.weights is None else {"weights": settings.weights}
-    if "preprocessing" in inspect.signature(registry.backbones[settings.backbone]).parameters:
+EXTRACT_BATCH = 8
+"""Images that a frozen backbone is given at a time: more than fit the caches of a processor are slower."""
+
+
+def create_backbone(registry: Registry, settings: Settings, name: str, weights: str | None) -> Any:
+    """Make a pretrained backbone, as the recipe prepares its input."""
+    options: dict[str, Any] = {} if weights is None else {"weights": weights}
+    if "preprocessing" in inspect.signature(registry.backbones[name]).parameters:
         options["preprocessing"] = settings.preprocessing
-    return registry.create_backbone(settings.backbone, **options)
+    return registry.create_backbone(name, **options)
+
+
+def build_first(backbone: Any, settings: Settings) -> None:
+    """Build a backbone from the seed: one without weights draws them when it is first built, and keeps them."""
+    import keras
+
+    keras.utils.set_random_seed(settings.seed)
+    backbone.build((settings.image_size, settings.image_size, 3))
 
 
 def build_fresh(name: str, registry: Registry, settings: Settings, backbone: Any, n_classes: int) -> Any:

@@ -16,9 +16,11 @@ from ensemblekit.files import atomic_path
 
 from .images import Images
 from .models import (
+    EXTRACT_BATCH,
     SECOND,
     assemble,
     best_epoch,
+    build_first,
     build_fresh,
     build_head,
     build_second_model,
@@ -72,8 +74,6 @@ class Networks:
         say: Callable[[str], None],
         count: Callable[..., None],
     ) -> None:
-        import keras
-
         self.seconds: dict[str, float] = {}
         self.processor_seconds: dict[str, float] = {}
         self.histories: dict[str, dict[str, list[float]]] = {}
@@ -85,9 +85,7 @@ class Networks:
         self._keys: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, bool], np.ndarray] = {}
         self._heads: dict[str, Any] = {}
-        # A backbone without weights draws them when it is first built: here, whatever is trained first.
-        keras.utils.set_random_seed(settings.seed)
-        backbone.build((settings.image_size, settings.image_size, 3))
+        build_first(backbone, settings)  # here, whatever is trained first
         self.fingerprint: str = backbone.fingerprint
 
     @property
@@ -234,7 +232,7 @@ class Networks:
                     augmentation=self._views if views else None,
                     n_views=self._settings.views if views else None,
                     bank=self._bank,
-                    batch_size=8,  # more than fit the caches of a processor are slower
+                    batch_size=EXTRACT_BATCH,
                     keys=self._hashed(split),
                     progress=lambda done, total: self._count(what, done, total, unit="images"),
                 )

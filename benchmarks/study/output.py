@@ -16,6 +16,7 @@ from ensemblekit.report import to_csv
 
 from .config import CONFIG
 from .pieces import RECORDS, write_json, writing
+from .settings import BEST_FILE
 from .tables import DISCLAIMER, Report, to_text
 
 __all__ = ["AUDIT", "PAGE", "REPEATS", "clear_leftovers", "hold", "prepare", "report_files", "write_report"]
@@ -142,7 +143,7 @@ def _clear(folder: Path) -> None:
     for pattern in ("*.keras", "predictions/*.parquet", "histories/*.csv"):
         for path in folder.glob(pattern):
             path.unlink()
-    for name in (*REPORT, AUDIT, PAGE, "best.json", *(f"{name}.csv" for name in WORTH), CONFIG):
+    for name in (*REPORT, AUDIT, PAGE, BEST_FILE, *(f"{name}.csv" for name in WORTH), CONFIG):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / REPEATS).glob("*"):
         if path.name.isdigit() and path.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ensemblekit import Audit, Predictions, align
+from ensemblekit.data import read_image
 from ensemblekit.plots import (
     plot_confusion,
     plot_copies,
@@ -134,7 +135,10 @@ def _behaviour(test: Mapping[str, Predictions], histories: Mapping[str, pd.DataF
 def _images(test: Mapping[str, Predictions], audit: Audit | None) -> list[Section]:
     if audit is None:
         return []
-    image = _reader(audit)
+
+    def image(name: Any) -> np.ndarray:
+        return read_image(audit.paths[str(name)])
+
     sections: list[Section] = []
     members = [rows for rows in test.values() if _own(rows)]
     if len(members) > 1:
@@ -162,13 +166,3 @@ def _across(group: list[str], audit: Audit) -> list[str]:
     """Put the first image of another split beside the first of all."""
     other = next((i for i in group if audit.split_of(i) != audit.split_of(group[0])), group[1])
     return [group[0], other, *(i for i in group[1:] if i != other)]
-
-
-def _reader(audit: Audit) -> Callable[[Any], np.ndarray]:
-    from PIL import Image
-
-    def read(name: Any) -> np.ndarray:
-        with Image.open(audit.paths[str(name)]) as picture:
-            return np.asarray(picture.convert("RGB"))
-
-    return read

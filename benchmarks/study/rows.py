@@ -19,7 +19,7 @@ from .models import CHAINED, NETWORKS, create_backbone
 from .networks import Networks
 from .pieces import Pieces
 from .screen import Screen
-from .settings import BEST, Settings
+from .settings import BEST, BEST_FILE, Settings
 
 __all__ = ["Rows", "make_rows", "prediction_files"]
 
@@ -110,7 +110,7 @@ def load_row(folder: Path, row: str) -> dict[str, Predictions]:
 
 
 def _make_best(settings: Settings, registry: Registry, images: Images, pieces: Pieces, screen: Screen) -> Rows:
-    from .best import BEST_FILE, BEST_ROWS, run_best
+    from .best import BEST_ROWS, run_best
 
     def build() -> dict[str, Any]:
         start_tensorflow(settings)
@@ -212,7 +212,7 @@ class _Maker:
 
     @functools.cached_property
     def _backbone(self) -> Any:
-        return create_backbone(self._registry, self._settings)
+        return create_backbone(self._registry, self._settings, self._settings.backbone, self._settings.weights)
 
     @functools.cached_property
     def _networks(self) -> Networks:

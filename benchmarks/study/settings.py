@@ -10,6 +10,7 @@ from ensemblekit import InvalidOptionError
 
 __all__ = [
     "BEST",
+    "BEST_FILE",
     "CT_ALIASES",
     "PRESETS",
     "Preset",
@@ -25,6 +26,7 @@ ENSEMBLE_EPOCHS = 100
 PATIENCE = 20
 
 BEST = "best"
+BEST_FILE = "best.json"
 BEST_BACKBONES = ("mobilenet_v2", "resnet50")
 
 CT_ALIASES = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, InvalidOptionError
+from ..errors import DataError
 from ._audited import Audit
-from ._hashes import BITS
+from ._hashes import check_thresholds
 from ._layout import list_files, propose_common_names
 from ._scan import scan_files
 
@@ -99,13 +99,3 @@ def audit_images(
         max_distance=max_distance,
         min_correlation=min_correlation,
     )
-
-
-def check_thresholds(max_distance: int, min_correlation: float) -> None:
-    """Refuse thresholds outside of their ranges."""
-    if not isinstance(max_distance, int) or not 0 <= max_distance < BITS // 2:
-        raise InvalidOptionError(
-            f"max_distance must be a whole number of bits from 0 to {BITS // 2 - 1}; received {max_distance!r}."
-        )
-    if not 0 < min_correlation <= 1:
-        raise InvalidOptionError(f"min_correlation must lie in (0, 1]; received {min_correlation!r}.")

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._audit_summary import count_classes, describe_sizes, find_imbalance, summarise, to_dict
 from ._audit_tables import tabulate_images, tabulate_pairs
-from ._hashes import SIDE, search_near
+from ._hashes import SIDE, check_thresholds, search_near
 from ._scan import Scan
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Audit:
         """What was found, in sentences."""
         return summarise(self)
 
-    @property
+    @cached_property
     def groups(self) -> dict[str, int]:
         """Id -> number of its group of copies, equal and near, over all splits; see `group`."""
         return self.group()
@@ -201,8 +201,6 @@ class Audit:
         """
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
-
-        from ._audit import check_thresholds
 
         pairs = self._near[0]
         if max_distance is not None or min_correlation is not None:

@@ -6,7 +6,9 @@ import hashlib
 
 import numpy as np
 
-__all__ = ["BITS", "SIDE", "digest_pixels", "hash_thumbnails", "make_thumbnail", "search_near"]
+from ..errors import InvalidOptionError
+
+__all__ = ["BITS", "SIDE", "check_thresholds", "digest_pixels", "hash_thumbnails", "make_thumbnail", "search_near"]
 
 SIDE = 32
 """Pixels a side of a thumbnail."""
@@ -124,3 +126,13 @@ def _correlations(pixels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         lengths = np.sqrt((first * first).sum(axis=1) * (second * second).sum(axis=1))
         correlations[start : start + BLOCK] = (first * second).sum(axis=1) / lengths
     return correlations
+
+
+def check_thresholds(max_distance: int, min_correlation: float) -> None:
+    """Refuse thresholds outside of their ranges."""
+    if not isinstance(max_distance, int) or not 0 <= max_distance < BITS // 2:
+        raise InvalidOptionError(
+            f"max_distance must be a whole number of bits from 0 to {BITS // 2 - 1}; received {max_distance!r}."
+        )
+    if not 0 < min_correlation <= 1:
+        raise InvalidOptionError(f"min_correlation must lie in (0, 1]; received {min_correlation!r}.")

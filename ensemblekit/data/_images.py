@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Hashable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import DataError, InvalidOptionError, UnreadableImageError
 from ..predictions._checks import as_ids, few
 from ..predictions._predictions import positions
+from ._ahead import in_threads
 from ._read import read_image
 
 __all__ = ["ImageFolder"]
@@ -117,35 +118,26 @@ class ImageFolder:
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            ahead: deque[tuple[int, Future[np.ndarray]]] = deque()
-            rows = iter(range(len(self)))
-            try:
-                for row in rows:
-                    ahead.append((row, pool.submit(read_image, self._paths[row], self.size)))
-                    if len(ahead) >= 2 * batch_size:
-                        break
-                while ahead:
-                    kept: list[int] = []
-                    images = np.empty((min(batch_size, len(ahead)), *self.size, 3), dtype=np.float32)
-                    for _ in range(len(images)):
-                        row, future = ahead.popleft()
-                        following = next(rows, None)
-                        if following is not None:
-                            ahead.append((following, pool.submit(read_image, self._paths[following], self.size)))
-                        try:
-                            images[len(kept)] = future.result()
-                        except UnreadableImageError as error:
-                            if not self.skip_unreadable:
-                                raise
-                            self.unreadable[str(self.ids[row])] = str(error)
-                            continue
-                        kept.append(row)
-                    if kept:
-                        yield self.ids[kept], images[: len(kept)], self.label_codes[kept]
-            finally:
-                for _, future in ahead:
-                    future.cancel()
+        with closing(in_threads(self._read, range(len(self)), 2 * batch_size)) as read:
+            for start in range(0, len(self), batch_size):
+                kept: list[int] = []
+                images = np.empty((min(batch_size, len(self) - start), *self.size, 3), dtype=np.float32)
+                for row, found in islice(read, batch_size):
+                    if isinstance(found, UnreadableImageError):
+                        if not self.skip_unreadable:
+                            raise found
+                        self.unreadable[str(self.ids[row])] = str(found)
+                        continue
+                    images[len(kept)] = found
+                    kept.append(row)
+                if kept:
+                    yield self.ids[kept], images[: len(kept)], self.label_codes[kept]
+
+    def _read(self, row: int) -> tuple[int, np.ndarray | UnreadableImageError]:
+        try:
+            return row, read_image(self._paths[row], self.size)
+        except UnreadableImageError as error:
+            return row, error
 
     def load(self, progress: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Read all images at once.

@@ -15,20 +15,20 @@ BROKEN = (OSError, ValueError, SyntaxError, EOFError)
 """What Pillow raises where a file is no image, or not a whole one."""
 
 
-def read_image(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarray:
-    """Decode one image as RGB and resize it.
+def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
+    """Decode one image as RGB and, where a size is given, resize it.
 
     Parameters
     ----------
     path : path-like
         An image file; transparency is dropped, grey becomes RGB, of 16 bits the upper 8 are kept.
-    size : tuple of int
-        ``(height, width)`` in pixels.
+    size : tuple of int, optional
+        ``(height, width)`` in pixels; by default its own.
 
     Returns
     -------
-    ndarray of float32, shape (height, width, 3)
-        0 to 255.
+    ndarray of shape (height, width, 3)
+        0 to 255; float32, or uint8 in its own size.
 
     Raises
     ------
@@ -38,7 +38,8 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarra
         If Pillow is not installed.
     """
     try:
-        return resize_image(decode(path)[0], size)
+        pixels = decode(path)[0]
+        return pixels if size is None else resize_image(pixels, size)
     except BROKEN as error:
         raise UnreadableImageError(
             f"an image must be readable; {os.fspath(path)!r} is not: {error}. Replace it, or leave it out with "

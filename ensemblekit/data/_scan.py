@@ -6,14 +6,15 @@ import hashlib
 import io
 import os
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import MissingDependencyError
+from ._ahead import in_threads
 from ._folders import SUFFIXES
 from ._hashes import SIDE, digest_pixels, make_thumbnail
 from ._layout import File
@@ -56,24 +57,16 @@ def scan_files(
     progress : callable, optional
         Called with the files done and in all.
     """
-    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=2) as pool:
+    with warnings.catch_warnings(), closing(in_threads(partial(_scan, visit), files, 64)) as scans:
         # Pillow warns of odd tags and large pictures: what it cannot decode is told as an error.
         warnings.simplefilter("ignore")
-        ahead = deque(pool.submit(_scan, file, visit) for file in files[:64])
-        try:
-            for place in range(len(files)):
-                scan = ahead.popleft().result()
-                if place + 64 < len(files):
-                    ahead.append(pool.submit(_scan, files[place + 64], visit))
-                yield scan
-                if progress:
-                    progress(place + 1, len(files))
-        finally:
-            for future in ahead:
-                future.cancel()
+        for done, scan in enumerate(scans, start=1):
+            yield scan
+            if progress:
+                progress(done, len(files))
 
 
-def _scan(file: File, visit: Visit | None) -> Scan:
+def _scan(visit: Visit | None, file: File) -> Scan:
     content, digest = b"", ""
     try:
         _check_kind(file)

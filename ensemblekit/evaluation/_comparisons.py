@@ -12,7 +12,7 @@ from ..predictions import Predictions
 from ._intervals import n_in_sample
 from ._metrics import accuracy, log_loss
 from ._paired import DIFFERENCES, holm, mcnemar, paired_bootstrap
-from ._resampling import Groups, group_places
+from ._resampling import Groups, count_groups, group_places
 from ._statistics import HIGHER_IS_BETTER, check_metrics
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def compare_with_best_member(
             one, other, metrics=metrics, groups=groups, confidence=confidence, n_resamples=n_resamples, seed=seed
         )
         test = mcnemar(one, other)
-        n_groups = {} if groups is None else {"n_groups": int(group_places(one.ids, groups).max()) + 1}
+        n_groups = {} if groups is None else {"n_groups": count_groups(group_places(one.ids, groups))}
         for found in differences.rename(columns={"first": "value", "second": "member_value"}).to_dict("records"):
             found["p_value"] = found.pop("group_p_value", found["p_value"])
             if found["metric"] == "accuracy":

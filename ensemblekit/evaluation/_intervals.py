@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InvalidOptionError
 from ..predictions import Predictions
 from ._metrics import accuracy_interval
-from ._resampling import Groups, Interval, check_resampling, group_places, interval, jackknife, resample
+from ._resampling import Groups, Interval, check_resampling, count_groups, group_places, interval, jackknife, resample
 from ._statistics import METRICS, Statistic, check_metrics, figure_of, statistic
 
 if TYPE_CHECKING:
@@ -161,14 +161,10 @@ def score_table(
     units: dict[str, Groups | None] = {"": None} | ({} if groups is None else {"group_": groups})
     for unit, grouping in units.items():
         by_unit[unit] = _intervals(ordered, made, grouping, confidence, n_resamples, seed)
-    n_groups = {row: int(group_places(p.ids, groups).max()) + 1 for row, p in ordered.items()}
+    n_groups = {} if groups is None else {row: count_groups(group_places(p.ids, groups)) for row, p in ordered.items()}
     table: list[dict[str, Any]] = [
         {"row": row, "metric": metric, "value": figure_of(made[row][metric], len(p))}
-        | {
-            f"{unit}{end}": b
-            for unit in units
-            for end, b in zip(("low", "high"), by_unit[unit][row, metric], strict=True)
-        }
+        | {f"{unit}{end}": b for unit in units for end, b in zip(ENDS, by_unit[unit][row, metric], strict=True)}
         | {"n": len(p)}
         | ({} if groups is None else {"n_groups": n_groups[row]})
         | {"in_sample": n_in_sample(p)}
@@ -229,7 +225,7 @@ def _interval(
     method: str | None = None,
 ) -> Interval:
     if metric == "accuracy" and point in (0, 1):
-        n_groups = int(places.max()) + 1
+        n_groups = count_groups(places)
         return accuracy_interval(round(point * n_groups), n_groups, confidence=confidence)
     if (method or ("bca" if metric in BIASED else "percentile")) == "bca":
         return interval(resampled, confidence, point=point, left_out=jackknife([made], places)[0])

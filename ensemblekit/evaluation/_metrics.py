@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InvalidPredictionsError
 from ..predictions import Predictions
-from ._statistics import CLIP
+from ._statistics import CLIP, labelled_codes
 
 __all__ = ["accuracy", "accuracy_interval", "log_loss"]
 
@@ -39,7 +39,7 @@ def accuracy(predictions: Predictions) -> float:
     >>> accuracy(Predictions([[0.9, 0.1], [0.4, 0.6]], **fields))
     0.5
     """
-    codes = _codes(predictions)
+    codes = labelled_codes(predictions, "accuracy and log loss need")
     return float(np.mean(predictions.probas.argmax(axis=-1) == codes))
 
 
@@ -69,7 +69,7 @@ def log_loss(predictions: Predictions) -> float:
     >>> round(log_loss(coin), 6)
     0.693147
     """
-    codes = _codes(predictions)
+    codes = labelled_codes(predictions, "accuracy and log loss need")
     likelihood = np.take_along_axis(predictions.probas, codes[..., np.newaxis], axis=-1).astype(np.float64)
     return float(-np.log(np.clip(likelihood, CLIP, 1 - CLIP)).mean())
 
@@ -111,16 +111,3 @@ def accuracy_interval(n_correct: int, n_samples: int, *, confidence: float = 0.9
     middle = (share + spread / 2) / (1 + spread)
     half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _codes(predictions: Predictions) -> np.ndarray:
-    if predictions.task != "multiclass" or predictions.label_codes is None or not len(predictions):
-        raise InvalidPredictionsError(
-            "accuracy and log loss need labelled multiclass predictions of at least one row; received "
-            f"{predictions!r}, {'without' if predictions.label_codes is None else 'with'} labels."
-        )
-    if predictions.present is not None:
-        raise InvalidPredictionsError(
-            f"accuracy and log loss need every row; {int((~predictions.present).sum())} rows are NaN."
-        )
-    return predictions.label_codes

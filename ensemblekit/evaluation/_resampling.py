@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InvalidOptionError
 from ._statistics import Statistic
 
-__all__ = ["Interval", "check_resampling", "group_places", "interval", "jackknife", "resample"]
+__all__ = ["Interval", "check_resampling", "count_groups", "group_places", "interval", "jackknife", "resample"]
 
 BLOCK = 1 << 17
 """Most weights that are held at once: what they need fits the cache."""
@@ -43,6 +43,11 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
     return np.fromiter((places.setdefault(key, len(places)) for key in keys), dtype=np.int64, count=len(names))
 
 
+def count_groups(places: np.ndarray) -> int:
+    """Count the groups that `group_places` numbered."""
+    return int(places.max()) + 1
+
+
 def resample(made: Sequence[Statistic], places: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
     """Compute statistics of resamples of the groups, the same resamples for each statistic.
 
@@ -51,7 +56,7 @@ def resample(made: Sequence[Statistic], places: np.ndarray, n_resamples: int, se
     ndarray of shape (n_statistics, n_resamples)
     """
     rng = np.random.default_rng(seed)
-    n_groups = int(places.max()) + 1
+    n_groups = count_groups(places)
     single = n_groups == len(places)
     found = np.empty((len(made), n_resamples))
     step = max(1, BLOCK // len(places))
@@ -68,7 +73,7 @@ def resample(made: Sequence[Statistic], places: np.ndarray, n_resamples: int, se
 
 def jackknife(made: Sequence[Statistic], places: np.ndarray) -> np.ndarray:
     """Compute statistics without each of the groups, shape ``(n_statistics, n_groups)``."""
-    n_groups = int(places.max()) + 1
+    n_groups = count_groups(places)
     found = np.empty((len(made), n_groups))
     step = max(1, BLOCK // len(places))
     with np.errstate(invalid="ignore", divide="ignore"):  # nothing is left without the only group

@@ -9,7 +9,16 @@ import numpy as np
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
 
-__all__ = ["CLIP", "HIGHER_IS_BETTER", "METRICS", "Statistic", "bin_places", "scored_codes", "statistic"]
+__all__ = [
+    "CLIP",
+    "HIGHER_IS_BETTER",
+    "METRICS",
+    "Statistic",
+    "bin_places",
+    "labelled_codes",
+    "scored_codes",
+    "statistic",
+]
 
 CLIP = 1e-7
 N_BINS = 15
@@ -37,24 +46,30 @@ def statistic(predictions: Predictions, metric: str) -> Statistic:
     return _BUILDERS[metric](probas, codes)
 
 
-def scored_codes(predictions: Predictions, metric: str) -> np.ndarray:
-    """Check that each row has one label and one distribution, and give the labels as places of classes."""
+def labelled_codes(predictions: Predictions, needs: str) -> np.ndarray:
+    """Check that every row is there and has a label, and give the labels as places of classes."""
     if predictions.task != "multiclass" or predictions.label_codes is None or not len(predictions):
         raise InvalidPredictionsError(
-            f"{metric} needs labelled multiclass predictions of at least one row; received {predictions!r}, "
+            f"{needs} labelled multiclass predictions of at least one row; received {predictions!r}, "
             f"{'without' if predictions.label_codes is None else 'with'} labels."
         )
+    if predictions.present is not None:
+        raise InvalidPredictionsError(
+            f"{needs} every row; {int((~predictions.present).sum())} rows are NaN. Take the others: "
+            "p.take(p.ids[p.present])."
+        )
+    return predictions.label_codes
+
+
+def scored_codes(predictions: Predictions, metric: str) -> np.ndarray:
+    """Check that each row has one label and one distribution, and give the labels as places of classes."""
+    codes = labelled_codes(predictions, f"{metric} needs")
     if predictions.probas.ndim != 2:
         raise InvalidPredictionsError(
             f"{metric} needs one label a row, shape (n_samples, n_classes); received dense predictions of shape "
             f"{predictions.probas.shape}. Score each position as a row of its own."
         )
-    if predictions.present is not None:
-        raise InvalidPredictionsError(
-            f"{metric} needs every row; {int((~predictions.present).sum())} rows are NaN. Take the others: "
-            "p.take(p.ids[p.present])."
-        )
-    return predictions.label_codes
+    return codes
 
 
 def bin_places(confidence: np.ndarray, n_bins: int, strategy: str) -> tuple[np.ndarray, np.ndarray]:

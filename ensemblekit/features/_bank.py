@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, InvalidOptionError
-from ._files import SegmentFile, cache_folder, clear_shelves, read_about, segment_files
+from ..files import cache_folder
+from ._files import SegmentFile, clear_shelves, read_about, segment_files
 from ._segment import DamagedSegmentError, read_segment
 
 __all__ = ["FeatureBank", "ShelfInfo"]

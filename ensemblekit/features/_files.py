@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from ._segment import SUFFIX
 
 __all__ = [
     "SegmentFile",
-    "cache_folder",
     "clear_shelves",
     "make_room",
     "read_about",
@@ -43,22 +41,6 @@ class SegmentFile:
     path: Path
     n_bytes: int
     last_used: int  # nanoseconds since 1970
-
-
-def cache_folder() -> Path:
-    """Give the folder that ensemblekit keeps in the cache of the user.
-
-    Returns
-    -------
-    Path
-        ``ensemblekit`` in ``ENSEMBLEKIT_CACHE`` if that is set, else in ``XDG_CACHE_HOME``, else in the cache folder of
-        the system.
-    """
-    if cache := os.environ.get("ENSEMBLEKIT_CACHE") or os.environ.get("XDG_CACHE_HOME"):
-        base = Path(cache).expanduser()
-    else:
-        base = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return base / "ensemblekit"
 
 
 def shelf_folder(bank: Path, about: dict[str, Any]) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,17 @@ from ensemblekit.evaluation import accuracy, log_loss
 from ensemblekit.features import FeatureBank, extract_features, image_keys
 
 from ..images import Images, Split
+from ..models import EXTRACT_BATCH, build_first, create_backbone
 from ..pieces import write_json
 from ..screen import Screen
-from ..settings import Settings
+from ..settings import BEST_FILE, Settings
 from .candidates import Candidate, fit, make_candidates, out_of_fold, predict
 from .choice import Choice, calibrate, choose
 from .features import N_VIEWS, Mirror, Pyramid
 from .folds import alike, copy_groups, folds_of, rows_of
 
-__all__ = ["BEST_FILE", "BEST_ROWS", "BestRun", "run_best"]
+__all__ = ["BEST_ROWS", "BestRun", "run_best"]
 
-BEST_FILE = "best.json"
 CHOSEN_ON = ("train", "valid")
 N_FOLDS = 5
 
@@ -123,21 +122,14 @@ class _Sources:
     """The backbones of a run, as features by source."""
 
     def __init__(self, settings: Settings, registry: Registry, screen: Screen) -> None:
-        import keras
-
         self._bank = FeatureBank(settings.bank)
         self._screen = screen
         self._pyramids: dict[str, Pyramid] = {}
         self._backbones: list[Any] = []
         for name, weights in settings.pairs:
-            options: dict[str, Any] = {} if weights is None else {"weights": weights}
-            if "preprocessing" in inspect.signature(registry.backbones[name]).parameters:
-                options["preprocessing"] = settings.preprocessing
-            # A backbone without weights draws them when it is first built.
-            keras.utils.set_random_seed(settings.seed)
-            backbone = registry.create_backbone(name, **options)
+            backbone = create_backbone(registry, settings, name, weights)
             pyramid = Pyramid(backbone)
-            pyramid.build((settings.image_size, settings.image_size, 3))
+            build_first(pyramid, settings)
             same = sum(key.split("#")[0] == name for key in self._pyramids)
             self._pyramids[f"{name}#{same + 1}" if same else name] = pyramid
             self._backbones.append(backbone)
@@ -165,7 +157,7 @@ class _Sources:
                 augmentation=Mirror(),
                 n_views=N_VIEWS,
                 bank=self._bank,
-                batch_size=8,  # more than fit the caches of a processor are slower
+                batch_size=EXTRACT_BATCH,
                 keys=keys,
                 progress=lambda done, total, title=title: self._screen.count(title, done, total, unit="images"),
             )

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,8 +22,8 @@ from ensemblekit import (
     load_plugins,
 )
 from ensemblekit.evaluation import log_loss
+from tests.small_study import CTSCAN, draw
 
-REPO = Path(__file__).resolve().parents[2]
 REGISTRY = load_plugins()
 
 
@@ -135,12 +134,10 @@ def test_every_backbone_has_its_own_weights_or_none_has():
 
 @pytest.mark.keras
 def test_a_run_leaves_its_rows_and_who_was_chosen(tmp_path):
-    from tests.benchmarks.test_ctscan import draw
-
     out = tmp_path / "out"
     done = subprocess.run(
         [
-            sys.executable, REPO / "benchmarks" / "ctscan.py", "--preset", "best", "--data", draw(tmp_path / "pets"),
+            sys.executable, CTSCAN, "--preset", "best", "--data", draw(tmp_path / "pets"),
             "--backbone", "mobilenet_v2", "--weights", "none", "--image-size", "32", "--bank", tmp_path / "bank",
             "--out", out,
         ],

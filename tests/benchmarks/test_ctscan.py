@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from ensemblekit import Predictions, combine
+from tests.small_study import draw
 
 pytestmark = pytest.mark.keras
 
@@ -45,20 +46,6 @@ def ctscan(*arguments, cwd=None):
     # Of TensorFlow's own words nothing is to be seen, whatever its settings are here.
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | {"COLUMNS": "80"}
     return subprocess.run(command(*arguments), cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
-
-
-def draw(folder, names=SAME, splits=("train", "valid", "test"), n=9):
-    """Three classes of images that differ in colour, in folders that test may call otherwise."""
-    rng = np.random.default_rng(0)
-    for split in splits:
-        for channel, name in enumerate(("cat", "dog", "owl")):
-            here = folder / split / (names[name] if split == "test" else name)
-            here.mkdir(parents=True)
-            for k in range(n):
-                pixels = rng.integers(0, 120, (40, 36, 3), dtype=np.uint8)
-                pixels[..., channel] += 100
-                Image.fromarray(pixels).save(here / f"{k}.png")
-    return folder
 
 
 @pytest.fixture(scope="module")

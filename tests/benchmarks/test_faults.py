@@ -1,6 +1,5 @@
 """Runs that are damaged, resumed wrongly or without room: nothing is lost, and the table is the same in the end."""
 
-import hashlib
 import json
 import os
 import resource
@@ -8,66 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import zipfile
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-from ensemblekit import Predictions
+from benchmarks.study import output
+from tests.small_study import CTSCAN, assert_same, assert_whole, ctscan
 
 pytestmark = pytest.mark.keras
-
-keras = pytest.importorskip("keras")
-
-from benchmarks.study import output  # noqa: E402
-
-CTSCAN = Path(__file__).resolve().parents[2] / "benchmarks" / "ctscan.py"
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory):
-    """Arguments of a run on few images, with a small backbone."""
-    folder = tmp_path_factory.mktemp("given")
-    rng = np.random.default_rng(0)
-    for split in ("train", "valid", "test"):
-        for channel, name in enumerate(("cat", "dog", "owl")):
-            here = folder / "pets" / split / name
-            here.mkdir(parents=True)
-            for k in range(4):
-                pixels = rng.integers(0, 120, (40, 36, 3), dtype=np.uint8)
-                pixels[..., channel] += 100
-                Image.fromarray(pixels).save(here / f"{k}.png")
-    pixels = keras.Input((32, 32, 3))
-    x = keras.layers.Conv2D(8, 3, strides=4, activation="relu")(keras.layers.Rescaling(1 / 255)(pixels))
-    keras.Model(pixels, keras.layers.GlobalMaxPooling2D()(x)).save(folder / "small.keras")
-    return [
-        "--data", folder / "pets", "--backbone", "keras_file", "--weights", folder / "small.keras", "--image-size",
-        "32", "--epochs", "2", "--views", "2", "--deterministic",
-    ]  # fmt: skip
-
-
-def command(given, out, *more):
-    return [sys.executable, str(CTSCAN), *map(str, ("--bank", out.parent / f"{out.name}.bank", *given, "--out", out)),
-            *map(str, more)]  # fmt: skip
-
-
-def ctscan(given, out, *more, **options):
-    return subprocess.run(command(given, out, *more), capture_output=True, text=True, timeout=300, **options)
-
-
-@pytest.fixture(scope="module")
-def unbroken(given, tmp_path_factory):
-    """A run that nothing disturbed, and the seconds that it took."""
-    out = tmp_path_factory.mktemp("unbroken") / "run"
-    start = time.monotonic()
-    done = ctscan(given, out)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return out, time.monotonic() - start, done.stdout
 
 
 @pytest.fixture
@@ -80,36 +27,6 @@ def copy(unbroken, tmp_path):
 
 def table(said):
     return said[said.index("Results on") :]
-
-
-def assert_same(out, unbroken):
-    assert (out / "results.csv").read_bytes() == (unbroken / "results.csv").read_bytes()
-    names = sorted(p.name for p in (unbroken / "predictions").iterdir())
-    assert sorted(p.name for p in (out / "predictions").iterdir()) == names
-    for name in names:
-        assert (out / "predictions" / name).read_bytes() == (unbroken / "predictions" / name).read_bytes(), name
-    for name in ("first_model", "second_model", "chained_model"):
-        history = Path("histories") / f"{name}.csv"
-        assert (out / history).read_bytes() == (unbroken / history).read_bytes(), name
-    assert not list(out.rglob(".*"))
-
-
-def assert_whole(out):
-    """Every record holds, and whatever has a final name can be read."""
-    for path in out.glob("**/pieces/*.json"):
-        for name, about in json.loads(path.read_text())["files"].items():
-            content = (path.parent.parent / name).read_bytes()
-            assert len(content) == about["bytes"], name
-            assert hashlib.sha256(content).hexdigest() == about["sha256"], name
-    readers = {
-        ".json": lambda p: json.loads(p.read_text()),
-        ".csv": pd.read_csv,
-        ".parquet": Predictions.load,
-        ".keras": lambda p: zipfile.ZipFile(p).testzip(),
-    }
-    for path in out.rglob("[!.]*"):
-        if path.suffix in readers:
-            assert readers[path.suffix](path) is None or path.suffix != ".keras", path
 
 
 def test_a_finished_run_prints_its_table_again(given, unbroken, copy):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -17,24 +17,32 @@ __all__ = ["WrappedMember", "as_member"]
 
 
 class WrappedMember:
-    """A member around a function from inputs to predictions; see `as_member`."""
+    """A member around something that predicts; see `as_member`.
+
+    Attributes
+    ----------
+    model : object
+        What predicts, as it was given.
+    """
 
     def __init__(
         self,
-        predict: Callable[[np.ndarray, Any], Any],
+        model: Any,
+        asked: str,
         *,
         name: str,
         classes: tuple[Hashable, ...],
         fit_ids: np.ndarray | None,
         task: Task,
     ) -> None:
+        self.model = model
         self.name, self.classes, self.fit_ids = name, classes, fit_ids
         self.task: Task = task
-        self._predict = predict
+        self._asked = asked
 
     def predict(self, ids: np.ndarray, x: Any) -> np.ndarray:
         """Predict one batch; see `Member`."""
-        probas = np.asarray(self._predict(ids, x))
+        probas = np.asarray(self._answer(ids, x))
         if probas.ndim == 1 and self.task == "regression":
             probas = probas[:, np.newaxis]
         if self.task == "multiclass" and len(self.classes) == 2 and probas.shape[1:] == (1,):
@@ -51,6 +59,13 @@ class WrappedMember:
                 f"{len(self.classes)} classes {self.classes!r}."
             )
         return probas
+
+    def _answer(self, ids: np.ndarray, x: Any) -> Any:
+        if self._asked == "rows":
+            return _look_up(self.model, self.name, ids)
+        if self._asked == "member":
+            return self.model.predict(ids, x)
+        return self.model(x) if self._asked == "call" else getattr(self.model, self._asked)(x)
 
     def __repr__(self) -> str:
         return f"<member {self.name!r}, classes {self.classes!r}>"
@@ -93,7 +108,7 @@ def as_member(model: Any, *, name: str, classes: Any = None, fit_ids: Any = None
     """
     if task is not None:
         check_task(task)
-    predict, own_classes, own_task = _recognise(model, name)
+    asked, own_classes, own_task = _recognise(model, name)
     task = task or own_task or "multiclass"
     if classes is None and own_classes is None:
         if task != "regression":
@@ -110,18 +125,19 @@ def as_member(model: Any, *, name: str, classes: Any = None, fit_ids: Any = None
         )
     ids = getattr(model, "fit_ids", None) if fit_ids is None else fit_ids
     ids = None if ids is None else as_ids(ids, what=f"fit_ids of member {name!r}")
-    return WrappedMember(predict, name=name, classes=names, fit_ids=ids, task=task)
+    return WrappedMember(model, asked, name=name, classes=names, fit_ids=ids, task=task)
 
 
-def _recognise(model: Any, name: str) -> tuple[Callable[[np.ndarray, Any], Any], Any, Task | None]:
+def _recognise(model: Any, name: str) -> tuple[str, Any, Task | None]:
+    """Tell how it is asked, a method or one of "rows", "member", "call"; its classes and its task."""
     if isinstance(model, Predictions):
-        return _look_up(model, name), model.classes, model.task
+        return "rows", model.classes, model.task
     if isinstance(model, Member):
-        return model.predict, model.classes, model.task
+        return "member", model.classes, model.task
     if callable(getattr(model, "predict_on_batch", None)):  # a Keras model
-        return (lambda ids, x: model.predict_on_batch(x)), None, None
+        return "predict_on_batch", None, None
     if hasattr(model, "classes_") and hasattr(model, "predict_proba"):  # a scikit-learn classifier
-        return (lambda ids, x: model.predict_proba(x)), model.classes_, "multiclass"
+        return "predict_proba", model.classes_, "multiclass"
     kind = _kind(model)
     if hasattr(model, "predict_proba") or (kind == "classifier" and not hasattr(model, "classes_")):
         raise InvalidOptionError(
@@ -134,9 +150,9 @@ def _recognise(model: Any, name: str) -> tuple[Callable[[np.ndarray, Any], Any],
             "scikit-learn's CalibratedClassifierCV."
         )
     if callable(getattr(model, "predict", None)) and kind in ("regressor", None):
-        return (lambda ids, x: model.predict(x)), None, "regression" if kind else None
+        return "predict", None, "regression" if kind else None
     if callable(model):
-        return (lambda ids, x: model(x)), None, None
+        return "call", None, None
     raise InvalidOptionError(
         f"member {name!r} must be a Keras model, a scikit-learn classifier or regressor, a callable or Predictions; "
         f"received {type(model).__name__}."
@@ -149,14 +165,11 @@ def _kind(model: Any) -> str | None:
     return tags().estimator_type if tags else getattr(model, "_estimator_type", None)
 
 
-def _look_up(saved: Predictions, name: str) -> Callable[[np.ndarray, Any], np.ndarray]:
-    def predict(ids: np.ndarray, x: Any) -> np.ndarray:
-        rows = positions(saved.ids, ids)
-        if (rows < 0).any():
-            raise AlignmentError(
-                f"member {name!r} must have saved predictions for every id; it lacks "
-                f"{few(ids[rows < 0].tolist())} of a batch of {len(ids)}."
-            )
-        return saved.probas[rows]
-
-    return predict
+def _look_up(saved: Predictions, name: str, ids: np.ndarray) -> np.ndarray:
+    rows = positions(saved.ids, ids)
+    if (rows < 0).any():
+        raise AlignmentError(
+            f"member {name!r} must have saved predictions for every id; it lacks "
+            f"{few(ids[rows < 0].tolist())} of a batch of {len(ids)}."
+        )
+    return saved.probas[rows]

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         WeightsUnavailableError,
     )
     from .features import AffineViews, FeatureBank, extract_features
+    from .fusion import class_names, fuse, member_names, with_members
     from .hookspecs import hookimpl
     from .interfaces import Backbone, Chainer, Combiner, Head, Member
     from .members import as_member, collect
@@ -88,6 +89,7 @@ _ROOMS = {
         "errors",
     ),
     **dict.fromkeys(("AffineViews", "FeatureBank", "extract_features"), "features"),
+    **dict.fromkeys(("class_names", "fuse", "member_names", "with_members"), "fusion"),
     "hookimpl": "hookspecs",
     **dict.fromkeys(("Backbone", "Chainer", "Combiner", "Head", "Member"), "interfaces"),
     **dict.fromkeys(("as_member", "collect"), "members"),
@@ -144,14 +146,18 @@ __all__ = [
     "audit_images",
     "build_classifier",
     "check_compatible",
+    "class_names",
     "collect",
     "combine",
     "extract_features",
     "fit_combiner",
+    "fuse",
     "hookimpl",
     "image_folder",
     "image_splits",
     "load_plugins",
+    "member_names",
+    "with_members",
 ]
 
 

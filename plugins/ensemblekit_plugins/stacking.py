@@ -7,10 +7,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from ensemblekit import Combiner, InvalidOptionError, NotFittedError, PredictionSet, hookimpl
+from ensemblekit import Combiner, CompatibilityError, InvalidOptionError, NotFittedError, PredictionSet, hookimpl
 
 from ._dense import DenseSoftmax
 from ._final_estimator import fit_classes, fit_outputs, predict_outputs
+from ._final_graph import predict_in_graph
+from ._linear import is_linear
 from ._options import check_choice, check_count
 from ._rows import blocks, check_all_present, flatten_features, flatten_members, flatten_weights, side_by_side
 
@@ -70,8 +72,6 @@ class Stacking(Combiner):
     array(['cat', 'dog', 'cat', 'dog'], dtype='<U3')
     """
 
-    traits = frozenset({"learns"})
-
     def __init__(
         self,
         final_estimator: Any = None,
@@ -101,6 +101,8 @@ class Stacking(Combiner):
         self.seed = seed
         if isinstance(final_estimator, str) or drop_first:
             self.tasks = frozenset({"multiclass"})
+        linear = final_estimator is None or isinstance(final_estimator, str) or is_linear(final_estimator)
+        self.traits = frozenset({"learns", "graphable"} if linear and not passthrough else {"learns"})
 
     def fit(
         self,
@@ -190,7 +192,7 @@ class Stacking(Combiner):
         task : {"multiclass", "multilabel", "regression"}, default="multiclass"
             What the predictions are.
         xp : array namespace, default=numpy
-            Only ``numpy``: a scikit-learn estimator is no graph.
+            ``numpy``, or ``keras.ops`` where the final estimator is linear: it becomes a Dense layer.
 
         Returns
         -------
@@ -203,10 +205,14 @@ class Stacking(Combiner):
             If it was not fitted.
         InvalidOptionError
             If features are missing, or come without ``passthrough``.
+        CompatibilityError
+            If ``xp`` is ``keras.ops`` and the final estimator is not linear.
         """
         estimator = getattr(self, "final_estimator_", None)
         if estimator is None:
             raise NotFittedError("stacking must be fitted before it combines. Call fit_combiner first.")
+        if xp is not np:
+            return self._combine_in_graph(estimator, member_probas, task, xp)
         given = self._flat_features(features, member_probas.shape[1:-1])
         rows = flatten_members(member_probas)
         out = np.zeros(rows.shape[1:], dtype=member_probas.dtype)
@@ -218,6 +224,20 @@ class Stacking(Combiner):
             else:
                 out[block] = predict_outputs(estimator, x, rows.shape[2], task)
         return out.reshape(member_probas.shape[1:])
+
+    def _combine_in_graph(self, estimator: Any, member_probas: Any, task: str, xp: Any) -> Any:
+        if self.passthrough:
+            raise CompatibilityError("stacking with passthrough looks at features, which are not in its graph.")
+        n_classes = member_probas.shape[-1]
+        rows = xp.reshape(member_probas, (member_probas.shape[0], -1, n_classes))
+        if self.drop_first:
+            rows = xp.take(rows, list(range(1, n_classes)), axis=-1)
+        if self.inputs == "average":
+            x = xp.mean(rows, axis=0)
+        else:
+            x = xp.reshape(xp.transpose(rows, (1, 0, 2)), (-1, rows.shape[0] * rows.shape[2]))
+        out = predict_in_graph(estimator, x, n_classes, task, xp)
+        return xp.reshape(out, (-1, *member_probas.shape[2:]))
 
     def _inputs(self, rows: np.ndarray, features: np.ndarray | None) -> np.ndarray:
         if self.drop_first:

@@ -1,0 +1,204 @@
+"""`fuse`: members and combiner as one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from ..assembly import import_keras
+from ..combining._checks import accepts, check_fitted_names, check_task, made
+from ..combining._combine import _class_order, _member_order
+from ..errors import CompatibilityError, InvalidOptionError, NotFittedError
+from ..predictions import Task
+from ._checking import check_same
+from ._graph import Graph
+from ._inputs import make_inputs
+from ._names import classes_layer, escape, member_layer
+from ._parts import Part, ensemble_parts, member_parts, name_outputs
+
+__all__ = ["fuse"]
+
+
+def fuse(
+    members: Any,
+    combiner: Any = None,
+    *,
+    classes: Any = None,
+    task: Task | None = None,
+    input_shape: tuple[int, int, int] | None = None,
+    name: str = "fused",
+    **options: Any,
+) -> Any:
+    """Make one Keras model out of several and a combiner.
+
+    The models are copied, with their preprocessing and weights, and not changed. Layers of the same kind, options and
+    weights on the same input are there once, so that members that share a backbone share its run; layers that only
+    training needs (dropout, augmentation) are left out. The combiner's own ``combine`` writes the rest of the graph.
+
+    Parameters
+    ----------
+    members : sequence of (str, model), mapping of str to model, or fitted EnsembleClassifier or EnsembleRegressor
+        Functional or sequential Keras models with one output, fitted `KerasClassifier`, or members made of a Keras
+        model. Those with one input all take the same one; inputs of members with several are shared by name.
+    combiner : str or Combiner
+        A registered name, or an object with a method ``combine``, fitted where it learns. An ensemble brings its own.
+    classes : sequence of str or int, or mapping of member name to such, optional
+        Names of the members' outputs in their order. The model's outputs are in the order of the first member.
+    task : {"multiclass", "multilabel", "regression"}, optional
+        By default ``multiclass``, or what the ensemble does.
+    input_shape : tuple of int, optional
+        ``(height, width, channels)`` of the images that the fused model takes, where members take images of several
+        sizes: each then starts with a `keras.layers.Resizing` (bilinear) to its own.
+    name : str, default="fused"
+        Of the model.
+    **options
+        Options of the combiner, where it is given by name.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled; maps what the members take to ``(n_samples, ..., n_classes)``. `class_names` reads the names of
+        its outputs, `with_members` shows the members' own.
+
+    Raises
+    ------
+    CompatibilityError
+        If a member is no such model, or the combiner cannot be written as a graph.
+    NotFittedError
+        If the combiner learns and was not fitted.
+    AlignmentError
+        If members have other classes, or are not those that the combiner was fitted on.
+    InvalidOptionError
+        If names or options are not valid.
+    MissingDependencyError
+        If Keras is not installed.
+
+    Notes
+    -----
+    Augmentation, dropout and noise do nothing at prediction, so a copy without them predicts the same; a copy is run
+    once on random numbers beside the members, and refused where it does not. Outputs of half precision become float32
+    before they are combined.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from ensemblekit.fusion import fuse
+    >>> def net(): return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")])
+    >>> fused = fuse([("one", net()), ("other", net())], "mean", classes=["cat", "dog"])
+    >>> fused.output_shape
+    (None, 2)
+    """
+    keras = import_keras("fuse")
+    plan = _read(keras, members, combiner, classes, task, options)
+    graph = Graph(keras)
+    inputs = make_inputs(graph, plan.parts, input_shape)
+    said: dict[str, Any] = {}
+    for part in plan.parts:
+        (raw,) = graph.add_model(part.model, inputs[part.name], escape(part.name))
+        probas = _probabilities(keras, part, raw, plan.task)
+        probas = _in_order(keras, probas, part.classes or plan.outputs, plan.outputs)
+        said[part.name] = keras.layers.Identity(name=member_layer(part.name), dtype=probas.dtype)(probas)
+    stacked = keras.ops.stack([said[member] for member in plan.order], axis=0)
+    stacked = _in_order(keras, stacked, plan.outputs, plan.columns)
+    combined = _combine(plan.label, plan.combiner, stacked, plan.task, keras.ops)
+    combined = _in_order(keras, combined, plan.columns, plan.outputs)
+    combined = keras.layers.Identity(name=classes_layer(plan.shown), dtype=combined.dtype)(combined)
+    fused = graph.as_model(inputs.all, combined, name)
+    check_same(keras, fused, plan.parts, plan.outputs, plan.task, input_shape)
+    return fused
+
+
+@dataclass(frozen=True)
+class _Plan:
+    parts: list[Part]
+    label: str
+    combiner: Any
+    task: Task
+    order: tuple[str, ...]
+    """Members as the combiner takes them."""
+    columns: tuple[Hashable, ...]
+    """Classes as the combiner takes them."""
+    outputs: tuple[Hashable, ...]
+    """Classes as the model gives them."""
+    shown: tuple[Hashable, ...]
+    """What they are called."""
+
+
+def _read(keras: Any, members: Any, combiner: Any, classes: Any, task: Task | None, options: dict[str, Any]) -> _Plan:
+    shown: tuple[Hashable, ...] | None = None
+    what: Task = task or "multiclass"
+    if hasattr(members, "estimators"):
+        if combiner is not None or classes is not None or options:
+            raise InvalidOptionError(
+                f"an {type(members).__name__} brings its own combiner and classes; received also others. Leave them "
+                "out, or give its members alone."
+            )
+        parts = ensemble_parts(keras, members)
+        combiner, what = members.combiner_, members._task
+        if what == "multiclass" and all(isinstance(label, (str, int)) for label in members.classes_.tolist()):
+            shown = tuple(members.classes_.tolist())
+        parts, outputs = name_outputs(parts, what, tuple(members._outputs()), absent_as_zero=members.missing == "zero")
+    else:
+        known = getattr(combiner, "classes_", None) if what == "regression" else None
+        parts, outputs = name_outputs(member_parts(keras, members, classes), what, known)
+    names = tuple(part.name for part in parts)
+    label, combiner = _check_combiner(combiner, options, names, outputs, what)
+    order = tuple(getattr(combiner, "members_", None) or _member_order(combiner, names))
+    columns = tuple(getattr(combiner, "classes_", None) or _class_order(combiner, outputs))
+    settle = getattr(combiner, "for_members", None)
+    ready = settle(order) if settle else combiner
+    return _Plan(parts, label, ready, what, order, columns, outputs, shown or outputs)
+
+
+def _check_combiner(
+    combiner: Any, options: dict[str, Any], members: tuple[str, ...], classes: tuple[Hashable, ...], task: Task
+) -> tuple[str, Any]:
+    if combiner is None:
+        raise InvalidOptionError("fuse needs a combiner, a registered name or an object with a method combine.")
+    name, combiner = made(combiner, options)
+    came: Any = SimpleNamespace(members=members, classes=classes, task=task)
+    check_task(name, combiner, came)
+    if getattr(combiner, "members_", None) is None and "learns" in getattr(combiner, "traits", ()):
+        raise NotFittedError(
+            f"combiner {name!r} learns, and must be fitted before it is fused. Call fit_combiner first."
+        )
+    check_fitted_names(name, combiner, came)
+    return name, combiner
+
+
+def _probabilities(keras: Any, part: Part, raw: Any, task: str) -> Any:
+    ops = keras.ops
+    if raw.dtype in ("float16", "bfloat16"):
+        raw = ops.cast(raw, "float32")
+    one = task == "multiclass" and raw.shape[-1] == 1 and len(part.classes or ()) == 2
+    if part.logits:
+        raw = ops.sigmoid(raw) if one else ops.softmax(raw, axis=-1)
+    return ops.concatenate([ops.subtract(1.0, raw), raw], axis=-1) if one else raw
+
+
+def _in_order(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[Hashable, ...]) -> Any:
+    if own == wanted:
+        return probas
+    if any(c not in own for c in wanted):
+        nothing = keras.ops.zeros_like(keras.ops.take(probas, [0], axis=-1))
+        probas = keras.ops.concatenate([probas, nothing], axis=-1)
+    return keras.ops.take(probas, [own.index(c) if c in own else len(own) for c in wanted], axis=-1)
+
+
+def _combine(name: str, combiner: Any, stacked: Any, task: str, ops: Any) -> Any:
+    if not accepts(combiner.combine, "xp"):
+        raise CompatibilityError(f"combiner {name!r} takes no xp=, and cannot be written as a graph.")
+    kwargs = {"task": task} if accepts(combiner.combine, "task") else {}
+    try:
+        return combiner.combine(stacked, xp=ops, **kwargs)
+    except (CompatibilityError, NotFittedError, InvalidOptionError):
+        raise
+    except Exception as error:
+        if "graphable" in getattr(combiner, "traits", ()):
+            raise
+        raise CompatibilityError(
+            f"combiner {name!r} promises no graph (its traits lack 'graphable'), and cannot be fused. Save it with "
+            "ensemblekit.store.save instead."
+        ) from error

@@ -1,0 +1,114 @@
+"""Names of classes and members, kept in a model as the names of layers: all that Keras alone saves and loads again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from ..assembly import import_keras
+
+__all__ = ["class_names", "classes_layer", "escape", "member_layer", "member_names", "with_members"]
+
+CLASSES, MEMBER, SEPARATOR = "classes", "member", ">"
+PLAIN = re.compile(r"[A-Za-z0-9_-]")
+"""What TensorFlow lets stand in the name of a scope; of the rest it knows ``.`` and ``>``, which are ours."""
+
+
+def classes_layer(classes: Iterable[Hashable]) -> str:
+    """Write class names as the name of a layer, ``classes>cat>large.20dog``."""
+    return SEPARATOR.join([CLASSES, *map(escape, classes)])
+
+
+def member_layer(member: str) -> str:
+    """Write the name of a member as the name of a layer, ``member>cnn``."""
+    return SEPARATOR.join([MEMBER, escape(member)])
+
+
+def class_names(model: Any) -> tuple[Hashable, ...] | None:
+    """Read the names of the outputs of a fused model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Made by `fuse`, in whatever process, or any other.
+
+    Returns
+    -------
+    tuple of str or int, or None
+        In the order of the outputs; None for a model that holds none.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from ensemblekit.fusion import class_names, fuse
+    >>> net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")])
+    >>> class_names(fuse([("net", net)], "mean", classes=["cat", "large dog"]))
+    ('cat', 'large dog')
+    """
+    found = [name for kind, *name in _own_layers(model) if kind == CLASSES]
+    return tuple(map(_unescape, found[-1])) if found else None
+
+
+def member_names(model: Any) -> tuple[str, ...]:
+    """Read the names of the members of a fused model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Made by `fuse`, in whatever process, or any other.
+
+    Returns
+    -------
+    tuple of str
+        Empty for a model that holds none.
+    """
+    return tuple(str(_unescape(name)) for kind, name, *_ in _own_layers(model) if kind == MEMBER)
+
+
+def with_members(model: Any) -> Any:
+    """Show what each member of a fused model says, beside the combination.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Made by `fuse`, in whatever process.
+
+    Returns
+    -------
+    keras.Model or None
+        Of the same inputs and layers; its output is a dict, ``combined`` first and then each member by name, arrays of
+        shape ``(n_samples, ..., n_classes)``. None for a model that was not fused.
+    """
+    members = member_names(model)
+    if not members:
+        return None
+    keras = import_keras("with_members")
+    outputs = {"combined": model.outputs[0]}
+    outputs |= {member: model.get_layer(member_layer(member)).output for member in members}
+    return keras.Model(model.input, outputs, name=f"{model.name}_with_members")
+
+
+def _own_layers(model: Any) -> list[list[str]]:
+    names = [layer.name.split(SEPARATOR) for layer in getattr(model, "layers", ())]
+    return [name for name in names if name[0] in (CLASSES, MEMBER) and len(name) > 1]
+
+
+def escape(name: Hashable) -> str:
+    """Write a name with what may stand in the name of a layer."""
+    if not isinstance(name, str):
+        return f".i{name}"
+    return "".join(c if PLAIN.fullmatch(c) else _as_bytes(c) for c in name) or ".e"
+
+
+def _as_bytes(character: str) -> str:
+    return "".join(f".{byte:02x}" for byte in character.encode())
+
+
+def _unescape(text: str) -> Hashable:
+    if text.startswith(".i"):
+        return int(text[2:])
+    if text == ".e":
+        return ""
+    parts = re.split(r"\.([0-9a-f]{2})", text)
+    return b"".join(bytes.fromhex(p) if place % 2 else p.encode() for place, p in enumerate(parts)).decode()

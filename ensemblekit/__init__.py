@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         WeightsUnavailableError,
     )
     from .features import AffineViews, FeatureBank, extract_features
-    from .fusion import class_names, fuse, member_names, with_members
+    from .fusion import class_names, export_fused, fuse, member_names, with_members
     from .hookspecs import hookimpl
     from .interfaces import Backbone, Chainer, Combiner, Head, Member
     from .members import as_member, collect
@@ -89,7 +89,7 @@ _ROOMS = {
         "errors",
     ),
     **dict.fromkeys(("AffineViews", "FeatureBank", "extract_features"), "features"),
-    **dict.fromkeys(("class_names", "fuse", "member_names", "with_members"), "fusion"),
+    **dict.fromkeys(("class_names", "export_fused", "fuse", "member_names", "with_members"), "fusion"),
     "hookimpl": "hookspecs",
     **dict.fromkeys(("Backbone", "Chainer", "Combiner", "Head", "Member"), "interfaces"),
     **dict.fromkeys(("as_member", "collect"), "members"),
@@ -149,6 +149,7 @@ __all__ = [
     "class_names",
     "collect",
     "combine",
+    "export_fused",
     "extract_features",
     "fit_combiner",
     "fuse",

@@ -35,8 +35,8 @@ def check_same(
     single = len(fused.inputs) == 1
     said = with_members(fused)(next(iter(values.values())) if single else values, training=False)
     for part in parts:
-        given = [values[fused.inputs[0].name if single else tensor.name] for tensor in part.model.inputs]
-        alone = part.model(given[0] if len(given) == 1 else given, training=False)
+        given = {t.name: values[fused.inputs[0].name if single else t.name] for t in part.model.inputs}
+        alone = part.model(next(iter(given.values())) if single else given, training=False)
         before, after = (np.asarray(keras.ops.convert_to_numpy(t), np.float64) for t in (alone, said[part.name]))
         if not part.logits and before.shape == after.shape:
             own = list(part.classes or outputs)

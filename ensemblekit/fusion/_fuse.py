@@ -10,7 +10,7 @@ from typing import Any
 from ..assembly import import_keras
 from ..combining._checks import accepts, check_fitted_names, check_task, made
 from ..combining._combine import _class_order, _member_order
-from ..errors import CompatibilityError, InvalidOptionError, NotFittedError
+from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError, NotFittedError
 from ..predictions import Task
 from ._checking import check_same
 from ._graph import Graph
@@ -95,17 +95,13 @@ def fuse(
     graph = Graph(keras)
     inputs = make_inputs(graph, plan.parts, input_shape)
     said: dict[str, Any] = {}
-    for part in plan.parts:
+    for place, part in enumerate(plan.parts):
         (raw,) = graph.add_model(part.model, inputs[part.name], escape(part.name))
         probas = _probabilities(keras, part, raw, plan.task)
         probas = _in_order(keras, probas, part.classes or plan.outputs, plan.outputs)
-        said[part.name] = keras.layers.Identity(name=member_layer(part.name), dtype=probas.dtype)(probas)
-    stacked = keras.ops.stack([said[member] for member in plan.order], axis=0)
-    stacked = _in_order(keras, stacked, plan.outputs, plan.columns)
-    combined = _combine(plan.label, plan.combiner, stacked, plan.task, keras.ops)
-    combined = _in_order(keras, combined, plan.columns, plan.outputs)
-    combined = keras.layers.Identity(name=classes_layer(plan.shown), dtype=combined.dtype)(combined)
-    fused = graph.as_model(inputs.all, combined, name)
+        said[part.name] = graph.label(probas, member_layer(place, part.name))
+    combined = graph.add_model(_combination(keras, plan, said), [said[member] for member in plan.order], "combiner")
+    fused = keras.Model(inputs.all, graph.label(combined[0], classes_layer(plan.shown)), name=name)
     check_same(keras, fused, plan.parts, plan.outputs, plan.task, input_shape)
     return fused
 
@@ -187,18 +183,22 @@ def _in_order(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[
     return keras.ops.take(probas, [own.index(c) if c in own else len(own) for c in wanted], axis=-1)
 
 
-def _combine(name: str, combiner: Any, stacked: Any, task: str, ops: Any) -> Any:
-    if not accepts(combiner.combine, "xp"):
-        raise CompatibilityError(f"combiner {name!r} takes no xp=, and cannot be written as a graph.")
-    kwargs = {"task": task} if accepts(combiner.combine, "task") else {}
+def _combination(keras: Any, plan: _Plan, said: dict[str, Any]) -> Any:
+    """Make a model of its own of the combiner: what the members say in, the combination out."""
+    inputs = [keras.Input(said[member].shape[1:], dtype=said[member].dtype) for member in plan.order]
+    stacked = _in_order(keras, keras.ops.stack(inputs, axis=0), plan.outputs, plan.columns)
+    if not accepts(plan.combiner.combine, "xp"):
+        raise CompatibilityError(f"combiner {plan.label!r} takes no xp=, and cannot be written as a graph.")
+    kwargs = {"task": plan.task} if accepts(plan.combiner.combine, "task") else {}
     try:
-        return combiner.combine(stacked, xp=ops, **kwargs)
-    except (CompatibilityError, NotFittedError, InvalidOptionError):
+        combined = plan.combiner.combine(stacked, xp=keras.ops, **kwargs)
+    except EnsembleKitError:
         raise
     except Exception as error:
-        if "graphable" in getattr(combiner, "traits", ()):
+        if "graphable" in getattr(plan.combiner, "traits", ()):
             raise
         raise CompatibilityError(
-            f"combiner {name!r} promises no graph (its traits lack 'graphable'), and cannot be fused. Save it with "
-            "ensemblekit.store.save instead."
+            f"combiner {plan.label!r} promises no graph (its traits lack 'graphable'), and cannot be fused. Save it "
+            "with ensemblekit.store.save instead."
         ) from error
+    return keras.Model(inputs, _in_order(keras, combined, plan.columns, plan.outputs))

@@ -55,7 +55,10 @@ class Graph:
         known = {id(old): self._cast(new, old.dtype, owner) for old, new in zip(functional.inputs, inputs, strict=True)}
 
         def mine(value: Any) -> Any:
-            return known[id(value)] if isinstance(value, self.keras.KerasTensor) else value
+            if isinstance(value, self.keras.KerasTensor):
+                return known[id(value)]
+            # A tensor would stand outside the graph; an array is written into it.
+            return self.keras.ops.convert_to_numpy(value) if self.keras.ops.is_tensor(value) else value
 
         depths = functional._nodes_by_depth
         for depth in sorted(depths, reverse=True):
@@ -71,18 +74,11 @@ class Graph:
         """Apply an operation that is no member's, and know its output again."""
         return self._apply(operation, args, kwargs, owner="")[0]
 
-    def as_model(self, inputs: Any, output: Any, name: str) -> Any:
-        """Make the model, with a name of its own for each operation that was laid on top of the members."""
-        mine = {id(copy) for copy in self.layers.values()}
-        waiting, seen = [output], set[int]()
-        while waiting:
-            operation, index, _ = waiting.pop()._keras_history
-            node = operation._inbound_nodes[index]
-            waiting += node.input_tensors
-            if not (node.is_input or id(operation) in seen or id(operation) in mine):
-                seen.add(id(operation))
-                operation.name = self._free(operation.name, "")
-        return self.keras.Model(inputs, output, name=name)
+    def label(self, tensor: Any, name: str) -> Any:
+        """Give a tensor a name that stays in the model: an `Identity` layer."""
+        labelled = self.keras.layers.Identity(name=self._free(name, ""), dtype=tensor.dtype)(tensor)
+        self.digests[id(labelled)] = labelled, digest_of("label", name)
+        return labelled
 
     def _call(self, node: Any, args: Any, kwargs: dict[str, Any], owner: str) -> list[Any]:
         operation = node.operation

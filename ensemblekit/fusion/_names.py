@@ -20,9 +20,9 @@ def classes_layer(classes: Iterable[Hashable]) -> str:
     return SEPARATOR.join([CLASSES, *map(escape, classes)])
 
 
-def member_layer(member: str) -> str:
-    """Write the name of a member as the name of a layer, ``member>cnn``."""
-    return SEPARATOR.join([MEMBER, escape(member)])
+def member_layer(place: int, member: str) -> str:
+    """Write the place and the name of a member as the name of a layer, ``member>0>cnn``."""
+    return SEPARATOR.join([MEMBER, str(place), escape(member)])
 
 
 def class_names(model: Any) -> tuple[Hashable, ...] | None:
@@ -61,9 +61,9 @@ def member_names(model: Any) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Empty for a model that holds none.
+        In the order in which they were given; empty for a model that holds none.
     """
-    return tuple(str(_unescape(name)) for kind, name, *_ in _own_layers(model) if kind == MEMBER)
+    return tuple(name for name, _ in _members(model))
 
 
 def with_members(model: Any) -> Any:
@@ -80,13 +80,17 @@ def with_members(model: Any) -> Any:
         Of the same inputs and layers; its output is a dict, ``combined`` first and then each member by name, arrays of
         shape ``(n_samples, ..., n_classes)``. None for a model that was not fused.
     """
-    members = member_names(model)
+    members = _members(model)
     if not members:
         return None
     keras = import_keras("with_members")
-    outputs = {"combined": model.outputs[0]}
-    outputs |= {member: model.get_layer(member_layer(member)).output for member in members}
+    outputs = {"combined": model.outputs[0]} | {name: model.get_layer(layer).output for name, layer in members}
     return keras.Model(model.input, outputs, name=f"{model.name}_with_members")
+
+
+def _members(model: Any) -> list[tuple[str, str]]:
+    own = sorted((int(place), name) for kind, place, *name in _own_layers(model) if kind == MEMBER)
+    return [(str(_unescape(name)), member_layer(place, str(_unescape(name)))) for place, (name,) in own]
 
 
 def _own_layers(model: Any) -> list[list[str]]:

@@ -64,8 +64,12 @@ def settle_ties(shares: Any, summed: Any, rounding: int, dtype: Any, xp: Any) ->
     best = xp.max(shares, axis=-1, keepdims=True)
     enough = xp.multiply(best, xp.array(1 - rounding * epsilon(shares.dtype), dtype=shares.dtype))
     tied = xp.greater_equal(shares, enough)
-    first = xp.expand_dims(xp.argmax(xp.where(tied, summed, xp.full_like(summed, -1)), axis=-1), -1)
-    winner = xp.equal(first, xp.arange(shares.shape[-1]))
+    # Keras's argmax looks at bits, which is no operation of ONNX.
+    summed = xp.where(tied, summed, xp.full_like(summed, -1))
+    largest = xp.equal(summed, xp.max(summed, axis=-1, keepdims=True))
+    places = xp.arange(shares.shape[-1])
+    first = xp.min(xp.where(largest, places, shares.shape[-1]), axis=-1, keepdims=True)
+    winner = xp.equal(first, places)
     if xp is np:
         shares = shares.astype(dtype, copy=False)
     best = xp.max(shares, axis=-1, keepdims=True)

@@ -1,0 +1,182 @@
+"""The formats that a fused model ships in: how each is written, and how it is run again."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..assembly import import_keras
+from ..errors import InvalidOptionError, MissingDependencyError, OutputExistsError
+from ..files import atomic_folder, atomic_path
+from ._names import class_names, member_names
+
+__all__ = ["Format", "flat_inputs", "format_of"]
+
+SAVED_MODEL = "saved_model.pb"
+BATCH = 32
+
+
+class Format(NamedTuple):
+    """One way to write a model.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    write : callable
+        ``write(model, path)``.
+    run : callable
+        ``run(path, inputs) -> ndarray``, as whoever receives the file would: without the model in memory.
+    new : callable
+        ``new(path, overwrite)``, a context that gives a temporary path and renames it at the end.
+    """
+
+    name: str
+    write: Callable[[Any, Path], None]
+    run: Callable[[Path, Any], np.ndarray]
+    new: Callable[[Path, bool], Any]
+
+
+def format_of(path: Path) -> Format:
+    """Tell the format by the end of the name."""
+    try:
+        return _FORMATS[path.suffix]
+    except KeyError:
+        raise InvalidOptionError(
+            f"a model is exported to a name that ends in .keras or .onnx, or to a folder, a SavedModel; received "
+            f"{path.name!r}."
+        ) from None
+
+
+def flat_inputs(inputs: Any) -> list[np.ndarray]:
+    """List the arrays of one input, or of several by name."""
+    return [np.asarray(a) for a in inputs.values()] if isinstance(inputs, dict) else [np.asarray(inputs)]
+
+
+def _batches(inputs: Any) -> Generator[Any]:
+    for start in range(0, len(flat_inputs(inputs)[0]), BATCH):
+        rows = slice(start, start + BATCH)
+        yield {k: v[rows] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[rows]
+
+
+def _new_file(path: Path, overwrite: bool) -> Any:
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{str(path)!r} is there already. Give overwrite=True to replace it.")
+    if path.is_dir():
+        raise OutputExistsError(f"{str(path)!r} is a folder. Take another name.")
+    return atomic_path(path)
+
+
+def _new_folder(path: Path, overwrite: bool) -> Any:
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{str(path)!r} is there already. Give overwrite=True to replace it.")
+    if path.exists() and not (path / SAVED_MODEL).is_file():
+        raise OutputExistsError(
+            f"overwrite=True replaces a SavedModel only; {str(path)!r} has no {SAVED_MODEL}. Take another folder."
+        )
+    return atomic_folder(path, overwrite=overwrite)
+
+
+def _write_keras(model: Any, path: Path) -> None:
+    model.save(path)
+
+
+def _run_keras(path: Path, inputs: Any) -> np.ndarray:
+    keras = import_keras("A .keras file")
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    return np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0))
+
+
+def _write_saved_model(model: Any, path: Path) -> None:
+    with _silence():
+        model.export(path, format="tf_saved_model", verbose=False)
+    # The place that TensorFlow keeps for what is not its own.
+    extra = path / "assets.extra"
+    extra.mkdir()
+    (extra / "ensemblekit.json").write_text(json.dumps(_names(model)), encoding="utf-8")
+
+
+def _run_saved_model(path: Path, inputs: Any) -> np.ndarray:
+    import_keras("A SavedModel")
+    import tensorflow as tf
+
+    with _silence():
+        serve: Any = tf.saved_model.load(str(path))
+    return np.concatenate([np.asarray(serve.serve(batch)) for batch in _batches(inputs)])
+
+
+def _write_onnx(model: Any, path: Path) -> None:
+    onnx = _import("onnx")
+    _import("tf2onnx")
+    keras = import_keras("Export to ONNX")
+    with _silence():
+        rows = keras.tree.map_structure(lambda t: np.zeros([1, *(s or 32 for s in t.shape[1:])], t.dtype), model.input)
+        model(rows, training=False)  # Keras exports no model that never ran
+        model.export(path, format="onnx", verbose=False)
+    made = onnx.load(path)
+    output = made.graph.output[0].name
+    for node in made.graph.node:
+        node.output[:] = ["probas" if name == output else name for name in node.output]
+        node.input[:] = ["probas" if name == output else name for name in node.input]
+    made.graph.output[0].name = "probas"
+    onnx.helper.set_model_props(made, {f"ensemblekit.{k}": json.dumps(v) for k, v in _names(model).items()})
+    onnx.save(made, path)
+
+
+def _run_onnx(path: Path, inputs: Any) -> np.ndarray:
+    session = _import("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+
+    def feed(batch: Any) -> dict[str, np.ndarray]:
+        if not isinstance(batch, dict):
+            return {names[0]: np.asarray(batch)}
+        return {name: np.asarray(batch[name.partition(":")[0]]) for name in names}
+
+    return np.concatenate([session.run(None, feed(batch))[0] for batch in _batches(inputs)])
+
+
+def _names(model: Any) -> dict[str, Any]:
+    return {"classes": list(class_names(model) or ()), "members": list(member_names(model))}
+
+
+def _import(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'Export to ONNX needs {name}, which is not installed: pip install "ensemblekit[onnx]".'
+        ) from error
+
+
+@contextmanager
+def _silence() -> Generator[None]:
+    """Keep what TensorFlow and tf2onnx tell of themselves from the screen."""
+    import logging
+
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx", "absl")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"keras\.src\.export|tf2onnx")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"tf2onnx|google|onnx")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+_FORMATS = {
+    ".keras": Format("keras", _write_keras, _run_keras, _new_file),
+    ".onnx": Format("onnx", _write_onnx, _run_onnx, _new_file),
+    "": Format("saved_model", _write_saved_model, _run_saved_model, _new_folder),
+}

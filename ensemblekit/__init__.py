@@ -12,6 +12,8 @@ array(['cat', 'cat'], dtype='<U3')
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from .assembly import build_classifier
     from .combining import combine, fit_combiner
@@ -96,8 +98,6 @@ _ROOMS = {
     **dict.fromkeys(("PredictionSet", "Predictions", "align"), "predictions"),
     **dict.fromkeys(("Registry", "load_plugins"), "registry"),
 }
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AffineViews",

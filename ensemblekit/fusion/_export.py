@@ -57,16 +57,20 @@ def export_fused(
 
     Parameters
     ----------
-    members, combiner, classes, task, **options
+    members, combiner
         As in `fuse`. Or a fused model alone, with which the files are then compared.
     to : path-like, or sequence of path-like
         Names that end in ``.keras`` or ``.onnx``, or a folder for a SavedModel.
     inputs : array-like of shape (n_samples, ...), or mapping of input name to such
         Real inputs, best some that the members were not trained on.
+    classes, task
+        As in `fuse`.
     tolerance : float, default=1e-5
         Largest difference of a probability that is admitted, > 0.
     overwrite : bool, default=False
         Replace what is there.
+    **options
+        As in `fuse`.
 
     Returns
     -------

@@ -42,6 +42,9 @@ def predict_unfused(members: Any, combiner: Any, inputs: Any, *, classes: Any, t
         getattr(combiner, "classes_", None) if task == "regression" else None,
     )
     ids = np.arange(len(flat_inputs(inputs)[0]))
+    seen = getattr(combiner, "fit_ids_", None)
+    if seen is not None and np.asarray(seen).dtype.kind == "U":
+        ids = np.array([f"input {k}" for k in ids])
     predictions = [
         Predictions(_probas(part, inputs, task), ids=ids, classes=part.classes, task=task, member=part.name)
         for part in parts

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._version import __version__
 from ..errors import NotStorableError, OutputExistsError
 from ..files import atomic_folder
 from ..registry import default_registry
@@ -64,8 +65,6 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
     >>> load(folder)
     Weighted(weights={'cnn': 2, 'svm': 1}, ...)
     """
-    from .. import __version__
-
     folder = Path(folder)
     if folder.is_symlink() or folder.exists():
         if not overwrite:

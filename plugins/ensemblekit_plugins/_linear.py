@@ -109,7 +109,7 @@ def apply_linear(linear: Linear, x: Any, xp: Any) -> Any:
     """
     keras = import_keras("A final estimator in a graph")
     activation = "sigmoid" if linear.activation == "shares" else linear.activation
-    dense = keras.layers.Dense(len(linear.bias), activation, dtype=x.dtype, name="final_estimator")
+    dense = keras.layers.Dense(len(linear.bias), activation, dtype=x.dtype)
     dense.build((None, len(linear.kernel)))
     dense.set_weights([linear.kernel, linear.bias])
     out = dense(x)

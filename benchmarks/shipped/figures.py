@@ -74,7 +74,7 @@ def files_table(files: dict[str, list[Exported]]) -> pd.DataFrame:
         | {"keras, MB": round(kept[0].n_bytes / 1e6, 1), "onnx, MB": round(kept[1].n_bytes / 1e6, 1)}
         for name, kept in files.items()
     ]
-    return pd.DataFrame(rows).set_index("rule")
+    return pd.DataFrame(rows)
 
 
 def time_ways(study: Study, rounds: int) -> dict[str, float]:
@@ -116,6 +116,7 @@ def _apart(study: Study, members: list[tuple[str, Any]], image: np.ndarray) -> n
 def _compiled(model: Any, image: np.ndarray) -> Callable[[], Any]:
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # each way is its own function, and traced once
     call = tf.function(lambda x: model(x, training=False))
     given = tf.constant(image)
     return lambda: call(given).numpy()
@@ -124,7 +125,7 @@ def _compiled(model: Any, image: np.ndarray) -> Callable[[], Any]:
 def times_table(times: dict[str, float]) -> pd.DataFrame:
     """Show milliseconds."""
     rows = [{"way": way, "ms": round(seconds * 1000, 2)} for way, seconds in times.items()]
-    return pd.DataFrame(rows).set_index("way")
+    return pd.DataFrame(rows)
 
 
 def promises(files: dict[str, list[Exported]], times: dict[str, float]) -> list[tuple[str, bool]]:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .hookspecs import hookimpl
     from .interfaces import Backbone, Chainer, Combiner, Head, Member
     from .members import as_member, collect
+    from .predicting import open_model, predict_images
     from .predictions import Predictions, PredictionSet, align
     from .registry import Registry, load_plugins
 
@@ -95,6 +96,7 @@ _ROOMS = {
     "hookimpl": "hookspecs",
     **dict.fromkeys(("Backbone", "Chainer", "Combiner", "Head", "Member"), "interfaces"),
     **dict.fromkeys(("as_member", "collect"), "members"),
+    **dict.fromkeys(("open_model", "predict_images"), "predicting"),
     **dict.fromkeys(("PredictionSet", "Predictions", "align"), "predictions"),
     **dict.fromkeys(("Registry", "load_plugins"), "registry"),
 }
@@ -158,6 +160,8 @@ __all__ = [
     "image_splits",
     "load_plugins",
     "member_names",
+    "open_model",
+    "predict_images",
     "with_members",
 ]
 

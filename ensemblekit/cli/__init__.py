@@ -4,6 +4,7 @@ from . import _audit as _audit
 from . import _cache as _cache
 from . import _check as _check
 from . import _plugins as _plugins
+from . import _predict as _predict
 from ._app import app, main
 
 __all__ = ["app", "main"]

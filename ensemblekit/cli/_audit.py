@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import InvalidOptionError
 from ._app import app
-from ._screen import make_console
+from ._screen import make_console, pair_of
 
 LEAKS = 3
 """Exit status where images leak and ``--fail-on-leaks`` was given."""
@@ -53,7 +52,7 @@ def audit(
     from ..data import audit_images
     from ..report import print_audit
 
-    aliases = dict(_old_and_new(pair) for pair in alias or [])
+    aliases = dict(pair_of("--alias", pair) for pair in alias or [])
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("Reading images", total=None)
@@ -71,10 +70,3 @@ def audit(
         print_audit(found, console=make_console())
     if fail_on_leaks and any(found.leaked.values()):
         raise typer.Exit(LEAKS)
-
-
-def _old_and_new(pair: str) -> tuple[str, str]:
-    old, equals, new = pair.partition("=")
-    if not (old and equals and new):
-        raise InvalidOptionError(f"--alias must be OLD=NEW; received {pair!r}.")
-    return old, new

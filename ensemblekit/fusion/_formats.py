@@ -16,7 +16,7 @@ from ..errors import InvalidOptionError, MissingDependencyError, OutputExistsErr
 from ..files import atomic_folder, atomic_path
 from ._names import class_names, member_names
 
-__all__ = ["Format", "flat_inputs", "format_of"]
+__all__ = ["Format", "flat_inputs", "format_of", "import_extra"]
 
 SAVED_MODEL = "saved_model.pb"
 BATCH = 32
@@ -112,8 +112,8 @@ def _run_saved_model(path: Path, inputs: Any) -> np.ndarray:
 
 
 def _write_onnx(model: Any, path: Path) -> None:
-    onnx = _import("onnx")
-    _import("tf2onnx")
+    onnx = import_extra("onnx")
+    import_extra("tf2onnx")
     keras = import_keras("Export to ONNX")
     with _silence():
         rows = keras.tree.map_structure(lambda t: np.zeros([1, *(s or 32 for s in t.shape[1:])], t.dtype), model.input)
@@ -130,7 +130,7 @@ def _write_onnx(model: Any, path: Path) -> None:
 
 
 def _run_onnx(path: Path, inputs: Any) -> np.ndarray:
-    session = _import("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_extra("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [given.name for given in session.get_inputs()]
 
     def feed(batch: Any) -> dict[str, np.ndarray]:
@@ -145,14 +145,15 @@ def _names(model: Any) -> dict[str, Any]:
     return {"classes": list(class_names(model) or ()), "members": list(member_names(model))}
 
 
-def _import(name: str) -> Any:
+def import_extra(name: str) -> Any:
+    """Import what the extra ``onnx`` installs, or say how to install it."""
     from importlib import import_module
 
     try:
         return import_module(name)
     except ImportError as error:
         raise MissingDependencyError(
-            f'Export to ONNX needs {name}, which is not installed: pip install "ensemblekit[onnx]".'
+            f'ONNX needs {name}, which is not installed: pip install "ensemblekit[onnx]".'
         ) from error
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ from ..errors import InvalidPredictionsError
 from ..files import atomic_write
 from ._predictions import Predictions
 
-__all__ = ["load", "save"]
+__all__ = ["load", "rewrite_parquet", "save"]
 
 FORMAT = 1
 HEADER = "# ensemblekit "
@@ -136,6 +136,31 @@ def _write_parquet(p: Predictions, file: BinaryIO) -> None:
     columns |= {f"proba:{name}": column(p.probas[..., place]) for place, name in enumerate(p.classes)}
     table = pa.table(columns).replace_schema_metadata({b"ensemblekit": json.dumps(_metadata(p)).encode()})
     pq.write_table(table, file, write_page_checksum=True)
+
+
+def rewrite_parquet(parts: Sequence[Path], file: BinaryIO, n_samples: int) -> None:
+    """Join Parquet files of one kind, one after the other, without holding more than one of them.
+
+    Parameters
+    ----------
+    parts : sequence of Path
+        Written by `save`, with the same classes and columns.
+    file : binary file
+        To write to.
+    n_samples : int
+        How many rows there are in all.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(parts[0])
+    meta = json.loads((schema.metadata or {})[b"ensemblekit"]) | {"n_samples": n_samples}
+    schema = schema.with_metadata({b"ensemblekit": json.dumps(meta).encode()})
+    with pq.ParquetWriter(file, schema, write_page_checksum=True) as writer:
+        for part in parts:
+            with pq.ParquetFile(part, page_checksum_verification=True) as read:
+                table = read.read()
+            writer.write_table(pa.table(table.columns, schema=schema))
 
 
 def _read_parquet(path: Path) -> dict[str, Any]:

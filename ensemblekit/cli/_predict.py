@@ -1,0 +1,96 @@
+"""``ensemblekit predict``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..assembly import quiet_tensorflow
+from ._app import app
+from ._screen import make_console, pair_of
+
+UNREADABLE = 4
+"""Exit status where images could not be read; the others are predicted."""
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.")],
+    images: Annotated[list[Path], typer.Argument(help="Folders of images, to any depth, and image files.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where predictions go: .parquet, .csv or .npz.", metavar="FILE")
+    ],
+    class_name: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Name of an output, in their order, where the model holds none.", metavar="NAME"),
+    ] = None,
+    members: Annotated[bool, typer.Option("--members", help="Write what each member says, too.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Take the class folder of each image as its label.")] = False,
+    alias: Annotated[
+        list[str] | None, typer.Option(help="Class of a class folder; as often as needed.", metavar="FOLDER=CLASS")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images that the model is given at a time.")] = 32,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Predict any number of images; exit status 4 where some could not be read."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with quiet_tensorflow():
+        from ..predicting import predict_images
+
+        if model.suffix != ".onnx":
+            import contextlib
+
+            with contextlib.suppress(ImportError):
+                import keras  # noqa: F401 # pyright: ignore[reportUnusedImport] - its start-up lines are lost here
+    screen = Console(stderr=True)
+    columns = (
+        TextColumn("Predicting"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("Predicting", total=None, rate="")
+
+        def tell(done: int, total: int) -> None:
+            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
+            progress.update(task, completed=done, total=total, rate=f"{speed:.0f} a second" if speed else "")
+
+        done = predict_images(
+            model,
+            images,
+            output,
+            classes=class_name or None,
+            members=members,
+            labels=labels,
+            aliases=dict(pair_of("--alias", text) for text in alias or []) or None,
+            batch_size=batch_size,
+            resume=resume,
+            overwrite=overwrite,
+            progress=tell,
+        )
+    if as_json:
+        record = {**done._asdict(), "outputs": {name: str(path) for name, path in done.outputs.items()}}
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        console = make_console()
+
+        def say(line: str) -> None:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        say(f"{done.n_images} images in {done.seconds:.1f} s, {done.images_per_second:.0f} a second.")
+        for name, path in done.outputs.items():
+            say(f"{'Predictions' if name == 'combined' else name}: {path}")
+        if done.n_others:
+            say(f"{done.n_others} files are no images by their name, and were left out.")
+        if done.unreadable:
+            first, reason = next(iter(done.unreadable.items()))
+            say(f"{len(done.unreadable)} images cannot be read, first {first!r}: {reason}")
+            say(f"All are listed in {output.with_name(f'{output.stem}.unreadable.csv')}.")
+    if done.unreadable:
+        raise typer.Exit(UNREADABLE)

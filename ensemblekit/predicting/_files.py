@@ -1,0 +1,123 @@
+"""Which images are predicted, under which ids, and with which labels: listed lazily, folder by folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..data._layout import RANKS
+from ..errors import DataError, FolderNotFoundError, InvalidOptionError
+
+__all__ = ["SUFFIXES", "ImageFile", "Listing", "list_images", "split_of", "survey"]
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+class ImageFile(NamedTuple):
+    """One image: its id, where it is, and the class folder that it lies in."""
+
+    id: str
+    path: Path
+    folder: str | None
+
+
+class Listing(NamedTuple):
+    """All images of a run, before one is read.
+
+    Attributes
+    ----------
+    n_images : int
+        How many there are.
+    n_others : int
+        Files of other kinds, which are left out.
+    digest : str
+        Of ids, sizes and times of change.
+    """
+
+    n_images: int
+    n_others: int
+    digest: str
+
+
+def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile | None]:
+    """Walk through folders and files, in order; None for a file that is no image by its name.
+
+    A folder with a split folder in it (``train``, ``valid``, ``test``) is a data root, and ids are paths from there;
+    any other is a split itself, whose name begins the ids, as in `image_folder`.
+    """
+    for given in images:
+        path = Path(os.path.abspath(given))  # noqa: PTH100 - resolve() would give a link the name of what it leads to
+        if path.is_dir():
+            yield from _walk(path, path if _holds_splits(path) else path.parent)
+        elif path.is_file():
+            yield ImageFile(Path(given).as_posix(), path, None)
+        else:
+            raise FolderNotFoundError(f"images must be folders or files that are there; nothing is at {str(given)!r}.")
+
+
+def _walk(folder: Path, root: Path) -> Generator[ImageFile | None]:
+    for name in _children(folder):
+        path = folder / name
+        if path.is_dir():
+            yield from _walk(path, root)
+        elif path.suffix.lower() in SUFFIXES:
+            parts = path.relative_to(root).parts
+            yield ImageFile("/".join(parts), path, parts[1] if len(parts) > 2 else None)
+        else:
+            yield None
+
+
+def split_of(images: Sequence[str | os.PathLike[str]]) -> str | None:
+    """Name the split, where one folder is given that holds no splits but is one."""
+    path = Path(os.path.abspath(images[0]))  # noqa: PTH100 - as above
+    return path.name if len(images) == 1 and path.is_dir() and not _holds_splits(path) else None
+
+
+def _holds_splits(folder: Path) -> bool:
+    return any(name.casefold() in RANKS and (folder / name).is_dir() for name in _children(folder))
+
+
+def _children(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] | None) -> Listing:
+    """Count the images and digest their names, sizes and times; check that each has a label where labels are wanted.
+
+    Parameters
+    ----------
+    images : sequence of path-like
+        As in `list_images`.
+    classes : mapping of class folder to class, or None
+        Where labels are wanted.
+    """
+    digest = hashlib.sha256()
+    n_images = n_others = 0
+    last: str | None = None
+    seen: set[str] = set()
+    for found in list_images(images):
+        if found is None:
+            n_others += 1
+            continue
+        # In one folder the ids rise; only where several are given can one come twice.
+        if len(images) > 1:
+            if found.id in seen:
+                raise DataError(f"ids must be unique; {found.id!r} comes twice. Give each folder or file once.")
+            seen.add(found.id)
+        if classes is not None and found.folder not in classes:
+            raise InvalidOptionError(
+                f"labels are the names of class folders; {found.id!r} lies in {found.folder!r}, which is none of "
+                f"{sorted(set(classes))}. Give --alias OLD=NEW, or leave --labels out."
+            )
+        about = found.path.stat()
+        digest.update(f"{found.id}\0{about.st_size}\0{about.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+        last = found.id
+        n_images += 1
+    if last is None:
+        raise DataError(
+            f"there must be at least one image ({', '.join(sorted(SUFFIXES))}); found {n_others} other files."
+        )
+    return Listing(n_images, n_others, digest.hexdigest())

@@ -1,0 +1,252 @@
+"""`open_model`: whatever an ensemble was shipped as, as one thing that predicts images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..assembly import import_keras
+from ..errors import CompatibilityError, EnsembleKitError, FolderNotFoundError, InvalidOptionError
+from ..fusion import class_names, fuse, member_names, with_members
+from ..fusion._digests import digest_of
+from ..fusion._formats import import_extra
+from ..predictions import Task
+from ..predictions._checks import as_classes
+
+__all__ = ["Predictor", "open_model"]
+
+RULE = "a model must be a .keras or .onnx file, a folder that ensemblekit.store.save wrote, or a Keras model"
+
+
+class Predictor:
+    """A model of images, opened by `open_model`.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, folder or model.
+    classes : tuple of str or int
+        Names of the outputs, in their order.
+    task : str
+        ``multiclass``, ``multilabel`` or ``regression``.
+    input_shape : tuple of int
+        ``(height, width, channels)`` of an image in pixels.
+    members : tuple of str
+        Names of the members, where the model knows them.
+    fingerprint : str
+        Digest of the file or of the weights.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        classes: tuple[Hashable, ...],
+        input_shape: tuple[int, int, int],
+        fingerprint: str,
+        run: Callable[[np.ndarray], np.ndarray],
+        members: tuple[str, ...] = (),
+        run_all: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None,
+    ) -> None:
+        self.name, self.classes, self.members = name, classes, members
+        self.task: Task = "multiclass"
+        self.input_shape, self.fingerprint = input_shape, fingerprint
+        self._run, self._run_all = run, run_all
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Predict one batch.
+
+        Parameters
+        ----------
+        x : ndarray of float32 of shape (n_samples, height, width, channels)
+            RGB, 0 to 255.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, ..., n_classes)
+            Probabilities.
+        """
+        return self._run(x)
+
+    def predict_members(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Predict one batch, and tell what each member says.
+
+        Parameters
+        ----------
+        x : ndarray of float32 of shape (n_samples, height, width, channels)
+            RGB, 0 to 255.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``combined`` first, then each member by name, classes in the same order.
+
+        Raises
+        ------
+        InvalidOptionError
+            If the model does not know its members.
+        """
+        if self._run_all is None:
+            raise InvalidOptionError(
+                f"{self.name!r} does not know its members; a fused .keras file or a saved ensemble does."
+            )
+        return self._run_all(x)
+
+    def __repr__(self) -> str:
+        return f"<model {self.name!r} of {self.input_shape} images, classes {self.classes!r}>"
+
+
+def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Predictor:
+    """Open a model that predicts images.
+
+    Parameters
+    ----------
+    model : path-like, keras.Model, EnsembleClassifier or Predictor
+        A ``.keras`` or ``.onnx`` file, a folder that `ensemblekit.store.save` wrote, or the model itself. It takes RGB
+        images, 0 to 255, its preprocessing inside.
+    classes : sequence of str or int, optional
+        Names of the outputs in their order, where the model does not hold them.
+
+    Returns
+    -------
+    Predictor
+        Ready to predict.
+
+    Raises
+    ------
+    FolderNotFoundError
+        If nothing is there.
+    InvalidOptionError
+        If it is no such model, or its class names are not known, or others than its own are given.
+    CompatibilityError
+        If it does not take images of one size.
+    StoreError
+        If a saved ensemble was changed.
+    """
+    if isinstance(model, Predictor):
+        return model
+    names = None if classes is None else as_classes(classes)
+    if not isinstance(model, (str, os.PathLike)):
+        if hasattr(model, "combiner_"):
+            return _of_ensemble("ensemble", model, names, None)
+        if callable(getattr(model, "predict_on_batch", None)):
+            return _of_keras(model.name, model, names, None)
+        raise InvalidOptionError(f"{RULE}; received {type(model).__name__}.")
+    path = Path(model)
+    if not path.exists():
+        raise FolderNotFoundError(f"{RULE}; nothing is at {os.fspath(path)!r}.")
+    if path.is_dir():
+        return _of_folder(path, names)
+    if path.suffix == ".keras":
+        keras = import_keras("A .keras file")
+        try:
+            loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:
+            raise InvalidOptionError(f"{os.fspath(path)!r} cannot be loaded by Keras in safe mode: {error}") from error
+        return _of_keras(path.stem, loaded, names, _digest_of_file(path))
+    if path.suffix == ".onnx":
+        return _of_onnx(path, names)
+    raise InvalidOptionError(f"{RULE}; received {os.fspath(path)!r}.")
+
+
+def _of_folder(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
+    from ..store import load
+    from ..store._manifest import MANIFEST
+
+    if not (path / MANIFEST).is_file():
+        raise InvalidOptionError(f"{RULE}; the folder {os.fspath(path)!r} has no {MANIFEST}.")
+    return _of_ensemble(path.name, load(path), names, _digest_of_file(path / MANIFEST))
+
+
+def _of_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None) -> Predictor:
+    if not hasattr(ensemble, "combiner_") or not hasattr(ensemble, "predict_proba"):
+        raise InvalidOptionError(
+            f"a saved object must be a fitted EnsembleClassifier; it is a {type(ensemble).__name__}."
+        )
+    try:
+        return _of_keras(name, fuse(ensemble), names, fingerprint)
+    except EnsembleKitError as error:
+        raise CompatibilityError(
+            "an ensemble must be of Keras members that take images, and a combiner that can stand in a graph; "
+            f"{name!r} is not: {error}"
+        ) from error
+
+
+def _of_keras(name: str, model: Any, names: tuple[Hashable, ...] | None, fingerprint: str | None) -> Predictor:
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    if len(shapes) != 1 or len(model.outputs) != 1:
+        raise CompatibilityError(
+            f"a model of images must have one input and one output; {name!r} has {len(shapes)} and "
+            f"{len(model.outputs)}."
+        )
+    members = member_names(model)
+    whole = with_members(model) if members else None
+
+    def run(x: np.ndarray) -> np.ndarray:
+        return np.asarray(model.predict_on_batch(x))
+
+    def run_all(x: np.ndarray) -> dict[str, np.ndarray]:
+        assert whole is not None  # noqa: S101 - given with members only
+        return {key: np.asarray(value) for key, value in whole.predict_on_batch(x).items()}
+
+    classes = _settle(name, class_names(model), names, model.outputs[0].shape[-1])
+    fingerprint = fingerprint or digest_of(model.get_config(), *model.get_weights())
+    return Predictor(
+        name, classes, _image_shape(name, shapes[0]), fingerprint, run, members, run_all if members else None
+    )
+
+
+def _of_onnx(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
+    session = import_extra("onnxruntime").InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise CompatibilityError(
+            f"a model of images must have one input and one output; {path.name!r} has {len(inputs)} and {len(outputs)}."
+        )
+    held = session.get_modelmeta().custom_metadata_map.get("ensemblekit.classes")
+    own = as_classes(json.loads(held)) if held else None
+    shape = tuple(n if isinstance(n, int) else None for n in inputs[0].shape[1:])
+
+    def run(x: np.ndarray) -> np.ndarray:
+        return session.run(None, {inputs[0].name: x})[0]
+
+    width = outputs[0].shape[-1]
+    classes = _settle(path.stem, own, names, width if isinstance(width, int) else None)
+    return Predictor(path.stem, classes, _image_shape(path.stem, shape), _digest_of_file(path), run)
+
+
+def _settle(
+    name: str, own: tuple[Hashable, ...] | None, given: tuple[Hashable, ...] | None, width: int | None
+) -> tuple[Hashable, ...]:
+    if own is not None and given is not None and own != given:
+        raise InvalidOptionError(
+            f"{name!r} holds the names of its classes, {own!r}; received {given!r}. Leave them out."
+        )
+    classes = own or given
+    if classes is None:
+        raise InvalidOptionError(
+            f"{name!r} does not hold the names of its {width} outputs. Give them in their order: classes=[...], on the "
+            "command line --class NAME for each."
+        )
+    if width not in (None, len(classes)):
+        raise InvalidOptionError(f"{name!r} has {width} outputs; received {len(classes)} classes, {classes!r}.")
+    return classes
+
+
+def _image_shape(name: str, shape: Sequence[int | None]) -> tuple[int, int, int]:
+    if len(shape) != 3 or None in shape or shape[2] != 3:
+        raise CompatibilityError(
+            f"a model of images must take one size, (height, width, 3); {name!r} takes {tuple(shape)}. Give it one: "
+            "fuse(..., input_shape=...), or a keras.Input of that shape."
+        )
+    return (int(shape[0] or 0), int(shape[1] or 0), 3)
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,318 @@
+"""Any number of images through a model: ids kept, nothing lost, the same after a kill."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from ensemblekit import (
+    CompatibilityError,
+    DataError,
+    EnsembleClassifier,
+    FolderNotFoundError,
+    InvalidOptionError,
+    KerasClassifier,
+    OutputExistsError,
+    Predictions,
+    as_member,
+    combine,
+    export_fused,
+    image_folder,
+    open_model,
+    predict_images,
+)
+from ensemblekit.cli import app
+from ensemblekit.predicting import _run
+from ensemblekit.store import save
+
+keras = pytest.importorskip("keras")
+layers = keras.layers
+pytestmark = pytest.mark.keras
+CLASSES = ("cat", "dog", "owl")
+
+
+def net(seed, side=16):
+    keras.utils.set_random_seed(seed)
+    pixels = keras.Input((side, side, 3))
+    x = layers.Conv2D(4, 3, activation="relu")(layers.Rescaling(1 / 255)(pixels))
+    return keras.Model(pixels, layers.Dense(3, "softmax")(layers.GlobalMaxPooling2D()(x)), name="net")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A fused model in two formats, and its members."""
+    folder = tmp_path_factory.mktemp("model")
+    members = [("a", net(1)), ("b c", net(2))]
+    x = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype("float32")
+    export_fused(members, "mean", classes=CLASSES, to=[folder / "m.keras", folder / "m.onnx"], inputs=x)
+    return folder, members
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "pets"
+    draw = np.random.default_rng(0)
+    for split, n in (("train", 2), ("test", 5)):
+        for name in CLASSES:
+            (root / split / name).mkdir(parents=True)
+            for k in range(n):
+                pixels = draw.integers(0, 255, (20, 18, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{k} ü.png")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def few_a_part(monkeypatch):
+    monkeypatch.setattr(_run, "PART", 4)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npz"])
+def test_predictions_line_up_with_those_of_the_members(made, images, tmp_path, suffix):
+    folder, members = made
+    out = tmp_path / f"p{suffix}"
+    done = predict_images(folder / "m.keras", images / "test", out, members=True, labels=True, batch_size=3)
+    assert (done.n_images, done.unreadable, done.n_others) == (15, {}, 0)
+    source = image_folder(images / "test", size=(16, 16))
+    ids, x, labels = source.load()
+    got = Predictions.load(done.outputs["combined"])
+    assert got.ids.tolist() == ids.tolist()
+    assert got.labels.tolist() == labels.tolist()
+    assert got.split == "test"
+    apart = [
+        Predictions(m.predict(x, verbose=0), ids=ids, classes=CLASSES, member=name) for name, m in members
+    ]  # fmt: skip
+    np.testing.assert_allclose(got.probas, combine(apart, "mean").probas, atol=1e-6)
+    for one in apart:
+        own = Predictions.load(done.outputs[one.member])
+        assert own.member == one.member
+        np.testing.assert_allclose(own.probas, one.probas, atol=1e-6)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"p{m}{suffix}" for m in ("", ".a", ".b%20c"))
+
+
+def test_every_kind_of_model_says_the_same(made, images, tmp_path):
+    folder, members = made
+    said = {}
+    for name, model, classes in (
+        ("keras", folder / "m.keras", None), ("onnx", folder / "m.onnx", None),
+        ("object", keras.models.load_model(folder / "m.keras"), None),
+    ):  # fmt: skip
+        predict_images(model, images, tmp_path / f"{name}.parquet", classes=classes)
+        said[name] = Predictions.load(tmp_path / f"{name}.parquet")
+    wrapped = [(n, as_member(m, name=n, classes=CLASSES)) for n, m in members]
+    x = np.zeros((3, 16, 16, 3), "float32")
+    ensemble = EnsembleClassifier(wrapped, cv="prefit").fit(x, np.array(CLASSES))
+    save(ensemble, tmp_path / "saved")
+    predict_images(tmp_path / "saved", images, tmp_path / "folder.parquet")
+    said["folder"] = Predictions.load(tmp_path / "folder.parquet")
+    first = said.pop("keras")
+    assert first.ids[0] == "test/cat/0 ü.png"
+    assert first.split is None
+    for name, other in said.items():
+        assert other.ids.tolist() == first.ids.tolist(), name
+        np.testing.assert_allclose(other.probas, first.probas, atol=1e-5)
+
+
+def test_unreadable_and_other_files_are_told_and_not_lost(made, images, tmp_path):
+    data = tmp_path / "test"
+    shutil.copytree(images / "test", data)
+    (data / "cat" / "1 ü.png").write_bytes((data / "cat" / "1 ü.png").read_bytes()[:60])
+    (data / "dog" / "9.jpg").write_text("no image")
+    (data / "notes.txt").write_text("no image")
+    for k in range(5):
+        (data / "owl" / f"{k} ü.png").write_text("a whole part that cannot be read")
+    done = predict_images(made[0] / "m.keras", data, tmp_path / "p.parquet", batch_size=2)
+    lost = {"test/cat/1 ü.png", "test/dog/9.jpg", *(f"test/owl/{k} ü.png" for k in range(5))}
+    assert set(done.unreadable) == lost
+    assert (done.n_images, done.n_others) == (9, 1)
+    assert len(Predictions.load(tmp_path / "p.parquet")) == 9
+    listed = (tmp_path / "p.unreadable.csv").read_text().splitlines()
+    assert listed[0] == "id,reason"
+    assert len(listed) == 8
+    shutil.rmtree(data / "cat")
+    shutil.rmtree(data / "dog")
+    with pytest.raises(DataError, match="at least one readable image; all 5 cannot be read"):
+        predict_images(made[0] / "m.keras", data, tmp_path / "q.parquet")
+
+
+SLOW = """
+import sys, time
+import numpy as np, keras
+from ensemblekit.predicting import _run, open_model, predict_images
+_run.PART = 4
+model = open_model(sys.argv[1])
+whole = model._run
+def slow(x):
+    print("batch", flush=True); time.sleep(0.15); return whole(x)
+model._run = slow
+predict_images(model, sys.argv[2], sys.argv[3], batch_size=2, resume=True)
+"""
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(made, images, tmp_path):
+    expected = tmp_path / "expected.parquet"
+    predict_images(made[0] / "m.keras", images, expected, batch_size=2)
+    out = tmp_path / "p.parquet"
+    command = [sys.executable, "-c", SLOW, str(made[0] / "m.keras"), str(images), str(out)]
+    batches = []
+    for kills in range(3):
+        n = 0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for _ in process.stdout:
+                n += 1
+                if kills < 2 and n == 5:
+                    time.sleep(0.02 * kills)
+                    os.kill(process.pid, signal.SIGKILL)
+        batches.append(n)
+        if kills < 2:
+            assert process.returncode == -signal.SIGKILL
+            assert not out.exists()
+    assert process.returncode == 0
+    assert batches[:2] == [5, 5]
+    assert sum(batches) < 5 + 5 + 11  # 11 batches whole: finished parts were not predicted again
+    assert out.read_bytes() == expected.read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["expected.parquet", "p.parquet"]
+
+
+def test_another_run_is_not_taken_for_the_one_that_was_cut_off(made, images, tmp_path, monkeypatch):
+    data, out = tmp_path / "pets", tmp_path / "p.parquet"
+    shutil.copytree(images, data)
+
+    def stop(done, total):
+        if done >= 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_images(made[0] / "m.keras", data, out, progress=stop)
+    with pytest.raises(OutputExistsError, match=r"'p\.parquet' was cut off\. --resume"):
+        predict_images(made[0] / "m.keras", data, out)
+    with pytest.raises(DataError, match="members changed since"):
+        predict_images(made[0] / "m.keras", data, out, resume=True, members=True)
+    with pytest.raises(DataError, match="model changed since"):
+        predict_images(made[0] / "m.onnx", data, out, resume=True)
+    (data / "test" / "cat" / "new.png").write_bytes((data / "test" / "cat" / "0 ü.png").read_bytes())
+    with pytest.raises(DataError, match="images changed since"):
+        predict_images(made[0] / "m.keras", data, out, resume=True)
+    (data / "test" / "cat" / "new.png").unlink()
+    assert predict_images(made[0] / "m.keras", data, out, resume=True).n_images == 21
+    with pytest.raises(OutputExistsError, match="is there already"):
+        predict_images(made[0] / "m.keras", data, out)
+    assert predict_images(made[0] / "m.keras", data, out, overwrite=True).n_images == 21
+
+
+def test_what_cannot_be_is_refused(made, images, tmp_path):
+    model = made[0] / "m.keras"
+    with pytest.raises(InvalidOptionError, match=r"output must end in \.parquet, \.csv or \.npz; received 'p\.txt'"):
+        predict_images(model, images, tmp_path / "p.txt")
+    with pytest.raises(FolderNotFoundError, match="the folder of the output must be there"):
+        predict_images(model, images, tmp_path / "no" / "p.csv")
+    with pytest.raises(FolderNotFoundError, match="nothing is at"):
+        predict_images(model, images / "no", tmp_path / "p.csv")
+    with pytest.raises(FolderNotFoundError, match=r"\.keras or \.onnx file.*nothing is at"):
+        predict_images(tmp_path / "m.keras", images, tmp_path / "p.csv")
+    with pytest.raises(InvalidOptionError, match="batch_size must be a whole number >= 1"):
+        predict_images(model, images, tmp_path / "p.csv", batch_size=0)
+    with pytest.raises(InvalidOptionError, match=r"'m' holds the names of its classes, .*Leave them out"):
+        open_model(model, classes=["a", "b", "c"])
+    with pytest.raises(InvalidOptionError, match=r"does not hold the names of its 3 outputs"):
+        open_model(net(1))
+    with pytest.raises(InvalidOptionError, match="'net' has 3 outputs; received 2 classes"):
+        open_model(net(1), classes=["a", "b"])
+    with pytest.raises(InvalidOptionError, match="'net' does not know its members"):
+        predict_images(open_model(net(1), classes=CLASSES), images, tmp_path / "p.csv", members=True)
+    with pytest.raises(CompatibilityError, match=r"must take one size, \(height, width, 3\); 'flat' takes \(4,\)"):
+        open_model(keras.Sequential([keras.Input((4,)), layers.Dense(3)], name="flat"), classes=CLASSES)
+    with pytest.raises(DataError, match=r"ids must be unique; 'test/cat/0 ü\.png' comes twice"):
+        predict_images(model, [images / "test", images / "test"], tmp_path / "p.csv")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "a.txt").write_text("")
+    with pytest.raises(DataError, match=r"at least one image .*found 1 other files"):
+        predict_images(model, tmp_path / "empty", tmp_path / "p.csv")
+    shutil.copytree(images / "test", tmp_path / "test")
+    (tmp_path / "test" / "owl").rename(tmp_path / "test" / "eagle")
+    with pytest.raises(InvalidOptionError, match=r"lies in 'eagle', which is none of .*--alias OLD=NEW"):
+        predict_images(model, tmp_path / "test", tmp_path / "p.csv", labels=True)
+    done = predict_images(model, tmp_path / "test", tmp_path / "p.csv", labels=True, aliases={"eagle": "owl"})
+    assert set(Predictions.load(done.outputs["combined"]).labels) == set(CLASSES)
+    with pytest.raises(InvalidOptionError, match="which only labels=True looks at"):
+        predict_images(model, images, tmp_path / "r.csv", aliases={"eagle": "owl"})
+    (tmp_path / "m.keras").write_text("no model")
+    with pytest.raises(InvalidOptionError, match="cannot be loaded by Keras in safe mode"):
+        open_model(tmp_path / "m.keras")
+
+
+def test_an_ensemble_that_is_no_model_of_images(tmp_path):
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = np.eye(4).repeat(3, axis=0), np.array(["cat", "dog"]).repeat(6)
+    with pytest.raises(CompatibilityError, match=r"must be of Keras members .* member 'line' is a LogisticRegression"):
+        open_model(EnsembleClassifier([("line", LogisticRegression())]).fit(x, y))
+    small = keras.Sequential([keras.Input((4,)), layers.Dense(2, "softmax")])
+    small.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(CompatibilityError, match=r"takes \(4,\)"):
+        open_model(EnsembleClassifier([("net", KerasClassifier(small, epochs=1))]).fit(x, y))
+
+
+def test_the_command(made, images, tmp_path):
+    run = CliRunner()
+    arguments = ["predict", str(made[0] / "m.keras"), str(images / "test"), "-o", str(tmp_path / "p.csv"), "--labels"]
+    done = run.invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "15 images in" in done.output
+    assert str(tmp_path / "p.csv") in done.output
+    (tmp_path / "bad.png").write_text("no image")
+    done = run.invoke(app, [*arguments, str(tmp_path / "bad.png"), "--overwrite", "--json", "--members"])
+    assert done.exit_code == 1  # bad.png lies in no class folder
+    done = run.invoke(
+        app, [a for a in arguments if a != "--labels"] + [str(tmp_path / "bad.png"), "--overwrite", "--json"]
+    )
+    assert done.exit_code == 4
+    record = json.loads(done.stdout)
+    assert record["n_images"] == 15
+    assert list(record["unreadable"]) == [str(tmp_path / "bad.png")]
+    done = run.invoke(app, arguments)
+    assert isinstance(done.exception, OutputExistsError)
+    assert run.invoke(app, ["predict", "--nonsense"]).exit_code == 2
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow(tmp_path):
+    """RSS after the first thousand images and at the end, in a process of its own."""
+    folder = tmp_path / "test" / "cat"
+    folder.mkdir(parents=True)
+    keras.Model.save(net(1), tmp_path / "m.keras")
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "0.jpg")
+    for k in range(1, 6000):
+        os.link(folder / "0.jpg", folder / f"{k}.jpg")
+    code = """
+import sys
+from ensemblekit import predict_images
+seen = []
+def tell(done, total):
+    pages = int(open("/proc/self/statm").read().split()[1])
+    seen.append((done, pages * 4096))
+predict_images(sys.argv[1], sys.argv[2], sys.argv[3], classes=["cat", "dog", "owl"], progress=tell)
+first = next(rss for done, rss in seen if done >= 1000)
+print(max(rss for done, rss in seen if done >= 1000) / first)
+"""
+    if not os.path.exists("/proc/self/statm"):  # noqa: PTH110
+        pytest.skip("the size of a process is read from /proc, which is not here")
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        str(tmp_path / "m.keras"),
+        str(tmp_path / "test"),
+        str(tmp_path / "p.parquet"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) < 1.1

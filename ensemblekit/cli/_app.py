@@ -10,12 +10,14 @@ import typer
 
 from ..errors import EnsembleKitError
 
-__all__ = ["app", "main"]
+__all__ = ["FAILED", "LEAKS", "UNREADABLE", "app", "main"]
+
+# Exit statuses; 0 is success, 2 a wrong command line.
+FAILED, LEAKS, UNREADABLE = 1, 3, 4
 
 app = typer.Typer(
     help="Combine the predictions of several models: aligned by name, or refused.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -26,7 +28,7 @@ def main() -> None:
         app()
     except EnsembleKitError as error:
         typer.echo(f"ensemblekit: {error}", err=True)
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,11 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ._app import app
+from ._app import LEAKS, app
 from ._screen import make_console, pair_of
-
-LEAKS = 3
-"""Exit status where images leak and ``--fail-on-leaks`` was given."""
 
 
 @app.command()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import warnings
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +14,8 @@ from ..errors import InvalidOptionError, PluginWarning
 from ..hookspecs import HOOKS
 from ..registry import Registry, load_plugins
 from ._app import app
-from ._screen import make_console, make_table
+from ._completion import complete_plugin
+from ._screen import key_and_value, make_console, make_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="Name of an installed plugin, as `ensemblekit plugins` lists it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name of an installed plugin, as `ensemblekit plugins` lists it.", autocompletion=complete_plugin
+        ),
+    ],
     kind: Annotated[
         str | None, typer.Option(help="backbone, head, combiner or chainer; needed where several have the name.")
     ] = None,
@@ -40,7 +45,7 @@ def check(
         warnings.simplefilter("ignore", PluginWarning)
         registry = load_plugins()
     kind = _kind_of(registry, name, kind)
-    options = dict(_key_and_value(text) for text in option or ())
+    options = dict(key_and_value(text) for text in option or ())
     create = getattr(registry, f"create_{kind}")
     made = create(name, **options)  # an option that it does not have is an error of the user's, not of the plugin
     if kind != "combiner" or "graphable" in getattr(made, "traits", ()):
@@ -91,16 +96,6 @@ def _kind_of(registry: Registry, name: str, kind: str | None) -> str:
             f"{name!r} is the name of a {' and of a '.join(having)}. Say which: --kind {having[0]}."
         )
     return having[0] if having else "combiner"  # which then says what there is
-
-
-def _key_and_value(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise InvalidOptionError(f"--option must be KEY=VALUE; received {text!r}.")
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value
 
 
 def _checks_table(title: str, results: list[CheckResult]) -> Table:

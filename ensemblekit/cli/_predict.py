@@ -9,11 +9,8 @@ from typing import Annotated
 import typer
 
 from ..assembly import quiet_tensorflow
-from ._app import app
+from ._app import UNREADABLE, app
 from ._screen import make_console, pair_of
-
-UNREADABLE = 4
-"""Exit status where images could not be read; the others are predicted."""
 
 
 @app.command()

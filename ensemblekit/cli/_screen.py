@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["make_console", "make_table", "pair_of"]
+__all__ = ["frame_to_json", "key_and_value", "make_console", "make_table", "pair_of"]
 
 
 def make_console() -> Console:
@@ -34,3 +36,20 @@ def pair_of(option: str, text: str) -> tuple[str, str]:
     if not (old and equals and new):
         raise InvalidOptionError(f"{option} must be OLD=NEW; received {text!r}.")
     return old, new
+
+
+def key_and_value(text: str) -> tuple[str, Any]:
+    """Read an option of a plugin, KEY=VALUE; a value that is no Python literal is text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise InvalidOptionError(f"--option must be KEY=VALUE; received {text!r}.")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
+
+
+def frame_to_json(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give each row as a dict of JSON's own values; what is not known is None."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(key): value.item() if hasattr(value, "item") else value for key, value in row.items()} for row in rows]

@@ -1,7 +1,7 @@
 """Metrics, uncertainty, diversity and tables of predictions, as numbers and DataFrames; nothing is formatted here."""
 
 from ._calibration import calibration_error, reliability_curve
-from ._comparisons import compare_with_best_member
+from ._comparisons import compare_with_best_member, compare_with_reference
 from ._conformal import fit_conformal
 from ._conformal_results import ConformalIntervals, ConformalSets
 from ._diversity import diversity, diversity_matrix
@@ -27,6 +27,7 @@ __all__ = [
     "calibration_error",
     "compare_published",
     "compare_with_best_member",
+    "compare_with_reference",
     "confusion_matrix",
     "diversity",
     "diversity_matrix",

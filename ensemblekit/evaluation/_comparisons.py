@@ -18,7 +18,7 @@ from ._statistics import HIGHER_IS_BETTER, check_metrics
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["compare_with_best_member"]
+__all__ = ["compare_with_best_member", "compare_with_reference"]
 
 CHOICES = ("accuracy", "log_loss")
 
@@ -100,8 +100,6 @@ def compare_with_best_member(
     mean is as good in accuracy as cnn on these 20 rows (95 % interval 0.000 to 0.000; McNemar p 1.00,
     Holm 1.00): no difference can be told with this many rows.
     """
-    import pandas as pd
-
     metrics = check_metrics(metrics)
     if choose_by not in CHOICES:
         raise InvalidOptionError(f"choose_by must be 'accuracy' or 'log_loss'; received {choose_by!r}.")
@@ -109,9 +107,84 @@ def compare_with_best_member(
     best = {row: _best(names, chosen_on, choose_by) for row, names in members.items()}
     for row, names in members.items():
         _check_held_out(row, rows[row], {name: chosen_on[name] for name in names})
+    return _compare(
+        {row: (rows[row], member, rows[member]) for row, member in best.items()},
+        "best_member", metrics, groups, confidence, n_resamples, seed, unit,
+    )  # fmt: skip
+
+
+def compare_with_reference(
+    rows: Mapping[str, Predictions],
+    reference: str,
+    *,
+    metrics: Sequence[str] = DIFFERENCES,
+    groups: Groups | None = None,
+    confidence: float = 0.95,
+    n_resamples: int = 5000,
+    seed: int = 0,
+    unit: str = "rows",
+) -> pd.DataFrame:
+    """Compare models with one that was named before, on the same rows.
+
+    Parameters
+    ----------
+    rows : mapping of str to Predictions
+        Model -> its labelled predictions of the rows to compare on.
+    reference : str
+        With which the others are compared: chosen before these rows were looked at.
+    metrics, groups, confidence, n_resamples, seed
+        As in `paired_bootstrap`.
+    unit : str, default="rows"
+        What a row is called in the sentences, in the plural.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `compare_with_best_member`, with ``reference`` for ``best_member``.
+
+    Raises
+    ------
+    UnknownMemberError
+        If ``rows`` lacks the reference.
+    AlignmentError
+        If ids, classes, labels or splits differ.
+    InvalidPredictionsError, InvalidOptionError
+        As in `paired_bootstrap`.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import compare_with_reference
+    >>> fields = {"ids": range(20), "classes": ["cat", "dog"], "labels": ["cat"] * 20}
+    >>> rows = {name: Predictions([[p, 1 - p]] * 20, **fields) for name, p in {"old": 0.6, "new": 0.7}.items()}
+    >>> compare_with_reference(rows, "old", metrics=["log_loss"])["difference"].round(3).item()
+    -0.154
+    """
+    metrics = check_metrics(metrics)
+    if reference not in rows:
+        raise UnknownMemberError(
+            f"reference must be one of the rows, {', '.join(map(repr, rows))}; received {reference!r}."
+        )
+    pairs = {row: (p, reference, rows[reference]) for row, p in rows.items() if row != reference}
+    if not pairs:
+        raise InvalidOptionError(f"there must be something to compare with {reference!r}; received it alone.")
+    return _compare(pairs, "reference", metrics, groups, confidence, n_resamples, seed, unit)
+
+
+def _compare(
+    pairs: Mapping[str, tuple[Predictions, str, Predictions]],
+    other_column: str,
+    metrics: Sequence[str],
+    groups: Groups | None,
+    confidence: float,
+    n_resamples: int,
+    seed: int,
+    unit: str,
+) -> pd.DataFrame:
+    import pandas as pd
+
     table: list[dict[str, Any]] = []
-    for row, member in best.items():
-        one, other = rows[row], rows[member]
+    for row, (one, name, other) in pairs.items():
         differences = paired_bootstrap(
             one, other, metrics=metrics, groups=groups, confidence=confidence, n_resamples=n_resamples, seed=seed
         )
@@ -122,13 +195,16 @@ def compare_with_best_member(
             if found["metric"] == "accuracy":
                 found["p_value"] = test.p_value
             counts = {"row_only": test.first_only, "member_only": test.second_only, "n": len(one)} | n_groups
-            table.append({"row": row, "best_member": member, **found, **counts})
+            table.append({"row": row, other_column: name, **found, **counts})
     frame = pd.DataFrame(table)
     if frame.empty:
         return frame
     frame.insert(list(frame.columns).index("p_value") + 1, "p_holm", frame.groupby("metric")["p_value"].transform(holm))
-    seen = {row: max(n_in_sample(rows[row]) or 0, n_in_sample(rows[member]) or 0) for row, member in best.items()}
-    frame["sentence"] = [_sentence(line, confidence, unit, seen[str(line["row"])]) for line in frame.to_dict("records")]
+    seen = {row: max(n_in_sample(one) or 0, n_in_sample(other) or 0) for row, (one, _, other) in pairs.items()}
+    frame["sentence"] = [
+        _sentence(line, str(line[other_column]), confidence, unit, seen[str(line["row"])])
+        for line in frame.to_dict("records")
+    ]
     return frame
 
 
@@ -168,8 +244,8 @@ def _check_held_out(row: str, compared: Predictions, chosen_on: Mapping[str, Pre
             )
 
 
-def _sentence(line: Mapping[str, Any], confidence: float, unit: str, n_seen: int) -> str:
-    metric, member = str(line["metric"]), line["best_member"]
+def _sentence(line: Mapping[str, Any], member: str, confidence: float, unit: str, n_seen: int) -> str:
+    metric = str(line["metric"])
     by_group = "group_low" in line
     sign = 1 if HIGHER_IS_BETTER[metric] else -1
     gain = sign * line["difference"]

@@ -1,0 +1,98 @@
+"""``ensemblekit combine``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import InvalidOptionError, OutputExistsError
+from ._app import app
+from ._completion import complete_combiner
+from ._files import read_members, with_labels
+from ._screen import key_and_value, pair_of
+
+FILES = "Files of predictions, FILE or NAME=FILE: .csv, .npz or .parquet."
+
+
+@app.command()
+def combine(
+    files: Annotated[list[str], typer.Argument(help=FILES)],
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="Where the combination goes: .csv, .npz, .parquet; - is CSV on stdout."),
+    ],
+    combiner: Annotated[
+        str, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
+    ] = "mean",
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the rule; as often as needed.", metavar="KEY=VALUE")
+    ] = None,
+    fit_on: Annotated[
+        list[str] | None,
+        typer.Option(help="Labelled predictions to fit a rule on, one of each member; as FILE or NAME=FILE."),
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Labels of the --fit-on rows: a table with id and label.")] = None,
+    load: Annotated[Path | None, typer.Option(help="A fitted rule that --save wrote.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder to keep the fitted rule in.")] = None,
+    alias: Annotated[
+        list[str] | None, typer.Option(help="Common name of a class; as often as needed.", metavar="OLD=NEW")
+    ] = None,
+    missing: Annotated[
+        str, typer.Option(help="error, zero or renormalize: what is done about absent classes and rows.")
+    ] = "error",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Combine the predictions of several members, matched by id and class name, or refuse."""
+    from ..combining import combine as combine_members
+    from ..combining import fit_combiner
+    from ..store import load as load_fitted
+    from ..store import save as save_fitted
+
+    to_stdout = output == "-"
+    if to_stdout and as_json:
+        raise InvalidOptionError("--json and -o - both write to stdout. Leave one out.")
+    if not to_stdout and Path(output).exists() and not overwrite:
+        raise OutputExistsError(f"{output!r} is there already. Take another name, or give --overwrite.")
+    if load is not None and (fit_on or option or combiner != "mean"):
+        raise InvalidOptionError("--load brings a fitted rule; --combiner, --option and --fit-on are for a new one.")
+    if labels is not None and not fit_on:
+        raise InvalidOptionError("--labels are those of the --fit-on rows. Give these, or leave it out.")
+    if save is not None and not fit_on:
+        raise InvalidOptionError("--save keeps a rule that --fit-on has fitted. Give that, or leave it out.")
+    aliases: Any = dict(pair_of("--alias", pair) for pair in alias or []) or None
+    options = dict(key_and_value(text) for text in option or [])
+    members = read_members(files)
+    rule: Any = combiner
+    if load is not None:
+        rule = load_fitted(load)
+    elif fit_on:
+        rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
+        rule = fit_combiner(combiner, rows, aliases=aliases, missing=missing, **options)
+        options = {}
+        if save is not None:
+            save_fitted(rule, save, overwrite=overwrite)
+    combined = combine_members(members, rule, aliases=aliases, missing=missing, **options)
+    if to_stdout:
+        with tempfile.TemporaryDirectory() as folder:
+            combined.save(Path(folder) / "out.csv")
+            sys.stdout.write((Path(folder) / "out.csv").read_text(encoding="utf-8"))
+        return
+    combined.save(output)
+    record = {
+        "output": output,
+        "combiner": combined.member,
+        "members": list(members),
+        "n_rows": len(combined),
+        "classes": list(combined.classes),
+        "saved": None if save is None else str(save),
+    }
+    if as_json:
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        typer.echo(f"{len(members)} members, {len(combined)} rows, {len(combined.classes)} classes: {output}")

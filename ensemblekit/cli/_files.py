@@ -1,0 +1,146 @@
+"""Files of predictions, labels and groups, as arguments of a command."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DataError, InvalidOptionError, InvalidPredictionsError
+
+if TYPE_CHECKING:
+    from ..predictions import Predictions
+
+__all__ = ["read_column", "read_members", "with_labels"]
+
+
+def read_members(files: Sequence[str]) -> dict[str, Predictions]:
+    """Read files of predictions, FILE or NAME=FILE; a file without NAME= is called as the predictions in it are.
+
+    Parameters
+    ----------
+    files : sequence of str
+        As given.
+
+    Returns
+    -------
+    dict of str to Predictions
+        In the order given.
+    """
+    from ..predictions import Predictions
+
+    found: dict[str, Predictions] = {}
+    for given in files:
+        name, equals, rest = given.partition("=")
+        named = bool(equals) and not Path(given).exists()
+        path = Path(rest if named else given)
+        if not path.is_file():
+            raise DataError(f"a file of predictions must be there; nothing is at {str(path)!r}.")
+        predictions = Predictions.load(path)
+        name = name if named else predictions.member or path.stem
+        if name in found:
+            raise InvalidOptionError(
+                f"each file must have a name of its own; {given!r} is called {name!r} as another is. Give NAME=FILE."
+            )
+        found[name] = predictions
+    return found
+
+
+def with_labels(members: Mapping[str, Predictions], path: Path | None) -> dict[str, Predictions]:
+    """Give predictions their labels by id, from a table or another file of predictions; or see that they have some."""
+    from ..predictions import Predictions
+
+    if path is None:
+        for name, predictions in members.items():
+            if predictions.labels is None:
+                raise InvalidPredictionsError(
+                    f"the predictions of {name!r} have no labels. Give --labels FILE, a table with the columns id and "
+                    "label."
+                )
+        return dict(members)
+    table = read_column(path, "label")
+    out: dict[str, Predictions] = {}
+    for name, p in members.items():
+        classes = {str(c): c for c in p.classes}
+        labels = [table.get(str(row)) for row in p.ids.tolist()]
+        lacks = [str(row) for row, label in zip(p.ids.tolist(), labels, strict=True) if label is None]
+        if lacks:
+            raise DataError(
+                f"{str(path)!r} must have a label for each id; it lacks {len(lacks)} of {name!r}, first {lacks[0]!r}."
+            )
+        out[name] = Predictions(
+            p.probas,
+            ids=p.ids,
+            classes=p.classes,
+            labels=np.asarray([classes.get(str(label), label) for label in labels]),
+            task=p.task,
+            split=p.split,
+            member=p.member,
+            fit_ids=p.fit_ids,
+        )
+    return out
+
+
+def read_column(path: Path, column: str) -> dict[str, Hashable]:
+    """Read ``id`` and one more column of a CSV or Parquet table; labels also of a file of predictions.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    column : str
+        ``label`` or ``group``.
+
+    Returns
+    -------
+    dict of str to str
+        Id as text -> value.
+    """
+    if not path.is_file():
+        raise DataError(f"a table with the columns id and {column} must be there; nothing is at {str(path)!r}.")
+    if path.suffix.lower() == ".npz":
+        from ..predictions import Predictions
+
+        p = Predictions.load(path)
+        if column != "label" or p.labels is None:
+            raise DataError(f"a .npz file gives labels alone; {str(path)!r} has no {column}.")
+        return {str(row): str(label) for row, label in zip(p.ids.tolist(), p.labels.tolist(), strict=True)}
+    names, rows = _parquet(path, column) if path.suffix.lower() == ".parquet" else _csv(path)
+    if "id" not in names or column not in names:
+        raise DataError(f"{str(path)!r} must have the columns id and {column}; it has {names}.")
+    id_place, place = names.index("id"), names.index(column)
+    table: dict[str, Hashable] = {}
+    for row in rows:
+        key = str(row[id_place])
+        if key in table:
+            raise DataError(f"{str(path)!r} must name each id once; {key!r} comes twice.")
+        table[key] = str(row[place])
+    return table
+
+
+def _parquet(path: Path, column: str) -> tuple[list[str], list[Any]]:
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.read_schema(path).names
+        if column not in names or "id" not in names:
+            return names, []
+        table = pq.read_table(path, columns=["id", column])
+    except OSError as error:
+        raise DataError(f"{str(path)!r} is no Parquet file: {error}") from error
+    return ["id", column], list(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
+
+
+def _csv(path: Path) -> tuple[list[str], list[Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [row for row in csv.reader(line for line in file if not line.startswith("# ensemblekit")) if row]
+    except UnicodeError as error:
+        raise DataError(f"{str(path)!r} is no CSV file: {error}") from error
+    names, *rows = lines or [[]]
+    if any(len(row) != len(names) for row in rows):
+        raise DataError(f"each line of {str(path)!r} must have {len(names)} cells.")
+    return names, rows

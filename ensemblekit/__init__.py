@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .members import as_member, collect
     from .predicting import open_model, predict_images
     from .predictions import Predictions, PredictionSet, align
+    from .profiling import profile_model
     from .registry import Registry, load_plugins
 
 # Name -> the room that defines it. Looked up when first used, so that importing ensemblekit stays light.
@@ -98,6 +99,7 @@ _ROOMS = {
     **dict.fromkeys(("as_member", "collect"), "members"),
     **dict.fromkeys(("open_model", "predict_images"), "predicting"),
     **dict.fromkeys(("PredictionSet", "Predictions", "align"), "predictions"),
+    "profile_model": "profiling",
     **dict.fromkeys(("Registry", "load_plugins"), "registry"),
 }
 
@@ -162,6 +164,7 @@ __all__ = [
     "member_names",
     "open_model",
     "predict_images",
+    "profile_model",
     "with_members",
 ]
 

@@ -8,6 +8,7 @@ from . import _compare as _compare
 from . import _evaluate as _evaluate
 from . import _plugins as _plugins
 from . import _predict as _predict
+from . import _profile as _profile
 from ._app import app, main
 
 __all__ = ["app", "main"]

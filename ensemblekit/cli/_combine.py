@@ -13,9 +13,11 @@ import typer
 from ..errors import InvalidOptionError, OutputExistsError
 from ._app import app
 from ._completion import complete_combiner
-from ._files import read_members, with_labels
+from ._files import name_and_path, read_members, with_labels
 from ._screen import key_and_value, pair_of
 
+LARGE = 2**28
+"""Bytes of Parquet files beyond which they are combined batch by batch."""
 FILES = "Files of predictions, FILE or NAME=FILE: .csv, .npz or .parquet."
 
 
@@ -67,6 +69,11 @@ def combine(
         raise InvalidOptionError("--save keeps a rule that --fit-on has fitted. Give that, or leave it out.")
     aliases: Any = dict(pair_of("--alias", pair) for pair in alias or []) or None
     options = dict(key_and_value(text) for text in option or [])
+    if not fit_on and _are_large(files, output):
+        _combine_large(
+            files, combiner if load is None else load_fitted(load), output, aliases, missing, options, as_json
+        )
+        return
     members = read_members(files)
     rule: Any = combiner
     if load is not None:
@@ -96,3 +103,29 @@ def combine(
         typer.echo(json.dumps(record, indent=2))
     else:
         typer.echo(f"{len(members)} members, {len(combined)} rows, {len(combined.classes)} classes: {output}")
+
+
+def _are_large(files: list[str], output: str) -> bool:
+    paths = [path for _, path in map(name_and_path, files)]
+    if not output.lower().endswith(".parquet") or not all(
+        p.suffix.lower() == ".parquet" and p.is_file() for p in paths
+    ):
+        return False
+    return sum(path.stat().st_size for path in paths) > LARGE
+
+
+def _combine_large(
+    files: list[str], rule: Any, output: str, aliases: Any, missing: str, options: dict[str, Any], as_json: bool
+) -> None:
+    from ..scaling import combine_files
+
+    given = [name_and_path(file) for file in files]
+    named = all(name for name, _ in given)
+    sources: Any = dict(given) if named else [path for _, path in given]
+    done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, **options)
+    record = {"output": output, "members": list(done.members), "n_rows": done.n_rows, "joined": done.joined}
+    typer.echo(
+        json.dumps(record, indent=2)
+        if as_json
+        else f"{len(done.members)} members, {done.n_rows} rows in {done.seconds:.0f} s: {output}"
+    )

@@ -14,7 +14,7 @@ from ..errors import DataError, InvalidOptionError, InvalidPredictionsError
 if TYPE_CHECKING:
     from ..predictions import Predictions
 
-__all__ = ["read_column", "read_members", "with_labels"]
+__all__ = ["name_and_path", "read_column", "read_members", "with_labels"]
 
 
 def read_members(files: Sequence[str]) -> dict[str, Predictions]:
@@ -34,19 +34,24 @@ def read_members(files: Sequence[str]) -> dict[str, Predictions]:
 
     found: dict[str, Predictions] = {}
     for given in files:
-        name, equals, rest = given.partition("=")
-        named = bool(equals) and not Path(given).exists()
-        path = Path(rest if named else given)
+        name, path = name_and_path(given)
         if not path.is_file():
             raise DataError(f"a file of predictions must be there; nothing is at {str(path)!r}.")
         predictions = Predictions.load(path)
-        name = name if named else predictions.member or path.stem
+        name = name or predictions.member or path.stem
         if name in found:
             raise InvalidOptionError(
                 f"each file must have a name of its own; {given!r} is called {name!r} as another is. Give NAME=FILE."
             )
         found[name] = predictions
     return found
+
+
+def name_and_path(given: str) -> tuple[str, Path]:
+    """Read FILE or NAME=FILE; without a name it is empty."""
+    name, equals, rest = given.partition("=")
+    named = bool(equals) and not Path(given).exists()
+    return (name, Path(rest)) if named else ("", Path(given))
 
 
 def with_labels(members: Mapping[str, Predictions], path: Path | None) -> dict[str, Predictions]:

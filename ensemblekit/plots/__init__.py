@@ -7,6 +7,7 @@ as the last line of a notebook's cell, or give it to `ensemblekit.report.write_p
 from ._confusion import plot_confusion
 from ._cost import plot_cost
 from ._diversity import plot_diversity
+from ._frontier import plot_frontier
 from ._learning import plot_learning_curves
 from ._pictures import plot_copies, plot_disagreement
 from ._reliability import plot_reliability
@@ -20,6 +21,7 @@ __all__ = [
     "plot_cost",
     "plot_disagreement",
     "plot_diversity",
+    "plot_frontier",
     "plot_learning_curves",
     "plot_reliability",
     "plot_scores",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_cost"]
+__all__ = ["log_ticks", "plot_cost"]
 
 
 def plot_cost(
@@ -77,7 +77,7 @@ def plot_cost(
         axes.plot(latency[name], accuracy[name], look[name].marker, color=look[name].colour, markersize=6)
     tidy(axes, x=f"Latency ({unit})", y="Accuracy")
     axes.set_xscale("log")
-    _ticks(axes, list(latency.values()))
+    log_ticks(axes, list(latency.values()))
     axes.margins(0.08, 0.08)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
@@ -96,7 +96,8 @@ def plot_cost(
     return figure
 
 
-def _ticks(axes: Axes, values: list[float]) -> None:
+def log_ticks(axes: Axes, values: list[float]) -> None:
+    """Put few ticks on a logarithmic axis of these values."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     # Within a decade the powers of ten alone would be one tick, or none.

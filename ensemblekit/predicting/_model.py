@@ -41,6 +41,8 @@ class Predictor:
         Names of the members, where the model knows them.
     fingerprint : str
         Digest of the file or of the weights.
+    model : keras.Model or None
+        What predicts, where it is of Keras.
     """
 
     def __init__(
@@ -52,10 +54,12 @@ class Predictor:
         run: Callable[[np.ndarray], np.ndarray],
         members: tuple[str, ...] = (),
         run_all: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None,
+        model: Any = None,
     ) -> None:
         self.name, self.classes, self.members = name, classes, members
         self.task: Task = "multiclass"
         self.input_shape, self.fingerprint = input_shape, fingerprint
+        self.model = model
         self._run, self._run_all = run, run_all
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -196,9 +200,8 @@ def _of_keras(name: str, model: Any, names: tuple[Hashable, ...] | None, fingerp
 
     classes = _settle(name, class_names(model), names, model.outputs[0].shape[-1])
     fingerprint = fingerprint or digest_of(model.get_config(), *model.get_weights())
-    return Predictor(
-        name, classes, _image_shape(name, shapes[0]), fingerprint, run, members, run_all if members else None
-    )
+    shape = _image_shape(name, shapes[0])
+    return Predictor(name, classes, shape, fingerprint, run, members, run_all if members else None, model)
 
 
 def _of_onnx(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:

@@ -88,13 +88,21 @@ def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
     ndarray of int64 or str, shape (n_samples,)
     """
     array = _as_names(ids, what)
-    if len(set(array.tolist())) != len(array):
+    if not _all_different(array):
         values, counts = np.unique(array, return_counts=True)
         raise InvalidPredictionsError(
             f"{what} must be unique; received {len(array)}, of which repeated: "
             f"{few(values[counts > 1].tolist())}. Give each row its own id, such as its path from the data root."
         )
     return readonly(array)
+
+
+def _all_different(names: np.ndarray) -> bool:
+    if names.dtype.kind == "U":
+        # Those of a sorted file rise; to see it is cheaper than to hash them.
+        return bool((names[1:] > names[:-1]).all()) or len(set(names.tolist())) == len(names)
+    ordered = np.sort(names)
+    return not (ordered[1:] == ordered[:-1]).any()
 
 
 def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..errors import InvalidPredictionsError
 from ..files import atomic_write
 from ._predictions import Predictions
 
-__all__ = ["load", "rewrite_parquet", "save"]
+__all__ = ["fields_of_table", "load", "rewrite_parquet", "save", "table_of"]
 
 FORMAT = 1
 HEADER = "# ensemblekit "
@@ -122,8 +122,14 @@ def _read_labels(meta: dict[str, Any], columns: Any) -> Any:
 
 
 def _write_parquet(p: Predictions, file: BinaryIO) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
+
+    pq.write_table(table_of(p), file, write_page_checksum=True)
+
+
+def table_of(p: Predictions) -> Any:
+    """Lay predictions out as an Arrow table with its metadata."""
+    import pyarrow as pa
 
     def column(values: np.ndarray) -> Any:
         flat = pa.array(np.ascontiguousarray(values).reshape(-1))
@@ -134,8 +140,7 @@ def _write_parquet(p: Predictions, file: BinaryIO) -> None:
     columns = {"id": pa.array(p.ids)}
     columns |= {name: column(values) for name, values in _label_columns(p).items()}
     columns |= {f"proba:{name}": column(p.probas[..., place]) for place, name in enumerate(p.classes)}
-    table = pa.table(columns).replace_schema_metadata({b"ensemblekit": json.dumps(_metadata(p)).encode()})
-    pq.write_table(table, file, write_page_checksum=True)
+    return pa.table(columns).replace_schema_metadata({b"ensemblekit": json.dumps(_metadata(p)).encode()})
 
 
 def rewrite_parquet(parts: Sequence[Path], file: BinaryIO, n_samples: int) -> None:
@@ -169,9 +174,21 @@ def _read_parquet(path: Path) -> dict[str, Any]:
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         table = file.read()
     raw = (table.schema.metadata or {}).get(b"ensemblekit")
-    if raw is None:
+    return fields_of_table(table, None if raw is None else json.loads(raw))
+
+
+def fields_of_table(table: Any, meta: dict[str, Any] | None) -> dict[str, Any]:
+    """Read the arguments of `Predictions` out of an Arrow table.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Rows of a Parquet file.
+    meta : dict or None
+        What its metadata say of them, ``n_samples`` of this table; None for a table of others.
+    """
+    if meta is None:
         return _plain_table(table.column_names, [column.to_pylist() for column in table.columns])
-    meta = json.loads(raw)
 
     def column(name: str) -> np.ndarray:
         values = table.column(name).combine_chunks()
@@ -180,7 +197,7 @@ def _read_parquet(path: Path) -> dict[str, Any]:
         return values.to_numpy(zero_copy_only=False)
 
     probas = np.stack([column(f"proba:{name}") for name in meta["classes"]], axis=-1) if len(table) else _empty(meta)
-    return _fields(meta, table.column("id").to_pylist(), probas, _read_labels(meta, column))
+    return _fields(meta, table.column("id").to_numpy(), probas, _read_labels(meta, column))
 
 
 def _empty(meta: dict[str, Any]) -> np.ndarray:

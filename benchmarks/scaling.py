@@ -1,0 +1,105 @@
+"""Combining prediction files that do not fit in memory: peak memory, and time as a multiple of reading them once.
+
+``python benchmarks/scaling.py --rows 50000000`` draws five members of so many rows, 6 GB of files.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ensemblekit.report import print_table
+
+CLASSES = ["adenocarcinoma", "large cell", "normal", "squamous"]
+CHUNK = 2**20
+RUN = """
+import json, sys
+from ensemblekit.scaling import combine_files
+done = combine_files(sys.argv[2:], "mean", sys.argv[1], overwrite=True)
+peak = [line for line in open("/proc/self/status") if line.startswith("VmHWM")][0].split()[1]
+print(json.dumps({"seconds": done.seconds, "joined": done.joined, "rows": done.n_rows, "peak": int(peak) * 1024}))
+"""
+
+
+def main(
+    rows: Annotated[int, typer.Option(help="Rows of each member.", min=1000)] = 2_000_000,
+    members: Annotated[int, typer.Option(help="How many members.", min=2)] = 5,
+    folder: Annotated[Path | None, typer.Option(help="Where the files are drawn; removed at the end.")] = None,
+) -> None:
+    """Draw, read once with DuckDB, combine; with the rows in one order, and in another for each member."""
+    table: list[dict[str, object]] = []
+    for order in ("the same", "another for each"):
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            files = [draw(Path(name), member, rows, shuffled=order != "the same") for member in range(members)]
+            read = read_once(files)
+            command = [sys.executable, "-c", RUN, str(Path(name) / "out.parquet"), *map(str, files)]
+            done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+            size = sum(f.stat().st_size for f in files)
+        table.append(
+            {
+                "order of rows": order,
+                "files, GB": round(size / 1e9, 2),
+                "read once, s": round(read, 1),
+                "combined, s": round(done["seconds"], 1),
+                "times": round(done["seconds"] / read, 1),
+                "peak, GiB": round(done["peak"] / 2**30, 2),
+            }
+        )
+    print_table(
+        pd.DataFrame(table), title=f"{members} members of {rows:,} rows, {len(CLASSES)} classes", console=Console()
+    )
+
+
+def draw(folder: Path, member: int, rows: int, *, shuffled: bool) -> Path:
+    """Write one member's predictions, whole numbers as ids, in rising order or in an order of its own."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from ensemblekit import Predictions
+    from ensemblekit.predictions._files import table_of
+
+    path = folder / f"member-{member}.parquet"
+    step = next(s for s in range(rows // 3 + member, rows) if np.gcd(s, rows) == 1) if shuffled else 1
+    random = np.random.default_rng(member)
+    writer = None
+    for start in range(0, rows, CHUNK):
+        places = np.arange(start, min(start + CHUNK, rows), dtype=np.int64)
+        ids = places * step % rows
+        probas = random.random((len(ids), len(CLASSES)), dtype=np.float32)
+        probas /= probas.sum(axis=1, keepdims=True)
+        chunk = table_of(Predictions(probas, ids=ids, classes=CLASSES, member=f"member-{member}"))
+        if writer is None:
+            meta = json.loads(chunk.schema.metadata[b"ensemblekit"]) | {"n_samples": rows}
+            schema = chunk.schema.with_metadata({b"ensemblekit": json.dumps(meta).encode()})
+            writer = pq.ParquetWriter(path, schema)
+        writer.write_table(pa.table(chunk.columns, schema=writer.schema))
+    assert writer is not None  # noqa: S101 - there is at least one chunk
+    writer.close()
+    return path
+
+
+def read_once(files: list[Path]) -> float:
+    """Sum every column of every file with DuckDB, and give the seconds."""
+    import duckdb
+
+    start = time.perf_counter()
+    for file in files:
+        columns = ", ".join(f'sum("proba:{name}")' for name in CLASSES)
+        duckdb.sql(f"SELECT sum(id), {columns} FROM read_parquet('{file}')").fetchall()  # noqa: S608
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,193 @@
+"""`combine_files`: prediction files that do not fit in memory, joined by id and combined batch by batch."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from ..combining import combine
+from ..combining._checks import made
+from ..errors import InvalidOptionError, InvalidPredictionsError, MissingDependencyError, OutputExistsError
+from ..files import atomic_write
+from ..predictions import Predictions
+from ._buckets import combine_buckets
+from ._output import Output
+from ._source import Source, sources_of
+
+__all__ = ["Combined", "combine_files"]
+
+
+LARGEST = 2**19
+"""Most rows of a batch, where files are read side by side."""
+
+
+class Combined(NamedTuple):
+    """What was done.
+
+    Attributes
+    ----------
+    output : pathlib.Path
+        Where the combination is.
+    n_rows : int
+        How many rows it has.
+    members : tuple of str
+        Names of the members.
+    joined : bool
+        Whether the rows had to be joined; False where all files had the same ids in the same, rising order.
+    seconds : float
+        How long it took.
+    """
+
+    output: Path
+    n_rows: int
+    members: tuple[str, ...]
+    joined: bool
+    seconds: float
+
+
+def combine_files(
+    files: Sequence[str | os.PathLike[str]] | Mapping[str, Any],
+    combiner: Any,
+    output: str | os.PathLike[str],
+    *,
+    aliases: Mapping[Hashable, Hashable] | None = None,
+    missing: str | Mapping[str, str] = "error",
+    memory: int = 768 * 2**20,
+    folder: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
+) -> Combined:
+    """Combine Parquet files of predictions that do not fit in memory.
+
+    Where all files have the same ids in the same, rising order, they are read side by side. Else they are joined by id:
+    DuckDB cuts each into buckets by a hash of the id, each bucket is combined by itself, and DuckDB puts the rows in
+    the order of the first file. Rows and columns are checked as `combine` checks them.
+
+    Parameters
+    ----------
+    files : sequence of path-like, or mapping of member to path-like or sequence of path-like
+        Written by `Predictions.save`, or tables with a column ``id``, a column a class, and perhaps ``label``. Several
+        files of a member are one after the other.
+    combiner : str or Combiner
+        As in `combine`.
+    output : path-like
+        A name that ends in ``.parquet``; `Predictions.load` reads it.
+    aliases, missing, **options
+        As in `combine`.
+    memory : int, default=768 MiB
+        Bytes that DuckDB may take, at least 64 MiB; a bucket takes as many again.
+    folder : path-like, optional
+        Where what does not fit in memory is kept meanwhile: as large as the files. By default beside the output.
+    overwrite : bool, default=False
+        Replace what is there.
+    progress : callable, optional
+        Called with what is counted (``"rows"`` or ``"buckets"``), how many are done and how many there are.
+
+    Returns
+    -------
+    Combined
+        What was done.
+
+    Raises
+    ------
+    AlignmentError
+        If ids, classes, labels or splits do not line up, as in `align`.
+    InvalidPredictionsError
+        If files, rows or ids are not valid, as in `Predictions`.
+    InvalidOptionError
+        If options are not valid.
+    OutputExistsError
+        If there is something already.
+    MissingDependencyError
+        If the rows must be joined and DuckDB is not installed.
+
+    Notes
+    -----
+    ``fit_ids`` are not written: they would be as many as the rows that members were fitted on.
+    """
+    output = Path(output)
+    if output.suffix.lower() != ".parquet":
+        raise InvalidOptionError(f"output must end in .parquet; received {output.name!r}.")
+    if not isinstance(memory, int) or memory < 64 * 2**20:
+        raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
+    if output.exists() and not overwrite:
+        raise OutputExistsError(f"{os.fspath(output)!r} is there already. Take another name, or give overwrite=True.")
+    start = time.perf_counter()
+    sources = sources_of(files)
+    if max(source.n_rows for source in sources) == 0:
+        raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
+    _, rule = made(combiner, options)
+
+    def of_batch(said: Mapping[str, Predictions]) -> Predictions:
+        return combine(said, rule, aliases=aliases, missing=missing)
+
+    def tell(what: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(what, done, total) if progress else None
+
+    size = min(LARGEST, max(1024, memory // (12 * sum(source.row_bytes for source in sources))))
+    members = tuple(source.member for source in sources)
+    try:
+        with atomic_write(output) as file:
+            n_rows = _write_side_by_side(file, sources, of_batch, size, tell("rows"))
+        joined = False
+    except _OtherOrderError:
+        _import_duckdb()
+        with (
+            tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=folder or output.parent) as scratch,
+            atomic_write(output) as file,
+        ):
+            found = combine_buckets(sources, of_batch, Path(scratch), memory, tell("buckets"))
+            with closing(Output(file, found.n_rows)) as target:
+                target.begin(found.schema)
+                for table in found.tables:
+                    target.write_table(table)
+            n_rows = target.n_rows
+        joined = True
+    return Combined(output, n_rows, members, joined, time.perf_counter() - start)
+
+
+class _OtherOrderError(Exception):
+    """The files have other ids, or the same in another order."""
+
+
+def _write_side_by_side(
+    file: BinaryIO,
+    sources: Sequence[Source],
+    combine_batch: Callable[[Mapping[str, Predictions]], Predictions],
+    size: int,
+    progress: Callable[[int, int], None],
+) -> int:
+    if len({source.n_rows for source in sources}) > 1:
+        raise _OtherOrderError
+    last: Any = None
+    with closing(Output(file, sources[0].n_rows)) as target:
+        for tables in zip(*(source.batches(size) for source in sources), strict=True):
+            ids = [table.column("id") for table in tables]
+            if not all(one.equals(ids[0]) for one in ids[1:]):
+                raise _OtherOrderError
+            # Rising ids are all different; of others no batch can say it.
+            first = ids[0].to_numpy()
+            if not (first[1:] > first[:-1]).all() or (last is not None and not first[0] > last):
+                raise _OtherOrderError
+            last = first[-1]
+            said = {s.member: s.predictions(table) for s, table in zip(sources, tables, strict=True)}
+            target.write(combine_batch(said))
+            progress(target.n_rows, sources[0].n_rows)
+        return target.n_rows
+
+
+def _import_duckdb() -> Any:
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Files whose rows are in other orders are joined by DuckDB, which is not installed: pip install "
+            '"ensemblekit[scale]".'
+        ) from error
+    return duckdb

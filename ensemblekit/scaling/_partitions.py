@@ -1,0 +1,208 @@
+"""Partitions of members' predictions or of images, each by itself: in this process, or on the workers of Dask."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..combining import combine
+from ..combining._checks import made
+from ..data._ahead import in_threads
+from ..data._read import read_image
+from ..errors import InvalidOptionError
+from ..predicting import open_model
+from ..predictions import Predictions
+
+__all__ = ["combine_batch", "combine_partitions", "predict_batch", "predict_partitions"]
+
+Part = TypeVar("Part")
+AHEAD = 4
+"""Partitions a worker thread that are given out before the first is taken."""
+
+
+def combine_partitions(
+    partitions: Sequence[Mapping[str, Any]],
+    combiner: Any,
+    *,
+    client: Any = None,
+    aliases: Mapping[Hashable, Hashable] | None = None,
+    missing: str | Mapping[str, str] = "error",
+    **options: Any,
+) -> Generator[Predictions]:
+    """Combine partition by partition.
+
+    Parameters
+    ----------
+    partitions : sequence of mapping of member to Predictions or path
+        Each has the same rows of every member, in any order. Paths must be there for the workers.
+    combiner : str or Combiner
+        As in `combine`.
+    client : dask.distributed.Client, optional
+        Whose workers do it; without one, this process. A worker that dies is replaced by another.
+    aliases, missing, **options
+        As in `combine`.
+
+    Yields
+    ------
+    Predictions
+        The combination of each partition, in their order.
+
+    Raises
+    ------
+    AlignmentError, InvalidOptionError, InvalidPredictionsError
+        As in `combine`; whatever fails on a worker is raised here.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.scaling import combine_partitions
+    >>> def part(ids):
+    ...     fields = {"ids": ids, "classes": ["cat", "dog"]}
+    ...     return {"a": Predictions([[0.9, 0.1]], **fields), "b": Predictions([[0.5, 0.5]], **fields)}
+    >>> [p.probas.tolist() for p in combine_partitions([part([1]), part([2])], "mean")]
+    [[[0.7, 0.3]], [[0.7, 0.3]]]
+    """
+    _, rule = made(combiner, options)
+    work = functools.partial(combine_batch, combiner=rule, aliases=aliases, missing=missing)
+    return _run(work, partitions, client)
+
+
+def combine_batch(
+    members: Mapping[str, Any], *, combiner: Any, aliases: Any = None, missing: Any = "error"
+) -> Predictions:
+    """Combine one batch of members' predictions: a pure function, and one that goes to other processes.
+
+    Parameters
+    ----------
+    members : mapping of member to Predictions or path
+        One batch.
+    combiner : Combiner
+        Fitted where it learns.
+    aliases, missing
+        As in `combine`.
+
+    Returns
+    -------
+    Predictions
+        Combined.
+    """
+    return combine(members, combiner, aliases=aliases, missing=missing)
+
+
+def predict_partitions(
+    model: str | os.PathLike[str],
+    partitions: Sequence[Mapping[str, str | os.PathLike[str]]],
+    *,
+    client: Any = None,
+    classes: Sequence[Hashable] | None = None,
+    batch_size: int = 32,
+) -> Generator[Predictions]:
+    """Predict images partition by partition.
+
+    Parameters
+    ----------
+    model : path-like
+        As in `open_model`; it must be there for the workers, each of which opens it once.
+    partitions : sequence of mapping of id to path
+        Images; a path must be there for the workers.
+    client : dask.distributed.Client, optional
+        As in `combine_partitions`.
+    classes, batch_size
+        As in `predict_images`.
+
+    Yields
+    ------
+    Predictions
+        Of each partition, in their order.
+
+    Raises
+    ------
+    UnreadableImageError
+        If an image cannot be read.
+    InvalidOptionError, FolderNotFoundError, CompatibilityError
+        As in `open_model`.
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        raise InvalidOptionError(
+            f"a model goes to the workers as a path, from which each opens it; received {type(model).__name__}."
+        )
+    names = None if classes is None else tuple(classes)
+    work = functools.partial(predict_batch, model=os.fspath(model), classes=names, batch_size=batch_size)
+    return _run(work, partitions, client)
+
+
+def predict_batch(
+    images: Mapping[str, str | os.PathLike[str]],
+    *,
+    model: str,
+    classes: tuple[Hashable, ...] | None = None,
+    batch_size: int = 32,
+) -> Predictions:
+    """Predict one batch of images: a pure function of what is in the files, and one that goes to other processes.
+
+    Parameters
+    ----------
+    images : mapping of id to path
+        One batch.
+    model : str
+        Path of the model.
+    classes, batch_size
+        As in `predict_images`.
+
+    Returns
+    -------
+    Predictions
+        Of the whole batch.
+    """
+    predictor = _open(model, classes, Path(model).stat().st_mtime_ns)
+    height, width, _ = predictor.input_shape
+    said: list[np.ndarray] = []
+    batch = np.zeros((batch_size, *predictor.input_shape), dtype=np.float32)
+    pixels = in_threads(lambda path: read_image(path, (height, width)), list(images.values()), 2 * batch_size)
+    for start in range(0, len(images), batch_size):
+        n = min(batch_size, len(images) - start)
+        for place in range(n):
+            batch[place] = next(pixels)
+        said.append(np.array(predictor.predict(batch)[:n]))
+    return Predictions(
+        np.concatenate(said), ids=list(images), classes=predictor.classes, task=predictor.task, member=predictor.name
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def _open(model: str, classes: tuple[Hashable, ...] | None, changed: int) -> Any:
+    return open_model(model, classes=classes)
+
+
+def _run(work: Callable[[Part], Predictions], partitions: Sequence[Part], client: Any) -> Generator[Predictions]:
+    if client is None:
+        return (work(part) for part in partitions)
+    if not callable(getattr(client, "submit", None)):
+        raise InvalidOptionError(f"client must be a dask.distributed.Client; received {type(client).__name__}.")
+    return _on_workers(work, partitions, client)
+
+
+def _on_workers(work: Callable[[Part], Predictions], partitions: Sequence[Part], client: Any) -> Generator[Predictions]:
+    from collections import deque
+    from itertools import islice
+
+    following = iter(partitions)
+    n_ahead = AHEAD * max(1, sum(client.nthreads().values()))
+    given: deque[Any] = deque()
+    try:
+        while True:
+            # A worker's death loses its results and its work; Dask gives both to another, a few times.
+            given.extend(
+                client.submit(work, part, pure=False, retries=3) for part in islice(following, n_ahead - len(given))
+            )
+            if not given:
+                return
+            yield given.popleft().result()
+    finally:
+        for future in given:
+            future.cancel()

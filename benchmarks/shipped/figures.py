@@ -116,9 +116,8 @@ def _apart(study: Study, members: list[tuple[str, Any]], image: np.ndarray) -> n
 def _compiled(model: Any, image: np.ndarray) -> Callable[[], Any]:
     import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")  # each way is its own function, and traced once
-    call = tf.function(lambda x: model(x, training=False))
     given = tf.constant(image)
+    call = tf.function(lambda x: model(x, training=False)).get_concrete_function(given)
     return lambda: call(given).numpy()
 
 

@@ -93,9 +93,7 @@ def _show(found: Profile, plot: Path | None) -> None:
     facts = [
         f"{found.n_parameters:,} parameters" if found.n_parameters is not None else "",
         f"{size_of(found.n_bytes)} on disk" if found.n_bytes is not None else "",
-        f"{size_of(found.peak_memory)} of memory at batch {largest}"
-        if found.peak_memory is not None
-        else "",
+        f"{size_of(found.peak_memory)} of memory at batch {largest}" if found.peak_memory is not None else "",
     ]
     names = {"batch": "Batch", "ms": "ms", "low": "10 %", "high": "90 %", "images_per_second": "Images a second"}
     shown: Any = found.latency[list(names)]

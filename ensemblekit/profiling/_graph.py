@@ -57,8 +57,8 @@ class FusedGraph:
 
         keras = import_keras("profile_model")
         part = keras.Model(self.model.input, [self._outputs[name] for name in members])
-        call = tf.function(lambda images: part(images, training=False), reduce_retracing=False)
         given = tf.constant(x)
+        call = tf.function(lambda images: part(images, training=False)).get_concrete_function(given)
         return lambda: [np.asarray(said) for said in keras.tree.flatten(call(given))]
 
 

@@ -37,10 +37,12 @@ def main(
     rows: Annotated[int, typer.Option(help="Rows of each member.", min=1000)] = 2_000_000,
     members: Annotated[int, typer.Option(help="How many members.", min=2)] = 5,
     folder: Annotated[Path | None, typer.Option(help="Where the files are drawn; removed at the end.")] = None,
+    orders: Annotated[str, typer.Option(help="same, other or both: how the rows of the members are ordered.")] = "both",
 ) -> None:
     """Draw, read once with DuckDB, combine; with the rows in one order, and in another for each member."""
     table: list[dict[str, object]] = []
-    for order in ("the same", "another for each"):
+    names = {"same": ("the same",), "other": ("another for each",), "both": ("the same", "another for each")}
+    for order in names[orders]:
         with tempfile.TemporaryDirectory(dir=folder) as name:
             files = [draw(Path(name), member, rows, shuffled=order != "the same") for member in range(members)]
             read = read_once(files)

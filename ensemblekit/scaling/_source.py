@@ -82,7 +82,9 @@ class Source:
         waiting: list[Any] = []
         n_waiting = 0
         for path in self.paths:
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            # Without these two the reader keeps what it has read: in the end the whole file.
+            options: Any = {"pre_buffer": False, "buffer_size": 2**20}
+            with pq.ParquetFile(path, page_checksum_verification=True, **options) as file:
                 for batch in file.iter_batches(batch_size=size):
                     waiting.append(pa.Table.from_batches([batch]))
                     n_waiting += len(batch)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Generator, Iterable
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..assembly import import_keras
 from ..errors import EnsembleKitError, StoreError
-from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, sealed
+from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, sealed, versions
 
 __all__ = ["load"]
 
@@ -80,16 +81,27 @@ def load(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) 
     except EnsembleKitError:
         raise
     except Exception as error:
-        raise StoreError(f"{os.fspath(folder)!r} is no saved ensemble that makes sense: {error!r}.") from error
+        raise StoreError(
+            f"{os.fspath(folder)!r} is no saved ensemble that makes sense: {error!r}.{_other_versions(manifest)}"
+        ) from error
+
+
+def _other_versions(manifest: dict[str, Any]) -> str:
+    saved, here = manifest.get("versions"), versions()
+    if not isinstance(saved, dict):
+        return ""
+    other = [f"{name} {saved[name]} (here {here[name]})" for name in here if saved.get(name, here[name]) != here[name]]
+    return f" It was saved with {', '.join(other)}." if other else ""
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
+    if not path.is_file():  # nor a pipe, which would never end
+        raise StoreError(f"No saved ensemble at {os.fspath(folder)!r}: it has no {MANIFEST}.")
     try:
         text = path.read_bytes().decode()
         manifest = json.loads(text)
-    except FileNotFoundError:
-        raise StoreError(f"No saved ensemble at {os.fspath(folder)!r}: it has no {MANIFEST}.") from None
+        untouched = isinstance(manifest, dict) and sealed(manifest, text)
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{os.fspath(path)!r} cannot be read: {error}") from error
     version = manifest.get("format") if isinstance(manifest, dict) else None
@@ -100,7 +112,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"{os.fspath(folder)!r} has the format {version}, of ensemblekit {manifest.get('ensemblekit')}; this one "
             f"reads {FORMAT}. Update it: pip install --upgrade ensemblekit."
         )
-    if not sealed(manifest, text):
+    if not untouched:
         raise StoreError(f"{os.fspath(path)!r} was changed after it was saved. Save it again.")
     return manifest
 
@@ -229,9 +241,31 @@ def _checked(folder: Path, name: str, digest: str) -> Path:
         raise StoreError(f"every file must lie in the folder itself; the manifest names {name!r}.")
     if not path.is_file():
         raise StoreError(f"the file {name} is missing.")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != digest:
         raise StoreError(f"the file {name} was changed after it was saved. Save it again.")
+    _check_archive(path)
     return path
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse what none of the writers does: compressed entries, which may swell, and names that leave the archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except zipfile.BadZipFile as error:
+        raise StoreError(f"the file {path.name} is no archive: {error}.") from error
+    for entry in entries:
+        parts = re.split(r"[/\\]", entry.filename)
+        if ".." in parts or parts[0] == "" or ":" in parts[0]:
+            raise StoreError(f"names in {path.name} must stay inside of it; one is {entry.filename!r}.")
+        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+            raise StoreError(
+                f"what is in {path.name} must be stored as it is; {entry.filename!r} is compressed or locked."
+            )
+    if sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise StoreError(f"what is in {path.name} must be stored once; its entries are larger than the file.")
 
 
 def _objects(node: Any) -> Generator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import re
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,7 +14,10 @@ from ..errors import MissingDependencyError
 from ..hookspecs import PROJECT
 from ..registry import default_registry
 
-__all__ = ["ARRAYS", "FORMAT", "MANIFEST", "SPLITTERS", "Owner", "import_skops", "owners", "path_of", "seal", "sealed"]
+__all__ = [
+    "ARRAYS", "FORMAT", "MANIFEST", "SPLITTERS", "Owner", "import_skops", "owners", "path_of", "seal", "sealed",
+    "versions",
+]  # fmt: skip
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -44,6 +48,17 @@ def owners() -> dict[str, Owner]:
             if distribution == PROJECT:
                 packages[PROJECT] = owner
     return packages
+
+
+def versions() -> dict[str, str]:
+    """Tell the versions of Python and of what saved parts are made of, where they are installed."""
+    found = {"python": platform.python_version()}
+    for name in ("numpy", "scikit-learn", "skops", "keras", "tensorflow"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def path_of(cls: type) -> str:

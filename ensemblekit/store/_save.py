@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from .._version import __version__
 from ..errors import NotStorableError, OutputExistsError
 from ..files import atomic_folder
 from ..registry import default_registry
-from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal
+from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal, versions
 
 __all__ = ["save"]
 
@@ -78,8 +80,55 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
         writer = _Writer(temporary)
         tree = writer.encode(obj, type(obj).__name__)
         writer.write_arrays()
-        manifest = {"format": FORMAT, "ensemblekit": __version__, "object": tree, "files": writer.digests()}
+        files = writer.digests()
+        manifest = {
+            "format": FORMAT,
+            "ensemblekit": __version__,
+            "versions": versions(),
+            "object": tree,
+            "files": files,
+        }
+        manifest |= _about(obj, writer, files)
         (temporary / MANIFEST).write_text(seal(manifest), encoding="utf-8")
+
+
+def _about(obj: Any, writer: _Writer, files: dict[str, str]) -> dict[str, Any]:
+    """Say for people, and other programs, what an ensemble is of; nothing that is loaded depends on it."""
+    classes = getattr(obj, "classes_", None)
+    members = getattr(obj, "named_estimators_", None)
+    about: dict[str, Any] = {}
+    if classes is not None:
+        about["classes"] = [
+            label if isinstance(label, (str, int)) else str(label) for label in np.asarray(classes).tolist()
+        ]
+    if members is not None:
+        about["members"] = {
+            name: {"type": path_of(type(member)), "fingerprint": writer.fingerprint(member, files)}
+            for name, member in members.items()
+        }
+    return about
+
+
+def _content_of_skops(path: Path) -> Any:
+    """Read what skops wrote without the addresses in it, which are others in each process."""
+    with zipfile.ZipFile(path) as archive:
+
+        def content(node: Any) -> Any:
+            if isinstance(node, list):
+                return [content(part) for part in node]
+            if not isinstance(node, dict):
+                return node
+            kept = {name: content(part) for name, part in node.items() if name not in ("__id__", "file")}
+            if isinstance(node.get("file"), str):
+                kept["file"] = hashlib.sha256(archive.read(node["file"])).hexdigest()
+            return kept
+
+        return content(json.loads(archive.read("schema.json")))
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Writer:
@@ -213,7 +262,26 @@ class _Writer:
             np.savez(self.folder / ARRAYS, allow_pickle=False, **self.arrays)
 
     def digests(self) -> dict[str, str]:
-        return {name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest() for name in sorted(self.files)}
+        return {name: _digest_of_file(self.folder / name) for name in sorted(self.files)}
+
+    def fingerprint(self, value: Any, files: dict[str, str]) -> str:
+        """Digest what was written of an object: the same object, saved in another ensemble, has the same."""
+        return hashlib.sha256(json.dumps(self._content(self.encode(value, ""), files)).encode()).hexdigest()
+
+    def _content(self, node: Any, files: dict[str, str]) -> Any:
+        if isinstance(node, list):
+            return [self._content(part, files) for part in node]
+        if not isinstance(node, dict):
+            return node
+        if "same" in node:
+            (value,) = (value for value, known in self.known.values() if known is node)
+            return {name: self._content(self.encode(held, ""), files) for name, held in vars(value).items()}
+        if "array" in node or "scalar" in node:
+            array = self.arrays[node["array"] if "array" in node else node["scalar"]]
+            return [array.dtype.str, list(array.shape), hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()]
+        if "keras" in node or "sklearn" in node:
+            return files[node["keras"]] if "keras" in node else _content_of_skops(self.folder / node["sklearn"])
+        return {name: self._content(part, files) for name, part in node.items() if name != "number"}
 
 
 def _is_sklearn(cls: type) -> bool:

@@ -23,11 +23,16 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line and exit status 1."""
+    """Run the command; an error of ours, or of a file, is one line and exit status 1."""
     try:
         app()
     except EnsembleKitError as error:
         typer.echo(f"ensemblekit: {error}", err=True)
+        sys.exit(FAILED)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        typer.echo(f"ensemblekit: {error.strerror}: {str(error.filename)!r}.", err=True)
         sys.exit(FAILED)
 
 

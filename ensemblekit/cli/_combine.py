@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import InvalidOptionError, OutputExistsError
+from ..errors import InvalidOptionError
 from ._app import app
 from ._completion import complete_combiner
-from ._files import name_and_path, read_members, with_labels
+from ._files import SUFFIXES, about_files, check_output, name_and_path, read_members, with_labels
 from ._screen import key_and_value, pair_of
 
 LARGE = 2**28
@@ -59,20 +58,22 @@ def combine(
     to_stdout = output == "-"
     if to_stdout and as_json:
         raise InvalidOptionError("--json and -o - both write to stdout. Leave one out.")
-    if not to_stdout and Path(output).exists() and not overwrite:
-        raise OutputExistsError(f"{output!r} is there already. Take another name, or give --overwrite.")
     if load is not None and (fit_on or option or combiner != "mean"):
         raise InvalidOptionError("--load brings a fitted rule; --combiner, --option and --fit-on are for a new one.")
     if labels is not None and not fit_on:
         raise InvalidOptionError("--labels are those of the --fit-on rows. Give these, or leave it out.")
     if save is not None and not fit_on:
         raise InvalidOptionError("--save keeps a rule that --fit-on has fitted. Give that, or leave it out.")
+    if not to_stdout:
+        check_output(Path(output), overwrite=overwrite, suffixes=SUFFIXES)
+    if save is not None:
+        check_output(save, overwrite=overwrite)
     aliases: Any = dict(pair_of("--alias", pair) for pair in alias or []) or None
     options = dict(key_and_value(text) for text in option or [])
     if not fit_on and _are_large(files, output):
-        _combine_large(
-            files, combiner if load is None else load_fitted(load), output, aliases, missing, options, as_json
-        )
+        rule = combiner if load is None else load_fitted(load)
+        with about_files(files):
+            _combine_large(files, rule, output, aliases, missing, options, as_json)
         return
     members = read_members(files)
     rule: Any = combiner
@@ -80,15 +81,17 @@ def combine(
         rule = load_fitted(load)
     elif fit_on:
         rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
-        rule = fit_combiner(combiner, rows, aliases=aliases, missing=missing, **options)
+        with about_files(fit_on):
+            rule = fit_combiner(combiner, rows, aliases=aliases, missing=missing, **options)
         options = {}
-        if save is not None:
-            save_fitted(rule, save, overwrite=overwrite)
-    combined = combine_members(members, rule, aliases=aliases, missing=missing, **options)
+    with about_files(files):
+        combined = combine_members(members, rule, aliases=aliases, missing=missing, **options)
+    if save is not None:
+        save_fitted(rule, save, overwrite=overwrite)
     if to_stdout:
         with tempfile.TemporaryDirectory() as folder:
             combined.save(Path(folder) / "out.csv")
-            sys.stdout.write((Path(folder) / "out.csv").read_text(encoding="utf-8"))
+            typer.echo((Path(folder) / "out.csv").read_bytes(), nl=False)  # UTF-8 in any locale
         return
     combined.save(output)
     record = {
@@ -117,13 +120,23 @@ def _are_large(files: list[str], output: str) -> bool:
 def _combine_large(
     files: list[str], rule: Any, output: str, aliases: Any, missing: str, options: dict[str, Any], as_json: bool
 ) -> None:
+    import pyarrow.parquet as pq
+
     from ..scaling import combine_files
 
     given = [name_and_path(file) for file in files]
     named = all(name for name, _ in given)
     sources: Any = dict(given) if named else [path for _, path in given]
     done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, **options)
-    record = {"output": output, "members": list(done.members), "n_rows": done.n_rows, "joined": done.joined}
+    meta = json.loads((pq.read_schema(output).metadata or {})[b"ensemblekit"])
+    record = {
+        "output": output,
+        "combiner": rule if isinstance(rule, str) else meta["member"],
+        "members": list(done.members),
+        "n_rows": done.n_rows,
+        "classes": meta["classes"],
+        "saved": None,
+    }
     typer.echo(
         json.dumps(record, indent=2)
         if as_json

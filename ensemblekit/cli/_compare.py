@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InvalidOptionError
 from ._app import app
-from ._files import read_column, read_members, with_labels
+from ._files import about_files, groups_of, read_members, with_labels
 from ._screen import frame_to_json, make_console
 
 
@@ -39,19 +39,13 @@ def compare(
     rows = with_labels(read_members(files), labels)
     if len(rows) < 2:
         raise InvalidOptionError(f"compare needs two files or more; received {len(rows)}.")
-    by = None if groups is None else read_column(groups, "group")
-    keyed = None if by is None else {i: by[str(i)] for p in rows.values() for i in p.ids.tolist() if str(i) in by}
+    keyed = groups_of(groups, rows)
     reference = against or next(iter(rows))
     chosen: dict[str, Any] = {"metrics": metric} if metric else {}
-    table = compare_with_reference(
-        rows,
-        reference,
-        groups=keyed,
-        confidence=confidence,
-        seed=seed,
-        unit=unit,
-        **chosen,
-    )
+    with about_files(files):
+        table = compare_with_reference(
+            rows, reference, groups=keyed, confidence=confidence, seed=seed, unit=unit, **chosen
+        )
     if as_json:
         record = {"reference": reference, "confidence": confidence, "rows": frame_to_json(table)}
         typer.echo(json.dumps(record, indent=2))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ._app import app
-from ._files import read_column, read_members, with_labels
+from ._files import about_files, groups_of, read_members, with_labels
 from ._screen import frame_to_json, make_console
 
 
@@ -32,10 +32,10 @@ def evaluate(
     from ..report import print_table
 
     rows = with_labels(read_members(files), labels)
-    by = None if groups is None else read_column(groups, "group")
-    keyed = None if by is None else {i: by[str(i)] for p in rows.values() for i in p.ids.tolist() if str(i) in by}
+    keyed = groups_of(groups, rows)
     chosen: dict[str, Any] = {"metrics": metric} if metric else {}
-    table = score_table(rows, keyed, confidence=confidence, seed=seed, **chosen)
+    with about_files(files):
+        table = score_table(rows, keyed, confidence=confidence, seed=seed, **chosen)
     if as_json:
         typer.echo(json.dumps({"confidence": confidence, "rows": frame_to_json(table)}, indent=2))
         return

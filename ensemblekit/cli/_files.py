@@ -2,19 +2,98 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, InvalidOptionError, InvalidPredictionsError
+from ..errors import (
+    DataError,
+    EnsembleKitError,
+    FolderNotFoundError,
+    InvalidOptionError,
+    InvalidPredictionsError,
+    OutputExistsError,
+)
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
 
-__all__ = ["name_and_path", "read_column", "read_members", "with_labels"]
+__all__ = [
+    "about_files",
+    "check_output",
+    "groups_of",
+    "name_and_path",
+    "read_column",
+    "read_members",
+    "with_labels",
+]
+
+SUFFIXES = (".parquet", ".csv", ".npz")
+
+
+def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -> None:
+    """Refuse a place for an output before anything is computed.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder to be written.
+    overwrite : bool
+        Whether it may replace one.
+    suffixes : sequence of str, optional
+        What its name may end in.
+    """
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise InvalidOptionError(f"an output must end in {', '.join(suffixes)}; received {str(path)!r}.")
+    if not path.parent.is_dir():
+        raise FolderNotFoundError(f"an output goes to a folder that is there; {str(path)!r} is in none. Make it first.")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{str(path)!r} is there already. Take another name, or give --overwrite.")
+
+
+@contextlib.contextmanager
+def about_files(files: Sequence[str]) -> Generator[None]:
+    """Let an error that names members say which files they are.
+
+    Parameters
+    ----------
+    files : sequence of str
+        As given, FILE or NAME=FILE.
+    """
+    try:
+        yield
+    except EnsembleKitError as error:
+        # A KeyError shows its first argument, as every other error here does.
+        error.args = (f"{error} Files: {', '.join(files)}.", *error.args[1:])
+        raise
+
+
+def groups_of(path: Path | None, rows: Mapping[str, Predictions]) -> dict[Any, Hashable] | None:
+    """Read the group of each id, for the ids of these predictions.
+
+    Parameters
+    ----------
+    path : Path or None
+        A table with id and group.
+    rows : mapping of str to Predictions
+        Whose ids are grouped.
+
+    Returns
+    -------
+    dict of id to group, or None
+        None without a table. An id that the table lacks is left out.
+    """
+    if path is None:
+        return None
+    by = read_column(path, "group")
+    found = {row: by[str(row)] for p in rows.values() for row in p.ids.tolist() if str(row) in by}
+    if not found:
+        raise DataError(f"{str(path)!r} must have groups of these rows; it names none of their ids.")
+    return found
 
 
 def read_members(files: Sequence[str]) -> dict[str, Predictions]:
@@ -76,15 +155,21 @@ def with_labels(members: Mapping[str, Predictions], path: Path | None) -> dict[s
             raise DataError(
                 f"{str(path)!r} must have a label for each id; it lacks {len(lacks)} of {name!r}, first {lacks[0]!r}."
             )
+        unknown = sorted({str(label) for label in labels} - classes.keys())
+        if unknown:
+            raise DataError(
+                f"{str(path)!r} must label rows with classes of {name!r}, {list(classes)}; received {unknown[:3]}."
+            )
         out[name] = Predictions(
             p.probas,
             ids=p.ids,
             classes=p.classes,
-            labels=np.asarray([classes.get(str(label), label) for label in labels]),
+            labels=np.asarray([classes[str(label)] for label in labels]),
             task=p.task,
             split=p.split,
             member=p.member,
             fit_ids=p.fit_ids,
+            missing="error" if p.present is None else "renormalize",
         )
     return out
 

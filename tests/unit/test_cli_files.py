@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from ensemblekit import (
     AlignmentError,
     DataError,
+    FolderNotFoundError,
     InvalidOptionError,
     InvalidPredictionsError,
     LeakageError,
@@ -22,6 +23,7 @@ from ensemblekit import (
     fit_combiner,
 )
 from ensemblekit.cli import app
+from ensemblekit.cli._files import read_members, with_labels
 from ensemblekit.evaluation import compare_with_reference, score_table
 
 COMMAND = Path(sys.executable).parent / "ensemblekit"
@@ -171,6 +173,88 @@ def test_what_cannot_be_is_refused(files):
     assert run("combine", "--nonsense").exit_code == 2
 
 
+def test_an_output_that_cannot_be_is_refused_before_a_rule_is_kept(files):
+    rule = ("-c", "weighted", *VALID, "--save", "rule")
+    with pytest.raises(InvalidOptionError, match=r"must end in \.parquet, \.csv, \.npz; received 'out\.txt'"):
+        run("combine", *TEST, *rule, "-o", "out.txt")
+    with pytest.raises(FolderNotFoundError, match=r"'nowhere/out\.csv' is in none"):
+        run("combine", *TEST, *rule, "-o", "nowhere/out.csv")
+    with pytest.raises(AlignmentError):
+        run("combine", TEST[0], "svm.valid.npz", *rule, "-o", "out.csv")
+    assert not Path("rule").exists()
+    Path("rule").mkdir()
+    with pytest.raises(OutputExistsError, match=r"'rule' is there already\. .*--overwrite"):
+        run("combine", *TEST, *rule, "-o", "out.csv")
+
+
+def test_an_error_names_the_files(files):
+    for command in (("combine", "-o", "out.csv"), ("compare",)):
+        with pytest.raises(AlignmentError, match=r"Files: cnn\.test\.parquet, other=svm\.valid\.npz\.$"):
+            run(*command, TEST[0], "other=svm.valid.npz")
+    with pytest.raises(LeakageError, match=r"Files: cnn\.test\.parquet, svm\.test\.npz\.$"):
+        run("combine", *TEST, "-c", "weighted", "--fit-on", TEST[0], "--fit-on", TEST[1], "-o", "out.csv")
+
+
+def test_leaked_rows_are_refused(files):
+    draw("valid", "cnn", fit_ids=["valid/0", "valid/1"]).save("seen.npz")
+    with pytest.raises(LeakageError, match=r"'cnn' was fitted on 2 of these 60 rows.* Files: seen\.npz, svm\.valid"):
+        run("combine", *TEST, "-c", "weighted", "--fit-on", "seen.npz", "--fit-on", "svm.valid.npz", "-o", "out.csv")
+    assert not Path("out.csv").exists()
+
+
+def test_groups_of_other_rows_and_labels_of_other_classes_are_refused(files):
+    Path("groups.csv").write_text("id,group\nelsewhere,1\n")
+    for command in (("evaluate", TEST[0]), ("compare", *TEST)):
+        with pytest.raises(DataError, match=r"'groups\.csv' must have groups of these rows; it names none"):
+            run(*command, "--groups", "groups.csv")
+    Path("labels.csv").write_text("id,label\n" + "".join(f"test/{k},fox\n" for k in range(60)))
+    with pytest.raises(DataError, match=r"'labels\.csv' must label rows with classes of 'cnn'.*received \['fox'\]"):
+        run("evaluate", TEST[0], "--labels", "labels.csv")
+
+
+def test_labels_from_a_table_keep_absent_rows_absent(files):
+    p = files["cnn.valid.parquet"]
+    probas = p.probas.copy()
+    probas[0] = np.nan
+    fields = {"ids": p.ids, "classes": p.classes, "member": "cnn", "missing": "renormalize"}
+    Predictions(probas, **fields).save("gap.npz")
+    labels = (("gap.npz", "svm.valid.npz"), "valid.csv")
+    Path("valid.csv").write_text("id,label\n" + "".join(f"valid/{k},{CLASSES[k % 3]}\n" for k in range(60)))
+    rows = with_labels(read_members(labels[0]), Path(labels[1]))
+    assert (~rows["cnn"].present).sum() == 1
+    assert rows["cnn"].labels is not None
+
+
+def test_stdout_is_utf8_in_any_locale(files):
+    Predictions([[1.0, 0.0]], ids=["a"], classes=["hündin", "rüde"], member="cnn").save("one.csv")
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([COMMAND, "combine", "one.csv", "-o", "-"], env=env, capture_output=True)
+    assert "proba:hündin" in done.stdout.decode(), done.stderr
+
+
+def test_large_files_answer_with_the_same_keys(files, monkeypatch):
+    from ensemblekit.cli import _combine
+
+    for member in ORDERS:
+        draw("test", member).save(f"{member}.parquet")
+    command = ("combine", "cnn.parquet", "svm.parquet", "--json", "--overwrite", "-o", "out.parquet")
+    small = json.loads(run(*command).stdout)
+    monkeypatch.setattr(_combine, "LARGE", 0)
+    assert json.loads(run(*command).stdout) == small
+
+
+def test_a_file_that_the_system_refuses_is_one_line(monkeypatch, capsys):
+    from ensemblekit.cli import _app
+
+    def fail():
+        raise PermissionError(13, "Permission denied", "cnn.csv")
+
+    monkeypatch.setattr(_app, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        _app.main()
+    assert (ended.value.code, capsys.readouterr().err) == (1, "ensemblekit: Permission denied: 'cnn.csv'.\n")
+
+
 def test_a_shell_completes_rules_and_files_an_installed_command(tmp_path):
     def complete(*words):
         asked = {"_ENSEMBLEKIT_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
@@ -182,8 +266,38 @@ def test_a_shell_completes_rules_and_files_an_installed_command(tmp_path):
     assert {"combine", "compare"} <= set(complete("ensemblekit", "com"))
 
 
+def show_completion(shell):
+    # Otherwise the script is that of the shell that the tests were started from.
+    env = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    return subprocess.run([COMMAND, "--show-completion", shell], env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"), [("zsh", "#compdef ensemblekit"), ("fish", "complete --command ensemblekit")]
+)
+def test_other_shells_have_their_script(shell, line):
+    done = show_completion(shell)
+    assert done.stdout.startswith(line), done.stderr
+
+
+def test_a_completion_imports_nothing_heavy():
+    code = """
+import os, sys
+os.environ |= {"_ENSEMBLEKIT_COMPLETE": "complete_bash", "COMP_WORDS": "ensemblekit check me", "COMP_CWORD": "2"}
+sys.argv = ["ensemblekit"]
+from ensemblekit.cli import main
+try:
+    main()
+except SystemExit:
+    print(sorted({"tensorflow", "keras", "sklearn", "scipy", "pandas", "pyarrow", "duckdb"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split()[:2] == ["mean", "median"], done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_bash_itself_completes(tmp_path):
-    script = subprocess.run([COMMAND, "--show-completion", "bash"], capture_output=True, text=True)
+    script = show_completion("bash")
     assert script.returncode == 0, script.stderr
     (tmp_path / "complete.sh").write_text(script.stdout)
     test = """

@@ -122,10 +122,10 @@ def combine_files(
     sources = sources_of(files)
     if max(source.n_rows for source in sources) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
-    _, rule = made(combiner, options)
+    name, rule = made(combiner, options)
 
     def of_batch(said: Mapping[str, Predictions]) -> Predictions:
-        return combine(said, rule, aliases=aliases, missing=missing)
+        return combine(said, rule, aliases=aliases, missing=missing).rename(name)
 
     def tell(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total) if progress else None

@@ -67,13 +67,13 @@ def combine_partitions(
     >>> [p.probas.tolist() for p in combine_partitions([part([1]), part([2])], "mean")]
     [[[0.7, 0.3]], [[0.7, 0.3]]]
     """
-    _, rule = made(combiner, options)
-    work = functools.partial(combine_batch, combiner=rule, aliases=aliases, missing=missing)
+    name, rule = made(combiner, options)
+    work = functools.partial(combine_batch, combiner=rule, name=name, aliases=aliases, missing=missing)
     return _run(work, partitions, client)
 
 
 def combine_batch(
-    members: Mapping[str, Any], *, combiner: Any, aliases: Any = None, missing: Any = "error"
+    members: Mapping[str, Any], *, combiner: Any, name: str, aliases: Any = None, missing: Any = "error"
 ) -> Predictions:
     """Combine one batch of members' predictions: a pure function, and one that goes to other processes.
 
@@ -83,6 +83,8 @@ def combine_batch(
         One batch.
     combiner : Combiner
         Fitted where it learns.
+    name : str
+        What the combination is called.
     aliases, missing
         As in `combine`.
 
@@ -91,7 +93,7 @@ def combine_batch(
     Predictions
         Combined.
     """
-    return combine(members, combiner, aliases=aliases, missing=missing)
+    return combine(members, combiner, aliases=aliases, missing=missing).rename(name)
 
 
 def predict_partitions(

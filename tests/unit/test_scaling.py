@@ -59,7 +59,7 @@ def assert_same(path, expected):
     assert got.ids.tolist() == expected.ids.tolist()
     assert got.probas.tobytes() == expected.probas.tobytes()
     assert got.classes == expected.classes
-    assert got.split == expected.split
+    assert (got.split, got.member) == (expected.split, expected.member)
     assert (got.labels is None) == (expected.labels is None)
     if got.labels is not None:
         assert got.labels.tolist() == expected.labels.tolist()

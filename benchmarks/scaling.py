@@ -39,7 +39,7 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Where the files are drawn; removed at the end.")] = None,
     orders: Annotated[str, typer.Option(help="rising, same, other or all: how the rows are ordered.")] = "all",
 ) -> None:
-    """Draw, read once with DuckDB, combine; with the rows in rising order, in one that does not rise, and in another for each member."""
+    """Draw, read once with DuckDB, combine: rows in rising order, in one that does not rise, in another for each."""
     table: list[dict[str, object]] = []
     kinds = {"rising": "the same, rising", "same": "the same, shuffled", "other": "another for each"}
     names = {**{kind: (name,) for kind, name in kinds.items()}, "all": tuple(kinds.values())}

@@ -173,9 +173,7 @@ def test_what_is_given_is_checked_first(tmp_path):
             combine_files(files, "mean", tmp_path / "out.parquet")
     files = save(tmp_path, draw("a", np.arange(N)))
     for output, folder in ((tmp_path / "no" / "out.parquet", None), (tmp_path / "out.parquet", tmp_path / "no")):
-        with pytest.raises(
-            FolderNotFoundError, match=r"the folder of the output, and folder=, must be there; .*no' is"
-        ):
+        with pytest.raises(FolderNotFoundError, match=r"folder of the output, and folder=, must be there; .*no' is"):
             combine_files(files, "mean", output, folder=folder)
     with pytest.raises(InvalidOptionError, match="a batch of images must have at least one"):
         predict_batch({}, "model.keras")

@@ -373,6 +373,7 @@ def test_a_fitted_ensemble(tmp_path):
         fuse(ensemble, "mean")
 
 
+@pytest.mark.slow
 def test_a_fitted_regressor():
     made = [net(seed, 1, None, width=3) for seed in (1, 2)]
     for model in made:

@@ -97,8 +97,7 @@ def fuse(
     said: dict[str, Any] = {}
     for place, part in enumerate(plan.parts):
         (raw,) = graph.add_model(part.model, inputs[part.name], escape(part.name))
-        probas = _probabilities(keras, part, raw, plan.task)
-        probas = _in_order(keras, probas, part.classes or plan.outputs, plan.outputs)
+        (probas,) = graph.add_model(_answer(keras, plan, part, raw), [raw], escape(part.name))
         said[part.name] = graph.label(probas, member_layer(place, part.name))
     combined = graph.add_model(_combination(keras, plan, said), [said[member] for member in plan.order], "combiner")
     fused = keras.Model(inputs.all, graph.label(combined[0], classes_layer(plan.shown)), name=name)
@@ -164,14 +163,18 @@ def _check_combiner(
     return name, combiner
 
 
-def _probabilities(keras: Any, part: Part, raw: Any, task: str) -> Any:
+def _answer(keras: Any, plan: _Plan, part: Part, raw: Any) -> Any:
+    """Make a model of its own of what is done to a member's output: probabilities, in the order of the whole."""
     ops = keras.ops
+    given = probas = keras.Input(raw.shape[1:], dtype=raw.dtype)
     if raw.dtype in ("float16", "bfloat16"):
-        raw = ops.cast(raw, "float32")
-    one = task == "multiclass" and raw.shape[-1] == 1 and len(part.classes or ()) == 2
+        probas = ops.cast(probas, "float32")
+    one = plan.task == "multiclass" and raw.shape[-1] == 1 and len(part.classes or ()) == 2
     if part.logits:
-        raw = ops.sigmoid(raw) if one else ops.softmax(raw, axis=-1)
-    return ops.concatenate([ops.subtract(1.0, raw), raw], axis=-1) if one else raw
+        probas = ops.sigmoid(probas) if one else ops.softmax(probas, axis=-1)
+    if one:
+        probas = ops.concatenate([ops.subtract(1.0, probas), probas], axis=-1)
+    return keras.Model(given, _in_order(keras, probas, part.classes or plan.outputs, plan.outputs))
 
 
 def _in_order(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[Hashable, ...]) -> Any:

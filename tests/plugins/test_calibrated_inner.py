@@ -123,6 +123,7 @@ def test_traits_are_those_that_are_kept():
     assert Calibrated().traits == {"learns", "graphable"}
     assert Calibrated(order="after").traits == {"learns", "graphable", "symmetric"}
     assert Calibrated("mean", "isotonic", order="after").traits == {"learns", "symmetric"}
-    assert Calibrated("stacking").traits == {"learns"}
+    assert Calibrated("stacking").traits == {"learns", "graphable"}
+    assert Calibrated("rank_average").traits == {"learns"}
     assert Calibrated("voting").tasks <= {"multiclass", "multilabel"}
     assert Calibrated("knora_e").tasks == {"multiclass"}

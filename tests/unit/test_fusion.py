@@ -277,6 +277,20 @@ def test_segmentation():
         np.testing.assert_allclose(fused.predict(IMAGES, verbose=0), expected, atol=1e-6)
 
 
+def test_names_of_operations_do_not_clash():
+    def shuffled(seed):
+        keras.utils.clear_session()  # names begin anew, as in a process that loads one model
+        x = keras.Input((6,))
+        return keras.Model(x, keras.ops.take(keras.ops.softmax(layers.Dense(3)(x)), [2, 0, 1], axis=-1))
+
+    pair = [("a", shuffled(1)), ("b", shuffled(2))]
+    orders = {"a": CLASSES, "b": CLASSES[::-1]}
+    keras.utils.clear_session()
+    fused = fuse(pair, "voting", classes=orders)
+    said = [Predictions(m.predict(X, verbose=0), ids=range(40), classes=orders[n], member=n) for n, m in pair]
+    np.testing.assert_allclose(fused.predict(X, verbose=0), combine(said, "voting").probas, atol=1e-6)
+
+
 def test_several_inputs_are_shared_by_name(tmp_path):
     def two(seed, *names):
         keras.utils.set_random_seed(seed)
@@ -359,6 +373,7 @@ def test_a_fitted_ensemble(tmp_path):
         fuse(ensemble, "mean")
 
 
+@pytest.mark.slow
 def test_a_fitted_regressor():
     made = [net(seed, 1, None, width=3) for seed in (1, 2)]
     for model in made:

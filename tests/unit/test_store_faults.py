@@ -118,7 +118,7 @@ def fuzz(saved, scratch, n):
 
 
 def test_forged_folders_are_refused_and_run_nothing(saved, tmp_path):
-    assert fuzz(saved, tmp_path / "scratch", 90)["refused"] > 60
+    assert fuzz(saved, tmp_path / "scratch", 60)["refused"] > 40
 
 
 @pytest.mark.slow
@@ -128,6 +128,7 @@ def test_five_hundred_forged_folders_are_refused_and_run_nothing(saved, saved_ke
     assert sum(f["refused"] for f in found) > 380
 
 
+@pytest.mark.slow
 def test_a_fuzz_that_finds_something_says_so(saved, tmp_path):
     """The watch is no blind one: a store that unpickles is caught."""
     (tmp_path / "scratch").mkdir()

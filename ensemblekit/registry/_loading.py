@@ -113,11 +113,18 @@ def _plugin_name(plugin: Any) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
+def fields_of(distribution: metadata.Distribution | None) -> Any:
+    """Read the metadata of a distribution; of one that is half uninstalled there are none."""
+    try:
+        return (distribution.metadata if distribution else None) or {}
+    except FileNotFoundError:  # as importlib_metadata says it, the backport, where something has imported that
+        return {}
+
+
 def _entry_points() -> list[_Source]:
     sources: dict[tuple[str, str], _Source] = {}
     for point in metadata.entry_points(group=PROJECT):
-        # What is half uninstalled has entry points, and no metadata.
-        fields: Any = point.dist.metadata if point.dist else {}
+        fields = fields_of(point.dist)
         distribution = re.sub(r"[-_.]+", "-", fields.get("Name") or "an unknown distribution").lower()
         version = fields.get("Version") or ""
         # The same distribution can be on sys.path twice; the first is the one that imports.

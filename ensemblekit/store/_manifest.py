@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import MissingDependencyError
 from ..hookspecs import PROJECT
 from ..registry import default_registry
+from ..registry._loading import fields_of
 
 __all__ = [
     "ARRAYS", "FORMAT", "MANIFEST", "SPLITTERS", "Owner", "import_skops", "owners", "path_of", "seal", "sealed",
@@ -41,7 +42,7 @@ def owners() -> dict[str, Owner]:
     }
     packages: dict[str, Owner] = {}
     for point in metadata.entry_points(group=PROJECT):
-        distribution = re.sub(r"[-_.]+", "-", point.dist.name if point.dist else "").lower()
+        distribution = re.sub(r"[-_.]+", "-", fields_of(point.dist).get("Name") or "").lower()
         owner = registered.get((distribution, point.name))
         if owner is not None:
             packages[point.module.partition(".")[0]] = owner

@@ -19,6 +19,7 @@ from ensemblekit import (
     hookimpl,
     load_plugins,
 )
+from ensemblekit.registry._loading import fields_of
 from tests.strangers import COMBINER, REPO, uninstalled, write_distribution
 
 HOOK = "import ensemblekit\n@ensemblekit.hookimpl\ndef ensemblekit_register_"
@@ -121,6 +122,16 @@ def test_a_half_uninstalled_distribution_is_a_warning(tmp_path, strangers):
     (tmp_path / "half-1.0.dist-info" / "METADATA").unlink()
     with pytest.warns(PluginWarning, match="plugin 'gone' of an unknown distribution is not loaded: .*'half_gone'"):
         assert "mean" in load_plugins().combiners
+
+
+def test_the_backport_of_importlib_metadata_says_it_by_an_error(tmp_path, strangers):
+    backport = pytest.importorskip("importlib_metadata")
+    strangers("half", {"gone": "half_gone"})
+    (tmp_path / "half-1.0.dist-info" / "METADATA").unlink()
+    (found,) = (d for d in backport.distributions(path=[str(tmp_path)]))
+    with pytest.raises(FileNotFoundError):
+        _ = found.metadata
+    assert fields_of(found) == {}
 
 
 def test_a_stranger_with_the_entry_point_of_a_built_in_is_refused(strangers):

@@ -16,7 +16,9 @@ from ._screen import make_console, pair_of
 @app.command()
 def predict(
     model: Annotated[Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.")],
-    images: Annotated[list[Path], typer.Argument(help="Folders of images, to any depth, and image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Folders of images, to any depth, image files, and .txt lists of them.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Where predictions go: .parquet, .csv or .npz.", metavar="FILE")
     ],

@@ -9,8 +9,10 @@ import time
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from ensemblekit import DataError, OutputExistsError, Predictions, predict_images
+from ensemblekit.cli import app
 from ensemblekit.predicting import _parts, _run
 from ensemblekit.predicting._parts import Parts
 from tests.pets import draw_pets, make_models
@@ -210,3 +212,18 @@ def test_a_name_that_is_no_unicode_is_refused_before_anything_is_read(made, tmp_
     with pytest.raises(DataError, match=r"ids must be valid Unicode; received 'test/\\udcff\.png'\. Rename the file"):
         predict_images(made[0] / "m.keras", tmp_path / "test", tmp_path / "p.parquet")
     assert [p.name for p in tmp_path.iterdir()] == ["test"]
+
+
+def test_the_command_says_how_to_go_on_when_it_is_stopped(made, images, tmp_path, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    command = ["predict", str(made[0] / "m.keras"), str(images), "-o", str(tmp_path / "p.parquet"), "--resume"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "join", stop)
+        done = CliRunner().invoke(app, command)
+    assert done.exit_code == 130
+    assert "Stopped. --resume goes on where it was." in done.stderr
+    monkeypatch.setattr(_run, "_predict", stop)  # every part is finished
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert len(Predictions.load(tmp_path / "p.parquet")) == 21

@@ -10,10 +10,10 @@ import typer
 
 from ..errors import EnsembleKitError
 
-__all__ = ["FAILED", "LEAKS", "UNREADABLE", "app", "main"]
+__all__ = ["FAILED", "LEAKS", "STOPPED", "UNREADABLE", "app", "main"]
 
 # Exit statuses; 0 is success, 2 a wrong command line.
-FAILED, LEAKS, UNREADABLE = 1, 3, 4
+FAILED, LEAKS, UNREADABLE, STOPPED = 1, 3, 4, 130
 
 app = typer.Typer(
     help="Combine the predictions of several models: aligned by name, or refused.",

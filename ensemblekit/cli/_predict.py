@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 
 from ..assembly import quiet_tensorflow
-from ._app import UNREADABLE, app
+from ._app import STOPPED, UNREADABLE, app
 from ._screen import make_console, pair_of
 
 
 @app.command()
 def predict(
     model: Annotated[Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.")],
-    images: Annotated[list[Path], typer.Argument(help="Folders of images, to any depth, and image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Folders of images, to any depth, image files, and .txt lists of them.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Where predictions go: .parquet, .csv or .npz.", metavar="FILE")
     ],
@@ -58,19 +60,23 @@ def predict(
             speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
             progress.update(task, completed=done, total=total, rate=f"{speed:.0f} a second" if speed else "")
 
-        done = predict_images(
-            model,
-            images,
-            output,
-            classes=class_name or None,
-            members=members,
-            labels=labels,
-            aliases=dict(pair_of("--alias", text) for text in alias or []) or None,
-            batch_size=batch_size,
-            resume=resume,
-            overwrite=overwrite,
-            progress=tell,
-        )
+        try:
+            done = predict_images(
+                model,
+                images,
+                output,
+                classes=class_name or None,
+                members=members,
+                labels=labels,
+                aliases=dict(pair_of("--alias", text) for text in alias or []) or None,
+                batch_size=batch_size,
+                resume=resume,
+                overwrite=overwrite,
+                progress=tell,
+            )
+        except KeyboardInterrupt:
+            screen.print("Stopped. --resume goes on where it was.", highlight=False)
+            raise typer.Exit(STOPPED) from None
     if as_json:
         record = {**done._asdict(), "outputs": {name: str(path) for name, path in done.outputs.items()}}
         typer.echo(json.dumps(record, indent=2))

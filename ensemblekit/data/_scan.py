@@ -20,7 +20,7 @@ from ._hashes import SIDE, digest_pixels, make_thumbnail
 from ._layout import File
 from ._read import decode
 
-__all__ = ["Scan", "scan_files"]
+__all__ = ["Scan", "reason_of", "scan_files"]
 
 Visit = Callable[[str, np.ndarray], object]
 
@@ -78,7 +78,7 @@ def _scan(visit: Visit | None, file: File) -> Scan:
     except MissingDependencyError:
         raise
     except Exception as error:  # a broken file makes Pillow raise nearly anything
-        return Scan(file, digest, len(content), "", "", "", (0, 0), np.zeros((SIDE, SIDE), np.uint8), _reason(error))
+        return Scan(file, digest, len(content), "", "", "", (0, 0), np.zeros((SIDE, SIDE), np.uint8), reason_of(error))
     if visit:
         visit(file.id, pixels)
     size = (pixels.shape[0], pixels.shape[1])
@@ -96,7 +96,8 @@ def _check_kind(file: File) -> None:
         raise ValueError(f"its name has no ending of an image ({', '.join(sorted(SUFFIXES))})")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Say in a few words why a file is no readable image."""
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):

@@ -8,12 +8,14 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..data._folders import SUFFIXES
 from ..data._layout import RANKS
 from ..errors import DataError, FolderNotFoundError, InvalidOptionError
 
-__all__ = ["SUFFIXES", "ImageFile", "Listing", "list_images", "split_of", "survey"]
+__all__ = ["ImageFile", "Listing", "list_again", "list_images", "split_of", "survey"]
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+LIST = ".txt"
+"""What the name of a file ends in that is no image but a list of them."""
 
 
 class ImageFile(NamedTuple):
@@ -35,23 +37,29 @@ class Listing(NamedTuple):
         Files of other kinds, which are left out.
     digest : str
         Of ids, sizes and times of change.
+    ids : str
+        Digest of the ids alone.
     """
 
     n_images: int
     n_others: int
     digest: str
+    ids: str
 
 
 def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile | None]:
     """Walk through folders and files, in order; None for a file that is no image by its name.
 
     A folder with a split folder in it (``train``, ``valid``, ``test``) is a data root, and ids are paths from there;
-    any other is a split itself, whose name begins the ids, as in `image_folder`.
+    any other is a split itself, whose name begins the ids, as in `image_folder`. Links to folders are followed where
+    `image_folder` follows them: down to class folders. A ``.txt`` file is a list of images, a path a line.
     """
     for given in images:
         path = Path(os.path.abspath(given))  # noqa: PTH100 - resolve() would give a link the name of what it leads to
         if path.is_dir():
             yield from _walk(path, path if _holds_splits(path) else path.parent)
+        elif path.is_file() and path.suffix.lower() == LIST:
+            yield from _read_list(path)
         elif path.is_file():
             yield ImageFile(Path(given).as_posix(), path, None)
         else:
@@ -61,13 +69,21 @@ def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile
 def _walk(folder: Path, root: Path) -> Generator[ImageFile | None]:
     for name in _children(folder):
         path = folder / name
-        if path.is_dir():
+        parts = path.relative_to(root).parts
+        linked = len(parts) > 2 and path.is_symlink()
+        if path.is_dir() and not linked:
             yield from _walk(path, root)
-        elif path.suffix.lower() in SUFFIXES:
-            parts = path.relative_to(root).parts
+        elif path.suffix.lower() in SUFFIXES or (linked and path.is_dir()):
             yield ImageFile("/".join(parts), path, parts[1] if len(parts) > 2 else None)
         else:
             yield None
+
+
+def _read_list(path: Path) -> Generator[ImageFile]:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
+        for line in lines:
+            if name := line.rstrip("\r\n"):
+                yield ImageFile(Path(name).as_posix(), path.parent / name, None)
 
 
 def split_of(images: Sequence[str | os.PathLike[str]]) -> str | None:
@@ -94,16 +110,15 @@ def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] 
     classes : mapping of class folder to class, or None
         Where labels are wanted.
     """
-    digest = hashlib.sha256()
+    digest, ids = hashlib.sha256(), hashlib.sha256()
     n_images = n_others = 0
-    last: str | None = None
-    seen: set[str] = set()
+    # In one folder the ids rise; only in lists, and where several are given, can one come twice.
+    seen: set[str] | None = None if len(images) == 1 and Path(images[0]).is_dir() else set()
     for found in list_images(images):
         if found is None:
             n_others += 1
             continue
-        # In one folder the ids rise; only where several are given can one come twice.
-        if len(images) > 1:
+        if seen is not None:
             if found.id in seen:
                 raise DataError(f"ids must be unique; {found.id!r} comes twice. Give each folder or file once.")
             seen.add(found.id)
@@ -112,12 +127,37 @@ def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] 
                 f"labels are the names of class folders; {found.id!r} lies in {found.folder!r}, which is none of "
                 f"{sorted(set(classes))}. Give --alias OLD=NEW, or leave --labels out."
             )
-        about = found.path.stat()
-        digest.update(f"{found.id}\0{about.st_size}\0{about.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-        last = found.id
+        try:
+            name = f"{found.id}\0".encode()
+        except UnicodeEncodeError:
+            raise DataError(f"ids must be valid Unicode; received {found.id!r}. Rename the file.") from None
+        ids.update(name)
+        digest.update(name + _state(found.path))
         n_images += 1
-    if last is None:
+    if not n_images:
         raise DataError(
             f"there must be at least one image ({', '.join(sorted(SUFFIXES))}); found {n_others} other files."
         )
-    return Listing(n_images, n_others, digest.hexdigest())
+    return Listing(n_images, n_others, digest.hexdigest(), ids.hexdigest())
+
+
+def list_again(images: Sequence[str | os.PathLike[str]], listing: Listing) -> Generator[ImageFile]:
+    """Walk as `survey` did; where files came or went meanwhile, that is an error at the end."""
+    ids = hashlib.sha256()
+    for found in list_images(images):
+        if found is not None:
+            ids.update(f"{found.id}\0".encode("utf-8", "surrogateescape"))
+            yield found
+    if ids.hexdigest() != listing.ids:
+        raise DataError(
+            "images must stay while they are predicted; some came or went meanwhile. Begin again: --overwrite "
+            "(overwrite=True)."
+        )
+
+
+def _state(path: Path) -> bytes:
+    try:
+        about = path.stat()
+    except OSError:  # a link to nowhere, or a line of a list: told when it is read
+        return b"\n"
+    return f"{about.st_size}\0{about.st_mtime_ns}\n".encode()

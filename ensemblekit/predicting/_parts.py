@@ -40,32 +40,36 @@ class Parts:
 
     def begin(self, *, resume: bool, overwrite: bool) -> None:
         """Make the folder, or take up what is there."""
+        before = self._read_plan()
+        if resume and before is not None:
+            changed = [key for key, value in self.plan.items() if before.get(key) != value]
+            if not changed:
+                return  # outputs that are there already are its own: it was cut off while it wrote them
+            if not overwrite:
+                raise DataError(
+                    f"a run is resumed with the same model, images and options; {', '.join(changed)} changed since "
+                    f"{self.output.name!r} was begun. Begin again: --overwrite (overwrite=True)."
+                )
         if not overwrite:
-            for path in self.outputs.values():
+            for path in (*self.outputs.values(), self.unreadable):
                 if path.exists():
                     raise OutputExistsError(
                         f"{os.fspath(path)!r} is there already. Take another name, or give --overwrite "
                         "(overwrite=True)."
                     )
-        if self.folder.exists() and not resume and not overwrite:
-            raise OutputExistsError(
-                f"an earlier run to {self.output.name!r} was cut off. --resume (resume=True) goes on with it, "
-                "--overwrite (overwrite=True) begins again."
-            )
-        if self.folder.exists() and resume:
-            before = self._read_plan()
-            changed = [key for key, value in self.plan.items() if before is not None and before.get(key) != value]
-            if changed:
-                raise DataError(
-                    f"a run is resumed with the same model, images and options; {', '.join(changed)} changed since "
-                    f"{self.output.name!r} was begun. Begin again: --overwrite (overwrite=True)."
+            if self.folder.exists() and not resume:
+                raise OutputExistsError(
+                    f"an earlier run to {self.output.name!r} was cut off. --resume (resume=True) goes on with it, "
+                    "--overwrite (overwrite=True) begins again."
                 )
-            if before is not None:
-                return
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
-        self.folder.mkdir(parents=False)
+        self._remove()
+        self.folder.mkdir()
         write_text(self.folder / PLAN, json.dumps(self.plan, indent=1) + "\n")
+
+    @property
+    def unreadable(self) -> Path:
+        """The file that names the images which cannot be read."""
+        return self.output.with_name(f"{self.output.stem}.unreadable.csv")
 
     @property
     def outputs(self) -> dict[str, Path]:
@@ -102,17 +106,26 @@ class Parts:
         unreadable = {name: reason for record in records for name, reason in record["unreadable"].items()}
         n_rows = sum(record["n_rows"] for record in records)
         full = [number for number, record in enumerate(records) if record["n_rows"]]
+        if unreadable:
+            _write_csv(self.unreadable, unreadable)
+        else:
+            self.unreadable.unlink(missing_ok=True)
         if not full:
-            raise DataError(f"there must be at least one readable image; all {len(unreadable)} cannot be read.")
+            self._remove()
+            raise DataError(
+                f"there must be at least one readable image; all {len(unreadable)} cannot be read: see "
+                f"{os.fspath(self.unreadable)!r}."
+            )
         for name, path in self.outputs.items():
             self._join_one(path, [self._file(number, name) for number in full], n_rows)
-        lost = self.output.with_name(f"{self.output.stem}.unreadable.csv")
-        if unreadable:
-            _write_csv(lost, unreadable)
-        elif lost.exists():
-            lost.unlink()
-        shutil.rmtree(self.folder)
+        self._remove()
         return self.outputs, unreadable, n_rows
+
+    def _remove(self) -> None:
+        if self.folder.exists():
+            # Without its plan it is no run to go on with, however far the rest of it is removed.
+            (self.folder / PLAN).unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
 
     def _join_one(self, path: Path, files: list[Path], n_rows: int) -> None:
         if path.suffix.lower() == ".parquet":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
@@ -14,9 +15,10 @@ import numpy as np
 
 from ..data._ahead import in_threads
 from ..data._read import read_image
-from ..errors import FolderNotFoundError, InvalidOptionError, UnreadableImageError
+from ..data._scan import reason_of
+from ..errors import FolderNotFoundError, InvalidOptionError, MissingDependencyError
 from ..predictions import Predictions
-from ._files import ImageFile, list_images, split_of, survey
+from ._files import ImageFile, list_again, split_of, survey
 from ._model import Predictor, open_model
 from ._parts import Parts, part_slices
 
@@ -77,8 +79,9 @@ def predict_images(
     model : path-like, keras.Model, EnsembleClassifier or Predictor
         As in `open_model`.
     images : path-like, or sequence of path-like
-        Folders, looked through to any depth for names that end as those of images do, and files. Ids are paths from
-        the data root, split included, as in `image_folder`; of files, the path as given.
+        Folders, looked through to any depth for names that end as those of images do; image files; and ``.txt`` files
+        that list images, a path a line, from the folder of the list. Ids are paths from the data root, split included,
+        as in `image_folder`; of files and in lists, the path as given.
     output : path-like
         A name that ends in ``.parquet``, ``.csv`` or ``.npz``; `Predictions.load` reads it. Only a Parquet file is
         joined without being held in memory.
@@ -91,7 +94,7 @@ def predict_images(
     aliases : mapping of str to str, optional
         Class folder -> class.
     batch_size : int, default=32
-        Images that the model is given at a time.
+        Images that the model is given at a time; 1,024 at most.
     resume : bool, default=False
         Go on with a run that was cut off; its model, images and options must be the same.
     overwrite : bool, default=False
@@ -111,9 +114,9 @@ def predict_images(
     FolderNotFoundError
         If the model, images or the folder of the output are not there.
     DataError
-        If there is no image that can be read, or a resumed run is another.
+        If there is no image that can be read, images come or go meanwhile, or a resumed run is another.
     OutputExistsError
-        If the output is there, or a run was cut off, and neither ``resume`` nor ``overwrite`` is given.
+        If the output is there and ``overwrite`` is not given, or a run was cut off and neither this nor ``resume`` is.
     InvalidPredictionsError
         If the model gives what are no probabilities.
     """
@@ -148,7 +151,8 @@ def predict_images(
     start = time.perf_counter()
     n_parts = done = fresh = 0
     split = split_of(given)
-    files = (found for found in list_images(given) if found is not None)
+    batch_size = min(batch_size, PART, listing.n_images)
+    files = list_again(given, listing)
     for number, size in part_slices(listing.n_images, PART):
         n_parts += 1
         if parts.finished(number) is None:
@@ -163,6 +167,8 @@ def predict_images(
         done += size
         if progress:
             progress(done, listing.n_images)
+    for _ in files:
+        pass  # at its end it says whether files came or went
     outputs, unreadable, n_images = parts.join(n_parts)
     seconds = time.perf_counter() - start
     return Predicted(outputs, n_images, unreadable, listing.n_others, seconds, fresh / seconds)
@@ -182,7 +188,9 @@ def _predict(
     kept: list[ImageFile] = []
     unreadable: dict[str, str] = {}
     said: dict[str, list[np.ndarray]] = {}
-    with closing(_batches(predictor, files, batch_size)) as batches:
+    with warnings.catch_warnings(), closing(_batches(predictor, files, batch_size)) as batches:
+        # Pillow warns of odd tags and large pictures: what it cannot decode is told as an error.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         for read, batch, broken in batches:
             unreadable |= broken
             kept += read
@@ -217,11 +225,15 @@ def _batches(
     """Yield the images read, the batch, filled up to its full size, and what could not be read."""
     height, width, _ = predictor.input_shape
 
-    def read(file: ImageFile) -> np.ndarray | UnreadableImageError:
+    def read(file: ImageFile) -> np.ndarray | str:
         try:
+            if file.path.exists() and not file.path.is_file():
+                return "no file, but a folder, a pipe, a socket or a device"
             return read_image(file.path, (height, width))
-        except UnreadableImageError as error:
-            return error
+        except MissingDependencyError:
+            raise
+        except Exception as error:  # a broken file makes Pillow raise nearly anything
+            return reason_of(error.__cause__ if isinstance(error.__cause__, Exception) else error)
 
     with closing(in_threads(read, files, 2 * batch_size)) as pixels:
         for start in range(0, len(files), batch_size):
@@ -230,8 +242,8 @@ def _batches(
             kept: list[ImageFile] = []
             broken: dict[str, str] = {}
             for file, found in zip(files[start : start + batch_size], islice(pixels, batch_size), strict=True):
-                if isinstance(found, UnreadableImageError):
-                    broken[file.id] = str(found.__cause__ or found)
+                if isinstance(found, str):
+                    broken[file.id] = found
                 else:
                     batch[len(kept)] = found
                     kept.append(file)

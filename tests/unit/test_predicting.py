@@ -1,12 +1,10 @@
-"""Any number of images through a model: ids kept, nothing lost, the same after a kill."""
+"""Any number of images through a model: ids and labels kept, and the same from every kind of model."""
 
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -24,7 +22,6 @@ from ensemblekit import (
     Predictions,
     as_member,
     combine,
-    export_fused,
     image_folder,
     open_model,
     predict_images,
@@ -32,41 +29,21 @@ from ensemblekit import (
 from ensemblekit.cli import app
 from ensemblekit.predicting import _run
 from ensemblekit.store import save
+from tests.pets import CLASSES, draw_pets, make_models, net
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
 pytestmark = pytest.mark.keras
-CLASSES = ("cat", "dog", "owl")
-
-
-def net(seed, side=16):
-    keras.utils.set_random_seed(seed)
-    pixels = keras.Input((side, side, 3))
-    x = layers.Conv2D(4, 3, activation="relu")(layers.Rescaling(1 / 255)(pixels))
-    return keras.Model(pixels, layers.Dense(3, "softmax")(layers.GlobalMaxPooling2D()(x)), name="net")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A fused model in two formats, and its members."""
-    folder = tmp_path_factory.mktemp("model")
-    members = [("a", net(1)), ("b c", net(2))]
-    x = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype("float32")
-    export_fused(members, "mean", classes=CLASSES, to=[folder / "m.keras", folder / "m.onnx"], inputs=x)
-    return folder, members
+    return make_models(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "pets"
-    draw = np.random.default_rng(0)
-    for split, n in (("train", 2), ("test", 5)):
-        for name in CLASSES:
-            (root / split / name).mkdir(parents=True)
-            for k in range(n):
-                pixels = draw.integers(0, 255, (20, 18, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(root / split / name / f"{k} ü.png")
-    return root
+    return draw_pets(tmp_path_factory.mktemp("data") / "pets")
 
 
 @pytest.fixture(autouse=True)
@@ -120,91 +97,29 @@ def test_every_kind_of_model_says_the_same(made, images, tmp_path):
         np.testing.assert_allclose(other.probas, first.probas, atol=1e-5)
 
 
-def test_unreadable_and_other_files_are_told_and_not_lost(made, images, tmp_path):
-    data = tmp_path / "test"
-    shutil.copytree(images / "test", data)
-    (data / "cat" / "1 ü.png").write_bytes((data / "cat" / "1 ü.png").read_bytes()[:60])
-    (data / "dog" / "9.jpg").write_text("no image")
-    (data / "notes.txt").write_text("no image")
-    for k in range(5):
-        (data / "owl" / f"{k} ü.png").write_text("a whole part that cannot be read")
-    done = predict_images(made[0] / "m.keras", data, tmp_path / "p.parquet", batch_size=2)
-    lost = {"test/cat/1 ü.png", "test/dog/9.jpg", *(f"test/owl/{k} ü.png" for k in range(5))}
-    assert set(done.unreadable) == lost
-    assert (done.n_images, done.n_others) == (9, 1)
-    assert len(Predictions.load(tmp_path / "p.parquet")) == 9
-    listed = (tmp_path / "p.unreadable.csv").read_text().splitlines()
-    assert listed[0] == "id,reason"
-    assert len(listed) == 8
-    shutil.rmtree(data / "cat")
-    shutil.rmtree(data / "dog")
-    with pytest.raises(DataError, match="at least one readable image; all 5 cannot be read"):
-        predict_images(made[0] / "m.keras", data, tmp_path / "q.parquet")
+def test_a_list_of_images(made, images, tmp_path):
+    shutil.copytree(images / "test", tmp_path / "test")
+    names = ["test/owl/1 ü.png", "test/cat/0 ü.png", "./test/cat/none.png", str(images / "train" / "dog" / "0 ü.png")]
+    (tmp_path / "list.txt").write_text("\n".join(names) + "\n\n", encoding="utf-8")
+    done = predict_images(made[0] / "m.keras", tmp_path / "list.txt", tmp_path / "p.parquet")
+    got = Predictions.load(tmp_path / "p.parquet")
+    assert got.ids.tolist() == [names[0], names[1], names[3]]
+    assert done.unreadable == {"test/cat/none.png": "No such file or directory"}
+    predict_images(made[0] / "m.keras", images / "test", tmp_path / "whole.parquet")
+    whole = Predictions.load(tmp_path / "whole.parquet")
+    np.testing.assert_allclose(got.probas[0], whole.probas[whole.ids.tolist().index(names[0])], atol=1e-6)
+    (tmp_path / "list.txt").write_text("test/owl/1 ü.png\ntest/owl/1 ü.png\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"ids must be unique; 'test/owl/1 ü\.png' comes twice"):
+        predict_images(made[0] / "m.keras", tmp_path / "list.txt", tmp_path / "q.parquet")
 
 
-SLOW = """
-import sys, time
-import numpy as np, keras
-from ensemblekit.predicting import _run, open_model, predict_images
-_run.PART = 4
-model = open_model(sys.argv[1])
-whole = model._run
-def slow(x):
-    print("batch", flush=True); time.sleep(0.15); return whole(x)
-model._run = slow
-predict_images(model, sys.argv[2], sys.argv[3], batch_size=2, resume=True)
-"""
-
-
-def test_a_run_that_is_killed_goes_on_where_it_was(made, images, tmp_path):
-    expected = tmp_path / "expected.parquet"
-    predict_images(made[0] / "m.keras", images, expected, batch_size=2)
-    out = tmp_path / "p.parquet"
-    command = [sys.executable, "-c", SLOW, str(made[0] / "m.keras"), str(images), str(out)]
-    batches = []
-    for kills in range(3):
-        n = 0
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            for _ in process.stdout:
-                n += 1
-                if kills < 2 and n == 5:
-                    time.sleep(0.02 * kills)
-                    os.kill(process.pid, signal.SIGKILL)
-        batches.append(n)
-        if kills < 2:
-            assert process.returncode == -signal.SIGKILL
-            assert not out.exists()
-    assert process.returncode == 0
-    assert batches[:2] == [5, 5]
-    assert sum(batches) < 5 + 5 + 11  # 11 batches whole: finished parts were not predicted again
-    assert out.read_bytes() == expected.read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["expected.parquet", "p.parquet"]
-
-
-def test_another_run_is_not_taken_for_the_one_that_was_cut_off(made, images, tmp_path, monkeypatch):
-    data, out = tmp_path / "pets", tmp_path / "p.parquet"
-    shutil.copytree(images, data)
-
-    def stop(done, total):
-        if done >= 8:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        predict_images(made[0] / "m.keras", data, out, progress=stop)
-    with pytest.raises(OutputExistsError, match=r"'p\.parquet' was cut off\. --resume"):
-        predict_images(made[0] / "m.keras", data, out)
-    with pytest.raises(DataError, match="members changed since"):
-        predict_images(made[0] / "m.keras", data, out, resume=True, members=True)
-    with pytest.raises(DataError, match="model changed since"):
-        predict_images(made[0] / "m.onnx", data, out, resume=True)
-    (data / "test" / "cat" / "new.png").write_bytes((data / "test" / "cat" / "0 ü.png").read_bytes())
-    with pytest.raises(DataError, match="images changed since"):
-        predict_images(made[0] / "m.keras", data, out, resume=True)
-    (data / "test" / "cat" / "new.png").unlink()
-    assert predict_images(made[0] / "m.keras", data, out, resume=True).n_images == 21
-    with pytest.raises(OutputExistsError, match="is there already"):
-        predict_images(made[0] / "m.keras", data, out)
-    assert predict_images(made[0] / "m.keras", data, out, overwrite=True).n_images == 21
+def test_a_large_batch_is_no_larger_than_the_images(made, images, tmp_path):
+    model = open_model(made[0] / "m.keras")
+    sizes, whole = [], model._run
+    model._run = lambda x: (sizes.append(len(x)), whole(x))[1]
+    predict_images(model, images / "test" / "cat", tmp_path / "p.parquet", batch_size=64)
+    predict_images(model, [images / "test" / "cat" / f"{k} ü.png" for k in range(3)], tmp_path / "q.parquet")
+    assert sizes == [4, 4, 3]  # a part has four here
 
 
 def test_what_cannot_be_is_refused(made, images, tmp_path):

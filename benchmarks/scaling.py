@@ -37,14 +37,20 @@ def main(
     rows: Annotated[int, typer.Option(help="Rows of each member.", min=1000)] = 2_000_000,
     members: Annotated[int, typer.Option(help="How many members.", min=2)] = 5,
     folder: Annotated[Path | None, typer.Option(help="Where the files are drawn; removed at the end.")] = None,
-    orders: Annotated[str, typer.Option(help="same, other or both: how the rows of the members are ordered.")] = "both",
+    orders: Annotated[str, typer.Option(help="rising, same, other or all: how the rows are ordered.")] = "all",
 ) -> None:
-    """Draw, read once with DuckDB, combine; with the rows in one order, and in another for each member."""
+    """Draw, read once with DuckDB, combine: rows in rising order, in one that does not rise, in another for each."""
     table: list[dict[str, object]] = []
-    names = {"same": ("the same",), "other": ("another for each",), "both": ("the same", "another for each")}
+    kinds = {"rising": "the same, rising", "same": "the same, shuffled", "other": "another for each"}
+    names = {**{kind: (name,) for kind, name in kinds.items()}, "all": tuple(kinds.values())}
     for order in names[orders]:
         with tempfile.TemporaryDirectory(dir=folder) as name:
-            files = [draw(Path(name), member, rows, shuffled=order != "the same") for member in range(members)]
+            steps = {
+                kinds["rising"]: [0] * members,
+                kinds["same"]: [1] * members,
+                kinds["other"]: range(1, members + 1),
+            }
+            files = [draw(Path(name), member, rows, step) for member, step in enumerate(steps[order])]
             read = read_once(files)
             command = [sys.executable, "-c", RUN, str(Path(name) / "out.parquet"), *map(str, files)]
             done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
@@ -64,8 +70,8 @@ def main(
     )
 
 
-def draw(folder: Path, member: int, rows: int, *, shuffled: bool) -> Path:
-    """Write one member's predictions, whole numbers as ids, in rising order or in an order of its own."""
+def draw(folder: Path, member: int, rows: int, order: int) -> Path:
+    """Write one member's predictions, whole numbers as ids, in rising order (0) or in another (1, 2, ...)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -73,7 +79,7 @@ def draw(folder: Path, member: int, rows: int, *, shuffled: bool) -> Path:
     from ensemblekit.predictions._files import table_of
 
     path = folder / f"member-{member}.parquet"
-    step = next(s for s in range(rows // 3 + member, rows) if np.gcd(s, rows) == 1) if shuffled else 1
+    step = next(s for s in range(rows // 3 + order, rows) if np.gcd(s, rows) == 1) if order else 1
     random = np.random.default_rng(member)
     writer = None
     for start in range(0, rows, CHUNK):

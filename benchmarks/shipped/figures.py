@@ -94,6 +94,7 @@ def time_ways(study: Study, rounds: int) -> dict[str, float]:
     ways["fused, shared backbone"] = _compiled(fuse(pair, "mean", classes=study.classes), image)
     alone = [(name, model) for name, model in study.members if name in ("first_model", "second_model")]
     ways["fused, nothing shared"] = _compiled(fuse(alone, "mean", classes=study.classes), image)
+    ways["fused, onnxruntime"] = _in_onnxruntime(study, image)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for run in ways.values():
         run()
@@ -111,6 +112,19 @@ def _apart(study: Study, members: list[tuple[str, Any]], image: np.ndarray) -> n
         for name, model in members
     ]
     return combine(said, "mean").probas
+
+
+def _in_onnxruntime(study: Study, image: np.ndarray) -> Callable[[], Any]:
+    import tempfile
+
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "fused.onnx"
+        export_fused(study.members, "mean", classes=study.classes, to=file, inputs=image, tolerance=1.0)
+        session = onnxruntime.InferenceSession(file.read_bytes())
+    name = session.get_inputs()[0].name
+    return lambda: session.run(None, {name: image})
 
 
 def _compiled(model: Any, image: np.ndarray) -> Callable[[], Any]:

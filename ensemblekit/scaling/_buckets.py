@@ -27,6 +27,9 @@ def connect(memory: int, folder: Path) -> Any:
     connection = duckdb.connect()
     connection.execute(f"SET memory_limit = '{memory // 2**20} MiB'")
     connection.execute(f"SET temp_directory = '{_quoted(folder / 'spilled')}'")
+    # Each thread has rows of every bucket at hand.
+    ((threads,),) = connection.execute("SELECT current_setting('threads')").fetchall()
+    connection.execute(f"SET threads = {max(1, min(threads, memory // 2**26))}")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET enable_progress_bar = false")
     return connection
@@ -58,7 +61,7 @@ class Joined(NamedTuple):
 
 def combine_buckets(
     sources: Sequence[Source],
-    combine: Callable[[Mapping[str, Predictions]], Predictions],
+    combine: Callable[[Mapping[str, Predictions], str], Predictions],
     folder: Path,
     memory: int,
     progress: Callable[[int, int], None],
@@ -70,7 +73,7 @@ def combine_buckets(
     sources : sequence of Source
         Members.
     combine : callable
-        Predictions of each member -> combined predictions.
+        Predictions of each member, and where they are from -> combined predictions.
     folder : Path
         For what does not fit in memory; about as large as the files.
     memory : int
@@ -98,7 +101,8 @@ def combine_buckets(
         parts = [_read(folder / f"member-{place}" / f"bucket={bucket}", source) for place, source in enumerate(sources)]
         if any(len(table) for table, _ in parts):
             said = [source.predictions(table) for source, (table, _) in zip(sources, parts, strict=True)]
-            combined = combine({s.member: p for s, p in zip(sources, said, strict=True)})
+            where = "" if n_buckets == 1 else f"one of {n_buckets} parts of the rows, whose counts these are"
+            combined = combine({s.member: p for s, p in zip(sources, said, strict=True)}, where)
             table = table_of(combined)
             schema = table.schema if schema is None else schema
             order = _order(combined.ids, [(p.ids, rows) for p, (_, rows) in zip(said, parts, strict=True)])
@@ -125,21 +129,52 @@ def _sorted(connection: Any, folder: Path, schema: Any) -> Generator[Any]:
 
 
 def _cut(connection: Any, source: Source, folder: Path, n_buckets: int) -> None:
+    """Cut a member's rows into buckets; each has the number of its row in the files."""
+    import duckdb
+    import pyarrow as pa
+
     # Columns go by their place: DuckDB takes "Cat" and "cat" for one name.
-    columns = [f"c{place}" for place in range(len(source.columns))]
-    key = columns[source.columns.index("id")]
-    kind = "VARCHAR" if source.text_ids else "BIGINT"
-    offset = 0
-    for number, name in enumerate(source.names):
+    kinds = [_taken(field.type) for field in source.stored]
+    schema = pa.schema([*((f"c{place}", kind) for place, kind in enumerate(kinds)), ("place", pa.int64())])
+    key = f"c{source.columns.index('id')}"
+    failed: list[Exception] = []
+
+    def rows() -> Generator[Any]:
+        start = 0
+        try:
+            # Read here and not by DuckDB, which does not look at the checksums of pages.
+            for table in source.batches(2**17):
+                places = np.arange(start, start + len(table), dtype=np.int64)
+                columns = [column.cast(kind) for column, kind in zip(table.columns, kinds, strict=True)]
+                yield from pa.table([*columns, places], schema=schema).to_batches()
+                start += len(table)
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    connection.register("incoming", pa.RecordBatchReader.from_batches(schema, rows()))
+    try:
         connection.execute(
-            f"COPY (SELECT *, {offset} + file_row_number AS place, "  # noqa: S608
-            f"CAST(hash(CAST({key} AS {kind})) % {n_buckets} AS INTEGER) AS bucket "
-            f"FROM read_parquet([{name}], file_row_number = true) AS t({', '.join(columns)}, file_row_number)) "
-            f"TO '{_quoted(folder)}' (FORMAT parquet, COMPRESSION lz4, PARTITION_BY (bucket), "
-            f"FILENAME_PATTERN 'part{number}_{{uuid}}', OVERWRITE_OR_IGNORE true)"
+            f"COPY (SELECT *, CAST(hash({key}) % {n_buckets} AS INTEGER) AS bucket FROM incoming) "  # noqa: S608
+            f"TO '{_quoted(folder)}' (FORMAT parquet, COMPRESSION lz4, PARTITION_BY (bucket))"
         )
-        counted = f"SELECT sum(num_rows) FROM parquet_file_metadata({name})"  # noqa: S608
-        offset += connection.execute(counted).fetchone()[0]
+    except duckdb.Error:
+        if failed:
+            raise failed[0] from None
+        raise
+    finally:
+        connection.unregister("incoming")
+
+
+def _taken(kind: Any) -> Any:
+    """Give the type that DuckDB takes for one that it does not: wider, and the same values."""
+    import pyarrow as pa
+
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_taken(kind.value_type), kind.list_size)
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    return pa.float32() if pa.types.is_float16(kind) else kind
 
 
 def _read(folder: Path, source: Source) -> tuple[Any, np.ndarray]:
@@ -149,12 +184,12 @@ def _read(folder: Path, source: Source) -> tuple[Any, np.ndarray]:
 
     tables = [pq.ParquetFile(path).read() for path in sorted(folder.glob("*.parquet"))]
     if not tables:
-        return source.schema.empty_table(), np.empty(0, dtype=np.int64)
+        return source.stored.empty_table(), np.empty(0, dtype=np.int64)
     key = f"c{source.columns.index('id')}"
     table = pa.concat_tables(tables).sort_by([(key, "ascending"), ("place", "ascending")])
     rows = table.column("place").to_numpy()
-    columns = [table.column(f"c{place}").cast(field.type) for place, field in enumerate(source.schema)]
-    return pa.table(columns, schema=source.schema), rows
+    columns = [table.column(f"c{place}").cast(field.type) for place, field in enumerate(source.stored)]
+    return pa.table(columns, schema=source.stored), rows
 
 
 def _order(ids: np.ndarray, members: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

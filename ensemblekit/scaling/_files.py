@@ -12,10 +12,18 @@ from typing import Any, BinaryIO, NamedTuple
 
 from ..combining import combine
 from ..combining._checks import made
-from ..errors import InvalidOptionError, InvalidPredictionsError, MissingDependencyError, OutputExistsError
+from ..errors import (
+    AlignmentError,
+    FolderNotFoundError,
+    InvalidOptionError,
+    InvalidPredictionsError,
+    MissingDependencyError,
+    OutputExistsError,
+)
 from ..files import atomic_write
 from ..predictions import Predictions
 from ._buckets import combine_buckets
+from ._different import all_different
 from ._output import Output
 from ._source import Source, sources_of
 
@@ -38,7 +46,7 @@ class Combined(NamedTuple):
     members : tuple of str
         Names of the members.
     joined : bool
-        Whether the rows had to be joined; False where all files had the same ids in the same, rising order.
+        Whether the rows had to be joined; False where all files had the same ids in the same order.
     seconds : float
         How long it took.
     """
@@ -65,9 +73,9 @@ def combine_files(
 ) -> Combined:
     """Combine Parquet files of predictions that do not fit in memory.
 
-    Where all files have the same ids in the same, rising order, they are read side by side. Else they are joined by id:
-    DuckDB cuts each into buckets by a hash of the id, each bucket is combined by itself, and DuckDB puts the rows in
-    the order of the first file. Rows and columns are checked as `combine` checks them.
+    Where all files have the same ids in the same order, they are read side by side. Else they are joined by id: DuckDB
+    cuts them into buckets by a hash of the id, each bucket is combined by itself, and DuckDB puts the rows in the order
+    of the first file, those that it lacks behind. Rows and columns are checked as `combine` checks them.
 
     Parameters
     ----------
@@ -104,11 +112,16 @@ def combine_files(
         If options are not valid.
     OutputExistsError
         If there is something already.
+    FolderNotFoundError
+        If a folder to write to is not there.
     MissingDependencyError
         If the rows must be joined and DuckDB is not installed.
 
     Notes
     -----
+    Pages are checked by their checksums, where the files have them. Whether ids that do not rise are all different is
+    told by 64-bit hashes; where two of these are equal the files are joined, and the ids themselves compared.
+
     ``fit_ids`` are not written: they would be as many as the rows that members were fitted on.
     """
     output = Path(output)
@@ -118,37 +131,47 @@ def combine_files(
         raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
     if output.exists() and not overwrite:
         raise OutputExistsError(f"{os.fspath(output)!r} is there already. Take another name, or give overwrite=True.")
+    scratch_in = output.parent if folder is None else Path(folder)
+    for needed in (output.parent, scratch_in):
+        if not needed.is_dir():
+            raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
     start = time.perf_counter()
     sources = sources_of(files)
     if max(source.n_rows for source in sources) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     name, rule = made(combiner, options)
 
-    def of_batch(said: Mapping[str, Predictions]) -> Predictions:
-        return combine(said, rule, aliases=aliases, missing=missing).rename(name)
+    def of_batch(said: Mapping[str, Predictions], where: str) -> Predictions:
+        try:
+            return combine(said, rule, aliases=aliases, missing=missing).rename(name)
+        except AlignmentError as error:
+            if where:
+                error.args = (f"{error} Found in {where}.",)
+            raise
 
     def tell(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total) if progress else None
 
     size = min(LARGEST, max(1024, memory // (12 * sum(source.row_bytes for source in sources))))
     members = tuple(source.member for source in sources)
-    try:
-        with atomic_write(output) as file:
-            n_rows = _write_side_by_side(file, sources, of_batch, size, tell("rows"))
-        joined = False
-    except _OtherOrderError:
-        _import_duckdb()
-        with (
-            tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=folder or output.parent) as scratch,
-            atomic_write(output) as file,
-        ):
-            found = combine_buckets(sources, of_batch, Path(scratch), memory, tell("buckets"))
-            with closing(Output(file, found.n_rows)) as target:
-                target.begin(found.schema)
-                for table in found.tables:
-                    target.write_table(table)
-            n_rows = target.n_rows
-        joined = True
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=scratch_in) as name_of_scratch:
+        scratch = Path(name_of_scratch)
+        try:
+            with atomic_write(output) as file:
+                n_rows = _write_side_by_side(
+                    file, sources, of_batch, size, tell("rows"), lambda: all_different(sources[0], scratch, memory)
+                )
+            joined = False
+        except _OtherOrderError:
+            _import_duckdb()
+            with atomic_write(output) as file:
+                found = combine_buckets(sources, of_batch, scratch, memory, tell("buckets"))
+                with closing(Output(file, found.n_rows)) as target:
+                    target.begin(found.schema)
+                    for table in found.tables:
+                        target.write_table(table)
+                n_rows = target.n_rows
+            joined = True
     return Combined(output, n_rows, members, joined, time.perf_counter() - start)
 
 
@@ -159,26 +182,33 @@ class _OtherOrderError(Exception):
 def _write_side_by_side(
     file: BinaryIO,
     sources: Sequence[Source],
-    combine_batch: Callable[[Mapping[str, Predictions]], Predictions],
+    combine_batch: Callable[[Mapping[str, Predictions], str], Predictions],
     size: int,
     progress: Callable[[int, int], None],
+    are_different: Callable[[], bool],
 ) -> int:
     if len({source.n_rows for source in sources}) > 1:
         raise _OtherOrderError
+    total = sources[0].n_rows
     last: Any = None
-    with closing(Output(file, sources[0].n_rows)) as target:
+    rising = True
+    with closing(Output(file, total)) as target:
         for tables in zip(*(source.batches(size) for source in sources), strict=True):
             ids = [table.column("id") for table in tables]
             if not all(one.equals(ids[0]) for one in ids[1:]):
                 raise _OtherOrderError
-            # Rising ids are all different; of others no batch can say it.
-            first = ids[0].to_numpy()
-            if not (first[1:] > first[:-1]).all() or (last is not None and not first[0] > last):
-                raise _OtherOrderError
-            last = first[-1]
+            if rising:
+                # Rising ids are all different; of others no batch can say it.
+                first = ids[0].to_numpy()
+                rising = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
+                last = first[-1]
+                if not rising and not are_different():
+                    raise _OtherOrderError
             said = {s.member: s.predictions(table) for s, table in zip(sources, tables, strict=True)}
-            target.write(combine_batch(said))
-            progress(target.n_rows, sources[0].n_rows)
+            done = target.n_rows
+            where = "" if total <= size else f"rows {done} to {done + len(ids[0]) - 1}"
+            target.write(combine_batch(said, where))
+            progress(target.n_rows, total)
         return target.n_rows
 
 

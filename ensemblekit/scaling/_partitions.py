@@ -73,7 +73,12 @@ def combine_partitions(
 
 
 def combine_batch(
-    members: Mapping[str, Any], *, combiner: Any, name: str, aliases: Any = None, missing: Any = "error"
+    members: Mapping[str, Any],
+    combiner: Any,
+    *,
+    name: str | None = None,
+    aliases: Mapping[Hashable, Hashable] | None = None,
+    missing: str | Mapping[str, str] = "error",
 ) -> Predictions:
     """Combine one batch of members' predictions: a pure function, and one that goes to other processes.
 
@@ -81,10 +86,10 @@ def combine_batch(
     ----------
     members : mapping of member to Predictions or path
         One batch.
-    combiner : Combiner
-        Fitted where it learns.
-    name : str
-        What the combination is called.
+    combiner : str or Combiner
+        As in `combine`; fitted where it learns. An object is made once, a name anew for every batch.
+    name : str, optional
+        What the combination is called; by default as in `combine`.
     aliases, missing
         As in `combine`.
 
@@ -93,7 +98,8 @@ def combine_batch(
     Predictions
         Combined.
     """
-    return combine(members, combiner, aliases=aliases, missing=missing).rename(name)
+    combined = combine(members, combiner, aliases=aliases, missing=missing)
+    return combined if name is None else combined.rename(name)
 
 
 def predict_partitions(
@@ -140,9 +146,9 @@ def predict_partitions(
 
 def predict_batch(
     images: Mapping[str, str | os.PathLike[str]],
+    model: str | os.PathLike[str],
     *,
-    model: str,
-    classes: tuple[Hashable, ...] | None = None,
+    classes: Sequence[Hashable] | None = None,
     batch_size: int = 32,
 ) -> Predictions:
     """Predict one batch of images: a pure function of what is in the files, and one that goes to other processes.
@@ -151,8 +157,8 @@ def predict_batch(
     ----------
     images : mapping of id to path
         One batch.
-    model : str
-        Path of the model.
+    model : path-like
+        As in `open_model`; a process opens it once.
     classes, batch_size
         As in `predict_images`.
 
@@ -161,7 +167,10 @@ def predict_batch(
     Predictions
         Of the whole batch.
     """
-    predictor = _open(model, classes, Path(model).stat().st_mtime_ns)
+    if not images:
+        raise InvalidOptionError("a batch of images must have at least one; received none.")
+    changed = Path(model).stat().st_mtime_ns
+    predictor = _open(os.fspath(model), None if classes is None else tuple(classes), changed)
     height, width, _ = predictor.input_shape
     said: list[np.ndarray] = []
     batch = np.zeros((batch_size, *predictor.input_shape), dtype=np.float32)

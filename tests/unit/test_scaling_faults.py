@@ -1,0 +1,198 @@
+"""Files that are read side by side or joined: odd ids, damaged and edited files, little memory."""
+
+import functools
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ensemblekit import (
+    AlignmentError,
+    InvalidOptionError,
+    InvalidPredictionsError,
+    Predictions,
+    combine,
+)
+from ensemblekit.errors import FolderNotFoundError
+from ensemblekit.scaling import _buckets, _different, _files, combine_batch, combine_files, predict_batch
+from ensemblekit.scaling._source import Source
+
+pytest.importorskip("duckdb")
+CLASSES = ("cat", "Cat", "dog")
+N = 2000
+ORDER = np.random.default_rng(0).permutation(N)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Many buckets and many batches for a few rows."""
+    monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 5)
+    monkeypatch.setattr(_different, "part_count", lambda n_rows, memory: 5)
+    monkeypatch.setattr(_files, "LARGEST", 256)
+
+
+def draw(member, order, *, dtype=np.float32, form="x{:05d}"):
+    probas = np.random.default_rng(len(member)).dirichlet(np.ones(3), N).astype(dtype)[order]
+    ids = [form.format(i) for i in order] if form else order
+    return Predictions(probas, ids=ids, classes=CLASSES, member=member)
+
+
+def save(folder, *predictions):
+    for p in predictions:
+        p.save(folder / f"{p.member}.parquet")
+    return {p.member: folder / f"{p.member}.parquet" for p in predictions}
+
+
+def plain(folder, name, p, ids):
+    columns = {"id": ids} | {c: p.probas[:, k].astype(np.float64) for k, c in enumerate(CLASSES)}
+    pq.write_table(pa.table(columns), folder / f"{name}.parquet")
+    return folder / f"{name}.parquet"
+
+
+def same(path, expected):
+    got = Predictions.load(path)
+    assert got.ids.tolist() == expected.ids.tolist()
+    assert got.probas.tobytes() == expected.probas.tobytes()
+    assert got.probas.dtype == expected.probas.dtype
+
+
+@pytest.mark.parametrize("form", ["x{:05d}", None])
+def test_one_order_that_does_not_rise_is_read_side_by_side(form, tmp_path):
+    said = [draw("a", ORDER, form=form), draw("bb", ORDER, form=form)]
+    done = combine_files(save(tmp_path, *said), "mean", tmp_path / "out.parquet")
+    assert not done.joined
+    same(tmp_path / "out.parquet", combine(said, "mean"))
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_an_id_that_comes_twice_in_every_file_is_refused(rising, tmp_path):
+    order = np.arange(N) if rising else ORDER
+    files = save(tmp_path, draw("a", order), draw("bb", order))
+    for path in files.values():
+        table = pq.read_table(path)
+        ids = table["id"].to_pylist()
+        ids[1900] = ids[3]
+        pq.write_table(table.set_column(0, "id", pa.array(ids)), path)
+    with pytest.raises(InvalidPredictionsError, match=r"a\.parquet': ids must be unique; .*repeated: 1 \('x"):
+        combine_files(files, "mean", tmp_path / "out.parquet")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.parquet", "bb.parquet"]
+
+
+def test_ids_of_all_kinds_of_arrow(tmp_path):
+    a, b = draw("a", np.arange(N), dtype=np.float64), draw("bb", ORDER, dtype=np.float64)
+    texts = pa.array(b.ids.tolist())
+    for name, ids in (("category", texts.dictionary_encode()), ("large", texts.cast(pa.large_string()))):
+        files = {"a": plain(tmp_path, "first", a, a.ids.tolist()), "bb": plain(tmp_path, name, b, ids)}
+        assert combine_files(files, "mean", tmp_path / "out.parquet", overwrite=True).joined
+        same(tmp_path / "out.parquet", combine([a, b], "mean"))
+    numbers = draw("a", np.arange(N), dtype=np.float64, form=None), draw("bb", ORDER, dtype=np.float64, form=None)
+    files = {
+        "a": plain(tmp_path, "int32", a, np.arange(N, dtype=np.int32)),
+        "bb": plain(tmp_path, "uint16", b, ORDER.astype(np.uint16)),
+    }
+    combine_files(files, "mean", tmp_path / "out.parquet", overwrite=True)
+    same(tmp_path / "out.parquet", combine(numbers, "mean"))
+    for ids, text in (
+        (np.arange(N).astype(np.uint64) + 2**63, "ids must fit in 64 signed bits"),
+        (np.arange(N) / 2, "ids must be all str or all int; received double"),
+        ([*range(1500), None, *range(1501, N)], "each row must have an id; row 1500 has none"),
+    ):
+        with pytest.raises(InvalidPredictionsError, match=rf"bad\.parquet': {text}"):
+            combine_files(
+                {"bad": plain(tmp_path, "bad", a, ids), "int": files["bb"]}, "mean", tmp_path / "o.parquet"
+            )  # fmt: skip
+
+
+def test_half_precision_and_dense_rows_are_joined_to_the_bit(tmp_path):
+    said = [draw("a", np.arange(N), dtype=np.float16), draw("bb", ORDER, dtype=np.float16)]
+    assert combine_files(save(tmp_path, *said), "mean", tmp_path / "out.parquet").joined
+    same(tmp_path / "out.parquet", combine(said, "mean"))
+    dense = [
+        Predictions(
+            np.random.default_rng(k).dirichlet(np.ones(3), (N, 2, 2)).astype(np.float16)[order],
+            ids=order, classes=CLASSES, member=f"m{k}",
+        )
+        for k, order in enumerate((np.arange(N), ORDER))
+    ]  # fmt: skip
+    assert combine_files(save(tmp_path, *dense), "mean", tmp_path / "out.parquet", overwrite=True).joined
+    same(tmp_path / "out.parquet", combine(dense, "mean"))
+
+
+@pytest.mark.parametrize("order", [np.arange(N), ORDER])
+def test_a_changed_byte_is_refused_wherever_it_is(order, tmp_path):
+    files = save(tmp_path, draw("a", np.arange(N)), draw("bb", order))
+    # Small row groups: what comes first is whole, and only what follows is not.
+    pq.write_table(pq.read_table(files["bb"]), files["bb"], row_group_size=300, write_page_checksum=True)
+    combine_files(files, "mean", tmp_path / "out.parquet")
+    (tmp_path / "out.parquet").unlink()
+    column = pq.read_metadata(files["bb"]).row_group(5).column(2)
+    raw = bytearray(files["bb"].read_bytes())
+    raw[column.data_page_offset + column.total_compressed_size - 40] ^= 1
+    files["bb"].write_bytes(raw)
+    with pytest.raises(InvalidPredictionsError, match=r"bb\.parquet' cannot be read: could not verify page integrity"):
+        combine_files(files, "mean", tmp_path / "out.parquet")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.parquet", "bb.parquet"]
+
+
+def test_files_that_were_cut_or_edited(tmp_path):
+    files = save(tmp_path, draw("a", np.arange(N)), draw("bb", ORDER))
+    table = pq.read_table(files["a"])
+    meta = json.loads(table.schema.metadata[b"ensemblekit"])
+    for said, text in (
+        (json.dumps(meta | {"n_samples": 7}), "a file of 7 predictions must have as many rows; it has 2000"),
+        (json.dumps(meta | {"format": 9}), "format 9 is newer"),
+        (json.dumps(meta | {"classes": ["q", "w", "e"]}), 'cannot be read: .*"proba:q" does not exist'),
+        (json.dumps({k: v for k, v in meta.items() if k != "classes"}), "is none: what is said beside its rows"),
+        ("[]", "is none: what is said beside its rows was edited"),
+        ("{", "is none: Expecting property name"),
+    ):
+        pq.write_table(table.replace_schema_metadata({b"ensemblekit": said.encode()}), tmp_path / "edited.parquet")
+        with pytest.raises(InvalidPredictionsError, match=rf"edited\.parquet'.*{text}"):
+            combine_files(
+                {"e": tmp_path / "edited.parquet", "bb": files["bb"]}, "mean", tmp_path / "out.parquet"
+            )  # fmt: skip
+    draw("c", np.arange(N)).rename(split="test").save(tmp_path / "c.parquet")
+    with pytest.raises(InvalidPredictionsError, match=r"must have the same columns, .* and split; '.*c\.parquet' has"):
+        combine_files({"a": [files["a"], tmp_path / "c.parquet"]}, "mean", tmp_path / "out.parquet")
+
+
+def test_counts_are_said_to_be_of_a_part(tmp_path):
+    a, b = draw("a", np.arange(N)), draw("bb", np.arange(N))
+    files = save(tmp_path, a, b.take(b.ids[:1100]))
+    with pytest.raises(AlignmentError, match=r"Found in one of 5 parts of the rows, whose counts these are\.$"):
+        combine_files(files, "mean", tmp_path / "out.parquet")
+    with pytest.raises(AlignmentError, match=r"lacks 900 .*present\.$"):
+        combine({"a": a, "bb": b.take(b.ids[:1100])}, "mean")
+
+
+def test_what_is_given_is_checked_first(tmp_path):
+    for files in (None, "a.parquet", [], [1], {"a": []}, {"a": [None]}):
+        with pytest.raises(InvalidOptionError, match=r"files must be a sequence of paths, or {member: path or paths}"):
+            combine_files(files, "mean", tmp_path / "out.parquet")
+    files = save(tmp_path, draw("a", np.arange(N)))
+    for output, folder in ((tmp_path / "no" / "out.parquet", None), (tmp_path / "out.parquet", tmp_path / "no")):
+        with pytest.raises(FolderNotFoundError, match=r"folder of the output, and folder=, must be there; .*no' is"):
+            combine_files(files, "mean", output, folder=folder)
+    with pytest.raises(InvalidOptionError, match="a batch of images must have at least one"):
+        predict_batch({}, "model.keras")
+
+
+def test_little_memory_means_few_threads_and_long_ids_many_buckets(tmp_path):
+    connection = _buckets.connect(2**26, tmp_path)
+    assert connection.execute("SELECT current_setting('threads')").fetchall() == [(1,)]
+    short = Source(None, [save(tmp_path, draw("a", ORDER))["a"]])
+    long = Source(None, [save(tmp_path, draw("b", ORDER, form="x{:0200d}"))["b"]])
+    assert long.row_bytes > 3 * short.row_bytes
+
+
+def test_a_batch_is_mapped_by_any_engine():
+    bag = pytest.importorskip("dask.bag")
+    said = [draw("a", np.arange(N)), draw("bb", ORDER)]
+    parts = [{p.member: p.take([f"x{i:05d}" for i in range(k, N, 4)]) for p in said} for k in range(4)]
+    work = functools.partial(combine_batch, combiner="mean")
+    got = bag.from_sequence(parts, npartitions=2).map(work).compute(scheduler="threads")
+    for one, part in zip(got, parts, strict=True):
+        assert one.probas.tobytes() == combine(part, "mean").probas.tobytes()
+        assert one.member == "mean"

@@ -110,7 +110,7 @@ def _show(found: Profile, plot: Path | None) -> None:
         console.print(line, markup=False, highlight=False)
 
     largest: Any = found.latency["batch"].max()
-    names = {"batch": "Batch", "ms": "ms", "low": "10 %", "high": "90 %", "images_per_second": "Images a second"}
+    names = {"batch": "Batch", "ms": "ms", "low": "10 %", "high": "90 %", "images_per_second": "Per second"}
     print_table(
         _columns(found.latency, names), right=[*names.values()], title=f"Latency of {found.name}", console=console
     )
@@ -152,7 +152,7 @@ def _show_frontier(found: Profile, say: Callable[[str], None], console: Console)
     names = {"number": "Subset", "ms": "ms", "accuracy": "Accuracy", "log_loss": "Log loss"}
     if not kept["measured"].all():
         names["how"] = "Latency"
-    print_table(_columns(kept, names), right=["ms"], title="Subsets that pay, the fastest first", console=console)
+    print_table(_columns(kept, names), right=["ms"], title="Subsets that pay", console=console)
     for number, members in zip(kept["number"], kept["members"], strict=True):
         say(f"{number}: {', '.join(map(str, members))}")
     say(

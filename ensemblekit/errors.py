@@ -157,5 +157,9 @@ class MissingClassWarning(UserWarning):
     """A fold of a cross-validation has no row of some class to fit on."""
 
 
+class ProfileWarning(UserWarning):
+    """A figure of a profile could not be measured; the others stand."""
+
+
 class FeatureBankWarning(UserWarning):
     """Features cannot be kept in a feature bank, or some that were kept are damaged; they are computed again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,16 @@ from ..errors import InvalidOptionError
 from ._app import app
 from ._cache import size_of
 from ._completion import complete_combiner
-from ._files import read_members, with_labels
+from ._files import check_output, read_members, with_labels
 from ._screen import frame_to_json, make_console
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
     from ..profiling import Profile
+
+PLOTS = (".png", ".svg", ".pdf")
 
 
 @app.command()
@@ -33,8 +39,14 @@ def profile(
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="A table with id and label, where the files have none.")] = None,
     combiner: Annotated[
-        str, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
-    ] = "mean",
+        str | None,
+        typer.Option(
+            "--combiner",
+            "-c",
+            help="Name of the rule. Default: that of the model, if it is known or the mean.",
+            autocompletion=complete_combiner,
+        ),
+    ] = None,
     fit_on: Annotated[
         list[str] | None,
         typer.Option(help="Held-out predictions of a member, for a rule that learns.", metavar="FILE"),
@@ -54,8 +66,12 @@ def profile(
             import keras  # noqa: F401 # pyright: ignore[reportUnusedImport] - its start-up lines are lost here
     from ..profiling import profile_model
 
-    if plot is not None and not predictions:
-        raise InvalidOptionError("--plot draws accuracy against latency, which needs --predictions of each member.")
+    if plot is not None:
+        if not predictions:
+            raise InvalidOptionError("--plot draws accuracy against latency, which needs --predictions of each member.")
+        check_output(plot, overwrite=True, suffixes=PLOTS)
+    if labels is not None and not predictions:
+        raise InvalidOptionError("--labels are those of --predictions. Give these, too.")
     said = None if not predictions else with_labels(read_members(predictions), labels)
     held_out = None if not fit_on else read_members(fit_on)
     found = profile_model(
@@ -89,45 +105,82 @@ def _show(found: Profile, plot: Path | None) -> None:
     from ..report import print_table
 
     console = make_console()
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False)
+
     largest: Any = found.latency["batch"].max()
+    names = {"batch": "Batch", "ms": "ms", "low": "10 %", "high": "90 %", "images_per_second": "Per second"}
+    print_table(
+        _columns(found.latency, names), right=[*names.values()], title=f"Latency of {found.name}", console=console
+    )
     facts = [
         f"{found.n_parameters:,} parameters" if found.n_parameters is not None else "",
         f"{size_of(found.n_bytes)} on disk" if found.n_bytes is not None else "",
         f"{size_of(found.peak_memory)} of memory at batch {largest}" if found.peak_memory is not None else "",
     ]
-    names = {"batch": "Batch", "ms": "ms", "low": "10 %", "high": "90 %", "images_per_second": "Images a second"}
-    shown: Any = found.latency[list(names)]
-    print_table(shown.rename(columns=names).round(2), title=f"Latency of {found.name}", console=console)
-    console.print(", ".join(filter(None, facts)) + ".", markup=False, highlight=False)
+    say(", ".join(filter(None, facts)) + ".\n")
     if found.members is not None:
-        costs = {"member": "Member", "alone_ms": "Alone, ms", "saves_ms": "Saves, ms", "alone_parameters": "Parameters",
-                 "saves_parameters": "Saves"}  # fmt: skip
-        shown = found.members[list(costs)]
-        console.print()
+        alone = {"member": "Member", "alone_ms": "Alone ms", "alone_bytes": "Alone weights"}
+        saves = {"saves_ms": "Saves ms", "saves_ms_low": "Low", "saves_ms_high": "High", "saves_bytes": "Saves weights"}
+        names = alone | saves
         print_table(
-            shown.rename(columns=costs), title=f"What each member costs, and dropping it saves, batch {found.batch}",
-            console=console,
-        )  # fmt: skip
+            _columns(found.members, names), right=[*names.values()][1:], title="What each member costs", console=console
+        )
+        say(f"Saves: what dropping it does, at batch {found.batch}, with the 95 % interval. Less than alone, where "
+            "members share layers.\n")  # fmt: skip
     if found.members is not None and "accuracy" in found.members:
-        worth = {"member": "Without", "accuracy": "Accuracy", "accuracy_change": "Change", "accuracy_change_low": "Low",
-                 "accuracy_change_high": "High", "log_loss": "Log loss", "log_loss_change": "Change ",
-                 "log_loss_change_low": "Low ", "log_loss_change_high": "High "}  # fmt: skip
-        shown = found.members[list(worth)]
-        console.print()
-        print_table(
-            shown.rename(columns=worth), title="What dropping it loses, with 95 % paired intervals", console=console
-        )
+        for metric, title in (("accuracy", "Accuracy"), ("log_loss", "Log loss")):
+            worth = {"member": "Without", metric: title, f"{metric}_change": "Change",
+                     f"{metric}_change_low": "Low", f"{metric}_change_high": "High"}  # fmt: skip
+            print_table(_columns(found.members, worth), title=f"{title} without it", console=console)
+        say("Changes are against all members, with 95 % paired intervals.\n")
     if found.frontier is not None:
-        kept: Any = found.frontier[found.frontier["on_frontier"].astype(bool)]
-        kept = kept.assign(members=[", ".join(some) for some in kept["members"]])
-        names = {"members": "Members", "ms": "ms", "accuracy": "Accuracy", "log_loss": "Log loss"}
-        console.print()
-        print_table(
-            kept[list(names)].rename(columns=names), title="Subsets that pay, the fastest first", console=console
-        )
-        console.print(
-            "The best of many subsets on these rows is in part luck: compare on others before you choose it.",
-            markup=False,
-        )
+        _show_frontier(found, say, console)
     if plot is not None:
         console.print(f"Frontier: {plot}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_frontier(found: Profile, say: Callable[[str], None], console: Console) -> None:
+    from ..report import print_table
+
+    table: Any = found.frontier
+    whole = table.loc[table["members"].map(len).idxmax()]
+    kept = table[table["on_frontier"].astype(bool)]
+    # Of each step the members stand whole, however many: a table would cut them.
+    kept = kept.assign(number=range(1, len(kept) + 1), how=["" if m else "estimated" for m in kept["measured"]])
+    names = {"number": "Subset", "ms": "ms", "accuracy": "Accuracy", "log_loss": "Log loss"}
+    if not kept["measured"].all():
+        names["how"] = "Latency"
+    print_table(_columns(kept, names), right=["ms"], title="Subsets that pay", console=console)
+    for number, members in zip(kept["number"], kept["members"], strict=True):
+        say(f"{number}: {', '.join(map(str, members))}")
+    say(
+        f"All {len(whole['members'])} members: {_ms(whole['ms'])} ms, accuracy {whole['accuracy']:.4f}, log loss "
+        f"{whole['log_loss']:.4f}."
+    )
+    if found.greedy:
+        say(
+            f"Of so many members not all subsets were looked at, but {len(table)}: each alone, all but one, and "
+            "those of a greedy way down."
+        )
+    say("The best of many subsets on these rows is in part luck: compare on others before you choose it.")
+
+
+def _columns(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """Keep some columns, times and sizes written as people read them."""
+    import pandas as pd
+
+    shown = pd.DataFrame({new: table[old] for old, new in names.items()})
+    for old, new in names.items():
+        if old in ("ms", "low", "high") or "_ms" in old:
+            shown[new] = [_ms(value) for value in table[old]]
+        elif old == "images_per_second":
+            shown[new] = [f"{value:,.0f}" for value in table[old]]
+        elif old.endswith("_bytes"):
+            shown[new] = [size_of(int(value)) for value in table[old]]
+    return shown
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"

@@ -43,7 +43,11 @@ class Predictor:
         Digest of the file or of the weights.
     model : keras.Model or None
         What predicts, where it is of Keras.
+    combiner : Combiner or None
+        The fitted rule, where it was opened from an ensemble; a file of Keras does not tell it.
     """
+
+    combiner: Any = None
 
     def __init__(
         self,
@@ -173,12 +177,14 @@ def _of_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None) 
             f"a saved object must be a fitted EnsembleClassifier; it is a {type(ensemble).__name__}."
         )
     try:
-        return _of_keras(name, fuse(ensemble), names, fingerprint)
+        predictor = _of_keras(name, fuse(ensemble), names, fingerprint)
     except EnsembleKitError as error:
         raise CompatibilityError(
             "an ensemble must be of Keras members that take images, and a combiner that can stand in a graph; "
             f"{name!r} is not: {error}"
         ) from error
+    predictor.combiner = ensemble.combiner_
+    return predictor
 
 
 def _of_keras(name: str, model: Any, names: tuple[Hashable, ...] | None, fingerprint: str | None) -> Predictor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,14 @@ from ..assembly import import_keras
 from ..errors import InvalidOptionError
 from ..fusion import member_names, with_members
 
-__all__ = ["FusedGraph"]
+__all__ = ["FusedGraph", "compiled"]
+
+
+class Cost(NamedTuple):
+    """What layers hold."""
+
+    n_parameters: int
+    n_bytes: int
 
 
 class FusedGraph:
@@ -26,7 +33,7 @@ class FusedGraph:
     ----------
     members : tuple of str
         Their names.
-    groups : dict of frozenset of str to int
+    groups : dict of frozenset of str to Cost
         Members that share layers -> parameters of the layers that these, and no others, need.
     """
 
@@ -40,26 +47,42 @@ class FusedGraph:
         outputs = with_members(model).output
         self._outputs: dict[str, Any] = {name: outputs[name] for name in self.members}
         needed = {name: _layers_behind(output) for name, output in self._outputs.items()}
-        self.groups: dict[frozenset[str], int] = {}
+        self.groups: dict[frozenset[str], Cost] = {}
         for layer in {id(layer): layer for layers in needed.values() for layer in layers.values()}.values():
             owners = frozenset(name for name in self.members if id(layer) in needed[name])
-            n_parameters = sum(int(np.prod(w.shape)) for w in getattr(layer, "weights", ()))
-            self.groups[owners] = self.groups.get(owners, 0) + n_parameters
+            known = self.groups.get(owners, Cost(0, 0))
+            weights = [(int(np.prod(w.shape)), w.dtype) for w in getattr(layer, "weights", ())]
+            self.groups[owners] = Cost(
+                known.n_parameters + sum(n for n, _ in weights),
+                known.n_bytes + sum(n * dtype_size(dtype) for n, dtype in weights),
+            )
 
-    def parameters(self, members: Iterable[str]) -> int:
-        """Count the parameters that some members need."""
+    def cost(self, members: Iterable[str]) -> Cost:
+        """Count what some members need."""
         wanted = set(members)
-        return sum(n for owners, n in self.groups.items() if owners & wanted)
+        needed = [cost for owners, cost in self.groups.items() if owners & wanted]
+        return Cost(sum(cost.n_parameters for cost in needed), sum(cost.n_bytes for cost in needed))
 
     def call_of(self, members: Iterable[str], x: np.ndarray) -> Callable[[], object]:
         """Make a compiled call of some members alone, on these images."""
-        import tensorflow as tf
-
         keras = import_keras("profile_model")
-        part = keras.Model(self.model.input, [self._outputs[name] for name in members])
-        given = tf.constant(x)
-        call = tf.function(lambda images: part(images, training=False)).get_concrete_function(given)
-        return lambda: [np.asarray(said) for said in keras.tree.flatten(call(given))]
+        return compiled(keras.Model(self.model.input, [self._outputs[name] for name in members]), x)
+
+
+def compiled(model: Any, x: np.ndarray) -> Callable[[], object]:
+    """Make a call of a Keras model on these images: compiled for their number, its answer brought back to NumPy."""
+    import tensorflow as tf
+
+    keras = import_keras("profile_model")
+    call = tf.function(lambda images: model(images, training=False)).get_concrete_function(tf.constant(x))
+    return lambda: [np.asarray(said) for said in keras.tree.flatten(call(tf.constant(x)))]
+
+
+def dtype_size(dtype: str) -> int:
+    """Count the bytes of one number."""
+    import tensorflow as tf
+
+    return int(tf.as_dtype(dtype).size)
 
 
 def _layers_behind(output: Any) -> dict[int, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
 from ..combining import combine, fit_combiner
 from ..combining._checks import made
-from ..errors import AlignmentError, NotFittedError
+from ..errors import AlignmentError, InvalidPredictionsError, NotFittedError
 from ..evaluation import accuracy, log_loss
 from ..evaluation._leave_one_out import _check_fit_on, _with_weights_of
 from ..predictions import Predictions, PredictionSet
@@ -32,12 +32,30 @@ class Worth:
         Held-out rows to fit a rule on that learns.
     members : tuple of str
         Of the model.
+    classes : tuple of str or int, optional
+        Of the model, in any order.
     """
 
-    def __init__(self, predictions: PredictionSet, combiner: Any, fit_on: Any, members: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        predictions: PredictionSet,
+        combiner: Any,
+        fit_on: Any,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...] | None = None,
+    ) -> None:
         if set(predictions.members) != set(members):
             raise AlignmentError(
                 f"predictions must be of the members of the model, {members}; received those of {predictions.members}."
+            )
+        if classes is not None and set(predictions.classes) != set(classes):
+            raise AlignmentError(
+                f"predictions must be of the classes of the model, {classes}; received those of {predictions.classes}."
+            )
+        if predictions.labels is None:
+            raise InvalidPredictionsError(
+                "what a member is worth is told from predictions with labels; received none. On the command line, give "
+                "--labels FILE, a table with the columns id and label."
             )
         _, self.rule = made(combiner, {})
         self.learns = "learns" in getattr(self.rule, "traits", ()) or hasattr(self.rule, "members_")
@@ -48,7 +66,9 @@ class Worth:
             )
         if self.learns:
             _check_fit_on(predictions, fit_on, False)
-        self.predictions, self.fit_on = predictions, fit_on
+        # Weights that are a sequence go with the members in the order of the model.
+        self.predictions, self.fit_on = predictions.select(members), fit_on
+        self.greedy = len(members) > (ALL_SUBSETS_LEARNED if self.learns else ALL_SUBSETS)
         self._known: dict[frozenset[str], Predictions] = {}
 
     def combined(self, members: Sequence[str]) -> Predictions:
@@ -69,18 +89,21 @@ class Worth:
 
 
 def subsets_of(members: tuple[str, ...], worth: Worth) -> Iterator[tuple[str, ...]]:
-    """List the subsets to look at, the whole first: all of them, or of many members those of a greedy way down.
+    """List the subsets to look at, the whole first: all of them, or, of many members, some.
 
-    The greedy way drops, at each step, the member without which the log loss is least.
+    Those are the members each alone, all but one, and those of a greedy way down, which drops at each step the member
+    without which the log loss is least.
     """
-    most = ALL_SUBSETS_LEARNED if worth.learns else ALL_SUBSETS
-    if len(members) <= most:
+    if not worth.greedy:
         for n in range(len(members), 0, -1):
             yield from combinations(members, n)
         return
+    looked_at: dict[tuple[str, ...], None] = {members: None}
     left = members
-    yield left
     while len(left) > 1:
         fewer = [tuple(m for m in left if m != dropped) for dropped in left]
+        if left == members:
+            looked_at |= dict.fromkeys(fewer)
         left = min(fewer, key=lambda some: worth.score(some)[1])
-        yield left
+        looked_at[left] = None
+    yield from (looked_at | dict.fromkeys((member,) for member in members))

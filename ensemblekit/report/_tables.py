@@ -90,6 +90,7 @@ def print_table(
     console: Console,
     marks: Mapping[str, Sequence[str]] | None = None,
     notes: Mapping[str, str] | None = None,
+    right: Sequence[str] = (),
 ) -> None:
     """Print a table on a terminal, its footnotes below.
 
@@ -103,6 +104,8 @@ def print_table(
         Where to.
     marks, notes
         As in `to_markdown`.
+    right : sequence of str, optional
+        Columns of text that stand at the right, as numbers do.
     """
     from rich import box
     from rich.table import Table
@@ -125,8 +128,8 @@ def print_table(
         collapse_padding=True,
         padding=(0, 1 if roomy else 0),
     )
-    for column, right, width in zip(table.columns, numeric_columns(table), widths, strict=True):
-        shown.add_column(str(column), justify="right" if right else "left", width=width)
+    for column, numeric, width in zip(table.columns, numeric_columns(table), widths, strict=True):
+        shown.add_column(str(column), justify="right" if numeric or column in right else "left", width=width)
     for row in cells:
         shown.add_row(*(Text(cell) for cell in row))
     console.print(shown)

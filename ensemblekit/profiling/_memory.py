@@ -1,0 +1,103 @@
+"""How large a model is on disk, and in the memory of a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Generator, Hashable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import ProfileWarning
+
+__all__ = ["on_disk", "peak_memory", "size_on_disk"]
+
+MEMORY = """
+import sys
+import numpy as np
+from ensemblekit import open_model
+if not sys.argv[1].endswith(".onnx"):
+    import keras
+def size(key):
+    return int([line for line in open("/proc/self/status") if line.startswith(key)][0].split()[1]) * 1024
+try:
+    open("/proc/self/clear_refs", "w").write("5")  # what imports needed for a moment is forgotten
+except OSError:
+    pass
+before = size("VmRSS")
+classes = [int(c[1:]) if c[0] == "i" else c[1:] for c in sys.argv[3:]]
+model = open_model(sys.argv[1], classes=classes or None)
+for _ in range(3):
+    model.predict(np.zeros((int(sys.argv[2]), *model.input_shape), "float32"))
+print(size("VmHWM") - before)
+"""
+
+
+@contextmanager
+def on_disk(model: Any, path: Path | None) -> Generator[Path]:
+    """Give the place of a model, which is saved for that long where it has none.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What is saved.
+    path : Path or None
+        Where it is already.
+
+    Yields
+    ------
+    Path
+        Of a file or folder.
+    """
+    if path is not None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model.keras"
+        model.save(saved)
+        yield saved
+
+
+def size_on_disk(path: Path) -> int:
+    """Count the bytes of a file, or of all files of a folder."""
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
+
+
+def peak_memory(path: Path, batch: int, classes: Sequence[Hashable] | None) -> int | None:
+    """Measure the memory that a model takes, in a process of its own.
+
+    Parameters
+    ----------
+    path : Path
+        Of the model.
+    batch : int
+        Images that it predicts at a time.
+    classes : sequence of str or int, optional
+        Of a model that holds none.
+
+    Returns
+    -------
+    int or None
+        Bytes of resident memory at their peak, less those before it was opened; None where the system has no
+        ``/proc``, and, with a warning, where the process fails.
+    """
+    if not Path("/proc/self/status").is_file():
+        return None
+    names = [f"i{c}" if isinstance(c, int) else f"s{c}" for c in classes or ()]
+    command = [sys.executable, "-c", MEMORY, os.fspath(path), str(batch), *names]
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - our own interpreter and code
+    if done.returncode == 0 and done.stdout.split():
+        return int(done.stdout.split()[-1])
+    lines = done.stderr.strip().splitlines()
+    reason = lines[-1] if done.returncode > 0 and lines else f"it was ended by signal {-done.returncode}"
+    warnings.warn(
+        f"the memory of a model is measured in a process of its own, at batch {batch}, which failed: {reason}. "
+        "All other figures stand. Give smaller batch sizes if memory is short.",
+        ProfileWarning,
+        stacklevel=3,
+    )
+    return None

@@ -27,6 +27,7 @@ __all__ = [
     "OutputExistsError",
     "PluginLoadError",
     "PluginWarning",
+    "ProfileWarning",
     "RandomWeightsWarning",
     "StoreError",
     "UnknownMemberError",

@@ -87,6 +87,8 @@ def test_every_kind_of_model_says_the_same(made, images, tmp_path):
     x = np.zeros((3, 16, 16, 3), "float32")
     ensemble = EnsembleClassifier(wrapped, cv="prefit").fit(x, np.array(CLASSES))
     save(ensemble, tmp_path / "saved")
+    assert [open_model(m).combiner.__class__.__name__ for m in (ensemble, tmp_path / "saved")] == ["Mean", "Mean"]
+    assert open_model(folder / "m.keras").combiner is None
     predict_images(tmp_path / "saved", images, tmp_path / "folder.parquet")
     said["folder"] = Predictions.load(tmp_path / "folder.parquet")
     first = said.pop("keras")

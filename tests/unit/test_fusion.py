@@ -125,8 +125,13 @@ assert not [m for m in sys.modules if m.startswith("ensemblekit")]
 @pytest.mark.parametrize(
     ("file", "load", "run"),
     [
-        ("m.keras", "import keras; m = keras.models.load_model('m.keras')", "m.predict(x, verbose=0)"),
-        ("m", "import tensorflow as tf; m = tf.saved_model.load('m')", "m.serve(x)"),
+        pytest.param(
+            "m.keras", "import keras; m = keras.models.load_model('m.keras')", "m.predict(x, verbose=0)",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "m", "import tensorflow as tf; m = tf.saved_model.load('m')", "m.serve(x)", marks=pytest.mark.slow
+        ),
         ("m.onnx", "import onnxruntime as o; m = o.InferenceSession('m.onnx')", "m.run(['probas'], {'inputs': x})[0]"),
     ],
 )  # fmt: skip

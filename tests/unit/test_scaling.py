@@ -266,6 +266,7 @@ def test_members_are_fitted_alike_by_every_backend_of_joblib(backend, request):
     assert together.tobytes() == alone.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_images_are_predicted_on_workers(client, tmp_path, keras):
     from PIL import Image

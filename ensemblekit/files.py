@@ -12,7 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_folder", "atomic_path", "atomic_write", "cache_folder", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "atomic_write", "cache_folder", "size_on_disk", "write_text"]
 
 
 def cache_folder() -> Path:
@@ -29,6 +29,22 @@ def cache_folder() -> Path:
     else:
         base = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     return base / "ensemblekit"
+
+
+def size_on_disk(path: Path) -> int:
+    """Count the bytes of a file, or of all files of a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Of either.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
 
 
 @contextlib.contextmanager

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..assembly import quiet_tensorflow
 from ..errors import InvalidOptionError, PluginWarning
 from ..hookspecs import HOOKS
 from ..registry import Registry, load_plugins
 from ._app import app
 from ._completion import complete_plugin
-from ._screen import key_and_value, make_console, make_table
+from ._screen import import_keras_quietly, key_and_value, make_console, make_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,8 +47,7 @@ def check(
     create = getattr(registry, f"create_{kind}")
     made = create(name, **options)  # an option that it does not have is an error of the user's, not of the plugin
     if kind != "combiner" or "graphable" in getattr(made, "traits", ()):
-        with quiet_tensorflow(), contextlib.suppress(ImportError):
-            import keras  # noqa: F401 # pyright: ignore[reportUnusedImport] - its start-up lines are lost here
+        import_keras_quietly()
     label = name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")
     console = make_console()
     results: list[CheckResult] = []

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..assembly import quiet_tensorflow
 from ._app import STOPPED, UNREADABLE, app
-from ._screen import make_console, pair_of
+from ._screen import import_keras_quietly, make_console, pair_of
 
 
 @app.command()
@@ -40,14 +39,10 @@ def predict(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with quiet_tensorflow():
-        from ..predicting import predict_images
+    if model.suffix != ".onnx":
+        import_keras_quietly()
+    from ..predicting import predict_images
 
-        if model.suffix != ".onnx":
-            import contextlib
-
-            with contextlib.suppress(ImportError):
-                import keras  # noqa: F401 # pyright: ignore[reportUnusedImport] - its start-up lines are lost here
     screen = Console(stderr=True)
     columns = (
         TextColumn("Predicting"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..assembly import quiet_tensorflow
 from ..errors import InvalidOptionError
 from ._app import app
 from ._cache import size_of
 from ._completion import complete_combiner
 from ._files import check_output, read_members, with_labels
-from ._screen import frame_to_json, make_console
+from ._screen import frame_to_json, import_keras_quietly, make_console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +58,7 @@ def profile(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Measure what a model costs, and what each member saves and is worth."""
-    with quiet_tensorflow():
-        import contextlib
-
-        with contextlib.suppress(ImportError):
-            import keras  # noqa: F401 # pyright: ignore[reportUnusedImport] - its start-up lines are lost here
+    import_keras_quietly()
     from ..profiling import profile_model
 
     if plot is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from typing import TYPE_CHECKING, Any
 
+from ..assembly import quiet_tensorflow
 from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["frame_to_json", "key_and_value", "make_console", "make_table", "pair_of"]
+__all__ = ["frame_to_json", "import_keras_quietly", "key_and_value", "make_console", "make_table", "pair_of"]
 
 
 def make_console() -> Console:
@@ -53,3 +55,9 @@ def frame_to_json(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Give each row as a dict of JSON's own values; what is not known is None."""
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{str(key): value.item() if hasattr(value, "item") else value for key, value in row.items()} for row in rows]
+
+
+def import_keras_quietly() -> None:
+    """Import Keras, where it is installed, so that its start-up lines are lost."""
+    with quiet_tensorflow(), contextlib.suppress(ImportError):
+        import keras  # noqa: F401 # pyright: ignore[reportUnusedImport]

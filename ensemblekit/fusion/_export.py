@@ -12,6 +12,7 @@ import numpy as np
 
 from ..assembly import import_keras
 from ..errors import CompatibilityError, InvalidOptionError
+from ..files import size_on_disk
 from ..predictions import Task
 from ._formats import BATCH, flat_inputs, format_of
 from ._fuse import fuse
@@ -124,7 +125,7 @@ def export_fused(
                     f"{tolerance:g}; on {len(expected)} inputs it differs by {difference:.2g}. Nothing was kept. A "
                     "larger tolerance= admits it."
                 )
-            kept.append(Exported(path, form.name, _size(temporary), difference))
+            kept.append(Exported(path, form.name, size_on_disk(temporary), difference))
     return kept
 
 
@@ -132,7 +133,3 @@ def _difference(received: np.ndarray, expected: np.ndarray) -> float:
     if received.shape != expected.shape:
         return float("inf")
     return float(np.abs(received.astype(np.float64) - expected).max())
-
-
-def _size(path: Path) -> int:
-    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size

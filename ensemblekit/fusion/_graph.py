@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ..errors import CompatibilityError
@@ -154,6 +155,7 @@ def is_graph(keras: Any, model: Any) -> bool:
     return type(model).call is _functional_call(keras)
 
 
+@functools.cache
 def _functional_call(keras: Any) -> Any:
     tensor = keras.Input((1,))
     return type(keras.Model(tensor, keras.ops.copy(tensor))).call
@@ -172,6 +174,7 @@ def _rests(keras: Any, layer: Any) -> bool:
     return isinstance(layer, augments) and type(layer).__module__.startswith("keras.")
 
 
+@functools.cache
 def _augmentation(keras: Any) -> tuple[type, ...]:
     names = [n for n in dir(keras.layers) if n.startswith("Random") and n != "RandomCrop"]
     names += ["AugMix", "CutMix", "MixUp", "RandAugment"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import ProfileWarning
 
-__all__ = ["on_disk", "peak_memory", "size_on_disk"]
+__all__ = ["on_disk", "peak_memory"]
 
 MEMORY = """
 import sys
@@ -60,11 +60,6 @@ def on_disk(model: Any, path: Path | None) -> Generator[Path]:
         saved = Path(folder) / "model.keras"
         model.save(saved)
         yield saved
-
-
-def size_on_disk(path: Path) -> int:
-    """Count the bytes of a file, or of all files of a folder."""
-    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
 
 
 def peak_memory(path: Path, batch: int, classes: Sequence[Hashable] | None) -> int | None:

@@ -11,12 +11,13 @@ import numpy as np
 
 from ..combining._checks import made
 from ..errors import CompatibilityError, InvalidOptionError
+from ..files import size_on_disk
 from ..fusion import fuse
 from ..predicting import Predictor, open_model
 from ..predictions import PredictionSet, align
 from ._graph import FusedGraph, compiled
 from ._members import costs_and_worth
-from ._memory import on_disk, peak_memory, size_on_disk
+from ._memory import on_disk, peak_memory
 from ._timing import time_calls
 from ._worth import Worth
 

@@ -67,7 +67,7 @@ def assert_same(out, unbroken):
 
 def assert_whole(out):
     """Every record holds, and whatever has a final name can be read. Gives the finished pieces."""
-    finished = list(out.glob("**/pieces/*.json"))
+    finished = list(out.glob("**/pieces/[!.]*.json"))
     for path in finished:
         for name, about in json.loads(path.read_text())["files"].items():
             content = (path.parent.parent / name).read_bytes()

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InvalidOptionError, InvalidPredictionsError, NotFittedError
 from ..predictions import Predictions, PredictionSet
+from ..predictions._checks import all_fit_ids
 from ._checks import accepts, aligned_set, check_accepted, check_fitted_names, check_task, made, sorted_names
 from ._features import features_of
 
@@ -114,7 +115,7 @@ def combine(
             task=aligned.task,
             split=aligned.split,
             member=name,
-            fit_ids=_all_fit_ids(aligned, getattr(combiner, "fit_ids_", None)),
+            fit_ids=all_fit_ids((*aligned.fit_ids.values(), getattr(combiner, "fit_ids_", None))),
         )
     except InvalidPredictionsError as error:
         raise InvalidPredictionsError(f"combiner {name!r} returned predictions that are not valid: {error}") from None
@@ -142,8 +143,3 @@ def _check_weights_present(weights: Any, predictions: PredictionSet) -> None:
             f"each row must be there for a member with a positive weight; {len(lost)} of {len(weighed)} are not, first "
             f"{lost[0]!r}. Give weight to the members that have them, or take the others."
         )
-
-
-def _all_fit_ids(predictions: PredictionSet, own: np.ndarray | None) -> np.ndarray | None:
-    known = [f for f in (*predictions.fit_ids.values(), own) if f is not None]
-    return np.unique(np.concatenate(known)) if known else None

@@ -116,6 +116,12 @@ def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
     return fitted
 
 
+def all_fit_ids(known: Iterable[np.ndarray | None]) -> np.ndarray | None:
+    """Join the rows that each was fitted on, where it is known of any."""
+    given = [fit_ids for fit_ids in known if fit_ids is not None]
+    return np.unique(np.concatenate(given)) if given else None
+
+
 def _check_sequence(what: str, names: Any, of: str) -> None:
     if isinstance(names, Set):
         raise InvalidPredictionsError(f"{what} must be a sequence, as a set has no order; received {names!r}.")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from ..combining import combine
 from ..combining._checks import made
@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..files import atomic_write
 from ..predictions import Predictions
+from ..predictions._checks import all_fit_ids
 from ._buckets import combine_buckets
 from ._different import all_different
 from ._output import Output
@@ -121,8 +122,6 @@ def combine_files(
     -----
     Pages are checked by their checksums, where the files have them. Whether ids that do not rise are all different is
     told by 64-bit hashes; where two of these are equal the files are joined, and the ids themselves compared.
-
-    ``fit_ids`` are not written: they would be as many as the rows that members were fitted on.
     """
     output = Path(output)
     if output.suffix.lower() != ".parquet":
@@ -143,7 +142,8 @@ def combine_files(
 
     def of_batch(said: Mapping[str, Predictions], where: str) -> Predictions:
         try:
-            return combine(said, rule, aliases=aliases, missing=missing).rename(name)
+            combined = combine(said, rule, aliases=aliases, missing=missing)
+            return combined._with(_member=name, _fit_ids=None)  # said once, of all rows
         except AlignmentError as error:
             if where:
                 error.args = (f"{error} Found in {where}.",)
@@ -154,19 +154,25 @@ def combine_files(
 
     size = min(LARGEST, max(1024, memory // (12 * sum(source.row_bytes for source in sources))))
     members = tuple(source.member for source in sources)
+    fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(rule, "fit_ids_", None)))
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=scratch_in) as name_of_scratch:
         scratch = Path(name_of_scratch)
         try:
             with atomic_write(output) as file:
                 n_rows = _write_side_by_side(
-                    file, sources, of_batch, size, tell("rows"), lambda: all_different(sources[0], scratch, memory)
+                    Output(file, sources[0].n_rows, fit_ids),
+                    sources,
+                    of_batch,
+                    size,
+                    tell("rows"),
+                    lambda: all_different(sources[0], scratch, memory),
                 )
             joined = False
         except _OtherOrderError:
             _import_duckdb()
             with atomic_write(output) as file:
                 found = combine_buckets(sources, of_batch, scratch, memory, tell("buckets"))
-                with closing(Output(file, found.n_rows)) as target:
+                with closing(Output(file, found.n_rows, fit_ids)) as target:
                     target.begin(found.schema)
                     for table in found.tables:
                         target.write_table(table)
@@ -180,7 +186,7 @@ class _OtherOrderError(Exception):
 
 
 def _write_side_by_side(
-    file: BinaryIO,
+    output: Output,
     sources: Sequence[Source],
     combine_batch: Callable[[Mapping[str, Predictions], str], Predictions],
     size: int,
@@ -192,7 +198,7 @@ def _write_side_by_side(
     total = sources[0].n_rows
     last: Any = None
     rising = True
-    with closing(Output(file, total)) as target:
+    with closing(output) as target:
         for tables in zip(*(source.batches(size) for source in sources), strict=True):
             ids = [table.column("id") for table in tables]
             if not all(one.equals(ids[0]) for one in ids[1:]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from ..predictions import Predictions
 from ..predictions._files import table_of
 
@@ -20,10 +22,12 @@ class Output:
         To write to.
     n_rows : int
         How many there will be.
+    fit_ids : ndarray or None
+        What members and rule were fitted on.
     """
 
-    def __init__(self, file: BinaryIO, n_rows: int) -> None:
-        self.file, self.expected = file, n_rows
+    def __init__(self, file: BinaryIO, n_rows: int, fit_ids: np.ndarray | None) -> None:
+        self.file, self.expected, self.fit_ids = file, n_rows, fit_ids
         self.n_rows = 0
         self._writer: Any = None
 
@@ -38,7 +42,8 @@ class Output:
         import pyarrow.parquet as pq
 
         if self._writer is None:
-            meta = json.loads(schema.metadata[b"ensemblekit"]) | {"n_samples": self.expected, "fit_ids": None}
+            fit_ids = None if self.fit_ids is None else self.fit_ids.tolist()
+            meta = json.loads(schema.metadata[b"ensemblekit"]) | {"n_samples": self.expected, "fit_ids": fit_ids}
             schema = schema.with_metadata({b"ensemblekit": json.dumps(meta).encode()})
             self._writer = pq.ParquetWriter(self.file, schema, write_page_checksum=True)
 

@@ -9,8 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
+from ..predictions._checks import all_fit_ids, as_fit_ids
 from ..predictions._files import fields_of_table
 
 __all__ = ["Source", "sources_of"]
@@ -41,6 +44,8 @@ class Source:
         In all files.
     text_ids : bool
         Whether ids are text; else they are whole numbers.
+    fit_ids : ndarray or None
+        What the member was fitted on, in all that the files say of it.
     """
 
     def __init__(self, member: str | None, paths: Sequence[str | os.PathLike[str]]) -> None:
@@ -73,6 +78,17 @@ class Source:
                 "[str(i) for i in ids]."
             )
 
+        self.fit_ids = all_fit_ids(self._fit_ids(meta["fit_ids"]) for _, meta, _ in found if meta)
+
+    def _fit_ids(self, said: Any) -> np.ndarray | None:
+        if said is None:
+            return None
+        first = next(self.batches(1, ["id"]), None)
+        try:
+            return as_fit_ids(said, np.array([] if first is None else first.column("id").to_pylist()))
+        except InvalidPredictionsError as error:
+            raise InvalidPredictionsError(f"{self.where}: {error}") from None
+
     @cached_property
     def stored(self) -> Any:
         """Columns of the tables that `batches` yields."""
@@ -93,7 +109,10 @@ class Source:
         return n_bytes
 
     def predictions(self, table: Any) -> Predictions:
-        """Turn rows, with all columns and in any number, into predictions; an error names the file."""
+        """Turn rows, with all columns and in any number, into predictions; an error names the file.
+
+        They do not say what the member was fitted on: that is as long in each batch as in all rows.
+        """
         meta = None if self.meta is None else self.meta | {"n_samples": len(table), "fit_ids": None}
         try:
             return Predictions(**fields_of_table(table, meta)).rename(self.member)
@@ -206,7 +225,7 @@ def _head(path: str) -> tuple[Any, dict[str, Any] | None, int]:
     except (OSError, ValueError) as error:
         raise InvalidPredictionsError(f"{RULE}; {path!r} is none: {error}") from error
     if meta is not None and not (
-        isinstance(meta, dict) and {*SAID, "format", "n_samples", "ids", "missing"} <= {*meta}
+        isinstance(meta, dict) and {*SAID, "fit_ids", "format", "n_samples", "ids", "missing"} <= {*meta}
     ):
         raise InvalidPredictionsError(f"{RULE}; {path!r} is none: what is said beside its rows was edited.")
     if meta is not None and meta["n_samples"] != n_rows:

@@ -19,6 +19,7 @@ from ensemblekit import (
     EnsembleClassifier,
     InvalidOptionError,
     InvalidPredictionsError,
+    LeakageError,
     OutputExistsError,
     Predictions,
     combine,
@@ -58,6 +59,7 @@ def assert_same(path, expected):
     got = Predictions.load(path)
     assert got.ids.tolist() == expected.ids.tolist()
     assert got.probas.tobytes() == expected.probas.tobytes()
+    np.testing.assert_array_equal(got.fit_ids, expected.fit_ids)
     assert got.classes == expected.classes
     assert (got.split, got.member) == (expected.split, expected.member)
     assert (got.labels is None) == (expected.labels is None)
@@ -115,6 +117,33 @@ def test_tables_of_others_several_files_and_aliases(tmp_path):
     done = combine_files(files, "mean", tmp_path / "out.parquet", aliases={"kitten": "cat"})
     assert done.joined
     assert_same(tmp_path / "out.parquet", combine([a, b], "mean"))
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("text", [True, False])
+def test_what_members_were_fitted_on_is_kept(text, shuffled, tmp_path):
+    order = np.random.default_rng(0).permutation(N)
+    a, b, c = (draw(name, order if shuffled and name == "bb" else np.arange(N), text=text) for name in ("a", "bb", "c"))
+    fitted_on = [["z1", "x/00001 ü'"], ["y"]] if text else [[-1, 7], [2**40]]
+    a, b = (p._with(_fit_ids=np.array(ids)) for p, ids in zip((a, b), fitted_on, strict=True))
+    parts = {"a": [tmp_path / "a0.parquet", tmp_path / "a1.parquet"]}
+    a.take(a.ids[:9]).save(parts["a"][0])
+    a.take(a.ids[9:])._with(_fit_ids=a.fit_ids[:1]).save(parts["a"][1])
+    done = combine_files(parts | {p.member: write(tmp_path, [p]) for p in (b, c)}, "mean", tmp_path / "out.parquet")
+    assert done.joined is shuffled
+    assert_same(tmp_path / "out.parquet", combine([a, b, c], "mean"))
+    assert Predictions.load(tmp_path / "out.parquet").fit_ids.tolist() == sorted(sum(fitted_on, []))  # noqa: RUF017
+    # As in memory, what such a file says keeps rules and calibration off those rows.
+    with pytest.raises(LeakageError):
+        fit_combiner("weighted", [Predictions.load(tmp_path / "out.parquet"), c])
+
+
+def test_what_was_fitted_on_ids_of_another_kind_is_refused_with_the_file(tmp_path):
+    a, b = draw("a", np.arange(N)), draw("bb", np.arange(N))
+    files = write(tmp_path, [a._with(_fit_ids=np.array([3])), b])
+    with pytest.raises(InvalidPredictionsError, match=r"a\.parquet': fit_ids must be of the kind of ids"):
+        combine_files(files, "mean", tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
 
 
 @settings(max_examples=10)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
-import shutil
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,46 @@ class Parts:
         self.output, self.plan, self.names = output, plan, list(names)
         self.folder = output.parent / f".{output.name}.parts"
 
-    def begin(self, *, resume: bool, overwrite: bool) -> None:
-        """Make the folder, or take up what is there."""
+    @contextlib.contextmanager
+    def at_work(self, *, resume: bool, overwrite: bool) -> Generator[None]:
+        """Make the folder, or take up what is there, and keep other runs out of it.
+
+        The kernel gives the lock back when a process ends, however it ends.
+        """
+        lock, is_new = self._lock()
+        try:
+            try:
+                self._begin(resume=resume, overwrite=overwrite, is_new=is_new)
+            except BaseException:
+                if is_new:
+                    self._remove()
+                raise
+            yield
+        finally:
+            os.close(lock)
+
+    def _lock(self) -> tuple[int, bool]:
+        """Lock the folder; give the descriptor that holds the lock, and whether the folder was made for it."""
+        while True:
+            is_new = not self.folder.exists()
+            self.folder.mkdir(exist_ok=True)
+            lock = os.open(self.folder, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                raise OutputExistsError(
+                    f"an output must be one run's alone; another is at work on {os.fspath(self.output)!r}. Wait for "
+                    "its end, or take another name."
+                ) from None
+            except OSError:  # a file system without locks
+                return lock, is_new
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), self.folder.stat()):
+                    return lock, is_new
+            os.close(lock)  # the run that had it has ended meanwhile, and removed it
+
+    def _begin(self, *, resume: bool, overwrite: bool, is_new: bool) -> None:
         before = self._read_plan()
         if resume and before is not None:
             changed = [key for key, value in self.plan.items() if before.get(key) != value]
@@ -57,13 +96,12 @@ class Parts:
                         f"{os.fspath(path)!r} is there already. Take another name, or give --overwrite "
                         "(overwrite=True)."
                     )
-            if self.folder.exists() and not resume:
+            if not is_new and not resume:
                 raise OutputExistsError(
                     f"an earlier run to {self.output.name!r} was cut off. --resume (resume=True) goes on with it, "
                     "--overwrite (overwrite=True) begins again."
                 )
-        self._remove()
-        self.folder.mkdir()
+        self._clear()
         write_text(self.folder / PLAN, json.dumps(self.plan, indent=1) + "\n")
 
     @property
@@ -121,11 +159,15 @@ class Parts:
         self._remove()
         return self.outputs, unreadable, n_rows
 
+    def _clear(self) -> None:
+        # Without its plan it is no run to go on with, however far the rest of it is removed.
+        (self.folder / PLAN).unlink(missing_ok=True)
+        for path in self.folder.iterdir():
+            path.unlink()
+
     def _remove(self) -> None:
-        if self.folder.exists():
-            # Without its plan it is no run to go on with, however far the rest of it is removed.
-            (self.folder / PLAN).unlink(missing_ok=True)
-            shutil.rmtree(self.folder)
+        self._clear()
+        self.folder.rmdir()
 
     def _join_one(self, path: Path, files: list[Path], n_rows: int) -> None:
         if path.suffix.lower() == ".parquet":

@@ -116,7 +116,8 @@ def predict_images(
     DataError
         If there is no image that can be read, images come or go meanwhile, or a resumed run is another.
     OutputExistsError
-        If the output is there and ``overwrite`` is not given, or a run was cut off and neither this nor ``resume`` is.
+        If the output is there and ``overwrite`` is not given, a run was cut off and neither this nor ``resume`` is, or
+        another run is at work on it.
     InvalidPredictionsError
         If the model gives what are no probabilities.
     """
@@ -147,29 +148,29 @@ def predict_images(
         "part": PART,
     }
     parts = Parts(output, plan, names)
-    parts.begin(resume=resume, overwrite=overwrite)
-    start = time.perf_counter()
-    n_parts = done = fresh = 0
-    split = split_of(given)
-    batch_size = min(batch_size, PART, listing.n_images)
-    files = list_again(given, listing)
-    for number, size in part_slices(listing.n_images, PART):
-        n_parts += 1
-        if parts.finished(number) is None:
-            few = list(islice(files, size))
-            said, unreadable = _predict(
-                predictor, few, batch_size, members, known, split, progress, done, listing.n_images
-            )
-            parts.write(number, said, unreadable)
-            fresh += size
-        else:
-            next(islice(files, size, size), None)
-        done += size
-        if progress:
-            progress(done, listing.n_images)
-    for _ in files:
-        pass  # at its end it says whether files came or went
-    outputs, unreadable, n_images = parts.join(n_parts)
+    with parts.at_work(resume=resume, overwrite=overwrite):
+        start = time.perf_counter()
+        n_parts = done = fresh = 0
+        split = split_of(given)
+        batch_size = min(batch_size, PART, listing.n_images)
+        files = list_again(given, listing)
+        for number, size in part_slices(listing.n_images, PART):
+            n_parts += 1
+            if parts.finished(number) is None:
+                few = list(islice(files, size))
+                said, unreadable = _predict(
+                    predictor, few, batch_size, members, known, split, progress, done, listing.n_images
+                )
+                parts.write(number, said, unreadable)
+                fresh += size
+            else:
+                next(islice(files, size, size), None)
+            done += size
+            if progress:
+                progress(done, listing.n_images)
+        for _ in files:
+            pass  # at its end it says whether files came or went
+        outputs, unreadable, n_images = parts.join(n_parts)
     seconds = time.perf_counter() - start
     return Predicted(outputs, n_images, unreadable, listing.n_others, seconds, fresh / seconds)
 

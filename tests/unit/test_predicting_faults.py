@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from ensemblekit import DataError, OutputExistsError, Predictions, predict_images
 from ensemblekit.cli import app
-from ensemblekit.predicting import _parts, _run
+from ensemblekit.predicting import _run
 from ensemblekit.predicting._parts import Parts
 from tests.pets import draw_pets, make_models
 
@@ -177,8 +178,15 @@ def test_a_run_that_is_cut_off_as_it_ends_is_finished(made, images, tmp_path, mo
 
             patch.setattr(Parts, "_join_one", join)
         else:
-            patch.setattr(_parts.shutil, "rmtree", lambda path: (path / "0000001.json").unlink() or 1 / 0)
-        with pytest.raises((KeyboardInterrupt, ZeroDivisionError)):
+            remove = Path.unlink
+
+            def unlink(self, missing_ok=False):
+                remove(self, missing_ok=missing_ok)
+                if self.name == "0000000.json":
+                    raise KeyboardInterrupt
+
+            patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(KeyboardInterrupt):
             predict_images(model, images, out, members=True)
     assert out.exists()
     if end == "between two outputs":
@@ -227,3 +235,22 @@ def test_the_command_says_how_to_go_on_when_it_is_stopped(made, images, tmp_path
     monkeypatch.setattr(_run, "_predict", stop)  # every part is finished
     assert CliRunner().invoke(app, command).exit_code == 0
     assert len(Predictions.load(tmp_path / "p.parquet")) == 21
+
+
+def test_two_runs_do_not_write_to_one_output(made, images, tmp_path):
+    expected, out = tmp_path / "expected.parquet", tmp_path / "p.parquet"
+    predict_images(made[0] / "m.keras", images, expected, batch_size=2)
+    command = [sys.executable, "-c", SLOW, str(made[0] / "m.keras"), str(images), str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGSTOP)
+        for options in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(OutputExistsError, match=r"another is at work on '.*p\.parquet'\. Wait for its end"):
+                predict_images(made[0] / "m.keras", images, out, **options)
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert out.read_bytes() == expected.read_bytes()
+    with pytest.raises(OutputExistsError, match="is there already"):
+        predict_images(made[0] / "m.keras", images, out)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["expected.parquet", "p.parquet"]

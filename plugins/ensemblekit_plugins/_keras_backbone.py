@@ -41,10 +41,11 @@ class KerasBackbone:
         self.weights_used = "random"
         self._weights: list[np.ndarray] | None = None
         self._fingerprint: str | None = None
+        self._definition = ""
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal digest of weights and options: equal fingerprints give equal features.
+        """Hexadecimal digest of layers, weights and options: equal fingerprints give equal features.
 
         Of a backbone that is trained, it is that of the weights that the last `build` started from.
         """
@@ -105,6 +106,7 @@ class KerasBackbone:
             k: v for k, v in vars(self).items() if not k.startswith("_") and k not in ("weights", "weights_used")
         }
         digest.update(repr(sorted(options.items())).encode())
+        digest.update(self._definition.encode())
         for array in weights:
             digest.update(f"{array.shape}{array.dtype}".encode())
             digest.update(np.ascontiguousarray(array).data)

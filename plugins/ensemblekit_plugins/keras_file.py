@@ -89,6 +89,7 @@ class KerasFile(KerasBackbone):
             model = keras.models.load_model(path, compile=False)
         except Exception as error:
             raise WeightsUnavailableError(f"{str(path)!r} must be a saved Keras model (.keras): {error}") from error
+        self._definition = model.to_json()  # files may have equal weights and other layers
         if self.layer is None:
             return model
         names = [layer.name for layer in model.layers]

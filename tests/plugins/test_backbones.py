@@ -99,6 +99,21 @@ def test_a_fingerprint_tells_weights_and_preprocessing(keras, saved):
     assert random[0].fingerprint == random[0].fingerprint
 
 
+def test_layers_without_weights_are_in_the_fingerprint_of_a_file(keras, tmp_path):
+    layers = keras.layers
+    fingerprints = set()
+    for name, scale, activation in (("a", 1 / 255, "relu"), ("b", 1 / 127, "relu"), ("c", 1 / 255, "tanh")):
+        keras.utils.set_random_seed(0)
+        pixels = keras.Input((48, 48, 3))
+        maps = layers.Conv2D(5, 3, activation=activation, name="maps")(layers.Rescaling(scale, name="scale")(pixels))
+        path = tmp_path / f"{name}.keras"
+        keras.Model(pixels, maps, name="small").save(path)
+        first, again = (PLUGINS.create_backbone("keras_file", weights=path).fingerprint for _ in range(2))
+        assert first == again
+        fingerprints.add(first)
+    assert len(fingerprints) == 3
+
+
 def test_the_scale_of_random_features_is_in_the_fingerprint(keras):
     fingerprints = set()
     for side in (64, 96):  # the scale is that of the first build

@@ -216,14 +216,27 @@ def test_bad_input_is_one_clear_error(tmp_path, spoil, arguments, said):
         assert words in done.stderr
 
 
-def test_other_class_folders_in_test_need_an_alias_which_the_error_proposes(tmp_path):
+ALIASES = ["--alias", "cat_2=cat", "--alias", "dog_2=dog"]
+
+
+def refused(tmp_path):
+    """Run on folders of test that are called otherwise, without saying so."""
     data = folders(tmp_path, {"cat": "cat_2", "dog": "dog_2", "owl": "owl"})
     done = ctscan("--data", data, *TINY, "--out", tmp_path / "out")
     assert done.returncode == 1
-    options = ["--alias", "cat_2=cat", "--alias", "dog_2=dog"]
-    assert f"On this command line: {options[0]} '{options[1]}' {options[2]} '{options[3]}'" in done.stderr
+    return data, done.stderr
+
+
+def test_other_class_folders_in_test_need_an_alias_which_the_error_proposes(tmp_path):
+    _, said = refused(tmp_path)
+    assert f"On this command line: {ALIASES[0]} '{ALIASES[1]}' {ALIASES[2]} '{ALIASES[3]}'" in said
+
+
+@pytest.mark.slow
+def test_a_run_with_aliases_ends_well_where_one_without_was_refused(tmp_path):
+    data, _ = refused(tmp_path)
     # The run that failed left nothing to keep, so that the same folder serves.
-    assert ctscan("--data", data, *TINY, "--out", tmp_path / "out", *options).returncode == 0
+    assert ctscan("--data", data, *TINY, "--out", tmp_path / "out", *ALIASES).returncode == 0
     assert pd.read_csv(tmp_path / "out" / "results.csv")["Model"].tolist() == ROWS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import sys
@@ -12,7 +13,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_folder", "atomic_path", "atomic_write", "cache_folder", "size_on_disk", "write_text"]
+from .errors import OutputExistsError
+
+__all__ = ["atomic_folder", "atomic_path", "atomic_write", "cache_folder", "held_folder", "size_on_disk", "write_text"]
 
 
 def cache_folder() -> Path:
@@ -128,6 +131,57 @@ def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> G
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def held_folder(path: Path, output: Path) -> Generator[bool]:
+    """Make a folder for what comes before an output, or take up one that is there; other processes are kept out.
+
+    The kernel gives the lock back when a process ends, however it ends.
+
+    Parameters
+    ----------
+    path : Path
+        The folder. It stays at the end, unless it is removed.
+    output : Path
+        What will come of it: named in the error.
+
+    Yields
+    ------
+    bool
+        Whether the folder is new; else a process that had it was killed.
+
+    Raises
+    ------
+    OutputExistsError
+        If another process has it.
+    """
+    lock, is_new = _lock(path, output)
+    try:
+        yield is_new
+    finally:
+        os.close(lock)
+
+
+def _lock(path: Path, output: Path) -> tuple[int, bool]:
+    while True:
+        is_new = not path.exists()
+        path.mkdir(exist_ok=True)
+        lock = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise OutputExistsError(
+                f"an output must be one run's alone; another is at work on {os.fspath(output)!r}. Wait for its end, or "
+                "take another name."
+            ) from None
+        except OSError:  # a file system without locks
+            return lock, is_new
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), path.stat()):
+                return lock, is_new
+        os.close(lock)  # who had it has ended meanwhile, and removed it
 
 
 def _exchange(first: Path, second: Path) -> None:

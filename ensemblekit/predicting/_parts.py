@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Generator, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, InvalidPredictionsError, OutputExistsError
-from ..files import atomic_write, write_text
+from ..files import atomic_write, held_folder, write_text
 from ..predictions import Predictions
 from ..predictions._files import rewrite_parquet
 
@@ -41,12 +40,8 @@ class Parts:
 
     @contextlib.contextmanager
     def at_work(self, *, resume: bool, overwrite: bool) -> Generator[None]:
-        """Make the folder, or take up what is there, and keep other runs out of it.
-
-        The kernel gives the lock back when a process ends, however it ends.
-        """
-        lock, is_new = self._lock()
-        try:
+        """Make the folder, or take up what is there, and keep other runs out of it."""
+        with held_folder(self.folder, self.output) as is_new:
             try:
                 self._begin(resume=resume, overwrite=overwrite, is_new=is_new)
             except BaseException:
@@ -54,29 +49,6 @@ class Parts:
                     self._remove()
                 raise
             yield
-        finally:
-            os.close(lock)
-
-    def _lock(self) -> tuple[int, bool]:
-        """Lock the folder; give the descriptor that holds the lock, and whether the folder was made for it."""
-        while True:
-            is_new = not self.folder.exists()
-            self.folder.mkdir(exist_ok=True)
-            lock = os.open(self.folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                raise OutputExistsError(
-                    f"an output must be one run's alone; another is at work on {os.fspath(self.output)!r}. Wait for "
-                    "its end, or take another name."
-                ) from None
-            except OSError:  # a file system without locks
-                return lock, is_new
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(lock), self.folder.stat()):
-                    return lock, is_new
-            os.close(lock)  # the run that had it has ended meanwhile, and removed it
 
     def _begin(self, *, resume: bool, overwrite: bool, is_new: bool) -> None:
         before = self._read_plan()

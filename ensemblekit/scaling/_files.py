@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import closing
@@ -26,6 +25,7 @@ from ..predictions._checks import all_fit_ids
 from ._buckets import combine_buckets
 from ._different import all_different
 from ._output import Output
+from ._scratch import scratch_for
 from ._source import Source, sources_of
 
 __all__ = ["Combined", "combine_files"]
@@ -112,7 +112,7 @@ def combine_files(
     InvalidOptionError
         If options are not valid.
     OutputExistsError
-        If there is something already.
+        If there is something already, or another run is at work on it.
     FolderNotFoundError
         If a folder to write to is not there.
     MissingDependencyError
@@ -130,8 +130,7 @@ def combine_files(
         raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
     if output.exists() and not overwrite:
         raise OutputExistsError(f"{os.fspath(output)!r} is there already. Take another name, or give overwrite=True.")
-    scratch_in = output.parent if folder is None else Path(folder)
-    for needed in (output.parent, scratch_in):
+    for needed in (output.parent, output.parent if folder is None else Path(folder)):
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
     start = time.perf_counter()
@@ -155,10 +154,9 @@ def combine_files(
     size = min(LARGEST, max(1024, memory // (12 * sum(source.row_bytes for source in sources))))
     members = tuple(source.member for source in sources)
     fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(rule, "fit_ids_", None)))
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=scratch_in) as name_of_scratch:
-        scratch = Path(name_of_scratch)
+    with scratch_for(output, None if folder is None else Path(folder)) as (partial, scratch):
         try:
-            with atomic_write(output) as file:
+            with atomic_write(partial) as file:
                 n_rows = _write_side_by_side(
                     Output(file, sources[0].n_rows, fit_ids),
                     sources,
@@ -170,7 +168,7 @@ def combine_files(
             joined = False
         except _OtherOrderError:
             _import_duckdb()
-            with atomic_write(output) as file:
+            with atomic_write(partial) as file:
                 found = combine_buckets(sources, of_batch, scratch, memory, tell("buckets"))
                 with closing(Output(file, found.n_rows, fit_ids)) as target:
                     target.begin(found.schema)
@@ -178,6 +176,7 @@ def combine_files(
                         target.write_table(table)
                 n_rows = target.n_rows
             joined = True
+        partial.replace(output)
     return Combined(output, n_rows, members, joined, time.perf_counter() - start)
 
 

@@ -325,3 +325,27 @@ combine_files(sys.argv[2:], "mean", sys.argv[1], progress=lambda *at: os.kill(os
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "out.parquet"), *files])
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "out.parquet").exists()
+    # The next run to that output clears what is left, and only that.
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a.parquet", "b.parquet", ".out.parquet.joining"}
+    assert any(path.is_file() for path in (tmp_path / ".out.parquet.joining").rglob("*"))
+    combine_files(files, "mean", tmp_path / "other.parquet")
+    assert {path.name for path in tmp_path.iterdir()} == left | {"other.parquet"}
+    combine_files(files, "mean", tmp_path / "out.parquet", folder=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", "b.parquet", "out.parquet", "other.parquet"}
+
+
+def test_two_runs_do_not_write_to_one_output(tmp_path):
+    files = write(tmp_path, [draw("a", np.arange(N)), draw("b", np.arange(N)[::-1])])
+    refused = []
+
+    def again(*at):
+        with pytest.raises(
+            OutputExistsError, match=r"another is at work on '.*out\.parquet'\. Wait for its end"
+        ) as error:
+            combine_files(files, "mean", tmp_path / "out.parquet")
+        refused.append(error)
+
+    combine_files(files, "mean", tmp_path / "out.parquet", progress=again)
+    assert len(refused) == 7
+    assert len(Predictions.load(tmp_path / "out.parquet")) == N

@@ -207,10 +207,8 @@ def _on_workers(work: Callable[[Part], Predictions], partitions: Sequence[Part],
     given: deque[Any] = deque()
     try:
         while True:
-            # A worker's death loses its results and its work; Dask gives both to another, a few times.
-            given.extend(
-                client.submit(work, part, pure=False, retries=3) for part in islice(following, n_ahead - len(given))
-            )
+            # A worker's death loses its results and its work; Dask gives both to another.
+            given.extend(client.submit(work, part, pure=False) for part in islice(following, n_ahead - len(given)))
             if not given:
                 return
             yield given.popleft().result()

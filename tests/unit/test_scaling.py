@@ -279,6 +279,20 @@ def test_an_error_on_a_worker_is_raised_here(client):
         list(combine_partitions(bad, "mean", client=client))
 
 
+class Failing(Slow):
+    """A rule that cannot."""
+
+    def combine(self, member_probas, *, xp=np):
+        super().combine(member_probas)
+        raise OSError("no room")
+
+
+def test_what_fails_on_a_worker_is_not_tried_again(client, tmp_path):
+    with pytest.raises(OSError, match="no room"):
+        list(combine_partitions(parts(1), Failing(str(tmp_path)), client=client))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.parametrize("backend", ["loky", "threading", "dask"])
 def test_members_are_fitted_alike_by_every_backend_of_joblib(backend, request):
     from joblib import parallel_config

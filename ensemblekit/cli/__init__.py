@@ -6,6 +6,7 @@ from . import _check as _check
 from . import _combine as _combine
 from . import _compare as _compare
 from . import _evaluate as _evaluate
+from . import _fuse as _fuse
 from . import _plugins as _plugins
 from . import _predict as _predict
 from . import _profile as _profile

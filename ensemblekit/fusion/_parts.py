@@ -120,7 +120,8 @@ def name_outputs(
     if outputs is None and unnamed:
         raise InvalidOptionError(
             f"the outputs of each member must have names; those of {unnamed} have none. Give them in the order that "
-            "the members were trained with: fuse(..., classes=[...]) or classes={member: [...]}."
+            "the members were trained with: fuse(..., classes=[...]) or classes={member: [...]}, on the command line "
+            "--class NAME for each."
         )
     outputs = outputs or parts[0].classes or ()
     named = [replace(part, classes=part.classes or outputs) for part in parts]

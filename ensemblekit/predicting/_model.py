@@ -151,15 +151,35 @@ def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Pred
     if path.is_dir():
         return _of_folder(path, names)
     if path.suffix == ".keras":
-        keras = import_keras("A .keras file")
-        try:
-            loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:
-            raise InvalidOptionError(f"{os.fspath(path)!r} cannot be loaded by Keras in safe mode: {error}") from error
-        return _of_keras(path.stem, loaded, names, _digest_of_file(path))
+        return _of_keras(path.stem, load_keras_file(path), names, _digest_of_file(path))
     if path.suffix == ".onnx":
         return _of_onnx(path, names)
     raise InvalidOptionError(f"{RULE}; received {os.fspath(path)!r}.")
+
+
+def load_keras_file(path: Path) -> Any:
+    """Load a model of Keras's, without running code that the file holds.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.keras`` file.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it cannot be loaded so.
+    """
+    keras = import_keras("A .keras file")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise InvalidOptionError(f"{os.fspath(path)!r} cannot be loaded by Keras in safe mode: {error}") from error
 
 
 def _of_folder(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:

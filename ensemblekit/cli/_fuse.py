@@ -1,0 +1,129 @@
+"""``ensemblekit fuse``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ..errors import DataError, InvalidOptionError
+from ._app import app
+from ._cache import size_of
+from ._completion import complete_combiner
+from ._files import check_output, name_and_path
+from ._screen import import_keras_quietly, key_and_value, make_console, make_table
+
+
+@app.command()
+def fuse(
+    members: Annotated[
+        list[str],
+        typer.Argument(help="Keras files of the members, FILE or NAME=FILE; or one folder with a saved ensemble."),
+    ],
+    output: Annotated[
+        list[Path],
+        typer.Option(
+            "--output", "-o", help="A .keras or .onnx file, or a folder for a SavedModel; as often as needed."
+        ),
+    ],
+    images: Annotated[
+        list[Path],
+        typer.Option(help="Real images, folders or files, on which each output is compared with the members apart."),
+    ],
+    combiner: Annotated[
+        str | None, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the rule; as often as needed.", metavar="KEY=VALUE")
+    ] = None,
+    load: Annotated[Path | None, typer.Option(help="A fitted rule that combine --save wrote.")] = None,
+    class_name: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Name of an output, in the order of every member.", metavar="NAME"),
+    ] = None,
+    samples: Annotated[int, typer.Option(help="How many of the images to compare on, at most.", min=1)] = 64,
+    tolerance: Annotated[float, typer.Option(help="Largest difference of a probability that is admitted.")] = 1e-5,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Make one model of several and a rule, and keep it where it says what they say apart."""
+    for path in output:
+        check_output(path, overwrite=overwrite)
+    import_keras_quietly()
+    from ..fusion import export_fused
+    from ..store import load as load_saved
+
+    saved = len(members) == 1 and Path(members[0]).is_dir()
+    if saved and (combiner or option or load or class_name):
+        raise InvalidOptionError(
+            "a saved ensemble brings its own rule and classes. Leave out --combiner, --option, --load and --class."
+        )
+    if load is not None and (combiner or option):
+        raise InvalidOptionError("--load brings a fitted rule; --combiner and --option are for a new one.")
+    given: Any = load_saved(members[0]) if saved else _read(members)
+    rule: Any = combiner or (None if saved else "mean") if load is None else load_saved(load)
+    pixels = _sample(images, _image_size(given), samples)
+    kept = export_fused(
+        given,
+        rule,
+        to=output,
+        inputs=pixels,
+        classes=class_name or None,
+        tolerance=tolerance,
+        overwrite=overwrite,
+        **dict(key_and_value(text) for text in option or []),
+    )
+    if as_json:
+        typer.echo(json.dumps([{**one._asdict(), "path": str(one.path)} for one in kept], indent=2))
+        return
+    from rich.markup import escape
+
+    table = make_table(f"Compared on {len(pixels)} images with members and rule apart")
+    for name in ("Output", "Format", "Size", "Largest difference"):
+        table.add_column(name, overflow="fold")
+    for one in kept:
+        table.add_row(escape(str(one.path)), one.format, size_of(one.n_bytes), f"{one.max_difference:.1e}")
+    make_console().print(table)
+
+
+def _read(files: list[str]) -> list[tuple[str, Any]]:
+    from ..predicting._model import load_keras_file
+
+    given = [name_and_path(file) for file in files]
+    for _, path in given:
+        if path.suffix != ".keras" or not path.is_file():
+            raise InvalidOptionError(
+                f"members must be .keras files, or one folder with a saved ensemble; received {str(path)!r}."
+            )
+    return [(name or path.stem, load_keras_file(path)) for name, path in given]
+
+
+def _image_size(members: Any) -> tuple[int, int]:
+    """Ask the first member for the size of the images that all take."""
+    import keras
+
+    from ..fusion._parts import ensemble_parts
+
+    first: Any = members[0][1] if isinstance(members, list) else ensemble_parts(keras, members)[0].model
+    shape = tuple(first.inputs[0].shape[1:])
+    if len(shape) != 3 or None in shape or shape[2] != 3:
+        raise InvalidOptionError(
+            "members must take images of one size, (height, width, 3), to be compared on images; the first takes "
+            f"{shape}. In Python export_fused takes any inputs."
+        )
+    return shape[0], shape[1]
+
+
+def _sample(images: list[Path], size: tuple[int, int], most: int) -> np.ndarray:
+    """Read some images, from all over the folders."""
+    from ..data._read import read_image
+    from ..predicting._files import list_images
+
+    found = [file.path for file in list_images(images) if file is not None]
+    if not found:
+        raise DataError(f"--images must hold images to compare on; there is none in {[str(path) for path in images]}.")
+    n = min(most, len(found))
+    return np.stack([read_image(found[k * len(found) // n], size) for k in range(n)])

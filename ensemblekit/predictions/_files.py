@@ -267,17 +267,38 @@ def _plain_table(
 ) -> dict[str, Any]:
     if "id" not in names:
         raise InvalidPredictionsError(f"a table of predictions must have a column 'id'; received {names}.")
+    if any(name == "" or name.startswith("__index_level_") for name in names):
+        raise InvalidPredictionsError(
+            f"each column of a table must have a name; received {names}. pandas writes its index so: leave it out with "
+            "index=False."
+        )
     table = dict(zip(names, columns, strict=True))
     ids = list(table["id"])
     if "" in ids:
         raise InvalidPredictionsError(f"each row of a table must have an id; row {ids.index('')} has none.")
     classes = [name for name in names if name not in RESERVED]
+    try:
+        probas = np.array([table[name] for name in classes], dtype=np.float64).T
+    except ValueError:
+        probas = np.array(
+            [[_number(cell, name, row) for row, cell in zip(ids, table[name], strict=True)] for name in classes]
+        ).T
     return {
-        "probas": np.array([table[name] for name in classes], dtype=np.float64).T,
+        "probas": probas,
         "ids": as_ids(ids),
         "classes": [name.removeprefix("proba:") for name in classes],
         "labels": [str(label) for label in table["label"]] if "label" in table else None,
     }
+
+
+def _number(cell: Any, column: str, row: Any) -> float:
+    try:
+        return np.nan if cell in ("", None) else float(cell)  # as pandas writes what is missing
+    except ValueError:
+        raise InvalidPredictionsError(
+            f"a column of a table must hold the probabilities of one class; {column!r} has {cell!r} for id {row!r}. "
+            "Leave out columns that are no class, or mend the cell."
+        ) from None
 
 
 # NPZ: plain arrays, no pickle.

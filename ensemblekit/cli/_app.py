@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -30,9 +32,12 @@ def main() -> None:
         typer.echo(f"ensemblekit: {error}", err=True)
         sys.exit(FAILED)
     except OSError as error:
-        if error.filename is None:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None:
+            typer.echo(f"ensemblekit: {os.strerror(error.errno)}. Make room, or write elsewhere.", err=True)
+        elif error.filename is None:
             raise
-        typer.echo(f"ensemblekit: {error.strerror}: {str(error.filename)!r}.", err=True)
+        else:
+            typer.echo(f"ensemblekit: {error.strerror}: {str(error.filename)!r}.", err=True)
         sys.exit(FAILED)
 
 

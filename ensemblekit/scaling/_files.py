@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,6 +119,8 @@ def combine_files(
         If a folder to write to is not there.
     MissingDependencyError
         If the rows must be joined and DuckDB is not installed.
+    OSError
+        If there is no room for the output, or for what does not fit in memory.
 
     Notes
     -----
@@ -167,8 +171,7 @@ def combine_files(
                 )
             joined = False
         except _OtherOrderError:
-            _import_duckdb()
-            with atomic_write(partial) as file:
+            with _duckdb(scratch, memory), atomic_write(partial) as file:
                 found = combine_buckets(sources, of_batch, scratch, memory, tell("buckets"))
                 with closing(Output(file, found.n_rows, fit_ids)) as target:
                     target.begin(found.schema)
@@ -217,7 +220,9 @@ def _write_side_by_side(
         return target.n_rows
 
 
-def _import_duckdb() -> Any:
+@contextmanager
+def _duckdb(scratch: Path, memory: int) -> Generator[None]:
+    """Let errors of DuckDB be of the kinds that everything else here raises."""
     try:
         import duckdb
     except ImportError as error:
@@ -225,4 +230,13 @@ def _import_duckdb() -> Any:
             "Files whose rows are in other orders are joined by DuckDB, which is not installed: pip install "
             '"ensemblekit[scale]".'
         ) from error
-    return duckdb
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise InvalidOptionError(
+            f"memory must be enough to join the files; {memory // 2**20} MiB are not. Give more. DuckDB: {error}"
+        ) from error
+    except duckdb.IOException as error:
+        said = re.search(r'"errno":"(\d+)"', str(error))
+        number = int(said[1]) if said else errno.EIO
+        raise OSError(number, os.strerror(number), str(scratch)) from error

@@ -309,3 +309,14 @@ echo "${COMPREPLY[@]}"
     env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-c", test], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout.strip() == "stacking", done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_one_line(tmp_path):
+    (tmp_path / "a.csv").write_text("id,cat,dog\nx,0.5,0.5\n")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, "combine", tmp_path / "a.csv", "-o", "-"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "ensemblekit: No space left on device. Make room, or write elsewhere.\n"

@@ -349,6 +349,27 @@ combine_files(sys.argv[2:], "mean", sys.argv[1], progress=lambda *at: os.kill(os
     assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", "b.parquet", "out.parquet", "other.parquet"}
 
 
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_disk_that_is_full_is_told_and_nothing_is_left(shuffled, tmp_path):
+    a, b = draw("a", np.arange(N)), draw("b", np.arange(N)[::-1] if shuffled else np.arange(N))
+    files = [str(f) for f in write(tmp_path, [a, b])]
+    code = """
+import errno, resource, sys
+from ensemblekit.scaling import combine_files
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    combine_files(sys.argv[2:], "mean", sys.argv[1])
+except OSError as error:
+    print(error.errno == errno.EFBIG, error.filename)
+"""
+    out = tmp_path / "out.parquet"
+    done = subprocess.run([sys.executable, "-c", code, str(out), *files], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "True"
+    assert not shuffled or "out.parquet" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.parquet", "b.parquet"]
+
+
 def test_two_runs_do_not_write_to_one_output(tmp_path):
     files = write(tmp_path, [draw("a", np.arange(N)), draw("b", np.arange(N)[::-1])])
     refused = []

@@ -55,6 +55,8 @@ def check_same(
 
 def _random(draw: np.random.Generator, tensor: Any) -> np.ndarray:
     shape = (N_ROWS, *tensor.shape[1:])
+    if tensor.dtype == "string":
+        return draw.choice(np.array(["a", "b"], dtype=object), shape)
     if tensor.dtype.startswith(("int", "uint")):
         return draw.integers(0, 2, shape).astype(tensor.dtype)
     values = draw.uniform(0, 255, shape) if len(shape) == 4 else draw.normal(size=shape)

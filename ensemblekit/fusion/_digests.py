@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CompatibilityError
+from ._assets import assets_of
 
 __all__ = ["config_of", "digest_of", "operation_digest"]
 
@@ -28,7 +29,8 @@ def operation_digest(operation: Any) -> str:
     """Digest what an operation or layer computes: its class, options and weights, whatever it is called."""
     cls = type(operation)
     weights = [np.asarray(w.value) for w in getattr(operation, "weights", ())]
-    return digest_of(cls.__module__, cls.__qualname__, _essence(config_of(operation)), *weights)
+    assets = {name: content.hex() for name, content in assets_of(operation).items()}
+    return digest_of(cls.__module__, cls.__qualname__, _essence(config_of(operation)), assets, *weights)
 
 
 def config_of(operation: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from ..errors import CompatibilityError
+from ._assets import copy_assets
 from ._digests import config_of, digest_of, operation_digest
 
 __all__ = ["Graph", "is_graph"]
@@ -114,9 +115,13 @@ class Graph:
             config["name"] = name
         copy = self.layers[which] = type(operation).from_config(config)
         copy.name = name
+        copy_assets(operation, copy)
         made = copy(*args, **kwargs)
         if getattr(operation, "weights", None):
             copy.set_weights(operation.get_weights())
+            for layer in copy._flatten_layers():
+                if hasattr(layer, "finalize_state"):  # of Normalization: what adapt has learned comes into use
+                    layer.finalize_state()
         return made
 
     def _digest(self, operation: Any) -> str:

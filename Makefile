@@ -2,14 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 EXTRA ?= dev
 WORKERS ?= 2
 # A file stays with one worker, and with it what its tests share.
 PARALLEL := -n $(WORKERS) --dist loadfile
+FAST := -m "not slow and not packaging"
+COVERAGE ?=
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install ctscan bench-combiners test test-all lint format types layers docs wheel-test clean
+.PHONY: help install ctscan bench-combiners test test-slow test-all test-lowest lint format types layers docs wheel-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,10 +32,22 @@ bench-combiners: install  ## the speed of every combination rule, against a memo
 	$(BIN)/python benchmarks/combiners.py
 
 test: install  ## the fast tests
-	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow and not packaging"
+	$(BIN)/python -m pytest -q $(PARALLEL) $(FAST) $(COVERAGE)
+
+test-slow: install  ## the tests that `make test` leaves out
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "slow or packaging" $(COVERAGE)
 
 test-all: install  ## every test, with coverage
 	$(BIN)/python -m pytest -q $(PARALLEL) --cov --cov-report=term
+
+test-lowest: $(LOWEST)/.installed  ## the fast tests, on the lowest versions that pyproject.toml declares
+	$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(FAST)
+
+$(LOWEST)/.installed: pyproject.toml
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable ".[dev]"
+	touch $@
 
 lint: install  ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -55,4 +70,4 @@ wheel-test: install  ## the wheel, alone, in a clean environment
 	$(BIN)/python -m pytest -q -m packaging
 
 clean:
-	rm -rf $(VENV) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -97,7 +97,8 @@ def fuse(
     said: dict[str, Any] = {}
     for place, part in enumerate(plan.parts):
         (raw,) = graph.add_model(part.model, inputs[part.name], escape(part.name))
-        (probas,) = graph.add_model(_answer(keras, plan, part, raw), [raw], escape(part.name))
+        answer = _answer(keras, plan, part, raw)
+        (probas,) = [raw] if answer is None else graph.add_model(answer, [raw], escape(part.name))
         said[part.name] = graph.label(probas, member_layer(place, part.name))
     combined = graph.add_model(_combination(keras, plan, said), [said[member] for member in plan.order], "combiner")
     fused = keras.Model(inputs.all, graph.label(combined[0], classes_layer(plan.shown)), name=name)
@@ -164,7 +165,10 @@ def _check_combiner(
 
 
 def _answer(keras: Any, plan: _Plan, part: Part, raw: Any) -> Any:
-    """Make a model of its own of what is done to a member's output: probabilities, in the order of the whole."""
+    """Make a model of its own of what is done to a member's output: probabilities, in the order of the whole.
+
+    None where nothing is done: before 3.14 Keras makes no model whose output is its input.
+    """
     ops = keras.ops
     given = probas = keras.Input(raw.shape[1:], dtype=raw.dtype)
     if raw.dtype in ("float16", "bfloat16"):
@@ -174,7 +178,8 @@ def _answer(keras: Any, plan: _Plan, part: Part, raw: Any) -> Any:
         probas = ops.sigmoid(probas) if one else ops.softmax(probas, axis=-1)
     if one:
         probas = ops.concatenate([ops.subtract(1.0, probas), probas], axis=-1)
-    return keras.Model(given, _in_order(keras, probas, part.classes or plan.outputs, plan.outputs))
+    probas = _in_order(keras, probas, part.classes or plan.outputs, plan.outputs)
+    return None if probas is given else keras.Model(given, probas)
 
 
 def _in_order(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[Hashable, ...]) -> Any:

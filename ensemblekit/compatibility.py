@@ -245,8 +245,10 @@ def _up_to(keras: Any, model: Any, target: Any) -> list[Any]:
             # A layer that stands in other models too has a node for each.
             levels = getattr(model, "_functional", model)._nodes_by_depth.values()
             node = next(node for level in levels for node in level if node.operation is operation)
-            before = keras.Model(model.inputs[0], node.input_tensors[0])
-            return [before, *(_up_to(keras, operation, target) if nested else [])]
+            given, received = model.inputs[0], node.input_tensors[0]
+            # Before 3.14 Keras makes no model whose output is its input.
+            before = [] if received is given else [keras.Model(given, received)]
+            return [*before, *(_up_to(keras, operation, target) if nested else [])]
     raise AssertionError(f"{target} is an operation of {model}")
 
 

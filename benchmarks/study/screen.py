@@ -56,7 +56,8 @@ class Screen:
 
     def stop(self) -> None:
         """Leave the bars as they are."""
-        self._progress.stop()
+        if not self._progress.disable:  # before 15 rich ends with an empty line also where it showed nothing
+            self._progress.stop()
 
     def say(self, sentence: str) -> None:
         """Print one line above the bars, with the time since the start."""

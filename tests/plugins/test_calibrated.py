@@ -126,6 +126,7 @@ def test_a_class_without_a_row_and_rows_that_separate_stay_finite():
 
 
 def test_the_temperature_is_scikit_learns():
+    pytest.importorskip("sklearn", minversion="1.8")
     given, new = draw(), draw(1)
     fitted = fit_combiner("calibrated", given)
     for place in range(2):

@@ -46,7 +46,7 @@ test-lowest: $(LOWEST)/.installed  ## the fast tests, on the lowest versions tha
 $(LOWEST)/.installed: pyproject.toml
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip uv
-	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable ".[dev]"
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --upgrade --resolution lowest-direct --editable ".[dev]"
 	touch $@
 
 lint: install  ## ruff: rules and format

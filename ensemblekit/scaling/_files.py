@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +16,10 @@ from ..errors import (
     FolderNotFoundError,
     InvalidOptionError,
     InvalidPredictionsError,
-    MissingDependencyError,
     OutputExistsError,
 )
 from ..files import atomic_write
-from ..predictions import Predictions
+from ..predictions import Predictions, align
 from ..predictions._checks import all_fit_ids
 from ._buckets import combine_buckets
 from ._different import all_different
@@ -76,9 +73,9 @@ def combine_files(
 ) -> Combined:
     """Combine Parquet files of predictions that do not fit in memory.
 
-    Where all files have the same ids in the same order, they are read side by side. Else they are joined by id: DuckDB
-    cuts them into buckets by a hash of the id, each bucket is combined by itself, and DuckDB puts the rows in the order
-    of the first file, those that it lacks behind. Rows and columns are checked as `combine` checks them.
+    Where all files have the same ids in the same order, they are read side by side. Else they are joined by id: rows
+    are cut into buckets by a hash of the id, each bucket is combined by itself, and all are put in the order of the
+    first file, those that it lacks behind. Rows and columns are checked as `combine` checks them.
 
     Parameters
     ----------
@@ -92,7 +89,7 @@ def combine_files(
     aliases, missing, **options
         As in `combine`.
     memory : int, default=768 MiB
-        Bytes that DuckDB may take, at least 64 MiB; a bucket takes as many again.
+        Bytes that may be taken while rows are joined, about; at least 64 MiB.
     folder : path-like, optional
         Where what does not fit in memory is kept meanwhile: as large as the files. By default beside the output.
     overwrite : bool, default=False
@@ -117,8 +114,6 @@ def combine_files(
         If there is something already, or another run is at work on it.
     FolderNotFoundError
         If a folder to write to is not there.
-    MissingDependencyError
-        If the rows must be joined and DuckDB is not installed.
     OSError
         If there is no room for the output, or for what does not fit in memory.
 
@@ -127,14 +122,17 @@ def combine_files(
     Pages are checked by their checksums, where the files have them. Whether ids that do not rise are all different is
     told by 64-bit hashes; where two of these are equal the files are joined, and the ids themselves compared.
     """
-    output = Path(output)
+    output = _as_path("output", output)
+    room = output.parent if folder is None else _as_path("folder", folder)
     if output.suffix.lower() != ".parquet":
         raise InvalidOptionError(f"output must end in .parquet; received {output.name!r}.")
     if not isinstance(memory, int) or memory < 64 * 2**20:
         raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
-    if output.exists() and not overwrite:
+    if not (progress is None or callable(progress)):
+        raise InvalidOptionError(f"progress must be called with what is done, or None; received {progress!r}.")
+    if output.is_dir() or (output.exists() and not overwrite):
         raise OutputExistsError(f"{os.fspath(output)!r} is there already. Take another name, or give overwrite=True.")
-    for needed in (output.parent, output.parent if folder is None else Path(folder)):
+    for needed in (output.parent, room):
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
     start = time.perf_counter()
@@ -142,6 +140,8 @@ def combine_files(
     if max(source.n_rows for source in sources) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     name, rule = made(combiner, options)
+    # Classes, tasks, splits and options are refused before a row is read.
+    align({s.member: s.predictions(s.stored.empty_table()) for s in sources}, aliases=aliases, missing=missing)
 
     def of_batch(said: Mapping[str, Predictions], where: str) -> Predictions:
         try:
@@ -155,10 +155,10 @@ def combine_files(
     def tell(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total) if progress else None
 
-    size = min(LARGEST, max(1024, memory // (12 * sum(source.row_bytes for source in sources))))
+    size = min(LARGEST, max(1, memory // (12 * sum(source.row_bytes for source in sources))))
     members = tuple(source.member for source in sources)
     fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(rule, "fit_ids_", None)))
-    with scratch_for(output, None if folder is None else Path(folder)) as (partial, scratch):
+    with scratch_for(output, None if folder is None else room) as (partial, scratch):
         try:
             with atomic_write(partial) as file:
                 n_rows = _write_side_by_side(
@@ -171,16 +171,24 @@ def combine_files(
                 )
             joined = False
         except _OtherOrderError:
-            with _duckdb(scratch, memory), atomic_write(partial) as file:
-                found = combine_buckets(sources, of_batch, scratch, memory, tell("buckets"))
-                with closing(Output(file, found.n_rows, fit_ids)) as target:
-                    target.begin(found.schema)
-                    for table in found.tables:
-                        target.write_table(table)
-                n_rows = target.n_rows
+            with atomic_write(partial) as file:
+                n_rows = combine_buckets(
+                    sources,
+                    of_batch,
+                    lambda n_rows: Output(file, n_rows, fit_ids),
+                    scratch,
+                    memory,
+                    tell("buckets"),
+                )
             joined = True
         partial.replace(output)
     return Combined(output, n_rows, members, joined, time.perf_counter() - start)
+
+
+def _as_path(option: str, value: Any) -> Path:
+    if not isinstance(value, (str, os.PathLike)) or "\0" in (path := os.fsdecode(value)):
+        raise InvalidOptionError(f"{option} must be a path; received {value!r}.")
+    return Path(path)
 
 
 class _OtherOrderError(Exception):
@@ -218,25 +226,3 @@ def _write_side_by_side(
             target.write(combine_batch(said, where))
             progress(target.n_rows, total)
         return target.n_rows
-
-
-@contextmanager
-def _duckdb(scratch: Path, memory: int) -> Generator[None]:
-    """Let errors of DuckDB be of the kinds that everything else here raises."""
-    try:
-        import duckdb
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Files whose rows are in other orders are joined by DuckDB, which is not installed: pip install "
-            '"ensemblekit[scale]".'
-        ) from error
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise InvalidOptionError(
-            f"memory must be enough to join the files; {memory // 2**20} MiB are not. Give more. DuckDB: {error}"
-        ) from error
-    except duckdb.IOException as error:
-        said = re.search(r'"errno":"(\d+)"', str(error))
-        number = int(said[1]) if said else errno.EIO
-        raise OSError(number, os.strerror(number), str(scratch)) from error

@@ -29,7 +29,6 @@ from ensemblekit.scaling import _buckets, _files, combine_files, combine_partiti
 
 CLASSES = ("cat", "Cat", "dog")
 N = 3000
-duckdb = pytest.importorskip("duckdb")
 
 
 @pytest.fixture(autouse=True)

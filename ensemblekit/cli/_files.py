@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -29,10 +29,12 @@ __all__ = [
     "name_and_path",
     "read_column",
     "read_members",
+    "read_named",
     "with_labels",
 ]
 
 SUFFIXES = (".parquet", ".csv", ".npz")
+Found = TypeVar("Found")
 
 
 def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -> None:
@@ -111,18 +113,40 @@ def read_members(files: Sequence[str]) -> dict[str, Predictions]:
     """
     from ..predictions import Predictions
 
-    found: dict[str, Predictions] = {}
+    def read(path: Path) -> tuple[str | None, Predictions]:
+        predictions = Predictions.load(path)
+        return predictions.member, predictions
+
+    return read_named(files, read)
+
+
+def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, Found]]) -> dict[str, Found]:
+    """Read files, FILE or NAME=FILE, and name each; two of one name are refused.
+
+    Parameters
+    ----------
+    files : sequence of str
+        As given.
+    read : callable
+        Path -> what the predictions in it are called, and what is wanted of them.
+
+    Returns
+    -------
+    dict of str to what ``read`` gives
+        In the order given. Without NAME= the name is that of the predictions, or of the file where they have none.
+    """
+    found: dict[str, Found] = {}
     for given in files:
         name, path = name_and_path(given)
         if not path.is_file():
             raise DataError(f"a file of predictions must be there; nothing is at {str(path)!r}.")
-        predictions = Predictions.load(path)
-        name = name or predictions.member or path.stem
+        member, wanted = read(path)
+        name = name or member or path.stem
         if name in found:
             raise InvalidOptionError(
                 f"each file must have a name of its own; {given!r} is called {name!r} as another is. Give NAME=FILE."
             )
-        found[name] = predictions
+        found[name] = wanted
     return found
 
 

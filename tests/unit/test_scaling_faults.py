@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Hashable
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +16,19 @@ from ensemblekit import (
     Predictions,
     combine,
 )
-from ensemblekit.errors import FolderNotFoundError
-from ensemblekit.scaling import _buckets, _different, _files, combine_batch, combine_files, predict_batch
+from ensemblekit.errors import EnsembleKitError, FolderNotFoundError
+from ensemblekit.scaling import (
+    _buckets,
+    _different,
+    _files,
+    combine_batch,
+    combine_files,
+    combine_partitions,
+    predict_batch,
+    predict_partitions,
+)
 from ensemblekit.scaling._source import Source
 
-pytest.importorskip("duckdb")
 CLASSES = ("cat", "Cat", "dog")
 N = 2000
 ORDER = np.random.default_rng(0).permutation(N)
@@ -179,9 +188,7 @@ def test_what_is_given_is_checked_first(tmp_path):
         predict_batch({}, "model.keras")
 
 
-def test_little_memory_means_few_threads_and_long_ids_many_buckets(tmp_path):
-    connection = _buckets.connect(2**26, tmp_path)
-    assert connection.execute("SELECT current_setting('threads')").fetchall() == [(1,)]
+def test_long_ids_make_many_buckets(tmp_path):
     short = Source(None, [save(tmp_path, draw("a", ORDER))["a"]])
     long = Source(None, [save(tmp_path, draw("b", ORDER, form="x{:0200d}"))["b"]])
     assert long.row_bytes > 3 * short.row_bytes
@@ -196,3 +203,55 @@ def test_a_batch_is_mapped_by_any_engine():
     for one, part in zip(got, parts, strict=True):
         assert one.probas.tobytes() == combine(part, "mean").probas.tobytes()
         assert one.member == "mean"
+
+
+def test_tables_of_whole_numbers_of_which_a_bucket_has_none(tmp_path):
+    said = [draw("a", np.arange(N), dtype=np.float64, form=None), draw("bb", ORDER, dtype=np.float64, form=None)]
+    few = said[1].take(said[1].ids[:3])
+    files = {"a": plain(tmp_path, "a", said[0], said[0].ids), "bb": tmp_path / "bb.parquet"}
+    pq.write_table(pq.read_table(plain(tmp_path, "all", said[1], said[1].ids)).slice(0, 3), files["bb"])
+    assert combine_files(files, "mean", tmp_path / "out.parquet", missing="renormalize").joined
+    same(tmp_path / "out.parquet", combine([said[0], few], "mean", missing="renormalize"))
+
+
+WRONG = [None, 5, 1.5, True, b"x", object(), "", "x", [], [1], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=repr)
+def test_wrong_types_are_refused_by_name_before_anything_is_read(value, tmp_path):
+    a, b = draw("a", np.arange(N)), draw("bb", ORDER)
+    files = save(tmp_path, a, b)
+    before = {path.name for path in tmp_path.iterdir()}
+    part = {"a": a, "bb": b}
+    key = value if isinstance(value, Hashable) else ()
+    calls = [
+        lambda: combine_files(value, "mean", tmp_path / "out.parquet"),
+        lambda: combine_files({"a": value, "bb": files["bb"]}, "mean", tmp_path / "out.parquet"),
+        lambda: combine_files({key: files["a"]}, "mean", tmp_path / "out.parquet"),
+        lambda: combine_files(files, value, tmp_path / "out.parquet"),
+        lambda: combine_files(files, "mean", value),
+        lambda: combine_files(files, "mean", tmp_path / "out.parquet", memory=value),
+        lambda: combine_files(files, "mean", tmp_path / "out.parquet", folder=value),
+        lambda: combine_files(files, "mean", tmp_path / "out.parquet", progress=value),
+        lambda: combine_files(files, "mean", tmp_path / "out.parquet", missing=value),
+        lambda: list(combine_partitions(value, "mean")),
+        lambda: list(combine_partitions([value], "mean")),
+        lambda: list(combine_partitions([part], value)),
+        lambda: list(combine_partitions([part], "mean", client=value)),
+        lambda: list(combine_partitions([part], "mean", missing=value)),
+        lambda: list(predict_partitions(value, [{"a": "a.png"}])),
+        lambda: list(predict_partitions("no.keras", value)),
+        lambda: list(predict_partitions("no.keras", [value])),
+        lambda: list(predict_partitions("no.keras", [{"a": value}])),
+        lambda: list(predict_partitions("no.keras", [{"a": "a.png"}], classes=value)),
+        lambda: list(predict_partitions("no.keras", [{"a": "a.png"}], batch_size=value)),
+    ]  # fmt: skip
+    for number, call in enumerate(calls):
+        try:
+            call()
+        except (EnsembleKitError, FileNotFoundError):
+            pass
+        except Exception as error:  # told with the call
+            raise AssertionError(f"call {number} with {value!r}: {error!r}") from error
+    (tmp_path / "out.parquet").unlink(missing_ok=True)
+    assert {path.name for path in tmp_path.iterdir()} == before

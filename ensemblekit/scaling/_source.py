@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -14,7 +13,7 @@ import numpy as np
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
 from ..predictions._checks import all_fit_ids, as_fit_ids
-from ..predictions._files import fields_of_table
+from ..predictions._files import fields_of_table, said_in
 
 __all__ = ["Source", "sources_of"]
 
@@ -219,15 +218,9 @@ def _head(path: str) -> tuple[Any, dict[str, Any] | None, int]:
         raise FileNotFoundError(f"No file of predictions at {path!r}.")
     try:
         with pq.ParquetFile(path) as file:
-            schema, n_rows = file.schema_arrow, file.metadata.num_rows
-        raw = (schema.metadata or {}).get(b"ensemblekit")
-        meta: Any = None if raw is None else json.loads(raw)
+            schema, n_rows, meta = file.schema_arrow, file.metadata.num_rows, said_in(file)
     except (OSError, ValueError) as error:
         raise InvalidPredictionsError(f"{RULE}; {path!r} is none: {error}") from error
-    if meta is not None and not (
-        isinstance(meta, dict) and {*SAID, "fit_ids", "format", "n_samples", "ids", "missing"} <= {*meta}
-    ):
-        raise InvalidPredictionsError(f"{RULE}; {path!r} is none: what is said beside its rows was edited.")
     if meta is not None and meta["n_samples"] != n_rows:
         raise InvalidPredictionsError(
             f"{path!r}: a file of {meta['n_samples']} predictions must have as many rows; it has {n_rows}: it was cut "

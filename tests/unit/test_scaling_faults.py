@@ -143,10 +143,16 @@ def test_files_that_were_cut_or_edited(tmp_path):
     for said, text in (
         (json.dumps(meta | {"n_samples": 7}), "a file of 7 predictions must have as many rows; it has 2000"),
         (json.dumps(meta | {"format": 9}), "format 9 is newer"),
-        (json.dumps(meta | {"classes": ["q", "w", "e"]}), 'cannot be read: .*"proba:q" does not exist'),
-        (json.dumps({k: v for k, v in meta.items() if k != "classes"}), "is none: what is said beside its rows"),
-        ("[]", "is none: what is said beside its rows was edited"),
-        ("{", "is none: Expecting property name"),
+        (
+            json.dumps(meta | {"classes": ["q", "w", "e"]}),
+            r"the columns must be those that were .*, \['id', 'proba:q'",
+        ),
+        (
+            json.dumps({k: v for k, v in meta.items() if k != "classes"}),
+            "is none: what is said beside the rows .* classes is not: the file",
+        ),
+        ("[]", "is none: what is said beside the rows .* all of it is not: the file was cut"),
+        ("{", r"is none: what is said beside the rows must be JSON \(Expecting property name"),
     ):
         pq.write_table(table.replace_schema_metadata({b"ensemblekit": said.encode()}), tmp_path / "edited.parquet")
         with pytest.raises(InvalidPredictionsError, match=rf"edited\.parquet'.*{text}"):

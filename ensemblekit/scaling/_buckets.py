@@ -16,6 +16,7 @@ from ..predictions._predictions import positions
 from ._output import Output
 from ._source import Source
 from ._spill import MOST_PARTS, Spill, hashes_of
+from ._unchanged import Unchanged
 
 __all__ = ["bucket_count", "combine_buckets"]
 
@@ -32,11 +33,11 @@ def bucket_count(sources: Sequence[Source], memory: int) -> int:
 def combine_buckets(
     sources: Sequence[Source],
     combine: Callable[[Mapping[str, Predictions], str], Predictions],
-    output: Callable[[int], Output],
+    output: Output,
     folder: Path,
     memory: int,
     progress: Callable[[int, int], None],
-) -> int:
+) -> None:
     """Combine rows that are in any order; they come out in that of the first file, those that it lacks behind.
 
     Parameters
@@ -45,19 +46,14 @@ def combine_buckets(
         Members.
     combine : callable
         Predictions of each member, and where they are from -> combined predictions.
-    output : callable
-        Number of rows -> where they are written.
+    output : Output
+        Where they are written.
     folder : Path
         For what does not fit in memory; about as large as the files.
     memory : int
         Bytes for a bucket, and for rows while they are cut into buckets.
     progress : callable
         Called with the buckets done and in all.
-
-    Returns
-    -------
-    int
-        How many rows were written.
     """
     n_buckets = bucket_count(sources, memory)
 
@@ -75,17 +71,12 @@ def combine_buckets(
             combined = _combine_each(sources, spills, combine, progress)
             first, _ = begun = next(combined)
             ordered = at_the_end.enter_context(spill(first.schema))
-            n_rows = 0
             for table, numbers in chain([begun], combined):
                 ordered.add(_with_numbers(table, numbers), numbers // n_numbers)
-                n_rows += len(table)
-        with closing(output(n_rows)) as target:
-            target.begin(first.schema)
-            for part in range(n_buckets):
-                table, numbers = _without_numbers(ordered.part(part))
-                if len(table):
-                    target.write_table(table.take(np.argsort(numbers)))
-            return target.n_rows
+        for part in range(n_buckets):
+            table, numbers = _without_numbers(ordered.part(part))
+            if len(table):
+                output.write_table(table.take(np.argsort(numbers)))
 
 
 def _combine_each(
@@ -108,7 +99,10 @@ def _combine_each(
 
 
 def _cut(source: Source, start: int, spill: Spill) -> None:
+    unchanged = Unchanged(source)
     for table in source.batches(2**17):
+        if unchanged.is_asked:
+            unchanged.update(source.predictions(table))
         numbers = np.arange(start, start + len(table), dtype=np.int64)
         buckets = hashes_of(table.column("id")) % np.uint64(spill.n_parts)
         spill.add(_with_numbers(table, numbers), buckets)

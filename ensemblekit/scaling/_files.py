@@ -26,6 +26,7 @@ from ._different import all_different
 from ._output import Output
 from ._scratch import scratch_for
 from ._source import Source, sources_of
+from ._unchanged import Unchanged
 
 __all__ = ["Combined", "combine_files"]
 
@@ -67,6 +68,7 @@ def combine_files(
     missing: str | Mapping[str, str] = "error",
     memory: int = 768 * 2**20,
     folder: str | os.PathLike[str] | None = None,
+    edited: bool = False,
     overwrite: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
     **options: Any,
@@ -92,6 +94,8 @@ def combine_files(
         Bytes that may be taken while rows are joined, about; at least 64 MiB.
     folder : path-like, optional
         Where what does not fit in memory is kept meanwhile: as large as the files. By default beside the output.
+    edited : bool, default=False
+        Take files that are no longer what `Predictions.save` wrote, as `Predictions.load` does.
     overwrite : bool, default=False
         Replace what is there.
     progress : callable, optional
@@ -119,7 +123,8 @@ def combine_files(
 
     Notes
     -----
-    Pages are checked by their checksums, where the files have them. Whether ids that do not rise are all different is
+    Pages are checked by their checksums, where the files have them, and all that a file says by its digest, before the
+    output appears. Whether ids that do not rise are all different is
     told by 64-bit hashes; where two of these are equal the files are joined, and the ids themselves compared.
     """
     output = _as_path("output", output)
@@ -136,7 +141,7 @@ def combine_files(
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
     start = time.perf_counter()
-    sources = sources_of(files)
+    sources = sources_of(files, edited=edited)
     if max(source.n_rows for source in sources) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     name, rule = made(combiner, options)
@@ -160,29 +165,17 @@ def combine_files(
     fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(rule, "fit_ids_", None)))
     with scratch_for(output, None if folder is None else room) as (partial, scratch):
         try:
-            with atomic_write(partial) as file:
-                n_rows = _write_side_by_side(
-                    Output(file, sources[0].n_rows, fit_ids),
-                    sources,
-                    of_batch,
-                    size,
-                    tell("rows"),
-                    lambda: all_different(sources[0], scratch, memory),
+            with atomic_write(partial) as file, closing(Output(file, fit_ids)) as target:
+                _write_side_by_side(
+                    target, sources, of_batch, size, tell("rows"), lambda: all_different(sources[0], scratch, memory)
                 )
             joined = False
         except _OtherOrderError:
-            with atomic_write(partial) as file:
-                n_rows = combine_buckets(
-                    sources,
-                    of_batch,
-                    lambda n_rows: Output(file, n_rows, fit_ids),
-                    scratch,
-                    memory,
-                    tell("buckets"),
-                )
+            with atomic_write(partial) as file, closing(Output(file, fit_ids)) as target:
+                combine_buckets(sources, of_batch, target, scratch, memory, tell("buckets"))
             joined = True
         partial.replace(output)
-    return Combined(output, n_rows, members, joined, time.perf_counter() - start)
+    return Combined(output, target.n_rows, members, joined, time.perf_counter() - start)
 
 
 def _as_path(option: str, value: Any) -> Path:
@@ -202,27 +195,28 @@ def _write_side_by_side(
     size: int,
     progress: Callable[[int, int], None],
     are_different: Callable[[], bool],
-) -> int:
+) -> None:
     if len({source.n_rows for source in sources}) > 1:
         raise _OtherOrderError
     total = sources[0].n_rows
+    unchanged = [Unchanged(source) for source in sources]
     last: Any = None
     rising = True
-    with closing(output) as target:
-        for tables in zip(*(source.batches(size) for source in sources), strict=True):
-            ids = [table.column("id") for table in tables]
-            if not all(one.equals(ids[0]) for one in ids[1:]):
+    for tables in zip(*(source.batches(size) for source in sources), strict=True):
+        ids = [table.column("id") for table in tables]
+        if not all(one.equals(ids[0]) for one in ids[1:]):
+            raise _OtherOrderError
+        if rising:
+            # Rising ids are all different; of others no batch can say it.
+            first = ids[0].to_numpy()
+            rising = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
+            last = first[-1]
+            if not rising and not are_different():
                 raise _OtherOrderError
-            if rising:
-                # Rising ids are all different; of others no batch can say it.
-                first = ids[0].to_numpy()
-                rising = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
-                last = first[-1]
-                if not rising and not are_different():
-                    raise _OtherOrderError
-            said = {s.member: s.predictions(table) for s, table in zip(sources, tables, strict=True)}
-            done = target.n_rows
-            where = "" if total <= size else f"rows {done} to {done + len(ids[0]) - 1}"
-            target.write(combine_batch(said, where))
-            progress(target.n_rows, total)
-        return target.n_rows
+        said = [source.predictions(table) for source, table in zip(sources, tables, strict=True)]
+        for one, p in zip(unchanged, said, strict=True):
+            one.update(p)
+        done = output.n_rows
+        where = "" if total <= size else f"rows {done} to {done + len(ids[0]) - 1}"
+        output.write(combine_batch({s.member: p for s, p in zip(sources, said, strict=True)}, where))
+        progress(output.n_rows, total)

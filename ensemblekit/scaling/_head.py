@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections import Counter
@@ -12,25 +11,12 @@ from typing import Any, NamedTuple
 
 from ..errors import EnsembleKitError, InvalidPredictionsError
 from ..predictions._checks import few
+from ..predictions._files import said_in
+from ..predictions._files._metadata import EDITED, check_columns, said_digest
 
 __all__ = ["RULE", "Head", "opened", "read_head"]
 
 RULE = "files to combine are Parquet files of predictions, as Predictions.save writes them, or tables with a column id"
-KINDS: dict[str, tuple[type, ...]] = {
-    "format": (int,),
-    "classes": (list,),
-    "task": (str,),
-    "split": (str, type(None)),
-    "member": (str, type(None)),
-    "fit_ids": (list, type(None)),
-    "dtype": (str,),
-    "shape": (list,),
-    "n_samples": (int,),
-    "ids": (str,),
-    "labelled": (bool,),
-    "missing": (str,),
-}
-"""What `Predictions.save` writes beside the rows."""
 
 
 class Head(NamedTuple):
@@ -102,29 +88,25 @@ def opened(
         raise InvalidPredictionsError(f"{RULE}; {path!r} {fault}: {error}") from error
 
 
-def read_head(path: str) -> Head:
+def read_head(path: str, *, edited: bool = False) -> Head:
     """Read the columns of a file, what `Predictions.save` wrote beside them, and how many rows it has."""
     with opened(path, fault="is none") as (parquet, state):
         schema, n_rows = parquet.schema_arrow, parquet.metadata.num_rows
-        names: list[str] = schema.names
-        raw = (schema.metadata or {}).get(b"ensemblekit")
-        meta: Any = None if raw is None else json.loads(raw)
+        try:
+            return Head(path, schema, _checked(said_in(parquet), schema.names, n_rows, edited), n_rows, state)
+        except InvalidPredictionsError as error:
+            raise InvalidPredictionsError(f"{RULE}; {path!r} is none: {error}") from None
+
+
+def _checked(meta: dict[str, Any] | None, names: list[str], n_rows: int, edited: bool) -> dict[str, Any] | None:
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise InvalidPredictionsError(f"{path!r}: columns must have different names; repeated: {few(repeated)}.")
-    if raw is not None and not _is_meta(meta):
-        raise InvalidPredictionsError(f"{RULE}; {path!r} is none: what is said beside its rows was edited.")
-    if meta is not None and meta["n_samples"] != n_rows:
-        raise InvalidPredictionsError(
-            f"{path!r}: a file of {meta['n_samples']} predictions must have as many rows; it has {n_rows}: it was cut "
-            "or edited. Save it again."
-        )
-    return Head(path, schema, meta, n_rows, state)
-
-
-def _is_meta(meta: Any) -> bool:
-    return (
-        isinstance(meta, dict)
-        and all(name in meta and type(meta[name]) in kinds for name, kinds in KINDS.items())
-        and all(type(name) in (str, int) for name in meta["classes"])
-        and all(type(size) is int for size in meta["shape"])
-    )
+        raise InvalidPredictionsError(f"columns must have different names; repeated: {few(repeated)}.")
+    if meta is not None:
+        check_columns(meta, names, edited=edited)
+        if meta["n_samples"] != n_rows and not edited:
+            raise InvalidPredictionsError(
+                f"a file of {meta['n_samples']} predictions must have as many rows; it has {n_rows}: {EDITED}"
+            )
+        if not edited:
+            said_digest(meta)  # to be there is all that it can be asked before rows are read
+    return meta

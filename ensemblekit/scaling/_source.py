@@ -14,6 +14,8 @@ from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
 from ..predictions._checks import all_fit_ids, as_fit_ids, few
 from ..predictions._files import fields_of_table
+from ..predictions._files._metadata import EDITED, column_names
+from ..predictions._names import WIDEST
 from ._head import RULE, Head, opened, read_head
 
 __all__ = ["Source", "sources_of"]
@@ -31,8 +33,8 @@ class Source:
     ----------
     member : str
         Its name.
-    paths : list of str
-        Of one kind: the same columns, in the same order.
+    heads : list of Head
+        Of its files, which are of one kind: the same columns, in the same order.
     where : str
         The paths, for errors.
     columns : list of str
@@ -45,11 +47,15 @@ class Source:
         Whether ids are text; else they are whole numbers.
     fit_ids : ndarray or None
         What the member was fitted on, in all that the files say of it.
+    fit_ids_of_each : list of (ndarray or None)
+        What each file says of it.
+    edited : bool
+        Whether the files may be otherwise than they were saved.
     """
 
-    def __init__(self, member: str | None, paths: Sequence[str | os.PathLike[str]]) -> None:
-        self.paths = [os.fsdecode(path) for path in paths]
-        self.heads = [read_head(path) for path in self.paths]
+    def __init__(self, member: str | None, paths: Sequence[str | os.PathLike[str]], *, edited: bool = False) -> None:
+        self.edited = edited
+        self.heads = [read_head(os.fsdecode(path), edited=edited) for path in paths]
         first = self.heads[0]
         self.meta = first.meta
         names: list[str] = first.schema.names
@@ -70,13 +76,11 @@ class Source:
             self.meta = self.meta | {"missing": "renormalize"}
         self.n_rows = sum(head.n_rows for head in self.heads)
         self.member = str(member or (self.meta or {}).get("member") or Path(first.path).stem)
-        self.columns = names if self.meta is None else _own_columns(self.meta)
-        if lacks := [name for name in self.columns if name not in names]:
-            raise InvalidPredictionsError(
-                f'{RULE}; {self.where} cannot be read: the column "{lacks[0]}" does not exist: the file was edited.'
-            )
+        # Of a file that was edited, columns beside those that were saved are none of its rows.
+        self.columns = names if self.meta is None else column_names(self.meta)
         self.text_ids = self._are_texts(first.schema.field("id").type)
-        self.fit_ids = all_fit_ids(self._fit_ids(head.meta["fit_ids"]) for head in self.heads if head.meta)
+        self.fit_ids_of_each = [self._fit_ids(head.meta["fit_ids"]) if head.meta else None for head in self.heads]
+        self.fit_ids = all_fit_ids(self.fit_ids_of_each)
 
     def _are_texts(self, kind: Any) -> bool:
         import pyarrow.types as kinds
@@ -119,10 +123,11 @@ class Source:
         """Bytes that a row takes in memory, about."""
         n_bytes = 8 + sum(_width(field.type) for field in self.stored)
         if self.text_ids:
-            # In NumPy every text is as wide as the longest.
             for table in self.batches(2**14, ["id"]):
-                longest = max(len(text) for text in table.column("id").to_pylist())
-                return n_bytes + max(0, longest * 4 // 3 - TEXT)
+                lengths = [len(text) for text in table.column("id").to_pylist()]
+                # In NumPy every text is as wide as the longest, up to some width.
+                length = max(lengths) if max(lengths) <= WIDEST else sum(lengths) // len(lengths)
+                return n_bytes + max(0, length * 4 // 3 - TEXT)
         return n_bytes
 
     def predictions(self, table: Any) -> Predictions:
@@ -132,7 +137,7 @@ class Source:
         """
         meta = None if self.meta is None else self.meta | {"n_samples": len(table), "fit_ids": None}
         try:
-            fields = fields_of_table(table, meta)
+            fields = fields_of_table(table, meta, edited=self.edited)
             if not len(table):  # no id says of what kind ids are
                 fields["ids"] = np.empty(0, dtype=np.str_ if self.text_ids else np.int64)
             return Predictions(**fields).rename(self.member)
@@ -175,8 +180,8 @@ class Source:
                 yield self._cast(table, head.path)
             if n_rows != head.n_rows:
                 raise InvalidPredictionsError(
-                    f"{head.path!r}: a file of {head.n_rows} predictions must have as many rows; it has {n_rows}: it "
-                    "was cut or edited. Save it again."
+                    f"{head.path!r}: a file of {head.n_rows} predictions must have as many rows; it has {n_rows}: "
+                    f"{EDITED}"
                 )
 
     def _cast(self, table: Any, path: str) -> Any:
@@ -196,7 +201,7 @@ class Source:
         return table
 
 
-def sources_of(files: Any) -> list[Source]:
+def sources_of(files: Any, *, edited: bool = False) -> list[Source]:
     """Read what a user gave: paths, or member to path or paths."""
     rule = f"files must be a sequence of paths, or {{member: path or paths}}; received {files!r}."
     if isinstance(files, (str, os.PathLike)) or not isinstance(files, Iterable):
@@ -213,7 +218,7 @@ def sources_of(files: Any) -> list[Source]:
     for name in files if isinstance(files, Mapping) else ():
         if not isinstance(name, str) or not name:
             raise InvalidOptionError(f"a member must have a name, which is text; received {name!r}.")
-    sources = [Source(name, given) for name, given in pairs]
+    sources = [Source(name, given, edited=edited) for name, given in pairs]
     names = [source.member for source in sources]
     if len(set(names)) != len(names):
         raise AlignmentError(
@@ -236,12 +241,6 @@ def _width(kind: Any) -> int:
         return size * (kind.value_type if hasattr(kind, "list_size") else kind).bit_width // 8
     except ValueError:
         return TEXT
-
-
-def _own_columns(meta: dict[str, Any]) -> list[str]:
-    """Name the columns that `Predictions.save` writes; others in its file are none of its rows."""
-    labels = ["label"] if meta["task"] == "multiclass" else [f"label:{name}" for name in meta["classes"]]
-    return ["id", *(labels if meta["labelled"] else []), *(f"proba:{name}" for name in meta["classes"])]
 
 
 def _plain(kind: Any) -> Any:

@@ -1,0 +1,112 @@
+"""Tables of others: text stays as it stands, so that "001" is not 1 and a class may be called "NA"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import InvalidPredictionsError
+from .._names import shown
+from ._arrow import names_of, numbers_of
+from ._metadata import EDITED
+
+__all__ = ["fields_of_cells", "plain_fields", "whole_numbers"]
+
+RESERVED = ("id", "label")
+PREFIX = "proba:"
+
+
+def plain_fields(table: Any, *, edited: bool = False) -> dict[str, Any]:
+    """Read the arguments of `Predictions` out of an Arrow table of others."""
+    import pyarrow.types as kinds
+
+    classes = _classes(table.column_names, edited)
+    ids = names_of(table, "id")
+    for name in classes:
+        kind = table.schema.field(name).type
+        if (
+            kinds.is_string(kind)
+            or kinds.is_large_string(kind)
+            or kinds.is_string_view(kind)
+            or kinds.is_dictionary(kind)
+        ):
+            cells = names_of(table, name) if not table.column(name).null_count else table.column(name).to_pylist()
+            if len(cells):
+                raise _no_number(next(cell for cell in cells if cell is not None), name, ids[0])
+    columns = [numbers_of(table, name) for name in classes]
+    labels = names_of(table, "label") if "label" in table.column_names else None
+    return _fields(ids, classes, np.array(columns, dtype=np.float64).T, None if labels is None else labels.tolist())
+
+
+def fields_of_cells(names: list[str], columns: Sequence[Sequence[str]], *, edited: bool = False) -> dict[str, Any]:
+    """Read the arguments of `Predictions` out of the cells of a CSV file of others."""
+    classes = _classes(names, edited)
+    table = dict(zip(names, columns, strict=True))
+    ids = list(table["id"])
+    try:
+        probas = np.array([table[name] for name in classes], dtype=np.float64).T
+    except ValueError:
+        probas = np.array(
+            [[_number(cell, name, row) for row, cell in zip(ids, table[name], strict=True)] for name in classes]
+        ).T
+    if "" in ids:
+        raise InvalidPredictionsError(f"each row of a table must have an id; row {ids.index('')} has none.")
+    return _fields(whole_numbers(ids), classes, probas, table.get("label"))
+
+
+def _fields(ids: Any, classes: list[str], probas: np.ndarray, labels: Sequence[Any] | None) -> dict[str, Any]:
+    return {
+        "probas": probas,
+        "ids": ids,
+        "classes": [name.removeprefix(PREFIX) for name in classes],
+        "labels": None if labels is None else [str(label) for label in labels],
+    }
+
+
+def _classes(names: list[str], edited: bool) -> list[str]:
+    if "id" not in names:
+        raise InvalidPredictionsError(f"a table of predictions must have a column 'id'; received {shown(names)}.")
+    if any(name == "" or name.startswith("__index_level_") for name in names):
+        raise InvalidPredictionsError(
+            f"each column of a table must have a name; received {shown(names)}. pandas writes its index so: leave it "
+            "out with index=False."
+        )
+    if any(names.count(name) > 1 for name in RESERVED):
+        raise InvalidPredictionsError(
+            f"a table must have one column 'id', and one 'label' at most; received {shown(names)}."
+        )
+    classes = [name for name in names if name not in RESERVED]
+    if not edited and any(name.startswith((PREFIX, "label:")) for name in names):
+        raise InvalidPredictionsError(
+            f"columns called proba:... are of a file that Predictions.save wrote; received {shown(names)}, and nothing "
+            f"that it says beside the rows: {EDITED}"
+        )
+    return classes
+
+
+def whole_numbers(texts: list[str]) -> list[Any]:
+    """Turn texts into whole numbers where each is written like one."""
+    try:
+        numbers = [int(text) for text in texts]
+    except ValueError:
+        return texts
+    return numbers if list(map(str, numbers)) == texts else texts
+
+
+def _number(cell: str, column: str, row: Any) -> float:
+    if cell == "":  # as pandas writes what is missing
+        return np.nan
+    try:
+        # Python would read 1_0 as ten.
+        return float(cell.replace("_", "x"))
+    except ValueError:
+        raise _no_number(cell, column, row) from None
+
+
+def _no_number(cell: Any, column: str, row: Any) -> InvalidPredictionsError:
+    return InvalidPredictionsError(
+        f"a column of a table must hold the probabilities of one class; {column!r} has {shown(cell)} for id "
+        f"{shown(row)}. Leave out columns that are no class, or mend the cell."
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..errors import InvalidPredictionsError
 from ..predictions import Predictions
 from ..predictions._digest import ContentDigest
 from ..predictions._files._metadata import check_digest
+from ._head import Head
 from ._source import Source
 
 __all__ = ["Unchanged"]
@@ -23,7 +26,7 @@ class Unchanged:
     def __init__(self, source: Source) -> None:
         heads = zip(source.heads, source.fit_ids_of_each, strict=True)
         self._waiting = [(head, fit_ids) for head, fit_ids in heads if head.n_rows][::-1]
-        self.is_asked = not source.edited and any(head.meta and head.meta.get("sha256") for head in source.heads)
+        self.is_asked = not source.edited and any(map(_says_digest, source.heads))
         self._content = ContentDigest()
         self._n_rows = 0
 
@@ -38,10 +41,19 @@ class Unchanged:
             self._n_rows += stop - start
             start = stop
             if self._n_rows == head.n_rows:
-                if head.meta and head.meta.get("sha256"):
-                    try:
-                        check_digest(self._content.hexdigest(head.meta | {"fit_ids": fit_ids}), head.meta)
-                    except InvalidPredictionsError as error:
-                        raise InvalidPredictionsError(f"{head.path!r}: {error}") from None
+                if _says_digest(head):
+                    _compare(self._content, head, fit_ids)
                 self._waiting.pop()
                 self._content, self._n_rows = ContentDigest(), 0
+
+
+def _says_digest(head: Head) -> bool:
+    return head.meta is not None and head.meta.get("sha256") is not None
+
+
+def _compare(content: ContentDigest, head: Head, fit_ids: np.ndarray | None) -> None:
+    meta = head.meta or {}
+    try:
+        check_digest(content.hexdigest(meta | {"fit_ids": fit_ids}), meta)
+    except InvalidPredictionsError as error:
+        raise InvalidPredictionsError(f"{head.path!r}: {error}") from None

@@ -177,12 +177,12 @@ def test_bad_rows_are_refused_with_the_file_that_they_are_in(tmp_path):
     with pytest.raises(InvalidPredictionsError, match=r"twice\.parquet': ids must be unique"):
         combine_files(twice, "mean", tmp_path / "out.parquet", edited=True)
     for value, text in ((float("nan"), "NaN|nan"), (1.5, r"\[0, 1\]|sum")):
+        files = spoil("bad", proba_cat=[*cats[:2500], value, *cats[2501:]])
         with pytest.raises(InvalidPredictionsError, match=rf"bad\.parquet': .*({text})"):
-            files = spoil("bad", proba_cat=[*cats[:2500], value, *cats[2501:]])
             combine_files(files, "mean", tmp_path / "out.parquet", edited=True)
     labels = table["label"].to_pylist()
+    files = spoil("other", label=[*labels[:-1], labels[-2]])
     with pytest.raises(AlignmentError, match="labels"):
-        files = spoil("other", label=[*labels[:-1], labels[-2]])
         combine_files(files, "mean", tmp_path / "out.parquet", edited=True)
     draw("other", np.arange(N), classes=("cat", "Cat", "fox"), labels=False).save(tmp_path / "other.parquet")
     with pytest.raises(AlignmentError, match="fox"):

@@ -40,8 +40,8 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
     names = ids.tolist()
     if groups and len(names) and not any(name in groups for name in names):
         raise InvalidOptionError(
-            f"groups must map ids of these rows to their groups; none of the {len(names)} ids, first {shown(names[0])}, "
-            f"is among the {len(groups)} that it names, first {shown(next(iter(groups)))}."
+            f"groups must map ids of these rows to their groups; none of the {len(names)} ids, first "
+            f"{shown(names[0])}, is among the {len(groups)} that it names, first {shown(next(iter(groups)))}."
         )
     places: dict[Any, int] = {}
     # A pair of the id or the group, so that no group is taken for an id of the same name.

@@ -167,6 +167,12 @@ def _label_names(
             )
         names = values
     else:
+        n_classes = len(source.classes)
+        if values.dtype.kind not in "iu" or (values.size and not 0 <= values.min() <= values.max() < n_classes):
+            raise DataError(
+                f"labels must be positions in the classes of the source, whole numbers from 0 to {n_classes - 1}; "
+                f"received {values.dtype}" + (f" from {values.min()} to {values.max()}." if values.size else ".")
+            )
         names = np.asarray(source.classes)[values]
     if names.dtype.kind == "S" or names.dtype.kind == "O":
         names = np.array([n.decode() if isinstance(n, bytes) else n for n in names.ravel().tolist()]).reshape(

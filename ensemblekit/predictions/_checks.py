@@ -97,11 +97,7 @@ def as_probas(
     except ValueError as error:
         raise InvalidPredictionsError(f"{who} must be an array; received what is none: {error}") from None
     is_new = isinstance(probas, (list, tuple))
-    if array.dtype.kind in "iu" and array.size and max(-int(array.min()), int(array.max())) > 2**53:
-        raise InvalidPredictionsError(
-            f"{who} must be exact in float64: whole numbers up to 2**53; received {array.dtype} from {array.min()} to "
-            f"{array.max()}."
-        )
+    _check_exact(who, array)
     if array.dtype.kind in "biuf" and array.dtype not in FLOATS:
         array, is_new = array.astype(np.float64), True
     if array.dtype.kind != "f":
@@ -128,6 +124,14 @@ def as_probas(
         array = array.copy(order="K")
     array = readonly(array)
     return array, _check_values(array, ids, task, nan_rows, who)
+
+
+def _check_exact(who: str, array: np.ndarray) -> None:
+    if array.dtype.kind in "iu" and array.size and max(-int(array.min()), int(array.max())) > 2**53:
+        raise InvalidPredictionsError(
+            f"{who} must be exact in float64: whole numbers up to 2**53; received {array.dtype} from {array.min()} to "
+            f"{array.max()}."
+        )
 
 
 def _is_nobodys(array: Any) -> bool:
@@ -223,13 +227,8 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
                 f"labels for regression must be finite numbers of shape {shape}; received dtype {array.dtype}, "
                 f"shape {array.shape}{_null_among(array)}."
             )
-        numbers = array.astype(np.float64)
-        if array.dtype.kind in "iu" and array.size and np.abs(numbers).max() > 2**53:
-            raise InvalidPredictionsError(
-                "labels for regression must be exact in float64: whole numbers up to 2**53; received "
-                f"{array.ravel()[np.abs(numbers).argmax()]}."
-            )
-        return readonly(numbers)
+        _check_exact("labels for regression", array)
+        return readonly(array.astype(np.float64))
     if task == "multilabel":
         if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
             raise InvalidPredictionsError(
@@ -246,14 +245,20 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
 
 
 def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
-    names: list[Any] = array.ravel().tolist()
-    by_name: dict[Any, int] = {name: code for code, name in enumerate(classes)}
     kind: Any = type(classes[0])
     if array.dtype.kind in "iu" and kind is str:
         # Codes into the classes given in the same call: nothing else they could mean.
-        by_name = {code: code for code in range(len(classes))}
+        outside = (array < 0) | (array >= len(classes))
+        if outside.any():
+            raise InvalidPredictionsError(
+                f"labels must be names out of classes {shown(classes)}, or their positions; received also "
+                f"{few(np.unique(array[outside]).tolist())}."
+            )
+        return array.astype(np.int64)
+    names: list[Any] = array.ravel().tolist()
+    by_name: dict[Any, int] = {name: code for code, name in enumerate(classes)}
     # 1, 1.0 and True are equal, and hash as equals; as names they are three.
-    elif array.dtype.kind not in {str: "UOT", int: "iuO", bool: "bO"}[kind] or not {*map(type, names)} <= {kind}:
+    if array.dtype.kind not in {str: "UOT", int: "iuO", bool: "bO"}[kind] or not {*map(type, names)} <= {kind}:
         names = [plain(name) for name in names]
         if (row := first_null(names)) is not None:
             raise InvalidPredictionsError(

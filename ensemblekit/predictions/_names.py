@@ -13,6 +13,7 @@ from ..errors import InvalidPredictionsError
 
 __all__ = [
     "all_fit_ids",
+    "among",
     "as_classes",
     "as_fit_ids",
     "as_ids",
@@ -75,6 +76,27 @@ def is_text(names: np.ndarray) -> bool:
 def same_kind(names: np.ndarray, others: np.ndarray) -> bool:
     """Tell whether two arrays of checked ids are both text, or both whole numbers."""
     return is_text(names) == is_text(others)
+
+
+def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Tell which checked ids are among others.
+
+    Parameters
+    ----------
+    names, others : ndarray
+        Ids, as `Predictions` keeps them.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_names,)
+        All False where one is text and the other whole numbers.
+    """
+    if not same_kind(names, others):
+        return np.zeros(len(names), dtype=bool)
+    if "O" not in (names.dtype.kind, others.dtype.kind):
+        return np.isin(names, others)
+    known = set(others.tolist())
+    return np.fromiter((name in known for name in names.tolist()), dtype=bool, count=len(names))
 
 
 def text_array(texts: Sequence[str]) -> np.ndarray:

@@ -232,7 +232,8 @@ class PredictionSet:
             present = None if present is None else present[:, rows]
             label_codes = None if label_codes is None else label_codes[rows]
         if columns != self.classes:
-            order = [self.classes.index(c) for c in columns]
+            places = {name: place for place, name in enumerate(self.classes)}
+            order = [places[name] for name in columns]
             probas = np.take(probas, order, axis=-1)
             if label_codes is not None:
                 if self.task == "multiclass":

@@ -64,6 +64,11 @@ parquet = functools.partial(an_edit, ".parquet")
 npz = functools.partial(an_edit, ".npz")
 
 
+def aborted(number: int) -> str | None:
+    """Edits at which pyarrow ended the interpreter."""
+    return parquet([658][number])
+
+
 def table(seed: int) -> None:
     """A table of others, edited up to three times: it is read, or refused by an error of ours."""
     import pandas as pd

@@ -10,5 +10,9 @@ def test_an_edited_file_gives_the_same_or_is_refused(kind, small, large):
     assert run_cases(f"tests.fuzz.prediction_files:{kind}", n_cases(small, large)) == []
 
 
+def test_damage_that_pyarrow_ends_the_interpreter_at_is_an_error():
+    assert run_cases("tests.fuzz.prediction_files:aborted", 1) == []
+
+
 def test_a_hostile_table_of_others_is_read_or_refused():
     assert run_cases("tests.fuzz.prediction_files:table", n_cases(80, 2000)) == []

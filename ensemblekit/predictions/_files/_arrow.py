@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ...limits import check_size, largest
 
-__all__ = ["names_of", "numbers_of", "open_parquet", "read_table"]
+__all__ = ["is_text_type", "names_of", "numbers_of", "open_parquet", "read_table"]
 
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
 """Bytes of a number in memory, by its name in Parquet; of text and the like, a number in a dictionary."""
@@ -24,6 +24,7 @@ def open_parquet(path: Path) -> Generator[Any]:
     import pyarrow.parquet as pq
 
     with path.open("rb") as raw, pq.ParquetFile(raw, page_checksum_verification=True) as first:
+        _probe(first)
         texts = [
             column.path
             for column in map(first.schema.column, range(len(first.schema)))
@@ -44,6 +45,15 @@ def _chunks(metadata: Any) -> Generator[tuple[Any, int]]:
         group = metadata.row_group(number)
         for place in range(group.num_columns):
             yield group.column(place), group.num_rows
+
+
+def _probe(file: Any) -> None:
+    """Begin to read each group of rows: what is said of its columns is checked, and an error is one of Python.
+
+    Asked first by its methods, pyarrow ends the interpreter where that is damaged.
+    """
+    for number in range(file.metadata.num_row_groups):
+        next(file.iter_batches(batch_size=1, row_groups=[number]), None)
 
 
 def _repeats(metadata: Any, path: str) -> bool:
@@ -128,20 +138,21 @@ def names_of(table: Any, name: str, size: int | None = None) -> np.ndarray:
             f"each row of column {name!r} must have a name; row {row} has none. Give it one, or leave the row out."
         )
     kind = column.type
-    if kinds.is_dictionary(kind) and _is_text(kind.value_type):
+    if kinds.is_dictionary(kind) and is_text_type(kind.value_type):
         texts = np.array([*column.dictionary.to_pylist(), None], dtype=object)[:-1]
         return texts[column.indices.to_numpy(zero_copy_only=False)]
     if kinds.is_dictionary(kind):
         column = column.cast(kind.value_type)
         kind = column.type
-    if _is_text(kind):
+    if is_text_type(kind):
         return np.array([*column.to_pylist(), None], dtype=object)[:-1]
     if kinds.is_integer(kind) or kinds.is_boolean(kind):
         return column.to_numpy(zero_copy_only=False)
     raise InvalidPredictionsError(f"column {name!r} must hold text or whole numbers; received {kind}.")
 
 
-def _is_text(kind: Any) -> bool:
+def is_text_type(kind: Any) -> bool:
+    """Tell whether a type of Arrow is text."""
     import pyarrow.types as kinds
 
     return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))

@@ -14,7 +14,7 @@ from ...errors import InvalidPredictionsError
 from .._names import is_text, named_by, readonly
 from .._predictions import Predictions
 from ._metadata import EDITED, check_columns, digest_of, fields_of, label_names, metadata, parsed
-from ._tables import fields_of_cells, whole_numbers
+from ._tables import fields_of_cells, numbers_in, whole_numbers
 
 __all__ = ["read_csv", "write_csv"]
 
@@ -74,7 +74,7 @@ def read_csv(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] |
     cells = dict(zip(names, columns, strict=True))
 
     def numbers(name: str) -> np.ndarray:
-        return np.array(cells[name], dtype=np.float64)
+        return numbers_in(cells[name])
 
     with np.errstate(over="ignore"):
         probas = np.stack([numbers(f"proba:{name}") for name in meta["classes"]], axis=-1).astype(meta["dtype"])

@@ -9,10 +9,10 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from .._names import shown
-from ._arrow import names_of, numbers_of
+from ._arrow import is_text_type, names_of, numbers_of
 from ._metadata import EDITED
 
-__all__ = ["fields_of_cells", "plain_fields", "whole_numbers"]
+__all__ = ["fields_of_cells", "numbers_in", "plain_fields", "whole_numbers"]
 
 RESERVED = ("id", "label")
 PREFIX = "proba:"
@@ -26,15 +26,9 @@ def plain_fields(table: Any, *, edited: bool = False) -> dict[str, Any]:
     ids = names_of(table, "id")
     for name in classes:
         kind = table.schema.field(name).type
-        if (
-            kinds.is_string(kind)
-            or kinds.is_large_string(kind)
-            or kinds.is_string_view(kind)
-            or kinds.is_dictionary(kind)
-        ):
-            cells = names_of(table, name) if not table.column(name).null_count else table.column(name).to_pylist()
-            if len(cells):
-                raise _no_number(next(cell for cell in cells if cell is not None), name, ids[0])
+        if kinds.is_dictionary(kind) or is_text_type(kind):
+            cells = table.column(name).drop_null().slice(0, 1).to_pylist()
+            raise _no_number(*(cells or [None]), name, ids[0] if len(ids) else None)
     columns = [numbers_of(table, name) for name in classes]
     labels = names_of(table, "label") if "label" in table.column_names else None
     return _fields(ids, classes, np.array(columns, dtype=np.float64).T, None if labels is None else labels.tolist())
@@ -46,7 +40,7 @@ def fields_of_cells(names: list[str], columns: Sequence[Sequence[str]], *, edite
     table = dict(zip(names, columns, strict=True))
     ids = list(table["id"])
     try:
-        probas = np.array([table[name] for name in classes], dtype=np.float64).T
+        probas = np.array([numbers_in(table[name]) for name in classes]).T
     except ValueError:
         probas = np.array(
             [[_number(cell, name, row) for row, cell in zip(ids, table[name], strict=True)] for name in classes]
@@ -95,12 +89,19 @@ def whole_numbers(texts: list[str]) -> list[Any]:
     return numbers if list(map(str, numbers)) == texts else texts
 
 
+def numbers_in(cells: Sequence[str]) -> np.ndarray:
+    """Read numbers as other programs write them: Python would read 1_0 as ten, and digits of any script."""
+    written = "".join(cells)
+    if "_" in written or not written.isascii():
+        raise ValueError("a number is written in digits from 0 to 9, without _")
+    return np.array(cells, dtype=np.float64)
+
+
 def _number(cell: str, column: str, row: Any) -> float:
     if cell == "":  # as pandas writes what is missing
         return np.nan
     try:
-        # Python would read 1_0 as ten.
-        return float(cell.replace("_", "x"))
+        return float(numbers_in([cell])[0])
     except ValueError:
         raise _no_number(cell, column, row) from None
 

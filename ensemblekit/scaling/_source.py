@@ -137,10 +137,7 @@ class Source:
         """
         meta = None if self.meta is None else self.meta | {"n_samples": len(table), "fit_ids": None}
         try:
-            fields = fields_of_table(table, meta, edited=self.edited)
-            if not len(table):  # no id says of what kind ids are
-                fields["ids"] = np.empty(0, dtype=np.str_ if self.text_ids else np.int64)
-            return Predictions(**fields).rename(self.member)
+            return Predictions(**fields_of_table(table, meta, edited=self.edited)).rename(self.member)
         except InvalidPredictionsError as error:
             raise InvalidPredictionsError(f"{self.where}: {error}") from None
         except Exception as error:  # of many kinds, where what is said beside the rows was edited

@@ -268,3 +268,41 @@ def test_wrong_types_are_refused_by_name_before_anything_is_read(value, tmp_path
             raise AssertionError(f"call {number} with {value!r}: {error!r}") from error
     (tmp_path / "out.parquet").unlink(missing_ok=True)
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+class Replacing:
+    """A mean that does something to a file first."""
+
+    traits = frozenset({"symmetric"})
+
+    def __init__(self, work):
+        self.work = work
+
+    def combine(self, member_probas, *, xp=np):
+        self.work()
+        return member_probas.mean(axis=0)
+
+
+@pytest.mark.parametrize("how", ["replaced", "written to", "removed"])
+def test_a_file_that_changes_while_it_is_read_is_refused(how, tmp_path):
+    order = np.arange(N)
+    order[[1000, 1001]] = 1001, 1000  # found out when some batches are done; then all is read again
+    files = save(tmp_path, draw("a", np.arange(N)), draw("bb", order), draw("new", order))
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    def change():
+        match how:
+            case "replaced" if files["new"].exists():
+                files["new"].replace(files["bb"])
+            case "written to":
+                data = files["new"].read_bytes()
+                files["bb"].write_bytes(data)
+            case "removed":
+                files["bb"].unlink(missing_ok=True)
+            case _:
+                pass
+
+    rule, given = Replacing(change), {"a": files["a"], "bb": files["bb"]}
+    with pytest.raises((InvalidPredictionsError, FileNotFoundError), match=r"bb\.parquet"):
+        combine_files(given, rule, tmp_path / "out.parquet", edited=True)  # not by its digest alone
+    assert {path.name for path in tmp_path.iterdir()} <= {*before}

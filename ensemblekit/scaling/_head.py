@@ -19,6 +19,10 @@ __all__ = ["RULE", "Head", "opened", "read_head"]
 RULE = "files to combine are Parquet files of predictions, as Predictions.save writes them, or tables with a column id"
 
 
+BUFFER = 2**20
+"""Bytes to read at once of a column; what a row group has of it is read whole where it is no more."""
+
+
 class Head(NamedTuple):
     """What a file says of itself.
 
@@ -65,8 +69,6 @@ def opened(
     """
     import pyarrow.parquet as pq
 
-    # Without the first two the reader keeps what it has read: in the end the whole file.
-    options: Any = {"pre_buffer": False, "buffer_size": 2**20, "page_checksum_verification": True}
     try:
         # A path that Arrow opens may be a URI to it. What is no file must not be waited for.
         with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
@@ -78,7 +80,10 @@ def opened(
                 raise InvalidPredictionsError(
                     f"{path!r} must stay as it is while it is read; it was replaced or written to meanwhile."
                 )
-            with pq.ParquetFile(file, **options) as parquet:
+            metadata = pq.read_metadata(file)
+            # Without the first two the reader keeps what it has read: in the end the whole file.
+            options: Any = {"pre_buffer": False, "buffer_size": _buffer_size(metadata)}
+            with pq.ParquetFile(file, metadata=metadata, page_checksum_verification=True, **options) as parquet:
                 yield parquet, now
     except EnsembleKitError:
         raise
@@ -86,6 +91,13 @@ def opened(
         raise FileNotFoundError(f"No file of predictions at {path!r}.") from None
     except Exception as error:  # of many kinds, where bytes were changed
         raise InvalidPredictionsError(f"{RULE}; {path!r} {fault}: {error}") from error
+
+
+def _buffer_size(metadata: Any) -> int:
+    """Give 0 where every part is read whole: with a buffer, room is made for any size that a page of 2 KB claims."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    columns = (group.column(place) for group in groups for place in range(group.num_columns))
+    return BUFFER if any(column.total_compressed_size > BUFFER for column in columns) else 0
 
 
 def read_head(path: str, *, edited: bool = False) -> Head:

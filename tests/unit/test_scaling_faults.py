@@ -306,3 +306,23 @@ def test_a_file_that_changes_while_it_is_read_is_refused(how, tmp_path):
     with pytest.raises((InvalidPredictionsError, FileNotFoundError), match=r"bb\.parquet"):
         combine_files(given, rule, tmp_path / "out.parquet", edited=True)  # not by its digest alone
     assert {path.name for path in tmp_path.iterdir()} <= {*before}
+
+
+def test_a_page_that_claims_two_gigabytes_takes_none(tmp_path):
+    import resource
+
+    files = save(tmp_path, draw("a", np.arange(N)), draw("bb", ORDER))
+    raw = bytearray(files["bb"].read_bytes())
+    column = pq.read_metadata(files["bb"]).row_group(0).column(2)
+    # A page begins with its kind, two sizes and its checksum: a byte of its own, then bytes of which the last is below 128.
+    ends, at = [], column.dictionary_page_offset or column.data_page_offset
+    for _ in range(4):
+        at = next(place for place in range(at + 1, at + 9) if raw[place] < 128) + 1
+        ends.append(at)
+    room = ends[3] - ends[1] - 7
+    raw[ends[1] : ends[3]] = b"\x15\xfe\xff\xff\xff\x0f\x15" + b"\x80" * (room - 1) + b"\x00"
+    files["bb"].write_bytes(raw)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InvalidPredictionsError, match=r"bb\.parquet"):
+        combine_files(files, "mean", tmp_path / "out.parquet")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # kB

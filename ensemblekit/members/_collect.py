@@ -12,7 +12,7 @@ from ..interfaces import Member
 from ..predictions import Predictions, PredictionSet, align
 from ..predictions._align import propose_aliases
 from ..predictions._checks import few, missing_policy, readonly
-from ..predictions._names import joined_names
+from ..predictions._names import joined_names, named_by
 from ._sources import Source, as_source
 from ._wrap import as_member
 
@@ -173,7 +173,7 @@ def _label_names(
                 f"labels must be positions in the classes of the source, whole numbers from 0 to {n_classes - 1}; "
                 f"received {values.dtype}" + (f" from {values.min()} to {values.max()}." if values.size else ".")
             )
-        names = np.asarray(source.classes)[values]
+        names = named_by(values, tuple(source.classes))
     if names.dtype.kind == "S" or names.dtype.kind == "O":
         names = np.array([n.decode() if isinstance(n, bytes) else n for n in names.ravel().tolist()]).reshape(
             names.shape

@@ -289,7 +289,7 @@ def _array_of(values: Any) -> np.ndarray:
         objects = np.array(values, dtype=object)
         kinds = {*map(type, objects.ravel().tolist())}
         numbers = all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds)
-        return np.asarray(values) if (kinds <= {str, bool} and len(kinds) == 1) or numbers else objects
+        return np.asarray(values) if kinds == {bool} or numbers else objects
     except ValueError as error:
         raise InvalidPredictionsError(f"labels must be an array; received what is none: {error}") from None
 

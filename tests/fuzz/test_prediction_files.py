@@ -3,6 +3,7 @@
 import pytest
 
 from tests.fuzz.harness import n_cases, run_cases
+from tests.fuzz.prediction_bombs import CASES
 
 
 @pytest.mark.parametrize(("kind", "small", "large"), [("csv", 300, 3000), ("parquet", 100, 1000), ("npz", 200, 1000)])
@@ -16,3 +17,7 @@ def test_damage_that_pyarrow_ends_the_interpreter_at_is_an_error():
 
 def test_a_hostile_table_of_others_is_read_or_refused():
     assert run_cases("tests.fuzz.prediction_files:table", n_cases(80, 2000)) == []
+
+
+def test_what_asks_for_much_is_kept_small_or_refused():
+    assert run_cases("tests.fuzz.prediction_bombs:bomb", len(CASES), memory=2**30) == []

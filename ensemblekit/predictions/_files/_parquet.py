@@ -43,7 +43,10 @@ def table_of(p: Predictions) -> Any:
     codes = p.label_codes
     columns = {"id": pa.array(p.ids)}
     if codes is not None and p.task == "multiclass":
-        columns["label"] = column(named_by(codes, p.classes))
+        names = named_by(codes, p.classes)
+        # Long names are kept once, and not with each row.
+        is_long = names.dtype.kind == "O" and codes.ndim == 1
+        columns["label"] = pa.DictionaryArray.from_arrays(codes, list(p.classes)) if is_long else column(names)
     elif codes is not None:
         columns |= {f"label:{name}": column(codes[..., place]) for place, name in enumerate(p.classes)}
     columns |= {f"proba:{name}": column(p.probas[..., place]) for place, name in enumerate(p.classes)}

@@ -28,7 +28,7 @@ def plain_fields(table: Any, *, edited: bool = False) -> dict[str, Any]:
         kind = table.schema.field(name).type
         if kinds.is_dictionary(kind) or is_text_type(kind):
             cells = table.column(name).drop_null().slice(0, 1).to_pylist()
-            raise _no_number(*(cells or [None]), name, ids[0] if len(ids) else None)
+            raise _no_number(cells[0] if cells else None, name, ids[0] if len(ids) else None)
     columns = [numbers_of(table, name) for name in classes]
     labels = names_of(table, "label") if "label" in table.column_names else None
     return _fields(ids, classes, np.array(columns, dtype=np.float64).T, None if labels is None else labels.tolist())

@@ -79,15 +79,11 @@ def answer(*arguments):
     out = Path("out.parquet")
     if not out.exists():
         return type(done.exception).__name__, None, None, None
-    table, p = pq.read_table(out), Predictions.load(out)
+    with pq.ParquetFile(out) as file:
+        schema, meta = file.schema_arrow, json.loads(file.metadata.metadata[b"ensemblekit"])
+    p = Predictions.load(out)
     out.unlink()
-    meta = json.loads(table.schema.metadata[b"ensemblekit"])
-    return (
-        done.exit_code,
-        done.stdout,
-        meta,
-        (table.schema.names, table.schema.types, p.ids.tolist(), p.probas.tobytes()),
-    )
+    return done.exit_code, done.stdout, meta, (schema.names, schema.types, p.ids.tolist(), p.probas.tobytes())
 
 
 @pytest.mark.parametrize("given", GIVEN, ids=" ".join)

@@ -314,7 +314,7 @@ def test_a_page_that_claims_two_gigabytes_takes_none(tmp_path):
     files = save(tmp_path, draw("a", np.arange(N)), draw("bb", ORDER))
     raw = bytearray(files["bb"].read_bytes())
     column = pq.read_metadata(files["bb"]).row_group(0).column(2)
-    # A page begins with its kind, two sizes and its checksum: a byte of its own, then bytes of which the last is below 128.
+    # A page begins with its kind, two sizes and its checksum: a byte each, then bytes of which the last is below 128.
     ends, at = [], column.dictionary_page_offset or column.data_page_offset
     for _ in range(4):
         at = next(place for place in range(at + 1, at + 9) if raw[place] < 128) + 1

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -72,29 +73,25 @@ def main(
 
 def draw(folder: Path, member: int, rows: int, order: int) -> Path:
     """Write one member's predictions, whole numbers as ids, in rising order (0) or in another (1, 2, ...)."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     from ensemblekit import Predictions
-    from ensemblekit.predictions._files import table_of
+    from ensemblekit.predictions._files import TableWriter, table_of
 
     path = folder / f"member-{member}.parquet"
     step = next(s for s in range(rows // 3 + order, rows) if np.gcd(s, rows) == 1) if order else 1
     random = np.random.default_rng(member)
-    writer = None
-    for start in range(0, rows, CHUNK):
-        places = np.arange(start, min(start + CHUNK, rows), dtype=np.int64)
-        ids = places * step % rows
-        probas = random.random((len(ids), len(CLASSES)), dtype=np.float32)
-        probas /= probas.sum(axis=1, keepdims=True)
-        chunk = table_of(Predictions(probas, ids=ids, classes=CLASSES, member=f"member-{member}"))
-        if writer is None:
-            meta = json.loads(chunk.schema.metadata[b"ensemblekit"]) | {"n_samples": rows}
-            schema = chunk.schema.with_metadata({b"ensemblekit": json.dumps(meta).encode()})
-            writer = pq.ParquetWriter(path, schema)
-        writer.write_table(pa.table(chunk.columns, schema=writer.schema))
-    assert writer is not None  # noqa: S101 - there is at least one chunk
-    writer.close()
+    writer: TableWriter | None = None
+    with path.open("wb") as file:
+        for start in range(0, rows, CHUNK):
+            places = np.arange(start, min(start + CHUNK, rows), dtype=np.int64)
+            ids = places * step % rows
+            probas = random.random((len(ids), len(CLASSES)), dtype=np.float32)
+            probas /= probas.sum(axis=1, keepdims=True)
+            chunk = Predictions(probas, ids=ids, classes=CLASSES, member=f"member-{member}")
+            table = table_of(chunk)
+            writer = writer or TableWriter(file, table.schema)
+            writer.write(table, chunk)
+        assert writer is not None  # noqa: S101 - there is at least one chunk
+        writer.close()
     return path
 
 
@@ -105,7 +102,9 @@ def read_once(files: list[Path]) -> float:
     start = time.perf_counter()
     for file in files:
         columns = ", ".join(f'sum("proba:{name}")' for name in CLASSES)
-        duckdb.sql(f"SELECT sum(id), {columns} FROM read_parquet('{file}')").fetchall()  # noqa: S608
+        with contextlib.chdir(file.parent):  # DuckDB reads patterns and partitions into a path
+            rows = f"read_parquet('{file.name}', hive_partitioning=false)"
+            duckdb.sql(f"SELECT sum(id), {columns} FROM {rows}").fetchall()  # noqa: S608
     return time.perf_counter() - start
 
 

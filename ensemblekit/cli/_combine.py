@@ -12,7 +12,7 @@ import typer
 from ..errors import InvalidOptionError
 from ._app import app
 from ._completion import complete_combiner
-from ._files import SUFFIXES, about_files, check_output, name_and_path, read_members, with_labels
+from ._files import SUFFIXES, about_files, check_output, name_and_path, read_members, read_named, with_labels
 from ._screen import key_and_value, pair_of
 
 LARGE = 2**28
@@ -73,7 +73,8 @@ def combine(
     if not fit_on and _are_large(files, output):
         rule = combiner if load is None else load_fitted(load)
         with about_files(files):
-            _combine_large(files, rule, output, aliases, missing, options, as_json)
+            record = _combine_large(files, rule, output, aliases, missing, options)
+        _tell(record, as_json)
         return
     members = read_members(files)
     rule: Any = combiner
@@ -102,10 +103,15 @@ def combine(
         "classes": list(combined.classes),
         "saved": None if save is None else str(save),
     }
+    _tell(record, as_json)
+
+
+def _tell(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(record, indent=2))
     else:
-        typer.echo(f"{len(members)} members, {len(combined)} rows, {len(combined.classes)} classes: {output}")
+        counts = f"{len(record['members'])} members, {record['n_rows']} rows, {len(record['classes'])} classes"
+        typer.echo(f"{counts}: {record['output']}")
 
 
 def _are_large(files: list[str], output: str) -> bool:
@@ -118,27 +124,23 @@ def _are_large(files: list[str], output: str) -> bool:
 
 
 def _combine_large(
-    files: list[str], rule: Any, output: str, aliases: Any, missing: str, options: dict[str, Any], as_json: bool
-) -> None:
-    import pyarrow.parquet as pq
-
+    files: list[str], rule: Any, output: str, aliases: Any, missing: str, options: dict[str, Any]
+) -> dict[str, Any]:
     from ..scaling import combine_files
+    from ..scaling._head import read_head
 
-    given = [name_and_path(file) for file in files]
-    named = all(name for name, _ in given)
-    sources: Any = dict(given) if named else [path for _, path in given]
+    def read(path: Path) -> tuple[str | None, Path]:
+        meta = read_head(str(path)).meta
+        return (meta["member"] if meta else None), path
+
+    sources = read_named(files, read)
     done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, **options)
-    meta = json.loads((pq.read_schema(output).metadata or {})[b"ensemblekit"])
-    record = {
+    meta = read_head(output).meta or {}
+    return {
         "output": output,
-        "combiner": rule if isinstance(rule, str) else meta["member"],
+        "combiner": meta["member"],
         "members": list(done.members),
         "n_rows": done.n_rows,
         "classes": meta["classes"],
         "saved": None,
     }
-    typer.echo(
-        json.dumps(record, indent=2)
-        if as_json
-        else f"{len(done.members)} members, {done.n_rows} rows in {done.seconds:.0f} s: {output}"
-    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ..errors import (
     InvalidPredictionsError,
     OutputExistsError,
 )
+from ..predictions._names import first_null
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
@@ -29,10 +30,12 @@ __all__ = [
     "name_and_path",
     "read_column",
     "read_members",
+    "read_named",
     "with_labels",
 ]
 
 SUFFIXES = (".parquet", ".csv", ".npz")
+Found = TypeVar("Found")
 
 
 def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -> None:
@@ -111,18 +114,40 @@ def read_members(files: Sequence[str]) -> dict[str, Predictions]:
     """
     from ..predictions import Predictions
 
-    found: dict[str, Predictions] = {}
+    def read(path: Path) -> tuple[str | None, Predictions]:
+        predictions = Predictions.load(path)
+        return predictions.member, predictions
+
+    return read_named(files, read)
+
+
+def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, Found]]) -> dict[str, Found]:
+    """Read files, FILE or NAME=FILE, and name each; two of one name are refused.
+
+    Parameters
+    ----------
+    files : sequence of str
+        As given.
+    read : callable
+        Path -> what the predictions in it are called, and what is wanted of them.
+
+    Returns
+    -------
+    dict of str to what ``read`` gives
+        In the order given. Without NAME= the name is that of the predictions, or of the file where they have none.
+    """
+    found: dict[str, Found] = {}
     for given in files:
         name, path = name_and_path(given)
         if not path.is_file():
             raise DataError(f"a file of predictions must be there; nothing is at {str(path)!r}.")
-        predictions = Predictions.load(path)
-        name = name or predictions.member or path.stem
+        member, wanted = read(path)
+        name = name or member or path.stem
         if name in found:
             raise InvalidOptionError(
                 f"each file must have a name of its own; {given!r} is called {name!r} as another is. Give NAME=FILE."
             )
-        found[name] = predictions
+        found[name] = wanted
     return found
 
 
@@ -191,24 +216,46 @@ def read_column(path: Path, column: str) -> dict[str, Hashable]:
     """
     if not path.is_file():
         raise DataError(f"a table with the columns id and {column} must be there; nothing is at {str(path)!r}.")
-    if path.suffix.lower() == ".npz":
+    if column == "label" and _is_ours(path):
         from ..predictions import Predictions
 
         p = Predictions.load(path)
-        if column != "label" or p.labels is None:
-            raise DataError(f"a .npz file gives labels alone; {str(path)!r} has no {column}.")
+        if p.labels is None:
+            raise DataError(f"a file of predictions gives its labels; {str(path)!r} has none.")
         return {str(row): str(label) for row, label in zip(p.ids.tolist(), p.labels.tolist(), strict=True)}
+    if path.suffix.lower() == ".npz":
+        raise DataError(f"a .npz file gives labels alone; {str(path)!r} has no {column}.")
     names, rows = _parquet(path, column) if path.suffix.lower() == ".parquet" else _csv(path)
     if "id" not in names or column not in names:
         raise DataError(f"{str(path)!r} must have the columns id and {column}; it has {names}.")
     id_place, place = names.index("id"), names.index(column)
     table: dict[str, Hashable] = {}
-    for row in rows:
+    for number, row in enumerate(rows):
+        for what, cell in (("id", row[id_place]), (column, row[place])):
+            if cell == "" or first_null([cell]) is not None:
+                raise DataError(
+                    f"each row of {str(path)!r} must have an id and a {column}; row {number} has no {what}. "
+                    "Leave it out."
+                )
         key = str(row[id_place])
         if key in table:
             raise DataError(f"{str(path)!r} must name each id once; {key!r} comes twice.")
         table[key] = str(row[place])
     return table
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file says beside its rows what they are."""
+    if path.suffix.lower() == ".parquet":
+        import pyarrow.parquet as pq
+
+        with contextlib.suppress(Exception), pq.ParquetFile(path) as file:
+            return b"ensemblekit" in (file.metadata.metadata or {})
+        return False
+    with path.open("rb") as start:
+        return path.suffix.lower() == ".npz" or start.read(16).removeprefix(b"\xef\xbb\xbf").startswith(
+            b"# ensemblekit"
+        )
 
 
 def _parquet(path: Path, column: str) -> tuple[list[str], list[Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InvalidOptionError, InvalidPredictionsError, NotFittedError
 from ..predictions import Predictions, PredictionSet
-from ..predictions._checks import all_fit_ids
+from ..predictions._checks import all_fit_ids, readonly
 from ._checks import accepts, aligned_set, check_accepted, check_fitted_names, check_task, made, sorted_names
 from ._features import features_of
 
@@ -105,10 +105,11 @@ def combine(
             f"{ordered.member_probas.shape}; it returned {probas.shape}."
         )
     if ordered.classes != aligned.classes:
-        probas = np.take(probas, [ordered.classes.index(c) for c in aligned.classes], axis=-1)
+        places = {name: place for place, name in enumerate(ordered.classes)}
+        probas = np.take(probas, [places[name] for name in aligned.classes], axis=-1)
     try:
         return Predictions(
-            probas,
+            readonly(probas),  # the rule's own no longer: handed over, not copied
             ids=aligned.ids,
             classes=aligned.classes,
             labels=aligned.labels,

@@ -12,6 +12,7 @@ from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import PredictionSet
 from ..predictions._align import UNNAMED
 from ..predictions._checks import check_not_test
+from ..predictions._names import among
 from ._checks import aligned_set, check_accepted, check_same_names, check_task, made, sorted_names
 from ._features import features_of
 
@@ -134,8 +135,8 @@ def _check_held_out(name: str, predictions: PredictionSet, allow_leakage: bool) 
 def _leaked(predictions: PredictionSet) -> dict[str, list[Any]]:
     leaked: dict[str, list[Any]] = {}
     for member, fit_ids in predictions.fit_ids.items():
-        if fit_ids is not None and fit_ids.dtype.kind == predictions.ids.dtype.kind:
-            rows = predictions.ids[np.isin(predictions.ids, fit_ids)]
+        if fit_ids is not None:
+            rows = predictions.ids[among(predictions.ids, fit_ids)]
             if len(rows):
                 leaked[member] = rows.tolist()
     return leaked

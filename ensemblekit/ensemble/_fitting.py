@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError, LeakageError, MissingClassWarning
-from ..predictions._checks import few
+from ..predictions._names import few, first_null
 from ._keras import KerasEstimator
 from ._members import Speaker
 from ._progress import Progress
@@ -80,6 +80,10 @@ def make_folds(
     if not folds:
         raise InvalidOptionError(f"cv must give at least one fold; {cv!r} gives none.")
     names = None if groups is None else np.asarray(groups)
+    if names is not None and (row := first_null(names.tolist())) is not None:
+        raise InvalidOptionError(
+            f"groups must name the group of each row; that of row {row} is {names.tolist()[row]!r}."
+        )
     for number, fold in enumerate(folds, 1):
         both = np.intersect1d(fold.train, fold.test)
         if len(both):

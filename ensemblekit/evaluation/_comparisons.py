@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import InvalidOptionError, LeakageError, UnknownMemberError
 from ..predictions import Predictions
+from ..predictions._names import among
 from ._intervals import n_in_sample
 from ._metrics import accuracy, log_loss
 from ._paired import DIFFERENCES, holm, mcnemar, paired_bootstrap
@@ -233,9 +232,7 @@ def _check_known(
 
 def _check_held_out(row: str, compared: Predictions, chosen_on: Mapping[str, Predictions]) -> None:
     for member, choosing in chosen_on.items():
-        shared = (
-            np.intersect1d(choosing.ids, compared.ids) if choosing.ids.dtype.kind == compared.ids.dtype.kind else ()
-        )
+        shared = compared.ids[among(compared.ids, choosing.ids)]
         if len(shared) or choosing.split == "test":
             raise LeakageError(
                 f"the best member of {row!r} is chosen on rows that are not compared, and not on the split 'test'; "

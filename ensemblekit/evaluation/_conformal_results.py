@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import AlignmentError, InvalidPredictionsError, LeakageError
 from ..predictions import Predictions
+from ..predictions._names import among, shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -191,9 +192,8 @@ class ConformalIntervals:
 
     def _values(self, predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
         check_names(predictions, "regression", self.classes)
-        return predictions.probas.astype(np.float64), self.half_widths[
-            [self.classes.index(name) for name in predictions.classes]
-        ]
+        places = {name: place for place, name in enumerate(self.classes)}
+        return predictions.probas.astype(np.float64), self.half_widths[[places[name] for name in predictions.classes]]
 
 
 def set_scores(probas: np.ndarray, method: str) -> np.ndarray:
@@ -230,11 +230,11 @@ def check_scored(predictions: Predictions, seen: np.ndarray | None, what: str = 
             f"calibration and coverage need labelled predictions of at least one row; received {predictions!r}, "
             f"{'without' if predictions.label_codes is None else 'with'} labels."
         )
-    if seen is not None and seen.dtype.kind == predictions.ids.dtype.kind:
-        shared = predictions.ids[np.isin(predictions.ids, seen)]
+    if seen is not None:
+        shared = predictions.ids[among(predictions.ids, seen)].tolist()
         if len(shared):
             raise LeakageError(
                 f"conformal prediction promises nothing about rows that {what}; {len(shared)} of "
-                f"{len(predictions)} are among them, first {shared[0].item()!r}. Give held-out rows."
+                f"{len(predictions)} are among them, first {shown(shared[0])}. Give held-out rows."
             )
     return predictions.label_codes

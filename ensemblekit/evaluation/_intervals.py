@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InvalidOptionError
 from ..predictions import Predictions
+from ..predictions._names import among
 from ._metrics import accuracy_interval
 from ._resampling import Groups, Interval, check_resampling, count_groups, group_places, interval, jackknife, resample
 from ._statistics import METRICS, Statistic, check_metrics, figure_of, statistic
@@ -179,10 +180,7 @@ def score_table(
 def n_in_sample(predictions: Predictions) -> int | None:
     """Count the rows that the model was fitted on, where that is known."""
     fitted = predictions.fit_ids
-    if fitted is None:
-        return None
-    same_kind = fitted.dtype.kind == predictions.ids.dtype.kind
-    return int(np.isin(predictions.ids, fitted).sum()) if same_kind else 0
+    return None if fitted is None else int(among(predictions.ids, fitted).sum())
 
 
 def _sorted(predictions: Predictions) -> Predictions:

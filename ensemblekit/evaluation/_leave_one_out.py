@@ -11,6 +11,7 @@ import numpy as np
 from ..combining import combine, fit_combiner
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError, NotFittedError
 from ..predictions import Predictions, PredictionSet
+from ..predictions._names import among
 from ..registry import default_registry
 from ._metrics import accuracy, log_loss
 
@@ -120,8 +121,8 @@ def _check_fit_on(predictions: PredictionSet, fit_on: PredictionSet | None, allo
         )
     if set(fit_on.members) != set(predictions.members):
         raise AlignmentError(f"fit_on must have the members {predictions.members}; received those of {fit_on.members}.")
-    shared = predictions.ids[np.isin(predictions.ids, fit_on.ids)]
-    if len(shared) and predictions.ids.dtype.kind == fit_on.ids.dtype.kind and not allow_leakage:
+    shared = predictions.ids[among(predictions.ids, fit_on.ids)]
+    if len(shared) and not allow_leakage:
         raise LeakageError(
             f"a combiner is scored only on rows that it was not fitted on; {len(shared)} of {len(predictions.ids)} are "
             f"in fit_on, first {shared[0]!s}. Give others, or allow_leakage=True to go on knowingly."

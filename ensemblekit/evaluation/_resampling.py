@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError
+from ..predictions._names import first_null, shown
 from ._statistics import Statistic
 
 __all__ = ["Interval", "check_resampling", "count_groups", "group_places", "interval", "jackknife", "resample"]
@@ -31,15 +32,25 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
     """Number the groups of these rows by their first row; a row that no group names is a group of its own."""
     if groups is None:
         return np.arange(len(ids))
+    if not isinstance(groups, Mapping):
+        raise InvalidOptionError(
+            f"groups must map ids of rows to their groups; received {type(groups).__name__}. Of a pandas Series give "
+            "groups.to_dict()."
+        )
     names = ids.tolist()
     if groups and len(names) and not any(name in groups for name in names):
         raise InvalidOptionError(
-            f"groups must map ids of these rows to their groups; none of the {len(names)} ids, first {names[0]!r}, is "
-            f"among the {len(groups)} that it names, first {next(iter(groups))!r}."
+            f"groups must map ids of these rows to their groups; none of the {len(names)} ids, first "
+            f"{shown(names[0])}, is among the {len(groups)} that it names, first {shown(next(iter(groups)))}."
         )
     places: dict[Any, int] = {}
     # A pair of the id or the group, so that no group is taken for an id of the same name.
-    keys = (("group", groups[name]) if name in groups else ("id", name) for name in names)
+    keys = [("group", groups[name]) if name in groups else ("id", name) for name in names]
+    if (row := first_null(key for _, key in keys)) is not None:
+        raise InvalidOptionError(
+            f"groups must name the group of each id that they have; that of {shown(names[row])} is "
+            f"{keys[row][1]!r}. Leave it out, and the row is a group of its own."
+        )
     return np.fromiter((places.setdefault(key, len(places)) for key in keys), dtype=np.int64, count=len(names))
 
 

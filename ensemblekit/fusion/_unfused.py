@@ -9,6 +9,7 @@ import numpy as np
 from ..assembly import import_keras
 from ..combining import combine
 from ..predictions import Predictions
+from ..predictions._names import is_text
 from ._formats import BATCH, flat_inputs
 from ._parts import member_parts, name_outputs
 
@@ -43,14 +44,15 @@ def predict_unfused(members: Any, combiner: Any, inputs: Any, *, classes: Any, t
     )
     ids = np.arange(len(flat_inputs(inputs)[0]))
     seen = getattr(combiner, "fit_ids_", None)
-    if seen is not None and np.asarray(seen).dtype.kind == "U":
+    if seen is not None and is_text(np.asarray(seen)):
         ids = np.array([f"input {k}" for k in ids])
     predictions = [
         Predictions(_probas(part, inputs, task), ids=ids, classes=part.classes, task=task, member=part.name)
         for part in parts
     ]
     combined = combine(predictions, combiner, **options)
-    return combined.probas[..., [combined.classes.index(c) for c in outputs]]
+    places = {name: place for place, name in enumerate(combined.classes)}
+    return combined.probas[..., [places[name] for name in outputs]]
 
 
 def _probas(part: Any, inputs: Any, task: str) -> np.ndarray:

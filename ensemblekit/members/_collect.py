@@ -11,7 +11,8 @@ from ..errors import AlignmentError, DataError, InvalidOptionError
 from ..interfaces import Member
 from ..predictions import Predictions, PredictionSet, align
 from ..predictions._align import propose_aliases
-from ..predictions._checks import few, missing_policy
+from ..predictions._checks import few, missing_policy, readonly
+from ..predictions._names import joined_names, named_by
 from ._sources import Source, as_source
 from ._wrap import as_member
 
@@ -98,12 +99,12 @@ def collect(
             progress(done, max(done, len(source)) if len(source) else 0)
     if not ids:
         raise DataError("the source must yield at least one sample; it yielded none.")
-    all_ids = np.concatenate(ids)
+    all_ids = joined_names(ids)
     names = _label_names(labels, source, wrapped, aliases or {})
     aligned = align(
         [
             Predictions(
-                np.concatenate(output),
+                readonly(np.concatenate(output)),
                 ids=all_ids,
                 classes=member.classes,
                 task=member.task,
@@ -166,7 +167,13 @@ def _label_names(
             )
         names = values
     else:
-        names = np.asarray(source.classes)[values]
+        n_classes = len(source.classes)
+        if values.dtype.kind not in "iu" or (values.size and not 0 <= values.min() <= values.max() < n_classes):
+            raise DataError(
+                f"labels must be positions in the classes of the source, whole numbers from 0 to {n_classes - 1}; "
+                f"received {values.dtype}" + (f" from {values.min()} to {values.max()}." if values.size else ".")
+            )
+        names = named_by(values, tuple(source.classes))
     if names.dtype.kind == "S" or names.dtype.kind == "O":
         names = np.array([n.decode() if isinstance(n, bytes) else n for n in names.ravel().tolist()]).reshape(
             names.shape

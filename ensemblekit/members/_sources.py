@@ -129,7 +129,8 @@ class _Stream:
 
 
 def _decoded(ids: Any) -> np.ndarray:
-    names = np.asarray(ids)
+    # Of a list NumPy would make one kind: of ["a", nan] two texts.
+    names = np.array([*ids, None], dtype=object)[:-1] if isinstance(ids, (list, tuple)) else np.asarray(ids)
     if names.dtype.kind in "SO":
-        names = np.array([n.decode() if isinstance(n, bytes) else n for n in names.tolist()])
-    return names
+        return as_ids([n.decode() if isinstance(n, bytes) else n for n in names.tolist()])
+    return as_ids(names)

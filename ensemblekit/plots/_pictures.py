@@ -77,7 +77,7 @@ def plot_disagreement(
     grid = figure.add_gridspec(len(rows), 2, width_ratios=(1, 1.25))
     handles: list[Any] = []
     for place, row in enumerate(rows):
-        name = predictions.ids[row].item()
+        name = predictions.ids[row : row + 1].tolist()[0]
         picture = figure.add_subplot(grid[place, 0])
         _picture(picture, image(name), str(name))
         said = figure.add_subplot(grid[place, 1])

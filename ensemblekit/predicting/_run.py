@@ -18,6 +18,7 @@ from ..data._read import read_image
 from ..data._scan import reason_of
 from ..errors import FolderNotFoundError, InvalidOptionError, MissingDependencyError
 from ..predictions import Predictions
+from ..predictions._checks import readonly
 from ._files import ImageFile, list_again, split_of, survey
 from ._model import Predictor, open_model
 from ._parts import Parts, part_slices
@@ -208,7 +209,7 @@ def _predict(
     labels = None if known is None else [known[str(file.folder)] for file in kept]
     return {
         name: Predictions(
-            np.concatenate(arrays),
+            readonly(np.concatenate(arrays)),
             ids=ids,
             classes=predictor.classes,
             labels=labels,

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import AlignmentError
-from ._checks import few, missing_policy
+from ._checks import missing_policy
+from ._names import few, is_text, readonly, same_kind, text_array
 from ._predictions import Predictions, positions
 from ._set import PredictionSet, check_rows_present
 
 __all__ = ["UNNAMED", "align", "propose_aliases"]
 
+MOST_PROPOSED = 1000
+"""Names up to which others are looked for that they could stand for: each is compared with each."""
 UNNAMED = "#"
 """Members without a name are called ``#1``, ``#2`` and so on: by position, which nothing may rely on later."""
 
@@ -156,11 +159,11 @@ def _check_kind(first: Predictions, other: Predictions) -> None:
                 f"{what} must be the same for every member; received {a!r} for member {first.member!r} and {b!r} "
                 f"for member {other.member!r}."
             )
-    if first.ids.dtype.kind != other.ids.dtype.kind:
-        kinds = {"i": "int", "U": "str"}
+    if not same_kind(first.ids, other.ids):
+        one, another = ("str" if is_text(p.ids) else "int" for p in (first, other))
         raise AlignmentError(
-            f"ids must be of one kind for every member; received {kinds[first.ids.dtype.kind]} for member "
-            f"{first.member!r} and {kinds[other.ids.dtype.kind]} for member {other.member!r}."
+            f"ids must be of one kind for every member; received {one} for member {first.member!r} and {another} for "
+            f"member {other.member!r}."
         )
 
 
@@ -168,14 +171,15 @@ def _common_classes(
     members: list[Predictions], absent: str, aliases: Mapping[Hashable, Hashable]
 ) -> tuple[Hashable, ...]:
     classes = list(dict.fromkeys(c for p in members for c in p.classes))
+    known = {str(member.member): {*member.classes} for member in members}
     for member in members:
-        lacks = [c for c in classes if c not in member.classes]
+        lacks = [c for c in classes if c not in known[str(member.member)]]
         if not lacks:
             continue
-        others = next(p for p in members if set(lacks) & set(p.classes))
+        others = next(p for p in members if not known[str(p.member)].isdisjoint(lacks))
         # An alias to itself says that a class has no other name.
-        extra = [c for c in member.classes if c not in others.classes and aliases.get(c) != c]
-        theirs = [c for c in others.classes if c not in member.classes and aliases.get(c) != c]
+        extra = [c for c in member.classes if c not in known[str(others.member)] and aliases.get(c) != c]
+        theirs = [c for c in others.classes if c not in known[str(member.member)] and aliases.get(c) != c]
         proposal = propose_aliases(extra, theirs)
         told = (
             f"classes must be the same for every member; member {member.member!r} lacks {few(lacks)} that member "
@@ -210,6 +214,9 @@ def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> d
         ``{name: target}``; empty unless every name finds its own target.
     """
     left = [t for t in targets if isinstance(t, str)]
+    names = list(names)
+    if len(names) > MOST_PROPOSED or len(left) > MOST_PROPOSED:
+        return {}
     proposal: dict[Hashable, Hashable] = {}
     for name in names:
         if not isinstance(name, str):  # 1 is no other name of 10
@@ -239,7 +246,7 @@ def _common_ids(members: list[Predictions], absent: str) -> np.ndarray:
     seen = dict.fromkeys(first.ids.tolist())
     for p in members[1:]:
         seen.update(dict.fromkeys(p.ids.tolist()))
-    ids = np.array(list(seen), dtype=np.result_type(*(p.ids.dtype for p in members)))
+    ids = readonly(text_array([*seen]) if is_text(first.ids) else np.array([*seen], dtype=np.int64))
     if absent == "error":
         for member in members:
             own = set(member.ids.tolist())
@@ -258,11 +265,12 @@ def _fill(out: np.ndarray, member: Predictions, rows: np.ndarray, classes: tuple
     there = rows >= 0
     everywhere = bool(there.all())
     in_order = everywhere and len(rows) == len(member.ids) and np.array_equal(rows, np.arange(len(rows)))
+    places = {name: place for place, name in enumerate(member.classes)}
     for column, name in enumerate(classes) if member.classes != classes else ():
-        if name not in member.classes:
+        if name not in places:
             out[..., column] = 0
             continue
-        values = member.probas[..., member.classes.index(name)]
+        values = member.probas[..., places[name]]
         out[..., column][there] = values if in_order else values[rows[there]]
     if member.classes == classes:
         if in_order:
@@ -278,6 +286,7 @@ def _fill(out: np.ndarray, member: Predictions, rows: np.ndarray, classes: tuple
 def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray | None:
     labels: np.ndarray | None = None
     source = np.full(len(ids), -1)
+    places = {name: place for place, name in enumerate(classes)}
     for place, member in enumerate(members):
         if member.label_codes is None:
             continue
@@ -285,7 +294,7 @@ def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[H
         there = rows >= 0
         values = member.label_codes[rows[there]]
         if member.task == "multiclass":
-            values = np.asarray([classes.index(c) for c in member.classes])[values]
+            values = np.asarray([places[c] for c in member.classes])[values]
         else:
             values = _columns(values, member.classes, classes)
         if labels is None:
@@ -312,6 +321,7 @@ def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[H
 
 def _columns(values: np.ndarray, own: tuple[Hashable, ...], classes: tuple[Hashable, ...]) -> np.ndarray:
     out = np.zeros((*values.shape[:-1], len(classes)), dtype=values.dtype)
+    places = {name: place for place, name in enumerate(classes)}
     for column, name in enumerate(own):
-        out[..., classes.index(name)] = values[..., column]
+        out[..., places[name]] = values[..., column]
     return out

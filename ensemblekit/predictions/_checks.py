@@ -1,14 +1,32 @@
-"""The checks of ids, class names, probabilities and labels: each made once, where data come in."""
+"""The checks of probabilities, labels and choices: each made once, where data come in. Those of names are beside."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
-from pathlib import PurePath
+import mmap
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..errors import InvalidOptionError, InvalidPredictionsError, LeakageError
+from ._names import all_fit_ids, as_classes, as_fit_ids, as_ids, few, first_null, is_text, plain, readonly, shown
+
+__all__ = [
+    "Missing",
+    "Task",
+    "all_fit_ids",
+    "as_classes",
+    "as_fit_ids",
+    "as_ids",
+    "as_labels",
+    "as_probas",
+    "check_choice",
+    "check_not_test",
+    "check_task",
+    "few",
+    "missing_policy",
+    "readonly",
+]
 
 Task = Literal["multiclass", "multilabel", "regression"]
 Missing = Literal["error", "zero", "renormalize"]
@@ -21,35 +39,23 @@ FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 """What is kept as it came: what every file format holds. Other numbers become float64."""
 
 
-def few(items: Iterable[Any], n: int = 3) -> str:
-    """Say how many items there are and show the first few."""
-    items = list(items)
-    shown = ", ".join(repr(item) for item in items[:n])
-    return f"{len(items)} ({shown}{', ...' if len(items) > n else ''})"
-
-
 def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:
     """Refuse to choose anything on the test split, be it named by the split or, without one, by an id's folder."""
     rows = len(ids) if split == "test" else 0
-    if split is None and ids.dtype.kind == "U":
-        rows = int(np.char.startswith(ids, "test/").sum())
+    if split is None and is_text(ids):
+        starts = np.strings.startswith(ids, "test/") if ids.dtype.kind == "U" else [i.startswith("test/") for i in ids]
+        rows = int(np.sum(starts))
     if rows:
         raise LeakageError(
             f"{what} on the test split, which is read once, in evaluation; received {len(ids)} rows, {rows} of them of "
-            f"the split 'test', first {ids[0].item()!r}. Give validation or out-of-fold predictions, or "
+            f"the split 'test', first {shown(ids.tolist()[0])}. Give validation or out-of-fold predictions, or "
             "allow_leakage=True to go on knowingly."
         )
 
 
-def readonly(array: np.ndarray) -> np.ndarray:
-    """Forbid writing to an array of our own, and return it."""
-    array.flags.writeable = False
-    return array
-
-
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     """Refuse a value that is not one of the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
 
 
@@ -66,110 +72,12 @@ def missing_policy(missing: Any) -> tuple[str, str]:
     )
     if isinstance(missing, Mapping):
         classes, rows = missing.get("classes", "error"), missing.get("rows", "error")
-        if set(missing) <= {"classes", "rows"} and classes in ("error", "zero") and rows in ("error", "renormalize"):
+        known = isinstance(classes, str) and isinstance(rows, str) and {*missing} <= {"classes", "rows"}
+        if known and classes in ("error", "zero") and rows in ("error", "renormalize"):
             return classes, rows
-    elif missing in get_args(Missing):
+    elif isinstance(missing, str) and missing in get_args(Missing):
         return ("zero" if missing == "zero" else "error"), ("renormalize" if missing == "renormalize" else "error")
     raise InvalidOptionError(f"{rule}; received {missing!r}.")
-
-
-def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
-    """Turn ids into an array of integers or strings, unique or refused.
-
-    Parameters
-    ----------
-    ids : sequence of str, int or pathlib.PurePath
-        One name a row; a path becomes its POSIX form.
-    what : str
-        What they are called in an error.
-
-    Returns
-    -------
-    ndarray of int64 or str, shape (n_samples,)
-    """
-    array = _as_names(ids, what)
-    if not _all_different(array):
-        values, counts = np.unique(array, return_counts=True)
-        raise InvalidPredictionsError(
-            f"{what} must be unique; received {len(array)}, of which repeated: "
-            f"{few(values[counts > 1].tolist())}. Give each row its own id, such as its path from the data root."
-        )
-    return readonly(array)
-
-
-def _all_different(names: np.ndarray) -> bool:
-    if names.dtype.kind == "U":
-        # Those of a sorted file rise; to see it is cheaper than to hash them.
-        return bool((names[1:] > names[:-1]).all()) or len(set(names.tolist())) == len(names)
-    ordered = np.sort(names)
-    return not (ordered[1:] == ordered[:-1]).any()
-
-
-def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
-    """Turn the ids of the rows that a member was fitted on into a sorted array, of the kind of ``ids`` or refused."""
-    fitted = readonly(np.unique(as_ids(fit_ids, what="fit_ids")))
-    if len(ids) and len(fitted) and ids.dtype.kind != fitted.dtype.kind:
-        raise InvalidPredictionsError(
-            f"fit_ids must be of the kind of ids, else they never meet; received {fitted[0].item()!r} beside the id "
-            f"{ids[0].item()!r}. Name the rows in one way."
-        )
-    return fitted
-
-
-def all_fit_ids(known: Iterable[np.ndarray | None]) -> np.ndarray | None:
-    """Join the rows that each was fitted on, where it is known of any."""
-    given = [fit_ids for fit_ids in known if fit_ids is not None]
-    return np.unique(np.concatenate(given)) if given else None
-
-
-def _check_sequence(what: str, names: Any, of: str) -> None:
-    if isinstance(names, Set):
-        raise InvalidPredictionsError(f"{what} must be a sequence, as a set has no order; received {names!r}.")
-    if isinstance(names, (str, bytes)) or not hasattr(names, "__iter__"):
-        raise InvalidPredictionsError(f"{what} must be a sequence of {of}; received {names!r}.")
-
-
-def _as_names(ids: Any, what: str) -> np.ndarray:
-    _check_sequence(what, ids, "str or int")
-    if isinstance(ids, np.ndarray) and ids.dtype.kind in "iuU":
-        if ids.ndim != 1:
-            raise InvalidPredictionsError(f"{what} must have one axis; received shape {ids.shape}.")
-        array = ids.astype(np.int64) if ids.dtype.kind in "iu" else ids.copy()
-        if ids.dtype.kind == "u" and len(ids) and int(ids.max()) > np.iinfo(np.int64).max:
-            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received {int(ids.max())}.")
-        return array
-    values = [i.as_posix() if isinstance(i, PurePath) else i for i in ids]
-    values = [i.item() if isinstance(i, np.generic) else i for i in values]
-    if all(isinstance(i, str) for i in values):
-        if any("\0" in i for i in values):
-            raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
-        return np.array(values, dtype=np.str_)
-    if all(isinstance(i, int) and not isinstance(i, bool) for i in values):
-        try:
-            return np.array(values, dtype=np.int64)
-        except OverflowError:
-            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received larger ones.") from None
-    kinds = sorted({type(i).__name__ for i in values})
-    raise InvalidPredictionsError(
-        f"{what} must be all str or all int; received {', '.join(kinds)}. "
-        "Turn them into one kind, e.g. [str(i) for i in ids]."
-    )
-
-
-def as_classes(classes: Any) -> tuple[Hashable, ...]:
-    """Turn class names into a tuple of str, or of int, unique or refused."""
-    _check_sequence("classes", classes, "names")
-    names = tuple(c.item() if isinstance(c, np.generic) else c for c in classes)
-    if not (all(isinstance(c, str) for c in names) or all(isinstance(c, int) for c in names)):
-        raise InvalidPredictionsError(
-            f"classes must be all str or all int, as alignment is by name; received {names!r}."
-        )
-    if len(set(names)) != len(names):
-        repeated = sorted({c for c in names if names.count(c) > 1}, key=str)
-        raise InvalidPredictionsError(f"classes must be unique; received {names!r}, of which repeated: {repeated!r}.")
-    if not names:
-        raise InvalidPredictionsError("classes must name at least one class; received none.")
-    return names
 
 
 def as_probas(
@@ -180,13 +88,18 @@ def as_probas(
     Returns
     -------
     probas : ndarray of shape (n_samples, ..., n_classes)
-        Read-only; a view where the input is a floating array already.
+        Read-only, and nobody else's to write to: a copy, unless the input is read-only already.
     present : ndarray of bool of shape (n_samples,), or None
         Which rows are not NaN; None where all are there.
     """
-    array = np.asarray(probas)
+    try:
+        array = np.asarray(probas)
+    except ValueError as error:
+        raise InvalidPredictionsError(f"{who} must be an array; received what is none: {error}") from None
+    is_new = isinstance(probas, (list, tuple))
+    _check_exact(who, array)
     if array.dtype.kind in "biuf" and array.dtype not in FLOATS:
-        array = array.astype(np.float64)
+        array, is_new = array.astype(np.float64), True
     if array.dtype.kind != "f":
         raise InvalidPredictionsError(f"{who} must be floating point; received dtype {array.dtype}.")
     if task == "regression" and array.ndim == 1:
@@ -201,12 +114,36 @@ def as_probas(
     if array.shape[-1] != len(classes):
         raise InvalidPredictionsError(
             f"{who} must have one column a class; received {array.shape[-1]} columns (shape {array.shape}) "
-            f"and {len(classes)} classes {classes!r}."
+            f"and {len(classes)} classes {shown(classes)}."
         )
     if task == "multiclass" and len(classes) < 2:
-        raise InvalidPredictionsError(f"{who} must have at least two classes; received one, {classes!r}." + _SIGMOID)
-    array = readonly(array.view())
+        raise InvalidPredictionsError(
+            f"{who} must have at least two classes; received one, {shown(classes)}." + _SIGMOID
+        )
+    if not is_new and not _is_nobodys(array):
+        array = array.copy(order="K")
+    array = readonly(array)
     return array, _check_values(array, ids, task, nan_rows, who)
+
+
+def _check_exact(who: str, array: np.ndarray) -> None:
+    if array.dtype.kind in "iu" and array.size and max(-int(array.min()), int(array.max())) > 2**53:
+        raise InvalidPredictionsError(
+            f"{who} must be exact in float64: whole numbers up to 2**53; received {array.dtype} from {array.min()} to "
+            f"{array.max()}."
+        )
+
+
+def _is_nobodys(array: Any) -> bool:
+    """Tell whether an array is read-only down to the memory that it is a view of."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        if array.base is None:
+            return True
+        array = array.base
+    # A file mapped into memory is copied by whoever opens it to write.
+    return isinstance(array, (bytes, mmap.mmap)) or type(array).__module__.partition(".")[0] == "pyarrow"
 
 
 _SIGMOID = " For the one output p of a sigmoid give both columns: np.column_stack([1 - p, p])."
@@ -236,7 +173,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
             )
             raise InvalidPredictionsError(
                 f"{who} must be finite; received NaN or infinity in {int(bad_rows.sum())} rows, the first "
-                f"{first} (id {ids[first].item()!r}): {_shown(array[first])}. {advice}"
+                f"{first} (id {_id(ids, first)}): {_shown(array[first])}. {advice}"
             )
         present = readonly(~whole)
         array, sums, ids, numbers = array[present], sums[present], ids[present], numbers[present]
@@ -249,7 +186,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
         first = int(np.flatnonzero(outside)[0])
         raise InvalidPredictionsError(
             f"{who} must lie in [0, 1]; received values from {low:.6g} to {high:.6g}, first in row {numbers[first]} "
-            f"(id {ids[first].item()!r}): {_shown(array[first])}. Give probabilities: softmax of logits, "
+            f"(id {_id(ids, first)}): {_shown(array[first])}. Give probabilities: softmax of logits, "
             "percentages divided by 100."
         )
     if task == "multiclass":
@@ -259,10 +196,14 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
             first = int(np.flatnonzero(off_rows)[0])
             raise InvalidPredictionsError(
                 f"{who} must sum to 1 over the classes (within {tolerance:g}); {int(off_rows.sum())} rows do not, the "
-                f"first {numbers[first]} (id {ids[first].item()!r}): {_shown(array[first])}. Normalise them, "
+                f"first {numbers[first]} (id {_id(ids, first)}): {_shown(array[first])}. Normalise them, "
                 "or give task='multilabel' if the classes do not exclude each other."
             )
     return present
+
+
+def _id(ids: np.ndarray, row: int) -> str:
+    return shown(ids[row : row + 1].tolist()[0])
 
 
 def _shown(row: np.ndarray) -> str:
@@ -278,20 +219,21 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
         Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
         ``shape``.
     """
-    array = np.asarray(labels)
+    array = _array_of(labels)
     if task == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise InvalidPredictionsError(
                 f"labels for regression must be finite numbers of shape {shape}; received dtype {array.dtype}, "
-                f"shape {array.shape}."
+                f"shape {array.shape}{_null_among(array)}."
             )
+        _check_exact("labels for regression", array)
         return readonly(array.astype(np.float64))
     if task == "multilabel":
         if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
             raise InvalidPredictionsError(
                 f"labels for multilabel must be 0 or 1, one a class, shape {shape}; received dtype {array.dtype}, "
-                f"shape {array.shape}."
+                f"shape {array.shape}{_null_among(array)}."
             )
         return readonly(array.astype(bool))
     if array.shape != shape[:-1]:
@@ -299,16 +241,61 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
             f"labels must be one class name a row, shape {shape[:-1]}; received shape {array.shape}."
             + (" Give names, not one-hot rows: np.asarray(classes)[y.argmax(-1)]." if array.shape == shape else "")
         )
+    return readonly(_codes(array, classes).reshape(shape[:-1]))
+
+
+def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
+    kind: Any = type(classes[0])
+    if array.dtype.kind in "iu" and kind is str:
+        # Codes into the classes given in the same call: nothing else they could mean.
+        outside = (array < 0) | (array >= len(classes))
+        if outside.any():
+            raise InvalidPredictionsError(
+                f"labels must be names out of classes {shown(classes)}, or their positions; received also "
+                f"{few(np.unique(array[outside]).tolist())}."
+            )
+        return array.astype(np.int64)
     names: list[Any] = array.ravel().tolist()
     by_name: dict[Any, int] = {name: code for code, name in enumerate(classes)}
-    if array.dtype.kind in "iu" and isinstance(classes[0], str):
-        # Codes into the classes given in the same call: nothing else they could mean.
-        by_name = {code: code for code in range(len(classes))}
+    # 1, 1.0 and True are equal, and hash as equals; as names they are three.
+    if array.dtype.kind not in {str: "UOT", int: "iuO", bool: "bO"}[kind] or not {*map(type, names)} <= {kind}:
+        names = [plain(name) for name in names]
+        if (row := first_null(names)) is not None:
+            raise InvalidPredictionsError(
+                f"labels must be names out of classes {shown(classes)}; row {row} has none: {shown(names[row])}. Give "
+                "it a label, or leave it out."
+            )
+        others = [name for name in names if type(name) is not kind]
+        if others:
+            raise InvalidPredictionsError(
+                f"labels must be names out of classes {shown(classes)}, {kind.__name__} as they are; received also "
+                f"{few(others)}, {type(others[0]).__name__}."
+            )
     try:
         codes = [by_name[name] for name in names]
     except (KeyError, TypeError):
         unknown = sorted({name for name in names if name not in by_name}, key=str)
         raise InvalidPredictionsError(
-            f"labels must be names out of classes {classes!r}; received also {few(unknown)}."
+            f"labels must be names out of classes {shown(classes)}; received also {few(unknown)}."
         ) from None
-    return readonly(np.asarray(codes, dtype=np.int64).reshape(shape[:-1]))
+    return np.asarray(codes, dtype=np.int64)
+
+
+def _array_of(values: Any) -> np.ndarray:
+    """Make an array of what may be a list, which NumPy would turn into one kind: ``["cat", nan]`` into two texts."""
+    if hasattr(values, "dtype") or hasattr(values, "__array__"):
+        return np.asarray(values)
+    try:
+        objects = np.array(values, dtype=object)
+        kinds = {*map(type, objects.ravel().tolist())}
+        numbers = all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds)
+        return np.asarray(values) if kinds == {bool} or numbers else objects
+    except ValueError as error:
+        raise InvalidPredictionsError(f"labels must be an array; received what is none: {error}") from None
+
+
+def _null_among(array: np.ndarray) -> str:
+    if array.dtype.kind not in "fO" or not array.ndim:
+        return ""
+    place = first_null(array.ravel().tolist())
+    return "" if place is None else f", with none in row {place // max(1, array[:1].size)}"

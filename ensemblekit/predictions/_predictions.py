@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from ._checks import Task, as_classes, as_fit_ids, as_ids, as_labels, as_probas, check_choice, check_task, few, readonly
+from ._checks import Task, as_labels, as_probas, check_choice, check_task
+from ._names import as_classes, as_fit_ids, as_ids, few, named_by, readonly, same_kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,8 @@ class Predictions:
     ----------
     probas : array-like of shape (n_samples, ..., n_classes)
         Probabilities in [0, 1], summing to 1 over the last axis for ``multiclass``; any finite values for
-        ``regression``, where one axis is enough for one output. Kept as a read-only view, not copied, in its dtype.
+        ``regression``, where one axis is enough for one output. Kept in its dtype; copied, unless the array is
+        read-only already, so that who holds it changes nothing.
     ids : sequence of str or int, shape (n_samples,)
         Unique name of each row, such as the POSIX path from the data root: ``test/normal/6.png``.
     classes : sequence of str or int, shape (n_classes,)
@@ -90,6 +92,8 @@ class Predictions:
         )
         self._label_values = None if labels is None else as_labels(labels, self._classes, task, self._probas.shape)
         self._fit_ids = None if fit_ids is None else as_fit_ids(fit_ids, self._ids)
+        if not len(self._ids) and self._fit_ids is not None and len(self._fit_ids):
+            self._ids = self._fit_ids[:0]  # no id says of which kind ids are
 
     @property
     def probas(self) -> np.ndarray:
@@ -98,7 +102,7 @@ class Predictions:
 
     @property
     def ids(self) -> np.ndarray:
-        """Unique ids, int64 or str, shape ``(n_samples,)``."""
+        """Unique ids, shape ``(n_samples,)``: int64, or text; long text is Python's ``str`` in an array of objects."""
         return self._ids
 
     @property
@@ -111,7 +115,7 @@ class Predictions:
         """True class names, shape ``(n_samples, ...)``; indicators or numbers for the other tasks; or None."""
         if self._label_values is None or self._task != "multiclass":
             return self._label_values
-        return np.asarray(self._classes)[self._label_values]
+        return named_by(self._label_values, self._classes)
 
     @property
     def label_codes(self) -> np.ndarray | None:
@@ -155,10 +159,14 @@ class Predictions:
             return self._probas
         if self._task == "multilabel":
             return self._probas >= 0.5
-        return np.asarray(self._classes)[self._probas.argmax(axis=-1)]
+        return named_by(self._probas.argmax(axis=-1), self._classes)
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def __reduce__(self) -> Any:
+        # A copy, or one in another process, can be changed as little.
+        return _remade, (type(self), {slot: getattr(self, slot) for slot in Predictions.__slots__})
 
     def __repr__(self) -> str:
         parts = [f"member={self._member!r}"] if self._member else []
@@ -280,13 +288,15 @@ class Predictions:
         save(self, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Predictions:
+    def load(cls, path: str | os.PathLike[str], *, edited: bool = False) -> Predictions:
         """Read from a ``.parquet``, ``.csv`` or ``.npz`` file, with every check.
 
         Parameters
         ----------
         path : path-like
             Written by `save`; or any CSV or Parquet table with a column ``id``, maybe ``label``, and a column a class.
+        edited : bool, default=False
+            Take a file that `save` wrote and that was changed since, as a table of others is taken.
 
         Returns
         -------
@@ -295,13 +305,14 @@ class Predictions:
         Raises
         ------
         InvalidPredictionsError
-            If the file cannot be read as predictions.
+            If the file cannot be read as predictions, was changed since it was saved, or asks for more memory than
+            `ensemblekit.limits` allows.
         FileNotFoundError
             If there is no such file.
         """
         from ._files import load
 
-        return load(path)
+        return load(path, edited=edited)
 
     def _with(self, **changes: Any) -> Self:
         new = object.__new__(type(self))
@@ -310,9 +321,16 @@ class Predictions:
         return new
 
 
+def _remade(kind: type[Predictions], slots: Mapping[str, Any]) -> Predictions:
+    new = object.__new__(kind)
+    for slot, value in slots.items():
+        setattr(new, slot, readonly(value) if isinstance(value, np.ndarray) else value)
+    return new
+
+
 def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Find where each wanted id stands in ``ids``; -1 where it does not."""
-    if ids.dtype.kind != wanted.dtype.kind:
+    if not same_kind(ids, wanted):
         return np.full(len(wanted), -1)
     if np.array_equal(ids, wanted):
         return np.arange(len(wanted))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
 from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
-from ._checks import Task, as_ids, as_labels, few, readonly
+from ._checks import Task, as_labels
+from ._names import as_ids, few, named_by, readonly
 from ._predictions import Predictions, positions
 
 __all__ = ["PredictionSet"]
@@ -67,21 +69,24 @@ class PredictionSet:
         for name, value in fields.items():
             if name == "present" and value is not None and value.all():
                 value = None
-            object.__setattr__(self, name, readonly(value.view()) if isinstance(value, np.ndarray) else value)
+            elif name == "fit_ids":
+                value = MappingProxyType({m: None if f is None else readonly(f) for m, f in fields[name].items()})
+            object.__setattr__(self, name, readonly(value) if isinstance(value, np.ndarray) else value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"A PredictionSet cannot be changed; {name!r} stays as it is. Align again instead.")
 
     def __reduce__(self) -> Any:
         # Copies and other processes get it through the constructor too.
-        return functools.partial(type(self), **{name: getattr(self, name) for name in self.__slots__}), ()
+        fields = {name: getattr(self, name) for name in self.__slots__} | {"fit_ids": dict(self.fit_ids)}
+        return functools.partial(type(self), **fields), ()
 
     @property
     def labels(self) -> np.ndarray | None:
         """True class names, shape ``(n_samples, ...)``; indicators or numbers for the other tasks; or None."""
         if self.label_codes is None or self.task != "multiclass":
             return self.label_codes
-        return np.asarray(self.classes)[self.label_codes]
+        return named_by(self.label_codes, self.classes)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -227,7 +232,8 @@ class PredictionSet:
             present = None if present is None else present[:, rows]
             label_codes = None if label_codes is None else label_codes[rows]
         if columns != self.classes:
-            order = [self.classes.index(c) for c in columns]
+            places = {name: place for place, name in enumerate(self.classes)}
+            order = [places[name] for name in columns]
             probas = np.take(probas, order, axis=-1)
             if label_codes is not None:
                 if self.task == "multiclass":

@@ -1,4 +1,4 @@
-"""More rows than fit in memory, and more work than fits one machine, on engines that exist: DuckDB, Dask, joblib."""
+"""More rows than fit in memory, and more work than fits one machine: files cut into parts, workers of Dask."""
 
 from ._files import Combined, combine_files
 from ._partitions import combine_batch, combine_partitions, predict_batch, predict_partitions

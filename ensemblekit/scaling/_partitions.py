@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from ..data._read import read_image
 from ..errors import InvalidOptionError
 from ..predicting import open_model
 from ..predictions import Predictions
+from ..predictions._checks import as_classes
 
 __all__ = ["combine_batch", "combine_partitions", "predict_batch", "predict_partitions"]
 
@@ -68,6 +70,7 @@ def combine_partitions(
     [[[0.7, 0.3]], [[0.7, 0.3]]]
     """
     name, rule = made(combiner, options)
+    _check_partitions(partitions)
     work = functools.partial(combine_batch, combiner=rule, name=name, aliases=aliases, missing=missing)
     return _run(work, partitions, client)
 
@@ -133,13 +136,15 @@ def predict_partitions(
     UnreadableImageError
         If an image cannot be read.
     InvalidOptionError, FolderNotFoundError, CompatibilityError
-        As in `open_model`.
+        As in `open_model`, and if options are not valid.
     """
     if not isinstance(model, (str, os.PathLike)):
         raise InvalidOptionError(
             f"a model goes to the workers as a path, from which each opens it; received {type(model).__name__}."
         )
-    names = None if classes is None else tuple(classes)
+    _check_partitions(partitions)
+    _check_batch_size(batch_size)
+    names = None if classes is None else as_classes(classes)
     work = functools.partial(predict_batch, model=os.fspath(model), classes=names, batch_size=batch_size)
     return _run(work, partitions, client)
 
@@ -167,11 +172,16 @@ def predict_batch(
     Predictions
         Of the whole batch.
     """
+    if not isinstance(images, Mapping) or not all(isinstance(path, (str, os.PathLike)) for path in images.values()):
+        raise InvalidOptionError(f"a batch of images must be a mapping of id to path; received {_shown(images)}.")
     if not images:
         raise InvalidOptionError("a batch of images must have at least one; received none.")
-    changed = Path(model).stat().st_mtime_ns
-    predictor = _open(os.fspath(model), None if classes is None else tuple(classes), changed)
+    _check_batch_size(batch_size)
+    # A model that is not there is refused by `open_model`.
+    changed = Path(model).stat().st_mtime_ns if Path(model).exists() else 0
+    predictor = _open(os.fspath(model), None if classes is None else as_classes(classes), changed)
     height, width, _ = predictor.input_shape
+    batch_size = min(batch_size, len(images))
     said: list[np.ndarray] = []
     batch = np.zeros((batch_size, *predictor.input_shape), dtype=np.float32)
     pixels = in_threads(lambda path: read_image(path, (height, width)), list(images.values()), 2 * batch_size)
@@ -183,6 +193,22 @@ def predict_batch(
     return Predictions(
         np.concatenate(said), ids=list(images), classes=predictor.classes, task=predictor.task, member=predictor.name
     )
+
+
+def _check_partitions(partitions: Any) -> None:
+    if isinstance(partitions, (str, bytes, Mapping, Predictions)) or not isinstance(partitions, Iterable):
+        raise InvalidOptionError(
+            f"partitions must be a sequence of mappings, one for each partition; received {_shown(partitions)}."
+        )
+
+
+def _check_batch_size(batch_size: Any) -> None:
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+        raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
+
+
+def _shown(value: Any) -> str:
+    return reprlib.repr(value) if isinstance(value, (str, int, float, list, dict)) else type(value).__name__
 
 
 @functools.lru_cache(maxsize=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -13,12 +12,14 @@ import numpy as np
 
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
-from ..predictions._checks import all_fit_ids, as_fit_ids
+from ..predictions._checks import all_fit_ids, as_fit_ids, few
 from ..predictions._files import fields_of_table
+from ..predictions._files._metadata import EDITED, column_names
+from ..predictions._names import WIDEST
+from ._head import RULE, Head, opened, read_head
 
 __all__ = ["Source", "sources_of"]
 
-RULE = "files to combine are Parquet files of predictions, as Predictions.save writes them, or tables with a column id"
 TEXT = 48
 """Bytes of a short text."""
 SAID = ("classes", "task", "split", "dtype", "shape", "labelled")
@@ -32,8 +33,8 @@ class Source:
     ----------
     member : str
         Its name.
-    paths : list of str
-        Of one kind: the same columns, in the same order.
+    heads : list of Head
+        Of its files, which are of one kind: the same columns, in the same order.
     where : str
         The paths, for errors.
     columns : list of str
@@ -46,39 +47,57 @@ class Source:
         Whether ids are text; else they are whole numbers.
     fit_ids : ndarray or None
         What the member was fitted on, in all that the files say of it.
+    fit_ids_of_each : list of (ndarray or None)
+        What each file says of it.
+    edited : bool
+        Whether the files may be otherwise than they were saved.
     """
 
-    def __init__(self, member: str | None, paths: Sequence[str | os.PathLike[str]]) -> None:
+    def __init__(self, member: str | None, paths: Sequence[str | os.PathLike[str]], *, edited: bool = False) -> None:
+        self.edited = edited
+        self.heads = [read_head(os.fsdecode(path), edited=edited) for path in paths]
+        first = self.heads[0]
+        self.meta = first.meta
+        names: list[str] = first.schema.names
+        self.where = repr(first.path) + (f" and {len(self.heads) - 1} more" if len(self.heads) > 1 else "")
+        if "id" not in names:
+            raise InvalidPredictionsError(f"{RULE}; {first.path!r} has no column 'id' among {few(names)}.")
+        for head in self.heads:
+            if not (
+                head.schema.names == names
+                and head.schema.types == first.schema.types
+                and _said(head.meta) == _said(first.meta)
+            ):
+                raise InvalidPredictionsError(
+                    f"files of one member must have the same columns, classes, task and split; {head.path!r} has "
+                    f"{few(head.schema.names)} {_said(head.meta)}, {first.path!r} {few(names)} {_said(first.meta)}."
+                )
+        if self.meta and any(head.meta and head.meta["missing"] == "renormalize" for head in self.heads):
+            self.meta = self.meta | {"missing": "renormalize"}
+        self.n_rows = sum(head.n_rows for head in self.heads)
+        self.member = str(member or (self.meta or {}).get("member") or Path(first.path).stem)
+        # Of a file that was edited, columns beside those that were saved are none of its rows.
+        self.columns = names if self.meta is None else column_names(self.meta)
+        self.text_ids = self._are_texts(first.schema.field("id").type)
+        self.fit_ids_of_each = [self._fit_ids(head.meta["fit_ids"]) if head.meta else None for head in self.heads]
+        self.fit_ids = all_fit_ids(self.fit_ids_of_each)
+
+    def _are_texts(self, kind: Any) -> bool:
         import pyarrow.types as kinds
 
-        self.paths = [os.fspath(path) for path in paths]
-        found = [_head(path) for path in self.paths]
-        self.schema, self.meta, _ = found[0]
-        self.columns: list[str] = self.schema.names
-        self.n_rows = sum(n_rows for _, _, n_rows in found)
-        for path, (schema, meta, _) in zip(self.paths, found, strict=True):
-            if schema.names != self.columns or schema.types != self.schema.types or _said(meta) != _said(self.meta):
-                raise InvalidPredictionsError(
-                    f"files of one member must have the same columns, classes, task and split; {path!r} has "
-                    f"{schema.names} {_said(meta)}, {self.paths[0]!r} {self.columns} {_said(self.meta)}."
-                )
-        if self.meta and any((meta or {}).get("missing") == "renormalize" for _, meta, _ in found):
-            self.meta = self.meta | {"missing": "renormalize"}
-        if "id" not in self.columns:
-            raise InvalidPredictionsError(f"{RULE}; {self.paths[0]!r} has the columns {self.columns}.")
-        self.member = str(member or (self.meta or {}).get("member") or Path(self.paths[0]).stem)
-        self.where = repr(self.paths[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
-        kind = self.schema.field("id").type
-        if kinds.is_dictionary(kind):
-            kind = kind.value_type
-        self.text_ids = bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))
-        if not (self.text_ids or kinds.is_integer(kind)):
+        kind = kind.value_type if kinds.is_dictionary(kind) else kind
+        texts = bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))
+        if not (texts or kinds.is_integer(kind)):
             raise InvalidPredictionsError(
                 f"{self.where}: ids must be all str or all int; received {kind}. Turn them into one kind, e.g. "
                 "[str(i) for i in ids]."
             )
-
-        self.fit_ids = all_fit_ids(self._fit_ids(meta["fit_ids"]) for _, meta, _ in found if meta)
+        if self.meta is not None and self.meta["ids"] != ("str" if texts else "int"):
+            raise InvalidPredictionsError(
+                f"{self.where}: ids must be of the kind that is said beside the rows, {self.meta['ids']}; received "
+                f"{kind}: the file was edited."
+            )
+        return texts
 
     def _fit_ids(self, said: Any) -> np.ndarray | None:
         if said is None:
@@ -91,21 +110,24 @@ class Source:
 
     @cached_property
     def stored(self) -> Any:
-        """Columns of the tables that `batches` yields."""
+        """Columns of the tables that `batches` yields: ids of one kind, and of texts only the plain kinds."""
         import pyarrow as pa
 
-        place = self.columns.index("id")
-        return self.schema.set(place, pa.field("id", pa.string() if self.text_ids else pa.int64()))
+        schema = self.heads[0].schema
+        fields = [schema.field(name) for name in self.columns]
+        ids = pa.string() if self.text_ids else pa.int64()
+        return pa.schema([pa.field(f.name, ids if f.name == "id" else _plain(f.type)) for f in fields])
 
     @cached_property
     def row_bytes(self) -> int:
         """Bytes that a row takes in memory, about."""
-        n_bytes = 8 + sum(_width(field.type) for field in self.schema)
+        n_bytes = 8 + sum(_width(field.type) for field in self.stored)
         if self.text_ids:
-            # In NumPy every text is as wide as the longest.
             for table in self.batches(2**14, ["id"]):
-                longest = max(len(text) for text in table.column("id").to_pylist())
-                return n_bytes + max(0, longest * 4 // 3 - TEXT)
+                lengths = [len(text) for text in table.column("id").to_pylist()]
+                # In NumPy every text is as wide as the longest, up to some width.
+                length = max(lengths) if max(lengths) <= WIDEST else sum(lengths) // len(lengths)
+                return n_bytes + max(0, length * 4 // 3 - TEXT)
         return n_bytes
 
     def predictions(self, table: Any) -> Predictions:
@@ -115,10 +137,10 @@ class Source:
         """
         meta = None if self.meta is None else self.meta | {"n_samples": len(table), "fit_ids": None}
         try:
-            return Predictions(**fields_of_table(table, meta)).rename(self.member)
+            return Predictions(**fields_of_table(table, meta, edited=self.edited)).rename(self.member)
         except InvalidPredictionsError as error:
             raise InvalidPredictionsError(f"{self.where}: {error}") from None
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # of many kinds, where what is said beside the rows was edited
             raise InvalidPredictionsError(f"{RULE}; {self.where} cannot be read: {error}") from error
 
     def batches(self, size: int, columns: list[str] | None = None) -> Generator[Any]:
@@ -127,9 +149,9 @@ class Source:
 
         waiting: list[Any] = []
         n_waiting = 0
-        for path in self.paths:
-            for batch in self._read(path, size, columns):
-                waiting.append(pa.Table.from_batches([batch]))
+        for head in self.heads:
+            for batch in self._read(head, size, columns or self.columns):
+                waiting.append(batch)
                 n_waiting += len(batch)
                 if n_waiting >= size:
                     table = pa.concat_tables(waiting)
@@ -139,40 +161,44 @@ class Source:
         if n_waiting:
             yield pa.concat_tables(waiting)
 
-    def _read(self, path: str, size: int, columns: list[str] | None) -> Generator[Any]:
-        import pyarrow.parquet as pq
-
-        # Without these two the reader keeps what it has read: in the end the whole file.
-        options: Any = {"pre_buffer": False, "buffer_size": 2**20}
-        start = 0
-        try:
-            with pq.ParquetFile(path, page_checksum_verification=True, **options) as file:
-                for batch in file.iter_batches(batch_size=size, columns=columns):
-                    yield self._with_ids(batch, path, start)
-                    start += len(batch)
-        except InvalidPredictionsError:
-            raise
-        except (OSError, ValueError) as error:
-            raise InvalidPredictionsError(f"{RULE}; {path!r} cannot be read: {error}") from error
-
-    def _with_ids(self, batch: Any, path: str, start: int) -> Any:
+    def _read(self, head: Head, size: int, columns: list[str]) -> Generator[Any]:
         import pyarrow as pa
 
-        place = batch.schema.get_field_index("id")
-        ids = batch.column(place)
-        if ids.null_count:
-            row = start + ids.is_null().index(True).as_py()
-            raise InvalidPredictionsError(f"{path!r}: each row must have an id; row {row} has none.")
-        kind = self.stored.field("id").type
-        if ids.type == kind:
-            return batch
-        try:
-            return batch.set_column(place, pa.field("id", kind), ids.cast(kind))
-        except pa.ArrowInvalid:
-            raise InvalidPredictionsError(f"{path!r}: ids must fit in 64 signed bits; received larger ones.") from None
+        some = None if columns == head.schema.names else columns
+        n_rows = 0
+        with opened(head.path, head.state) as (file, _):
+            for batch in file.iter_batches(batch_size=size, columns=some):
+                table = pa.Table.from_batches([batch]).select(columns)
+                ids = table.column("id")
+                if ids.null_count:
+                    row = n_rows + ids.is_null().index(True).as_py()
+                    raise InvalidPredictionsError(f"{head.path!r}: each row must have an id; row {row} has none.")
+                n_rows += len(table)
+                yield self._cast(table, head.path)
+            if n_rows != head.n_rows:
+                raise InvalidPredictionsError(
+                    f"{head.path!r}: a file of {head.n_rows} predictions must have as many rows; it has {n_rows}: "
+                    f"{EDITED}"
+                )
+
+    def _cast(self, table: Any, path: str) -> Any:
+        import pyarrow as pa
+
+        for place, name in enumerate(table.column_names):
+            field, column = self.stored.field(name), table.column(place)
+            if column.type != field.type:
+                try:
+                    table = table.set_column(place, field, column.cast(field.type))
+                except pa.ArrowInvalid:
+                    if name != "id":
+                        raise
+                    raise InvalidPredictionsError(
+                        f"{path!r}: ids must fit in 64 signed bits; received larger ones."
+                    ) from None
+        return table
 
 
-def sources_of(files: Any) -> list[Source]:
+def sources_of(files: Any, *, edited: bool = False) -> list[Source]:
     """Read what a user gave: paths, or member to path or paths."""
     rule = f"files must be a sequence of paths, or {{member: path or paths}}; received {files!r}."
     if isinstance(files, (str, os.PathLike)) or not isinstance(files, Iterable):
@@ -186,7 +212,10 @@ def sources_of(files: Any) -> list[Source]:
         for _, given in pairs
     ):
         raise InvalidOptionError(rule)
-    sources = [Source(name, given) for name, given in pairs]
+    for name in files if isinstance(files, Mapping) else ():
+        if not isinstance(name, str) or not name:
+            raise InvalidOptionError(f"a member must have a name, which is text; received {name!r}.")
+    sources = [Source(name, given, edited=edited) for name, given in pairs]
     names = [source.member for source in sources]
     if len(set(names)) != len(names):
         raise AlignmentError(
@@ -211,29 +240,13 @@ def _width(kind: Any) -> int:
         return TEXT
 
 
-def _head(path: str) -> tuple[Any, dict[str, Any] | None, int]:
-    """Read the columns of a file, what `Predictions.save` wrote beside them, and how many rows it has."""
-    import pyarrow.parquet as pq
+def _plain(kind: Any) -> Any:
+    """Give the type that holds the same values and can be sorted and spilled: no dictionary, no views."""
+    import pyarrow as pa
 
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"No file of predictions at {path!r}.")
-    try:
-        with pq.ParquetFile(path) as file:
-            schema, n_rows = file.schema_arrow, file.metadata.num_rows
-        raw = (schema.metadata or {}).get(b"ensemblekit")
-        meta: Any = None if raw is None else json.loads(raw)
-    except (OSError, ValueError) as error:
-        raise InvalidPredictionsError(f"{RULE}; {path!r} is none: {error}") from error
-    if meta is not None and not (
-        isinstance(meta, dict) and {*SAID, "fit_ids", "format", "n_samples", "ids", "missing"} <= {*meta}
-    ):
-        raise InvalidPredictionsError(f"{RULE}; {path!r} is none: what is said beside its rows was edited.")
-    if meta is not None and meta["n_samples"] != n_rows:
-        raise InvalidPredictionsError(
-            f"{path!r}: a file of {meta['n_samples']} predictions must have as many rows; it has {n_rows}: it was cut "
-            "or edited. Save it again."
-        )
-    return schema, meta, n_rows
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    return pa.large_string() if pa.types.is_string_view(kind) else kind
 
 
 def _said(meta: dict[str, Any] | None) -> dict[str, Any] | None:

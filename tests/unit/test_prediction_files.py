@@ -1,5 +1,6 @@
 """Files give back what was saved, to the bit; what was cut, changed or never ours is refused; no pickle is loaded."""
 
+import hashlib
 import json
 import pickle
 import struct
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -288,12 +290,22 @@ def test_a_file_of_another_kind_under_our_suffix_is_refused(suffix, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"format": 1', '"format": 2', r"format 2 is newer than this ensemblekit reads \(1\)"),
-        ('"b",0.3,0.7\n', "", r"a file of 2 predictions must have as many rows; it has 1: it was cut or edited"),
+        ('"format": 2', '"format": 3', r"format 3 is newer than this ensemblekit reads \(2\)"),
+        ('"b",0.3,0.7\n', "", r"a file of 2 predictions must have as many rows; it has 1: the file was cut, edited or"),
         ('"b",0.3,0.7', '"b",0.3', r"each line must have 3 cells"),
         ('"b",0.3,0.7', '"b",0.3,0.9', r"must sum to 1"),
         ('"b",0.3', '"a",0.3', r"ids must be unique"),
-        ('"id","proba:cat"', '"id","proba:cow"', r"cannot be read: 'proba:cat'"),
+        (
+            '"id","proba:cat"',
+            '"id","proba:cow"',
+            r"columns must be those that were saved, .* received \['id', 'proba:cow'",
+        ),
+        ("0.3,0.7", "0.4,0.6", r"SHA-256 is .*, and not .*: the file was cut, edited or damaged\. .*edited=True"),
+        ('"member": null', '"member": "m"', r"SHA-256 is"),
+        ('"sha256"', '"sha255"', r"a file of format 2 must say its SHA-256; it does not"),
+        ('"classes": ["cat", "dog"], ', "", r"what is said beside the rows must be as it was saved; classes is not"),
+        ('"n_samples": 2', '"n_samples": true', r"n_samples is not"),
+        ("# ensemblekit", "# ensemblekot", r"each line must have 14 cells"),
     ],
 )
 def test_an_edited_file_is_refused(old, new, message, tmp_path):
@@ -304,6 +316,112 @@ def test_an_edited_file_is_refused(old, new, message, tmp_path):
     path.write_text(text.replace(old, new))
     with pytest.raises(InvalidPredictionsError, match=rf"p\.csv'.*{message}"):
         Predictions.load(path)
+
+
+# What was edited can be taken all the same, and what was saved before there were digests is read.
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_of_the_format_without_a_digest_is_read(suffix):
+    p = Predictions.load(Path(__file__).parent / "format_1" / f"p{suffix}")
+    expected = make(
+        np.array([[0.9, 0.1], [0.3, 0.7], [np.nan, np.nan]], dtype=np.float32),
+        ids=["a", "é,\n", "c"],
+        labels=["dog", "cat", "cat"],
+        split="valid",
+        member="cnn",
+        fit_ids=["x", "y"],
+        missing="renormalize",
+    )
+    assert_same(p, expected)
+
+
+def test_a_digest_is_compared_whatever_format_the_file_says_it_has(tmp_path):
+    path = tmp_path / "p.csv"
+    make().save(path)
+    text = path.read_text().replace('"format": 2', '"format": 1')
+    path.write_text(text)
+    assert_same(Predictions.load(path), make())
+    path.write_text(text.replace("0.3,0.7", "0.4,0.6"))
+    with pytest.raises(InvalidPredictionsError, match="SHA-256"):
+        Predictions.load(path)
+
+
+def test_an_edited_file_is_taken_where_it_is_asked_for_as_a_table_of_others_is(tmp_path):
+    path = tmp_path / "p.csv"
+    make(member="m", fit_ids=["x"]).save(path)
+    said, header, a, b = path.read_text().splitlines()
+    for edit in ([said, header, a, '"b",0.4,0.6'], [said, header, a], [said, f"{header},note", f"{a},1", f"{b},2"]):
+        path.write_text("\n".join(edit))
+        with pytest.raises(InvalidPredictionsError, match=r"edited=True|the file was cut or edited"):
+            Predictions.load(path)
+        p = Predictions.load(path, edited=True)
+        assert (p.member, p.fit_ids.tolist(), p.classes) == ("m", ["x"], ("cat", "dog"))
+    path.write_text("\n".join([said, header, '"b",0.4,0.7']))
+    with pytest.raises(InvalidPredictionsError, match="must sum to 1"):
+        Predictions.load(path, edited=True)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_file_that_has_lost_what_stands_beside_its_rows_is_no_table_of_others(suffix, tmp_path):
+    path = tmp_path / f"p{suffix}"
+    make(fit_ids=["x"]).save(path)
+    if suffix == ".csv":
+        path.write_text("\n".join(path.read_text().splitlines()[1:]))
+    else:
+        pd.read_parquet(path).to_parquet(path)
+    with pytest.raises(InvalidPredictionsError, match=r"columns called proba:... are of a file that Predictions\.save"):
+        Predictions.load(path)
+    assert Predictions.load(path, edited=True).classes == ("cat", "dog")
+
+
+def test_a_parquet_file_that_another_program_wrote_again_has_no_digest(tmp_path):
+    path = tmp_path / "p.parquet"
+    make(fit_ids=["x"]).save(path)
+    pq.write_table(pq.read_table(path), path)
+    with pytest.raises(InvalidPredictionsError, match="must say its SHA-256"):
+        Predictions.load(path)
+    assert_same(Predictions.load(path, edited=True), make(fit_ids=["x"]))
+
+
+@pytest.mark.parametrize("name", ["fjt_ids", "ids2", "fit_ids/"])
+def test_an_array_of_another_name_drops_nothing_in_silence(name, tmp_path):
+    path = tmp_path / "p.npz"
+    make(fit_ids=["x"]).save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays[name] = arrays.pop("fit_ids")
+    np.savez(path, **arrays)
+    with pytest.raises(InvalidPredictionsError, match=r"the arrays must be metadata, .* received .*: the file was cut"):
+        Predictions.load(path)
+    del arrays[name]
+    np.savez(path, **arrays)
+    with pytest.raises(InvalidPredictionsError, match="SHA-256 is"):
+        Predictions.load(path)
+
+
+def test_every_format_says_one_digest_and_another_program_can_compute_it(tmp_path):
+    p = make(ids=[1, 2], labels=["dog", "cat"], member="cnn", fit_ids=[3, -4])
+    for suffix in SUFFIXES:
+        p.save(tmp_path / f"p{suffix}")
+    text = (tmp_path / "p.csv").read_text().splitlines()[0].removeprefix("# ensemblekit ")
+    with np.load(tmp_path / "p.npz") as arrays:
+        said = [json.loads(text), json.loads(arrays["metadata"].item())]
+    said.append(json.loads(pq.read_metadata(tmp_path / "p.parquet").metadata[b"ensemblekit"]))
+
+    def sha256(content):
+        return hashlib.sha256(content).hexdigest()
+
+    hashes = [
+        sha256(struct.pack(form, *numbers))
+        for form, numbers in (("<2q", (-4, 3)), ("<2q", (1, 2)), ("<2q", (1, 0)), ("<4d", (0.9, 0.1, 0.3, 0.7)))
+    ]
+    content = (
+        '{{"classes":["cat","dog"],"dtype":"float64","fit_ids_sha256":"{}","ids":"int","ids_sha256":"{}","labelled":true,'
+        '"labels_sha256":"{}","member":"cnn","n_samples":2,"probas_sha256":"{}","shape":[2],"split":null,'
+        '"task":"multiclass"}}'
+    ).format(*hashes)
+    assert [meta["sha256"] for meta in said] == [sha256(content.encode())] * 3
 
 
 def test_every_refusal_is_an_error_of_ours(tmp_path):

@@ -1,13 +1,15 @@
 """Predictions are checked once, where they come in, and refused with the rule, what came and what to do."""
 
+import copy
 import pickle
 from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from ensemblekit import EnsembleKitError, InvalidPredictionsError, Predictions
+from ensemblekit import EnsembleKitError, InvalidPredictionsError, Predictions, PredictionSet, align
 
 GOOD = [[0.9, 0.1], [0.3, 0.7]]
 NAN = [np.nan, np.nan]
@@ -27,7 +29,7 @@ def make(probas=GOOD, **fields):
         ({"ids": ["a", 1]}, r"ids must be all str or all int; received int, str\. .*str\(i\) for i in ids"),
         ({"ids": [0.0, 1.0]}, r"ids must be all str or all int; received float"),
         ({"ids": [True, False]}, r"ids must be all str or all int; received bool"),
-        ({"ids": ["a", None]}, r"ids must be all str or all int; received NoneType, str"),
+        ({"ids": ["a", None]}, r"ids must name each row; row 1 has none: None\. Give it a name, or leave it out"),
         ({"ids": "ab"}, r"ids must be a sequence of str or int; received 'ab'"),
         ({"ids": None}, r"ids must be a sequence of str or int; received None"),
         ({"ids": {"a", "b"}}, r"ids must be a sequence, as a set has no order"),
@@ -67,7 +69,7 @@ def make(probas=GOOD, **fields):
         ({"probas": [NAN, [0.3, 0.7]]}, r"must be finite.*1 rows, the first 0 \(id 'a'\).*missing='renormalize'"),
         ({"probas": [[np.inf, 0.0], [0.3, 0.7]]}, r"must be finite; received NaN or infinity"),
         ({"labels": ["cat", "cow"]}, r"labels must be names out of classes \('cat', 'dog'\).* 1 \('cow'\)"),
-        ({"labels": ["cat", None]}, r"labels must be names out of classes .* 1 \(None\)"),
+        ({"labels": ["cat", None]}, r"labels must be names out of classes .* row 1 has none: None\. Give it a label"),
         ({"labels": ["cat"]}, r"labels must be one class name a row, shape \(2,\); received shape \(1,\)"),
         ({"labels": [[1, 0], [0, 1]]}, r"labels must be one class name a row.*Give names, not one-hot rows"),
         ({"labels": [0, 2]}, r"labels must be names out of classes .* 1 \(2\)"),
@@ -147,19 +149,54 @@ def test_other_numbers_become_float64(array):
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
-def test_predictions_are_a_read_only_view_of_the_array(layout):
+def test_who_holds_the_array_changes_nothing(layout):
     array = np.array(GOOD, order=layout)
     p = make(array)
-    assert np.shares_memory(p.probas, array)
-    assert array.flags.writeable
+    view = array[:]
+    view.flags.writeable = False
+    looking = make(view)
+    array[0] = 0
+    assert p.probas.tolist() == looking.probas.tolist() == np.array(GOOD).tolist()
     with pytest.raises(ValueError, match="read-only"):
         p.probas[0, 0] = 1
 
 
-def test_a_read_only_array_is_taken():
+def test_an_array_that_nobody_can_write_to_is_not_copied(tmp_path):
     array = np.array(GOOD)
     array.flags.writeable = False
-    assert np.shares_memory(make(array).probas, array)
+    np.save(tmp_path / "p.npy", array)
+    mapped = np.load(tmp_path / "p.npy", mmap_mode="r")
+    arrow = pa.array(np.ravel(GOOD)).to_numpy().reshape(2, 2)
+    for given in (array, array[:], mapped, np.frombuffer(array.tobytes()).reshape(2, 2), arrow):
+        assert np.shares_memory(make(given).probas, given)
+    for given in (np.load(tmp_path / "p.npy", mmap_mode="c"), np.frombuffer(bytearray(array.tobytes())).reshape(2, 2)):
+        assert not np.shares_memory(make(given).probas, given)
+
+
+def arrays_of(p):
+    names = ("probas", "member_probas", "ids", "labels", "label_codes", "present", "fit_ids")
+    found = [getattr(p, name, None) for name in names if name != "labels"]
+    return [a for a in found if isinstance(a, np.ndarray)] + list(
+        found[-1].values() if isinstance(p, PredictionSet) else []
+    )
+
+
+@pytest.mark.parametrize("copied", [lambda p: pickle.loads(pickle.dumps(p)), copy.deepcopy, copy.copy])  # noqa: S301
+def test_a_copy_can_be_changed_as_little(copied):
+    p = make([*GOOD, [np.nan, np.nan]], ids=["a", "b", "c"], labels=[0, 1, 1], fit_ids=["x"], missing="renormalize")
+    aligned = align(p, make([*GOOD, (0.5, 0.5)], ids=["a", "b", "c"]), missing="renormalize")
+    for whole in (p, p.take(["c", "a"]), aligned, aligned["#1"], aligned.select(["#2"])):
+        again = copied(whole)
+        found = arrays_of(again)
+        assert len(found) >= 3
+        for array in found:
+            owner = array
+            while isinstance(owner, np.ndarray):
+                assert not owner.flags.writeable
+                owner = owner.base
+        assert repr(again) == repr(whole)
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        copied(aligned).fit_ids["#1"] = None
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])

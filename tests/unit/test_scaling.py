@@ -29,7 +29,6 @@ from ensemblekit.scaling import _buckets, _files, combine_files, combine_partiti
 
 CLASSES = ("cat", "Cat", "dog")
 N = 3000
-duckdb = pytest.importorskip("duckdb")
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +123,7 @@ def test_tables_of_others_several_files_and_aliases(tmp_path):
 def test_what_members_were_fitted_on_is_kept(text, shuffled, tmp_path):
     order = np.random.default_rng(0).permutation(N)
     a, b, c = (draw(name, order if shuffled and name == "bb" else np.arange(N), text=text) for name in ("a", "bb", "c"))
-    fitted_on = [["z1", "x/00001 ü'"], ["y"]] if text else [[-1, 7], [2**40]]
+    fitted_on = [["x/00001 ü'", "z1"], ["y"]] if text else [[-1, 7], [2**40]]
     a, b = (p._with(_fit_ids=np.array(ids)) for p, ids in zip((a, b), fitted_on, strict=True))
     parts = {"a": [tmp_path / "a0.parquet", tmp_path / "a1.parquet"]}
     a.take(a.ids[:9]).save(parts["a"][0])
@@ -176,13 +175,15 @@ def test_bad_rows_are_refused_with_the_file_that_they_are_in(tmp_path):
     ids, cats = table["id"].to_pylist(), table["proba:cat"].to_pylist()
     twice = spoil("twice", id=[ids[1], *ids[1:]])
     with pytest.raises(InvalidPredictionsError, match=r"twice\.parquet': ids must be unique"):
-        combine_files(twice, "mean", tmp_path / "out.parquet")
+        combine_files(twice, "mean", tmp_path / "out.parquet", edited=True)
     for value, text in ((float("nan"), "NaN|nan"), (1.5, r"\[0, 1\]|sum")):
+        files = spoil("bad", proba_cat=[*cats[:2500], value, *cats[2501:]])
         with pytest.raises(InvalidPredictionsError, match=rf"bad\.parquet': .*({text})"):
-            combine_files(spoil("bad", proba_cat=[*cats[:2500], value, *cats[2501:]]), "mean", tmp_path / "out.parquet")
+            combine_files(files, "mean", tmp_path / "out.parquet", edited=True)
     labels = table["label"].to_pylist()
+    files = spoil("other", label=[*labels[:-1], labels[-2]])
     with pytest.raises(AlignmentError, match="labels"):
-        combine_files(spoil("other", label=[*labels[:-1], labels[-2]]), "mean", tmp_path / "out.parquet")
+        combine_files(files, "mean", tmp_path / "out.parquet", edited=True)
     draw("other", np.arange(N), classes=("cat", "Cat", "fox"), labels=False).save(tmp_path / "other.parquet")
     with pytest.raises(AlignmentError, match="fox"):
         combine_files([tmp_path / "a.parquet", tmp_path / "other.parquet"], "mean", tmp_path / "out.parquet")
@@ -204,7 +205,7 @@ def test_bad_rows_are_refused_with_the_file_that_they_are_in(tmp_path):
     with pytest.raises(OutputExistsError, match="is there already"):
         combine_files([tmp_path / "a.parquet"], "mean", tmp_path / "out.parquet")
     with pytest.raises(InvalidPredictionsError, match="ids must be unique"):
-        combine_files(twice, "mean", tmp_path / "out.parquet", overwrite=True)
+        combine_files(twice, "mean", tmp_path / "out.parquet", overwrite=True, edited=True)
     assert (tmp_path / "out.parquet").read_text() == "mine"
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Hashable
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +16,19 @@ from ensemblekit import (
     Predictions,
     combine,
 )
-from ensemblekit.errors import FolderNotFoundError
-from ensemblekit.scaling import _buckets, _different, _files, combine_batch, combine_files, predict_batch
+from ensemblekit.errors import EnsembleKitError, FolderNotFoundError
+from ensemblekit.scaling import (
+    _buckets,
+    _different,
+    _files,
+    combine_batch,
+    combine_files,
+    combine_partitions,
+    predict_batch,
+    predict_partitions,
+)
 from ensemblekit.scaling._source import Source
 
-pytest.importorskip("duckdb")
 CLASSES = ("cat", "Cat", "dog")
 N = 2000
 ORDER = np.random.default_rng(0).permutation(N)
@@ -51,6 +60,13 @@ def plain(folder, name, p, ids):
     return folder / f"{name}.parquet"
 
 
+def rewritten(path, **options):
+    """Write a file again, and keep all that it says."""
+    with pq.ParquetFile(path) as file:
+        table, said = file.read(), file.metadata.metadata[b"ensemblekit"]
+    pq.write_table(table.replace_schema_metadata({b"ensemblekit": said}), path, write_page_checksum=True, **options)
+
+
 def same(path, expected):
     got = Predictions.load(path)
     assert got.ids.tolist() == expected.ids.tolist()
@@ -76,7 +92,7 @@ def test_an_id_that_comes_twice_in_every_file_is_refused(rising, tmp_path):
         ids[1900] = ids[3]
         pq.write_table(table.set_column(0, "id", pa.array(ids)), path)
     with pytest.raises(InvalidPredictionsError, match=r"a\.parquet': ids must be unique; .*repeated: 1 \('x"):
-        combine_files(files, "mean", tmp_path / "out.parquet")
+        combine_files(files, "mean", tmp_path / "out.parquet", edited=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.parquet", "bb.parquet"]
 
 
@@ -124,7 +140,7 @@ def test_half_precision_and_dense_rows_are_joined_to_the_bit(tmp_path):
 def test_a_changed_byte_is_refused_wherever_it_is(order, tmp_path):
     files = save(tmp_path, draw("a", np.arange(N)), draw("bb", order))
     # Small row groups: what comes first is whole, and only what follows is not.
-    pq.write_table(pq.read_table(files["bb"]), files["bb"], row_group_size=300, write_page_checksum=True)
+    rewritten(files["bb"], row_group_size=300)
     combine_files(files, "mean", tmp_path / "out.parquet")
     (tmp_path / "out.parquet").unlink()
     column = pq.read_metadata(files["bb"]).row_group(5).column(2)
@@ -143,10 +159,16 @@ def test_files_that_were_cut_or_edited(tmp_path):
     for said, text in (
         (json.dumps(meta | {"n_samples": 7}), "a file of 7 predictions must have as many rows; it has 2000"),
         (json.dumps(meta | {"format": 9}), "format 9 is newer"),
-        (json.dumps(meta | {"classes": ["q", "w", "e"]}), 'cannot be read: .*"proba:q" does not exist'),
-        (json.dumps({k: v for k, v in meta.items() if k != "classes"}), "is none: what is said beside its rows"),
-        ("[]", "is none: what is said beside its rows was edited"),
-        ("{", "is none: Expecting property name"),
+        (
+            json.dumps(meta | {"classes": ["q", "w", "e"]}),
+            r"the columns must be those that were .*, \['id', 'proba:q'",
+        ),
+        (
+            json.dumps({k: v for k, v in meta.items() if k != "classes"}),
+            "is none: what is said beside the rows .* classes is not: the file",
+        ),
+        ("[]", "is none: what is said beside the rows .* all of it is not: the file was cut"),
+        ("{", r"is none: what is said beside the rows must be JSON \(Expecting property name"),
     ):
         pq.write_table(table.replace_schema_metadata({b"ensemblekit": said.encode()}), tmp_path / "edited.parquet")
         with pytest.raises(InvalidPredictionsError, match=rf"edited\.parquet'.*{text}"):
@@ -179,9 +201,7 @@ def test_what_is_given_is_checked_first(tmp_path):
         predict_batch({}, "model.keras")
 
 
-def test_little_memory_means_few_threads_and_long_ids_many_buckets(tmp_path):
-    connection = _buckets.connect(2**26, tmp_path)
-    assert connection.execute("SELECT current_setting('threads')").fetchall() == [(1,)]
+def test_long_ids_make_many_buckets(tmp_path):
     short = Source(None, [save(tmp_path, draw("a", ORDER))["a"]])
     long = Source(None, [save(tmp_path, draw("b", ORDER, form="x{:0200d}"))["b"]])
     assert long.row_bytes > 3 * short.row_bytes
@@ -196,3 +216,113 @@ def test_a_batch_is_mapped_by_any_engine():
     for one, part in zip(got, parts, strict=True):
         assert one.probas.tobytes() == combine(part, "mean").probas.tobytes()
         assert one.member == "mean"
+
+
+def test_tables_of_whole_numbers_of_which_a_bucket_has_none(tmp_path):
+    said = [draw("a", np.arange(N), dtype=np.float64, form=None), draw("bb", ORDER, dtype=np.float64, form=None)]
+    few = said[1].take(said[1].ids[:3])
+    files = {"a": plain(tmp_path, "a", said[0], said[0].ids), "bb": tmp_path / "bb.parquet"}
+    pq.write_table(pq.read_table(plain(tmp_path, "all", said[1], said[1].ids)).slice(0, 3), files["bb"])
+    assert combine_files(files, "mean", tmp_path / "out.parquet", missing="renormalize").joined
+    same(tmp_path / "out.parquet", combine([said[0], few], "mean", missing="renormalize"))
+
+
+WRONG = [None, 5, 1.5, True, b"x", object(), "", "x", [], [1], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=repr)
+def test_wrong_types_are_refused_by_name_before_anything_is_read(value, tmp_path):
+    a, b = draw("a", np.arange(N)), draw("bb", ORDER)
+    files = save(tmp_path, a, b)
+    before = {path.name for path in tmp_path.iterdir()}
+    part = {"a": a, "bb": b}
+    key = value if isinstance(value, Hashable) else ()
+    calls = [
+        lambda: combine_files(value, "mean", tmp_path / "out.parquet"),
+        lambda: combine_files({"a": value, "bb": files["bb"]}, "mean", tmp_path / "out.parquet"),
+        lambda: combine_files({key: files["a"]}, "mean", tmp_path / "out.parquet"),
+        lambda: combine_files(files, value, tmp_path / "out.parquet"),
+        lambda: combine_files(files, "mean", value),
+        lambda: combine_files(files, "mean", tmp_path / "out.parquet", memory=value),
+        lambda: combine_files(files, "mean", tmp_path / "out.parquet", folder=value),
+        lambda: combine_files(files, "mean", tmp_path / "out.parquet", progress=value),
+        lambda: combine_files(files, "mean", tmp_path / "out.parquet", missing=value),
+        lambda: list(combine_partitions(value, "mean")),
+        lambda: list(combine_partitions([value], "mean")),
+        lambda: list(combine_partitions([part], value)),
+        lambda: list(combine_partitions([part], "mean", client=value)),
+        lambda: list(combine_partitions([part], "mean", missing=value)),
+        lambda: list(predict_partitions(value, [{"a": "a.png"}])),
+        lambda: list(predict_partitions("no.keras", value)),
+        lambda: list(predict_partitions("no.keras", [value])),
+        lambda: list(predict_partitions("no.keras", [{"a": value}])),
+        lambda: list(predict_partitions("no.keras", [{"a": "a.png"}], classes=value)),
+        lambda: list(predict_partitions("no.keras", [{"a": "a.png"}], batch_size=value)),
+    ]  # fmt: skip
+    for number, call in enumerate(calls):
+        try:
+            call()
+        except (EnsembleKitError, FileNotFoundError):
+            pass
+        except Exception as error:  # told with the call
+            raise AssertionError(f"call {number} with {value!r}: {error!r}") from error
+    (tmp_path / "out.parquet").unlink(missing_ok=True)
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+class Replacing:
+    """A mean that does something to a file first."""
+
+    traits = frozenset({"symmetric"})
+
+    def __init__(self, work):
+        self.work = work
+
+    def combine(self, member_probas, *, xp=np):
+        self.work()
+        return member_probas.mean(axis=0)
+
+
+@pytest.mark.parametrize("how", ["replaced", "written to", "removed"])
+def test_a_file_that_changes_while_it_is_read_is_refused(how, tmp_path):
+    order = np.arange(N)
+    order[[1000, 1001]] = 1001, 1000  # found out when some batches are done; then all is read again
+    files = save(tmp_path, draw("a", np.arange(N)), draw("bb", order), draw("new", order))
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    def change():
+        match how:
+            case "replaced" if files["new"].exists():
+                files["new"].replace(files["bb"])
+            case "written to":
+                data = files["new"].read_bytes()
+                files["bb"].write_bytes(data)
+            case "removed":
+                files["bb"].unlink(missing_ok=True)
+            case _:
+                pass
+
+    rule, given = Replacing(change), {"a": files["a"], "bb": files["bb"]}
+    with pytest.raises((InvalidPredictionsError, FileNotFoundError), match=r"bb\.parquet"):
+        combine_files(given, rule, tmp_path / "out.parquet", edited=True)  # not by its digest alone
+    assert {path.name for path in tmp_path.iterdir()} <= {*before}
+
+
+def test_a_page_that_claims_two_gigabytes_takes_none(tmp_path):
+    import resource
+
+    files = save(tmp_path, draw("a", np.arange(N)), draw("bb", ORDER))
+    raw = bytearray(files["bb"].read_bytes())
+    column = pq.read_metadata(files["bb"]).row_group(0).column(2)
+    # A page begins with its kind, two sizes and its checksum: a byte each, then bytes of which the last is below 128.
+    ends, at = [], column.dictionary_page_offset or column.data_page_offset
+    for _ in range(4):
+        at = next(place for place in range(at + 1, at + 9) if raw[place] < 128) + 1
+        ends.append(at)
+    room = ends[3] - ends[1] - 7
+    raw[ends[1] : ends[3]] = b"\x15\xfe\xff\xff\xff\x0f\x15" + b"\x80" * (room - 1) + b"\x00"
+    files["bb"].write_bytes(raw)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InvalidPredictionsError, match=r"bb\.parquet"):
+        combine_files(files, "mean", tmp_path / "out.parquet")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # kB

@@ -1,0 +1,97 @@
+"""NPZ: plain arrays, no pickle, and no more memory than is allowed."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ...errors import InvalidPredictionsError
+from ...limits import check_size
+from .._names import named_by, shown
+from .._predictions import Predictions
+from ._metadata import EDITED, digest_of, fields_of, metadata, parsed
+
+__all__ = ["read_npz", "write_npz"]
+
+
+ENTRIES = ("metadata", "ids", "probas", "labels", "fit_ids")
+KINDS = {"multiclass": np.int64, "multilabel": np.bool_, "regression": np.float64}
+
+
+def write_npz(p: Predictions, file: BinaryIO) -> None:
+    """Write predictions."""
+    arrays: dict[str, np.ndarray] = {"ids": _stored(p.ids), "probas": p.probas}
+    if p.label_codes is not None:
+        arrays["labels"] = p.label_codes
+    if p.fit_ids is not None:
+        arrays["fit_ids"] = _stored(p.fit_ids)
+    meta = metadata(p) | {"fit_ids": None, "sha256": digest_of(p)}
+    np.savez(file, allow_pickle=False, metadata=np.array(json.dumps(meta)), **arrays)
+
+
+def _stored(names: np.ndarray) -> np.ndarray:
+    """Turn text that has no fixed width into bytes of UTF-8: each name, and a zero byte, which no name holds."""
+    if names.dtype.kind != "O":
+        return names
+    text = "".join(f"{name}\0" for name in names.tolist())
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+
+
+def _names(stored: np.ndarray, kind: str) -> Any:
+    if kind == "str" and stored.dtype == np.uint8 and stored.ndim == 1:
+        *names, rest = stored.tobytes().decode("utf-8", "surrogatepass").split("\0")
+        if not rest:
+            return names
+    elif stored.dtype.kind == {"str": "U", "int": "i"}[kind]:
+        return stored
+    raise InvalidPredictionsError(f"ids must be {kind}, as is said beside the rows; received {stored.dtype}: {EDITED}")
+
+
+def read_npz(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Read the arguments of `Predictions`, and what is said beside the rows."""
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        entries = [entry.removesuffix(".npy") for entry in archive.namelist()]
+        if {*entries} - {*ENTRIES} or len({*entries}) != len(entries) or not {*ENTRIES[:3]} <= {*entries}:
+            raise InvalidPredictionsError(
+                f"the arrays must be {', '.join(ENTRIES)}, of which the last two may be missing; received "
+                f"{shown(entries)}: {EDITED}"
+            )
+        n_bytes = sum(entry.file_size for entry in archive.infolist())
+        check_size(n_bytes, "its arrays", InvalidPredictionsError, stored=path.stat().st_size)
+        arrays = {name: _array(archive, f"{name}.npy") for name in entries}
+    meta = parsed(str(arrays["metadata"].item()))
+    probas, labels, fit_ids = arrays["probas"], arrays.get("labels"), arrays.get("fit_ids")
+    expected = KINDS.get(meta["task"])
+    if (labels is not None) != meta["labelled"] or (labels is not None and labels.dtype != expected):
+        raise InvalidPredictionsError(f"labels must be as is said beside the rows: {EDITED}")
+    if probas.dtype != meta["dtype"] or probas.shape[1:] != tuple(meta["shape"]):
+        raise InvalidPredictionsError(f"probabilities must be as is said beside the rows: {EDITED}")
+    if labels is not None and meta["task"] == "multiclass":
+        if labels.size and not 0 <= labels.min() <= labels.max() < len(meta["classes"]):
+            raise InvalidPredictionsError(f"labels must be positions in the classes: {EDITED}")
+        labels = named_by(labels, tuple(meta["classes"]))
+    meta["fit_ids"] = None if fit_ids is None else _names(fit_ids, meta["ids"])
+    return fields_of(meta, _names(arrays["ids"], meta["ids"]), probas, labels, edited=edited), meta
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Read an array that is as large as it says."""
+    with archive.open(name) as entry:
+        version = np.lib.format.read_magic(entry)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, is_fortran, dtype = read_header(entry)
+        if dtype.hasobject:
+            raise InvalidPredictionsError(f"the array {name!r} must be read with allow_pickle=False; it holds objects.")
+        start, size = entry.tell(), archive.getinfo(name).file_size
+        if math.prod(shape) * dtype.itemsize != size - start or min(shape, default=0) < 0:
+            raise InvalidPredictionsError(
+                f"the array {name!r} must be as large as it says, shape {shape} of {dtype}; it has {size - start} "
+                f"bytes: {EDITED}"
+            )
+        array = np.frombuffer(entry.read(), dtype=dtype)
+    return array.reshape(shape, order="F" if is_fortran else "C")

@@ -1,0 +1,310 @@
+"""Ids and class names: the checks, once, and the forms that they are kept in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence, Set
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidPredictionsError
+
+__all__ = [
+    "all_fit_ids",
+    "among",
+    "as_classes",
+    "as_fit_ids",
+    "as_ids",
+    "check_sequence",
+    "few",
+    "first_null",
+    "is_text",
+    "joined_names",
+    "named_by",
+    "plain",
+    "readonly",
+    "same_kind",
+    "shown",
+    "text_array",
+]
+
+WIDEST = 64
+"""Characters of the longest name that NumPy's fixed-width text is taken for, however many names there are."""
+ROOM = 2**24
+"""Bytes up to which it is taken for longer names too: in it each name takes as much as the longest."""
+
+
+def few(items: Iterable[Any], n: int = 3) -> str:
+    """Say how many items there are and show the first few."""
+    items = list(items)
+    first = ", ".join(shown(item, 100) for item in items[:n])
+    return f"{len(items)} ({first}{', ...' if len(items) > n else ''})"
+
+
+def shown(item: Any, n: int = 400) -> str:
+    """Show a value; of one that is long, how it begins and ends."""
+    text = repr(item)
+    return text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}"
+
+
+def readonly(array: np.ndarray) -> np.ndarray:
+    """Forbid writing to an array of our own, and to what it is a view of; return it."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owner.flags.writeable = False
+        owner = owner.base
+    return array
+
+
+def is_text(names: np.ndarray) -> bool:
+    """Tell whether checked ids are text; else they are whole numbers.
+
+    Parameters
+    ----------
+    names : ndarray
+        `Predictions.ids`, `fit_ids` or the like: text is fixed-width, or Python's ``str`` in an array of objects.
+
+    Returns
+    -------
+    bool
+    """
+    return names.dtype.kind in "UO"
+
+
+def same_kind(names: np.ndarray, others: np.ndarray) -> bool:
+    """Tell whether two arrays of checked ids are both text, or both whole numbers."""
+    return is_text(names) == is_text(others)
+
+
+def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Tell which checked ids are among others.
+
+    Parameters
+    ----------
+    names, others : ndarray
+        Ids, as `Predictions` keeps them.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_names,)
+        All False where one is text and the other whole numbers.
+    """
+    if not same_kind(names, others):
+        return np.zeros(len(names), dtype=bool)
+    if "O" not in (names.dtype.kind, others.dtype.kind):
+        return np.isin(names, others)
+    known = set(others.tolist())
+    return np.fromiter((name in known for name in names.tolist()), dtype=bool, count=len(names))
+
+
+def text_array(texts: Sequence[str]) -> np.ndarray:
+    """Keep texts as fixed-width text, or as Python's ``str`` where that would waste memory.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Names.
+
+    Returns
+    -------
+    ndarray of dtype str or object, shape (n_names,)
+    """
+    wide = _is_wide(max(map(len, texts), default=0), len(texts))
+    return np.array(texts, dtype=object if wide else np.str_)
+
+
+def _is_wide(longest: int, n: int) -> bool:
+    return longest > WIDEST and 4 * longest * n > ROOM
+
+
+def named_by(codes: np.ndarray, names: tuple[Hashable, ...]) -> np.ndarray:
+    """Give the class name at each code.
+
+    Parameters
+    ----------
+    codes : ndarray of int
+        Positions in ``names``.
+    names : tuple of str or int
+        Class names.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of ``codes``; text in the form of `text_array`.
+    """
+    if isinstance(names[0], str) and _is_wide(max(len(str(name)) for name in names), codes.size):
+        return np.array(names, dtype=object)[codes]
+    return np.asarray(names)[codes]
+
+
+def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
+    """Turn ids into an array of integers or strings, unique or refused.
+
+    Parameters
+    ----------
+    ids : sequence of str, int or pathlib.PurePath
+        One name a row; a path becomes its POSIX form.
+    what : str
+        What they are called in an error.
+
+    Returns
+    -------
+    ndarray of int64, or of text in the form of `text_array`; shape (n_samples,)
+    """
+    array = _as_names(ids, what)
+    if not _all_different(array):
+        values, counts = np.unique(array, return_counts=True)
+        raise InvalidPredictionsError(
+            f"{what} must be unique; received {len(array)}, of which repeated: "
+            f"{few(values[counts > 1].tolist())}. Give each row its own id, such as its path from the data root."
+        )
+    return readonly(array)
+
+
+def _all_different(names: np.ndarray) -> bool:
+    if is_text(names):
+        # Those of a sorted file rise; to see it is cheaper than to hash them.
+        return bool((names[1:] > names[:-1]).all()) or len(set(names.tolist())) == len(names)
+    ordered = np.sort(names)
+    return not (ordered[1:] == ordered[:-1]).any()
+
+
+def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
+    """Turn the ids of the rows that a member was fitted on into a sorted array, of the kind of ``ids`` or refused."""
+    fitted = as_ids(fit_ids, what="fit_ids")
+    if not len(fitted):
+        # None says nothing of its kind; it has that of the ids, lest it turn others into text where they meet.
+        return readonly(np.empty(0, dtype=np.str_ if is_text(ids) else np.int64))
+    fitted = readonly(np.unique(fitted))
+    if len(ids) and not same_kind(ids, fitted):
+        raise InvalidPredictionsError(
+            f"fit_ids must be of the kind of ids, else they never meet; received {shown(fitted.tolist()[0])} beside "
+            f"the id {shown(ids[:1].tolist()[0])}. Name the rows in one way."
+        )
+    return fitted
+
+
+def all_fit_ids(known: Iterable[np.ndarray | None]) -> np.ndarray | None:
+    """Join the rows that each was fitted on, where it is known of any."""
+    given = [fit_ids for fit_ids in known if fit_ids is not None]
+    if not given:
+        return None
+    some = [fit_ids for fit_ids in given if len(fit_ids)] or given[:1]
+    return np.unique(joined_names(some))
+
+
+def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Join arrays of checked ids of one kind, one behind the other."""
+    if not all(same_kind(arrays[0], other) for other in arrays[1:]):
+        raise InvalidPredictionsError(
+            "ids must be of one kind, all str or all int; received "
+            f"{few([array.tolist()[0] for array in arrays if len(array)])}. Name the rows in one way."
+        )
+    # The widest text makes all the others as wide.
+    if is_text(arrays[0]) and _is_wide(max(a.dtype.itemsize // 4 for a in arrays), sum(map(len, arrays))):
+        return text_array([name for array in arrays for name in array.tolist()])
+    return np.concatenate(arrays)
+
+
+def check_sequence(what: str, names: Any, of: str) -> None:
+    """Refuse what has no order, or is one name alone."""
+    if isinstance(names, Set):
+        raise InvalidPredictionsError(f"{what} must be a sequence, as a set has no order; received {shown(names)}.")
+    if isinstance(names, (str, bytes)) or not hasattr(names, "__iter__"):
+        raise InvalidPredictionsError(f"{what} must be a sequence of {of}; received {shown(names)}.")
+
+
+def first_null(values: Iterable[Any]) -> int | None:
+    """Find the first value that says that nothing is there: None, NaN, NaT, `pandas.NA` and the like.
+
+    Parameters
+    ----------
+    values : iterable
+        Of any types.
+
+    Returns
+    -------
+    int or None
+        Its position.
+    """
+    return next((row for row, value in enumerate(values) if _is_null(value)), None)
+
+
+def _is_null(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    # What is not equal to itself is NaN, of any type.
+    return isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)) and bool(value != value)
+
+
+def _as_names(ids: Any, what: str) -> np.ndarray:
+    check_sequence(what, ids, "str or int")
+    if isinstance(ids, np.ndarray) and ids.ndim != 1:
+        raise InvalidPredictionsError(f"{what} must have one axis; received shape {ids.shape}.")
+    if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
+        if ids.dtype.kind == "u" and len(ids) and int(ids.max()) > np.iinfo(np.int64).max:
+            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received {int(ids.max())}.")
+        return ids.astype(np.int64)
+    if isinstance(ids, np.ndarray) and ids.dtype.kind == "U":
+        array = ids.astype(ids.dtype.newbyteorder("="))
+        # NumPy ends a text at its last character that is not NUL: one inside is a character that is not counted.
+        if int(np.strings.str_len(array).sum()) != np.count_nonzero(array.view(np.uint32)):
+            raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
+        return array
+    values: list[Any] = ids.tolist() if isinstance(ids, np.ndarray) and ids.dtype.kind in "OT" else list(ids)
+    if not {*map(type, values)} <= {str} and not {*map(type, values)} <= {int}:
+        values = [plain(value) for value in values]
+    kinds = {*map(type, values)}
+    if kinds <= {str}:
+        if any("\0" in text for text in values):
+            raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
+        return text_array(values)
+    if kinds == {int}:
+        try:
+            return np.array(values, dtype=np.int64)
+        except OverflowError:
+            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received larger ones.") from None
+    if (row := first_null(values)) is not None:
+        raise InvalidPredictionsError(
+            f"{what} must name each row; row {row} has none: {shown(values[row])}. Give it a name, or leave it out."
+        )
+    raise InvalidPredictionsError(
+        f"{what} must be all str or all int; received {', '.join(sorted(kind.__name__ for kind in kinds))}. "
+        "Turn them into one kind, e.g. [str(i) for i in ids]."
+    )
+
+
+def plain(value: Any) -> Any:
+    """Turn what is a str or an int under another name into one; the rest stays, to be refused."""
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64)):
+        return int(value)
+    return bool(value) if isinstance(value, np.bool_) else value
+
+
+def as_classes(classes: Any) -> tuple[Hashable, ...]:
+    """Turn class names into a tuple of str, of int or of bool, unique or refused."""
+    check_sequence("classes", classes, "names")
+    names = tuple(plain(name) for name in classes)
+    if not names:
+        raise InvalidPredictionsError("classes must name at least one class; received none.")
+    if len({*map(type, names)}) > 1 or type(names[0]) not in (str, int, bool):
+        raise InvalidPredictionsError(
+            f"classes must be all str or all int, as alignment is by name; received {shown(names)}."
+        )
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise InvalidPredictionsError(
+            f"classes must be unique; received {shown(names)}, of which repeated: {shown(sorted(repeated))}."
+        )
+    for name in names:
+        if isinstance(name, str) and "\0" in name:
+            raise InvalidPredictionsError(f"classes must not hold the character NUL; received {shown(name)}.")
+        if isinstance(name, int) and not -(2**63) <= name < 2**63:
+            raise InvalidPredictionsError(f"classes must fit in 64 signed bits; received {shown(name)}.")
+    return names

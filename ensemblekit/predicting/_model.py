@@ -183,12 +183,13 @@ def load_keras_file(path: Path) -> Any:
 
 
 def _of_folder(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
-    from ..store import load
+    from ..store._load import load_with_digest
     from ..store._manifest import MANIFEST
 
     if not (path / MANIFEST).is_file():
         raise InvalidOptionError(f"{RULE}; the folder {os.fspath(path)!r} has no {MANIFEST}.")
-    return _of_ensemble(path.name, load(path), names, _digest_of_file(path / MANIFEST))
+    ensemble, digest = load_with_digest(path)
+    return _of_ensemble(path.name, ensemble, names, digest)
 
 
 def _of_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None) -> Predictor:

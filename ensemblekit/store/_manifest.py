@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
 
@@ -16,13 +16,18 @@ from ..registry import default_registry
 from ..registry._loading import fields_of
 
 __all__ = [
-    "ARRAYS", "FORMAT", "MANIFEST", "SPLITTERS", "Owner", "import_skops", "owners", "path_of", "seal", "sealed",
-    "versions",
+    "ARRAYS", "FILE_NAME", "FORMAT", "LARGEST_MANIFEST", "LATE", "MANIFEST", "SPLITTERS", "Owner", "import_skops",
+    "owners", "path_of", "seal", "sealed", "versions",
 ]  # fmt: skip
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
+FILE_NAME = re.compile(r"\w+\.(npz|skops|keras)", re.ASCII)
+
+LARGEST_MANIFEST = 2**28
+"""Bytes. What is larger belongs into arrays; as text it would take ten times the memory."""
+
 SPLITTERS = "sklearn.model_selection._split"
 """The module of scikit-learn's splitters, ``cv=``: plain objects, which skops does not know."""
 
@@ -33,6 +38,12 @@ class Owner:
 
     distribution: str
     version: str
+    late: tuple[str, ...] = ()
+    """Modules that loading the plugins does not import, and a saved object may be of."""
+
+
+LATE = "ensemblekit_stored_modules"
+"""The name under which a plugin lists modules that it imports late, and fitted objects of it are of."""
 
 
 def owners() -> dict[str, Owner]:
@@ -44,10 +55,15 @@ def owners() -> dict[str, Owner]:
     for point in metadata.entry_points(group=PROJECT):
         distribution = re.sub(r"[-_.]+", "-", fields_of(point.dist).get("Name") or "").lower()
         owner = registered.get((distribution, point.name))
-        if owner is not None:
-            packages[point.module.partition(".")[0]] = owner
-            if distribution == PROJECT:
-                packages[PROJECT] = owner
+        if owner is None:
+            continue
+        package = point.module.partition(".")[0]
+        known = packages.get(package, owner)
+        listed = getattr(point.load(), LATE, ())
+        late = [name for name in listed if isinstance(name, str) and name.startswith(f"{package}.")]
+        packages[package] = replace(known, late=(*known.late, *late))
+        if distribution == PROJECT:
+            packages[PROJECT] = replace(owner, late=(f"{PROJECT}.ensemble", f"{PROJECT}.features"))
     return packages
 
 

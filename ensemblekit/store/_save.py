@@ -17,7 +17,18 @@ from .._version import __version__
 from ..errors import NotStorableError, OutputExistsError
 from ..files import atomic_folder
 from ..registry import default_registry
-from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal, versions
+from ._manifest import (
+    ARRAYS,
+    FORMAT,
+    LARGEST_MANIFEST,
+    MANIFEST,
+    SPLITTERS,
+    import_skops,
+    owners,
+    path_of,
+    seal,
+    versions,
+)
 
 __all__ = ["save"]
 
@@ -89,7 +100,13 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
             "files": files,
         }
         manifest |= _about(obj, writer, files)
-        (temporary / MANIFEST).write_text(seal(manifest), encoding="utf-8")
+        text = seal(manifest).encode()
+        if len(text) > LARGEST_MANIFEST:
+            raise NotStorableError(
+                f"what is saved as text must have at most {LARGEST_MANIFEST} bytes; it has {len(text)}. Hold long "
+                "lists as NumPy arrays."
+            )
+        (temporary / MANIFEST).write_bytes(text)
 
 
 def _about(obj: Any, writer: _Writer, files: dict[str, str]) -> dict[str, Any]:

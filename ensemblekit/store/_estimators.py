@@ -55,6 +55,7 @@ KNOWN = {
     "ExtraTreesRegressor GradientBoostingClassifier GradientBoostingRegressor HistGradientBoostingClassifier "
     "HistGradientBoostingRegressor IsolationForest RandomForestClassifier RandomForestRegressor StackingClassifier "
     "StackingRegressor VotingClassifier VotingRegressor",
+    "feature_extraction": "CountVectorizer TfidfTransformer TfidfVectorizer",
     "feature_selection": "GenericUnivariateSelect RFE RFECV SelectFdr SelectFpr SelectFromModel SelectFwe SelectKBest "
     "SelectPercentile SequentialFeatureSelector VarianceThreshold",
     "frozen": "FrozenEstimator",
@@ -75,7 +76,7 @@ KNOWN = {
     "multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier",
     "multioutput": "ClassifierChain MultiOutputClassifier MultiOutputRegressor RegressorChain",
     "naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
-    "neighbors": "KNeighborsClassifier KNeighborsRegressor NearestCentroid NearestNeighbors "
+    "neighbors": "KernelDensity KNeighborsClassifier KNeighborsRegressor NearestCentroid NearestNeighbors "
     "NeighborhoodComponentsAnalysis",
     "neural_network": "BernoulliRBM MLPClassifier MLPRegressor",
     "pipeline": "FeatureUnion Pipeline",
@@ -103,7 +104,7 @@ def asking(names: Iterable[str], trusted: Collection[str]) -> set[str]:
     return {
         name
         for name in names
-        if (name.startswith("sklearn.") and not is_known(name)) or name.startswith("numpy.random._")
+        if name.startswith("sklearn.") and not is_known(name)
         if name not in trusted and not (name == BINS and NODES in trusted)
     }
 
@@ -166,9 +167,8 @@ def check_made(made: Any, trusted: Collection[str]) -> None:
         seen.add(id(value))
         if sparse is not None and sparse.issparse(value):
             _check_sparse(value)
-        elif isinstance(value, np.random.RandomState):
-            if not 0 <= value.get_state(legacy=False)["state"]["pos"] <= 624:
-                raise StoreError("the place in a RandomState must be one of its 624 numbers; it is not.")
+        elif isinstance(value, (np.random.RandomState, np.random.Generator)):
+            _check_random(value)
         else:
             _check_estimator(value, trusted)
             rest.extend(_held(value))
@@ -233,6 +233,15 @@ def _check_sparse(matrix: Any) -> None:
             raise ValueError(f"it has the format {matrix.format!r}")
     except (ValueError, TypeError) as error:
         raise StoreError(f"a sparse matrix must hold places inside of it only: {error}.") from error
+
+
+def _check_random(generator: np.random.RandomState | np.random.Generator) -> None:
+    """Refuse a place outside of the numbers that a generator has drawn ahead: NumPy would read on from there."""
+    is_old = isinstance(generator, np.random.RandomState)
+    state: Any = generator.get_state(legacy=False) if is_old else generator.bit_generator.state
+    drawn = {"MT19937": 624, "Philox": 4}.get(state["bit_generator"])
+    if drawn is not None and not 0 <= state.get("buffer_pos", state["state"].get("pos")) <= drawn:
+        raise StoreError(f"the place in a {state['bit_generator']} must be one of its {drawn} numbers; it is not.")
 
 
 def _is_array(value: Any, kinds: str, *shape: int) -> bool:
@@ -343,6 +352,20 @@ def _check_encoder(encoder: Any) -> Generator[str]:
             yield "categories_ are not sorted"
 
 
+def _check_vocabulary(vectorizer: Any) -> Generator[str]:
+    """Compare the places of words with their number: they become places of a sparse matrix."""
+    held = vars(vectorizer)
+    if "vocabulary_" not in held:
+        return  # not fitted
+    if shadows := _shadows(vectorizer):
+        yield f"{shadows[0]} is not an attribute of an object"
+    places = held["vocabulary_"]
+    if type(places) is not dict or any(type(place) is not int for place in places.values()):
+        yield "vocabulary_ are no places"
+    if sorted(places.values()) != list(range(len(places))):
+        yield "vocabulary_ does not have a place for each word"
+
+
 def _check_function(transformer: Any) -> Generator[str]:
     """Refuse arguments of a function that could make other rows of those that it is given."""
     if vars(transformer).get("kw_args") or vars(transformer).get("inv_kw_args"):
@@ -359,6 +382,7 @@ def _check_outputs(classifier: Any) -> Generator[str]:
 CHECKS: dict[str, Callable[[Any], Iterable[str]]] = {
     **dict.fromkeys(("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM"), _check_libsvm),
     **dict.fromkeys(("KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors"), _check_neighbours),
+    **dict.fromkeys(("CountVectorizer", "TfidfVectorizer"), _check_vocabulary),
     "OneHotEncoder": _check_encoder,
     "FunctionTransformer": _check_function,
     "OneVsRestClassifier": _check_outputs,

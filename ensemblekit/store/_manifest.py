@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import platform
@@ -46,8 +47,9 @@ LATE = "ensemblekit_stored_modules"
 """The name under which a plugin lists modules that it imports late, and fitted objects of it are of."""
 
 
+@functools.cache
 def owners() -> dict[str, Owner]:
-    """Map each top-level package whose classes may be saved and loaded to its distribution."""
+    """Map each top-level package whose classes may be saved and loaded to its distribution; once a process."""
     registered = {
         (r.distribution, r.plugin): Owner(r.distribution, r.version) for r in default_registry().registrations
     }

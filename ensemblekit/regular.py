@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from .errors import NotAFileError
 
-__all__ = ["open_regular", "read_regular"]
+__all__ = ["bytes_on_disk", "open_regular", "read_regular"]
 
 
 def open_regular(path: str | os.PathLike[str], *, most: int | None = None) -> BinaryIO:
@@ -71,6 +71,29 @@ def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
     with open_regular(path, most=most) as file:
         # None: the kernel makes it up as it is read, and has nothing to give just now.
         return file.read(os.fstat(file.fileno()).st_size) or b""
+
+
+def bytes_on_disk(file: BinaryIO) -> int:
+    """Count the bytes that an open file really has: holes, which take no place on disk, are none.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Opened by `open_regular`, or in memory.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    try:
+        about = os.fstat(file.fileno())
+    except OSError:  # it lies in memory
+        place = file.tell()
+        n_bytes = file.seek(0, os.SEEK_END)
+        file.seek(place)
+        return n_bytes
+    return min(about.st_size, 512 * about.st_blocks)
 
 
 def _looked_at(path: str | os.PathLike[str]) -> os.stat_result:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, UnreadableImageError
 from ..limits import check_size, largest
-from ..regular import open_regular
+from ..regular import bytes_on_disk, open_regular
 from ._scans import check_scans
 
 __all__ = ["FORMATS", "SUFFIXES", "check_image_size", "decode", "read_image", "reason_of", "resize_image"]
@@ -140,24 +140,12 @@ def _open(pillow: ModuleType, file: BinaryIO) -> Any:
             width * height * BYTES_A_PIXEL.get(name, 12),
             f"an image of {width} x {height} pixels",
             UnreadableImageError,
-            stored=_bytes_of(file),
+            stored=bytes_on_disk(file),
         )
         if name == "JPEG":
             check_scans(file)
         return image
     raise ValueError("it is empty" if not start else "no image, whatever its name says")
-
-
-def _bytes_of(file: BinaryIO) -> int:
-    """Say how many bytes a file has; holes, which take no place on disk, are none."""
-    try:
-        about = os.fstat(file.fileno())
-    except OSError:  # it lies in memory
-        place = file.tell()
-        n_bytes = file.seek(0, os.SEEK_END)
-        file.seek(place)
-        return n_bytes
-    return min(about.st_size, 512 * about.st_blocks)
 
 
 def _decode(image: Any) -> tuple[np.ndarray, str, str]:

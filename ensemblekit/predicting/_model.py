@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..assembly import import_keras
+from ..assembly import load_keras_file
 from ..errors import CompatibilityError, EnsembleKitError, FolderNotFoundError, InvalidOptionError
 from ..fusion import class_names, fuse, member_names, with_members
 from ..fusion._digests import digest_of
@@ -155,31 +155,6 @@ def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Pred
     if path.suffix == ".onnx":
         return _of_onnx(path, names)
     raise InvalidOptionError(f"{RULE}; received {os.fspath(path)!r}.")
-
-
-def load_keras_file(path: Path) -> Any:
-    """Load a model of Keras's, without running code that the file holds.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.keras`` file.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled.
-
-    Raises
-    ------
-    InvalidOptionError
-        If it cannot be loaded so.
-    """
-    keras = import_keras("A .keras file")
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        raise InvalidOptionError(f"{os.fspath(path)!r} cannot be loaded by Keras in safe mode: {error}") from error
 
 
 def _of_folder(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:

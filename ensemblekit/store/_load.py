@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..assembly import import_keras
+from ..assembly import load_keras_file
 from ..errors import EnsembleKitError, StoreError
 from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, sealed, versions
 
@@ -224,13 +224,12 @@ class _Reader:
         return import_skops().loads(path.read_bytes(), trusted=[*HARMLESS, *self.names])
 
     def _keras(self, path: Path) -> Any:
-        keras = import_keras("This ensemble")
         custom = {cls.__name__: cls for cls in self.trusted.values()}
         try:
             with warnings.catch_warnings():
                 # A model that was compiled and never trained has an optimizer without state.
                 warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-                return keras.saving.load_model(path, custom_objects=custom, safe_mode=True)
+                return load_keras_file(path, custom_objects=custom, compiled=True)
         except Exception as error:
             raise StoreError(f"the Keras model {path.name} cannot be loaded in safe mode: {error}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,7 +13,7 @@ from .errors import NotAFileError
 __all__ = ["bytes_on_disk", "open_regular", "read_regular"]
 
 
-def open_regular(path: str | os.PathLike[str], *, most: int | None = None) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str], *, most: int | None = None) -> BufferedReader:
     """Open a file to be read, without waiting for whoever would write into it.
 
     Parameters
@@ -24,7 +25,7 @@ def open_regular(path: str | os.PathLike[str], *, most: int | None = None) -> Bi
 
     Returns
     -------
-    BinaryIO
+    BufferedReader
         The file. It is the one that was looked at, whatever takes its name meanwhile.
 
     Raises

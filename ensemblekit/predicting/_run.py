@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import warnings
@@ -16,6 +17,7 @@ import numpy as np
 from ..data._ahead import in_threads
 from ..data._read import read_image, reason_of
 from ..errors import FolderNotFoundError, InvalidOptionError, UnreadableImageError
+from ..limits import check_size
 from ..predictions import Predictions
 from ._files import ImageFile, list_again, split_of, survey
 from ._model import Predictor, open_model
@@ -152,6 +154,8 @@ def predict_images(
         n_parts = done = fresh = 0
         split = split_of(given)
         batch_size = min(batch_size, PART, listing.n_images)
+        n_bytes = 4 * batch_size * math.prod(predictor.input_shape)
+        check_size(n_bytes, f"a batch of {batch_size} images (batch_size)", InvalidOptionError)
         files = list_again(given, listing)
         for number, size in part_slices(listing.n_images, PART):
             n_parts += 1

@@ -14,13 +14,9 @@ from typing import IO
 import numpy as np
 
 from ..errors import StoreError
+from ..limits import check_size
 
 __all__ = ["check_archive"]
-
-SWELLS = 100
-"""How many times its size what scipy has compressed may have, where it is more than `SMALL`."""
-
-SMALL = 2**26
 
 ARRAY = b"\x93NUMPY"
 """The first bytes of an array in NumPy's format."""
@@ -89,11 +85,7 @@ def _check_entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) ->
         with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
             parts = inner.infolist()
             total = sum(part.file_size for part in parts)
-            if total > max(SMALL, SWELLS * entry.file_size):
-                raise StoreError(
-                    f"a sparse matrix must not have more than {SWELLS} times the {entry.file_size} bytes that it is "
-                    f"stored in; {entry.filename} in {name} has {total}. Save it as a dense array."
-                )
+            check_size(total, f"the sparse matrix {entry.filename} in {name}", StoreError, stored=entry.file_size)
             for part in parts:
                 with inner.open(part) as content:
                     if content.read(len(ARRAY)) != ARRAY:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import stat
 import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
 from ..errors import StoreError
-from ._manifest import FILE_NAME, LARGEST_MANIFEST, MANIFEST
+from ..limits import RATIO, check_size
+from ._manifest import FILE_NAME, MANIFEST
 
 __all__ = ["Held", "hold"]
 
@@ -33,7 +35,21 @@ class Held:
     manifest: dict[str, Any]
     digest: str
     """SHA-256 of the manifest's bytes."""
-    files: dict[str, IO[bytes]] = field(default_factory=dict[str, IO[bytes]])
+    files: dict[str, BinaryIO] = field(default_factory=dict[str, BinaryIO])
+
+
+class _Copy(tempfile.SpooledTemporaryFile[bytes]):
+    def __init__(self, name: str) -> None:
+        super().__init__(max_size=IN_MEMORY)
+        self._title = name
+
+    @property
+    def name(self) -> str:
+        return self._title
+
+    def fileno(self) -> int:
+        # It would be written to disk for that.
+        raise io.UnsupportedOperation("a copy of a saved file has no descriptor")
 
 
 @contextlib.contextmanager
@@ -53,8 +69,7 @@ def hold(folder: Path, parse: Callable[[bytes], dict[str, Any]]) -> Generator[He
     Yields
     ------
     Held
-        Its files are copies, open at their start, and gone at the end. A ``.keras`` file has a name, as Keras needs
-        one, in a folder of this user alone.
+        Its files are copies, open at their start, and gone at the end.
 
     Raises
     ------
@@ -96,24 +111,17 @@ def _read(folder: Path, place: int, parse: Callable[[bytes], dict[str, Any]], st
     with _opened(folder, place, MANIFEST) as (descriptor, size):
         if descriptor is None:
             raise StoreError(f"No saved ensemble at {os.fspath(folder)!r}: it has no {MANIFEST}.")
-        if size > LARGEST_MANIFEST:
-            raise StoreError(
-                f"{os.fspath(folder / MANIFEST)!r} must have at most {LARGEST_MANIFEST} bytes; it has {size}."
-            )
+        # An object of JSON takes some 30 times the memory of its text.
+        check_size(RATIO * size, f"the manifest {os.fspath(folder / MANIFEST)!r}", StoreError)
         text = b"".join(_chunks(descriptor, size))
     held = Held(parse(text), hashlib.sha256(text).hexdigest())
-    named = None
     for name, digest in held.manifest["files"].items():
         if not FILE_NAME.fullmatch(name):
             raise StoreError(_outside(folder, name))
         with _opened(folder, place, name) as (descriptor, size):
             if descriptor is None:
                 raise StoreError(f"{os.fspath(folder)!r}: the file {name} is missing.")
-            if name.endswith(".keras"):
-                named = named or stack.enter_context(tempfile.TemporaryDirectory(prefix="ensemblekit."))
-                copy = stack.enter_context((Path(named) / name).open("x+b"))
-            else:
-                copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115
+            copy = stack.enter_context(_Copy(name))
             found = hashlib.sha256()
             for chunk in _chunks(descriptor, size):
                 found.update(chunk)
@@ -122,7 +130,7 @@ def _read(folder: Path, place: int, parse: Callable[[bytes], dict[str, Any]], st
             raise StoreError(f"{os.fspath(folder)!r}: the file {name} was changed after it was saved. Save it again.")
         copy.flush()
         copy.seek(0)
-        held.files[name] = copy
+        held.files[name] = cast(BinaryIO, copy)
     return held
 
 
@@ -140,6 +148,8 @@ def _opened(folder: Path, place: int, name: str) -> Generator[tuple[int | None, 
     try:
         status = os.fstat(descriptor)
         if stat.S_ISREG(status.st_mode):
+            # Holes in a file take no place on disk; a copy would.
+            check_size(status.st_size, f"the file {name}", StoreError, stored=512 * status.st_blocks)
             yield descriptor, status.st_size
         else:
             yield None, 0

@@ -7,12 +7,12 @@ import os
 import warnings
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..assembly import import_keras
-from ..errors import EnsembleKitError, InvalidOptionError, StoreError
+from ..assembly import load_keras_file
+from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, StoreError
 from ._archives import check_archive
 from ._classes import find_class
 from ._estimators import HARMLESS, asking, check_made, types_in
@@ -143,7 +143,7 @@ class _Reader:
         check_made(made, self.names)
         return made
 
-    def _audit(self, name: str, file: IO[bytes]) -> None:
+    def _audit(self, name: str, file: BinaryIO) -> None:
         # Trusted by skops is what makes no other object; we ask whether it would break the interpreter, too.
         foreign = asking(types_in(file), self.names)
         foreign |= set(import_skops().get_untrusted_types(file=file)) - {*HARMLESS, *self.names}
@@ -199,19 +199,20 @@ class _Reader:
             case _:
                 raise StoreError(f"there is nothing of the kind {kind!r} in the format {FORMAT}.")
 
-    def _sklearn(self, file: IO[bytes]) -> Any:
+    def _sklearn(self, file: BinaryIO) -> Any:
         return import_skops().load(file, trusted=[*HARMLESS, *self.names])
 
-    def _keras(self, file: IO[bytes]) -> Any:
-        keras, path = import_keras("This ensemble"), Path(file.name)
+    def _keras(self, file: BinaryIO) -> Any:
         custom = {cls.__name__: cls for cls in self.trusted.values()}
         try:
             with warnings.catch_warnings():
                 # A model that was compiled and never trained has an optimizer without state.
                 warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-                return keras.saving.load_model(path, custom_objects=custom, safe_mode=True)
+                return load_keras_file(file, custom_objects=custom, compiled=True)
+        except MissingDependencyError:
+            raise
         except Exception as error:
-            raise StoreError(f"the Keras model {path.name} cannot be loaded in safe mode: {error}") from error
+            raise StoreError(f"the Keras model {file.name} cannot be loaded in safe mode: {error}") from error
 
 
 def _objects(node: Any) -> Generator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from ..registry import default_registry
 from ..registry._loading import fields_of
 
 __all__ = [
-    "ARRAYS", "FILE_NAME", "FORMAT", "LARGEST_MANIFEST", "LATE", "MANIFEST", "SPLITTERS", "Owner", "import_skops",
+    "ARRAYS", "FILE_NAME", "FORMAT", "LATE", "MANIFEST", "SPLITTERS", "Owner", "import_skops",
     "owners", "path_of", "seal", "sealed", "versions",
 ]  # fmt: skip
 
@@ -25,9 +25,6 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 FILE_NAME = re.compile(r"\w+\.(npz|skops|keras)", re.ASCII)
-
-LARGEST_MANIFEST = 2**28
-"""Bytes. What is larger belongs into arrays; as text it would take ten times the memory."""
 
 SPLITTERS = "sklearn.model_selection._split"
 """The module of scikit-learn's splitters, ``cv=``: plain objects, which skops does not know."""

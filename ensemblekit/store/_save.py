@@ -20,7 +20,6 @@ from ..registry import default_registry
 from ._manifest import (
     ARRAYS,
     FORMAT,
-    LARGEST_MANIFEST,
     MANIFEST,
     SPLITTERS,
     import_skops,
@@ -100,13 +99,7 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
             "files": files,
         }
         manifest |= _about(obj, writer, files)
-        text = seal(manifest).encode()
-        if len(text) > LARGEST_MANIFEST:
-            raise NotStorableError(
-                f"what is saved as text must have at most {LARGEST_MANIFEST} bytes; it has {len(text)}. Hold long "
-                "lists as NumPy arrays."
-            )
-        (temporary / MANIFEST).write_bytes(text)
+        (temporary / MANIFEST).write_text(seal(manifest), encoding="utf-8")
 
 
 def _about(obj: Any, writer: _Writer, files: dict[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO
 
 from ..errors import StoreError
 from ..limits import RATIO, check_size
@@ -23,7 +23,7 @@ TRIES = 100
 """How often a folder that is replaced while it is read is read again."""
 
 IN_MEMORY = 2**26
-"""Bytes up to which a file is held in memory; a larger one lies in a temporary file that has no name."""
+"""Bytes of a folder up to which it is held in memory; a larger one lies in a temporary file that has no name."""
 
 CHUNK = 2**20
 
@@ -38,18 +38,28 @@ class Held:
     files: dict[str, BinaryIO] = field(default_factory=dict[str, BinaryIO])
 
 
-class _Copy(tempfile.SpooledTemporaryFile[bytes]):
-    def __init__(self, name: str) -> None:
-        super().__init__(max_size=IN_MEMORY)
-        self._title = name
+class _Part(io.RawIOBase):
+    """One file of a folder, within the copy of all: however many there are, one file is open."""
 
-    @property
-    def name(self) -> str:
-        return self._title
+    def __init__(self, whole: IO[bytes], name: str, start: int, size: int) -> None:
+        super().__init__()
+        self.name, self._whole, self._start, self._size, self._at = name, whole, start, size, 0
 
-    def fileno(self) -> int:
-        # It would be written to disk for that.
-        raise io.UnsupportedOperation("a copy of a saved file has no descriptor")
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        self._whole.seek(self._start + self._at)
+        n_read: int = self._whole.readinto(memoryview(buffer)[: max(0, self._size - self._at)])  # type: ignore[attr-defined]
+        self._at += n_read
+        return n_read
 
 
 @contextlib.contextmanager
@@ -85,10 +95,12 @@ def hold(folder: Path, parse: Callable[[bytes], dict[str, Any]]) -> Generator[He
             stack.callback(os.close, place)
             try:
                 held = _read(folder, place, parse, stack)
-            except StoreError:
-                if _is_there(folder, place):
-                    raise
-                continue
+            except (StoreError, OSError) as error:
+                if not _is_there(folder, place):
+                    continue
+                if isinstance(error, OSError):  # the disk of either, or no place left for the copy
+                    raise StoreError(f"{os.fspath(folder)!r} cannot be read: {error}.") from error
+                raise
             yield held
             return
     raise StoreError(f"{os.fspath(folder)!r} was replaced {TRIES} times while it was read. Load it when it is at rest.")
@@ -115,22 +127,22 @@ def _read(folder: Path, place: int, parse: Callable[[bytes], dict[str, Any]], st
         check_size(RATIO * size, f"the manifest {os.fspath(folder / MANIFEST)!r}", StoreError)
         text = b"".join(_chunks(descriptor, size))
     held = Held(parse(text), hashlib.sha256(text).hexdigest())
+    whole = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the stack closes it
     for name, digest in held.manifest["files"].items():
         if not FILE_NAME.fullmatch(name):
             raise StoreError(_outside(folder, name))
         with _opened(folder, place, name) as (descriptor, size):
             if descriptor is None:
                 raise StoreError(f"{os.fspath(folder)!r}: the file {name} is missing.")
-            copy = stack.enter_context(_Copy(name))
-            found = hashlib.sha256()
+            start, found = whole.seek(0, os.SEEK_END), hashlib.sha256()
+            if start + size > IN_MEMORY:
+                whole.rollover()  # before it is written, not in the middle
             for chunk in _chunks(descriptor, size):
                 found.update(chunk)
-                copy.write(chunk)
+                whole.write(chunk)
         if found.hexdigest() != digest:
             raise StoreError(f"{os.fspath(folder)!r}: the file {name} was changed after it was saved. Save it again.")
-        copy.flush()
-        copy.seek(0)
-        held.files[name] = cast(BinaryIO, copy)
+        held.files[name] = io.BufferedReader(_Part(whole, name, start, size))
     return held
 
 

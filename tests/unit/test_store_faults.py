@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -147,6 +148,34 @@ def test_what_was_checked_is_what_is_parsed(saved, tmp_path):
         for path in folder.iterdir():
             path.write_bytes(b"another")
         assert {name: file.read() for name, file in held.files.items()}.items() <= before.items()
+
+
+def test_no_place_for_the_copy_is_one_line(tmp_path, monkeypatch):
+    combiner = load_plugins().create_combiner("mean")
+    combiner.array_ = np.arange(10_000.0)
+    save(combiner, tmp_path / "saved")
+    monkeypatch.setattr("ensemblekit.store._folder.IN_MEMORY", 1)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(StoreError, match=r"cannot be read: .*No such file or directory"):
+        load(tmp_path / "saved")
+
+
+def test_however_many_files_a_folder_has_one_is_open(tmp_path, monkeypatch):
+    combiner = load_plugins().create_combiner("mean")
+    combiner.held_ = [GaussianNB(var_smoothing=10.0**-k) for k in range(60)]
+    combiner.array_ = np.arange(10_000.0)
+    save(combiner, tmp_path / "saved")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    load(tmp_path / "saved")
+    for in_memory in (2**26, 1):
+        monkeypatch.setattr("ensemblekit.store._folder.IN_MEMORY", in_memory)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 10, limits[1]))
+        try:
+            again = load(tmp_path / "saved")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert [held.var_smoothing for held in again.held_] == [held.var_smoothing for held in combiner.held_]
+        assert again.array_.tobytes() == combiner.array_.tobytes()
 
 
 def test_a_link_to_a_folder_is_followed_and_a_pipe_in_it_is_not_waited_for(saved, tmp_path):

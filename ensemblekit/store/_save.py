@@ -17,17 +17,7 @@ from .._version import __version__
 from ..errors import NotStorableError, OutputExistsError
 from ..files import atomic_folder
 from ..registry import default_registry
-from ._manifest import (
-    ARRAYS,
-    FORMAT,
-    MANIFEST,
-    SPLITTERS,
-    import_skops,
-    owners,
-    path_of,
-    seal,
-    versions,
-)
+from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal, versions
 
 __all__ = ["save"]
 

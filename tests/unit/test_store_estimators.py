@@ -56,6 +56,10 @@ def test_what_scikit_learn_has_fitted_needs_no_trust(name, tmp_path):
         assert again.predict(x).tobytes() == fitted.predict(x).tobytes()
 
 
+def test_a_search_may_hold_fewer_rows_than_it_asks_for_by_itself(tmp_path):
+    assert through(NearestNeighbors(**SEARCH).fit(X[:3]), tmp_path).kneighbors(X[:1], 2)[1].shape == (1, 2)
+
+
 def test_what_is_not_fitted_needs_no_trust(tmp_path):
     assert through([SVC(C=3.0), KNeighborsClassifier(7), TfidfVectorizer()], tmp_path)[0].C == 3.0
 
@@ -122,6 +126,8 @@ def test_an_svm_whose_numbers_do_not_fit_is_refused(how, tmp_path):
         ("effective_metric_", lambda _: "seuclidean"),
         ("metric", lambda _: "mahalanobis"),
         ("_fit_method", lambda _: "kd_tree"),
+        ("n_neighbors", lambda _: 10**6),
+        ("n_neighbors", lambda _: 0),
     ],
 )
 def test_neighbours_whose_numbers_do_not_fit_are_refused(attribute, change, tmp_path):

@@ -22,6 +22,7 @@ __all__ = [
     "LeakageError",
     "MissingClassWarning",
     "MissingDependencyError",
+    "NotAFileError",
     "NotFittedError",
     "NotStorableError",
     "OutputExistsError",
@@ -79,6 +80,10 @@ class DataError(EnsembleKitError, ValueError):
 
 class FolderNotFoundError(DataError, FileNotFoundError):
     """A folder of data that is not there."""
+
+
+class NotAFileError(DataError, OSError):
+    """A pipe, a device, a socket or a folder where a file should be, or a file larger than it may be."""
 
 
 class UnreadableImageError(DataError, OSError):

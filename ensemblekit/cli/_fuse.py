@@ -90,7 +90,7 @@ def fuse(
 
 
 def _read(files: list[str]) -> list[tuple[str, Any]]:
-    from ..predicting._model import load_keras_file
+    from ..assembly import load_keras_file
 
     given = [name_and_path(file) for file in files]
     for _, path in given:

@@ -6,16 +6,13 @@ import os
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from ..errors import AlignmentError, DataError, FolderNotFoundError, InvalidOptionError
+from ..errors import AlignmentError, DataError, FolderNotFoundError
 from ..predictions._align import propose_aliases
 from ..predictions._checks import as_classes
 from ._images import ImageFolder
+from ._read import SUFFIXES, check_image_size
 
 __all__ = ["image_folder", "image_splits"]
-
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 def image_folder(
@@ -53,8 +50,7 @@ def image_folder(
     root = Path(folder)
     if not root.is_dir():
         raise FolderNotFoundError(f"a folder of images must be there; nothing is at {os.fspath(folder)!r}.")
-    if np.shape(size) != (2,) or not all(isinstance(s, int) and s > 0 for s in size):
-        raise InvalidOptionError(f"size must be (height, width) in pixels, whole numbers > 0; received {size!r}.")
+    check_image_size(size)
     # A link keeps the name that it was given by; resolve() would follow it to another.
     root = Path(os.path.abspath(root))  # noqa: PTH100
     class_folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))

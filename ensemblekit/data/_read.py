@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
-from typing import IO
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import MissingDependencyError, UnreadableImageError
+from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, UnreadableImageError
+from ..limits import check_size, largest
+from ..regular import bytes_on_disk, open_regular
+from ._scans import check_scans
 
-__all__ = ["BROKEN", "decode", "read_image", "resize_image"]
+__all__ = ["FORMATS", "SUFFIXES", "check_image_size", "decode", "read_image", "reason_of", "resize_image"]
 
-BROKEN = (OSError, ValueError, SyntaxError, EOFError)
-"""What Pillow raises where a file is no image, or not a whole one."""
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+FORMATS = {name: f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")}
+"""What the suffixes promise, and where Pillow has it. It knows more, and runs other programs for some of them."""
+BYTES_A_PIXEL = {"WEBP": 18}
+"""Memory at the most while an image is decoded, where it is not 12 bytes a pixel: its decoder holds two canvases."""
 
 
 def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
@@ -21,7 +30,8 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None
     Parameters
     ----------
     path : path-like
-        An image file; transparency is dropped, grey becomes RGB, of 16 bits the upper 8 are kept.
+        A bmp, gif, jpeg, png, tiff or webp file, whatever its name says; transparency is dropped, grey becomes RGB, of
+        16 bits the upper 8 are kept, of several pictures the first.
     size : tuple of int, optional
         ``(height, width)`` in pixels; by default its own.
 
@@ -33,22 +43,39 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None
     Raises
     ------
     UnreadableImageError
-        If the file is truncated, or no image, or has 32 bits a channel.
+        If the file is truncated, or no image, or has 32 bits a channel, or more pixels than the memory allows that one
+        input may take.
+    InvalidOptionError
+        If ``size`` is no size.
     MissingDependencyError
         If Pillow is not installed.
     """
+    if size is not None:
+        check_image_size(size)
     try:
-        pixels = decode(path)[0]
-        return pixels if size is None else resize_image(pixels, size)
-    except BROKEN as error:
+        with open_regular(path, most=largest()) as file:
+            pixels = decode(file)[0]
+    except OSError as error:
         raise UnreadableImageError(
-            f"an image must be readable; {os.fspath(path)!r} is not: {error}. Replace it, or leave it out with "
-            "skip_unreadable=True."
+            f"an image must be readable; {os.fspath(path)!r} is not: {reason_of(error)}. Replace it, or leave it out "
+            "with skip_unreadable=True."
         ) from error
+    return pixels if size is None else resize_image(pixels, size)
 
 
-def decode(file: str | os.PathLike[str] | IO[bytes]) -> tuple[np.ndarray, str, str]:
+def check_image_size(size: Any) -> None:
+    """Refuse what is not ``(height, width)`` in pixels."""
+    if not isinstance(size, (tuple, list)) or len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size):
+        raise InvalidOptionError(f"size must be (height, width) in pixels, whole numbers > 0; received {size!r}.")
+
+
+def decode(file: BinaryIO) -> tuple[np.ndarray, str, str]:
     """Decode an image as models see it: RGB, transparency dropped, not turned by its orientation tag.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Open at its start.
 
     Returns
     -------
@@ -56,28 +83,84 @@ def decode(file: str | os.PathLike[str] | IO[bytes]) -> tuple[np.ndarray, str, s
         Grey becomes RGB, of 16 bits the upper 8 are kept.
     mode, format : str
         As Pillow calls them.
+
+    Raises
+    ------
+    UnreadableImageError
+        Whatever Pillow makes of a broken file: it says in a few words why.
+    MissingDependencyError
+        If Pillow is not installed.
     """
+    pillow = _import_pillow()
     try:
-        from PIL import Image
+        return _decode(_open(pillow, file))
+    except EnsembleKitError:
+        raise
+    except Exception as error:  # a broken file makes Pillow raise nearly anything
+        raise UnreadableImageError(reason_of(error)) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Say in a few words why a file is no readable image."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = str(error).rstrip(".")
+    if isinstance(error, (OSError, ValueError, SyntaxError)) and said:
+        return said
+    # Of others, such as a KeyError, the text alone says nothing.
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+@cache
+def _import_pillow() -> ModuleType:
+    try:
+        for module in FORMATS.values():
+            import_module(module)
+        return import_module("PIL.Image")
     except ImportError as error:
         raise MissingDependencyError(
             'Reading images needs Pillow, which is not installed: pip install "ensemblekit[images]".'
         ) from error
-    try:
-        with Image.open(file) as image:
-            mode = image.mode
-            if mode.startswith("I;16") or (mode, image.format) == ("I", "PNG"):
-                # Pillow would clip grey of 16 bits.
-                pixels = np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
-            elif mode in ("I", "F"):
-                raise ValueError(f"its mode {mode!r}, 32 bits a channel, does not say which value is white")
-            else:
-                # Straight from a palette with transparency to RGB, Pillow warns.
-                transparent = mode == "P" and "transparency" in image.info
-                pixels = np.asarray((image.convert("RGBA") if transparent else image).convert("RGB"))
-            return pixels, mode, str(image.format)
-    except Image.DecompressionBombError as error:
-        raise ValueError(str(error)) from error
+
+
+def _open(pillow: ModuleType, file: BinaryIO) -> Any:
+    """Read the header of an image: its size is known, and no memory is taken for its pixels."""
+    start = file.read(16)
+    # Image.open would do the same for these formats, and refuse by a limit of its own, which is one for a process.
+    for name in map(str.upper, FORMATS):
+        make, accepts = pillow.OPEN[name]
+        if accepts(start) is not True:
+            continue
+        file.seek(0)
+        image = make(file, "")
+        width, height = image.size
+        if not width or not height:
+            raise ValueError("it has no pixels")
+        check_size(
+            width * height * BYTES_A_PIXEL.get(name, 12),
+            f"an image of {width} x {height} pixels",
+            UnreadableImageError,
+            stored=bytes_on_disk(file),
+        )
+        if name == "JPEG":
+            check_scans(file)
+        return image
+    raise ValueError("it is empty" if not start else "no image, whatever its name says")
+
+
+def _decode(image: Any) -> tuple[np.ndarray, str, str]:
+    mode, form = image.mode, str(image.format)
+    if mode.startswith("I;16") or (mode, form) == ("I", "PNG"):
+        # Pillow would clip grey of 16 bits.
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1), mode, form
+    if mode in ("I", "F"):
+        raise ValueError(f"its mode {mode!r}, 32 bits a channel, does not say which value is white")
+    # Straight from a palette with transparency to RGB, Pillow warns. What was there before is held no longer.
+    if mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    return np.asarray(image), mode, form
 
 
 def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -95,16 +178,27 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     ndarray of float32, shape (size[0], size[1], 3)
         In the range of ``pixels``.
     """
-    for axis, length in enumerate(size):
-        if pixels.shape[axis] == length:
+    across = _neighbours(pixels.shape[1], size[1])
+    if pixels.shape[1] > 2 * size[1]:
+        # Of a wide image only these columns are looked at. Its rows are mixed first, all as wide as it is.
+        lower, upper, part = across
+        pixels = np.take(pixels, np.stack([lower, upper], axis=-1).ravel(), axis=1)
+        across = np.arange(0, 2 * size[1], 2), np.arange(1, 2 * size[1], 2), part
+    for axis, (lower, upper, part) in enumerate((_neighbours(pixels.shape[0], size[0]), across)):
+        if pixels.shape[axis] == size[axis]:
             continue
-        scale = np.float32(pixels.shape[axis]) / np.float32(length)
-        centre = (np.arange(length, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
-        floor = np.floor(centre)
-        lower = np.maximum(floor, 0).astype(np.intp)
-        upper = np.minimum(np.ceil(centre), pixels.shape[axis] - 1).astype(np.intp)
-        part = (centre - floor).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
         low = np.take(pixels, lower, axis=axis).astype(np.float32, copy=False)
         high = np.take(pixels, upper, axis=axis)
-        pixels = low + (high - low) * part
+        pixels = low + (high - low) * part.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
     return pixels.astype(np.float32, copy=False)
+
+
+def _neighbours(length: int, wanted: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give for each new place the old ones below and above it, and how far it is from the first, in parts of one."""
+    scale = np.float32(length) / np.float32(wanted)
+    centre = (np.arange(wanted, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    floor = np.floor(centre)
+    lower = np.maximum(floor, 0).astype(np.intp)
+    # In float32 the last place of a very long side may lie beyond it.
+    upper = np.minimum(np.ceil(centre), length - 1).astype(np.intp)
+    return np.minimum(lower, length - 1), upper, centre - floor

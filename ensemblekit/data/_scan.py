@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import MissingDependencyError
+from ..errors import UnreadableImageError
+from ..limits import largest
+from ..regular import read_regular
 from ._ahead import in_threads
-from ._folders import SUFFIXES
 from ._hashes import SIDE, digest_pixels, make_thumbnail
 from ._layout import File
-from ._read import decode
+from ._read import SUFFIXES, decode, reason_of
 
-__all__ = ["Scan", "reason_of", "scan_files"]
+__all__ = ["Scan", "scan_files"]
 
 Visit = Callable[[str, np.ndarray], object]
 
@@ -70,14 +71,10 @@ def _scan(visit: Visit | None, file: File) -> Scan:
     content, digest = b"", ""
     try:
         _check_kind(file)
-        content = file.path.read_bytes()
+        content = read_regular(file.path, largest())
         digest = hashlib.sha256(content).hexdigest()
-        if not content:
-            raise ValueError("it is empty")
         pixels, mode, form = decode(io.BytesIO(content))
-    except MissingDependencyError:
-        raise
-    except Exception as error:  # a broken file makes Pillow raise nearly anything
+    except OSError as error:
         return Scan(file, digest, len(content), "", "", "", (0, 0), np.zeros((SIDE, SIDE), np.uint8), reason_of(error))
     if visit:
         visit(file.id, pixels)
@@ -87,21 +84,10 @@ def _scan(visit: Visit | None, file: File) -> Scan:
 
 def _check_kind(file: File) -> None:
     if file.path.is_symlink() and not file.path.exists():
-        raise ValueError(f"a link to {os.fspath(file.path.readlink())!r}, where nothing is")
+        raise UnreadableImageError(f"a link to {os.fspath(file.path.readlink())!r}, where nothing is")
     if file.path.is_dir():
-        raise ValueError("a link to a folder, which is not followed")
+        raise UnreadableImageError("a link to a folder, which is not followed")
     if not file.path.is_file():
-        raise ValueError("no file, but a pipe, a socket or a device")
+        raise UnreadableImageError("no file, but a pipe, a socket or a device")
     if file.path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"its name has no ending of an image ({', '.join(sorted(SUFFIXES))})")
-
-
-def reason_of(error: Exception) -> str:
-    """Say in a few words why a file is no readable image."""
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "no image, whatever its name says"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"{error}" or type(error).__name__
+        raise UnreadableImageError(f"its name has no ending of an image ({', '.join(sorted(SUFFIXES))})")

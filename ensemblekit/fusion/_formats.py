@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..assembly import import_keras
+from ..assembly import import_keras, load_keras_file
 from ..errors import InvalidOptionError, MissingDependencyError, OutputExistsError
 from ..files import atomic_folder, atomic_path
 from ._names import class_names, member_names
@@ -88,9 +88,7 @@ def _write_keras(model: Any, path: Path) -> None:
 
 
 def _run_keras(path: Path, inputs: Any) -> np.ndarray:
-    keras = import_keras("A .keras file")
-    model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    return np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0))
+    return np.asarray(load_keras_file(path).predict(inputs, batch_size=BATCH, verbose=0))
 
 
 def _write_saved_model(model: Any, path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 from ..assembly import import_keras
+from ..errors import CompatibilityError
 
 __all__ = ["class_names", "classes_layer", "escape", "member_layer", "member_names", "with_members"]
 
@@ -47,7 +48,10 @@ def class_names(model: Any) -> tuple[Hashable, ...] | None:
     ('cat', 'large dog')
     """
     found = [name for kind, *name in _own_layers(model) if kind == CLASSES]
-    return tuple(map(_unescape, found[-1])) if found else None
+    try:
+        return tuple(map(_unescape, found[-1])) if found else None
+    except ValueError as error:
+        raise _not_ours(model) from error
 
 
 def member_names(model: Any) -> tuple[str, ...]:
@@ -89,8 +93,22 @@ def with_members(model: Any) -> Any:
 
 
 def _members(model: Any) -> list[tuple[str, str]]:
-    own = sorted((int(place), name) for kind, place, *name in _own_layers(model) if kind == MEMBER)
-    return [(str(_unescape(name)), member_layer(place, str(_unescape(name)))) for place, (name,) in own]
+    try:
+        own = sorted((int(place), name) for kind, place, *name in _own_layers(model) if kind == MEMBER)
+        named = [(str(_unescape(name)), member_layer(place, str(_unescape(name)))) for place, (name,) in own]
+    except ValueError as error:
+        raise _not_ours(model) from error
+    there = {layer.name for layer in getattr(model, "layers", ())}
+    if not all(layer in there for _, layer in named):
+        raise _not_ours(model)
+    return named
+
+
+def _not_ours(model: Any) -> CompatibilityError:
+    return CompatibilityError(
+        f"layers are called {CLASSES}{SEPARATOR}... and {MEMBER}{SEPARATOR}... as fuse calls them, or otherwise; those "
+        f"of {getattr(model, 'name', 'the model')!r} are neither. Rename them."
+    )
 
 
 def _own_layers(model: Any) -> list[list[str]]:

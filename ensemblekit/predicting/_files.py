@@ -8,8 +8,8 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..data._folders import SUFFIXES
 from ..data._layout import RANKS
+from ..data._read import SUFFIXES
 from ..errors import DataError, FolderNotFoundError, InvalidOptionError
 
 __all__ = ["ImageFile", "Listing", "list_again", "list_images", "split_of", "survey"]

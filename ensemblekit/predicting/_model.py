@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 
-from ..assembly import import_keras
+from ..assembly import load_keras_file
 from ..errors import CompatibilityError, EnsembleKitError, FolderNotFoundError, InvalidOptionError
 from ..fusion import class_names, fuse, member_names, with_members
 from ..fusion._digests import digest_of
-from ..fusion._formats import import_extra
+from ..limits import check_size
 from ..predictions import Task
 from ..predictions._checks import as_classes
+from ..regular import open_regular
+from ._onnx import open_onnx
 
 __all__ = ["Predictor", "open_model"]
 
@@ -79,7 +81,7 @@ class Predictor:
         ndarray of shape (n_samples, ..., n_classes)
             Probabilities.
         """
-        return self._run(x)
+        return _asked(self.name, self._run, x)
 
     def predict_members(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Predict one batch, and tell what each member says.
@@ -103,7 +105,10 @@ class Predictor:
             raise InvalidOptionError(
                 f"{self.name!r} does not know its members; a fused .keras file or a saved ensemble does."
             )
-        return self._run_all(x)
+        run = self._run_all
+        answer: dict[str, np.ndarray] = {}
+        _asked(self.name, lambda x: answer.update(run(x)) or answer["combined"], x)
+        return answer
 
     def __repr__(self) -> str:
         return f"<model {self.name!r} of {self.input_shape} images, classes {self.classes!r}>"
@@ -157,38 +162,30 @@ def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Pred
     raise InvalidOptionError(f"{RULE}; received {os.fspath(path)!r}.")
 
 
-def load_keras_file(path: Path) -> Any:
-    """Load a model of Keras's, without running code that the file holds.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.keras`` file.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled.
-
-    Raises
-    ------
-    InvalidOptionError
-        If it cannot be loaded so.
-    """
-    keras = import_keras("A .keras file")
+def _asked(name: str, run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        raise InvalidOptionError(f"{os.fspath(path)!r} cannot be loaded by Keras in safe mode: {error}") from error
+        probas = run(x)
+    except Exception as error:  # a graph of others can fail in any way
+        raise CompatibilityError(
+            f"a model of images must predict what it says it takes; {name!r} fails on images of shape {x.shape}: "
+            f"{shorten(str(error), 400) or type(error).__name__}"
+        ) from error
+    if probas.dtype.kind != "f" or probas.ndim < 2 or len(probas) != len(x):
+        raise CompatibilityError(
+            f"a model of images must give floating-point numbers for each image; {name!r} gives {probas.dtype} of "
+            f"shape {probas.shape} for {len(x)} images."
+        )
+    return probas
 
 
 def _of_folder(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
-    from ..store import load
+    from ..store._load import load_with_digest
     from ..store._manifest import MANIFEST
 
     if not (path / MANIFEST).is_file():
         raise InvalidOptionError(f"{RULE}; the folder {os.fspath(path)!r} has no {MANIFEST}.")
-    return _of_ensemble(path.name, load(path), names, _digest_of_file(path / MANIFEST))
+    ensemble, digest = load_with_digest(path)
+    return _of_ensemble(path.name, ensemble, names, digest)
 
 
 def _of_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None) -> Predictor:
@@ -231,22 +228,22 @@ def _of_keras(name: str, model: Any, names: tuple[Hashable, ...] | None, fingerp
 
 
 def _of_onnx(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
-    session = import_extra("onnxruntime").InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise CompatibilityError(
-            f"a model of images must have one input and one output; {path.name!r} has {len(inputs)} and {len(outputs)}."
+    model = open_onnx(path)
+    own = None if model.classes is None else _own_classes(path.stem, model.classes)
+    classes = _settle(path.stem, own, names, model.width)
+    fingerprint = hashlib.sha256(model.content).hexdigest()
+    # What is kept is the session: it needs the content no longer.
+    return Predictor(
+        path.stem, classes, _image_shape(path.stem, model.shape), fingerprint, model._replace(content=b"").run
+    )
+
+
+def _own_classes(name: str, said: Any) -> tuple[Hashable, ...]:
+    if not isinstance(said, list) or not all(isinstance(one, (str, int)) for one in said):
+        raise InvalidOptionError(
+            f"a model must hold the names of its classes as a list of str or int; {name!r} holds {str(said)[:200]!r}."
         )
-    held = session.get_modelmeta().custom_metadata_map.get("ensemblekit.classes")
-    own = as_classes(json.loads(held)) if held else None
-    shape = tuple(n if isinstance(n, int) else None for n in inputs[0].shape[1:])
-
-    def run(x: np.ndarray) -> np.ndarray:
-        return session.run(None, {inputs[0].name: x})[0]
-
-    width = outputs[0].shape[-1]
-    classes = _settle(path.stem, own, names, width if isinstance(width, int) else None)
-    return Predictor(path.stem, classes, _image_shape(path.stem, shape), _digest_of_file(path), run)
+    return as_classes(said)
 
 
 def _settle(
@@ -273,9 +270,11 @@ def _image_shape(name: str, shape: Sequence[int | None]) -> tuple[int, int, int]
             f"a model of images must take one size, (height, width, 3); {name!r} takes {tuple(shape)}. Give it one: "
             "fuse(..., input_shape=...), or a keras.Input of that shape."
         )
-    return (int(shape[0] or 0), int(shape[1] or 0), 3)
+    height, width = int(shape[0] or 0), int(shape[1] or 0)
+    check_size(12 * height * width, f"an image of {height} x {width} pixels, as {name!r} takes it", CompatibilityError)
+    return height, width, 3
 
 
 def _digest_of_file(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

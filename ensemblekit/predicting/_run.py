@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import warnings
@@ -14,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data._ahead import in_threads
-from ..data._read import read_image
-from ..data._scan import reason_of
-from ..errors import FolderNotFoundError, InvalidOptionError, MissingDependencyError
+from ..data._read import read_image, reason_of
+from ..errors import FolderNotFoundError, InvalidOptionError, UnreadableImageError
+from ..limits import check_size
 from ..predictions import Predictions
 from ..predictions._checks import readonly
 from ._files import ImageFile, list_again, split_of, survey
@@ -154,6 +155,8 @@ def predict_images(
         n_parts = done = fresh = 0
         split = split_of(given)
         batch_size = min(batch_size, PART, listing.n_images)
+        n_bytes = 4 * batch_size * math.prod(predictor.input_shape)
+        check_size(n_bytes, f"a batch of {batch_size} images (batch_size)", InvalidOptionError)
         files = list_again(given, listing)
         for number, size in part_slices(listing.n_images, PART):
             n_parts += 1
@@ -232,10 +235,8 @@ def _batches(
             if file.path.exists() and not file.path.is_file():
                 return "no file, but a folder, a pipe, a socket or a device"
             return read_image(file.path, (height, width))
-        except MissingDependencyError:
-            raise
-        except Exception as error:  # a broken file makes Pillow raise nearly anything
-            return reason_of(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+        except UnreadableImageError as error:
+            return reason_of(error.__cause__ or error)
 
     with closing(in_threads(read, files, 2 * batch_size)) as pixels:
         for start in range(0, len(files), batch_size):

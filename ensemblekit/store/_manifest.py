@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
 
@@ -16,13 +17,15 @@ from ..registry import default_registry
 from ..registry._loading import fields_of
 
 __all__ = [
-    "ARRAYS", "FORMAT", "MANIFEST", "SPLITTERS", "Owner", "import_skops", "owners", "path_of", "seal", "sealed",
-    "versions",
+    "ARRAYS", "FILE_NAME", "FORMAT", "LATE", "MANIFEST", "SPLITTERS", "Owner", "import_skops",
+    "owners", "path_of", "seal", "sealed", "versions",
 ]  # fmt: skip
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
+FILE_NAME = re.compile(r"\w+\.(npz|skops|keras)", re.ASCII)
+
 SPLITTERS = "sklearn.model_selection._split"
 """The module of scikit-learn's splitters, ``cv=``: plain objects, which skops does not know."""
 
@@ -33,10 +36,17 @@ class Owner:
 
     distribution: str
     version: str
+    late: tuple[str, ...] = ()
+    """Modules that loading the plugins does not import, and a saved object may be of."""
 
 
+LATE = "ensemblekit_stored_modules"
+"""The name under which a plugin lists modules that it imports late, and fitted objects of it are of."""
+
+
+@functools.cache
 def owners() -> dict[str, Owner]:
-    """Map each top-level package whose classes may be saved and loaded to its distribution."""
+    """Map each top-level package whose classes may be saved and loaded to its distribution; once a process."""
     registered = {
         (r.distribution, r.plugin): Owner(r.distribution, r.version) for r in default_registry().registrations
     }
@@ -44,10 +54,15 @@ def owners() -> dict[str, Owner]:
     for point in metadata.entry_points(group=PROJECT):
         distribution = re.sub(r"[-_.]+", "-", fields_of(point.dist).get("Name") or "").lower()
         owner = registered.get((distribution, point.name))
-        if owner is not None:
-            packages[point.module.partition(".")[0]] = owner
-            if distribution == PROJECT:
-                packages[PROJECT] = owner
+        if owner is None:
+            continue
+        package = point.module.partition(".")[0]
+        known = packages.get(package, owner)
+        listed = getattr(point.load(), LATE, ())
+        late = [name for name in listed if isinstance(name, str) and name.startswith(f"{package}.")]
+        packages[package] = replace(known, late=(*known.late, *late))
+        if distribution == PROJECT:
+            packages[PROJECT] = replace(owner, late=(f"{PROJECT}.ensemble", f"{PROJECT}.features"))
     return packages
 
 

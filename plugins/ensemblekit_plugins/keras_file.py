@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from ensemblekit import CompatibilityError, WeightsUnavailableError, hookimpl
-from ensemblekit.assembly import import_keras
+from ensemblekit import CompatibilityError, EnsembleKitError, WeightsUnavailableError, hookimpl
+from ensemblekit.assembly import import_keras, load_keras_file
 
 from ._keras_backbone import KerasBackbone, global_pooling
 from ._options import check_choice
@@ -86,9 +86,9 @@ class KerasFile(KerasBackbone):
                 f"backbone 'keras_file' needs weights=FILE, a saved Keras model; no file is at {str(path)!r}."
             )
         try:
-            model = keras.models.load_model(path, compile=False)
-        except Exception as error:
-            raise WeightsUnavailableError(f"{str(path)!r} must be a saved Keras model (.keras): {error}") from error
+            model = load_keras_file(path)
+        except EnsembleKitError as error:
+            raise WeightsUnavailableError(f"weights must be a saved Keras model (.keras): {error}") from error
         self._definition = model.to_json()  # files may have equal weights and other layers
         if self.layer is None:
             return model

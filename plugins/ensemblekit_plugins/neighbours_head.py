@@ -11,6 +11,9 @@ from ._vectors import VectorHead
 
 __all__ = ["NeighboursHead"]
 
+ensemblekit_stored_modules = ("ensemblekit_plugins._classifiers",)
+"""Imported late: what is fitted is of its classes."""
+
 
 class NeighboursHead(VectorHead):
     """Nearest neighbours by the angle between standardised features, weighted by their nearness.

@@ -11,6 +11,9 @@ from ._vectors import VectorHead
 
 __all__ = ["SVMHead"]
 
+ensemblekit_stored_modules = ("ensemblekit_plugins._classifiers",)
+"""Imported late: what is fitted is of its classes."""
+
 
 class SVMHead(VectorHead):
     """A support vector machine with a Gaussian kernel on standardised features, its scores made probabilities.

@@ -1,11 +1,16 @@
 """Saved ensembles that are damaged, forged or cut off: an error of ours each, no code run, nothing written."""
 
+import hashlib
+import io
 import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +19,17 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from ensemblekit import EnsembleClassifier, KerasClassifier, StoreError
+from ensemblekit import EnsembleClassifier, KerasClassifier, StoreError, combine, load_plugins
 from ensemblekit.store import load, save
+from ensemblekit.store._folder import hold
 from ensemblekit.store._manifest import versions
+from tests.fuzz.store_cases import read, reseal
 
 pytest.importorskip("skops")
 X, CODES = load_iris(return_X_y=True)
 X = X.astype(np.float32)
 Y = load_iris().target_names[CODES]
-REPO = Path(__file__).resolve().parents[2]
+DATA = Path(__file__).parent / "data" / "saved"
 
 
 @pytest.fixture(scope="module")
@@ -102,52 +109,122 @@ def test_many_bytes_that_are_flipped_are_noticed(saved, saved_keras):
     assert check_flips(saved, 300) + check_flips(saved_keras, 200) >= 1000
 
 
-def fuzz(saved, scratch, n):
-    scratch.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.store_fuzz", str(saved), str(scratch), str(n)],
-        cwd=REPO, capture_output=True, text=True, timeout=500,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["wrong"] == []
-    assert found["touched"] == []
-    assert found["outside"] == []
-    assert found["refused"] + found["harmless"] == n
-    return found
+def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(saved, tmp_path):
+    folder = tmp_path / "saved"
+    shutil.copytree(saved, folder)
+    texts = []
+
+    def parse(text):
+        texts.append(text)
+        if len(texts) == 1:
+            save(load_plugins().create_combiner("mean"), folder, overwrite=True)
+        return json.loads(text)
+
+    with hold(folder, parse) as held:
+        assert held.manifest["object"]["class"] == "ensemblekit_plugins.mean:Mean"
+        assert held.digest == hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    assert len(texts) == 2
 
 
-def test_forged_folders_are_refused_and_run_nothing(saved, tmp_path):
-    assert fuzz(saved, tmp_path / "scratch", 60)["refused"] > 40
+def test_a_folder_that_never_rests_is_given_up(saved, tmp_path):
+    folder = tmp_path / "saved"
+
+    def parse(text):
+        folder.rename(tmp_path / f"gone{len(list(tmp_path.iterdir()))}")
+        shutil.copytree(saved, folder)
+        return {"files": {"missing.npz": ""}}
+
+    shutil.copytree(saved, folder)
+    with pytest.raises(StoreError, match="was replaced 100 times while it was read"), hold(folder, parse):
+        pass
 
 
-@pytest.mark.slow
-@pytest.mark.keras
-def test_five_hundred_forged_folders_are_refused_and_run_nothing(saved, saved_keras, tmp_path):
-    found = [fuzz(saved, tmp_path / "one", 300), fuzz(saved_keras, tmp_path / "two", 200)]
-    assert sum(f["refused"] for f in found) > 380
+def test_what_was_checked_is_what_is_parsed(saved, tmp_path):
+    """A file that is replaced, or written into, after its digest was taken changes nothing."""
+    folder = tmp_path / "saved"
+    shutil.copytree(saved, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with hold(folder, json.loads) as held:
+        for path in folder.iterdir():
+            path.write_bytes(b"another")
+        assert {name: file.read() for name, file in held.files.items()}.items() <= before.items()
 
 
-@pytest.mark.slow
-def test_a_fuzz_that_finds_something_says_so(saved, tmp_path):
-    """The watch is no blind one: a store that unpickles is caught."""
-    (tmp_path / "scratch").mkdir()
-    code = """
-import sys
-import numpy as np
-from pathlib import Path
-from tests import store_fuzz
-real = np.load
-np.load = lambda file, allow_pickle=False: real(file, allow_pickle=True)
-store_fuzz.SPOILERS = (store_fuzz.spoil_pickle,)
-store_fuzz.main(Path(sys.argv[1]), Path(sys.argv[2]), 30)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(saved), str(tmp_path / "scratch")], cwd=REPO, capture_output=True, text=True
-    )
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["touched"]
-    assert "canary.txt" in found["outside"]
+def test_no_place_for_the_copy_is_one_line(tmp_path, monkeypatch):
+    combiner = load_plugins().create_combiner("mean")
+    combiner.array_ = np.arange(10_000.0)
+    save(combiner, tmp_path / "saved")
+    monkeypatch.setattr("ensemblekit.store._folder.IN_MEMORY", 1)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(StoreError, match=r"cannot be read: .*No such file or directory"):
+        load(tmp_path / "saved")
+
+
+def test_however_many_files_a_folder_has_one_is_open(tmp_path, monkeypatch):
+    combiner = load_plugins().create_combiner("mean")
+    combiner.held_ = [GaussianNB(var_smoothing=10.0**-k) for k in range(60)]
+    combiner.array_ = np.arange(10_000.0)
+    save(combiner, tmp_path / "saved")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    load(tmp_path / "saved")
+    for in_memory in (2**26, 1):
+        monkeypatch.setattr("ensemblekit.store._folder.IN_MEMORY", in_memory)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 10, limits[1]))
+        try:
+            again = load(tmp_path / "saved")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert [held.var_smoothing for held in again.held_] == [held.var_smoothing for held in combiner.held_]
+        assert again.array_.tobytes() == combiner.array_.tobytes()
+
+
+def test_a_link_to_a_folder_is_followed_and_a_pipe_in_it_is_not_waited_for(saved, tmp_path):
+    (tmp_path / "link").symlink_to(saved)
+    assert type(load(tmp_path / "link")).__name__ == "EnsembleClassifier"
+    for name in ("manifest.json", "skops0.skops"):
+        folder = tmp_path / f"pipe {name}"
+        shutil.copytree(saved, folder)
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        with pytest.raises(StoreError, match=r"has no manifest.json|the file skops0.skops is missing"):
+            load(folder)
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (2**40, 2**40), (-1,), (3,)])
+def test_an_array_is_as_large_as_its_header_says_before_memory_is_taken(shape, tmp_path):
+    combiner = load_plugins().create_combiner("mean")
+    combiner.array_ = np.arange(5.0)
+    save(combiner, tmp_path / "saved")
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(tmp_path / "saved" / "arrays.npz", "w") as archive:
+        archive.writestr("a0.npy", buffer.getvalue() + bytes(40))
+    reseal(tmp_path / "saved", read(tmp_path / "saved"), digests=True)
+    with pytest.raises(StoreError, match="an array must be as large as its header says"):
+        load(tmp_path / "saved")
+
+
+@pytest.mark.filterwarnings("ignore:Stored array in format 3.0")
+def test_arrays_of_any_type_and_order_have_the_size_of_their_header(tmp_path):
+    combiner = load_plugins().create_combiner("mean")
+    fields = np.zeros(3, dtype=[("α", "f4"), ("b", "U7", (2,))])
+    held = [fields, np.zeros((0, 4)), np.array(2), np.array(["é" * 9]), np.asfortranarray(np.ones((3, 2), "c16"))]
+    combiner.held_ = [*held, np.array([b"ab"]), np.array(["2020-01-01"], "M8[D]"), np.zeros(2, "V5")]
+    save(combiner, tmp_path / "saved")
+    again = load(tmp_path / "saved").held_
+    assert all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in zip(again, combiner.held_, strict=True))
+
+
+@pytest.mark.parametrize("name", ["greedy_selection", "stacking", "ensemble"])
+def test_folders_of_the_first_version_still_load_and_predict_the_same(name):
+    again = load(DATA / name)
+    if name == "ensemble":
+        probas = again.predict_proba(load_iris().data[::10])
+    else:
+        from tests.unit.test_store import members
+
+        probas = combine(members(20, seed=1), again).probas
+    np.testing.assert_allclose(probas, np.load(DATA / f"{name}.npy"), rtol=0, atol=1e-12)
 
 
 SAVING = """
@@ -166,8 +243,6 @@ print("saved", flush=True)
 @pytest.mark.parametrize("wait", [0.0, 0.05, 0.2])
 def test_a_save_that_is_killed_leaves_the_old_one_whole(wait, saved, tmp_path):
     folder = tmp_path / "saved"
-    import shutil
-
     shutil.copytree(saved, folder)
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     with subprocess.Popen([sys.executable, "-c", SAVING, str(folder)], stdout=subprocess.PIPE, text=True) as process:

@@ -2,73 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from .errors import CompatibilityError, MissingDependencyError
+from ..errors import CompatibilityError
+from ._keras import import_keras
 
 if TYPE_CHECKING:
     import keras
 
-    from .interfaces import Backbone, Head
+    from ..interfaces import Backbone, Head
 
-__all__ = ["build_classifier", "import_keras", "quiet_tensorflow"]
-
-
-def import_keras(what: str) -> Any:
-    """Import Keras, or say how to install it.
-
-    Parameters
-    ----------
-    what : str
-        What needs it, as the subject of the error.
-
-    Returns
-    -------
-    module
-        Keras.
-
-    Raises
-    ------
-    MissingDependencyError
-        If Keras or TensorFlow is not installed.
-    """
-    try:
-        import keras
-    except ImportError as error:
-        raise MissingDependencyError(
-            f'{what} needs Keras and TensorFlow, which are not installed: pip install "ensemblekit[tensorflow]".'
-        ) from error
-    return keras
-
-
-@contextmanager
-def quiet_tensorflow() -> Generator[None]:
-    """Import TensorFlow without its start-up lines, which it writes past Python, before it reads its own settings.
-
-    Yields
-    ------
-    None
-        While this lasts, standard error is lost: import, and nothing else.
-
-    Examples
-    --------
-    >>> from ensemblekit.assembly import quiet_tensorflow
-    >>> with quiet_tensorflow():
-    ...     import keras
-    """
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    kept = os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(sink)
+__all__ = ["build_classifier"]
 
 
 def build_classifier(

@@ -1,0 +1,108 @@
+"""Archives in a saved folder: only what the writers make, and no more in memory than there is on disk."""
+
+from __future__ import annotations
+
+import ast
+import io
+import math
+import os
+import re
+import struct
+import zipfile
+from typing import IO
+
+import numpy as np
+
+from ..errors import StoreError
+from ..limits import check_size
+
+__all__ = ["check_archive"]
+
+ARRAY = b"\x93NUMPY"
+"""The first bytes of an array in NumPy's format."""
+
+LONGEST_HEADER = 10_000
+"""Bytes of an array's header that NumPy reads."""
+
+OVERHEAD = 2**10
+"""Bytes that a zip file may spend on an entry beside its content and twice its name."""
+
+
+def check_archive(name: str, file: IO[bytes]) -> None:
+    """Refuse what none of the writers makes, before anything of it is read into memory.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    file : binary file
+        Is read, and left at its start.
+
+    Raises
+    ------
+    StoreError
+        If it is no archive; if an entry is compressed, is there twice, or has a name that leaves it; if the entries
+        are larger than the file, or less than it; or if an array is not as large as its header says.
+    """
+    size = file.seek(0, os.SEEK_END)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            _check_entries(name, archive.infolist(), size)
+            for entry in archive.infolist():
+                _check_entry(name, archive, entry)
+    except StoreError:
+        raise
+    except Exception as error:  # a broken zip file has many ways to break
+        raise StoreError(f"the file {name} is no archive: {error}.") from error
+    file.seek(0)
+
+
+def _check_entries(name: str, entries: list[zipfile.ZipInfo], size: int) -> None:
+    for entry in entries:
+        parts = re.split(r"[/\\]", entry.filename)
+        if ".." in parts or parts[0] == "" or ":" in parts[0]:
+            raise StoreError(f"names in {name} must stay inside of it; one is {entry.filename!r}.")
+        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.file_size != entry.compress_size:
+            raise StoreError(f"what is in {name} must be stored as it is; {entry.filename!r} is compressed or locked.")
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise StoreError(f"what is in {name} must be stored once; an entry is there twice.")
+    content = sum(entry.file_size for entry in entries)
+    if content > size:
+        raise StoreError(f"what is in {name} must be stored once; its entries are larger than the file.")
+    if size > content + sum(OVERHEAD + 2 * len(entry.filename.encode()) for entry in entries) + OVERHEAD:
+        raise StoreError(f"{name} must hold its entries and nothing else; it is larger than they are.")
+
+
+def _check_entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    # By what it holds, as NumPy does it, whatever it is called.
+    with archive.open(entry) as content:
+        start = content.read(len(ARRAY))
+        if start == ARRAY:
+            _check_array(f"{entry.filename} in {name}", content, entry.file_size)
+            return
+    if start.startswith(b"PK"):
+        # What scipy writes of a sparse matrix. It compresses, so that it may swell, within bounds.
+        with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
+            parts = inner.infolist()
+            total = sum(part.file_size for part in parts)
+            check_size(total, f"the sparse matrix {entry.filename} in {name}", StoreError, stored=entry.file_size)
+            for part in parts:
+                with inner.open(part) as content:
+                    if content.read(len(ARRAY)) != ARRAY:
+                        raise StoreError(f"a sparse matrix must be of arrays; {entry.filename} in {name} is not.")
+                    _check_array(f"{part.filename} of {entry.filename} in {name}", content, part.file_size)
+
+
+def _check_array(title: str, content: IO[bytes], size: int) -> None:
+    """Compare what the header of an array says, its first bytes apart, with its size."""
+    major, _ = content.read(2)
+    (length,) = struct.unpack("<H", content.read(2)) if major == 1 else struct.unpack("<I", content.read(4))
+    if length > LONGEST_HEADER:
+        raise StoreError(f"{title} must have a header of at most {LONGEST_HEADER} bytes; it has {length}.")
+    header = ast.literal_eval(content.read(length).decode("utf-8" if major == 3 else "latin-1"))
+    dtype, shape = np.lib.format.descr_to_dtype(header["descr"]), header["shape"]
+    if dtype.hasobject:
+        raise StoreError(f"an array must hold no Python objects; {title} does.")
+    declared = content.tell() + math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or declared != size:
+        raise StoreError(f"an array must be as large as its header says, {declared} bytes; {title} has {size}.")

@@ -1,0 +1,103 @@
+"""Finding the classes that a manifest names, without running code of anyone's choice."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from ..errors import StoreError
+from ._estimators import public_class
+from ._manifest import SPLITTERS, Owner, path_of
+
+__all__ = ["find_class"]
+
+DISTRIBUTION = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
+    """Find the class of an object in a manifest.
+
+    An import runs a module. So none is imported because a manifest names it: a class is of a module that loading the
+    plugins has imported, or the program itself; of one that its plugin lists; or a known estimator of scikit-learn.
+
+    Parameters
+    ----------
+    node : dict
+        The object.
+    owners : mapping of str to Owner
+        By top-level package.
+
+    Returns
+    -------
+    type
+        The class that has this name itself.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it is of no installed plugin.
+    """
+    path = node["class"]
+    module, _, name = path.partition(":")
+    package = module.partition(".")[0]
+    if package == "sklearn":
+        found = _splitter(name) if module == SPLITTERS else public_class(module, name)
+        if found is None:
+            raise StoreError(
+                f"of scikit-learn, estimators that are known to be safe are made, and splitters; {path!r} is neither. "
+                f"If you know who saved it: load(folder, trusted=[{name}])."
+            )
+        return found
+    if package not in owners:
+        raise StoreError(_not_installed(node))
+    for late in owners[package].late:
+        if module == late or module.startswith(f"{late}."):
+            import_module(late)
+    if module not in sys.modules:
+        raise StoreError(
+            f"{_title(node)} must be of a module that loading the plugins imports; {module!r} is not. Import it first, "
+            f"if you know it: import {module}."
+            if re.fullmatch(r"[\w.]+", module)
+            else f"{module!r} is the name of no module."
+        )
+    # Not by getattr: a module can import others when it is asked for a name.
+    found: Any = sys.modules[module]
+    for part in name.split("."):
+        try:
+            found = vars(found)[part]
+        except (KeyError, TypeError):
+            raise StoreError(
+                f"{_title(node)} was saved with {node.get('distribution')} {node.get('version', '')}, and is not in "
+                f"what is installed now: {module!r} has no attribute {name!r}."
+            ) from None
+    # A class under the name that it has itself, and not what happens to be imported there.
+    if not isinstance(found, type) or path_of(found) != path:
+        raise StoreError(f"{path!r} must be the class of that name; it is {found!r}.")
+    return found
+
+
+def _splitter(name: str) -> type | None:
+    found = vars(import_module(SPLITTERS)).get(name)
+    return found if isinstance(found, type) and path_of(found) == f"{SPLITTERS}:{name}" else None
+
+
+def _title(node: dict[str, Any]) -> str:
+    return f"the combiner {node['combiner']!r}" if "combiner" in node else f"the class {node['class']!r}"
+
+
+def _not_installed(node: dict[str, Any]) -> str:
+    distribution = node.get("distribution")
+    if distribution is None:
+        return (
+            f"{_title(node)} is of no installed plugin. If it is yours: load(folder, "
+            f"trusted=[{node['class'].rpartition(':')[2].rpartition('.')[2]}])."
+        )
+    if not DISTRIBUTION.fullmatch(distribution):
+        return f"{_title(node)} is of {distribution!r}, which is the name of no distribution."
+    return (
+        f"{_title(node)} is of {distribution} {node.get('version', '')}, which is not installed: pip install "
+        f"{distribution}."
+    )

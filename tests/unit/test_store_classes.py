@@ -1,0 +1,72 @@
+"""Which classes a manifest may name: what an installed plugin has loaded, or says that it loads late."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.strangers import REPO, environment, write_distribution
+
+pytest.importorskip("skops")
+
+PLUGIN = """
+import numpy as np
+from ensemblekit import Combiner, hookimpl
+
+ensemblekit_stored_modules = ("acme.late", "json.tool", 7)
+
+class First(Combiner):
+    def combine(self, member_probas, *, xp=np):
+        return member_probas[0]
+
+@hookimpl
+def ensemblekit_register_combiners(register):
+    register("acme_first", First)
+"""
+HARM = "open('ran', 'a').close()\nclass Harm: pass\n"
+TRIALS = """
+import json, sys
+from pathlib import Path
+from ensemblekit import StoreError, load_plugins
+from ensemblekit.store import load, save
+from ensemblekit.store._manifest import seal
+save(load_plugins().create_combiner("acme_first"), "saved")
+text = Path("saved/manifest.json").read_text()
+for path in sys.argv[1:]:
+    manifest = json.loads(text.replace("acme.plugin:First", path))
+    del manifest["sha256"]
+    Path("saved/manifest.json").write_text(seal(manifest))
+    try:
+        print(path, type(load("saved")).__name__)
+    except StoreError as error:
+        print(path, "refused", error)
+"""
+
+
+def test_a_manifest_imports_no_module_but_those_that_the_plugin_lists(tmp_path):
+    package = tmp_path / "acme"
+    package.mkdir()
+    write_distribution(tmp_path, "acme", {"acme": "acme.plugin"})
+    late = "def __getattr__(name):\n    import acme.script\n    return acme.script.Harm\nclass Late: pass\n"
+    modules = {"__init__": "", "plugin": PLUGIN, "script": HARM, "__main__": HARM, "late": late}
+    for name, code in modules.items():
+        (package / f"{name}.py").write_text(code)
+    paths = ["acme.plugin:First", "acme.late:Late", "acme.script:Harm", "acme.__main__:Harm", "acme.late:Harm",
+             "acme:script", "acme.late.script:Harm", "json.tool:main", "ensemblekit.cli._main:app", "acme..script:Harm",
+             "ensemblekit.ensemble._classifier:EnsembleClassifier", "ensemblekit_plugins._classifiers:UpToNeighbours",
+             "ensemblekit.__main__:main", "sklearn.conftest:pytest", "sklearn.svm._classes:SVC"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", TRIALS, *paths], cwd=tmp_path, capture_output=True, text=True,
+        env=environment(tmp_path, REPO, REPO / "plugins"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert not (tmp_path / "ran").exists()
+    assert {path: made for path, made in said.items() if not made.startswith("refused")} == {
+        "acme.plugin:First": "First",
+        "acme.late:Late": "Late",
+        "ensemblekit.ensemble._classifier:EnsembleClassifier": "EnsembleClassifier",
+        "ensemblekit_plugins._classifiers:UpToNeighbours": "UpToNeighbours",
+        "sklearn.svm._classes:SVC": "SVC",
+    }
+    assert "must be of a module that loading the plugins imports; 'acme.script' is not" in said["acme.script:Harm"]

@@ -171,7 +171,7 @@ def _label_names(
         if values.dtype.kind not in "iu" or (values.size and not 0 <= values.min() <= values.max() < n_classes):
             raise DataError(
                 f"labels must be positions in the classes of the source, whole numbers from 0 to {n_classes - 1}; "
-                f"received {values.dtype}" + (f" from {values.min()} to {values.max()}." if values.size else ".")
+                f"received {few(np.unique(values).tolist())}."
             )
         names = named_by(values, tuple(source.classes))
     if names.dtype.kind == "S" or names.dtype.kind == "O":

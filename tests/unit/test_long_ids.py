@@ -149,6 +149,7 @@ def test_arrays_of_both_forms_meet():
     assert among(short, long).tolist() == [True, False]
     assert among(long, short).sum() == 1
     assert not among(long, np.arange(3)).any()
+    assert not among(np.array([str(row) for row in range(300)]), np.arange(300)).any()
     assert joined_names([short, long]).tolist() == ["row3", "?", *IDS]
     assert all_fit_ids([short[:1], None, long]).tolist() == sorted(IDS)
     wide, many = np.array(["y" * 5_000]), np.array([f"n{row}" for row in range(10_000)])

@@ -263,3 +263,22 @@ def test_a_source_of_batches_changes_no_type(ids, labels, message):
     first = (["x"], np.zeros((1, 1)))
     with pytest.raises(EnsembleKitError, match="of one kind"):
         collect({"half": lambda x: np.full((len(x), 2), 0.5)}, [first, ([1], np.zeros((1, 1)))], classes=["cat", "dog"])
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([True, False]), np.array([0.0, 1.0]), np.array([0, -1]), np.array([0, 2]), np.array(["0", "1"])]
+)
+def test_labels_of_a_source_are_positions_in_its_classes_and_no_mask(labels):
+    class Source:
+        classes, split = ("cat", "dog"), None
+
+        def __len__(self):
+            return 2
+
+        def batches(self, batch_size):
+            yield np.array(["a", "b"]), np.zeros((2, 1)), labels
+
+    with pytest.raises(
+        DataError, match=r"labels must be positions in the classes of the source, whole numbers from 0 to"
+    ):
+        collect({"half": lambda x: np.full((len(x), 2), 0.5)}, Source(), classes=["cat", "dog"])

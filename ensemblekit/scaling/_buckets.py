@@ -101,8 +101,7 @@ def _combine_each(
 def _cut(source: Source, start: int, spill: Spill) -> None:
     unchanged = Unchanged(source)
     for table in source.batches(2**17):
-        if unchanged.is_asked:
-            unchanged.update(source.predictions(table))
+        unchanged.update_table(table)
         numbers = np.arange(start, start + len(table), dtype=np.int64)
         buckets = hashes_of(table.column("id")) % np.uint64(spill.n_parts)
         spill.add(_with_numbers(table, numbers), buckets)

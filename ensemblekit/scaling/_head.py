@@ -20,7 +20,9 @@ RULE = "files to combine are Parquet files of predictions, as Predictions.save w
 
 
 BUFFER = 2**20
-"""Bytes to read at once of a column; what a row group has of it is read whole where it is no more."""
+"""Bytes to read at once of a column of a large file."""
+SMALL = 2**22
+"""Bytes of a file whose columns are read whole."""
 
 
 class Head(NamedTuple):
@@ -80,10 +82,10 @@ def opened(
                 raise InvalidPredictionsError(
                     f"{path!r} must stay as it is while it is read; it was replaced or written to meanwhile."
                 )
-            metadata = pq.read_metadata(file)
-            # Without the first two the reader keeps what it has read: in the end the whole file.
-            options: Any = {"pre_buffer": False, "buffer_size": _buffer_size(metadata)}
-            with pq.ParquetFile(file, metadata=metadata, page_checksum_verification=True, **options) as parquet:
+            # Without the first two the reader keeps what it has read: in the end the whole file. With a buffer it makes
+            # room for any size that a page claims: 2 GB of a file of 2 KB. So small files are read whole.
+            options: Any = {"pre_buffer": False, "buffer_size": BUFFER if found.st_size > SMALL else 0}
+            with pq.ParquetFile(file, page_checksum_verification=True, **options) as parquet:
                 yield parquet, now
     except EnsembleKitError:
         raise
@@ -91,13 +93,6 @@ def opened(
         raise FileNotFoundError(f"No file of predictions at {path!r}.") from None
     except Exception as error:  # of many kinds, where bytes were changed
         raise InvalidPredictionsError(f"{RULE}; {path!r} {fault}: {error}") from error
-
-
-def _buffer_size(metadata: Any) -> int:
-    """Give 0 where every part is read whole: with a buffer, room is made for any size that a page of 2 KB claims."""
-    groups = map(metadata.row_group, range(metadata.num_row_groups))
-    columns = (group.column(place) for group in groups for place in range(group.num_columns))
-    return BUFFER if any(column.total_compressed_size > BUFFER for column in columns) else 0
 
 
 def read_head(path: str, *, edited: bool = False) -> Head:

@@ -173,6 +173,8 @@ class Source:
                 if ids.null_count:
                     row = n_rows + ids.is_null().index(True).as_py()
                     raise InvalidPredictionsError(f"{head.path!r}: each row must have an id; row {row} has none.")
+                if self.text_ids:
+                    ids.validate(full=True)  # else bytes that are no UTF-8 are met wherever ids are read
                 n_rows += len(table)
                 yield self._cast(table, head.path)
             if n_rows != head.n_rows:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any
 
 from ..errors import InvalidPredictionsError
 from ..predictions import Predictions
 from ..predictions._digest import ContentDigest
 from ..predictions._files._metadata import check_digest
-from ._head import Head
+from ..predictions._files._parquet import add_table
+from ._head import RULE, Head
 from ._source import Source
 
 __all__ = ["Unchanged"]
@@ -32,28 +34,44 @@ class Unchanged:
 
     def update(self, p: Predictions) -> None:
         """Look at the next rows; a file that ends among them is compared with its digest."""
+        codes = p.label_codes
+        self._look(
+            len(p),
+            lambda rows, head: self._content.update(
+                p.ids[rows], p.probas[rows], None if codes is None else codes[rows]
+            ),
+        )
+
+    def update_table(self, table: Any) -> None:
+        """Look at the next rows where they are a table, which costs less than to make predictions of it."""
+        self._look(
+            len(table),
+            lambda rows, head: add_table(
+                self._content, table.slice(rows.start, rows.stop - rows.start), head.meta or {}
+            ),
+        )
+
+    def _look(self, n_rows: int, add: Callable[[slice, Head], None]) -> None:
         start = 0
-        while self.is_asked and start < len(p):
+        while self.is_asked and start < n_rows:
             head, fit_ids = self._waiting[-1]
-            stop = min(len(p), start + head.n_rows - self._n_rows)
-            codes = p.label_codes
-            self._content.update(p.ids[start:stop], p.probas[start:stop], None if codes is None else codes[start:stop])
+            stop = min(n_rows, start + head.n_rows - self._n_rows)
             self._n_rows += stop - start
+            if _says_digest(head):
+                try:
+                    add(slice(start, stop), head)
+                    if self._n_rows == head.n_rows:
+                        meta = head.meta or {}
+                        check_digest(self._content.hexdigest(meta | {"fit_ids": fit_ids}), meta)
+                except InvalidPredictionsError as error:
+                    raise InvalidPredictionsError(f"{head.path!r}: {error}") from None
+                except Exception as error:  # of many kinds, where columns are not what is said beside them
+                    raise InvalidPredictionsError(f"{RULE}; {head.path!r} cannot be read: {error}") from error
             start = stop
             if self._n_rows == head.n_rows:
-                if _says_digest(head):
-                    _compare(self._content, head, fit_ids)
                 self._waiting.pop()
                 self._content, self._n_rows = ContentDigest(), 0
 
 
 def _says_digest(head: Head) -> bool:
     return head.meta is not None and head.meta.get("sha256") is not None
-
-
-def _compare(content: ContentDigest, head: Head, fit_ids: np.ndarray | None) -> None:
-    meta = head.meta or {}
-    try:
-        check_digest(content.hexdigest(meta | {"fit_ids": fit_ids}), meta)
-    except InvalidPredictionsError as error:
-        raise InvalidPredictionsError(f"{head.path!r}: {error}") from None

@@ -216,9 +216,11 @@ def _with_odd_column(rng: random.Random, table: pa.Table) -> pa.Table:
             return table.rename_columns(names)
         case "null" if table.num_columns and len(table):
             column = table.column(place)
-            values = column.to_pylist()
-            values[rng.randrange(len(values))] = None
-            return table.set_column(place, table.field(place), pa.array(values, column.type))
+            with contextlib.suppress(pa.ArrowException, UnicodeError):  # no array of some types is made of a list
+                values = column.to_pylist()
+                values[rng.randrange(len(values))] = None
+                return table.set_column(place, table.field(place), pa.array(values, column.type))
+            return table
         case "own" if table.num_columns:
             column = table.column(place)
             for kind in rng.sample(

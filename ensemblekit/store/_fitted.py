@@ -87,6 +87,9 @@ def _check_libsvm(svm: Any) -> Generator[str]:
     lengths = svm._probA.shape, svm._probB.shape
     if lengths not in (((0,), (0,)), ((n_pairs,), (n_pairs,))):
         yield "probA_ or probB_ does not fit the classes"
+    asked = held.get("_effective_probability", held.get("probability"))
+    if svm._sparse and asked is not False and lengths != ((n_pairs,), (n_pairs,)):
+        yield "there is no probA_ or probB_ for the probability"
 
 
 METRICS = ("minkowski", "euclidean", "manhattan", "cityblock", "l1", "l2", "chebyshev", "cosine")

@@ -73,6 +73,11 @@ def test_words_and_sparse_rows_come_back_and_their_places_are_checked(tmp_path):
     sparse = SVC().fit(csr_array(X), CODES)
     trusted = [MATRIX, MATRIX.replace("matrix", "array")]
     assert through(sparse, tmp_path, trusted=trusted).predict(csr_array(X)).tolist() == sparse.predict(X).tolist()
+    effective = "_effective_probability" if hasattr(sparse, "_effective_probability") else "probability"
+    setattr(sparse, effective, 1.5)
+    with pytest.raises(StoreError, match="there is no probA_ or probB_"):
+        through(sparse, tmp_path, trusted=trusted)
+    setattr(sparse, effective, False)
     sparse.support_vectors_.indices[0] = 10**6
     with pytest.raises(StoreError, match="a sparse matrix must hold places inside of it only"):
         through(sparse, tmp_path, trusted=trusted)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ensemblekit.files import atomic_folder, atomic_path, atomic_write, write_text
+from ensemblekit import OutputExistsError
+from ensemblekit.files import Replaceable, atomic_folder, atomic_path, atomic_write, write_text
 
 
 def test_text_is_written_in_utf_8(tmp_path):
@@ -31,7 +32,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
 def test_a_writer_that_opens_files_itself_gets_a_path_with_the_same_suffix(tmp_path):
     with atomic_path(tmp_path / "model.keras") as temporary:
         assert temporary.suffix == ".keras"
-        assert temporary.parent == tmp_path
+        assert temporary.parent.parent == tmp_path
         temporary.write_bytes(b"new")
         assert not (tmp_path / "model.keras").exists()
     assert (tmp_path / "model.keras").read_bytes() == b"new"
@@ -44,8 +45,11 @@ def test_a_file_has_the_rights_of_any_new_file(tmp_path):
     assert rights[0] == rights[1]
 
 
-def fill(folder, text, **options):
-    with atomic_folder(folder, **options) as temporary:
+OURS = Replaceable("a folder of this test", lambda folder: [name for name in folder.names() if name.endswith(".txt")])
+
+
+def fill(folder, text, overwrite=False):
+    with atomic_folder(folder, replaces=OURS if overwrite else None) as temporary:
         (temporary / "a.txt").write_text(text)
         (temporary / f"{text}.txt").write_text(text)
 
@@ -53,7 +57,7 @@ def fill(folder, text, **options):
 @pytest.mark.parametrize("in_one_step", [True, False])
 def test_a_folder_takes_the_place_of_another_as_a_whole(in_one_step, tmp_path, monkeypatch):
     if not in_one_step:
-        monkeypatch.setattr("ensemblekit.files.ctypes.CDLL", lambda name: None)
+        monkeypatch.setattr("ensemblekit.files._atomic.ctypes.CDLL", lambda name: None)
     fill(tmp_path / "made", "old")
     fill(tmp_path / "made", "new", overwrite=True)
     assert {p.name: p.read_text() for p in (tmp_path / "made").iterdir()} == {"a.txt": "new", "new.txt": "new"}
@@ -62,7 +66,7 @@ def test_a_folder_takes_the_place_of_another_as_a_whole(in_one_step, tmp_path, m
 
 def test_a_folder_that_is_there_is_not_replaced_unasked(tmp_path):
     fill(tmp_path / "made", "old")
-    with pytest.raises(OSError, match=r"not empty|exists"):
+    with pytest.raises(OutputExistsError, match="is there already"):
         fill(tmp_path / "made", "new")
     assert (tmp_path / "made" / "a.txt").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["made"]
@@ -78,7 +82,7 @@ def test_the_old_folder_comes_back_where_the_new_one_cannot_come(tmp_path, monke
             raise OSError("disk")
         return rename(self, target)
 
-    monkeypatch.setattr("ensemblekit.files.ctypes.CDLL", lambda name: None)
+    monkeypatch.setattr("ensemblekit.files._atomic.ctypes.CDLL", lambda name: None)
     monkeypatch.setattr(Path, "rename", fail_the_second_time)
     with pytest.raises(OSError, match="disk"):
         fill(tmp_path / "made", "new", overwrite=True)

@@ -2,7 +2,7 @@
 
 from ._atomic import Replaceable, atomic_folder, atomic_path, atomic_write, check_file, check_folder, write_text
 from ._cache import cache_folder, size_on_disk
-from ._folder import Folder, open_folder
+from ._folder import Folder, is_at, open_folder
 from ._held import HeldFolder, held_folder
 from ._workplace import is_leftover, remove_leftovers
 
@@ -17,6 +17,7 @@ __all__ = [
     "check_file",
     "check_folder",
     "held_folder",
+    "is_at",
     "is_leftover",
     "open_folder",
     "remove_leftovers",

@@ -35,7 +35,7 @@ def check_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         If there is a file and ``overwrite`` is False; or a folder, a pipe, a device, which no file replaces.
     """
     try:
-        state = os.stat(path)
+        state = Path(path).stat()
     except FileNotFoundError:  # so is a link to nowhere: the file comes to be where it leads
         return
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A folder by its descriptor: what is done in it is done there, wherever its name leads by then, and follows no link."""
+"""A folder by its descriptor: what is done in it is done there, wherever its name leads, and no link is followed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Folder:
 
     def names(self) -> list[str]:
         """List what is in it, in order."""
-        return sorted(os.listdir(self.descriptor))
+        return sorted(os.listdir(self.descriptor))  # noqa: PTH208 - a Path has no descriptor
 
     def state(self, name: str) -> os.stat_result | None:
         """Give the state of a regular file; None where there is none, or a link, a folder, a pipe, a device."""
@@ -48,7 +48,7 @@ class Folder:
             return None
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a Path has no descriptor
             state = os.fstat(descriptor)
-            return file.read(most) if stat.S_ISREG(state.st_mode) and state.st_size <= most else None
+            return file.read(state.st_size) if stat.S_ISREG(state.st_mode) and state.st_size <= most else None
 
     @contextlib.contextmanager
     def inner(self, name: str) -> Generator[Folder]:

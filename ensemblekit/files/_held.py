@@ -42,8 +42,8 @@ def held_folder(
 ) -> Generator[HeldFolder]:
     """Make a folder for what comes before an output, or take up one that is there; other processes are kept out.
 
-    The kernel gives the lock back when a process ends, however it ends. A folder that is there is taken up only with our
-    marker in it, and with nothing in it that is not ours.
+    The kernel gives the lock back when a process ends, however it ends. A folder that is there is taken up only with
+    our marker in it, and with nothing in it that is not ours.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def _is_own(name: str, own: re.Pattern[str]) -> bool:
 
 def _not_ours(path: Path, output: Path) -> OutputExistsError:
     return OutputExistsError(
-        f"what comes before {output.name!r} is kept in {os.fspath(path)!r}, and something is there that ensemblekit did "
-        "not make. Move it elsewhere, or take another name for the output."
+        f"what comes before {output.name!r} is kept in {os.fspath(path)!r}, and something is there that ensemblekit "
+        "did not make. Move it elsewhere, or take another name for the output."
     )
 
 

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from ._folder import Folder, is_at, opened
-from ._marker import MARKER, is_marked, mark, marker_for
+from ._marker import MARKER, mark, marker_for
 
 __all__ = ["LEFTOVER", "OLD", "is_leftover", "remove_leftovers", "workplace"]
 
@@ -78,7 +78,7 @@ def remove_leftovers(folder: Path) -> None:
     folder : Path
         Only what is directly in it is looked at.
     """
-    for name in os.listdir(folder):
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names are enough
         if LEFTOVER.fullmatch(name):
             _swept(folder / name)
 

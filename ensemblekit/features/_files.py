@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import Folder, atomic_write, is_at, open_folder, remove_leftovers
+from ..files import Folder, atomic_write, is_at, is_leftover, open_folder, remove_leftovers
 from ._segment import SUFFIX
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "remove_partial",
     "remove_segments",
     "segment_files",
+    "segment_names",
     "shelf_folder",
     "write_about",
     "writing",
@@ -36,7 +38,7 @@ FORMAT = 1
 _IDENTITY = ("fingerprint", "input_shape", "precision", "augmentation_fingerprint")
 _ABOUT, _LOCK = "shelf.json", ".lock"
 _SHELF = re.compile(r"[0-9a-f]{32}")
-SEGMENT = re.compile(rf"[0-9a-f]{{32}}{re.escape(SUFFIX)}")
+_SEGMENT = re.compile(rf"[0-9a-f]{{32}}{re.escape(SUFFIX)}")
 _PARTIAL = re.compile(rf"\.[0-9a-f]{{32}}\.[a-z0-9_]{{8}}{re.escape(SUFFIX)}")
 """What earlier versions left of a segment that they did not live to finish."""
 
@@ -58,8 +60,14 @@ def shelf_folder(bank: Path, about: dict[str, Any]) -> Path:
 
 def write_about(shelf: Path, about: dict[str, Any]) -> None:
     """Note what a shelf holds: for people, and as the proof that the folder is ours."""
-    if _is_shelf(shelf, read_about(shelf)):
-        return
+    with open_folder(shelf) as folder:
+        if _is_shelf(shelf, _about(folder)):
+            return
+        for name in folder.names():
+            state = folder.state(name)
+            is_lock = name == _LOCK and state is not None and state.st_size == 0
+            if not is_lock and not is_leftover(shelf / name):
+                raise FileExistsError(errno.EEXIST, "it holds what is not the bank's", os.fspath(shelf / name))
     with atomic_write(shelf / _ABOUT, overwrite=False) as file:  # what is there is somebody else's
         file.write((json.dumps(about | {"format": FORMAT}, indent=2, ensure_ascii=False) + "\n").encode())
 
@@ -93,18 +101,26 @@ def segment_files(bank: Path) -> list[SegmentFile]:
     found: list[SegmentFile] = []
     for shelf in _shelves(bank):
         with contextlib.suppress(OSError), open_folder(shelf) as folder:
-            for name in filter(SEGMENT.fullmatch, folder.names()):
+            for name in filter(_SEGMENT.fullmatch, folder.names()):
                 if state := folder.state(name):
                     used = max(state.st_atime_ns, state.st_mtime_ns)
                     found.append(SegmentFile(shelf / name, state.st_size, used))
     return found
 
 
+def segment_names(shelf: Path) -> set[str]:
+    """Name the segments in a folder that is a shelf of ours; in any other there are none."""
+    with contextlib.suppress(OSError), open_folder(shelf) as folder:
+        if _is_shelf(shelf, _about(folder)):
+            return {name for name in folder.names() if _SEGMENT.fullmatch(name) and folder.state(name)}
+    return set()
+
+
 def remove_segments(shelf: Path, names: Iterable[str]) -> None:
     """Remove segments from a folder that is a shelf of ours; from any other nothing."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), open_folder(shelf) as folder:
         if _is_shelf(shelf, _about(folder)):
-            for name in filter(SEGMENT.fullmatch, names):
+            for name in filter(_SEGMENT.fullmatch, names):
                 folder.remove(name)
 
 
@@ -133,7 +149,7 @@ def clear_shelves(bank: Path) -> int:
     freed = 0
     for shelf in _shelves(bank):
         with open_folder(shelf) as folder:
-            for name in filter(SEGMENT.fullmatch, folder.names()):
+            for name in filter(_SEGMENT.fullmatch, folder.names()):
                 state = folder.state(name)
                 if state and folder.remove(name):
                     freed += state.st_size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FeatureBankWarning
-from ._files import SEGMENT, remove_segments
+from ._files import remove_segments, segment_names
 from ._keys import KEY
 from ._segment import DamagedSegmentError, Segment, read_segment, write_segment
 
@@ -79,9 +78,7 @@ class Shelf:
 
     def refresh(self) -> None:
         """Look at the folder again."""
-        names: set[str] = set()
-        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
-            names = {entry.name for entry in entries if SEGMENT.fullmatch(entry.name)}
+        names = segment_names(self.folder)
         self._by_name = {name: segment for name, segment in self._by_name.items() if name in names}
         for name in sorted(names - set(self._by_name) - self._damaged):
             try:

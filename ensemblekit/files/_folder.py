@@ -46,9 +46,14 @@ class Folder:
             descriptor = os.open(name, FILE, dir_fd=self.descriptor)
         except OSError:
             return None
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a Path has no descriptor
+        try:
             state = os.fstat(descriptor)
-            return file.read(state.st_size) if stat.S_ISREG(state.st_mode) and state.st_size <= most else None
+            if not stat.S_ISREG(state.st_mode) or state.st_size > most:
+                return None
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read(state.st_size)
+        finally:
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def inner(self, name: str) -> Generator[Folder]:

@@ -20,6 +20,7 @@ from ..predictions._files import rewrite_parquet
 
 __all__ = ["Parts", "part_slices"]
 
+_HEADER = b"id,reason\n"
 PLAN, WRITTEN = "plan.json", "written.json"
 _OWN = re.compile(
     r"plan\.json|written\.json|\d{7}\.json|\d{7}-\d+\.parquet"
@@ -88,6 +89,14 @@ class Parts:
     def _refuse_what_is_there(self) -> None:
         for path in (*self.outputs.values(), self.unreadable):
             check_file(path, overwrite=self._overwrite or self._is_own(path))
+        if self.unreadable.exists():
+            with self.unreadable.open("rb") as file:
+                is_list = file.read(len(_HEADER)) == _HEADER
+            if not is_list:
+                raise OutputExistsError(
+                    f"{os.fspath(self.unreadable)!r} is to name the images that cannot be read, and the file of that "
+                    "name is no such list. Move it elsewhere, or take another name for the output."
+                )
 
     def _is_own(self, path: Path) -> bool:
         """Say whether this very run wrote an output that is there, before it was cut off."""
@@ -143,11 +152,12 @@ class Parts:
         unreadable = {name: reason for record in records for name, reason in record["unreadable"].items()}
         n_rows = sum(record["n_rows"] for record in records)
         full = [number for number, record in enumerate(records) if record["n_rows"]]
-        if unreadable:
+        stale = self.unreadable.exists() and (self._overwrite or self._is_own(self.unreadable))
+        if unreadable or (stale and self.unreadable.is_symlink()):  # a link stays
             with self._noted(self.unreadable) as path:
                 path.write_bytes(_as_csv(unreadable))
-        elif self._overwrite or self._is_own(self.unreadable):
-            self.unreadable.unlink(missing_ok=True)
+        elif stale:
+            self.unreadable.unlink()
         if not full:
             self._clear()
             raise DataError(
@@ -244,10 +254,8 @@ def _as_csv(unreadable: dict[str, str]) -> bytes:
     import io
 
     text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["id", "reason"])
-    rows.writerows(unreadable.items())
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator="\n").writerows(unreadable.items())
+    return _HEADER + text.getvalue().encode()
 
 
 def part_slices(n_images: int, size: int) -> Generator[tuple[int, int]]:

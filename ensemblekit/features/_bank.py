@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DataError, InvalidOptionError
 from ..files import cache_folder
-from ._files import SegmentFile, clear_shelves, read_about, segment_files
+from ._files import SegmentFile, clear_shelves, other_names, read_about, segment_files
 from ._segment import DamagedSegmentError, read_segment
 
 __all__ = ["FeatureBank", "ShelfInfo"]
@@ -119,8 +119,21 @@ class FeatureBank:
         shelves = [_describe(folder, files) for folder, files in by_shelf.items()]
         return sorted(shelves, key=lambda shelf: shelf.last_used, reverse=True)
 
+    def others(self) -> list[str]:
+        """List what lies in its folder and is not its own: that is neither counted nor removed.
+
+        Returns
+        -------
+        list of str
+            Names.
+        """
+        return other_names(self.folder)
+
     def clear(self) -> int:
         """Remove all that it holds, and nothing else from its folder.
+
+        A folder in it is a shelf only where its note, ``shelf.json``, is one of ours and of that very folder; of it
+        only files are removed that the bank has made. A shelf with another file in it stays, and links stay.
 
         Returns
         -------

@@ -25,6 +25,11 @@ class ImageFile(NamedTuple):
     path: Path
     folder: str | None
 
+    @property
+    def shown(self) -> str:
+        """The id as it can be written anywhere: what is no Unicode in it as an escape."""
+        return self.id.encode("utf-8", "backslashreplace").decode()
+
 
 class Listing(NamedTuple):
     """All images of a run, before one is read.
@@ -127,10 +132,7 @@ def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] 
                 f"labels are the names of class folders; {found.id!r} lies in {found.folder!r}, which is none of "
                 f"{sorted(set(classes))}. Give --alias OLD=NEW, or leave --labels out."
             )
-        try:
-            name = f"{found.id}\0".encode()
-        except UnicodeEncodeError:
-            raise DataError(f"ids must be valid Unicode; received {found.id!r}. Rename the file.") from None
+        name = _as_bytes(found.id)
         ids.update(name)
         digest.update(name + _state(found.path))
         n_images += 1
@@ -146,7 +148,7 @@ def list_again(images: Sequence[str | os.PathLike[str]], listing: Listing) -> Ge
     ids = hashlib.sha256()
     for found in list_images(images):
         if found is not None:
-            ids.update(f"{found.id}\0".encode("utf-8", "surrogateescape"))
+            ids.update(_as_bytes(found.id))
             yield found
     if ids.hexdigest() != listing.ids:
         raise DataError(
@@ -155,9 +157,13 @@ def list_again(images: Sequence[str | os.PathLike[str]], listing: Listing) -> Ge
         )
 
 
+def _as_bytes(name: str) -> bytes:
+    return f"{name}\0".encode("utf-8", "surrogatepass")
+
+
 def _state(path: Path) -> bytes:
     try:
         about = path.stat()
-    except OSError:  # a link to nowhere, or a line of a list: told when it is read
+    except (OSError, ValueError):  # a link to nowhere, or a line of a list: told when it is read
         return b"\n"
     return f"{about.st_size}\0{about.st_mtime_ns}\n".encode()

@@ -19,9 +19,8 @@ from ..errors import (
     InvalidOptionError,
     InvalidPredictionsError,
     MissingDependencyError,
-    OutputExistsError,
 )
-from ..files import atomic_write
+from ..files import atomic_write, check_file
 from ..predictions import Predictions
 from ..predictions._checks import all_fit_ids
 from ._buckets import combine_buckets
@@ -114,7 +113,8 @@ def combine_files(
     InvalidOptionError
         If options are not valid.
     OutputExistsError
-        If there is something already, or another run is at work on it.
+        If there is something already, another run is at work on it, or what is kept meanwhile would lie where something
+        is that is not ours.
     FolderNotFoundError
         If a folder to write to is not there.
     MissingDependencyError
@@ -132,8 +132,7 @@ def combine_files(
         raise InvalidOptionError(f"output must end in .parquet; received {output.name!r}.")
     if not isinstance(memory, int) or memory < 64 * 2**20:
         raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
-    if output.exists() and not overwrite:
-        raise OutputExistsError(f"{os.fspath(output)!r} is there already. Take another name, or give overwrite=True.")
+    check_file(output, overwrite=overwrite)
     for needed in (output.parent, output.parent if folder is None else Path(folder)):
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
@@ -158,9 +157,9 @@ def combine_files(
     size = min(LARGEST, max(1024, memory // (12 * sum(source.row_bytes for source in sources))))
     members = tuple(source.member for source in sources)
     fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(rule, "fit_ids_", None)))
-    with scratch_for(output, None if folder is None else Path(folder)) as (partial, scratch):
+    with scratch_for(output, None if folder is None else Path(folder)) as scratch:
         try:
-            with atomic_write(partial) as file:
+            with atomic_write(output, overwrite=overwrite) as file:
                 n_rows = _write_side_by_side(
                     Output(file, sources[0].n_rows, fit_ids),
                     sources,
@@ -171,7 +170,7 @@ def combine_files(
                 )
             joined = False
         except _OtherOrderError:
-            with _duckdb(scratch, memory), atomic_write(partial) as file:
+            with _duckdb(scratch, memory), atomic_write(output, overwrite=overwrite) as file:
                 found = combine_buckets(sources, of_batch, scratch, memory, tell("buckets"))
                 with closing(Output(file, found.n_rows, fit_ids)) as target:
                     target.begin(found.schema)
@@ -179,7 +178,6 @@ def combine_files(
                         target.write_table(table)
                 n_rows = target.n_rows
             joined = True
-        partial.replace(output)
     return Combined(output, n_rows, members, joined, time.perf_counter() - start)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -164,14 +165,27 @@ def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:
         keys.append(segment.keys)
         columns = segment.features.shape[1]
     return ShelfInfo(
-        backbone=str(about.get("backbone", "unknown")),
-        fingerprint=str(about.get("fingerprint", "")),
-        input_shape=tuple(about.get("input_shape", ())),
-        precision=str(about.get("precision", "")),
-        augmentation=about.get("augmentation"),
+        backbone=_text(about, "backbone") or "unknown",
+        fingerprint=_text(about, "fingerprint") or "",
+        input_shape=_shape(about),
+        precision=_text(about, "precision") or "",
+        augmentation=_text(about, "augmentation"),
         rows=len(np.unique(np.concatenate(keys))) if keys else 0,
         columns=columns,
         n_bytes=sum(file.n_bytes for file in files),
         last_used=max(file.last_used for file in files) / 1e9,
         folder=folder,
     )
+
+
+def _text(about: dict[str, Any], key: str) -> str | None:
+    """Give what a note says, where it is text: of notes that others wrote it may be anything."""
+    said = about.get(key)
+    return said if isinstance(said, str) else None
+
+
+def _shape(about: dict[str, Any]) -> tuple[int, ...]:
+    said = about.get("input_shape")
+    if not isinstance(said, list) or not all(isinstance(n, int) and 0 < n < 2**31 for n in said):
+        return ()
+    return tuple(said)

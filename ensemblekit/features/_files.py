@@ -180,7 +180,7 @@ def _is_shelf(path: Path, about: dict[str, Any]) -> bool:
     """Say whether a note is of the folder that it lies in: its name is a digest of what the note says."""
     try:
         return about.get("format") == FORMAT and shelf_folder(path.parent, about).name == path.name
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return False
 
 

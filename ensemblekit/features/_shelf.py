@@ -82,12 +82,19 @@ class Shelf:
         self._by_name = {name: segment for name, segment in self._by_name.items() if name in names}
         for name in sorted(names - set(self._by_name) - self._damaged):
             try:
-                self._by_name[name] = read_segment(self.folder / name)
+                self._by_name[name] = self._read(name)
             except DamagedSegmentError as error:
                 self._discard(self.folder / name, error)
             except OSError:  # another process has made room, or it is another user's
                 continue
         self._index()
+
+    def _read(self, name: str) -> Segment:
+        segment = read_segment(self.folder / name)
+        n_columns, expected = segment.features.shape[1], [s.features.shape[1] for s in self._by_name.values()][:1]
+        if expected not in ([], [n_columns]):
+            raise DamagedSegmentError(f"it has {n_columns} features a row, and others have {expected[0]}")
+        return segment
 
     def find(self, keys: np.ndarray) -> Hits:
         """Look up rows; the segments of those that are found have been verified."""

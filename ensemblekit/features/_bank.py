@@ -181,7 +181,8 @@ def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:
 def _text(about: dict[str, Any], key: str) -> str | None:
     """Give what a note says, where it is text: of notes that others wrote it may be anything."""
     said = about.get(key)
-    return said if isinstance(said, str) else None
+    # JSON can hold halves of a letter, which nothing can print.
+    return said.encode("utf-8", "backslashreplace").decode() if isinstance(said, str) else None
 
 
 def _shape(about: dict[str, Any]) -> tuple[int, ...]:

@@ -15,8 +15,6 @@ SIDE = 32
 LOW = 16
 """Frequencies a side that the hash keeps."""
 BITS = LOW * LOW - 1
-LONG = 2**16
-"""Pixels a side from which a thumbnail is made by way of a smaller picture."""
 FLAT = 1.0
 """Variance, in squared grey levels, below which a thumbnail shows nothing that could be compared."""
 BLOCK = 2048
@@ -34,10 +32,7 @@ def make_thumbnail(pixels: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     grey = Image.fromarray(pixels).convert("L")
-    # Pillow shrinks rows before columns; of a picture that is all height or all width something would be left that is
-    # many times its size.
-    gap = None if max(grey.size) < LONG else 8.0
-    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=gap))
+    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 def hash_thumbnails(thumbnails: np.ndarray) -> np.ndarray:

@@ -301,20 +301,23 @@ def test_resizing_without_the_columns_that_nobody_looks_at_changes_no_bit(shape)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
 @pytest.mark.parametrize("shape", [(1, 5_000_000), (5_000_000, 1)])
 def test_an_image_of_one_row_or_column_is_audited_and_resized_within_its_own_memory(tmp_path, shape):
     (tmp_path / "d" / "cat").mkdir(parents=True)
     Image.new("L", shape[::-1]).save(tmp_path / "d" / "cat" / "1.png")
     code = """
-        import resource, sys
+        import sys
         from ensemblekit import audit_images, image_folder
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        def peak():
+            return int([line for line in open("/proc/self/status") if line.startswith("VmHWM")][0].split()[1]) * 1024
+        before = peak()
         assert len(audit_images(sys.argv[1])) == 1
         assert image_folder(sys.argv[1], size=(224, 224)).load()[1].shape == (1, 224, 224, 3)
-        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 5e6)
+        print((peak() - before) / 5e6)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), tmp_path / "d"]
-    assert float(subprocess.run(command, check=True, capture_output=True, env=environment(), text=True).stdout) < 40
+    assert float(subprocess.run(command, check=True, capture_output=True, env=environment(), text=True).stdout) < 30
 
 
 # What is no file, and folders.

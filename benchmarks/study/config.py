@@ -16,7 +16,7 @@ from .images import Images
 from .pieces import write_json, writing
 from .settings import Settings
 
-__all__ = ["CONFIG", "Config", "basis"]
+__all__ = ["CONFIG", "Config", "basis", "is_config"]
 
 CONFIG = "config.json"
 
@@ -24,6 +24,15 @@ FREE = ("bank", "data", "drop_leaks", "out", "repeats")
 """Settings on which no piece depends: the images are compared by their contents, the others only change the report."""
 MATTER = ("ensemblekit", "keras", "numpy", "pillow", "scikit-learn", "tensorflow")
 OPTIONS = {"aliases": "--alias", "batch_size": "--batch", "pairs": "--backbone and --weights"}
+
+
+def is_config(folder: Path) -> bool:
+    """Say whether the ``config.json`` of a folder is one of ours: many programs have a file of that name."""
+    try:
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return "ensemblekit" in content["versions"] and {"settings", "status"} <= content.keys()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 class Config:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ensemblekit import InvalidOptionError, OutputExistsError
-from ensemblekit.files import write_text
+from ensemblekit.files import is_leftover, remove_leftovers, write_text
 from ensemblekit.report import to_csv
 
-from .config import CONFIG
+from .config import CONFIG, is_config
 from .pieces import RECORDS, write_json, writing
 from .settings import BEST_FILE
 from .tables import DISCLAIMER, Report, to_text
@@ -26,8 +25,6 @@ PAGE = "report.html"
 REPEATS = "repeats"
 WORTH = ("scores", "comparisons", "confusion", "leak_free", "repeats")
 REPORT = ("results.csv", "results.md", "notes.json")
-LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.(csv|html|json|keras|md|parquet)")
-"""What `ensemblekit.files` calls a file while it is written."""
 
 
 @contextmanager
@@ -44,7 +41,8 @@ def hold(folder: Path) -> Generator[None]:
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"--out must be a folder; {str(folder)!r} is a file.")
     there = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    if set(there) - {RECORDS} and CONFIG not in there and not all(map(LEFTOVER.fullmatch, set(there) - {RECORDS})):
+    others = [folder / name for name in there if name != RECORDS]
+    if not is_config(folder) and not all(map(is_leftover, others)):
         raise OutputExistsError(
             f"--out must be a new or empty folder, or hold an earlier run; {str(folder)!r} holds "
             f"{', '.join(there[:3])}{', ...' if len(there) > 3 else ''}. Choose another."
@@ -131,18 +129,25 @@ def _refuse(folder: Path, n_pieces: int) -> None:
 def clear_leftovers(folder: Path) -> None:
     """Remove what a killed run was just writing."""
     # Not all below it: a bank may be there too, where others write.
-    for path in (p for where in ("", "*/", f"{REPEATS}/*/", f"{REPEATS}/*/*/") for p in folder.glob(f"{where}.*")):
-        if LEFTOVER.fullmatch(path.name) and path.is_file():
-            path.unlink()
+    for where in (
+        folder,
+        *(found for pattern in ("*", f"{REPEATS}/*", f"{REPEATS}/*/*") for found in folder.glob(pattern)),
+    ):
+        if where.is_dir():
+            remove_leftovers(where)
 
 
 def _clear(folder: Path) -> None:
-    # Only what a run writes: whatever else was put there stays. Records go first: none tells of what is gone.
+    # Only what a run has recorded: whatever else was put there stays. Records go first: none tells of what is gone.
+    named: set[str] = set()
     for path in (folder / RECORDS).glob("*.json"):
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            named.update(json.loads(path.read_text(encoding="utf-8"))["files"])
         path.unlink()
     for pattern in ("*.keras", "predictions/*.parquet", "histories/*.csv"):
         for path in folder.glob(pattern):
-            path.unlink()
+            if path.relative_to(folder).as_posix() in named and not path.parent.is_symlink():
+                path.unlink()
     for name in (*REPORT, AUDIT, PAGE, BEST_FILE, *(f"{name}.csv" for name in WORTH), CONFIG):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / REPEATS).glob("*"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -26,6 +27,10 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command; an error of ours, or of a file, is one line and exit status 1."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C: what is half written is removed. What the caller has set, as nohup does, stays.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         app()
     except EnsembleKitError as error:

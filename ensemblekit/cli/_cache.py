@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,8 +37,24 @@ def cache(
     shelves = bank.shelves()
     if clear:
         freed = bank.clear()
-        record = {"folder": str(bank.folder), "shelves_removed": len(shelves), "bytes_freed": freed}
-        typer.echo(json.dumps(record, indent=2) if as_json else f"{size_of(freed)} freed in {bank.folder}.")
+        removed = sum(not shelf.folder.exists() for shelf in shelves)
+        left = [shelf.folder.name for shelf in shelves if shelf.folder.exists()]
+        not_its_own = [name for name in bank.others() if name not in left]
+        record = {
+            "folder": str(bank.folder),
+            "shelves_removed": removed,
+            "bytes_freed": freed,
+            "in_use": left,
+            "not_its_own": not_its_own,
+        }
+        if as_json:
+            typer.echo(json.dumps(record, indent=2))
+            return
+        say = partial(make_console().print, markup=False, highlight=False, soft_wrap=True)
+        say(f"{removed} of {len(shelves)} shelves removed, {size_of(freed)} freed in {bank.folder}.")
+        for names, why in ((left, "Left, in use or with other files in it"), (not_its_own, "Left, not its own")):
+            if names:
+                say(f"{why}: {', '.join(map(repr, names))}.")
         return
     if as_json:
         typer.echo(json.dumps(_record(bank, shelves), indent=2))

@@ -11,6 +11,7 @@ from ..predictions._align import propose_aliases
 from ..predictions._checks import as_classes
 from ._images import ImageFolder
 from ._read import SUFFIXES, check_image_size
+from ._walk import children, walk
 
 __all__ = ["image_folder", "image_splits"]
 
@@ -53,16 +54,14 @@ def image_folder(
     check_image_size(size)
     # A link keeps the name that it was given by; resolve() would follow it to another.
     root = Path(os.path.abspath(root))  # noqa: PTH100
-    class_folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    class_folders = sorted(p for p in children(root) if p.is_dir() and not p.name.startswith("."))
     if not class_folders:
         raise DataError(f"a folder of images must hold a folder a class; {os.fspath(folder)!r} holds none.")
     names = as_classes([(aliases or {}).get(p.name, p.name) for p in class_folders])
     files: list[tuple[str, Path, int]] = []
     for code, class_folder in enumerate(class_folders):
         found = sorted(
-            p
-            for p in class_folder.rglob("*")
-            if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
+            p for p in walk(class_folder) if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
         )
         if not found:
             raise DataError(
@@ -111,7 +110,7 @@ def image_splits(
         raise FolderNotFoundError(f"a folder of splits must be there; nothing is at {os.fspath(folder)!r}.")
     absent = [s for s in splits if not (root / s).is_dir()]
     if absent:
-        there = sorted(p.name for p in root.iterdir() if p.is_dir())
+        there = sorted(p.name for p in children(root) if p.is_dir())
         raise FolderNotFoundError(
             f"a folder of splits must hold {', '.join(splits)}; {os.fspath(folder)!r} lacks {', '.join(absent)}. It "
             f"holds the folders {there}."

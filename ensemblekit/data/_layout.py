@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..errors import DataError, FolderNotFoundError
 from ..predictions._align import propose_aliases
+from ._walk import children, walk
 
 __all__ = ["File", "list_files", "propose_common_names"]
 
@@ -64,15 +65,15 @@ def list_files(root: Path, splits: Sequence[str] | None) -> tuple[dict[str, list
 
 
 def _folders_of(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return sorted(p.name for p in children(folder) if p.is_dir() and not p.name.startswith("."))
 
 
 def _files_of(folder: Path, split: str) -> list[File]:
     files: list[File] = []
-    for child in sorted(folder.iterdir()):
+    for child in children(folder):
         if child.name.startswith("."):
             continue
-        inside = sorted(p for p in child.rglob("*") if not p.name.startswith(".")) if child.is_dir() else [child]
+        inside = sorted(p for p in walk(child) if not p.name.startswith(".")) if child.is_dir() else [child]
         files += [
             File(f"{split}/{p.relative_to(folder).as_posix()}", p, split, None if p == child else child.name)
             for p in inside

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, InvalidOptionError
 from ..files import cache_folder
-from ._files import SegmentFile, clear_shelves, read_about, segment_files
+from ._files import SegmentFile, clear_shelves, other_names, read_about, segment_files
 from ._segment import DamagedSegmentError, read_segment
 
 __all__ = ["FeatureBank", "ShelfInfo"]
@@ -119,8 +120,21 @@ class FeatureBank:
         shelves = [_describe(folder, files) for folder, files in by_shelf.items()]
         return sorted(shelves, key=lambda shelf: shelf.last_used, reverse=True)
 
+    def others(self) -> list[str]:
+        """List what lies in its folder and is not its own: that is neither counted nor removed.
+
+        Returns
+        -------
+        list of str
+            Names.
+        """
+        return other_names(self.folder)
+
     def clear(self) -> int:
         """Remove all that it holds, and nothing else from its folder.
+
+        A folder in it is a shelf only where its note, ``shelf.json``, is one of ours and of that very folder; of it
+        only files are removed that the bank has made. A shelf with another file in it stays, and links stay.
 
         Returns
         -------
@@ -151,14 +165,28 @@ def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:
         keys.append(segment.keys)
         columns = segment.features.shape[1]
     return ShelfInfo(
-        backbone=str(about.get("backbone", "unknown")),
-        fingerprint=str(about.get("fingerprint", "")),
-        input_shape=tuple(about.get("input_shape", ())),
-        precision=str(about.get("precision", "")),
-        augmentation=about.get("augmentation"),
+        backbone=_text(about, "backbone") or "unknown",
+        fingerprint=_text(about, "fingerprint") or "",
+        input_shape=_shape(about),
+        precision=_text(about, "precision") or "",
+        augmentation=_text(about, "augmentation"),
         rows=len(np.unique(np.concatenate(keys))) if keys else 0,
         columns=columns,
         n_bytes=sum(file.n_bytes for file in files),
         last_used=max(file.last_used for file in files) / 1e9,
         folder=folder,
     )
+
+
+def _text(about: dict[str, Any], key: str) -> str | None:
+    """Give what a note says, where it is text: of notes that others wrote it may be anything."""
+    said = about.get(key)
+    # JSON can hold halves of a letter, which nothing can print.
+    return said.encode("utf-8", "backslashreplace").decode() if isinstance(said, str) else None
+
+
+def _shape(about: dict[str, Any]) -> tuple[int, ...]:
+    said = about.get("input_shape")
+    if not isinstance(said, list) or not all(isinstance(n, int) and 0 < n < 2**31 for n in said):
+        return ()
+    return tuple(said)

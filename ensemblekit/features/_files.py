@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import write_text
+from ..files import Folder, atomic_write, is_at, is_leftover, open_folder, remove_leftovers
 from ._segment import SUFFIX
 
 __all__ = [
     "SegmentFile",
     "clear_shelves",
     "make_room",
+    "other_names",
     "read_about",
+    "remove_partial",
+    "remove_segments",
     "segment_files",
+    "segment_names",
     "shelf_folder",
     "write_about",
     "writing",
@@ -32,6 +37,10 @@ FORMAT = 1
 
 _IDENTITY = ("fingerprint", "input_shape", "precision", "augmentation_fingerprint")
 _ABOUT, _LOCK = "shelf.json", ".lock"
+_SHELF = re.compile(r"[0-9a-f]{32}")
+_SEGMENT = re.compile(rf"[0-9a-f]{{32}}{re.escape(SUFFIX)}")
+_PARTIAL = re.compile(rf"\.[0-9a-f]{{32}}\.[a-z0-9_]{{8}}{re.escape(SUFFIX)}")
+"""What earlier versions left of a segment that they did not live to finish."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +59,26 @@ def shelf_folder(bank: Path, about: dict[str, Any]) -> Path:
 
 
 def write_about(shelf: Path, about: dict[str, Any]) -> None:
-    """Note what a shelf holds, for people."""
-    if not (shelf / _ABOUT).exists():
-        write_text(shelf / _ABOUT, json.dumps(about | {"format": FORMAT}, indent=2, ensure_ascii=False) + "\n")
+    """Note what a shelf holds: for people, and as the proof that the folder is ours."""
+    with open_folder(shelf) as folder:
+        if _is_shelf(shelf, _about(folder)):
+            return
+        for name in folder.names():
+            state = folder.state(name)
+            is_lock = name == _LOCK and state is not None and state.st_size == 0
+            if not is_lock and not is_leftover(shelf / name):
+                raise FileExistsError(errno.EEXIST, "it holds what is not the bank's", os.fspath(shelf / name))
+    with atomic_write(shelf / _ABOUT, overwrite=False) as file:  # what is there is somebody else's
+        file.write((json.dumps(about | {"format": FORMAT}, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read_about(shelf: Path) -> dict[str, Any]:
     """Read that note; empty where it is not there, or not to be read."""
     try:
-        about = json.loads((shelf / _ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with open_folder(shelf) as folder:
+            return _about(folder)
+    except OSError:
         return {}
-    return about if isinstance(about, dict) else {}
 
 
 @contextlib.contextmanager
@@ -72,31 +89,48 @@ def writing(shelf: Path) -> Generator[None]:
     """
     while True:
         shelf.mkdir(parents=True, exist_ok=True)
-        with (shelf / _LOCK).open("ab") as file:
-            with contextlib.suppress(OSError):  # a file system without locks: both compute, and nothing breaks
-                fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_at(file.fileno(), shelf / _LOCK):
+        with open_folder(shelf) as folder, _locked(folder, wait=True) as is_the_lock:
+            if not is_the_lock or not is_at(folder.descriptor, shelf):
                 continue  # the bank was cleared meanwhile, and the lock is nobody's
-            try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):
-                    fcntl.flock(file, fcntl.LOCK_UN)
+            yield
             return
 
 
 def segment_files(bank: Path) -> list[SegmentFile]:
-    """List the segments of all shelves, those included that a process is writing, or has left half written."""
+    """List the segments of all shelves."""
     found: list[SegmentFile] = []
     for shelf in _shelves(bank):
-        with contextlib.suppress(OSError), os.scandir(shelf) as entries:
-            for entry in entries:
-                if entry.name.endswith(SUFFIX):
-                    with contextlib.suppress(FileNotFoundError):
-                        stat = entry.stat()
-                        used = max(stat.st_atime_ns, stat.st_mtime_ns)
-                        found.append(SegmentFile(Path(entry.path), stat.st_size, used))
+        with contextlib.suppress(OSError), open_folder(shelf) as folder:
+            for name in filter(_SEGMENT.fullmatch, folder.names()):
+                if state := folder.state(name):
+                    used = max(state.st_atime_ns, state.st_mtime_ns)
+                    found.append(SegmentFile(shelf / name, state.st_size, used))
     return found
+
+
+def segment_names(shelf: Path) -> set[str]:
+    """Name the segments in a folder that is a shelf of ours; in any other there are none."""
+    with contextlib.suppress(OSError), open_folder(shelf) as folder:
+        if _is_shelf(shelf, _about(folder)):
+            return {name for name in folder.names() if _SEGMENT.fullmatch(name) and folder.state(name)}
+    return set()
+
+
+def remove_segments(shelf: Path, names: Iterable[str]) -> None:
+    """Remove segments from a folder that is a shelf of ours; from any other nothing."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), open_folder(shelf) as folder:
+        if _is_shelf(shelf, _about(folder)):
+            for name in filter(_SEGMENT.fullmatch, names):
+                folder.remove(name)
+
+
+def remove_partial(shelf: Path) -> None:
+    """Remove from a shelf what processes have left that did not live to give it its name."""
+    remove_leftovers(shelf)
+    with open_folder(shelf) as folder:
+        if _is_shelf(shelf, _about(folder)):
+            for name in filter(_PARTIAL.fullmatch, folder.names()):
+                folder.remove(name)
 
 
 def make_room(bank: Path, max_bytes: int) -> None:
@@ -106,38 +140,70 @@ def make_room(bank: Path, max_bytes: int) -> None:
     for file in files:
         if excess <= 0:
             break
-        file.path.unlink(missing_ok=True)
+        remove_segments(file.path.parent, [file.path.name])
         excess -= file.n_bytes
 
 
 def clear_shelves(bank: Path) -> int:
     """Remove every shelf, but for the folders of those that are being written; give the bytes that are free now."""
     freed = 0
-    for file in segment_files(bank):
-        if not file.path.name.startswith("."):
-            with contextlib.suppress(FileNotFoundError):
-                file.path.unlink()
-                freed += file.n_bytes
     for shelf in _shelves(bank):
-        try:
-            with (shelf / _LOCK).open("ab") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                freed += sum(path.stat().st_size for path in shelf.glob(f".*{SUFFIX}"))
-                shutil.rmtree(shelf)
-        except OSError:  # a process is at work there: it goes on, and finds its folder
-            continue
+        with open_folder(shelf) as folder:
+            for name in filter(_SEGMENT.fullmatch, folder.names()):
+                state = folder.state(name)
+                if state and folder.remove(name):
+                    freed += state.st_size
+            with contextlib.suppress(OSError), _locked(folder, wait=False):  # else a process is at work there
+                remove_partial(shelf)
+                # The lock last: who comes meanwhile makes a new one, and finds no note that is about to go.
+                for name in (_ABOUT, _LOCK):
+                    folder.remove(name)
+                shelf.rmdir()
     return freed
+
+
+def other_names(bank: Path) -> list[str]:
+    """List what is in the folder of a bank that is no shelf of ours."""
+    if not bank.is_dir():
+        return []
+    return sorted({path.name for path in bank.iterdir()} - {shelf.name for shelf in _shelves(bank)})
 
 
 def _shelves(bank: Path) -> list[Path]:
     if not bank.is_dir():
         return []
     # Whatever else is in the folder is not ours.
-    return [path for path in bank.iterdir() if (path / _ABOUT).exists() or (path / _LOCK).exists()]
+    return [path for path in bank.iterdir() if _SHELF.fullmatch(path.name) and _is_shelf(path, read_about(path))]
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
+def _is_shelf(path: Path, about: dict[str, Any]) -> bool:
+    """Say whether a note is of the folder that it lies in: its name is a digest of what the note says."""
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
+        return about.get("format") == FORMAT and shelf_folder(path.parent, about).name == path.name
+    except (KeyError, TypeError, ValueError, RecursionError):
         return False
+
+
+def _about(folder: Folder) -> dict[str, Any]:
+    try:
+        about = json.loads(folder.read(_ABOUT, 2**20) or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+@contextlib.contextmanager
+def _locked(folder: Folder, *, wait: bool) -> Generator[bool]:
+    """Hold the lock of a shelf; yields whether it still is that."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(_LOCK, flags, 0o666, dir_fd=folder.descriptor)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
+            if not wait:
+                raise
+            # a file system without locks: both compute, and nothing breaks
+        yield is_at(descriptor, _LOCK, folder.descriptor)
+    finally:
+        os.close(descriptor)

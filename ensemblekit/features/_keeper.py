@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import CompatibilityError, FeatureBankWarning
 from ._bank import FeatureBank
-from ._files import make_room, shelf_folder, write_about, writing
+from ._files import make_room, remove_partial, shelf_folder, write_about, writing
 from ._segment import segment_bytes
 from ._shelf import Hits, Shelf
 
@@ -96,8 +96,8 @@ class Keeper:
         try:
             self._turn.enter_context(writing(shelf.folder))
             write_about(shelf.folder, self._about)
-            shelf.remove_partial()
-        except OSError as error:
+            remove_partial(shelf.folder)
+        except OSError as error:  # among them what is not ours: OutputExistsError
             self._give_up_writing(error)
         shelf.refresh()
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ..files import atomic_write
+from ..limits import RATIO, largest
+from ..regular import bytes_on_disk, open_regular
 from ._keys import KEY
 
 __all__ = ["SUFFIX", "DamagedSegmentError", "Segment", "read_segment", "segment_bytes", "write_segment"]
@@ -112,7 +114,7 @@ def read_segment(path: Path) -> Segment:
     OSError
         If it is gone, or cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         stat = os.fstat(file.fileno())
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size:
@@ -122,6 +124,11 @@ def read_segment(path: Path) -> Segment:
             raise DamagedSegmentError("its header is not one of this version")
         if stat.st_size != segment_bytes(rows, columns):
             raise DamagedSegmentError(f"it must have {segment_bytes(rows, columns)} bytes and has {stat.st_size}")
+        if not rows or not columns:
+            raise DamagedSegmentError("it has no features")
+        # A file may be nearly all holes, and have nothing of what its size promises.
+        if rows * KEY.itemsize > max(largest(), RATIO * bytes_on_disk(file)):
+            raise DamagedSegmentError(f"it has {rows} keys, which are not there")
         packed = file.read(rows * KEY.itemsize)
         if path.stem != _name_of(header + packed):
             raise DamagedSegmentError("its keys do not match their checksum")

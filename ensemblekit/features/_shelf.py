@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FeatureBankWarning
+from ._files import remove_segments, segment_names
 from ._keys import KEY
-from ._segment import SUFFIX, DamagedSegmentError, Segment, read_segment, write_segment
+from ._segment import DamagedSegmentError, Segment, read_segment, write_segment
 
 __all__ = ["Hits", "Shelf"]
 
@@ -78,18 +78,23 @@ class Shelf:
 
     def refresh(self) -> None:
         """Look at the folder again."""
-        names: set[str] = set()
-        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
-            names = {entry.name for entry in entries if entry.name.endswith(SUFFIX) and entry.name[0] != "."}
+        names = segment_names(self.folder)
         self._by_name = {name: segment for name, segment in self._by_name.items() if name in names}
         for name in sorted(names - set(self._by_name) - self._damaged):
             try:
-                self._by_name[name] = read_segment(self.folder / name)
+                self._by_name[name] = self._read(name)
             except DamagedSegmentError as error:
                 self._discard(self.folder / name, error)
             except OSError:  # another process has made room, or it is another user's
                 continue
         self._index()
+
+    def _read(self, name: str) -> Segment:
+        segment = read_segment(self.folder / name)
+        n_columns, expected = segment.features.shape[1], [s.features.shape[1] for s in self._by_name.values()][:1]
+        if expected not in ([], [n_columns]):
+            raise DamagedSegmentError(f"it has {n_columns} features a row, and others have {expected[0]}")
+        return segment
 
     def find(self, keys: np.ndarray) -> Hits:
         """Look up rows; the segments of those that are found have been verified."""
@@ -110,11 +115,6 @@ class Shelf:
         if len(self._segments) > MOST_SEGMENTS:
             self._merge(sorted(self._segments, key=lambda s: (s.n_bytes, s.path.name))[: MOST_SEGMENTS // 2])
 
-    def remove_partial(self) -> None:
-        """Remove what processes have left that did not live to give it its name; for the holder of the lock."""
-        for partial in self.folder.glob(f".*{SUFFIX}"):
-            partial.unlink(missing_ok=True)
-
     def _merge(self, segments: list[Segment]) -> None:
         for segment in segments:
             try:
@@ -127,8 +127,7 @@ class Shelf:
         self.refresh()
 
     def _remove(self, segments: Iterable[Segment]) -> None:
-        for segment in segments:
-            segment.path.unlink(missing_ok=True)
+        remove_segments(self.folder, [segment.path.name for segment in segments])
 
     def _index(self) -> None:
         self._segments = list(self._by_name.values())
@@ -161,7 +160,7 @@ class Shelf:
         self._damaged.add(path.name)  # where it cannot be removed, it is told once
         self._by_name.pop(path.name, None)
         with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+            remove_segments(self.folder, [path.name])
         warnings.warn(
             f"a file of a feature bank must be as it was written; {str(path)!r} is not: {error}. It is removed, and "
             "its features are computed again.",

@@ -12,13 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..assembly import import_keras, load_keras_file
-from ..errors import InvalidOptionError, MissingDependencyError, OutputExistsError
-from ..files import atomic_folder, atomic_path
+from ..errors import InvalidOptionError, MissingDependencyError
+from ..files import Folder, Replaceable, atomic_folder, atomic_path
 from ._names import class_names, member_names
 
 __all__ = ["Format", "flat_inputs", "format_of", "import_extra"]
 
-SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL, ABOUT = "saved_model.pb", "ensemblekit.json"
+_TENSORFLOW = (SAVED_MODEL, "fingerprint.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
+"""What a SavedModel of ours holds that was written before we kept a list."""
+_FOLDERS = ("assets/", "variables/")
 BATCH = 32
 
 
@@ -66,21 +69,24 @@ def _batches(inputs: Any) -> Generator[Any]:
 
 
 def _new_file(path: Path, overwrite: bool) -> Any:
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"{str(path)!r} is there already. Give overwrite=True to replace it.")
-    if path.is_dir():
-        raise OutputExistsError(f"{str(path)!r} is a folder. Take another name.")
-    return atomic_path(path)
+    return atomic_path(path, overwrite=overwrite)
 
 
 def _new_folder(path: Path, overwrite: bool) -> Any:
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"{str(path)!r} is there already. Give overwrite=True to replace it.")
-    if path.exists() and not (path / SAVED_MODEL).is_file():
-        raise OutputExistsError(
-            f"overwrite=True replaces a SavedModel only; {str(path)!r} has no {SAVED_MODEL}. Take another folder."
-        )
-    return atomic_folder(path, overwrite=overwrite)
+    return atomic_folder(path, replaces=_SAVED_MODELS if overwrite else None)
+
+
+def _own_files(folder: Folder) -> list[str] | None:
+    """List the files of a SavedModel that we have written, by what we have said in it of ourselves."""
+    if SAVED_MODEL not in folder.names() or "assets.extra" not in folder.names():
+        return None
+    try:
+        with folder.inner("assets.extra") as extra:
+            about = json.loads(extra.read(ABOUT) or b"")
+        files = about.get("files", _TENSORFLOW) if {"classes", "members"} <= set(about) else None
+        return None if files is None else [*map(str, files), f"assets.extra/{ABOUT}", *_FOLDERS]
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _write_keras(model: Any, path: Path) -> None:
@@ -97,7 +103,8 @@ def _write_saved_model(model: Any, path: Path) -> None:
     # The place that TensorFlow keeps for what is not its own.
     extra = path / "assets.extra"
     extra.mkdir()
-    (extra / "ensemblekit.json").write_text(json.dumps(_names(model)), encoding="utf-8")
+    files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    (extra / ABOUT).write_text(json.dumps(_names(model) | {"files": files}), encoding="utf-8")
 
 
 def _run_saved_model(path: Path, inputs: Any) -> np.ndarray:
@@ -174,6 +181,7 @@ def _silence() -> Generator[None]:
                 logger.setLevel(level)
 
 
+_SAVED_MODELS = Replaceable("a SavedModel of ensemblekit", _own_files)
 _FORMATS = {
     ".keras": Format("keras", _write_keras, _run_keras, _new_file),
     ".onnx": Format("onnx", _write_onnx, _run_onnx, _new_file),

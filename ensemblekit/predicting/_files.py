@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple
 
 from ..data._layout import RANKS
 from ..data._read import SUFFIXES
+from ..data._walk import children, is_folder
 from ..errors import DataError, FolderNotFoundError, InvalidOptionError
+from ..regular import open_regular
 
 __all__ = ["ImageFile", "Listing", "list_again", "list_images", "split_of", "survey"]
 
 LIST = ".txt"
+LONGEST = 2**16
+"""Letters of a line in a list: no path has more."""
 """What the name of a file ends in that is no image but a list of them."""
 
 
@@ -24,6 +29,11 @@ class ImageFile(NamedTuple):
     id: str
     path: Path
     folder: str | None
+
+    @property
+    def shown(self) -> str:
+        """The id as it can be written anywhere: what is no Unicode in it as an escape."""
+        return self.id.encode("utf-8", "backslashreplace").decode()
 
 
 class Listing(NamedTuple):
@@ -66,22 +76,30 @@ def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile
             raise FolderNotFoundError(f"images must be folders or files that are there; nothing is at {str(given)!r}.")
 
 
-def _walk(folder: Path, root: Path) -> Generator[ImageFile | None]:
-    for name in _children(folder):
-        path = folder / name
-        parts = path.relative_to(root).parts
+def _walk(start: Path, root: Path) -> Generator[ImageFile | None]:
+    waiting = _inside(start)
+    while waiting:
+        path = waiting.pop()
+        parts, is_inner = path.relative_to(root).parts, is_folder(path)
         linked = len(parts) > 2 and path.is_symlink()
-        if path.is_dir() and not linked:
-            yield from _walk(path, root)
-        elif path.suffix.lower() in SUFFIXES or (linked and path.is_dir()):
+        if is_inner and not linked:
+            waiting += _inside(path)
+        elif path.suffix.lower() in SUFFIXES or (linked and is_inner):
             yield ImageFile("/".join(parts), path, parts[1] if len(parts) > 2 else None)
         else:
             yield None
 
 
+def _inside(folder: Path) -> list[Path]:
+    """List what is in a folder, the last first: what is taken from the end of a list comes in order."""
+    return [path for path in reversed(children(folder)) if not path.name.startswith(".")]
+
+
 def _read_list(path: Path) -> Generator[ImageFile]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
-        for line in lines:
+    with open_regular(path) as file, TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as lines:
+        for line in iter(lambda: lines.readline(LONGEST + 1), ""):
+            if len(line) > LONGEST:
+                raise DataError(f"a list of images must have a path a line; {os.fspath(path)!r} has a longer one.")
             if name := line.rstrip("\r\n"):
                 yield ImageFile(Path(name).as_posix(), path.parent / name, None)
 
@@ -93,11 +111,7 @@ def split_of(images: Sequence[str | os.PathLike[str]]) -> str | None:
 
 
 def _holds_splits(folder: Path) -> bool:
-    return any(name.casefold() in RANKS and (folder / name).is_dir() for name in _children(folder))
-
-
-def _children(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    return any(path.name.casefold() in RANKS and path.is_dir() for path in _inside(folder))
 
 
 def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] | None) -> Listing:
@@ -127,10 +141,7 @@ def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] 
                 f"labels are the names of class folders; {found.id!r} lies in {found.folder!r}, which is none of "
                 f"{sorted(set(classes))}. Give --alias OLD=NEW, or leave --labels out."
             )
-        try:
-            name = f"{found.id}\0".encode()
-        except UnicodeEncodeError:
-            raise DataError(f"ids must be valid Unicode; received {found.id!r}. Rename the file.") from None
+        name = _as_bytes(found.id)
         ids.update(name)
         digest.update(name + _state(found.path))
         n_images += 1
@@ -146,7 +157,7 @@ def list_again(images: Sequence[str | os.PathLike[str]], listing: Listing) -> Ge
     ids = hashlib.sha256()
     for found in list_images(images):
         if found is not None:
-            ids.update(f"{found.id}\0".encode("utf-8", "surrogateescape"))
+            ids.update(_as_bytes(found.id))
             yield found
     if ids.hexdigest() != listing.ids:
         raise DataError(
@@ -155,9 +166,13 @@ def list_again(images: Sequence[str | os.PathLike[str]], listing: Listing) -> Ge
         )
 
 
+def _as_bytes(name: str) -> bytes:
+    return f"{name}\0".encode("utf-8", "surrogatepass")
+
+
 def _state(path: Path) -> bytes:
     try:
         about = path.stat()
-    except OSError:  # a link to nowhere, or a line of a list: told when it is read
+    except (OSError, ValueError):  # a link to nowhere, or a line of a list: told when it is read
         return b"\n"
     return f"{about.st_size}\0{about.st_mtime_ns}\n".encode()

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Generator, Sequence
+import re
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, InvalidPredictionsError, OutputExistsError
-from ..files import atomic_write, held_folder, write_text
+from ..files import Folder, atomic_path, check_file, held_folder, write_text
 from ..predictions import Predictions
 from ..predictions._files import rewrite_parquet
 
 __all__ = ["Parts", "part_slices"]
 
-PLAN = "plan.json"
+_HEADER = b"id,reason\n"
+PLAN, WRITTEN = "plan.json", "written.json"
+_OWN = re.compile(
+    r"plan\.json|written\.json|\d{7}\.json|\d{7}-\d+\.parquet"
+    r"|\.(plan|\d{7}(-\d+)?)\.[a-z0-9_]{8}\.(json|parquet)"  # not finished, of earlier versions
+)
 
 
 class Parts:
@@ -36,45 +43,64 @@ class Parts:
 
     def __init__(self, output: Path, plan: dict[str, Any], names: Sequence[str]) -> None:
         self.output, self.plan, self.names = output, plan, list(names)
-        self.folder = output.parent / f".{output.name}.parts"
+        self._records: dict[int, dict[str, Any]] = {}
 
     @contextlib.contextmanager
     def at_work(self, *, resume: bool, overwrite: bool) -> Generator[None]:
         """Make the folder, or take up what is there, and keep other runs out of it."""
-        with held_folder(self.folder, self.output) as is_new:
+        for path in (*self.outputs.values(), self.unreadable):
+            check_file(path)
+        real = Path(os.path.realpath(self.output))
+        place = real.parent / f".{real.name}.parts"
+        with held_folder(place, real, "parts", own=_OWN, earlier=_of_an_earlier_version) as self._folder:
+            is_new = PLAN not in self._folder.names()
             try:
                 self._begin(resume=resume, overwrite=overwrite, is_new=is_new)
             except BaseException:
                 if is_new:
-                    self._remove()
+                    self._clear()
                 raise
             yield
 
     def _begin(self, *, resume: bool, overwrite: bool, is_new: bool) -> None:
-        before = self._read_plan()
+        before = self._read(PLAN)
+        self._overwrite = overwrite
         if resume and before is not None:
             changed = [key for key, value in self.plan.items() if before.get(key) != value]
             if not changed:
-                return  # outputs that are there already are its own: it was cut off while it wrote them
+                self._overwrite |= before.get("overwrite") is True
+                self._refuse_what_is_there()
+                return
             if not overwrite:
                 raise DataError(
                     f"a run is resumed with the same model, images and options; {', '.join(changed)} changed since "
                     f"{self.output.name!r} was begun. Begin again: --overwrite (overwrite=True)."
                 )
-        if not overwrite:
-            for path in (*self.outputs.values(), self.unreadable):
-                if path.exists():
-                    raise OutputExistsError(
-                        f"{os.fspath(path)!r} is there already. Take another name, or give --overwrite "
-                        "(overwrite=True)."
-                    )
-            if not is_new and not resume:
-                raise OutputExistsError(
-                    f"an earlier run to {self.output.name!r} was cut off. --resume (resume=True) goes on with it, "
-                    "--overwrite (overwrite=True) begins again."
-                )
+        self._folder.remove(WRITTEN)  # what another run wrote is not this one's
+        self._refuse_what_is_there()
+        if not overwrite and not is_new and not resume:
+            raise OutputExistsError(
+                f"an earlier run to {self.output.name!r} was cut off. --resume (resume=True) goes on with it, "
+                "--overwrite (overwrite=True) begins again."
+            )
         self._clear()
-        write_text(self.folder / PLAN, json.dumps(self.plan, indent=1) + "\n")
+        self._write(PLAN, self.plan | {"overwrite": overwrite})
+
+    def _refuse_what_is_there(self) -> None:
+        for path in (*self.outputs.values(), self.unreadable):
+            check_file(path, overwrite=self._overwrite or self._is_own(path))
+        if self.unreadable.exists():
+            with self.unreadable.open("rb") as file:
+                is_list = file.read(len(_HEADER)) == _HEADER
+            if not is_list:
+                raise OutputExistsError(
+                    f"{os.fspath(self.unreadable)!r} is to name the images that cannot be read, and the file of that "
+                    "name is no such list. Move it elsewhere, or take another name for the output."
+                )
+
+    def _is_own(self, path: Path) -> bool:
+        """Say whether this very run wrote an output that is there, before it was cut off."""
+        return path.exists() and (self._read(WRITTEN) or {}).get(path.name) == _identity(path)
 
     @property
     def unreadable(self) -> Path:
@@ -90,19 +116,29 @@ class Parts:
             m: self.output.with_name(f"{self.output.stem}.{safe[m]}{self.output.suffix}") for m in members
         }
 
-    def finished(self, number: int) -> dict[str, Any] | None:
-        """Read the record of a part, where it is finished."""
-        try:
-            return json.loads(self._record(number).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+    def finished(self, number: int) -> bool:
+        """Say whether a part is finished; where its record or a file of it is damaged, it is not."""
+        record = self._read(_record(number))
+        if record is None or not _is_record(record):
+            return False
+        for file, digest in record["files"].items():
+            content = self._folder.read(file, 2**40)
+            if content is None or hashlib.sha256(content).hexdigest() != digest:
+                return False
+        self._records[number] = record
+        return True
 
     def write(self, number: int, said: dict[str, Predictions], unreadable: dict[str, str]) -> None:
         """Keep a part; its record comes last."""
+        files: dict[str, str] = {}
         for name, predictions in said.items():
-            predictions.save(self._file(number, name))
+            path = self._file(number, name)
+            predictions.save(path)
+            files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
         n_rows = len(next(iter(said.values()))) if said else 0
-        write_text(self._record(number), json.dumps({"n_rows": n_rows, "unreadable": unreadable}) + "\n")
+        record = {"n_rows": n_rows, "unreadable": unreadable, "files": files}
+        self._write(_record(number), record | {"sha256": _digest(record)})
+        self._records[number] = record
 
     def join(self, n_parts: int) -> tuple[dict[str, Path], dict[str, str], int]:
         """Join all parts to the outputs, and remove them.
@@ -112,62 +148,98 @@ class Parts:
         tuple of (dict of name to path, dict of unreadable id to reason, number of rows)
             What was written.
         """
-        records = [self.finished(number) or {} for number in range(n_parts)]
+        records = [self._records[number] for number in range(n_parts)]
         unreadable = {name: reason for record in records for name, reason in record["unreadable"].items()}
         n_rows = sum(record["n_rows"] for record in records)
         full = [number for number, record in enumerate(records) if record["n_rows"]]
-        if unreadable:
-            _write_csv(self.unreadable, unreadable)
-        else:
-            self.unreadable.unlink(missing_ok=True)
+        stale = self.unreadable.exists() and (self._overwrite or self._is_own(self.unreadable))
+        if unreadable or (stale and self.unreadable.is_symlink()):  # a link stays
+            with self._noted(self.unreadable) as path:
+                path.write_bytes(_as_csv(unreadable))
+        elif stale:
+            self.unreadable.unlink()
         if not full:
-            self._remove()
+            self._clear()
             raise DataError(
                 f"there must be at least one readable image; all {len(unreadable)} cannot be read: see "
                 f"{os.fspath(self.unreadable)!r}."
             )
         for name, path in self.outputs.items():
             self._join_one(path, [self._file(number, name) for number in full], n_rows)
-        self._remove()
+        self._clear()
         return self.outputs, unreadable, n_rows
 
     def _clear(self) -> None:
         # Without its plan it is no run to go on with, however far the rest of it is removed.
-        (self.folder / PLAN).unlink(missing_ok=True)
-        for path in self.folder.iterdir():
-            path.unlink()
-
-    def _remove(self) -> None:
-        self._clear()
-        self.folder.rmdir()
+        for name in (PLAN, *self._folder.names()):
+            if _OWN.fullmatch(name):
+                self._folder.remove(name)
 
     def _join_one(self, path: Path, files: list[Path], n_rows: int) -> None:
-        if path.suffix.lower() == ".parquet":
-            with atomic_write(path) as file:
-                rewrite_parquet(files, file, n_rows)
-            return
-        parts = [Predictions.load(file) for file in files]
-        first = parts[0]
-        Predictions(
-            np.concatenate([p.probas for p in parts]),
-            ids=np.concatenate([p.ids for p in parts]),
-            classes=first.classes,
-            labels=None if first.labels is None else np.concatenate([_labels(p) for p in parts]),
-            member=first.member,
-            split=first.split,
-        ).save(path)
+        with self._noted(path) as temporary:
+            if path.suffix.lower() == ".parquet":
+                with temporary.open("xb") as file:
+                    rewrite_parquet(files, file, n_rows)
+                return
+            parts = [Predictions.load(file) for file in files]
+            first = parts[0]
+            Predictions(
+                np.concatenate([p.probas for p in parts]),
+                ids=np.concatenate([p.ids for p in parts]),
+                classes=first.classes,
+                labels=None if first.labels is None else np.concatenate([_labels(p) for p in parts]),
+                member=first.member,
+                split=first.split,
+            ).save(temporary)
 
-    def _read_plan(self) -> dict[str, Any] | None:
+    @contextlib.contextmanager
+    def _noted(self, path: Path) -> Generator[Path]:
+        """Write an output, and note before it has its name what it is known by; see `_is_own`."""
+        with atomic_path(path, overwrite=self._overwrite or self._is_own(path)) as temporary:
+            yield temporary
+            self._write(WRITTEN, (self._read(WRITTEN) or {}) | {path.name: _identity(temporary)})
+
+    def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            return json.loads((self.folder / PLAN).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = json.loads(self._folder.read(name) or b"")
+        except (ValueError, RecursionError):
             return None
+        return found if isinstance(found, dict) else None
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        write_text(self._folder.path / name, json.dumps(content, indent=1) + "\n")
 
     def _file(self, number: int, name: str) -> Path:
-        return self.folder / f"{number:07d}-{self.names.index(name)}.parquet"
+        return self._folder.path / f"{number:07d}-{self.names.index(name)}.parquet"
 
-    def _record(self, number: int) -> Path:
-        return self.folder / f"{number:07d}.json"
+
+def _record(number: int) -> str:
+    return f"{number:07d}.json"
+
+
+def _is_record(record: dict[str, Any]) -> bool:
+    rest = {key: value for key, value in record.items() if key != "sha256"}
+    return record.get("sha256") == _digest(rest) and rest.keys() == {"n_rows", "unreadable", "files"}
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _identity(path: Path) -> list[int]:
+    # A rename changes none of these.
+    state = path.stat()
+    return [state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns]
+
+
+def _of_an_earlier_version(folder: Folder) -> bool:
+    """Say whether there is the plan of a run as it was before folders were marked."""
+    try:
+        plan = json.loads(folder.read(PLAN) or b"")
+        keys = {"model", "classes", "images", "members", "labels", "part"}
+        return plan.keys() == keys and re.fullmatch("[0-9a-f]{64}", plan["images"]) is not None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def _labels(predictions: Predictions) -> np.ndarray:
@@ -177,15 +249,13 @@ def _labels(predictions: Predictions) -> np.ndarray:
     return labels
 
 
-def _write_csv(path: Path, unreadable: dict[str, str]) -> None:
+def _as_csv(unreadable: dict[str, str]) -> bytes:
     import csv
     import io
 
     text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["id", "reason"])
-    rows.writerows(unreadable.items())
-    write_text(path, text.getvalue())
+    csv.writer(text, lineterminator="\n").writerows(unreadable.items())
+    return _HEADER + text.getvalue().encode()
 
 
 def part_slices(n_images: int, size: int) -> Generator[tuple[int, int]]:

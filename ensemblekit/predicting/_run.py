@@ -98,7 +98,8 @@ def predict_images(
     batch_size : int, default=32
         Images that the model is given at a time; 1,024 at most.
     resume : bool, default=False
-        Go on with a run that was cut off; its model, images and options must be the same.
+        Go on with a run that was cut off; its model, images and options must be the same. Parts that are damaged are
+        predicted again.
     overwrite : bool, default=False
         Replace what is there, and what a run that was cut off has left.
     progress : callable, optional
@@ -118,8 +119,8 @@ def predict_images(
     DataError
         If there is no image that can be read, images come or go meanwhile, or a resumed run is another.
     OutputExistsError
-        If the output is there and ``overwrite`` is not given, a run was cut off and neither this nor ``resume`` is, or
-        another run is at work on it.
+        If the output is there and ``overwrite`` is not given, a run was cut off and neither this nor ``resume`` is,
+        another run is at work on it, or what is kept meanwhile would lie where something is that is not ours.
     InvalidPredictionsError
         If the model gives what are no probabilities.
     """
@@ -160,7 +161,7 @@ def predict_images(
         files = list_again(given, listing)
         for number, size in part_slices(listing.n_images, PART):
             n_parts += 1
-            if parts.finished(number) is None:
+            if not parts.finished(number):
                 few = list(islice(files, size))
                 said, unreadable = _predict(
                     predictor, few, batch_size, members, known, split, progress, done, listing.n_images
@@ -231,6 +232,8 @@ def _batches(
     height, width, _ = predictor.input_shape
 
     def read(file: ImageFile) -> np.ndarray | str:
+        if file.shown != file.id or "\0" in file.id:
+            return "its name is no valid Unicode, and cannot be an id; rename it"
         try:
             if file.path.exists() and not file.path.is_file():
                 return "no file, but a folder, a pipe, a socket or a device"
@@ -246,7 +249,7 @@ def _batches(
             broken: dict[str, str] = {}
             for file, found in zip(files[start : start + batch_size], islice(pixels, batch_size), strict=True):
                 if isinstance(found, str):
-                    broken[file.id] = found
+                    broken[file.shown] = found
                 else:
                     batch[len(kept)] = found
                     kept.append(file)

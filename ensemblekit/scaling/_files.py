@@ -18,7 +18,7 @@ from ..errors import (
     InvalidPredictionsError,
     OutputExistsError,
 )
-from ..files import atomic_write
+from ..files import atomic_write, check_file
 from ..predictions import Predictions, align
 from ..predictions._checks import all_fit_ids
 from ._buckets import combine_buckets
@@ -115,7 +115,8 @@ def combine_files(
     InvalidOptionError
         If options are not valid.
     OutputExistsError
-        If there is something already, or another run is at work on it.
+        If there is something already, another run is at work on it, or what is kept meanwhile would lie where something
+        is that is not ours.
     FolderNotFoundError
         If a folder to write to is not there.
     OSError
@@ -135,8 +136,7 @@ def combine_files(
         raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
     if not (progress is None or callable(progress)):
         raise InvalidOptionError(f"progress must be called with what is done, or None; received {progress!r}.")
-    if output.is_dir() or (output.exists() and not overwrite):
-        raise OutputExistsError(f"{os.fspath(output)!r} is there already. Take another name, or give overwrite=True.")
+    check_file(output, overwrite=overwrite)
     for needed in (output.parent, room):
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
@@ -163,18 +163,17 @@ def combine_files(
     size = min(LARGEST, max(1, memory // (12 * sum(source.row_bytes for source in sources))))
     members = tuple(source.member for source in sources)
     fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(rule, "fit_ids_", None)))
-    with scratch_for(output, None if folder is None else room) as (partial, scratch):
+    with scratch_for(output, None if folder is None else room) as scratch:
         try:
-            with atomic_write(partial) as file, closing(Output(file, fit_ids)) as target:
+            with atomic_write(output, overwrite=overwrite) as file, closing(Output(file, fit_ids)) as target:
                 _write_side_by_side(
                     target, sources, of_batch, size, tell("rows"), lambda: all_different(sources[0], scratch, memory)
                 )
             joined = False
         except _OtherOrderError:
-            with atomic_write(partial) as file, closing(Output(file, fit_ids)) as target:
+            with atomic_write(output, overwrite=overwrite) as file, closing(Output(file, fit_ids)) as target:
                 combine_buckets(sources, of_batch, target, scratch, memory, tell("buckets"))
             joined = True
-        partial.replace(output)
     return Combined(output, target.n_rows, members, joined, time.perf_counter() - start)
 
 

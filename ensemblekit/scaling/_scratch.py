@@ -1,12 +1,12 @@
-"""Where `combine_files` keeps what does not fit in memory, and an output that is not whole yet."""
+"""Where `combine_files` keeps what does not fit in memory, and how it keeps other runs from its output."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
+import re
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..files import held_folder
@@ -14,8 +14,11 @@ from ..files import held_folder
 __all__ = ["scratch_for"]
 
 
+OWN = re.compile("scratch")
+
+
 @contextmanager
-def scratch_for(output: Path, folder: Path | None) -> Generator[tuple[Path, Path]]:
+def scratch_for(output: Path, folder: Path | None) -> Generator[Path]:
     """Make room for one run; what a killed one has left is removed.
 
     Parameters
@@ -27,21 +30,21 @@ def scratch_for(output: Path, folder: Path | None) -> Generator[tuple[Path, Path
 
     Yields
     ------
-    tuple of (Path, Path)
-        Where the output is written until it is whole, and an empty folder.
+    Path
+        An empty folder.
     """
-    beside = output.parent / f".{output.name}.joining"
-    with held_folder(beside, output):
-        scratch = beside / "scratch" if folder is None else folder / f".{output.name}.{_digest(output)}"
+    real = Path(os.path.realpath(output))
+    beside = real.parent / f".{real.name}.joining"
+    with held_folder(beside, real, "joining", own=OWN) as held, ExitStack() as also:
+        held.remove_tree("scratch")
+        if folder is not None:
+            # Outputs of one name may share a folder.
+            name = f".{real.name}.{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
+            held = also.enter_context(held_folder(folder / name, real, "scratch", own=OWN))
+        held.remove_tree("scratch")
+        scratch = held.path / "scratch"
+        scratch.mkdir()
         try:
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir()
-            yield beside / output.name, scratch
+            yield scratch
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-            shutil.rmtree(beside, ignore_errors=True)
-
-
-def _digest(output: Path) -> str:
-    # Outputs of one name may share a folder.
-    return hashlib.sha256(os.fsencode(output.absolute())).hexdigest()[:16]
+            held.remove_tree("scratch")

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
-from ..errors import NotStorableError, OutputExistsError
-from ..files import atomic_folder
+from ..errors import NotStorableError
+from ..files import Folder, Replaceable, atomic_folder
 from ..registry import default_registry
-from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal, versions
+from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal, sealed, versions
 
 __all__ = ["save"]
 
@@ -42,14 +42,15 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
     folder : path-like
         To be made. Its parent must be there.
     overwrite : bool, default=False
-        Replace an ensemble that was saved there before. Nothing else is ever replaced.
+        Replace an ensemble that was saved there before. Nothing else is ever replaced: its manifest must be as it was
+        written, and no other file may lie beside it.
 
     Raises
     ------
     NotStorableError
         If something that it holds cannot be saved without a pickle. Nothing is written then.
     OutputExistsError
-        If ``folder`` is there, and is not a saved ensemble or ``overwrite`` is False.
+        If ``folder`` is there, and ``overwrite`` is False or it is not a saved ensemble alone.
     MissingDependencyError
         If skops is needed and not installed.
 
@@ -67,16 +68,7 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
     >>> load(folder)
     Weighted(weights={'cnn': 2, 'svm': 1}, ...)
     """
-    folder = Path(folder)
-    if folder.is_symlink() or folder.exists():
-        if not overwrite:
-            raise OutputExistsError(f"{os.fspath(folder)!r} is there already. Give overwrite=True to replace it.")
-        if folder.is_symlink() or not (folder / MANIFEST).is_file():
-            raise OutputExistsError(
-                f"overwrite=True replaces a saved ensemble only; {os.fspath(folder)!r} has no {MANIFEST}. Take "
-                "another folder."
-            )
-    with atomic_folder(folder, overwrite=overwrite) as temporary:
+    with atomic_folder(folder, replaces=SAVED if overwrite else None) as temporary:
         writer = _Writer(temporary)
         tree = writer.encode(obj, type(obj).__name__)
         writer.write_arrays()
@@ -90,6 +82,20 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
         }
         manifest |= _about(obj, writer, files)
         (temporary / MANIFEST).write_text(seal(manifest), encoding="utf-8")
+
+
+def _own_files(folder: Folder) -> list[str] | None:
+    try:
+        text = (folder.read(MANIFEST) or b"").decode()
+        manifest = json.loads(text)
+        ours = isinstance(manifest, dict) and "format" in manifest and sealed(manifest, text)
+    except (ValueError, RecursionError):
+        return None
+    return [MANIFEST, *manifest["files"]] if ours else None
+
+
+SAVED = Replaceable("a saved ensemble", _own_files)
+"""What may be replaced: a folder with a manifest as `save` writes it, and the files that it names."""
 
 
 def _about(obj: Any, writer: _Writer, files: dict[str, str]) -> dict[str, Any]:

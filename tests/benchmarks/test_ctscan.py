@@ -162,11 +162,12 @@ def test_results_are_never_overwritten_unasked(finished, images):
 
 
 def test_a_folder_of_other_things_is_never_written_to(images, tmp_path):
-    (tmp_path / "thesis.tex").write_text("mine")
+    (tmp_path / "model.keras").write_text("mine")
+    (tmp_path / "config.json").write_text("{}")  # as many programs have
     done = ctscan("--data", images, *TINY, "--out", tmp_path, "--overwrite")
     assert done.returncode == 1
-    assert "holds thesis.tex. Choose another." in done.stderr
-    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+    assert "holds config.json, model.keras. Choose another." in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.keras"]
 
 
 def folders(tmp_path, names=None, spoil=None):

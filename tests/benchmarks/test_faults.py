@@ -117,8 +117,8 @@ def test_an_unfinished_run_asks_for_one_of_two_ways(given, copy):
 def test_resume_asks_for_what_it_needs(given, tmp_path, options, said):
     out = tmp_path / "run"
     out.mkdir()
-    for name in ("config.json", "results.csv"):
-        (out / name).write_text("{}")
+    (out / "results.csv").write_text("{}")
+    (out / "config.json").write_text('{"status": "finished", "settings": {}, "versions": {"ensemblekit": "0"}}')
     done = ctscan(given, out, *options)
     assert done.returncode == 1
     assert said in done.stderr

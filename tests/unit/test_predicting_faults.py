@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -14,6 +13,7 @@ from typer.testing import CliRunner
 
 from ensemblekit import DataError, OutputExistsError, Predictions, predict_images
 from ensemblekit.cli import app
+from ensemblekit.files import Folder
 from ensemblekit.predicting import _run
 from ensemblekit.predicting._parts import Parts
 from tests.pets import draw_pets, make_models
@@ -178,14 +178,14 @@ def test_a_run_that_is_cut_off_as_it_ends_is_finished(made, images, tmp_path, mo
 
             patch.setattr(Parts, "_join_one", join)
         else:
-            remove = Path.unlink
+            remove = Folder.remove
 
-            def unlink(self, missing_ok=False):
-                remove(self, missing_ok=missing_ok)
-                if self.name == "0000000.json":
+            def stop(self, name):
+                remove(self, name)
+                if name == "0000000.json":
                     raise KeyboardInterrupt
 
-            patch.setattr(Path, "unlink", unlink)
+            patch.setattr(Folder, "remove", stop)
         with pytest.raises(KeyboardInterrupt):
             predict_images(model, images, out, members=True)
     assert out.exists()
@@ -213,13 +213,19 @@ def test_images_that_come_meanwhile_are_noticed(made, images, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
-def test_a_name_that_is_no_unicode_is_refused_before_anything_is_read(made, tmp_path):
-    (tmp_path / "test").mkdir()
-    with open(os.fsencode(tmp_path / "test") + b"/\xff.png", "wb"):  # noqa: PTH123 - a Path is text
-        pass
-    with pytest.raises(DataError, match=r"ids must be valid Unicode; received 'test/\\udcff\.png'\. Rename the file"):
-        predict_images(made[0] / "m.keras", tmp_path / "test", tmp_path / "p.parquet")
-    assert [p.name for p in tmp_path.iterdir()] == ["test"]
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_name_that_is_no_unicode_is_told_and_the_rest_is_predicted(listed, made, images, tmp_path):
+    data = tmp_path / "test"
+    shutil.copytree(images / "test", data)
+    shutil.copy(images / "test" / "cat" / "0 ü.png", os.fsencode(data) + b"/cat/\xff.png")
+    lines = [os.fsencode(path.relative_to(tmp_path)) for path in sorted(data.rglob("*.png"))]
+    (tmp_path / "list.txt").write_bytes(b"\n".join([*lines, b"test/a\0b.png"] if listed else lines))
+    done = predict_images(made[0] / "m.keras", tmp_path / "list.txt" if listed else data, tmp_path / "p.parquet")
+    reason = "its name is no valid Unicode, and cannot be an id; rename it"
+    names = ["test/cat/\\udcff.png", *(["test/a\0b.png"] if listed else [])]
+    assert done.unreadable == dict.fromkeys(names, reason)
+    assert done.n_images == 15 == len(Predictions.load(tmp_path / "p.parquet"))
+    assert names[0] in (tmp_path / "p.unreadable.csv").read_text()
 
 
 def test_the_command_says_how_to_go_on_when_it_is_stopped(made, images, tmp_path, monkeypatch):

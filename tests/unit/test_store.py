@@ -234,7 +234,7 @@ def test_a_folder_is_replaced_only_when_asked_and_only_by_its_like(tmp_path):
     save(Held(2), tmp_path / "saved", overwrite=True)
     assert load(tmp_path / "saved", trusted=[Held]).held == 2
     (tmp_path / "photos").mkdir()
-    with pytest.raises(OutputExistsError, match=r"replaces a saved ensemble only; .*photos' has no manifest.json"):
+    with pytest.raises(OutputExistsError, match=r"replaces a saved ensemble only; .*photos' is none"):
         save(Held(2), tmp_path / "photos", overwrite=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["photos", "saved"]
 
@@ -330,7 +330,7 @@ PARTS = {"combiner": "confident", "distribution": "confident-mean", "version": "
             {"class": "ensemblekit_plugins.mean:Gone", "distribution": "ensemblekit", "version": "0.0.1", "state": {}},
             "was saved with ensemblekit 0.0.1, and is not in what is installed now: .*has no attribute 'Gone'",
         ),
-        ({"class": "ensemblekit.files:os.system", "state": {}}, "must be the class of that name"),
+        ({"class": "ensemblekit.files._atomic:os.system", "state": {}}, "must be the class of that name"),
         ({"class": "ensemblekit.store._load:Path", "state": {}}, "must be the class of that name"),
         ({"class": "ensemblekit.combining:combine", "state": {}}, "must be the class of that name"),
         (

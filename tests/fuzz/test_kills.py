@@ -1,0 +1,7 @@
+"""Whatever is written stands whole after a kill, old or new, and the next run leaves nothing behind."""
+
+from tests.fuzz.harness import n_cases, run_cases
+
+
+def test_a_kill_cuts_nothing_loses_nothing_and_leaves_nothing():
+    assert run_cases("tests.fuzz.kills:case", n_cases(20, 1000)) == []

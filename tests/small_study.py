@@ -79,7 +79,8 @@ def assert_whole(out):
         ".parquet": Predictions.load,
         ".keras": lambda p: zipfile.ZipFile(p).testzip(),
     }
-    for path in out.rglob("[!.]*"):
-        if path.suffix in readers:
+    for path in out.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(out).parts)
+        if path.suffix in readers and not hidden:
             assert readers[path.suffix](path) is None or path.suffix != ".keras", path
     return [path.stem for path in finished]

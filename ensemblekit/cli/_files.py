@@ -18,6 +18,7 @@ from ..errors import (
     InvalidPredictionsError,
     OutputExistsError,
 )
+from ..files import check_file
 from ..predictions._names import first_null
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -
         raise FolderNotFoundError(f"an output goes to a folder that is there; {str(path)!r} is in none. Make it first.")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{str(path)!r} is there already. Take another name, or give --overwrite.")
+    if suffixes:
+        check_file(path)
 
 
 @contextlib.contextmanager

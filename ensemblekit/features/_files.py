@@ -148,7 +148,7 @@ def clear_shelves(bank: Path) -> int:
     """Remove every shelf, but for the folders of those that are being written; give the bytes that are free now."""
     freed = 0
     for shelf in _shelves(bank):
-        with open_folder(shelf) as folder:
+        with contextlib.suppress(FileNotFoundError), open_folder(shelf) as folder:
             for name in filter(_SEGMENT.fullmatch, folder.names()):
                 state = folder.state(name)
                 if state and folder.remove(name):

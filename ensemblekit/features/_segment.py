@@ -99,7 +99,8 @@ def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
         file.write(head)
         file.write(bytes(_data_offset(len(keys)) - len(head)))
         file.write(data.data)
-    stat = path.stat()
+        file.flush()
+        stat = os.fstat(file.fileno())  # under its name it may be gone at once, where a bank is cleared
     _verified.add((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
     return path
 

@@ -40,6 +40,13 @@ class Folder:
             return None
         return state if stat.S_ISREG(state.st_mode) else None
 
+    def is_folder(self, name: str) -> bool:
+        """Say whether there is a folder of that name, and no link to one."""
+        try:
+            return stat.S_ISDIR(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mode)
+        except OSError:
+            return False
+
     def read(self, name: str, most: int = 2**26) -> bytes | None:
         """Read a regular file of at most so many bytes; None where there is none."""
         try:
@@ -73,9 +80,8 @@ class Folder:
         """Remove a folder of ours with all that is in it, or a file; links in it are removed and not followed."""
         if self.remove(name):
             return
-        with contextlib.suppress(OSError):
-            if stat.S_ISDIR(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mode):
-                shutil.rmtree(name, ignore_errors=True, dir_fd=self.descriptor)
+        if self.is_folder(name):
+            shutil.rmtree(name, ignore_errors=True, dir_fd=self.descriptor)
 
     def others(self, files: Collection[str]) -> list[str]:
         """List what is in it, at any depth, besides these files and the folders that they lie in.

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 
 from ..errors import OutputExistsError
@@ -15,6 +15,9 @@ from ._marker import MARKER, is_marked, mark, marker_for
 from ._workplace import LEFTOVER, remove_leftovers
 
 __all__ = ["HeldFolder", "held_folder"]
+
+
+NOTHING = re.compile(r"(?!)")
 
 
 class HeldFolder(Folder):
@@ -37,7 +40,8 @@ def held_folder(
     output: Path,
     kind: str,
     *,
-    own: re.Pattern[str],
+    own: re.Pattern[str] = NOTHING,
+    own_folders: Collection[str] = (),
     earlier: Callable[[Folder], bool] = lambda folder: False,
 ) -> Generator[HeldFolder]:
     """Make a folder for what comes before an output, or take up one that is there; other processes are kept out.
@@ -54,7 +58,9 @@ def held_folder(
     kind : str
         What it is for: named in the marker.
     own : re.Pattern
-        Matches all of a name that a run makes in it.
+        Matches all of the name of a file that a run makes in it; by default it makes none.
+    own_folders : collection of str, default=()
+        Names of the folders that a run makes in it.
     earlier : callable, optional
         Says of a folder without a marker whether an earlier version of ensemblekit made it.
 
@@ -74,7 +80,7 @@ def held_folder(
     try:
         if not is_marked(folder, marker) and not earlier(folder):
             raise _not_ours(path, output)
-        others = [name for name in folder.names() if not _is_own(name, own)]
+        others = [name for name in folder.names() if not _is_own(folder, name, own, own_folders)]
         if others:
             raise OutputExistsError(
                 f"{os.fspath(path)!r} is for what comes before {output.name!r}, and must hold nothing else; it holds "
@@ -91,8 +97,10 @@ def held_folder(
         os.close(descriptor)
 
 
-def _is_own(name: str, own: re.Pattern[str]) -> bool:
-    return name.startswith(MARKER) or LEFTOVER.fullmatch(name) is not None or own.fullmatch(name) is not None
+def _is_own(folder: Folder, name: str, own: re.Pattern[str], own_folders: Collection[str]) -> bool:
+    if name in own_folders or LEFTOVER.fullmatch(name):
+        return folder.is_folder(name)
+    return (name.startswith(MARKER) or own.fullmatch(name) is not None) and folder.state(name) is not None
 
 
 def _not_ours(path: Path, output: Path) -> OutputExistsError:

@@ -16,7 +16,6 @@ from ..errors import (
     FolderNotFoundError,
     InvalidOptionError,
     InvalidPredictionsError,
-    OutputExistsError,
 )
 from ..files import atomic_write, check_file
 from ..predictions import Predictions, align

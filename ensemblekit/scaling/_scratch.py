@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,9 +11,6 @@ from pathlib import Path
 from ..files import held_folder
 
 __all__ = ["scratch_for"]
-
-
-OWN = re.compile("scratch")
 
 
 @contextmanager
@@ -35,12 +31,12 @@ def scratch_for(output: Path, folder: Path | None) -> Generator[Path]:
     """
     real = Path(os.path.realpath(output))
     beside = real.parent / f".{real.name}.joining"
-    with held_folder(beside, real, "joining", own=OWN) as held, ExitStack() as also:
+    with held_folder(beside, real, "joining", own_folders=["scratch"]) as held, ExitStack() as also:
         held.remove_tree("scratch")
         if folder is not None:
             # Outputs of one name may share a folder.
             name = f".{real.name}.{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
-            held = also.enter_context(held_folder(folder / name, real, "scratch", own=OWN))
+            held = also.enter_context(held_folder(folder / name, real, "scratch", own_folders=["scratch"]))
         held.remove_tree("scratch")
         scratch = held.path / "scratch"
         scratch.mkdir()

@@ -49,7 +49,10 @@ def test_what_is_damaged_or_missing_is_said_and_made_again(given, unbroken, copy
     spoil(copy / "predictions" / "ensemble_mean.test.parquet")
     (copy / "predictions" / "ensemble_voting.valid.parquet").unlink()
     (copy / "pieces" / "ensemble_stacking.json").write_text("{")
-    (copy / ".first_model.abcd1234.keras").write_bytes(b"half")
+    code = "import os, sys; from ensemblekit.files import atomic_write\n"
+    code += "with atomic_write(sys.argv[1]): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code, str(copy / "first_model.keras")])
+    assert list(copy.glob(".*"))
     done = ctscan(given, copy, "--resume")
     assert done.returncode == 0, done.stderr
     for words in (
@@ -59,6 +62,7 @@ def test_what_is_damaged_or_missing_is_said_and_made_again(given, unbroken, copy
     ):
         assert words in done.stdout
     assert_same(copy, unbroken[0])
+    assert not list(copy.glob(".*"))
 
 
 def test_other_settings_are_refused(given, copy):

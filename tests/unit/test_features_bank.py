@@ -15,6 +15,7 @@ import pytest
 
 from ensemblekit import AffineViews, DataError, FeatureBank, FeatureBankWarning, InvalidOptionError, extract_features
 from ensemblekit.features import _shelf
+from ensemblekit.features._files import make_room
 from ensemblekit.features._segment import read_segment
 from tests.plain_backbone import PlainBackbone, make_images
 from tests.strangers import REPO, environment
@@ -359,6 +360,69 @@ def test_a_bank_says_what_it_holds_and_is_cleared(tmp_path):
     assert bank.clear() == views.n_bytes + plain.n_bytes
     assert (bank.shelves(), bank.n_bytes, bank.clear()) == ([], 0, 0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "notes.txt"]
+
+
+ABOUT = {"fingerprint": "f", "input_shape": [8, 8, 3], "precision": "float32", "augmentation_fingerprint": None}
+NOTES = [
+    "",
+    "{}",
+    "[]",
+    "null",
+    "{",
+    "[" * 10**5,
+    '{"format": 1}',
+    json.dumps(ABOUT),
+    json.dumps(ABOUT | {"format": 1}),
+]
+
+
+@pytest.mark.parametrize("name", ["thesis", "0" * 32])
+@pytest.mark.parametrize("note", [None, *NOTES])
+def test_a_folder_in_a_bank_that_is_not_its_own_is_left_as_it_is(name, note, tmp_path):
+    bank = FeatureBank(tmp_path, max_bytes=10)
+    (tmp_path / name).mkdir()
+    for file in (".lock", "0" * 32 + ".features", "x.features", "thesis.tex"):
+        (tmp_path / name / file).write_text("mine")
+    if note is not None:
+        (tmp_path / name / "shelf.json").write_text(note)
+    before = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
+    make_room(bank.folder, bank.max_bytes)
+    assert (bank.shelves(), bank.n_bytes, bank.clear(), bank.others()) == ([], 0, 0, [name])
+    assert {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("what", ["a link to a shelf", "a folder of a user", "a file"])
+def test_what_is_where_a_shelf_would_be_is_left_as_it_is(what, tmp_path):
+    bank = FeatureBank(tmp_path / "bank")
+    extract_features(PlainBackbone(), IMAGES[:5], bank=bank)
+    (shelf,) = bank.shelves()
+    elsewhere = tmp_path / "mine"
+    shelf.folder.rename(elsewhere)
+    if what == "a link to a shelf":
+        shelf.folder.symlink_to(elsewhere)
+    elif what == "a file":
+        shelf.folder.write_text("mine")
+    else:
+        (elsewhere / "shelf.json").write_text("{}")
+        elsewhere.rename(shelf.folder)
+    before = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
+    with pytest.warns(FeatureBankWarning, match="as they are not kept: the bank '.*bank' cannot be written"):
+        features = extract_features(PlainBackbone(), IMAGES[:5], bank=bank)
+    np.testing.assert_array_equal(features, EXPECTED[:5])
+    assert (bank.clear(), bank.others()) == (0, [shelf.folder.name])
+    assert {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+def test_a_file_of_a_user_in_a_shelf_stays_when_the_bank_is_cleared(tmp_path):
+    bank = FeatureBank(tmp_path)
+    extract_features(PlainBackbone(), IMAGES[:5], bank=bank)
+    (shelf,) = bank.shelves()
+    (shelf.folder / "x.features").write_text("mine")
+    extract_features(PlainBackbone(), IMAGES[:9], bank=bank)
+    n_bytes = bank.n_bytes
+    assert bank.clear() == n_bytes > 0
+    assert [(path.name, path.read_text()) for path in shelf.folder.iterdir()] == [("x.features", "mine")]
+    assert bank.others() == [shelf.folder.name]
 
 
 @pytest.mark.parametrize(

@@ -274,3 +274,46 @@ def test_a_command_that_is_told_to_end_leaves_nothing(number, tmp_path):
         process.communicate(timeout=30)
     assert process.returncode != 0
     assert list(tmp_path.iterdir()) == []
+
+
+IN_TWO_STEPS = """
+import os, signal, sys
+from pathlib import Path
+from ensemblekit.files import Replaceable, _atomic, atomic_folder
+_atomic.ctypes.CDLL = lambda name: None
+def watch(event, arguments):
+    if event == "os.rename" and Path(arguments[1]).name == "made" and not Path(arguments[1]).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+with atomic_folder(sys.argv[1], replaces=Replaceable("a folder", lambda folder: folder.names())) as temporary:
+    (temporary / "new.txt").write_text("new")
+"""
+
+
+def test_a_folder_that_a_killed_process_had_set_aside_comes_back(tmp_path):
+    fill(tmp_path / "made", "old")
+    done = subprocess.run([sys.executable, "-c", IN_TWO_STEPS, str(tmp_path / "made")])
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "made").exists()
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "made", replaces=OURS):
+        raise RuntimeError("the next run writes nothing")
+    assert {p.name for p in (tmp_path / "made").iterdir()} == {"a.txt", "old.txt"}
+    assert [p.name for p in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_file_that_comes_at_the_very_last_moment_is_not_replaced_unasked(tmp_path, monkeypatch):
+    from ensemblekit.files import _atomic
+
+    link = os.link
+
+    def late(first, second):
+        second.write_text("mine")
+        link(first, second)
+
+    monkeypatch.setattr(_atomic.os, "link", late)
+    with (
+        pytest.raises(OutputExistsError, match="is there already"),
+        atomic_write(tmp_path / "a.txt", overwrite=False) as file,
+    ):
+        file.write(b"new")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "mine")]

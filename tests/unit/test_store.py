@@ -239,6 +239,56 @@ def test_a_folder_is_replaced_only_when_asked_and_only_by_its_like(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["photos", "saved"]
 
 
+def stranger(folder):
+    """A sealed manifest of another folder, in which there is another file too."""
+    (folder / "manifest.json").write_text(_manifest.seal({"format": 1, "files": {}}))
+    (folder / "thesis.tex").write_text("mine")
+
+
+def linked(folder):
+    save(Held(1), folder.with_name("elsewhere"))
+    folder.rmdir()
+    folder.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [
+        *(
+            lambda folder, text=text: (folder / "manifest.json").write_text(text)
+            for text in ("", "{}", "[]", "null", "{", "[" * 10**5, '{"format": 1, "files": {}}', '{"name": "app"}')
+        ),
+        stranger,
+        linked,
+        lambda folder: (folder / "manifest.json").symlink_to("elsewhere.json"),
+        lambda folder: os.mkfifo(folder / "manifest.json"),
+        lambda folder: (folder / "manifest.json").mkdir(),
+        lambda folder: (save(Held(np.arange(3)), folder / "in"), (folder / "in").rename(folder / "arrays.npz")),
+    ],
+)
+def test_a_folder_that_is_not_a_saved_ensemble_alone_is_never_replaced(lay, tmp_path):
+    folder = tmp_path / "app"
+    folder.mkdir()
+    lay(folder)
+    before = sorted((p, p.lstat().st_mtime_ns) for p in tmp_path.rglob("*"))
+    with pytest.raises(OutputExistsError, match="overwrite=True replaces a saved ensemble only"):
+        save(Held(2), folder, overwrite=True)
+    assert sorted((p, p.lstat().st_mtime_ns) for p in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["README.md", ".DS_Store", "skops9.skops", "notes/thesis.tex", "empty/"])
+def test_a_file_of_a_user_beside_a_saved_ensemble_is_not_lost(name, tmp_path):
+    save(Held(1), tmp_path / "saved")
+    path = tmp_path / "saved" / name
+    (path if name.endswith("/") else path.parent).mkdir(exist_ok=True)
+    if not name.endswith("/"):
+        path.write_text("mine")
+    with pytest.raises(OutputExistsError, match=rf"holds also '{name.partition('/')[0]}.*Move that elsewhere"):
+        save(Held(2), tmp_path / "saved", overwrite=True)
+    assert path.exists()
+    assert (tmp_path / "saved" / "manifest.json").exists()
+
+
 @pytest.mark.parametrize("broken", ["write_arrays", "digests"])
 def test_an_interrupted_save_leaves_the_old_one_whole(broken, tmp_path, monkeypatch):
     save(Held(1), tmp_path / "saved")

@@ -26,7 +26,7 @@ def test_forged_folders_are_refused_or_harmless_and_run_nothing():
 @pytest.mark.slow
 @pytest.mark.keras
 def test_forged_folders_with_a_keras_model_are_refused_or_harmless_and_run_nothing(keras):
-    assert run_cases("tests.fuzz.store_cases:forged_keras", n_cases(100, 2000)) == []
+    assert run_cases("tests.fuzz.store_keras_cases:forged", n_cases(100, 2000)) == []
 
 
 @pytest.mark.slow

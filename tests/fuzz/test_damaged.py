@@ -26,4 +26,4 @@ def test_cut_and_edited_onnx_files_predict_or_are_refused():
 @pytest.mark.keras
 def test_edited_keras_files_predict_or_are_refused():
     pytest.importorskip("keras")
-    assert run_cases(f"{WORK}:open_edited_keras", n_cases(100, 1500), memory=8 * 2**30) == []
+    assert run_cases(f"{WORK}:open_edited_keras", n_cases(100, 1500), seconds=120, memory=8 * 2**30) == []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import FolderNotFoundError
+from ..printed import as_text, printable
 from ._app import app
 from ._screen import make_console, make_table
 
@@ -37,13 +38,13 @@ def cache(
     if clear:
         freed = bank.clear()
         record = {"folder": str(bank.folder), "shelves_removed": len(shelves), "bytes_freed": freed}
-        typer.echo(json.dumps(record, indent=2) if as_json else f"{size_of(freed)} freed in {bank.folder}.")
+        typer.echo(json.dumps(record, indent=2) if as_json else f"{size_of(freed)} freed in {printable(bank.folder)}.")
         return
     if as_json:
         typer.echo(json.dumps(_record(bank, shelves), indent=2))
         return
     console = make_console()
-    console.print(f"Feature bank {bank.folder}", markup=False, highlight=False, soft_wrap=True)
+    console.print(as_text(f"Feature bank {bank.folder}"), soft_wrap=True)
     if shelves:
         console.print(_shelves_table(shelves))
     total = size_of(sum(shelf.n_bytes for shelf in shelves))
@@ -93,10 +94,9 @@ def _record(bank: FeatureBank, shelves: list[ShelfInfo]) -> dict[str, Any]:
 
 
 def _shelves_table(shelves: list[ShelfInfo]) -> Table:
-    from rich.markup import escape
+    from rich.text import Text
 
     table = make_table("")
-    table.title = None
     table.add_column("Backbone and views", overflow="fold", ratio=1)
     table.add_column("Pixels", no_wrap=True)
     table.add_column("Rows", no_wrap=True, justify="right")
@@ -105,8 +105,12 @@ def _shelves_table(shelves: list[ShelfInfo]) -> Table:
     for shelf in shelves:
         precision = "" if shelf.precision in ("", "float32") else f" {shelf.precision}"
         table.add_row(
-            f"[bold]{escape(shelf.backbone)}[/bold] {escape(shelf.fingerprint[:8] + precision)}\n"
-            f"[dim]{escape(shelf.augmentation or 'the images as they are')}[/dim]",
+            Text.assemble(
+                as_text(shelf.backbone, style="bold"),
+                as_text(f" {shelf.fingerprint[:8]}{precision}"),
+                "\n",
+                as_text(shelf.augmentation or "the images as they are", style="dim"),
+            ),
             " x ".join(map(str, shelf.input_shape[:2])),
             str(shelf.rows),
             size_of(shelf.n_bytes),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
+from ..printed import printable
 from ._app import app
 from ._completion import complete_combiner
 from ._files import SUFFIXES, about_files, check_output, name_and_path, read_members, with_labels
@@ -105,7 +106,9 @@ def combine(
     if as_json:
         typer.echo(json.dumps(record, indent=2))
     else:
-        typer.echo(f"{len(members)} members, {len(combined)} rows, {len(combined.classes)} classes: {output}")
+        typer.echo(
+            f"{len(members)} members, {len(combined)} rows, {len(combined.classes)} classes: {printable(output)}"
+        )
 
 
 def _are_large(files: list[str], output: str) -> bool:
@@ -140,5 +143,5 @@ def _combine_large(
     typer.echo(
         json.dumps(record, indent=2)
         if as_json
-        else f"{len(done.members)} members, {done.n_rows} rows in {done.seconds:.0f} s: {output}"
+        else f"{len(done.members)} members, {done.n_rows} rows in {done.seconds:.0f} s: {printable(output)}"
     )

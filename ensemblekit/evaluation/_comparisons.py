@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InvalidOptionError, LeakageError, UnknownMemberError
 from ..predictions import Predictions
+from ..printed import printable
 from ._intervals import n_in_sample
 from ._metrics import accuracy, log_loss
 from ._paired import DIFFERENCES, holm, mcnemar, paired_bootstrap
@@ -202,7 +203,7 @@ def _compare(
     frame.insert(list(frame.columns).index("p_value") + 1, "p_holm", frame.groupby("metric")["p_value"].transform(holm))
     seen = {row: max(n_in_sample(one) or 0, n_in_sample(other) or 0) for row, (one, _, other) in pairs.items()}
     frame["sentence"] = [
-        _sentence(line, str(line[other_column]), confidence, unit, seen[str(line["row"])])
+        printable(_sentence(line, str(line[other_column]), confidence, unit, seen[str(line["row"])]))
         for line in frame.to_dict("records")
     ]
     return frame

@@ -11,7 +11,7 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..evaluation import uncertainty
 from ..predictions import PredictionSet
 from ._inputs import check_classes
-from ._style import FAINT, INK, MUTED, SIZE, WIDTH, looks, new_figure, shown, tidy
+from ._style import FAINT, INK, MUTED, SIZE, WIDTH, looks, name_lines, new_figure, shown, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,15 +84,16 @@ def plot_disagreement(
         _probabilities(said, predictions, int(row), look)
         handles = said.get_lines()[: len(predictions.members)]
         said.set_xlabel("Probability" if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
-    figure.legend(
+    legend = figure.legend(
         handles=handles,
-        labels=shown(list(predictions.members)),
+        labels=["member"] * len(predictions.members),
         loc="outside lower center",
         ncols=3,
         frameon=False,
         fontsize=SIZE - 1,
         labelcolor=INK,
     )
+    name_lines(legend, shown(predictions.members))
     return figure
 
 
@@ -185,7 +186,6 @@ def _probabilities(axes: Axes, predictions: PredictionSet, row: int, look: dict)
             look[name].marker,
             color=look[name].colour,
             markersize=5,
-            label=name,
         )
     tidy(axes, lines="x")
     axes.set_yticks(places, shown([str(name) for name in predictions.classes], most=20))

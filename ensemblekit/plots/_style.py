@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MissingDependencyError
+from ..printed import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,18 @@ def tidy(axes: Axes, *, title: str = "", x: str = "", y: str = "", lines: str | 
         axes.grid(visible=False)
 
 
-def shown(names: Iterator[str] | list[str], most: int = 28) -> list[str]:
-    """Shorten long names in their middle, where they differ least; a dollar sign is one, and begins no formula."""
-    short = (n if len(n) <= most else f"{n[: most // 2 - 1]}…{n[-(most - most // 2) :]}" for n in names)
-    return [name.replace("$", r"\$") for name in short]
+def shown(names: Iterable[object], most: int = 28) -> list[str]:
+    """Shorten long names in their middle, where they differ least, and make them what a figure shows as it is."""
+    plain = map(printable, names)
+    return [literal(n if len(n) <= most else f"{n[: most // 2 - 1]}…{n[-(most - most // 2) :]}") for n in plain]
+
+
+def literal(text: object) -> str:
+    """Make a text what a figure shows as it is: a dollar sign is one, and begins no formula."""
+    return printable(text, lines=True).replace("$", r"\$")
+
+
+def name_lines(legend: Any, names: Sequence[str]) -> None:
+    """Write the names of a legend, which by itself drops those that begin with an underscore."""
+    for text, name in zip(legend.get_texts(), names, strict=False):
+        text.set_text(name)

@@ -246,7 +246,7 @@ def test_large_files_answer_with_the_same_keys(files, monkeypatch):
 def test_a_file_that_the_system_refuses_is_one_line(monkeypatch, capsys):
     from ensemblekit.cli import _app
 
-    def fail():
+    def fail(**options):
         raise PermissionError(13, "Permission denied", "cnn.csv")
 
     monkeypatch.setattr(_app, "app", fail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ __all__ = ["read_column"]
 OURS = "# ensemblekit "
 
 
-def read_column(path: Path, column: str) -> dict[str, str]:
+def read_column(path: Path, column: str) -> dict[str, Hashable]:
     """Read ``id`` and one more column of a CSV or Parquet table; labels also of a file of predictions.
 
     Parameters
@@ -45,7 +45,7 @@ def read_column(path: Path, column: str) -> dict[str, str]:
         raise DataError(
             f"{str(path)!r} must be a table with the columns id and {column}; it cannot be read as {kind}: {error}"
         ) from error
-    table: dict[str, str] = {}
+    table: dict[str, Hashable] = {}
     for row, value in rows:
         if row in (None, "") or value in (None, ""):
             raise DataError(

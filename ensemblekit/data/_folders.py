@@ -6,8 +6,7 @@ import os
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from ..arguments import typed
 from ..errors import AlignmentError, DataError, FolderNotFoundError, InvalidOptionError
 from ..predictions._align import propose_aliases
 from ..predictions._checks import as_classes
@@ -18,6 +17,7 @@ __all__ = ["image_folder", "image_splits"]
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
+@typed(but=("size",))
 def image_folder(
     folder: str | os.PathLike[str],
     *,
@@ -53,7 +53,7 @@ def image_folder(
     root = Path(folder)
     if not root.is_dir():
         raise FolderNotFoundError(f"a folder of images must be there; nothing is at {os.fspath(folder)!r}.")
-    if np.shape(size) != (2,) or not all(isinstance(s, int) and s > 0 for s in size):
+    if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size):
         raise InvalidOptionError(f"size must be (height, width) in pixels, whole numbers > 0; received {size!r}.")
     # A link keeps the name that it was given by; resolve() would follow it to another.
     root = Path(os.path.abspath(root))  # noqa: PTH100
@@ -77,6 +77,7 @@ def image_folder(
     return ImageFolder(root, (size[0], size[1]), names, files, skip_unreadable)
 
 
+@typed(but=("size",))
 def image_splits(
     folder: str | os.PathLike[str],
     *,
@@ -110,6 +111,8 @@ def image_splits(
     AlignmentError
         If class folders have other names in another split; its ``aliases`` are a proposal where one is plain.
     """
+    if not splits:
+        raise InvalidOptionError("splits must name one folder at least; received none.")
     root = Path(folder)
     if not root.is_dir():
         raise FolderNotFoundError(f"a folder of splits must be there; nothing is at {os.fspath(folder)!r}.")

@@ -7,7 +7,8 @@ from typing import IO
 
 import numpy as np
 
-from ..errors import MissingDependencyError, UnreadableImageError
+from ..arguments import typed
+from ..errors import InvalidOptionError, MissingDependencyError, UnreadableImageError
 
 __all__ = ["BROKEN", "decode", "read_image", "resize_image"]
 
@@ -15,6 +16,7 @@ BROKEN = (OSError, ValueError, SyntaxError, EOFError)
 """What Pillow raises where a file is no image, or not a whole one."""
 
 
+@typed()
 def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
     """Decode one image as RGB and, where a size is given, resize it.
 
@@ -80,6 +82,7 @@ def decode(file: str | os.PathLike[str] | IO[bytes]) -> tuple[np.ndarray, str, s
         raise ValueError(str(error)) from error
 
 
+@typed()
 def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize bilinearly without antialiasing, pixel centres at halves, as ``tf.image.resize`` does.
 
@@ -95,6 +98,11 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     ndarray of float32, shape (size[0], size[1], 3)
         In the range of ``pixels``.
     """
+    if pixels.dtype.kind not in "biuf" or pixels.ndim != 3 or not pixels.size or min(size) < 1:
+        raise InvalidOptionError(
+            f"pixels must be numbers of shape (height, width, channels), and size >= 1; received shape {pixels.shape}, "
+            f"dtype {pixels.dtype} and size {size}."
+        )
     for axis, length in enumerate(size):
         if pixels.shape[axis] == length:
             continue

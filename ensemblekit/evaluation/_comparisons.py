@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidOptionError, LeakageError, UnknownMemberError
 from ..predictions import Predictions
 from ..printed import printable
@@ -24,6 +25,7 @@ __all__ = ["compare_with_best_member", "compare_with_reference"]
 CHOICES = ("accuracy", "log_loss")
 
 
+@typed()
 def compare_with_best_member(
     rows: Mapping[str, Predictions],
     members: Mapping[str, Sequence[str]],
@@ -114,6 +116,7 @@ def compare_with_best_member(
     )  # fmt: skip
 
 
+@typed()
 def compare_with_reference(
     rows: Mapping[str, Predictions],
     reference: str,

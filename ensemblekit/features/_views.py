@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import DataError, InvalidOptionError
 from ._keys import check_images
 from ._warp import warp
@@ -55,6 +56,7 @@ class AffineViews:
     (1, 4, 4, 3)
     """
 
+    @typed()
     def __init__(
         self,
         *,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidOptionError
-from ._style import FAINT, INK, SIZE, WIDTH, literal, looks, new_figure, shown, tidy
+from ._style import FAINT, INK, SIZE, WIDTH, draws, literal, looks, new_figure, shown, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["log_ticks", "plot_cost"]
 
 
+@draws
 def plot_cost(
     accuracy: Mapping[str, float],
     latency: Mapping[str, float],

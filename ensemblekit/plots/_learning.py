@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError
-from ._style import INK, MUTED, SIZE, WIDTH, grid_of, looks, name_lines, shown, tidy
+from ._style import INK, MUTED, SIZE, WIDTH, draws, grid_of, looks, name_lines, shown, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +17,7 @@ __all__ = ["plot_learning_curves"]
 TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
 
 
+@draws
 def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float = WIDTH) -> Figure:
     """Draw the loss and accuracy of each epoch, of training and of validation.
 

@@ -11,7 +11,7 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..evaluation import uncertainty
 from ..predictions import PredictionSet
 from ._inputs import check_classes
-from ._style import FAINT, INK, MUTED, SIZE, WIDTH, looks, name_lines, new_figure, shown, tidy
+from ._style import FAINT, INK, MUTED, SIZE, WIDTH, draws, looks, name_lines, new_figure, shown, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ SIDE = 160
 """Most pixels of a side: enough at the size they are shown, and small in a file."""
 
 
+@draws
 def plot_disagreement(
     predictions: PredictionSet,
     image: Callable[[Hashable], Any],
@@ -97,6 +98,7 @@ def plot_disagreement(
     return figure
 
 
+@draws
 def plot_copies(
     groups: Sequence[Sequence[Hashable]],
     image: Callable[[Hashable], Any],

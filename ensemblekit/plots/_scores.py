@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidOptionError
-from ._style import INK, MUTED, SERIES, SIZE, WIDTH, literal, new_figure, shown, tidy
+from ._style import INK, MUTED, SERIES, SIZE, WIDTH, draws, literal, new_figure, shown, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_scores"]
 
 
+@draws
 def plot_scores(
     scores: pd.DataFrame,
     *,

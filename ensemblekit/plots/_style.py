@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ..errors import MissingDependencyError
+from ..arguments import typed
+from ..errors import InvalidOptionError, MissingDependencyError
 from ..printed import printable
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ __all__ = [
     "tidy",
 ]
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 WIDTH = 4.8
 """Inches. Shown at the width of a phone, text keeps its size."""
 SIZE = 9
@@ -49,6 +53,20 @@ ROLES = MappingProxyType(
 
 MOST_TINT = 0.6
 """How much of `HEAT` the darkest cell has: ink stays readable on it, on white paper and on a dark screen alike."""
+
+
+def draws(function: F) -> F:
+    """Let a plot refuse arguments of other kinds, and a width that no figure can have."""
+    of_models = function.__annotations__.get("predictions") == "Models"  # of which the plot says more
+    checked = typed(but=("predictions",) if of_models else ())(function)
+
+    @functools.wraps(function)
+    def drawn(*args: Any, width: float = WIDTH, **options: Any) -> Any:
+        if isinstance(width, (int, float)) and not 0.1 <= width <= 100:
+            raise InvalidOptionError(f"width must be a number of inches from 0.1 to 100; received {width!r}.")
+        return checked(*args, width=width, **options)
+
+    return drawn  # pyright: ignore[reportReturnType]
 
 
 class Look(NamedTuple):

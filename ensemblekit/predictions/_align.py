@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import AlignmentError
 from ._checks import few, missing_policy
 from ._predictions import Predictions, positions
@@ -21,6 +22,7 @@ UNNAMED = "#"
 """Members without a name are called ``#1``, ``#2`` and so on: by position, which nothing may rely on later."""
 
 
+@typed(but=("missing",))
 def align(
     *predictions: Any,
     aliases: Mapping[Hashable, Hashable] | None = None,

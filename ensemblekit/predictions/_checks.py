@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError, LeakageError
 
 Task = Literal["multiclass", "multilabel", "regression"]
@@ -49,7 +50,7 @@ def readonly(array: np.ndarray) -> np.ndarray:
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     """Refuse a value that is not one of the choices."""
-    if value not in choices:
+    if not (isinstance(value, str) and value in choices):  # `in` alone would ask an array for its truth
         raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
 
 
@@ -66,9 +67,10 @@ def missing_policy(missing: Any) -> tuple[str, str]:
     )
     if isinstance(missing, Mapping):
         classes, rows = missing.get("classes", "error"), missing.get("rows", "error")
-        if set(missing) <= {"classes", "rows"} and classes in ("error", "zero") and rows in ("error", "renormalize"):
+        known = isinstance(classes, str) and isinstance(rows, str) and set(missing) <= {"classes", "rows"}
+        if known and classes in ("error", "zero") and rows in ("error", "renormalize"):
             return classes, rows
-    elif missing in get_args(Missing):
+    elif isinstance(missing, str) and missing in get_args(Missing):
         return ("zero" if missing == "zero" else "error"), ("renormalize" if missing == "renormalize" else "error")
     raise InvalidOptionError(f"{rule}; received {missing!r}.")
 
@@ -184,7 +186,7 @@ def as_probas(
     present : ndarray of bool of shape (n_samples,), or None
         Which rows are not NaN; None where all are there.
     """
-    array = np.asarray(probas)
+    array = as_array(who, probas, error=InvalidPredictionsError)
     if array.dtype.kind in "biuf" and array.dtype not in FLOATS:
         array = array.astype(np.float64)
     if array.dtype.kind != "f":
@@ -278,7 +280,7 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
         Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
         ``shape``.
     """
-    array = np.asarray(labels)
+    array = as_array("labels", labels, error=InvalidPredictionsError)
     if task == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():

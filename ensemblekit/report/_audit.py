@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
 from ..printed import as_text, printable
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["print_audit"]
 
 
+@typed()
 def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
     """Print what an audit found: sentences, images a class and split, and the first findings of each kind.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..files import write_text
 from ..printed import printable
@@ -103,6 +104,7 @@ class Section:
     parts: Sequence[str | Sentences | Table | Picture | Code]
 
 
+@typed()
 def write_page(
     path: str | os.PathLike[str], title: str, sections: Sequence[Section], *, subtitle: str = "", language: str = "en"
 ) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
 from ..files import write_text
 from ..printed import as_text, printable
 
@@ -27,6 +28,7 @@ _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|:(?=//
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
+@typed()
 def to_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, spreadsheet: bool = False) -> None:
     """Write a table as CSV, every figure in full, whole or not at all.
 
@@ -48,6 +50,7 @@ def to_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, spreadsheet: bo
     write_text(path, table.to_csv(index=False))
 
 
+@typed()
 def to_markdown(
     table: pd.DataFrame,
     *,
@@ -100,6 +103,7 @@ def to_markdown(
     return text + ("\n" + "".join(f"{_markdown(footnote)}  \n" for footnote in footnotes) if footnotes else "")
 
 
+@typed()
 def print_table(
     table: pd.DataFrame,
     *,

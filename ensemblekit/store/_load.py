@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..assembly import import_keras
 from ..errors import EnsembleKitError, StoreError
 from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, sealed, versions
@@ -36,6 +37,7 @@ HARMLESS = (
 """Parts of scikit-learn's estimators, written in Python, that skops does not trust by itself."""
 
 
+@typed()
 def load(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) -> Any:
     """Read what `save` wrote.
 

@@ -18,10 +18,10 @@ from ensemblekit.cli import main
 from tests.fuzz.harness import edited
 
 NAMES = (
-    "cnn", "svm", "[/x]", "[link=https://evil.example]here[/link]", "[bold]b", ":smile:", "\x1b[2J",
-    "\x1b]8;;http://e\x07x", "\x9b31m", "a\u202eb", "\u2066c", "zero\u200bwidth", "line\nfeed", "tab\tbed", "\r", "\x7f",
-    "", " ", "id", "label", "proba:cat", "=HYPERLINK(1)", "$x_{$", "{0}", "%s", "-1", "0.5", "nan", "ü" * 40, "x" * 5000,
-    "\udcff", "<script>", "\\",
+    "cnn", "svm", "[/x]", "[link=https://evil.example]here[/link]", "[bold]b", ":smile:", "\x1b[2J", "\x9b31m",
+    "\x1b]8;;http://e\x07x", "a\u202eb", "\u2066c", "zero\u200bwidth", "line\nfeed", "tab\tbed", "\r", "\x7f",
+    "", " ", "id", "label", "proba:cat", "=HYPERLINK(1)", "$x_{$", "{0}", "%s", "-1", "0.5", "nan", "ü" * 40,
+    "x" * 5000, "\udcff", "<script>", "\\",
 )  # fmt: skip
 PLACES = ("out.csv", "out.npz", "out.parquet", "-", "[x].csv", "\x1b[1m.csv", ".", "..", "no/where.csv", "")
 NUMBERS = ("0.95", "0.5", "0", "1", "-1", "nan", "inf", "1e-300", "0.999999999999", "1e309")
@@ -30,18 +30,20 @@ METRICS = ("accuracy", "log_loss", "brier_score", "auroc", "calibration_error", 
 RULES = ("mean", "weighted", "voting", "median", "trimmed_mean", "stacking", "borda", "knora_e", "greedy_selection")
 PAIRS = ("cat=dog", "dog=cat", "cat=", "=", "fox=cat", "[/x]=cat", "\x1b[1m=\x1b[2m")
 SETTINGS = (
-    "weights=1", "weights=[1,-1]", "weights=[[1],[2]]", "weights={'cnn': 1}", "weights={[]: 1}", "tie=first", "kind=soft",
+    "weights=1", "weights=[1,-1]", "weights=[[1],[2]]", "weights={'cnn': 1}", "weights={[]: 1}", "tie=first",
     "p=[nan]", "x=" + "[" * 3000, "weights=" + "9" * 5000, "weights=None", "weights=b'x'", "trim=0.1", "trim=x",
     "final_estimator=1", "cv=x", "n=1", "k=-1", "weights={1, 2}", "class=x", "=1", "self=1",
 )  # fmt: skip
 FILES, WORDS = "FILES", (*NAMES, *PAIRS, *SETTINGS, *NUMBERS, *COUNTS, *PLACES)
 SCORES: dict[str, Any] = {
-    "--labels": FILES, "--groups": FILES, "--metric": METRICS, "--confidence": NUMBERS, "--seed": COUNTS, "--json": None,
+    "--labels": FILES, "--groups": FILES, "--metric": METRICS, "--confidence": NUMBERS, "--seed": COUNTS,
+    "--json": None,
 }  # fmt: skip
 OPTIONS: dict[str, dict[str, Any]] = {
     "combine": {
         "-c": RULES, "--option": SETTINGS, "--fit-on": FILES, "--labels": FILES, "--load": FILES, "--save": PLACES,
-        "--alias": PAIRS, "--missing": ("error", "zero", "renormalize"), "--overwrite": None, "--json": None, "-o": PLACES,
+        "--alias": PAIRS, "--missing": ("error", "zero", "renormalize"), "--overwrite": None, "--json": None,
+        "-o": PLACES,
     },
     "evaluate": SCORES,
     "compare": {**SCORES, "--against": NAMES, "--unit": NAMES},
@@ -158,7 +160,7 @@ def _predictions(rng: random.Random, place: int, *, gentle: bool) -> Predictions
     names = [name.replace("\udcff", "?") for name in NAMES]
     classes, ids = ["cat", "dog"], [f"r{k}" for k in range(n)]
     if not gentle:
-        classes = list(dict.fromkeys(rng.choice(names) for _ in range(3))) + ["dog"]
+        classes = [*dict.fromkeys(rng.choice(names) for _ in range(3)), "dog"]
         ids = [f"{rng.choice(names)}{k}" for k in range(n)]
     labels = [classes[k % len(classes)] for k in range(n)] if rng.random() < 0.7 else None
     fields = {"ids": ids, "classes": list(dict.fromkeys(classes)), "labels": labels}

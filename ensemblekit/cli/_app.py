@@ -96,7 +96,7 @@ def _about_command_line(error: BaseException) -> str:
 
 
 def _about_system(error: OSError) -> str:
-    said = str(error.strerror or error or type(error).__name__)
+    said = str(error.strerror or str(error) or type(error).__name__)
     names = [os.fsdecode(n) if isinstance(n, bytes) else str(n) for n in (error.filename, error.filename2) if n]
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     advice = " Make room, or write elsewhere." if full else ""

@@ -12,6 +12,8 @@ from typing import Any
 
 __all__ = ["forget_output", "is_reader_gone", "open_streams"]
 
+_kept: list[Any] = []
+
 
 def open_streams() -> None:
     """Make stdout one that writes all it is given, whatever characters are in it, or raises OSError."""
@@ -26,6 +28,7 @@ def open_streams() -> None:
     raw = _Closed() if out is None else getattr(out, "buffer", None)
     if isinstance(raw, io.RawIOBase):
         # With PYTHONUNBUFFERED nobody writes the rest of what a pipe or a disk took only a part of.
+        _kept.append(out)  # at its end it would close what it writes to
         encoding = "utf-8" if out is None else out.encoding
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)
     elif isinstance(out, io.TextIOWrapper):

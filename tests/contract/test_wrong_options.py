@@ -1,5 +1,6 @@
 """Whatever is given for an option, an error of ours says so, or it is taken: never a TypeError from within."""
 
+import collections.abc as abc
 import importlib
 import inspect
 import warnings
@@ -8,9 +9,13 @@ import pytest
 
 from ensemblekit import EnsembleKitError, InvalidOptionError, combine, fit_combiner, load_plugins
 from ensemblekit.arguments import typed
+from ensemblekit.printed import printable
 from tests.contract import hostile
 
-ROOMS = ("combining", "data", "evaluation", "features", "members", "plots", "predictions", "registry", "report", "scaling", "store")  # fmt: skip
+ROOMS = (
+    "combining", "data", "evaluation", "features", "members", "plots", "predictions", "registry", "report", "scaling",
+    "store",
+)  # fmt: skip
 NOT_HERE = {
     "evaluation": {"ConformalIntervals", "ConformalSets", "McNemar"},  # results
     "report": {"Code", "Picture", "Section", "Sentences", "Table", "print_audit"},  # plain records
@@ -35,7 +40,7 @@ def refused(call, arguments):
         try:
             call(**arguments)
         except EnsembleKitError as error:
-            assert str(error).isprintable() or "\n" in str(error), repr(str(error))
+            return None if printable(error, lines=True) == str(error) else error
         except Exception as error:
             return error
     return None
@@ -59,7 +64,8 @@ def test_a_wrong_argument_is_an_error_of_ours(name, tmp_path, monkeypatch):
     make = hostile.calls()[name]
 
     def call(**arguments):
-        return public(hostile.predictions(1), hostile.predictions(2), **arguments) if function == "align" else public(**arguments)  # fmt: skip
+        given = [hostile.predictions(1), hostile.predictions(2)] if function == "align" else []
+        return public(*given, **arguments)
 
     call(**make())
     escaped = []
@@ -93,6 +99,8 @@ def test_a_wrong_option_of_a_plugin_is_an_error_of_ours(kind, name):
     escaped = []
     for option in inspect.signature(getattr(REGISTRY, f"{kind}s")[name]).parameters:
         for what, value in hostile.values().items():
+            if option in CALLABLES and callable(value):
+                continue
             error = refused(use, {option: value})
             if error is not None:
                 escaped.append(f"{option}={what}: {error!r:.200}")
@@ -106,7 +114,7 @@ def test_kinds_are_those_of_the_annotations():
         count: "int" = 1,
         *,
         name: "str | None" = None,
-        names: "Sequence[str]" = (),
+        names: "abc.Sequence[str]" = (),
         free: "int" = 0,
     ) -> None:
         return None

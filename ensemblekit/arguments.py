@@ -21,7 +21,7 @@ __all__ = ["as_array", "typed"]
 
 F = TypeVar("F", bound=abc.Callable[..., Any])
 _WORDS = {
-    "int": "a whole number of 64 bits",
+    "int": "a whole number",
     "float": "a number",
     "bool": "True or False",
     "str": "a str",
@@ -165,7 +165,8 @@ def _is(value: Any, kind: Any) -> bool:
         if base is abc.Sequence and (isinstance(value, abc.Set) or not hasattr(value, "__len__")):
             return False
         return base is abc.Iterable or not parts or _all_are(value, parts[0])
-    return not isinstance(base, type) or isinstance(value, base)
+    is_class = isinstance(base, type) and not getattr(base, "_is_protocol", False)
+    return not is_class or isinstance(value, base)
 
 
 def _all_are(values: Any, kind: Any) -> bool:

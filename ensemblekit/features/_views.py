@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..arguments import typed
 from ..errors import DataError, InvalidOptionError
 from ._keys import check_images
 from ._warp import warp
@@ -56,7 +55,6 @@ class AffineViews:
     (1, 4, 4, 3)
     """
 
-    @typed()
     def __init__(
         self,
         *,
@@ -65,7 +63,7 @@ class AffineViews:
         zoom: Factor = 0.2,
         seed: int = 0,
     ) -> None:
-        if flip not in FLIPS:
+        if not (flip is None or isinstance(flip, str)) or flip not in FLIPS:
             raise InvalidOptionError(f"flip must be one of {', '.join(map(repr, FLIPS))}; received {flip!r}.")
         self._rotation = _range("rotation", rotation)
         self._zoom = _range("zoom", zoom)

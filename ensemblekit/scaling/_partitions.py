@@ -105,7 +105,7 @@ def combine_batch(
     return combined if name is None else combined.rename(name)
 
 
-@typed()
+@typed(but=("model",))
 def predict_partitions(
     model: str | os.PathLike[str],
     partitions: Sequence[Mapping[str, str | os.PathLike[str]]],

@@ -21,7 +21,8 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
 def check_count(name: str, value: Any, least: int = 1) -> None:
     """Refuse what is not a whole number, too small, or larger than an array can be long."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) < 2**31:
-        raise InvalidOptionError(f"{name} must be a whole number >= {least} and < 2**31; received {value!r}.")
+        most = " and < 2**31" if isinstance(value, Integral) and int(value) >= least else ""
+        raise InvalidOptionError(f"{name} must be a whole number >= {least}{most}; received {value!r}.")
 
 
 def check_number(name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False) -> None:

@@ -188,8 +188,10 @@ def _markdown(text: object) -> str:
 
 
 def _no_formula(value: Any) -> Any:
-    text = str(value)
-    return value if _NUMBER.fullmatch(text) or not _FORMULA.search(text) else _FORMULA.sub(r"\1'", text)
+    text = value if isinstance(value, str) else str(value)
+    if not _FORMULA.search(text):
+        return value
+    return value if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
 
 
 def _cell(value: Any) -> str:

@@ -120,7 +120,13 @@ def plots(name):
     }
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("1.5", "-2.5e3")])
+DRAWN_FAST = ("$x_{$", "_hidden", NAMES[0])
+DRAWN = [
+    pytest.param(n, marks=() if n in DRAWN_FAST else pytest.mark.slow) for n in NAMES if n not in ("1.5", "-2.5e3")
+]
+
+
+@pytest.mark.parametrize("name", DRAWN)
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_a_figure_shows_names_as_they_are(name):
     import matplotlib as mpl

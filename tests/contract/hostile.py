@@ -32,6 +32,7 @@ def values() -> dict[str, Any]:
         "NaN": float("nan"),
         "huge": 10**400,
         "negative": -(10**30),
+        "minus one": -1,
         "fraction": 1.5,
         "bytes": b"x",
         "set": {1, 2},

@@ -11,6 +11,7 @@ import numpy as np
 
 from .assembly import import_keras
 from .errors import InvalidOptionError
+from .printed import printable
 
 __all__ = ["Answer", "check_compatible"]
 
@@ -35,6 +36,9 @@ class Answer:
     member: str | None
     ok: bool | None
     sentence: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sentence", printable(self.sentence))
 
 
 def check_compatible(members: Mapping[str, Any]) -> tuple[Answer, ...]:

@@ -2,11 +2,14 @@
 
 Each is an :class:`EnsembleKitError` and also the built-in error that a caller would expect, so that both
 ``except EnsembleKitError`` and ``except ValueError`` work. Each message says the rule, what came, and what to do.
+A message can be printed whatever names are in it: see :func:`ensemblekit.printed.printable`.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+
+from .printed import printable
 
 __all__ = [
     "AlignmentError",
@@ -38,7 +41,16 @@ __all__ = [
 ]
 
 
-class EnsembleKitError(Exception):
+class _Printable:
+    args: tuple[Any, ...]
+
+    # Names of strangers stand in many messages: here is the one place through which all of them come out.
+    def __str__(self) -> str:
+        # KeyError would print the repr of its one argument, quotes and escapes included.
+        return printable(self.args[0] if len(self.args) == 1 else super().__str__(), lines=True)
+
+
+class EnsembleKitError(_Printable, Exception):
     """Base class of every error that ensemblekit raises on purpose."""
 
 
@@ -117,10 +129,6 @@ class PluginLoadError(EnsembleKitError, RuntimeError):
 class UnknownMemberError(EnsembleKitError, KeyError):
     """A set of predictions has no member of the name that was asked for."""
 
-    def __str__(self) -> str:
-        # KeyError would print the repr of the message, quotes and escapes included.
-        return str(self.args[0]) if self.args else ""
-
 
 class CheckFailedError(EnsembleKitError, AssertionError):
     """A plugin breaks a promise that `ensemblekit.testing` checks.
@@ -140,32 +148,26 @@ class CheckFailedError(EnsembleKitError, AssertionError):
 class UnknownPluginError(EnsembleKitError, KeyError):
     """No plugin registered the name that was asked for."""
 
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
-
 
 class DuplicateNameError(EnsembleKitError, ValueError, KeyError):
     """Two plugins claim one name."""
 
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
 
-
-class PluginWarning(UserWarning):
+class PluginWarning(_Printable, UserWarning):
     """A third party's plugin was refused or is broken; everything else goes on."""
 
 
-class RandomWeightsWarning(UserWarning):
+class RandomWeightsWarning(_Printable, UserWarning):
     """A backbone has random weights, since no others could be had."""
 
 
-class MissingClassWarning(UserWarning):
+class MissingClassWarning(_Printable, UserWarning):
     """A fold of a cross-validation has no row of some class to fit on."""
 
 
-class ProfileWarning(UserWarning):
+class ProfileWarning(_Printable, UserWarning):
     """A figure of a profile could not be measured; the others stand."""
 
 
-class FeatureBankWarning(UserWarning):
+class FeatureBankWarning(_Printable, UserWarning):
     """Features cannot be kept in a feature bank, or some that were kept are damaged; they are computed again."""

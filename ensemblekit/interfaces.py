@@ -241,7 +241,7 @@ def _check_weights(weights: Any, members: tuple[str, ...]) -> np.ndarray:
         values = weights
     try:
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidOptionError(f"{rule}; received {weights!r} for members {members}.") from None
     if array.shape != (len(members),):
         raise InvalidOptionError(

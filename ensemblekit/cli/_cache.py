@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import FolderNotFoundError
+from ..printed import as_text, printable
 from ._app import app
 from ._screen import make_console, make_table
 
@@ -50,17 +50,18 @@ def cache(
         if as_json:
             typer.echo(json.dumps(record, indent=2))
             return
-        say = partial(make_console().print, markup=False, highlight=False, soft_wrap=True)
-        say(f"{removed} of {len(shelves)} shelves removed, {size_of(freed)} freed in {bank.folder}.")
+        lines = [f"{removed} of {len(shelves)} shelves removed, {size_of(freed)} freed in {bank.folder}."]
         for names, why in ((left, "Left, in use or with other files in it"), (not_its_own, "Left, not its own")):
             if names:
-                say(f"{why}: {', '.join(map(repr, names))}.")
+                lines.append(f"{why}: {', '.join(map(repr, names))}.")
+        for line in lines:
+            typer.echo(printable(line))
         return
     if as_json:
         typer.echo(json.dumps(_record(bank, shelves), indent=2))
         return
     console = make_console()
-    console.print(f"Feature bank {bank.folder}", markup=False, highlight=False, soft_wrap=True)
+    console.print(as_text(f"Feature bank {bank.folder}"), soft_wrap=True)
     if shelves:
         console.print(_shelves_table(shelves))
     total = size_of(sum(shelf.n_bytes for shelf in shelves))
@@ -110,10 +111,9 @@ def _record(bank: FeatureBank, shelves: list[ShelfInfo]) -> dict[str, Any]:
 
 
 def _shelves_table(shelves: list[ShelfInfo]) -> Table:
-    from rich.markup import escape
+    from rich.text import Text
 
     table = make_table("")
-    table.title = None
     table.add_column("Backbone and views", overflow="fold", ratio=1)
     table.add_column("Pixels", no_wrap=True)
     table.add_column("Rows", no_wrap=True, justify="right")
@@ -122,8 +122,12 @@ def _shelves_table(shelves: list[ShelfInfo]) -> Table:
     for shelf in shelves:
         precision = "" if shelf.precision in ("", "float32") else f" {shelf.precision}"
         table.add_row(
-            f"[bold]{escape(shelf.backbone)}[/bold] {escape(shelf.fingerprint[:8] + precision)}\n"
-            f"[dim]{escape(shelf.augmentation or 'the images as they are')}[/dim]",
+            Text.assemble(
+                as_text(shelf.backbone, style="bold"),
+                as_text(f" {shelf.fingerprint[:8]}{precision}"),
+                "\n",
+                as_text(shelf.augmentation or "the images as they are", style="dim"),
+            ),
             " x ".join(map(str, shelf.input_shape[:2])),
             str(shelf.rows),
             size_of(shelf.n_bytes),

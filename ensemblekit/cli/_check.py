@@ -10,6 +10,7 @@ import typer
 
 from ..errors import InvalidOptionError, PluginWarning
 from ..hookspecs import HOOKS
+from ..printed import as_text
 from ..registry import Registry, load_plugins
 from ._app import app
 from ._completion import complete_plugin
@@ -51,14 +52,14 @@ def check(
     label = name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")
     console = make_console()
     results: list[CheckResult] = []
-    with console.status(f"Checking the {kind} {name} ...") as status:
+    with console.status(as_text(f"Checking the {kind} {name} ...")) as status:
         for result in run_checks(kind, functools.partial(create, name, **options), label=label):
             results.append(result)
-            status.update(f"Checking the {kind} {name}: {len(results)} done, last {result.check} ...")
+            status.update(as_text(f"Checking the {kind} {name}: {len(results)} done, last {result.check} ..."))
     console.print(_checks_table(f"{kind} {label}", results))
     failed = [result for result in results if result.status == "failed"]
     for text in _explanations(failed):
-        console.print(f"{text}\n", markup=False, highlight=False, soft_wrap=True)
+        console.print(as_text(f"{text}\n", lines=True), soft_wrap=True)
     counts = {status: sum(result.status == status for result in results) for status in ("passed", "failed", "skipped")}
     console.print(
         f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} not promised or not checked.",
@@ -96,8 +97,6 @@ def _kind_of(registry: Registry, name: str, kind: str | None) -> str:
 
 
 def _checks_table(title: str, results: list[CheckResult]) -> Table:
-    from rich.markup import escape
-
     table = make_table(title)
     table.add_column("Check", no_wrap=True)
     table.add_column("Promise", overflow="fold", ratio=1)
@@ -106,5 +105,5 @@ def _checks_table(title: str, results: list[CheckResult]) -> Table:
     for result in results:
         style = styles.get(result.status, "dim")
         said = result.reason if result.status == "skipped" else result.status
-        table.add_row(result.check, escape(result.promise), f"[{style}]{escape(said)}[/{style}]")
+        table.add_row(as_text(result.check), as_text(result.promise), as_text(said, style=style))
     return table

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
+from ..printed import printable
 from ._app import app
 from ._completion import complete_combiner
 from ._files import SUFFIXES, about_files, check_output, name_and_path, read_members, read_named, with_labels
@@ -111,7 +112,7 @@ def _tell(record: dict[str, Any], as_json: bool) -> None:
         typer.echo(json.dumps(record, indent=2))
     else:
         counts = f"{len(record['members'])} members, {record['n_rows']} rows, {len(record['classes'])} classes"
-        typer.echo(f"{counts}: {record['output']}")
+        typer.echo(f"{counts}: {printable(record['output'])}")
 
 
 def _are_large(files: list[str], output: str) -> bool:

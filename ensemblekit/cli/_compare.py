@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
+from ..printed import as_text
 from ._app import app
 from ._files import about_files, groups_of, read_members, with_labels
 from ._screen import frame_to_json, make_console
@@ -62,4 +63,4 @@ def compare(
     shown: Any = table[list(names)]
     print_table(shown.rename(columns=names), title=title, console=console)
     for sentence in table["sentence"]:
-        console.print(f"- {sentence}", markup=False, highlight=False)
+        console.print(as_text(f"- {sentence}"))

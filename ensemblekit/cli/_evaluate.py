@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..printed import as_text
 from ._app import app
 from ._files import about_files, groups_of, read_members, with_labels
 from ._screen import frame_to_json, make_console
@@ -50,4 +51,4 @@ def evaluate(
     seen = {line["row"]: line["in_sample"] for line in frame_to_json(table)}
     for name, n in seen.items():
         if n:
-            console.print(f"{name} was fitted on {n} of these rows: its figures are in-sample.", markup=False)
+            console.print(as_text(f"{name} was fitted on {n} of these rows: its figures are in-sample."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +18,7 @@ from ..errors import (
     OutputExistsError,
 )
 from ..files import check_file
-from ..predictions._names import first_null
+from ._columns import read_column
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
@@ -29,7 +28,6 @@ __all__ = [
     "check_output",
     "groups_of",
     "name_and_path",
-    "read_column",
     "read_members",
     "read_named",
     "with_labels",
@@ -143,7 +141,7 @@ def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, Fo
     for given in files:
         name, path = name_and_path(given)
         if not path.is_file():
-            raise DataError(f"a file of predictions must be there; nothing is at {str(path)!r}.")
+            raise DataError(f"predictions are read from a file; there is none at {str(path)!r}.")
         member, wanted = read(path)
         name = name or member or path.stem
         if name in found:
@@ -200,87 +198,3 @@ def with_labels(members: Mapping[str, Predictions], path: Path | None) -> dict[s
             missing="error" if p.present is None else "renormalize",
         )
     return out
-
-
-def read_column(path: Path, column: str) -> dict[str, Hashable]:
-    """Read ``id`` and one more column of a CSV or Parquet table; labels also of a file of predictions.
-
-    Parameters
-    ----------
-    path : Path
-        The table.
-    column : str
-        ``label`` or ``group``.
-
-    Returns
-    -------
-    dict of str to str
-        Id as text -> value.
-    """
-    if not path.is_file():
-        raise DataError(f"a table with the columns id and {column} must be there; nothing is at {str(path)!r}.")
-    if column == "label" and _is_ours(path):
-        from ..predictions import Predictions
-
-        p = Predictions.load(path)
-        if p.labels is None:
-            raise DataError(f"a file of predictions gives its labels; {str(path)!r} has none.")
-        return {str(row): str(label) for row, label in zip(p.ids.tolist(), p.labels.tolist(), strict=True)}
-    if path.suffix.lower() == ".npz":
-        raise DataError(f"a .npz file gives labels alone; {str(path)!r} has no {column}.")
-    names, rows = _parquet(path, column) if path.suffix.lower() == ".parquet" else _csv(path)
-    if "id" not in names or column not in names:
-        raise DataError(f"{str(path)!r} must have the columns id and {column}; it has {names}.")
-    id_place, place = names.index("id"), names.index(column)
-    table: dict[str, Hashable] = {}
-    for number, row in enumerate(rows):
-        for what, cell in (("id", row[id_place]), (column, row[place])):
-            if cell == "" or first_null([cell]) is not None:
-                raise DataError(
-                    f"each row of {str(path)!r} must have an id and a {column}; row {number} has no {what}. "
-                    "Leave it out."
-                )
-        key = str(row[id_place])
-        if key in table:
-            raise DataError(f"{str(path)!r} must name each id once; {key!r} comes twice.")
-        table[key] = str(row[place])
-    return table
-
-
-def _is_ours(path: Path) -> bool:
-    """Tell whether a file says beside its rows what they are."""
-    if path.suffix.lower() == ".parquet":
-        import pyarrow.parquet as pq
-
-        with contextlib.suppress(Exception), pq.ParquetFile(path) as file:
-            return b"ensemblekit" in (file.metadata.metadata or {})
-        return False
-    with path.open("rb") as start:
-        return path.suffix.lower() == ".npz" or start.read(16).removeprefix(b"\xef\xbb\xbf").startswith(
-            b"# ensemblekit"
-        )
-
-
-def _parquet(path: Path, column: str) -> tuple[list[str], list[Any]]:
-    import pyarrow.parquet as pq
-
-    try:
-        names = pq.read_schema(path).names
-        if column not in names or "id" not in names:
-            return names, []
-        table = pq.read_table(path, columns=["id", column])
-    except OSError as error:
-        raise DataError(f"{str(path)!r} is no Parquet file: {error}") from error
-    return ["id", column], list(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
-
-
-def _csv(path: Path) -> tuple[list[str], list[Any]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [row for row in csv.reader(line for line in file if not line.startswith("# ensemblekit")) if row]
-    except UnicodeError as error:
-        raise DataError(f"{str(path)!r} is no CSV file: {error}") from error
-    names, *rows = lines or [[]]
-    if any(len(row) != len(names) for row in rows):
-        raise DataError(f"each line of {str(path)!r} must have {len(names)} cells.")
-    return names, rows

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from ..errors import DataError, InvalidOptionError
+from ..printed import as_text
 from ._app import app
 from ._cache import size_of
 from ._completion import complete_combiner
@@ -79,13 +80,11 @@ def fuse(
     if as_json:
         typer.echo(json.dumps([{**one._asdict(), "path": str(one.path)} for one in kept], indent=2))
         return
-    from rich.markup import escape
-
     table = make_table(f"Compared on {len(pixels)} images with members and rule apart")
     for name in ("Output", "Format", "Size", "Largest difference"):
         table.add_column(name, overflow="fold")
     for one in kept:
-        table.add_row(escape(str(one.path)), one.format, size_of(one.n_bytes), f"{one.max_difference:.1e}")
+        table.add_row(as_text(one.path), one.format, size_of(one.n_bytes), f"{one.max_difference:.1e}")
     make_console().print(table)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import PluginWarning
+from ..printed import as_text
 from ..registry import Failure, Registration, load_plugins
 from ._app import app
 from ._screen import make_console, make_table
@@ -50,8 +51,6 @@ def _record(registration: Registration) -> dict[str, Any]:
 
 
 def _plugins_table(registrations: tuple[Registration, ...]) -> Table:
-    from rich.markup import escape
-
     table = make_table(f"{len(registrations)} plugins")
     for column in ("Kind", "Name"):
         table.add_column(column, no_wrap=True)
@@ -62,19 +61,17 @@ def _plugins_table(registrations: tuple[Registration, ...]) -> Table:
         if previous not in (None, r.kind):
             table.add_section()
         owner = f"{r.distribution} {r.version}" + ("" if r.plugin == r.name else f", {r.plugin}")
-        table.add_row(r.kind, f"[bold]{r.name}[/bold]", escape(owner), escape(r.summary))
+        table.add_row(r.kind, as_text(r.name, style="bold"), as_text(owner), as_text(r.summary))
         previous = r.kind
     return table
 
 
 def _failures_table(failures: tuple[Failure, ...]) -> Table:
-    from rich.markup import escape
-
-    table = make_table(f"{len(failures)} not loaded", title_style="bold red")
+    table = make_table(f"{len(failures)} not loaded", style="bold red")
     table.add_column("What", overflow="fold")
     table.add_column("From", overflow="fold")
     table.add_column("Why", overflow="fold", ratio=1)
     for failure in failures:
         what = failure.refused or f"plugin {failure.plugin!r}"
-        table.add_row(*map(escape, (what, f"{failure.distribution} {failure.version}", failure.reason)))
+        table.add_row(*map(as_text, (what, f"{failure.distribution} {failure.version}", failure.reason)))
     return table

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..printed import as_text
 from ._app import STOPPED, UNREADABLE, app
 from ._screen import import_keras_quietly, make_console, pair_of
 
@@ -79,7 +80,7 @@ def predict(
         console = make_console()
 
         def say(line: str) -> None:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(as_text(line), soft_wrap=True)
 
         say(f"{done.n_images} images in {done.seconds:.1f} s, {done.images_per_second:.0f} a second.")
         for name, path in done.outputs.items():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
+from ..printed import as_text
 from ._app import app
 from ._cache import size_of
 from ._completion import complete_combiner
@@ -102,7 +103,7 @@ def _show(found: Profile, plot: Path | None) -> None:
     console = make_console()
 
     def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False)
+        console.print(as_text(line, lines=True))
 
     largest: Any = found.latency["batch"].max()
     names = {"batch": "Batch", "ms": "ms", "low": "10 %", "high": "90 %", "images_per_second": "Per second"}
@@ -133,7 +134,7 @@ def _show(found: Profile, plot: Path | None) -> None:
     if found.frontier is not None:
         _show_frontier(found, say, console)
     if plot is not None:
-        console.print(f"Frontier: {plot}", markup=False, highlight=False, soft_wrap=True)
+        console.print(as_text(f"Frontier: {plot}"), soft_wrap=True)
 
 
 def _show_frontier(found: Profile, say: Callable[[str], None], console: Console) -> None:

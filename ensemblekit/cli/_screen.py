@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..assembly import quiet_tensorflow
 from ..errors import InvalidOptionError
+from ..printed import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +26,17 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(width=200)
 
 
-def make_table(title: str, **style: Any) -> Table:
+def make_table(title: str, *, style: str = "table.title") -> Table:
     from rich import box
     from rich.table import Table
 
-    return Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, title=title, title_justify="left", **style)
+    return Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+        title=as_text(title, style=style) if title else None,
+        title_justify="left",
+    )
 
 
 def pair_of(option: str, text: str) -> tuple[str, str]:
@@ -47,7 +54,7 @@ def key_and_value(text: str) -> tuple[str, Any]:
         raise InvalidOptionError(f"--option must be KEY=VALUE; received {text!r}.")
     try:
         return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # all that literal_eval is known to raise
         return key, value
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidOptionError, InvalidPredictionsError, NotFittedError
 from ..predictions import Predictions, PredictionSet
 from ..predictions._checks import all_fit_ids, readonly
@@ -16,6 +17,7 @@ from ._features import features_of
 __all__ = ["combine"]
 
 
+@typed(but=("missing",))
 def combine(
     predictions: Any,
     combiner: Any,

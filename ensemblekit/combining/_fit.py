@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
 from ..predictions import PredictionSet
 from ..predictions._align import UNNAMED
@@ -19,6 +20,7 @@ from ._features import features_of
 __all__ = ["fit_combiner"]
 
 
+@typed(but=("missing",))
 def fit_combiner(
     combiner: Any,
     predictions: Any,
@@ -150,7 +152,7 @@ def _sample_weight(sample_weight: Any, ids: np.ndarray) -> np.ndarray:
         sample_weight = [sample_weight[i] for i in ids.tolist()]
     try:
         weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidOptionError(f"sample_weight must be numbers, one a row; received {sample_weight!r}.") from None
     if weights.shape != ids.shape or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
         raise InvalidOptionError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import DataError
 from ._audited import Audit
 from ._hashes import check_thresholds
@@ -17,6 +18,7 @@ from ._scan import scan_files
 __all__ = ["audit_images"]
 
 
+@typed()
 def audit_images(
     folder: str | os.PathLike[str],
     *,

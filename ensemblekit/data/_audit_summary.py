@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..predictions._checks import few
+from ..printed import printable
 
 if TYPE_CHECKING:
     from ._audited import Audit
@@ -104,7 +105,7 @@ def summarise(audit: Audit) -> list[str]:
         if n_equal or n_near
         else "No two images are equal or near copies of each other."
     )
-    return [*said, *_about_classes(audit)]
+    return [printable(sentence) for sentence in (*said, *_about_classes(audit))]
 
 
 def _about_classes(audit: Audit) -> list[str]:

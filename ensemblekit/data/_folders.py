@@ -6,7 +6,8 @@ import os
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
-from ..errors import AlignmentError, DataError, FolderNotFoundError
+from ..arguments import typed
+from ..errors import AlignmentError, DataError, FolderNotFoundError, InvalidOptionError
 from ..predictions._align import propose_aliases
 from ..predictions._checks import as_classes
 from ._images import ImageFolder
@@ -16,6 +17,7 @@ from ._walk import children, walk
 __all__ = ["image_folder", "image_splits"]
 
 
+@typed(but=("size",))
 def image_folder(
     folder: str | os.PathLike[str],
     *,
@@ -72,6 +74,7 @@ def image_folder(
     return ImageFolder(root, (size[0], size[1]), names, files, skip_unreadable)
 
 
+@typed(but=("size",))
 def image_splits(
     folder: str | os.PathLike[str],
     *,
@@ -105,6 +108,8 @@ def image_splits(
     AlignmentError
         If class folders have other names in another split; its ``aliases`` are a proposal where one is plain.
     """
+    if not splits:
+        raise InvalidOptionError("splits must name one folder at least; received none.")
     root = Path(folder)
     if not root.is_dir():
         raise FolderNotFoundError(f"a folder of splits must be there; nothing is at {os.fspath(folder)!r}.")

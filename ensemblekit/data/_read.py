@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, UnreadableImageError
 from ..limits import check_size, largest
 from ..regular import bytes_on_disk, open_regular
@@ -24,6 +25,7 @@ BYTES_A_PIXEL = {"WEBP": 18}
 """Memory at the most while an image is decoded, where it is not 12 bytes a pixel: its decoder holds two canvases."""
 
 
+@typed()
 def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
     """Decode one image as RGB and, where a size is given, resize it.
 
@@ -163,6 +165,7 @@ def _decode(image: Any) -> tuple[np.ndarray, str, str]:
     return np.asarray(image), mode, form
 
 
+@typed()
 def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize bilinearly without antialiasing, pixel centres at halves, as ``tf.image.resize`` does.
 
@@ -178,6 +181,11 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     ndarray of float32, shape (size[0], size[1], 3)
         In the range of ``pixels``.
     """
+    if pixels.dtype.kind not in "biuf" or pixels.ndim != 3 or not pixels.size or min(size) < 1:
+        raise InvalidOptionError(
+            f"pixels must be numbers of shape (height, width, channels), and size >= 1; received shape {pixels.shape}, "
+            f"dtype {pixels.dtype} and size {size}."
+        )
     across = _neighbours(pixels.shape[1], size[1])
     if pixels.shape[1] > 2 * size[1]:
         # Of a wide image only these columns are looked at. Its rows are mixed first, all as wide as it is.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ..printed import printable
+
 __all__ = ["Progress"]
 
 
@@ -28,5 +30,7 @@ class Progress:
         self.done += 1
         if self.verbose:
             width = len(str(self.total))
-            sys.stderr.write(f"[{self.who}] {self.done:>{width}}/{self.total}  {what}  ({seconds:.2f} s)\n")
+            sys.stderr.write(
+                printable(f"[{self.who}] {self.done:>{width}}/{self.total}  {what}  ({seconds:.2f} s)") + "\n"
+            )
             sys.stderr.flush()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import typed
 from ..predictions import Predictions
 from ._statistics import N_BINS, bin_places, calibration_statistic, figure_of, scored_codes
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["calibration_error", "reliability_curve"]
 
 
+@typed()
 def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strategy: str = "width") -> float:
     """Expected calibration error: how far confidence is from accuracy, on average.
 
@@ -61,6 +63,7 @@ def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strateg
     return figure_of(calibration_statistic(predictions, n_bins, strategy), len(predictions))
 
 
+@typed()
 def reliability_curve(predictions: Predictions, *, n_bins: int = N_BINS, strategy: str = "width") -> pd.DataFrame:
     """Accuracy and mean confidence of each bin of confidence, for a reliability diagram.
 

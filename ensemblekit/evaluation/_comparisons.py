@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
 from ..errors import InvalidOptionError, LeakageError, UnknownMemberError
 from ..predictions import Predictions
 from ..predictions._names import among
+from ..printed import printable
 from ._intervals import n_in_sample
 from ._metrics import accuracy, log_loss
 from ._paired import DIFFERENCES, holm, mcnemar, paired_bootstrap
@@ -22,6 +24,7 @@ __all__ = ["compare_with_best_member", "compare_with_reference"]
 CHOICES = ("accuracy", "log_loss")
 
 
+@typed()
 def compare_with_best_member(
     rows: Mapping[str, Predictions],
     members: Mapping[str, Sequence[str]],
@@ -112,6 +115,7 @@ def compare_with_best_member(
     )  # fmt: skip
 
 
+@typed()
 def compare_with_reference(
     rows: Mapping[str, Predictions],
     reference: str,
@@ -201,7 +205,7 @@ def _compare(
     frame.insert(list(frame.columns).index("p_value") + 1, "p_holm", frame.groupby("metric")["p_value"].transform(holm))
     seen = {row: max(n_in_sample(one) or 0, n_in_sample(other) or 0) for row, (one, _, other) in pairs.items()}
     frame["sentence"] = [
-        _sentence(line, str(line[other_column]), confidence, unit, seen[str(line["row"])])
+        printable(_sentence(line, str(line[other_column]), confidence, unit, seen[str(line["row"])]))
         for line in frame.to_dict("records")
     ]
     return frame

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
 from ..predictions._checks import check_not_test
@@ -18,6 +19,7 @@ __all__ = ["fit_conformal"]
 METHODS = {"multiclass": ("lac", "aps"), "regression": ("residual",)}
 
 
+@typed()
 def fit_conformal(
     predictions: Predictions, *, alpha: float = 0.1, method: str | None = None, allow_leakage: bool = False
 ) -> ConformalSets | ConformalIntervals:

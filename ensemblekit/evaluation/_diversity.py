@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import PredictionSet
 
@@ -19,6 +20,7 @@ SAME = {"disagreement": 0.0, "q_statistic": 1.0, "correlation": 1.0, "double_fau
 """Measure -> what it is for a member and itself; NaN: its share of errors."""
 
 
+@typed()
 def diversity(predictions: PredictionSet) -> pd.DataFrame:
     """Measure how differently each pair of members errs.
 
@@ -79,6 +81,7 @@ def diversity(predictions: PredictionSet) -> pd.DataFrame:
     return pd.DataFrame(pairs | {name: values[first, second] for name, values in measures.items()})
 
 
+@typed()
 def diversity_matrix(predictions: PredictionSet, measure: str = "disagreement") -> pd.DataFrame:
     """Arrange one measure of `diversity` as a square, for a heat map.
 

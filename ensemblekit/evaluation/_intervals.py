@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions
 from ..predictions._names import among
@@ -25,6 +26,7 @@ BIASED = frozenset({"calibration_error"})
 """Figures that resamples overstate: the percentiles would lie above the figure itself."""
 
 
+@typed()
 def bootstrap_interval(
     predictions: Predictions,
     metric: str,
@@ -105,6 +107,7 @@ def bootstrap_interval(
     return _interval(metric, made, point, resampled, places, confidence, method)
 
 
+@typed()
 def score_table(
     rows: Mapping[str, Predictions],
     groups: Groups | None = None,

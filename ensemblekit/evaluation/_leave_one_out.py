@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..combining import combine, fit_combiner
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError, NotFittedError
 from ..predictions import Predictions, PredictionSet
@@ -23,6 +24,7 @@ __all__ = ["leave_one_member_out"]
 METRICS: Mapping[str, Callable[[Predictions], float]] = {"accuracy": accuracy, "log_loss": log_loss}
 
 
+@typed()
 def leave_one_member_out(
     predictions: PredictionSet,
     combiner: Any,

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ..predictions import Predictions
 from ._statistics import CLIP, labelled_codes
@@ -13,6 +14,7 @@ from ._statistics import CLIP, labelled_codes
 __all__ = ["accuracy", "accuracy_interval", "log_loss"]
 
 
+@typed()
 def accuracy(predictions: Predictions) -> float:
     """Share of the rows whose most probable class is the true one.
 
@@ -43,6 +45,7 @@ def accuracy(predictions: Predictions) -> float:
     return float(np.mean(predictions.probas.argmax(axis=-1) == codes))
 
 
+@typed()
 def log_loss(predictions: Predictions) -> float:
     """Mean negative log-likelihood of the true classes, in nats.
 
@@ -74,6 +77,7 @@ def log_loss(predictions: Predictions) -> float:
     return float(-np.log(np.clip(likelihood, CLIP, 1 - CLIP)).mean())
 
 
+@typed()
 def accuracy_interval(n_correct: int, n_samples: int, *, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of an accuracy.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions, align
 from ._resampling import Groups, check_resampling, group_places, interval, resample
@@ -38,6 +39,7 @@ class McNemar:
     p_value: float
 
 
+@typed()
 def mcnemar(first: Predictions, second: Predictions) -> McNemar:
     """Test whether two models are right equally often, by the rows that only one of them has right.
 
@@ -91,6 +93,7 @@ def mcnemar(first: Predictions, second: Predictions) -> McNemar:
     return McNemar(first_only, second_only, p_value)
 
 
+@typed()
 def paired_bootstrap(
     first: Predictions,
     second: Predictions,
@@ -167,6 +170,7 @@ def paired_bootstrap(
     return pd.DataFrame(table)
 
 
+@typed()
 def holm(p_values: Any) -> np.ndarray:
     """Correct p values for being several, by Holm's step-down rule.
 
@@ -203,7 +207,7 @@ def holm(p_values: Any) -> np.ndarray:
     """
     try:
         raw = np.asarray(p_values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidOptionError(f"p values must be numbers in [0, 1]; received {p_values!r}.") from None
     if raw.ndim != 1 or not ((raw >= 0) & (raw <= 1)).all():
         raise InvalidOptionError(f"p values must be numbers in [0, 1], in one row; received {p_values!r}.")

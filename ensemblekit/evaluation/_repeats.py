@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
 from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["repeats_table"]
 
 
+@typed()
 def repeats_table(tables: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
     """Mean and spread of each figure over repeats.
 

@@ -66,6 +66,8 @@ def resample(made: Sequence[Statistic], places: np.ndarray, n_resamples: int, se
     -------
     ndarray of shape (n_statistics, n_resamples)
     """
+    if seed < 0:
+        raise InvalidOptionError(f"seed must be a whole number >= 0; received {seed!r}.")
     rng = np.random.default_rng(seed)
     n_groups = count_groups(places)
     single = n_groups == len(places)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import typed
 from ..predictions import Predictions
 from ._statistics import figure_of, scored_codes, statistic
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["balanced_accuracy", "brier_score", "confusion_matrix", "macro_auroc"]
 
 
+@typed()
 def brier_score(predictions: Predictions) -> float:
     """Mean squared distance of the probabilities from the truth.
 
@@ -52,6 +54,7 @@ def brier_score(predictions: Predictions) -> float:
     return figure_of(statistic(predictions, "brier_score"), len(predictions))
 
 
+@typed()
 def balanced_accuracy(predictions: Predictions) -> float:
     """Mean over the classes of the share of their rows that is found.
 
@@ -88,6 +91,7 @@ def balanced_accuracy(predictions: Predictions) -> float:
     return figure_of(statistic(predictions, "balanced_accuracy"), len(predictions))
 
 
+@typed()
 def macro_auroc(predictions: Predictions) -> float:
     """Mean over the classes of the area under the curve of each class against the rest.
 
@@ -125,6 +129,7 @@ def macro_auroc(predictions: Predictions) -> float:
     return figure_of(statistic(predictions, "macro_auroc"), len(predictions))
 
 
+@typed()
 def confusion_matrix(predictions: Predictions) -> pd.DataFrame:
     """Count the rows of each true class by the class that was predicted.
 

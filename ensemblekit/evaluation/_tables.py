@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
 from ..predictions import Predictions
 from ._metrics import accuracy, log_loss
 
@@ -18,6 +19,7 @@ SPLITS = {"train": "Train", "valid": "Validation", "test": "Test"}
 FIGURES = tuple(f"{split} {figure}" for split in SPLITS.values() for figure in ("Loss", "Accuracy"))
 
 
+@typed()
 def results_table(rows: Mapping[str, Mapping[str, Predictions]]) -> pd.DataFrame:
     """Loss and accuracy of each model on each split.
 
@@ -50,6 +52,7 @@ def results_table(rows: Mapping[str, Mapping[str, Predictions]]) -> pd.DataFrame
     return pd.DataFrame(table, columns=["Model", *FIGURES])
 
 
+@typed()
 def balance_table(results: pd.DataFrame) -> pd.DataFrame:
     """The study's balance of each model over the splits.
 
@@ -83,6 +86,7 @@ def balance_table(results: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@typed()
 def compare_published(
     results: pd.DataFrame, runs: Sequence[Mapping[str, Any]], *, name: str = "this run"
 ) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ..predictions import PredictionSet
 
@@ -19,6 +20,7 @@ BLOCK = 1 << 17
 PARTS = ("total", "aleatoric", "epistemic", "vote_entropy")
 
 
+@typed()
 def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
     """Take the uncertainty of each sample apart, in nats.
 
@@ -77,6 +79,7 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
     return pd.DataFrame(uncertainty_maps(predictions), index=pd.Index(predictions.ids, name="id"))
 
 
+@typed()
 def uncertainty_maps(predictions: PredictionSet) -> dict[str, np.ndarray]:
     """Take uncertainty apart as `uncertainty` does, of dense predictions too.
 

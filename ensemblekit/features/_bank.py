@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import DataError, InvalidOptionError
 from ..files import cache_folder
 from ._files import SegmentFile, clear_shelves, other_names, read_about, segment_files
@@ -90,6 +91,7 @@ class FeatureBank:
     []
     """
 
+    @typed()
     def __init__(self, folder: str | os.PathLike[str] | None = None, *, max_bytes: int = 2 * 2**30) -> None:
         if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes <= 0:
             raise InvalidOptionError(f"max_bytes must be a whole number > 0; received {max_bytes!r}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..data import ImageFolder
 from ..errors import DataError, InvalidOptionError
 from ._bank import FeatureBank
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["extract_features"]
 
 
+@typed(but=("backbone",))
 def extract_features(
     backbone: Backbone,
     images: Any,

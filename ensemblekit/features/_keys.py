@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import as_array
 from ..errors import DataError
 
 __all__ = ["KEY", "check_images", "image_keys", "row_keys"]
@@ -75,7 +76,7 @@ def image_keys(images: Any) -> np.ndarray:
 
 def check_images(images: Any) -> np.ndarray:
     """Give images as an array of numbers with four axes, or refuse them."""
-    array = np.asarray(images)
+    array = as_array("images", images, error=DataError)
     if array.ndim != 4 or array.dtype.kind not in "biuf" or 0 in array.shape[1:]:
         raise DataError(
             "images must be numbers of shape (n, height, width, channels); received "

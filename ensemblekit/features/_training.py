@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import as_array, typed
 from ..assembly import import_keras
 from ..errors import DataError, InvalidOptionError
 
@@ -67,6 +68,7 @@ class ViewCycle(keras.utils.PyDataset):
     (2, (2, 2), (2,))
     """
 
+    @typed()
     def __init__(self, views: Any, y: Any, *, n_views: int | None = None, batch_size: int = 32, seed: int = 0) -> None:
         super().__init__()
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("n_views", n_views, 1)):
@@ -74,7 +76,7 @@ class ViewCycle(keras.utils.PyDataset):
                 continue
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
                 raise InvalidOptionError(f"{name} must be a whole number >= {least}; received {value!r}.")
-        self.y = np.asarray(y)
+        self.y = as_array("y", y, error=DataError)
         if self.y.ndim < 1 or not len(self.y):
             raise DataError(f"y must hold a target for each sample, at least one; received shape {self.y.shape}.")
         self.batch_size, self.seed = batch_size, seed
@@ -134,7 +136,7 @@ class _Given:
     """Views in an array."""
 
     def __init__(self, views: Any, n_samples: int) -> None:
-        self._views = np.asanyarray(views)
+        self._views = as_array("views", views, error=DataError)
         if self._views.ndim < 3 or not self._views.size or self._views.shape[1] != n_samples:
             raise DataError(
                 f"views must have the shape (n_views, n_samples, ...), one sample a target; received shape "

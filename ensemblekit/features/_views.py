@@ -63,7 +63,7 @@ class AffineViews:
         zoom: Factor = 0.2,
         seed: int = 0,
     ) -> None:
-        if flip not in FLIPS:
+        if not (flip is None or isinstance(flip, str)) or flip not in FLIPS:
             raise InvalidOptionError(f"flip must be one of {', '.join(map(repr, FLIPS))}; received {flip!r}.")
         self._rotation = _range("rotation", rotation)
         self._zoom = _range("zoom", zoom)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arguments import typed
 from ..assembly import import_keras
 from ..errors import CompatibilityError, InvalidOptionError
 from ..files import size_on_disk
@@ -42,6 +43,7 @@ class Exported(NamedTuple):
     max_difference: float
 
 
+@typed()
 def export_fused(
     members: Any,
     combiner: Any = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from ..arguments import typed
 from ..assembly import import_keras
 from ..combining._checks import accepts, check_fitted_names, check_task, made
 from ..combining._combine import _class_order, _member_order
@@ -21,6 +22,7 @@ from ._parts import Part, ensemble_parts, member_parts, name_outputs
 __all__ = ["fuse"]
 
 
+@typed()
 def fuse(
     members: Any,
     combiner: Any = None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import AlignmentError, DataError, InvalidOptionError
 from ..interfaces import Member
 from ..predictions import Predictions, PredictionSet, align
@@ -19,6 +20,7 @@ from ._wrap import as_member
 __all__ = ["collect"]
 
 
+@typed(but=("batch_size", "missing"))
 def collect(
     members: Any,
     source: Any,

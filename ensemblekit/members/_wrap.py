@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import Member
 from ..predictions import Predictions, Task
@@ -71,6 +72,7 @@ class WrappedMember:
         return f"<member {self.name!r}, classes {self.classes!r}>"
 
 
+@typed(but=("task",))
 def as_member(model: Any, *, name: str, classes: Any = None, fit_ids: Any = None, task: Task | None = None) -> Member:
     """Make a member of anything that predicts; what it is, is told by what it offers.
 

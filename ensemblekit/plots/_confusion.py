@@ -9,7 +9,7 @@ import numpy as np
 from ..evaluation import confusion_matrix
 from ._heat import heat, room_for
 from ._inputs import Models, as_models
-from ._style import INK, MUTED, SIZE, WIDTH, grid_of, shown
+from ._style import INK, MUTED, SIZE, WIDTH, draws, grid_of, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_confusion"]
 
 
+@draws
 def plot_confusion(predictions: Models, *, width: float = WIDTH) -> Figure:
     """Draw the confusion matrix of each model.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidOptionError
-from ._style import FAINT, INK, SIZE, WIDTH, looks, new_figure, shown, tidy
+from ._style import FAINT, INK, SIZE, WIDTH, draws, literal, looks, new_figure, shown, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["log_ticks", "plot_cost"]
 
 
+@draws
 def plot_cost(
     accuracy: Mapping[str, float],
     latency: Mapping[str, float],
@@ -75,7 +76,7 @@ def plot_cost(
         if intervals and name in intervals:
             axes.plot([latency[name]] * 2, intervals[name], color=look[name].colour, linewidth=1, alpha=0.6)
         axes.plot(latency[name], accuracy[name], look[name].marker, color=look[name].colour, markersize=6)
-    tidy(axes, x=f"Latency ({unit})", y="Accuracy")
+    tidy(axes, x=f"Latency ({literal(unit)})", y="Accuracy")
     axes.set_xscale("log")
     log_ticks(axes, list(latency.values()))
     axes.margins(0.08, 0.08)

@@ -9,7 +9,7 @@ import numpy as np
 from ..evaluation import diversity_matrix
 from ..predictions import PredictionSet
 from ._heat import heat, room_for
-from ._style import WIDTH, new_figure
+from ._style import WIDTH, draws, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_diversity"]
 
 
+@draws
 def plot_diversity(predictions: PredictionSet, *, measure: str = "disagreement", width: float = WIDTH) -> Figure:
     """Draw a measure of diversity of each pair of members as a heat map.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError
 from ._cost import log_ticks
-from ._style import INK, MUTED, PAPER, SIZE, WIDTH, looks, new_figure, shown, tidy
+from ._style import INK, MUTED, PAPER, SIZE, WIDTH, draws, literal, looks, new_figure, shown, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_frontier"]
 
 
+@draws
 def plot_frontier(frontier: pd.DataFrame, *, unit: str = "ms per image", width: float = WIDTH) -> Figure:
     """Draw the accuracy of subsets of the members against their latency, and the frontier of those that pay.
 
@@ -59,7 +60,7 @@ def plot_frontier(frontier: pd.DataFrame, *, unit: str = "ms per image", width: 
     _points(axes, frontier[~frontier["on_frontier"].astype(bool)], MUTED, 4)
     axes.step(kept["ms"], kept["accuracy"], where="post", color=look.colour, linewidth=1, zorder=2)
     _points(axes, kept, look.colour, 6)
-    tidy(axes, x=f"Latency ({unit})", y="Accuracy")
+    tidy(axes, x=f"Latency ({literal(unit)})", y="Accuracy")
     axes.set_xscale("log")
     log_ticks(axes, frontier["ms"].tolist())
     axes.margins(0.08, 0.1)

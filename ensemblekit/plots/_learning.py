@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError
-from ._style import INK, MUTED, SIZE, WIDTH, grid_of, looks, shown, tidy
+from ._style import INK, MUTED, SIZE, WIDTH, draws, grid_of, looks, name_lines, shown, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +17,7 @@ __all__ = ["plot_learning_curves"]
 TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
 
 
+@draws
 def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float = WIDTH) -> Figure:
     """Draw the loss and accuracy of each epoch, of training and of validation.
 
@@ -86,12 +87,13 @@ def _legend(figure: Figure, look: Mapping) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=seen.colour, marker=seen.marker, markersize=4, linewidth=1.4, label=shown([str(name)])[0])
-        for name, seen in look.items()
+        Line2D([], [], color=seen.colour, marker=seen.marker, markersize=4, linewidth=1.4, label="model")
+        for seen in look.values()
     ] + [
         Line2D([], [], color=MUTED, linestyle=(0, (3, 1.5)), linewidth=1.4, label="training"),
         Line2D([], [], color=MUTED, linewidth=1.4, label="validation"),
     ]
-    figure.legend(
+    legend = figure.legend(
         handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=SIZE - 1, labelcolor=INK
     )
+    name_lines(legend, shown(look))

@@ -11,7 +11,7 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..evaluation import uncertainty
 from ..predictions import PredictionSet
 from ._inputs import check_classes
-from ._style import FAINT, INK, MUTED, SIZE, WIDTH, looks, new_figure, shown, tidy
+from ._style import FAINT, INK, MUTED, SIZE, WIDTH, draws, looks, name_lines, new_figure, shown, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ SIDE = 160
 """Most pixels of a side: enough at the size they are shown, and small in a file."""
 
 
+@draws
 def plot_disagreement(
     predictions: PredictionSet,
     image: Callable[[Hashable], Any],
@@ -84,18 +85,20 @@ def plot_disagreement(
         _probabilities(said, predictions, int(row), look)
         handles = said.get_lines()[: len(predictions.members)]
         said.set_xlabel("Probability" if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
-    figure.legend(
+    legend = figure.legend(
         handles=handles,
-        labels=shown(list(predictions.members)),
+        labels=["member"] * len(predictions.members),
         loc="outside lower center",
         ncols=3,
         frameon=False,
         fontsize=SIZE - 1,
         labelcolor=INK,
     )
+    name_lines(legend, shown(predictions.members))
     return figure
 
 
+@draws
 def plot_copies(
     groups: Sequence[Sequence[Hashable]],
     image: Callable[[Hashable], Any],
@@ -185,7 +188,6 @@ def _probabilities(axes: Axes, predictions: PredictionSet, row: int, look: dict)
             look[name].marker,
             color=look[name].colour,
             markersize=5,
-            label=name,
         )
     tidy(axes, lines="x")
     axes.set_yticks(places, shown([str(name) for name in predictions.classes], most=20))

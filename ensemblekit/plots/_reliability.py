@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..evaluation import calibration_error, reliability_curve
 from ._inputs import Models, as_models
-from ._style import FAINT, MUTED, SERIES, SIZE, WIDTH, grid_of, shown, tidy
+from ._style import FAINT, MUTED, SERIES, SIZE, WIDTH, draws, grid_of, shown, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_reliability"]
 
 
+@draws
 def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "width", width: float = WIDTH) -> Figure:
     """Draw the accuracy of each model against its confidence (a reliability diagram).
 

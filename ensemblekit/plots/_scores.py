@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidOptionError
-from ._style import INK, MUTED, SERIES, SIZE, WIDTH, new_figure, shown, tidy
+from ._style import INK, MUTED, SERIES, SIZE, WIDTH, draws, literal, new_figure, shown, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_scores"]
 
 
+@draws
 def plot_scores(
     scores: pd.DataFrame,
     *,
@@ -85,7 +86,7 @@ def plot_scores(
             fontsize=SIZE - 1,
             color=INK,
         )
-    tidy(axes, x=label or value, lines="x")
+    tidy(axes, x=literal(label or value), lines="x")
     axes.set_yticks(list(rows), shown(scores[name].astype(str).tolist()))
     axes.set_ylim(len(scores) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0, labelcolor=INK)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ..errors import MissingDependencyError
+from ..arguments import typed
+from ..errors import InvalidOptionError, MissingDependencyError
+from ..printed import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +32,8 @@ __all__ = [
     "tidy",
 ]
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 WIDTH = 4.8
 """Inches. Shown at the width of a phone, text keeps its size."""
 SIZE = 9
@@ -48,6 +53,20 @@ ROLES = MappingProxyType(
 
 MOST_TINT = 0.6
 """How much of `HEAT` the darkest cell has: ink stays readable on it, on white paper and on a dark screen alike."""
+
+
+def draws(function: F) -> F:
+    """Let a plot refuse arguments of other kinds, and a width that no figure can have."""
+    of_models = function.__annotations__.get("predictions") == "Models"  # of which the plot says more
+    checked = typed(but=("predictions",) if of_models else ())(function)
+
+    @functools.wraps(function)
+    def drawn(*args: Any, width: float = WIDTH, **options: Any) -> Any:
+        if isinstance(width, (int, float)) and not 0.1 <= width <= 100:
+            raise InvalidOptionError(f"width must be a number of inches from 0.1 to 100; received {width!r}.")
+        return checked(*args, width=width, **options)
+
+    return drawn  # pyright: ignore[reportReturnType]
 
 
 class Look(NamedTuple):
@@ -105,7 +124,18 @@ def tidy(axes: Axes, *, title: str = "", x: str = "", y: str = "", lines: str | 
         axes.grid(visible=False)
 
 
-def shown(names: Iterator[str] | list[str], most: int = 28) -> list[str]:
-    """Shorten long names in their middle, where they differ least; a dollar sign is one, and begins no formula."""
-    short = (n if len(n) <= most else f"{n[: most // 2 - 1]}…{n[-(most - most // 2) :]}" for n in names)
-    return [name.replace("$", r"\$") for name in short]
+def shown(names: Iterable[object], most: int = 28) -> list[str]:
+    """Shorten long names in their middle, where they differ least, and make them what a figure shows as it is."""
+    plain = map(printable, names)
+    return [literal(n if len(n) <= most else f"{n[: most // 2 - 1]}…{n[-(most - most // 2) :]}") for n in plain]
+
+
+def literal(text: object) -> str:
+    """Make a text what a figure shows as it is: a dollar sign is one, and begins no formula."""
+    return printable(text, lines=True).replace("$", r"\$")
+
+
+def name_lines(legend: Any, names: Sequence[str]) -> None:
+    """Write the names of a legend, which by itself drops those that begin with an underscore."""
+    for text, name in zip(legend.get_texts(), names, strict=False):
+        text.set_text(name)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..assembly import load_keras_file
 from ..errors import CompatibilityError, EnsembleKitError, FolderNotFoundError, InvalidOptionError
 from ..fusion import class_names, fuse, member_names, with_members
@@ -114,6 +115,7 @@ class Predictor:
         return f"<model {self.name!r} of {self.input_shape} images, classes {self.classes!r}>"
 
 
+@typed()
 def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Predictor:
     """Open a model that predicts images.
 

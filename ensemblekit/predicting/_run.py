@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arguments import typed
 from ..data._ahead import in_threads
 from ..data._read import read_image, reason_of
 from ..errors import FolderNotFoundError, InvalidOptionError, UnreadableImageError
@@ -57,6 +58,7 @@ class Predicted(NamedTuple):
     images_per_second: float
 
 
+@typed()
 def predict_images(
     model: Any,
     images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import AlignmentError
 from ._checks import missing_policy
 from ._names import few, is_text, readonly, same_kind, text_array
@@ -24,6 +25,7 @@ UNNAMED = "#"
 """Members without a name are called ``#1``, ``#2`` and so on: by position, which nothing may rely on later."""
 
 
+@typed(but=("missing",))
 def align(
     *predictions: Any,
     aliases: Mapping[Hashable, Hashable] | None = None,

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError, LeakageError
 from ._names import all_fit_ids, as_classes, as_fit_ids, as_ids, few, first_null, is_text, plain, readonly, shown
 
@@ -92,10 +93,7 @@ def as_probas(
     present : ndarray of bool of shape (n_samples,), or None
         Which rows are not NaN; None where all are there.
     """
-    try:
-        array = np.asarray(probas)
-    except ValueError as error:
-        raise InvalidPredictionsError(f"{who} must be an array; received what is none: {error}") from None
+    array = as_array(who, probas, error=InvalidPredictionsError)
     is_new = isinstance(probas, (list, tuple))
     _check_exact(who, array)
     if array.dtype.kind in "biuf" and array.dtype not in FLOATS:

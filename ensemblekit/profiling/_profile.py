@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..arguments import typed
 from ..combining._checks import made
 from ..errors import CompatibilityError, InvalidOptionError
 from ..files import size_on_disk
@@ -75,6 +76,7 @@ class Profile(NamedTuple):
     peak_memory: int | None
 
 
+@typed()
 def profile_model(
     model: Any,
     *,

@@ -13,7 +13,7 @@ from typing import Any
 import pluggy
 
 from .. import hookspecs
-from ..errors import DuplicateNameError, PluginLoadError, PluginWarning
+from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, PluginWarning
 from ..hookspecs import HOOKS, PROJECT
 from ..interfaces import Factory
 from ._registry import Failure, Registration, Registry
@@ -76,6 +76,8 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
     sources = _entry_points()
     if not any(source.builtin for source in sources):
         raise PluginLoadError(f"The entry points of ensemblekit must be installed; none were found. {REMEDY}")
+    if isinstance(plugins, str) or not isinstance(plugins, Sequence):
+        raise InvalidOptionError(f"plugins must be a sequence of modules or objects; received {plugins!r}.")
     sources += [_Source(_plugin_name(p), THIS_PROGRAM, "", lambda p=p: p) for p in plugins]
     failures: list[Failure] = []
     claims: dict[tuple[str, str], list[Registration]] = {}

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, UnknownPluginError
 from ..hookspecs import HOOKS
 from ..interfaces import Factory
+from ..printed import printable
 
 __all__ = ["Failure", "PluginMapping", "Registration", "Registry"]
 
@@ -95,7 +96,7 @@ class PluginMapping(Mapping[str, Factory]):
         return len(self._factories)
 
     def __repr__(self) -> str:
-        return f"<{self._kind}s: {', '.join(self._factories) or 'none'}>"
+        return printable(f"<{self._kind}s: {', '.join(self._factories) or 'none'}>")
 
 
 class Registry:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
+from ..printed import as_text, printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["print_audit"]
 
 
+@typed()
 def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
     """Print what an audit found: sentences, images a class and split, and the first findings of each kind.
 
@@ -25,12 +29,13 @@ def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
         Most findings of each kind to show.
     """
     from rich.table import Table
-    from rich.text import Text
 
-    console.print(_shown(f"Audit of {audit.folder}"), style="bold", markup=False, highlight=False)
+    console.print(as_text(f"Audit of {audit.folder}", style="bold"))
     sentences = Table.grid(padding=(0, 1))
+    sentences.add_column()
+    sentences.add_column(overflow="fold")
     for sentence in audit.summary:
-        sentences.add_row("-", Text(_shown(sentence), overflow="fold"))
+        sentences.add_row("-", as_text(sentence))
     console.print(sentences)
     console.print()
     _print_counts(audit, console)
@@ -68,16 +73,14 @@ def _table(title: str) -> Any:
 
 
 def _print_counts(audit: Audit, console: Console) -> None:
-    from rich.text import Text
-
     table = _table("Images by class and split")
     table.add_column("Class", overflow="fold")
     for split in audit.splits:
-        table.add_column(Text(_shown(split)), justify="right", overflow="fold")
+        table.add_column(as_text(split), justify="right", overflow="fold")
     labels = list(dict.fromkeys(label for counts in audit.counts.values() for label in counts))
     for label in sorted(labels, key=lambda name: (name == "", name)):
         figures = [str(audit.counts[split].get(label, 0)) for split in audit.splits]
-        table.add_row(Text(_shown(label) or "(in no class folder)"), *figures)
+        table.add_row(as_text(label or "(in no class folder)"), *figures)
     table.add_section()
     table.add_row("all", *(str(sum(audit.counts[split].values())) for split in audit.splits))
     ratios = [audit.imbalance[split] for split in audit.splits]
@@ -93,30 +96,22 @@ def _print_sizes(audit: Audit, console: Console) -> None:
         return
     height, width = audit.sizes["height"], audit.sizes["width"]
     console.print(
-        f"Formats and modes: {kinds}. {audit.sizes['n_distinct']} sizes, {height['min']} to {height['max']} pixels "
-        f"high, {width['min']} to {width['max']} wide.",
-        markup=False,
-        highlight=False,
+        as_text(
+            f"Formats and modes: {kinds}. {audit.sizes['n_distinct']} sizes, {height['min']} to {height['max']} pixels "
+            f"high, {width['min']} to {width['max']} wide."
+        )
     )
     console.print()
 
 
 def _print_findings(title: str, heading: str, found: list[tuple[str, list[str]]], console: Console, limit: int) -> None:
-    from rich.text import Text
-
     table = _table(f"{title}: {len(found)}")
     table.add_column(heading, overflow="fold")
     table.add_column("Which", overflow="fold", ratio=1)
     for what, ids in found[:limit]:
         shown = ids if len(ids) <= limit else [*ids[:limit], f"and {len(ids) - limit} more"]
-        table.add_row(Text(_shown(what)), Text("\n".join(map(_shown, shown))))
+        table.add_row(as_text(what), as_text("\n".join(map(printable, shown)), lines=True))
     console.print(table)
     if len(found) > limit:
-        console.print(f"and {len(found) - limit} more; --json lists all.", markup=False, highlight=False)
+        console.print(as_text(f"and {len(found) - limit} more; --json lists all."))
     console.print()
-
-
-def _shown(text: str) -> str:
-    # File names may hold what is no text, or moves the cursor.
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..files import write_text
+from ..printed import printable
 from ._svg import to_svg
 from ._tables import cells_of, footnotes_of, numeric_columns
 
@@ -102,6 +104,7 @@ class Section:
     parts: Sequence[str | Sentences | Table | Picture | Code]
 
 
+@typed()
 def write_page(
     path: str | os.PathLike[str], title: str, sections: Sequence[Section], *, subtitle: str = "", language: str = "en"
 ) -> None:
@@ -157,7 +160,7 @@ def write_page(
     write_text(
         path,
         f"""<!DOCTYPE html>
-<html lang="{html.escape(language)}">
+<html lang="{_text(language)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -199,7 +202,7 @@ def _parts(parts: Sequence[Any], counter: Any) -> str:
         elif isinstance(part, Table):
             written.append(_table(part, f"table--{next(counter)}"))
         elif isinstance(part, Code):
-            written.append(f'<pre tabindex="0"><code>{_text(part.text)}</code></pre>')
+            written.append(f'<pre tabindex="0"><code>{_text(part.text, lines=True)}</code></pre>')
         elif part is not None:
             raise InvalidOptionError(
                 "a part of a section must be a str, Sentences, Table, Picture or Code; received "
@@ -212,8 +215,7 @@ def _table(table: Table, name: str) -> str:
     right = numeric_columns(table.frame)
     kinds = [' class="number"' if number else "" for number in right]
     head = "".join(
-        f'<th scope="col"{kind}>{_text(str(column))}</th>'
-        for column, kind in zip(table.frame.columns, kinds, strict=True)
+        f'<th scope="col"{kind}>{_text(column)}</th>' for column, kind in zip(table.frame.columns, kinds, strict=True)
     )
     rows = "".join(
         f'<tr><th scope="row">{_text(row)}</th>'
@@ -247,5 +249,5 @@ def _anchors(titles: Sequence[str]) -> list[str]:
     return anchors
 
 
-def _text(text: str) -> str:
-    return html.escape(text)
+def _text(text: object, *, lines: bool = False) -> str:
+    return html.escape(printable(text, lines=lines))

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..printed import printable
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -47,11 +49,16 @@ def to_svg(figure: Figure, *, prefix: str, label: str, roles: Mapping[str, str])
     svg = drawn.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", svg)
-    for role, colour in roles.items():
-        svg = svg.replace(colour, f"var(--{role})")
+    svg = re.sub(r"<[^>]+>", lambda tag: _placed(tag[0], prefix, roles), svg)  # not the text between them
     # A width of its own would keep it from shrinking to a phone.
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1).strip()
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(printable(label))}" ', 1).strip()
+
+
+def _placed(tag: str, prefix: str, roles: Mapping[str, str]) -> str:
+    tag = re.sub(r'\bid="', f'id="{prefix}-', tag)
+    tag = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", tag)
+    for role, colour in roles.items():
+        tag = tag.replace(colour, f"var(--{role})")
+    return tag

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import typed
 from ..files import write_text
+from ..printed import as_text, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +21,15 @@ DIGITS = 4
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def to_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r])")
+"""Where a spreadsheet begins a formula: in a cell, or in what a separator of its language makes a cell."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+@typed()
+def to_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, spreadsheet: bool = False) -> None:
     """Write a table as CSV, every figure in full, whole or not at all.
 
     Parameters
@@ -27,10 +38,19 @@ def to_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         Its index is left out.
     path : path-like
         Replaced where it is there.
+    spreadsheet : bool, default=False
+        For a spreadsheet, which runs a text that begins with ``=``, ``+``, ``-`` or ``@`` as a formula: an apostrophe
+        is set before it. Numbers stay as they are. Without it every text is written as it is.
     """
+    if spreadsheet:
+        table = table.rename(columns=_no_formula)
+        for place, dtype in enumerate(table.dtypes):  # by place: columns may share a name
+            if dtype.kind not in "biufc":
+                table.isetitem(place, table.iloc[:, place].astype(object).map(_no_formula))
     write_text(path, table.to_csv(index=False))
 
 
+@typed()
 def to_markdown(
     table: pd.DataFrame,
     *,
@@ -62,10 +82,10 @@ def to_markdown(
     | :---- | -------: |
     | cnn   |   0.5000 |
     """
-    header = [str(column) for column in table.columns]
+    header = [_markdown(column) for column in table.columns]
     numeric = numeric_columns(table)
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in cells_of(table, marks or {}, notes or {})]
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    rows = [[_markdown(cell) for cell in row] for row in cells_of(table, marks or {}, notes or {})]
+    widths = [max(3, *(len(row[column]) for row in (header, *rows))) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
         padded = [
@@ -80,9 +100,10 @@ def to_markdown(
     ]
     text = line(header) + line(rule) + "".join(map(line, rows))
     footnotes = footnotes_of(notes or {})
-    return text + ("\n" + "".join(f"{footnote}  \n" for footnote in footnotes) if footnotes else "")
+    return text + ("\n" + "".join(f"{_markdown(footnote)}  \n" for footnote in footnotes) if footnotes else "")
 
 
+@typed()
 def print_table(
     table: pd.DataFrame,
     *,
@@ -108,33 +129,34 @@ def print_table(
         Columns of text that stand at the right, as numbers do.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
-    from rich.text import Text
 
-    cells = cells_of(table, marks or {}, notes or {})
+    heads = [printable(column) for column in table.columns]
+    cells = [[printable(cell) for cell in row] for row in cells_of(table, marks or {}, notes or {})]
     # Headings stand in two lines, so that the table fits a terminal of 80 columns; names and figures stay whole.
     widths = [
-        max(len(text) for text in (*str(column).split(), *(row[place] for row in cells)))
-        for place, column in enumerate(table.columns)
+        max(map(cell_len, (*(head.split() or [""]), *(row[place] for row in cells))))
+        for place, head in enumerate(heads)
     ]
     roomy = sum(widths) + 2 * (len(widths) - 1) <= console.width
     shown = Table(
         box=box.SIMPLE_HEAD,
-        title=title,
+        title=as_text(title, style="bold"),
         title_justify="left",
-        title_style="bold",
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,
         padding=(0, 1 if roomy else 0),
     )
-    for column, numeric, width in zip(table.columns, numeric_columns(table), widths, strict=True):
-        shown.add_column(str(column), justify="right" if numeric or column in right else "left", width=width)
+    for column, head, numeric, width in zip(table.columns, heads, numeric_columns(table), widths, strict=True):
+        side: Any = "right" if numeric or column in right else "left"
+        shown.add_column(as_text(head), justify=side, width=width, overflow="fold")
     for row in cells:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*map(as_text, row))
     console.print(shown)
     for footnote in footnotes_of(notes or {}):
-        console.print(footnote, markup=False, highlight=False)
+        console.print(as_text(footnote))
     console.print()
 
 
@@ -158,6 +180,18 @@ def footnotes_of(notes: Mapping[str, str]) -> list[str]:
 def numeric_columns(table: pd.DataFrame) -> list[bool]:
     """Say of each column whether it holds numbers."""
     return [dtype.kind in "fiu" for dtype in table.dtypes]
+
+
+def _markdown(text: object) -> str:
+    """Write a text so that a Markdown page shows it as it is."""
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text)).translate(_HTML)
+
+
+def _no_formula(value: Any) -> Any:
+    text = value if isinstance(value, str) else str(value)
+    if not _FORMULA.search(text):
+        return value
+    return value if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
 
 
 def _cell(value: Any) -> str:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..arguments import typed
 from ..combining import combine
 from ..combining._checks import made
 from ..errors import (
@@ -58,6 +59,7 @@ class Combined(NamedTuple):
     seconds: float
 
 
+@typed()
 def combine_files(
     files: Sequence[str | os.PathLike[str]] | Mapping[str, Any],
     combiner: Any,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..arguments import typed
 from ..combining import combine
 from ..combining._checks import made
 from ..data._ahead import in_threads
@@ -27,6 +28,7 @@ AHEAD = 4
 """Partitions a worker thread that are given out before the first is taken."""
 
 
+@typed()
 def combine_partitions(
     partitions: Sequence[Mapping[str, Any]],
     combiner: Any,
@@ -75,6 +77,7 @@ def combine_partitions(
     return _run(work, partitions, client)
 
 
+@typed()
 def combine_batch(
     members: Mapping[str, Any],
     combiner: Any,
@@ -105,6 +108,7 @@ def combine_batch(
     return combined if name is None else combined.rename(name)
 
 
+@typed(but=("model",))
 def predict_partitions(
     model: str | os.PathLike[str],
     partitions: Sequence[Mapping[str, str | os.PathLike[str]]],
@@ -149,6 +153,7 @@ def predict_partitions(
     return _run(work, partitions, client)
 
 
+@typed()
 def predict_batch(
     images: Mapping[str, str | os.PathLike[str]],
     model: str | os.PathLike[str],

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..arguments import typed
 from ..assembly import load_keras_file
 from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, StoreError
 from ._archives import check_archive
@@ -22,6 +23,7 @@ from ._manifest import ARRAYS, FORMAT, MANIFEST, import_skops, owners, path_of, 
 __all__ = ["load", "load_with_digest"]
 
 
+@typed()
 def load(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) -> Any:
     """Read what `save` wrote.
 

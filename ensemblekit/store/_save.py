@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..arguments import typed
 from ..errors import NotStorableError
 from ..files import Folder, Replaceable, atomic_folder
 from ..registry import default_registry
@@ -27,6 +28,7 @@ CAN = (
 )
 
 
+@typed()
 def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a fitted combiner, or an estimator made of members and a combiner, to a folder.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -138,12 +139,18 @@ def _both(labels: np.ndarray) -> bool:
 
 
 def _is_scorer(metric: Any) -> bool:
-    return next(iter(inspect.signature(metric).parameters), None) == "estimator"
+    try:
+        return next(iter(inspect.signature(metric).parameters), None) == "estimator"
+    except ValueError:  # of a function in C
+        return False
 
 
 def _callable(metric: Callable[..., Any]) -> Callable[..., float]:
     def score(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
-        return float(metric(truth, mean) if weight is None else metric(truth, mean, sample_weight=weight))
+        said = metric(truth, mean) if weight is None else metric(truth, mean, sample_weight=weight)
+        if not isinstance(said, Real):
+            raise InvalidOptionError(f"a metric must return a number; {metric!r} returned {said!r}.")
+        return float(said)
 
     return score
 

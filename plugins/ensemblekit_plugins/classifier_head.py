@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ensemblekit import InvalidOptionError, hookimpl
 from ensemblekit.assembly import import_keras
 
+from ._options import check_count, check_number
 from ._vectors import check_vectors
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class ClassifierHead:
     """
 
     def __init__(self, *, dense_units: int = 256, dropout: float = 0.25, batch_normalization: bool = True) -> None:
-        if not isinstance(dense_units, int) or dense_units < 0:
-            raise InvalidOptionError(f"dense_units must be a whole number >= 0; received {dense_units!r}.")
-        if not 0 <= dropout < 1:
+        check_count("dense_units", dense_units, 0)
+        check_number("dropout", dropout, 0, 1)
+        if dropout == 1:
             raise InvalidOptionError(f"dropout must lie in [0, 1); received {dropout!r}.")
         self.dense_units = dense_units
         self.dropout = dropout

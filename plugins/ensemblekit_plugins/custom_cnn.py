@@ -9,6 +9,7 @@ from ensemblekit import InvalidOptionError, hookimpl
 from ensemblekit.assembly import import_keras
 
 from ._keras_backbone import KerasBackbone
+from ._options import check_count, check_number
 
 __all__ = ["CustomCNN"]
 
@@ -37,9 +38,12 @@ class CustomCNN(KerasBackbone):
     name = "custom_cnn"
 
     def __init__(self, *, filters: Sequence[int] = (32, 32, 64), dropout: float = 0.25) -> None:
-        if not filters or not all(isinstance(f, int) and f > 0 for f in filters):
+        if not isinstance(filters, list | tuple) or not filters:
             raise InvalidOptionError(f"filters must be whole numbers > 0, at least one; received {filters!r}.")
-        if not 0 <= dropout < 1:
+        for filter_count in filters:
+            check_count("filters", filter_count)
+        check_number("dropout", dropout, 0, 1)
+        if dropout == 1:
             raise InvalidOptionError(f"dropout must lie in [0, 1); received {dropout!r}.")
         super().__init__(frozen=False)
         self.filters = filters

@@ -67,11 +67,11 @@ class DempsterShafer(Combiner):
         if isinstance(reliability, Mapping):
             for member, value in reliability.items():
                 check_number(f"reliability of {member!r}", value, 0, 1)
-        elif np.ndim(given) == 0 or isinstance(reliability, str):
-            check_number("reliability", reliability, 0, 1)
-        else:
+        elif isinstance(given, Sequence | np.ndarray) and not isinstance(given, str | bytes):
             for value in given:
                 check_number("reliability", value, 0, 1)
+        else:
+            check_number("reliability", reliability, 0, 1)
         self.reliability = reliability
         # By name it follows the members, so that their order changes nothing.
         of_all = isinstance(reliability, Real | Mapping)

@@ -41,7 +41,7 @@ class DiscriminantHead(VectorHead):
     name = "discriminant_head"
 
     def __init__(self, *, shrinkage: Any = "auto") -> None:
-        if shrinkage != "auto":
+        if not (isinstance(shrinkage, str) and shrinkage == "auto"):
             check_number("shrinkage", shrinkage, 0, 1)
         self.shrinkage = shrinkage
 

@@ -88,7 +88,9 @@ class Stacking(Combiner):
         check_choice("drop_first", drop_first, (False, True))
         check_count("epochs", epochs)
         check_count("patience", patience, 0)
-        if isinstance(final_estimator, str) and final_estimator != "dense":
+        is_estimator = hasattr(final_estimator, "fit") and hasattr(final_estimator, "get_params")
+        known = final_estimator is None or (isinstance(final_estimator, str) and final_estimator == "dense")
+        if not known and (isinstance(final_estimator, type) or not is_estimator):
             raise InvalidOptionError(
                 f"final_estimator must be an estimator, 'dense' or None; received {final_estimator!r}."
             )

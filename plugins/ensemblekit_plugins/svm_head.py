@@ -52,7 +52,7 @@ class SVMHead(VectorHead):
 
     def __init__(self, *, C: float = 10.0, gamma: Any = "scale", cv: int = 5) -> None:  # noqa: N803 - scikit-learn's name
         check_number("C", C, 0, open_low=True)
-        if gamma not in ("scale", "auto"):
+        if not (isinstance(gamma, str) and gamma in ("scale", "auto")):
             check_number("gamma", gamma, 0, open_low=True)
         check_count("cv", cv, 2)
         self.C = C

@@ -141,14 +141,14 @@ def test_labels_come_by_id_from_a_table(files):
     with pytest.raises(DataError, match="must name each id once; 'test/0' comes twice"):
         run("evaluate", TEST[0], "--labels", "labels.csv")
     Path("labels.csv").write_text("id,truth\n")
-    with pytest.raises(DataError, match=r"must have the columns id and label; it has \['id', 'truth'\]"):
+    with pytest.raises(DataError, match=r"must have one column id and one column label; it has \['id', 'truth'\]"):
         run("evaluate", TEST[0], "--labels", "labels.csv")
 
 
 def test_what_cannot_be_is_refused(files):
     with pytest.raises(LeakageError, match="never fitted on the test split"):
         run("combine", *TEST, "-c", "stacking", "--fit-on", TEST[0], "--fit-on", TEST[1], "-o", "out.csv")
-    with pytest.raises(DataError, match=r"nothing is at 'no\.csv'"):
+    with pytest.raises(DataError, match=r"there is none at 'no\.csv'"):
         run("combine", "no.csv", "-o", "out.csv")
     with pytest.raises(InvalidOptionError, match=r"called 'cnn' as another is\. Give NAME=FILE"):
         run("combine", TEST[0], TEST[0], "-o", "out.csv")
@@ -246,7 +246,7 @@ def test_large_files_answer_with_the_same_keys(files, monkeypatch):
 def test_a_file_that_the_system_refuses_is_one_line(monkeypatch, capsys):
     from ensemblekit.cli import _app
 
-    def fail():
+    def fail(**options):
         raise PermissionError(13, "Permission denied", "cnn.csv")
 
     monkeypatch.setattr(_app, "app", fail)

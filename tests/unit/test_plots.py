@@ -110,8 +110,8 @@ def test_every_name_is_text_and_no_formula(name):
         lambda: plot_learning_curves({"cnn": pd.DataFrame({"loss": [1.0]})}),
         lambda: plot_cost({"cnn": 0.5}, {"cnn": 1.0}),
         lambda: plot_scores(pd.DataFrame({"r": ["a"], "v": [1.0]}), value="v", low="v", high="v"),
-        lambda: plot_disagreement(BOTH, None),
-        lambda: plot_copies([["a", "b"]], None),
+        lambda: plot_disagreement(BOTH, np.zeros),
+        lambda: plot_copies([["a", "b"]], np.zeros),
     ],
 )
 def test_without_matplotlib_it_is_said_how_to_install_it(monkeypatch, plot):
@@ -187,8 +187,8 @@ REGRESSION = Predictions(
         (lambda: plot_cost({"a": 1.0}, {"b": 1.0}), InvalidOptionError, "same models"),
         (lambda: plot_cost({"a": 1.0}, {"a": 0.0}), InvalidOptionError, "latency"),
         (lambda: plot_scores(pd.DataFrame(), value="v", low="l", high="h"), InvalidOptionError, "received"),
-        (lambda: plot_copies([["a"]], None), InvalidOptionError, "two ids in each"),
-        (lambda: plot_disagreement(BOTH, None, most=0), InvalidOptionError, "most must be at least 1; received 0"),
+        (lambda: plot_copies([["a"]], np.zeros), InvalidOptionError, "two ids in each"),
+        (lambda: plot_disagreement(BOTH, np.zeros, most=0), InvalidOptionError, "most must be at least 1; received 0"),
         (lambda: plot_copies([["a", "b"]], lambda _: np.zeros(3)), InvalidOptionError, "an image must have the shape"),
     ],
 )

@@ -238,5 +238,7 @@ def _duckdb(scratch: Path, memory: int) -> Generator[None]:
         ) from error
     except duckdb.IOException as error:
         said = re.search(r'"errno":"(\d+)"', str(error))
-        number = int(said[1]) if said else errno.EIO
+        # The lowest DuckDB says the reason, and no number.
+        full = (number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if os.strerror(number) in str(error))
+        number = int(said[1]) if said else next(full, errno.EIO)
         raise OSError(number, os.strerror(number), str(scratch)) from error

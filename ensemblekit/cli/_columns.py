@@ -46,12 +46,13 @@ def read_column(path: Path, column: str) -> dict[str, Hashable]:
             f"{str(path)!r} must be a table with the columns id and {column}; it cannot be read as {kind}: {error}"
         ) from error
     table: dict[str, Hashable] = {}
-    for row, value in rows:
-        if row in (None, "") or value in (None, ""):
-            raise DataError(
-                f"each row of {str(path)!r} must have an id and a {column}; one has the id {row!r} and the {column} "
-                f"{value!r}. Leave such rows out."
-            )
+    for number, (row, value) in enumerate(rows):
+        for what, cell in (("id", row), (column, value)):
+            if cell in (None, ""):
+                raise DataError(
+                    f"each row of {str(path)!r} must have an id and a {column}; row {number} has no {what}. Leave it "
+                    "out."
+                )
         key = str(row)
         if key in table:
             raise DataError(f"{str(path)!r} must name each id once; {key!r} comes twice.")

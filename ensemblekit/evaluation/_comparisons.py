@@ -24,7 +24,7 @@ __all__ = ["compare_with_best_member", "compare_with_reference"]
 CHOICES = ("accuracy", "log_loss")
 
 
-@typed()
+@typed(but=("groups",))
 def compare_with_best_member(
     rows: Mapping[str, Predictions],
     members: Mapping[str, Sequence[str]],
@@ -115,7 +115,7 @@ def compare_with_best_member(
     )  # fmt: skip
 
 
-@typed()
+@typed(but=("groups",))
 def compare_with_reference(
     rows: Mapping[str, Predictions],
     reference: str,

@@ -26,7 +26,7 @@ BIASED = frozenset({"calibration_error"})
 """Figures that resamples overstate: the percentiles would lie above the figure itself."""
 
 
-@typed()
+@typed(but=("groups",))
 def bootstrap_interval(
     predictions: Predictions,
     metric: str,
@@ -107,7 +107,7 @@ def bootstrap_interval(
     return _interval(metric, made, point, resampled, places, confidence, method)
 
 
-@typed()
+@typed(but=("groups",))
 def score_table(
     rows: Mapping[str, Predictions],
     groups: Groups | None = None,

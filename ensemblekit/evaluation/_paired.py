@@ -93,7 +93,7 @@ def mcnemar(first: Predictions, second: Predictions) -> McNemar:
     return McNemar(first_only, second_only, p_value)
 
 
-@typed()
+@typed(but=("groups",))
 def paired_bootstrap(
     first: Predictions,
     second: Predictions,

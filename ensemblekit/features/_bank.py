@@ -91,7 +91,7 @@ class FeatureBank:
     []
     """
 
-    @typed()
+    @typed(but=("max_bytes",))
     def __init__(self, folder: str | os.PathLike[str] | None = None, *, max_bytes: int = 2 * 2**30) -> None:
         if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes <= 0:
             raise InvalidOptionError(f"max_bytes must be a whole number > 0; received {max_bytes!r}.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["extract_features"]
 
 
-@typed(but=("backbone",))
+@typed(but=("backbone", "bank"))
 def extract_features(
     backbone: Backbone,
     images: Any,

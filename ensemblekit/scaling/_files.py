@@ -59,7 +59,7 @@ class Combined(NamedTuple):
     seconds: float
 
 
-@typed()
+@typed(but=("files",))
 def combine_files(
     files: Sequence[str | os.PathLike[str]] | Mapping[str, Any],
     combiner: Any,

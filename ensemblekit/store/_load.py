@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 import warnings
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -23,7 +24,7 @@ from ._manifest import ARRAYS, FORMAT, MANIFEST, import_skops, owners, path_of, 
 __all__ = ["load", "load_with_digest"]
 
 
-@typed()
+@typed(but=("trusted",))
 def load(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) -> Any:
     """Read what `save` wrote.
 
@@ -65,12 +66,13 @@ def load(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) 
 
 def load_with_digest(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) -> tuple[Any, str]:
     """Load what was saved, with the SHA-256 digest of its manifest, and so of all of it, from the same reading."""
-    if isinstance(trusted, (str, type)):
+    known = None if isinstance(trusted, (str, type)) or not isinstance(trusted, Iterable) else tuple(trusted)
+    if known is None or not all(isinstance(one, (str, type)) for one in known):
         raise InvalidOptionError(
-            f"trusted must be a sequence of classes, or names of classes; received {trusted!r}. Give "
-            f"trusted=[{trusted if isinstance(trusted, str) else trusted.__name__}]."
+            "trusted must be a sequence of classes, or names of classes; received "
+            f"{reprlib.repr(trusted)}. Give trusted=[MyCombiner]."
         )
-    folder, known = Path(folder), tuple(trusted)
+    folder = Path(folder)
     with hold(folder, lambda text: _manifest(folder, text)) as held:
         try:
             return _Reader(held, known).read(), held.digest

@@ -127,7 +127,10 @@ def test_the_parts_keep_their_contracts():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"dense_units": -1}, "dense_units must be a whole number >= 0"), ({"dropout": -0.1}, "dropout must lie in")],
+    [
+        ({"dense_units": -1}, "dense_units must be a whole number >= 0"),
+        ({"dropout": -0.1}, "dropout must be a finite number >= 0"),
+    ],
 )
 def test_bad_options_of_a_head_are_refused(options, message):
     with pytest.raises(InvalidOptionError, match=message):

@@ -18,6 +18,7 @@ from ensemblekit import (
     collect,
     image_folder,
 )
+from ensemblekit.data import _images
 
 IDS = [f"s{row}" for row in range(10)]
 X = np.linspace(0, 1, 10).reshape(-1, 1)
@@ -289,13 +290,13 @@ def test_a_folder_of_images_brings_ids_labels_and_split(images):
 
 def test_each_image_is_decoded_once_however_many_members(images, monkeypatch):
     opened = Counter()
-    real = Image.open
+    real = _images.read_image
 
-    def counting(path, *args, **kwargs):
+    def counting(path, size):
         opened[str(path)] += 1
-        return real(path, *args, **kwargs)
+        return real(path, size)
 
-    monkeypatch.setattr(Image, "open", counting)
+    monkeypatch.setattr(_images, "read_image", counting)
     collect({"a": brightness, "b": brightness, "c": brightness}, images, classes=["dark", "bright"], batch_size=5)
     assert len(opened) == 12
     assert set(opened.values()) == {1}

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from ensemblekit import DataError, OutputExistsError, Predictions, predict_images
+from ensemblekit import DataError, OutputExistsError, Predictions, UnreadableImageError, predict_images
 from ensemblekit.cli import app
 from ensemblekit.files import Folder
 from ensemblekit.predicting import _run
@@ -64,7 +64,7 @@ def test_unreadable_and_other_files_are_told_and_not_lost(made, images, tmp_path
     assert not (tmp_path / "q.unreadable.csv").exists()
 
 
-def test_odd_files_neither_stop_a_run_nor_are_lost(made, images, tmp_path):
+def test_odd_files_neither_stop_a_run_nor_are_lost(made, images, tmp_path, monkeypatch):
     data = tmp_path / "test"
     shutil.copytree(images / "test", data)
     (data / "cat" / "gone.png").symlink_to("nowhere")
@@ -73,10 +73,11 @@ def test_odd_files_neither_stop_a_run_nor_are_lost(made, images, tmp_path):
     os.mkfifo(data / "cat" / "pipe.png")
     (data / "cat" / "folder.png").mkdir()
     Image.new("1", (9500, 9500)).save(data / "dog" / "large.png")  # of which Pillow warns
+    monkeypatch.setenv("ENSEMBLEKIT_MAX_BYTES", str(2**31))
     done = predict_images(made[0] / "m.keras", data, tmp_path / "p.parquet")
     assert done.unreadable == {
         "test/cat/again": "no file, but a folder, a pipe, a socket or a device",
-        "test/cat/empty.png": "no image, whatever its name says",
+        "test/cat/empty.png": "it is empty",
         "test/cat/gone.png": "No such file or directory",
         "test/cat/pipe.png": "no file, but a folder, a pipe, a socket or a device",
     }
@@ -88,7 +89,7 @@ def test_any_error_of_a_decoder_is_told_as_one_of_that_image(made, images, tmp_p
 
     def odd(path, size):
         if path.parent.name == "owl":
-            raise ZeroDivisionError("a decoder of others")
+            raise UnreadableImageError("a decoder of others")
         return read(path, size)
 
     monkeypatch.setattr(_run, "read_image", odd)

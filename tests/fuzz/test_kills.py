@@ -4,4 +4,4 @@ from tests.fuzz.harness import n_cases, run_cases
 
 
 def test_a_kill_cuts_nothing_loses_nothing_and_leaves_nothing():
-    assert run_cases("tests.fuzz.kills:case", n_cases(20, 1000)) == []
+    assert run_cases("tests.fuzz.kills:case", n_cases(10, 1000)) == []

@@ -16,11 +16,11 @@ pytest.importorskip("skops")
 
 
 def test_every_edit_of_a_saved_folder_is_noticed():
-    assert run_cases("tests.fuzz.store_cases:damaged", n_cases(150, 6000)) == []
+    assert run_cases("tests.fuzz.store_cases:damaged", n_cases(60, 6000)) == []
 
 
 def test_forged_folders_are_refused_or_harmless_and_run_nothing():
-    assert run_cases("tests.fuzz.store_cases:forged", n_cases(80, 6000)) == []
+    assert run_cases("tests.fuzz.store_cases:forged", n_cases(60, 6000)) == []
 
 
 @pytest.mark.slow

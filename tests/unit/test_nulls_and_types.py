@@ -38,6 +38,45 @@ def test_a_null_is_no_name(what, null, held):
 
 
 @pytest.mark.parametrize("what", ["ids", "fit_ids", "labels", "classes"])
+@pytest.mark.parametrize("names", [[1, 2], ["cat", "dog"]], ids=repr)
+def test_what_a_mask_hides_is_a_null(what, names):
+    classes = {"classes": names} if what == "labels" else {"ids": names} if what == "fit_ids" else {}
+    make(**classes | {what: np.ma.array(names)})
+    with pytest.raises(InvalidPredictionsError, match="row 1 has none" if what != "classes" else "^classes must"):
+        make(**classes | {what: np.ma.array(names, mask=[False, True])})
+
+
+@pytest.mark.parametrize("kind", [int, bool, "f4", "f8"])
+def test_a_number_that_a_mask_hides_is_not_a_number(kind):
+    hidden = np.ma.array(np.array([[1, 0], [0, 1]], dtype=kind), mask=[[1, 1], [0, 0]])
+    fields = {"ids": ["a", "b"], "classes": ["cat", "dog"]}
+    with pytest.raises(InvalidPredictionsError, match="NaN or infinity in 1 rows"):
+        Predictions(hidden, **fields)
+    p = Predictions(hidden, missing="renormalize", **fields)
+    assert p.present.tolist() == [False, True]
+    assert p.probas.dtype == {int: "f8", bool: "f2", "f4": "f4", "f8": "f8"}[kind]
+    for task in ("multilabel", "regression"):
+        with pytest.raises(InvalidPredictionsError, match="with none in row 0"):
+            Predictions(HALF, labels=hidden, task=task, **fields)
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame, lambda columns: pa.table(columns)])
+def test_the_columns_of_a_table_are_in_the_order_of_the_classes(table):
+    columns = {"dog": [0.25, 0.5], "cat": [0.75, 0.5]}
+    with pytest.raises(InvalidPredictionsError, match=r"order of the classes .*'dog', 'cat'"):
+        Predictions(table(columns), ids=["a", "b"], classes=["cat", "dog"])
+    assert Predictions(table(columns), ids=["a", "b"], classes=["dog", "cat"]).probas[0, 0] == 0.25
+    assert Predictions(table({"0": [1.0], "1": [0.0]}), ids=["a"], classes=["cat", "dog"]).probas[0, 0] == 1
+
+
+@pytest.mark.parametrize("what", ["ids", "fit_ids", "classes"])
+@pytest.mark.parametrize("other", [np.array("cat"), pd.DataFrame({"cat": [1], "dog": [2]}), np.array([["cat", "dog"]])])
+def test_names_have_one_axis(what, other):
+    with pytest.raises(InvalidPredictionsError, match=f"^{what} must have one axis"):
+        make(**{what: other})
+
+
+@pytest.mark.parametrize("what", ["ids", "fit_ids", "labels", "classes"])
 @pytest.mark.parametrize("other", OTHERS, ids=repr)
 def test_what_is_neither_text_nor_a_whole_number_is_no_name(what, other):
     classes = {"classes": [0, 1]} if what == "labels" else {}

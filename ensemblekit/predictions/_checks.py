@@ -16,6 +16,7 @@ __all__ = [
     "Missing",
     "Task",
     "all_fit_ids",
+    "array_of",
     "as_classes",
     "as_fit_ids",
     "as_ids",
@@ -230,7 +231,7 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
         Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
         ``shape``.
     """
-    array = _array_of(labels)
+    array = array_of(labels)
     if task == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
@@ -292,7 +293,7 @@ def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
     return np.asarray(codes, dtype=np.int64)
 
 
-def _array_of(values: Any) -> np.ndarray:
+def array_of(values: Any) -> np.ndarray:
     """Make an array of what may be a list, which NumPy would turn into one kind: ``["cat", nan]`` into two texts."""
     if np.ma.is_masked(values):
         values = np.array(values.tolist(), dtype=object)  # None where nothing is

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence, Set
+from numbers import Number
 from pathlib import PurePath
 from typing import Any
 
@@ -238,7 +239,7 @@ def _is_null(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType", "MaskedConstant"):
         return True
     # What is not equal to itself is NaN, of any type.
-    return isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)) and bool(value != value)
+    return isinstance(value, (Number, np.datetime64, np.timedelta64)) and bool(value != value)
 
 
 def _as_names(ids: Any, what: str) -> np.ndarray:

@@ -9,13 +9,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.naive_bayes import GaussianNB
 
-from ensemblekit import DataError, EnsembleKitError, InvalidPredictionsError, Predictions, collect
+from ensemblekit import (
+    DataError,
+    EnsembleClassifier,
+    EnsembleKitError,
+    InvalidOptionError,
+    InvalidPredictionsError,
+    Predictions,
+    collect,
+)
 from ensemblekit.cli._files import read_column
 from ensemblekit.evaluation import score_table
 
 HALF = [[0.5, 0.5], [0.5, 0.5]]
-NULLS = [None, np.nan, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT")]
+NULLS = [None, np.nan, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("nan")]
 OTHERS = [1.5, 1.0, np.float64(2), True, np.True_, b"a", np.bytes_(b"a"), Decimal(1), np.datetime64(7, "ns"),
           np.timedelta64(7, "ns"), dt.date(2026, 1, 1), 1j, ("a",), 2**63, np.uint64(2**64 - 1)]  # fmt: skip
 
@@ -257,6 +266,36 @@ def test_a_group_that_is_null_merges_no_rows(null):
         score_table({"m": p}, groups={1: "x", 2: "x", 3: null, 4: null})
     with pytest.raises(EnsembleKitError, match=r"received Series\. Of a pandas Series give groups\.to_dict\(\)"):
         score_table({"m": p}, groups=pd.Series({1: "x"}))
+
+
+@pytest.mark.parametrize("group", [[1], np.array([1]), {"a": 1}], ids=repr)
+def test_a_group_is_a_name(group):
+    p = Predictions([[0.9, 0.1]] * 2, ids=[1, 2], classes=["a", "b"], labels=["a", "b"])
+    with pytest.raises(EnsembleKitError, match="a group must be a name"):
+        score_table({"m": p}, groups={1: group, 2: group})
+
+
+@pytest.mark.parametrize("what", ["y", "groups"])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["a", np.nan, "b", "c"], "row 1 is nan"),
+        (["a", None, "b", "c"], "row 1 is None"),
+        (pd.Series(["a", None, "b", "c"]), "row 1 is"),
+        (pd.Categorical(["a", None, "b", "c"]), "row 1 is nan"),
+        (pd.array(["a", pd.NA, "b", "c"], dtype="string"), "row 1 is <NA>"),
+        (pd.array([1, pd.NA, 2, 3], dtype="Int64"), "row 1 is <NA>"),
+        (np.ma.array([1, 2, 3, 4], mask=[0, 1, 0, 0]), "row 1 is None"),
+        (np.ma.array(["a", "b", "c", "d"], mask=[0, 1, 0, 0]), "row 1 is None"),
+        ([1, "1", 2, "2"], "of one kind"),
+    ],
+    ids=repr,
+)
+def test_what_an_ensemble_is_fitted_on_is_known_of_each_row(what, values, message):
+    members = [("one", GaussianNB()), ("other", GaussianNB())]
+    ensemble = EnsembleClassifier(members, combiner="stacking", cv=2)
+    with pytest.raises(InvalidOptionError, match=f"^{what} must be .*{message}"):
+        ensemble.fit(np.eye(4), **{"y": [0, 1, 0, 1], what: values})
 
 
 @pytest.mark.parametrize("column", ["label", "group"])

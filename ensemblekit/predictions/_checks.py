@@ -130,7 +130,7 @@ def as_probas(
 
 def _check_order(who: str, table: Any, classes: tuple[Hashable, ...]) -> None:
     """Refuse a table with a column a class, by name, in another order than that of the classes."""
-    columns = list(getattr(table, "column_names", getattr(table, "columns", ())))
+    columns: list[Any] = list(getattr(table, "column_names", getattr(table, "columns", ())))
     if columns != list(classes) and len(columns) == len(classes) and all(name in columns for name in classes):
         raise InvalidPredictionsError(
             f"{who} must have its columns in the order of the classes {shown(classes)}; received a table with "

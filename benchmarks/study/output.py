@@ -24,6 +24,7 @@ AUDIT = "audit.json"
 PAGE = "report.html"
 REPEATS = "repeats"
 WORTH = ("scores", "comparisons", "confusion", "leak_free", "repeats")
+LOCK = "lock"
 REPORT = ("results.csv", "results.md", "notes.json")
 
 
@@ -41,20 +42,25 @@ def hold(folder: Path) -> Generator[None]:
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"--out must be a folder; {str(folder)!r} is a file.")
     there = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    others = [folder / name for name in there if name != RECORDS]
-    if not is_config(folder) and not all(map(is_leftover, others)):
+    others = [folder / name for name in there if name != RECORDS or not _is_begun(folder / RECORDS)]
+    if not (is_config(folder) or all(map(is_leftover, others))) or (folder / RECORDS).is_symlink():
         raise OutputExistsError(
             f"--out must be a new or empty folder, or hold an earlier run; {str(folder)!r} holds "
             f"{', '.join(there[:3])}{', ...' if len(there) > 3 else ''}. Choose another."
         )
     with writing("the results", folder):
         (folder / RECORDS).mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / RECORDS / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        lock = os.open(folder / RECORDS / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         _lock(lock, folder)
         yield
     finally:
         os.close(lock)  # the lock is gone with it, as it is with a process that is killed
+
+
+def _is_begun(records: Path) -> bool:
+    """Say whether a run was killed here before it had written anything but its lock."""
+    return records.is_dir() and not records.is_symlink() and all(p.name == LOCK for p in records.iterdir())
 
 
 def _lock(lock: int, folder: Path) -> None:
@@ -140,18 +146,22 @@ def clear_leftovers(folder: Path) -> None:
 def _clear(folder: Path) -> None:
     # Only what a run has recorded: whatever else was put there stays. Records go first: none tells of what is gone.
     named: set[str] = set()
-    for path in (folder / RECORDS).glob("*.json"):
-        with suppress(OSError, ValueError, LookupError, TypeError):
-            named.update(json.loads(path.read_text(encoding="utf-8"))["files"])
-        path.unlink()
+    for path in () if (folder / RECORDS).is_symlink() else (folder / RECORDS).glob("*.json"):
+        with suppress(
+            OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError
+        ):  # else it is no record
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record["depends"].keys() >= {"basis"}:
+                named.update(record["files"])
+                path.unlink()
     for pattern in ("*.keras", "predictions/*.parquet", "histories/*.csv"):
         for path in folder.glob(pattern):
             if path.relative_to(folder).as_posix() in named and not path.parent.is_symlink():
                 path.unlink()
     for name in (*REPORT, AUDIT, PAGE, BEST_FILE, *(f"{name}.csv" for name in WORTH), CONFIG):
         (folder / name).unlink(missing_ok=True)
-    for path in (folder / REPEATS).glob("*"):
-        if path.name.isdigit() and path.is_dir():
+    for path in () if (folder / REPEATS).is_symlink() else (folder / REPEATS).glob("*"):
+        if path.name.isdigit() and path.is_dir() and not path.is_symlink():
             _clear(path)
 
 

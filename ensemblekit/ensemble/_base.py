@@ -19,7 +19,7 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions, PredictionSet, Task, align
 from . import _inspect
 from ._composition import Composition
-from ._fitting import fit_members, make_folds
+from ._fitting import check_names, fit_members, make_folds
 from ._members import Speaker, as_rows, check_estimators, flat
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ class Ensemble(Composition, ABC):
         """
         started = time.perf_counter()
         x = as_rows(X)
+        for what, values in (("y", y), ("groups", groups)):
+            if values is not None:
+                check_names(what, values)
         validate_data(self, x, y, skip_check_array=True, ensure_2d=len(x.shape) == 2)
         if not x.shape[0]:
             raise InvalidPredictionsError(f"{type(self).__name__} needs at least one row; received none.")

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError, LeakageError, MissingClassWarning
-from ..predictions._names import few, first_null
+from ..predictions._checks import array_of
+from ..predictions._names import few, first_null, shown
 from ._keras import KerasEstimator
 from ._members import Speaker
 from ._progress import Progress
@@ -38,6 +39,18 @@ class _Job:
 
     def __str__(self) -> str:
         return f"{self.name}, " + ("all rows" if self.fold is None else f"fold {self.number} of {self.n_folds}")
+
+
+def check_names(what: str, values: Any) -> None:
+    """Refuse nulls, and text beside other things: NumPy would make a name of each."""
+    array = array_of(values)
+    if array.dtype.kind not in "OT":
+        return
+    names: list[Any] = array.ravel().tolist()
+    if (row := first_null(names)) is not None:
+        raise InvalidOptionError(f"{what} must be known of each row; that of row {row} is {shown(names[row])}.")
+    if len({isinstance(name, str) for name in names}) > 1:
+        raise InvalidOptionError(f"{what} must be of one kind; received text and other things, {few(names)}.")
 
 
 def make_folds(
@@ -70,6 +83,11 @@ def make_folds(
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 
+    names = None if groups is None else np.asarray(groups)
+    if names is not None and (row := first_null(names.tolist())) is not None:
+        raise InvalidOptionError(
+            f"groups must name the group of each row; that of row {row} is {names.tolist()[row]!r}."
+        )
     if groups is not None and isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         splitter: Any = (StratifiedGroupKFold if classifier else GroupKFold)(int(cv))
     else:
@@ -79,11 +97,6 @@ def make_folds(
         folds.append(Fold(*(_row_numbers(rows, len(y)) for rows in (train, test))))
     if not folds:
         raise InvalidOptionError(f"cv must give at least one fold; {cv!r} gives none.")
-    names = None if groups is None else np.asarray(groups)
-    if names is not None and (row := first_null(names.tolist())) is not None:
-        raise InvalidOptionError(
-            f"groups must name the group of each row; that of row {row} is {names.tolist()[row]!r}."
-        )
     for number, fold in enumerate(folds, 1):
         both = np.intersect1d(fold.train, fold.test)
         if len(both):

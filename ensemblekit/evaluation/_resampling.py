@@ -51,7 +51,12 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
             f"groups must name the group of each id that they have; that of {shown(names[row])} is "
             f"{keys[row][1]!r}. Leave it out, and the row is a group of its own."
         )
-    return np.fromiter((places.setdefault(key, len(places)) for key in keys), dtype=np.int64, count=len(names))
+    try:
+        return np.fromiter((places.setdefault(key, len(places)) for key in keys), dtype=np.int64, count=len(names))
+    except TypeError as error:
+        raise InvalidOptionError(
+            f"a group must be a name, such as text or a number; received others: {error}."
+        ) from None
 
 
 def count_groups(places: np.ndarray) -> int:

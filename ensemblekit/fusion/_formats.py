@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -21,6 +23,10 @@ __all__ = ["Format", "flat_inputs", "format_of", "import_extra"]
 SAVED_MODEL, ABOUT = "saved_model.pb", "ensemblekit.json"
 _TENSORFLOW = (SAVED_MODEL, "fingerprint.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
 """What a SavedModel of ours holds that was written before we kept a list."""
+_NAMES = re.compile(
+    r"(saved_model|fingerprint|keras_metadata)\.pb|variables/variables\.[\w.-]+|assets/[^/]+", re.DOTALL
+)
+"""Names that TensorFlow gives; others are not ours, whatever the list says."""
 _FOLDERS = ("assets/", "variables/")
 BATCH = 32
 
@@ -83,8 +89,11 @@ def _own_files(folder: Folder) -> list[str] | None:
     try:
         with folder.inner("assets.extra") as extra:
             about = json.loads(extra.read(ABOUT) or b"")
-        files = about.get("files", _TENSORFLOW) if {"classes", "members"} <= set(about) else None
-        return None if files is None else [*map(str, files), f"assets.extra/{ABOUT}", *_FOLDERS]
+        found = hashlib.sha256(folder.read(SAVED_MODEL, 2**40) or b"").hexdigest()
+        if not {"classes", "members"} <= set(about) or about.get("sha256", found) != found:
+            return None  # or another model was saved over ours
+        files = filter(_NAMES.fullmatch, about.get("files", _TENSORFLOW))
+        return [*files, f"assets.extra/{ABOUT}", *_FOLDERS]
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -104,7 +113,8 @@ def _write_saved_model(model: Any, path: Path) -> None:
     extra = path / "assets.extra"
     extra.mkdir()
     files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    (extra / ABOUT).write_text(json.dumps(_names(model) | {"files": files}), encoding="utf-8")
+    found = hashlib.sha256((path / SAVED_MODEL).read_bytes()).hexdigest()
+    (extra / ABOUT).write_text(json.dumps(_names(model) | {"files": files, "sha256": found}), encoding="utf-8")
 
 
 def _run_saved_model(path: Path, inputs: Any) -> np.ndarray:

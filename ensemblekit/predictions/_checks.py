@@ -16,6 +16,7 @@ __all__ = [
     "Missing",
     "Task",
     "all_fit_ids",
+    "array_of",
     "as_classes",
     "as_fit_ids",
     "as_ids",
@@ -93,6 +94,9 @@ def as_probas(
     present : ndarray of bool of shape (n_samples,), or None
         Which rows are not NaN; None where all are there.
     """
+    _check_order(who, probas, classes)
+    if np.ma.is_masked(probas):  # where no number is it is NaN, as a null is in a file
+        probas = probas.astype(np.result_type(probas, np.float16)).filled(np.nan)
     array = as_array(who, probas, error=InvalidPredictionsError)
     is_new = isinstance(probas, (list, tuple))
     _check_exact(who, array)
@@ -124,6 +128,16 @@ def as_probas(
     return array, _check_values(array, ids, task, nan_rows, who)
 
 
+def _check_order(who: str, table: Any, classes: tuple[Hashable, ...]) -> None:
+    """Refuse a table with a column a class, by name, in another order than that of the classes."""
+    columns: list[Any] = list(getattr(table, "column_names", getattr(table, "columns", ())))
+    if columns != list(classes) and len(columns) == len(classes) and all(name in columns for name in classes):
+        raise InvalidPredictionsError(
+            f"{who} must have its columns in the order of the classes {shown(classes)}; received a table with "
+            f"{shown(columns)}. Give table[list(classes)]."
+        )
+
+
 def _check_exact(who: str, array: np.ndarray) -> None:
     if array.dtype.kind in "iu" and array.size and max(-int(array.min()), int(array.max())) > 2**53:
         raise InvalidPredictionsError(
@@ -140,8 +154,8 @@ def _is_nobodys(array: Any) -> bool:
         if array.base is None:
             return True
         array = array.base
-    # A file mapped into memory is copied by whoever opens it to write.
-    return isinstance(array, (bytes, mmap.mmap)) or type(array).__module__.partition(".")[0] == "pyarrow"
+    # Memory of others that is read through a view, as Arrow's is, may be written by who has lent it.
+    return isinstance(array, (bytes, mmap.mmap)) and memoryview(array).readonly
 
 
 _SIGMOID = " For the one output p of a sigmoid give both columns: np.column_stack([1 - p, p])."
@@ -217,7 +231,7 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
         Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
         ``shape``.
     """
-    array = _array_of(labels)
+    array = array_of(labels)
     if task == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
@@ -279,8 +293,10 @@ def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
     return np.asarray(codes, dtype=np.int64)
 
 
-def _array_of(values: Any) -> np.ndarray:
+def array_of(values: Any) -> np.ndarray:
     """Make an array of what may be a list, which NumPy would turn into one kind: ``["cat", nan]`` into two texts."""
+    if np.ma.is_masked(values):
+        values = np.array(values.tolist(), dtype=object)  # None where nothing is
     if hasattr(values, "dtype") or hasattr(values, "__array__"):
         return np.asarray(values)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence, Set
+from numbers import Number
 from pathlib import PurePath
 from typing import Any
 
@@ -214,6 +215,8 @@ def check_sequence(what: str, names: Any, of: str) -> None:
         raise InvalidPredictionsError(f"{what} must be a sequence, as a set has no order; received {shown(names)}.")
     if isinstance(names, (str, bytes)) or not hasattr(names, "__iter__"):
         raise InvalidPredictionsError(f"{what} must be a sequence of {of}; received {shown(names)}.")
+    if getattr(names, "ndim", 1) != 1:  # also a table, of which the columns would be taken
+        raise InvalidPredictionsError(f"{what} must have one axis; received shape {names.shape}.")
 
 
 def first_null(values: Iterable[Any]) -> int | None:
@@ -233,16 +236,16 @@ def first_null(values: Iterable[Any]) -> int | None:
 
 
 def _is_null(value: Any) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+    if value is None or type(value).__name__ in ("NAType", "NaTType", "MaskedConstant"):
         return True
     # What is not equal to itself is NaN, of any type.
-    return isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)) and bool(value != value)
+    return isinstance(value, (Number, np.datetime64, np.timedelta64)) and bool(value != value)
 
 
 def _as_names(ids: Any, what: str) -> np.ndarray:
     check_sequence(what, ids, "str or int")
-    if isinstance(ids, np.ndarray) and ids.ndim != 1:
-        raise InvalidPredictionsError(f"{what} must have one axis; received shape {ids.shape}.")
+    if isinstance(ids, np.ma.MaskedArray):
+        ids = list(ids)
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
         if ids.dtype.kind == "u" and len(ids) and int(ids.max()) > np.iinfo(np.int64).max:
             raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received {int(ids.max())}.")

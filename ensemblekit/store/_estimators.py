@@ -24,6 +24,7 @@ from ._manifest import SPLITTERS, path_of
 __all__ = ["HARMLESS", "asking", "check_made", "is_known", "public_class", "types_in"]
 
 HARMLESS = (
+    "numpy.dtype",
     "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -32,8 +33,9 @@ HARMLESS = (
     "sklearn.gaussian_process.kernels.Product",
     "sklearn.gaussian_process.kernels.RBF",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.utils._bunch.Bunch",
 )
-"""Parts of scikit-learn's estimators, written in Python, that skops does not trust by itself."""
+"""Parts of scikit-learn's estimators, written in Python or types of arrays, that skops does not trust by itself."""
 
 PLAIN = (SPLITTERS + ".", "sklearn._loss.", "sklearn.linear_model._sgd_fast.", "sklearn.utils._bunch.")
 """Splitters, which are plain objects; losses, whose compiled code is for `fit`, on arrays that `fit` makes; dicts."""

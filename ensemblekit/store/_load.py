@@ -137,9 +137,7 @@ class _Reader:
         for node in _objects(self.tree):
             path = node["class"]
             self.classes[path] = self.trusted[path] if path in self.trusted else find_class(node, self.owners)
-        for name, file in self.files.items():
-            if name.endswith(".skops"):
-                self._audit(name, file)
+        self._audit()
         if ARRAYS in self.files:
             with np.load(self.files[ARRAYS], allow_pickle=False) as arrays:
                 self.arrays = {name: arrays[name] for name in arrays.files}
@@ -147,14 +145,19 @@ class _Reader:
         check_made(made, self.names)
         return made
 
-    def _audit(self, name: str, file: BinaryIO) -> None:
+    def _audit(self) -> None:
         # Trusted by skops is what makes no other object; we ask whether it would break the interpreter, too.
-        foreign = asking(types_in(file), self.names)
-        foreign |= set(import_skops().get_untrusted_types(file=file)) - {*HARMLESS, *self.names}
+        foreign: dict[str, set[str]] = {}
+        for name, file in self.files.items():
+            if name.endswith(".skops"):
+                asked = asking(types_in(file), self.names)
+                asked |= set(import_skops().get_untrusted_types(file=file)) - {*HARMLESS, *self.names}
+                foreign |= {name: asked} if asked else {}
         if foreign:
+            types = sorted(set().union(*foreign.values()))
             raise StoreError(
-                f"{name} holds the types {sorted(foreign)}, which are not trusted. If you know who saved it: "
-                f"load(folder, trusted={sorted(foreign)})."
+                f"{', '.join(foreign)} holds the types {types}, which are not trusted. If you know who saved it: "
+                f"load(folder, trusted={types})."
             )
 
     def _decode(self, node: Any) -> Any:

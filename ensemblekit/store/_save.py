@@ -18,7 +18,19 @@ from ..arguments import typed
 from ..errors import NotStorableError
 from ..files import Folder, Replaceable, atomic_folder
 from ..registry import default_registry
-from ._manifest import ARRAYS, FORMAT, MANIFEST, SPLITTERS, import_skops, owners, path_of, seal, sealed, versions
+from ._manifest import (
+    ARRAYS,
+    FILE_NAME,
+    FORMAT,
+    MANIFEST,
+    SPLITTERS,
+    import_skops,
+    owners,
+    path_of,
+    seal,
+    sealed,
+    versions,
+)
 
 __all__ = ["save"]
 
@@ -91,9 +103,9 @@ def _own_files(folder: Folder) -> list[str] | None:
         text = (folder.read(MANIFEST) or b"").decode()
         manifest = json.loads(text)
         ours = isinstance(manifest, dict) and "format" in manifest and sealed(manifest, text)
-    except (ValueError, RecursionError):
+        return [MANIFEST, *filter(FILE_NAME.fullmatch, manifest["files"])] if ours else None
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return [MANIFEST, *manifest["files"]] if ours else None
 
 
 SAVED = Replaceable("a saved ensemble", _own_files)

@@ -9,13 +9,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.naive_bayes import GaussianNB
 
-from ensemblekit import DataError, EnsembleKitError, InvalidPredictionsError, Predictions, collect
+from ensemblekit import (
+    DataError,
+    EnsembleClassifier,
+    EnsembleKitError,
+    InvalidOptionError,
+    InvalidPredictionsError,
+    Predictions,
+    collect,
+)
 from ensemblekit.cli._files import read_column
 from ensemblekit.evaluation import score_table
 
 HALF = [[0.5, 0.5], [0.5, 0.5]]
-NULLS = [None, np.nan, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT")]
+NULLS = [None, np.nan, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("nan")]
 OTHERS = [1.5, 1.0, np.float64(2), True, np.True_, b"a", np.bytes_(b"a"), Decimal(1), np.datetime64(7, "ns"),
           np.timedelta64(7, "ns"), dt.date(2026, 1, 1), 1j, ("a",), 2**63, np.uint64(2**64 - 1)]  # fmt: skip
 
@@ -35,6 +44,45 @@ def test_a_null_is_no_name(what, null, held):
     if what != "classes":
         with pytest.raises(InvalidPredictionsError, match="row 1 has none"):
             make(**{what: held(["cat", null])})
+
+
+@pytest.mark.parametrize("what", ["ids", "fit_ids", "labels", "classes"])
+@pytest.mark.parametrize("names", [[1, 2], ["cat", "dog"]], ids=repr)
+def test_what_a_mask_hides_is_a_null(what, names):
+    classes = {"classes": names} if what == "labels" else {"ids": names} if what == "fit_ids" else {}
+    make(**classes | {what: np.ma.array(names)})
+    with pytest.raises(InvalidPredictionsError, match="row 1 has none" if what != "classes" else "^classes must"):
+        make(**classes | {what: np.ma.array(names, mask=[False, True])})
+
+
+@pytest.mark.parametrize("kind", [int, bool, "f4", "f8"])
+def test_a_number_that_a_mask_hides_is_not_a_number(kind):
+    hidden = np.ma.array(np.array([[1, 0], [0, 1]], dtype=kind), mask=[[1, 1], [0, 0]])
+    fields = {"ids": ["a", "b"], "classes": ["cat", "dog"]}
+    with pytest.raises(InvalidPredictionsError, match="NaN or infinity in 1 rows"):
+        Predictions(hidden, **fields)
+    p = Predictions(hidden, missing="renormalize", **fields)
+    assert p.present.tolist() == [False, True]
+    assert p.probas.dtype == {int: "f8", bool: "f2", "f4": "f4", "f8": "f8"}[kind]
+    for task in ("multilabel", "regression"):
+        with pytest.raises(InvalidPredictionsError, match="with none in row 0"):
+            Predictions(HALF, labels=hidden, task=task, **fields)
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame, lambda columns: pa.table(columns)])
+def test_the_columns_of_a_table_are_in_the_order_of_the_classes(table):
+    columns = {"dog": [0.25, 0.5], "cat": [0.75, 0.5]}
+    with pytest.raises(InvalidPredictionsError, match=r"order of the classes .*'dog', 'cat'"):
+        Predictions(table(columns), ids=["a", "b"], classes=["cat", "dog"])
+    assert Predictions(table(columns), ids=["a", "b"], classes=["dog", "cat"]).probas[0, 0] == 0.25
+    assert Predictions(table({"0": [1.0], "1": [0.0]}), ids=["a"], classes=["cat", "dog"]).probas[0, 0] == 1
+
+
+@pytest.mark.parametrize("what", ["ids", "fit_ids", "classes"])
+@pytest.mark.parametrize("other", [np.array("cat"), pd.DataFrame({"cat": [1], "dog": [2]}), np.array([["cat", "dog"]])])
+def test_names_have_one_axis(what, other):
+    with pytest.raises(InvalidPredictionsError, match=f"^{what} must have one axis"):
+        make(**{what: other})
 
 
 @pytest.mark.parametrize("what", ["ids", "fit_ids", "labels", "classes"])
@@ -218,6 +266,36 @@ def test_a_group_that_is_null_merges_no_rows(null):
         score_table({"m": p}, groups={1: "x", 2: "x", 3: null, 4: null})
     with pytest.raises(EnsembleKitError, match=r"received Series\. Of a pandas Series give groups\.to_dict\(\)"):
         score_table({"m": p}, groups=pd.Series({1: "x"}))
+
+
+@pytest.mark.parametrize("group", [[1], np.array([1]), {"a": 1}], ids=repr)
+def test_a_group_is_a_name(group):
+    p = Predictions([[0.9, 0.1]] * 2, ids=[1, 2], classes=["a", "b"], labels=["a", "b"])
+    with pytest.raises(EnsembleKitError, match="a group must be a name"):
+        score_table({"m": p}, groups={1: group, 2: group})
+
+
+@pytest.mark.parametrize("what", ["y", "groups"])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["a", np.nan, "b", "c"], "row 1 is nan"),
+        (["a", None, "b", "c"], "row 1 is None"),
+        (pd.Series(["a", None, "b", "c"]), "row 1 is"),
+        (pd.Categorical(["a", None, "b", "c"]), "row 1 is nan"),
+        (pd.array(["a", pd.NA, "b", "c"], dtype="string"), "row 1 is <NA>"),
+        (pd.array([1, pd.NA, 2, 3], dtype="Int64"), "row 1 is <NA>"),
+        (np.ma.array([1, 2, 3, 4], mask=[0, 1, 0, 0]), "row 1 is None"),
+        (np.ma.array(["a", "b", "c", "d"], mask=[0, 1, 0, 0]), "row 1 is None"),
+        ([1, "1", 2, "2"], "of one kind"),
+    ],
+    ids=repr,
+)
+def test_what_an_ensemble_is_fitted_on_is_known_of_each_row(what, values, message):
+    members = [("one", GaussianNB()), ("other", GaussianNB())]
+    ensemble = EnsembleClassifier(members, combiner="stacking", cv=2)
+    with pytest.raises(InvalidOptionError, match=f"^{what} must be .*{message}"):
+        ensemble.fit(np.eye(4), **{"y": [0, 1, 0, 1], what: values})
 
 
 @pytest.mark.parametrize("column", ["label", "group"])

@@ -166,10 +166,15 @@ def test_an_array_that_nobody_can_write_to_is_not_copied(tmp_path):
     array.flags.writeable = False
     np.save(tmp_path / "p.npy", array)
     mapped = np.load(tmp_path / "p.npy", mmap_mode="r")
-    arrow = pa.array(np.ravel(GOOD)).to_numpy().reshape(2, 2)
-    for given in (array, array[:], mapped, np.frombuffer(array.tobytes()).reshape(2, 2), arrow):
+    for given in (array, array[:], mapped, np.frombuffer(array.tobytes()).reshape(2, 2)):
         assert np.shares_memory(make(given).probas, given)
-    for given in (np.load(tmp_path / "p.npy", mmap_mode="c"), np.frombuffer(bytearray(array.tobytes())).reshape(2, 2)):
+    lent = np.ravel(GOOD)
+    arrow = pa.array(lent).to_numpy().reshape(2, 2)
+    assert np.shares_memory(arrow, lent)
+    locked = np.load(tmp_path / "p.npy", mmap_mode="r+")
+    locked.flags.writeable = False
+    buffer = np.frombuffer(bytearray(array.tobytes())).reshape(2, 2)
+    for given in (arrow, locked, np.load(tmp_path / "p.npy", mmap_mode="c"), buffer):
         assert not np.shares_memory(make(given).probas, given)
 
 

@@ -245,6 +245,9 @@ def stranger(folder):
     (folder / "thesis.tex").write_text("mine")
 
 
+NAMES_THE_THESIS = {"format": 1, "files": {"thesis.tex": ""}}
+
+
 def linked(folder):
     save(Held(1), folder.with_name("elsewhere"))
     folder.rmdir()
@@ -256,9 +259,13 @@ def linked(folder):
     [
         *(
             lambda folder, text=text: (folder / "manifest.json").write_text(text)
-            for text in ("", "{}", "[]", "null", "{", "[" * 10**5, '{"format": 1, "files": {}}', '{"name": "app"}')
+            for text in (
+                *("", "{}", "[]", "null", "{", "[" * 10**5, '{"format": 1, "files": {}}', '{"name": "app"}'),
+                *(_manifest.seal({"format": 1, **files}) for files in ({}, {"files": 5}, {"files": None})),
+            )
         ),
         stranger,
+        lambda folder: (stranger(folder), (folder / "manifest.json").write_text(_manifest.seal(NAMES_THE_THESIS))),
         linked,
         lambda folder: (folder / "manifest.json").symlink_to("elsewhere.json"),
         lambda folder: os.mkfifo(folder / "manifest.json"),

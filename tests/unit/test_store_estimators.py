@@ -1,16 +1,21 @@
 """Estimators whose numbers compiled code would believe: checked against each other, or to be trusted."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
+from sklearn.tree import DecisionTreeClassifier
 
 from ensemblekit import InvalidOptionError, StoreError, load_plugins
 from ensemblekit.store import load, save
@@ -44,6 +49,9 @@ FITTED = {
     "search": NearestNeighbors(**SEARCH),
     "nested": make_pipeline(FunctionTransformer(np.tanh), OneVsRestClassifier(SVC())),
     "encoder": OneHotEncoder(handle_unknown="ignore"),
+    "filled": make_pipeline(SimpleImputer(), GaussianNB()),
+    "vote": VotingClassifier([("svc", SVC()), ("bayes", GaussianNB())]),
+    "stack": StackingClassifier([("svc", SVC()), ("bayes", GaussianNB())], cv=2),
 }
 
 
@@ -166,6 +174,14 @@ def test_what_is_compiled_and_not_checked_is_loaded_only_where_it_is_trusted(tmp
         through(fitted, tmp_path)
     again = through(fitted, tmp_path, trusted=["sklearn.cluster._kmeans.KMeans"])
     assert again.predict(X).tolist() == fitted.predict(X).tolist()
+
+
+def test_all_that_must_be_trusted_is_named_at_once(tmp_path):
+    fitted = [KMeans(3, n_init=1).fit(X), DecisionTreeClassifier(max_depth=2).fit(X, CODES)]
+    types = ["sklearn.cluster._kmeans.KMeans", "sklearn.tree._tree.Tree"]
+    with pytest.raises(StoreError, match=re.escape(f"load(folder, trusted={types})")):
+        through(fitted, tmp_path)
+    assert len(through(fitted, tmp_path, trusted=types)) == 2
 
 
 def test_a_random_state_is_not_read_beyond_its_numbers(tmp_path):

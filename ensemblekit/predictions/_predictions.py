@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ._checks import Task, as_labels, as_probas, check_choice, check_task
 from ._names import as_classes, as_fit_ids, as_ids, few, named_by, readonly, same_kind
@@ -206,6 +207,7 @@ class Predictions:
             _label_values=None if self._label_values is None else readonly(self._label_values[rows]),
         )
 
+    @typed()
     def rename(
         self,
         member: str | None = None,

@@ -100,8 +100,8 @@ class Ensemble(Composition, ABC):
         y = self._check_y(y)
         check_consistent_length(x, y, sample_weight, groups)
         prefit = self._check_cv()
-        check_parameters(self)
         self._check_options()
+        check_parameters(self)
         reserved = [*self.get_params(deep=False), "ensemble"]
         members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
         name, combiner = made(self.combiner, dict(self.combiner_options or {}))

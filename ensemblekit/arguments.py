@@ -114,8 +114,10 @@ def as_array(name: str, value: Any, *, error: type[Exception] = InvalidOptionErr
 def _refuse(name: str, annotation: str, kind: Any, value: Any) -> None:
     words = [_WORDS.get(part, part) for part in annotation.split(" | ")] if "[" not in annotation else [annotation]
     error = InvalidPredictionsError if "Predictions" in annotation or "Models" in annotation else InvalidOptionError
+    broken = isinstance(value, str) and not _is_unicode(value)
     raise error(
-        f"{name} must be {' or '.join(words)}; received {reprlib.repr(value)} of the type {type(value).__name__}."
+        f"{name} must be {' or '.join(words)}; received {reprlib.repr(value)} of the type {type(value).__name__}"
+        f"{', with bytes that are no UTF-8' if broken else ''}."
     )
 
 

@@ -222,9 +222,11 @@ def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predicti
     """Match two models by id and class, in the order of the ids."""
     scored_codes(first, what)
     scored_codes(second, what)
-    both = align(first.rename("first"), second.rename("second"))
+    named = first.member and second.member and first.member != second.member
+    one, other = (first.member, second.member) if named else ("first", "second")  # errors name them
+    both = align(first.rename(one), second.rename(other))
     both = both.reorder(rows=np.argsort(both.ids, kind="stable"))
-    return both["first"], both["second"]
+    return both[one], both[other]
 
 
 def _difference(one: Statistic, other: Statistic) -> Statistic:

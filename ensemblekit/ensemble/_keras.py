@@ -43,9 +43,9 @@ class KerasEstimator(BaseEstimator):
     def _train(self, x: np.ndarray, y: np.ndarray, n_outputs: int, sample_weight: Any, targets: Callable) -> None:
         if not 0 <= self.validation_split < 1:
             raise InvalidOptionError(f"validation_split must be >= 0 and < 1; received {self.validation_split!r}.")
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InvalidOptionError(f"{name} must be >= 1; received {getattr(self, name)!r}.")
+        for name, least in (("epochs", 0), ("batch_size", 1)):
+            if getattr(self, name) < least:
+                raise InvalidOptionError(f"{name} must be >= {least}; received {getattr(self, name)!r}.")
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, dtype=np.float32)
             check_consistent_length(x, sample_weight)

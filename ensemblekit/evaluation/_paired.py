@@ -222,8 +222,9 @@ def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predicti
     """Match two models by id and class, in the order of the ids."""
     scored_codes(first, what)
     scored_codes(second, what)
-    named = first.member and second.member and first.member != second.member
-    one, other = (first.member, second.member) if named else ("first", "second")  # errors name them
+    one, other = first.member or "first", second.member or "second"  # refusals name them
+    if one == other:
+        one, other = "first", "second"
     both = align(first.rename(one), second.rename(other))
     both = both.reorder(rows=np.argsort(both.ids, kind="stable"))
     return both[one], both[other]

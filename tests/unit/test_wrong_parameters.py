@@ -55,7 +55,7 @@ def test_an_ensemble_refuses_parameters_of_another_kind(kind, member):
 @pytest.mark.parametrize("kind", [KerasClassifier, KerasRegressor])
 def test_a_keras_estimator_refuses_them_before_keras_is_asked(kind):
     wrong_ones: dict[str, list[Any]] = {
-        "epochs": ["5", 2.5, None, 0, True], "batch_size": [0, "x", None], "validation_split": ["x", None, 2.0],
+        "epochs": ["5", 2.5, None, -1, True], "batch_size": [0, "x", None], "validation_split": ["x", None, 2.0],
         "callbacks": [5, "x"], "input_shape": ["x", 5, (1.5,)], "seed": ["x", 1.5], "verbose": ["x", None],
     }  # fmt: skip
     for name, wrong in wrong_ones.items():

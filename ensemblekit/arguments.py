@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import InvalidOptionError, InvalidPredictionsError
 
-__all__ = ["as_array", "typed"]
+__all__ = ["as_array", "check_parameters", "typed"]
 
 F = TypeVar("F", bound=abc.Callable[..., Any])
 _WORDS = {
@@ -49,18 +49,43 @@ def typed(*, but: abc.Collection[str] = ()) -> abc.Callable[[F], F]:
     return functools.partial(_checked, but=but)
 
 
+def check_parameters(estimator: Any) -> None:
+    """Refuse parameters of an estimator that are not of the kinds that its constructor's annotations say.
+
+    scikit-learn wants constructors that look at nothing, so that this is for `fit`.
+
+    Parameters
+    ----------
+    estimator : object
+        Whose attributes are called as the arguments of its constructor; that is in a module with ``from __future__
+        import annotations``.
+
+    Raises
+    ------
+    InvalidOptionError
+        For the first that is of another kind.
+    """
+    for name, (annotation, kind) in _kinds(type(estimator).__init__).items():
+        if not _is(getattr(estimator, name), kind):
+            _refuse(name, annotation, kind, getattr(estimator, name))
+
+
+def _kinds(function: abc.Callable[..., Any], but: abc.Collection[str] = ()) -> dict[str, tuple[str, Any]]:
+    names = _Names(vars(sys.modules[function.__module__]))
+    return {
+        name: (p.annotation, eval(p.annotation, {}, names))  # noqa: S307 - an annotation of ours
+        for name, p in inspect.signature(function).parameters.items()
+        if isinstance(p.annotation, str) and name not in but and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    }
+
+
 def _checked(function: F, *, but: abc.Collection[str]) -> F:
     parameters = inspect.signature(function).parameters
 
     @functools.cache
     def kinds() -> dict[str, tuple[str, Any]]:
         # Late: many names are of modules that are imported for a type checker alone.
-        names = _Names(vars(sys.modules[function.__module__]))
-        return {
-            name: (p.annotation, eval(p.annotation, {}, names))  # noqa: S307 - an annotation of ours
-            for name, p in parameters.items()
-            if isinstance(p.annotation, str) and name not in but and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        }
+        return _kinds(function, but)
 
     order = [name for name, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
@@ -89,8 +114,10 @@ def as_array(name: str, value: Any, *, error: type[Exception] = InvalidOptionErr
 def _refuse(name: str, annotation: str, kind: Any, value: Any) -> None:
     words = [_WORDS.get(part, part) for part in annotation.split(" | ")] if "[" not in annotation else [annotation]
     error = InvalidPredictionsError if "Predictions" in annotation or "Models" in annotation else InvalidOptionError
+    broken = isinstance(value, str) and not _is_unicode(value)
     raise error(
-        f"{name} must be {' or '.join(words)}; received {reprlib.repr(value)} of the type {type(value).__name__}."
+        f"{name} must be {' or '.join(words)}; received {reprlib.repr(value)} of the type {type(value).__name__}"
+        f"{', with bytes that are no UTF-8' if broken else ''}."
     )
 
 
@@ -161,6 +188,8 @@ def _is(value: Any, kind: Any) -> bool:
         return all(_all_are(side, part) for side, part in zip((value.keys(), value.values()), parts, strict=False))
     if base in (abc.Sequence, abc.Collection, abc.Iterable):
         if isinstance(value, str | bytes | abc.Mapping) or not hasattr(value, "__iter__"):
+            return False
+        if getattr(value, "ndim", 1) == 0:  # an array of one value has the method, and no elements
             return False
         if base is abc.Sequence and (isinstance(value, abc.Set) or not hasattr(value, "__len__")):
             return False

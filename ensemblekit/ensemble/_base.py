@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from ..arguments import check_parameters
 from ..combining import combine, fit_combiner
 from ..combining._checks import accepts, check_task, made
 from ..errors import InvalidOptionError, InvalidPredictionsError
@@ -103,6 +104,7 @@ class Ensemble(Composition, ABC):
         check_consistent_length(x, y, sample_weight, groups)
         prefit = self._check_cv()
         self._check_options()
+        check_parameters(self)
         reserved = [*self.get_params(deep=False), "ensemble"]
         members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
         name, combiner = made(self.combiner, dict(self.combiner_options or {}))
@@ -289,7 +291,13 @@ class Ensemble(Composition, ABC):
         if self.class_weight is not None:
             from sklearn.utils.class_weight import compute_sample_weight
 
-            of_class = compute_sample_weight(self.class_weight, y)
+            try:
+                of_class = compute_sample_weight(self.class_weight, y)
+            except (TypeError, ValueError) as error:
+                raise InvalidOptionError(
+                    f"class_weight must be 'balanced' or {{class: weight}} with every class; received "
+                    f"{self.class_weight!r}: {error}."
+                ) from None
             weight = of_class if weight is None else weight * of_class
         return weight
 

@@ -115,7 +115,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         thresholds: Any = None,
         passthrough: bool = False,
         n_jobs: int | None = None,
-        verbose: int = 0,
+        verbose: int | bool = 0,
     ) -> None:
         self.estimators = estimators
         self.combiner = combiner

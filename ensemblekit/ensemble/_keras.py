@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from ..arguments import check_parameters
 from ..assembly import import_keras
 from ..errors import InvalidOptionError
 from ._keras_model import new_model, seeded
@@ -32,7 +33,7 @@ class KerasEstimator(BaseEstimator):
     callbacks: Sequence[Any] | None
     input_shape: tuple[int, ...] | None
     seed: int | None
-    verbose: int
+    verbose: int | bool
     model_: Any
     history_: dict[str, list[float]]
 
@@ -42,6 +43,9 @@ class KerasEstimator(BaseEstimator):
     def _train(self, x: np.ndarray, y: np.ndarray, n_outputs: int, sample_weight: Any, targets: Callable) -> None:
         if not 0 <= self.validation_split < 1:
             raise InvalidOptionError(f"validation_split must be >= 0 and < 1; received {self.validation_split!r}.")
+        for name, least in (("epochs", 0), ("batch_size", 1)):
+            if getattr(self, name) < least:
+                raise InvalidOptionError(f"{name} must be >= {least}; received {getattr(self, name)!r}.")
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, dtype=np.float32)
             check_consistent_length(x, sample_weight)
@@ -67,7 +71,9 @@ class KerasEstimator(BaseEstimator):
         self.history_ = {name: [float(v) for v in values] for name, values in history.history.items()}
 
     def _inputs(self, X: Any, *, reset: bool) -> np.ndarray:
-        if not reset:
+        if reset:
+            check_parameters(self)
+        else:
             check_is_fitted(self, "model_")
         given = getattr(X, "ndim", None)
         array: Any = validate_data(self, X, reset=reset, ensure_2d=given is None or given <= 2, allow_nd=True)

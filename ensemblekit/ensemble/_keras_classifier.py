@@ -88,7 +88,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         classes: Sequence[Any] | None = None,
         input_shape: tuple[int, ...] | None = None,
         seed: int | None = None,
-        verbose: int = 0,
+        verbose: int | bool = 0,
     ) -> None:
         self.model = model
         self.epochs = epochs

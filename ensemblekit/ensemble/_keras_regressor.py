@@ -63,7 +63,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         callbacks: Sequence[Any] | None = None,
         input_shape: tuple[int, ...] | None = None,
         seed: int | None = None,
-        verbose: int = 0,
+        verbose: int | bool = 0,
     ) -> None:
         self.model = model
         self.epochs = epochs

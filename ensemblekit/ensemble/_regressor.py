@@ -93,7 +93,7 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
         cv: Any = 5,
         passthrough: bool = False,
         n_jobs: int | None = None,
-        verbose: int = 0,
+        verbose: int | bool = 0,
     ) -> None:
         self.estimators = estimators
         self.combiner = combiner

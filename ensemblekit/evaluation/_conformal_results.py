@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import AlignmentError, InvalidPredictionsError, LeakageError
 from ..predictions import Predictions
 from ..predictions._names import among, shown
@@ -45,6 +46,7 @@ class ConformalSets:
     classes: tuple[Hashable, ...]
     calibration_ids: np.ndarray = field(repr=False)
 
+    @typed()
     def predict_sets(self, predictions: Predictions) -> pd.DataFrame:
         """Say which classes the set of each row holds.
 
@@ -71,6 +73,7 @@ class ConformalSets:
         held = set_scores(predictions.probas, self.method) <= self.threshold
         return pd.DataFrame(held, index=pd.Index(predictions.ids, name="id"), columns=pd.Index(predictions.classes))
 
+    @typed()
     def coverage(self, predictions: Predictions) -> float:
         """Compute the share of rows whose set holds the true class.
 
@@ -94,6 +97,7 @@ class ConformalSets:
         codes = check_scored(predictions, self.calibration_ids)
         return float(self.predict_sets(predictions).to_numpy()[np.arange(len(codes)), codes].mean())
 
+    @typed()
     def mean_size(self, predictions: Predictions) -> float:
         """Compute how many classes a set holds on average: the smaller, the more it says.
 
@@ -132,6 +136,7 @@ class ConformalIntervals:
     classes: tuple[Hashable, ...]
     calibration_ids: np.ndarray = field(repr=False)
 
+    @typed()
     def predict_intervals(self, predictions: Predictions) -> pd.DataFrame:
         """Put an interval around each prediction.
 
@@ -165,6 +170,7 @@ class ConformalIntervals:
             }
         )
 
+    @typed()
     def coverage(self, predictions: Predictions) -> dict[Hashable, float]:
         """Compute the share of rows whose interval holds the true value, of each output.
 

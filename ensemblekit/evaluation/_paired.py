@@ -222,9 +222,12 @@ def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predicti
     """Match two models by id and class, in the order of the ids."""
     scored_codes(first, what)
     scored_codes(second, what)
-    both = align(first.rename("first"), second.rename("second"))
+    one, other = first.member or "first", second.member or "second"  # refusals name them
+    if one == other:
+        one, other = "first", "second"
+    both = align(first.rename(one), second.rename(other))
     both = both.reorder(rows=np.argsort(both.ids, kind="stable"))
-    return both["first"], both["second"]
+    return both[one], both[other]
 
 
 def _difference(one: Statistic, other: Statistic) -> Statistic:

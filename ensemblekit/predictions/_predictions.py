@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ._checks import Task, as_labels, as_probas, check_choice, check_task
 from ._names import as_classes, as_fit_ids, as_ids, few, named_by, readonly, same_kind
@@ -206,6 +207,7 @@ class Predictions:
             _label_values=None if self._label_values is None else readonly(self._label_values[rows]),
         )
 
+    @typed(but={"member"})  # which may be of a file whose name is no UTF-8
     def rename(
         self,
         member: str | None = None,
@@ -234,6 +236,8 @@ class Predictions:
         InvalidPredictionsError
             If two classes would have one name.
         """
+        if not isinstance(member, str | None):
+            raise InvalidPredictionsError(f"member must be a str or None; received {member!r}.")
         classes = self._classes if not aliases else as_classes([aliases.get(c, c) for c in self._classes])
         return self._with(_classes=classes, _member=member or self._member, _split=split or self._split)
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..arguments import typed
 from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
 from ._checks import Task, as_labels
 from ._names import as_ids, few, named_by, readonly
@@ -117,12 +118,13 @@ class PredictionSet:
             f"task={self.task!r}, labelled={self.label_codes is not None})"
         )
 
-    def select(self, members: Sequence[str]) -> Self:
+    @typed()
+    def select(self, members: str | Sequence[str]) -> Self:
         """Keep some members, in the order given.
 
         Parameters
         ----------
-        members : sequence of str
+        members : str or sequence of str
             Their names.
 
         Returns

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..arguments import typed
 from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, UnknownPluginError
 from ..hookspecs import HOOKS
 from ..interfaces import Factory
@@ -188,6 +189,7 @@ class Registry:
         """Make the chainer registered under ``name``; see `create_combiner`."""
         return self._create("chainer", name, ("chain",), options)
 
+    @typed()
     def _create(self, kind: str, name: str, methods: tuple[str, ...], options: dict[str, Any]) -> Any:
         factory = self._by_kind[kind][name]
         try:

@@ -238,3 +238,12 @@ def test_repeats_of_other_rows_are_refused():
         repeats_table({})
     with pytest.raises(InvalidOptionError, match="a name of its own"):
         repeats_table({1: pd.concat([table, table])})
+
+
+def test_a_refusal_calls_the_models_by_their_names():
+    cnn, svm = (
+        Predictions([[0.5, 0.5]], ids=["a"], classes=["x", "y"], labels=[label], member=member)
+        for label, member in (("x", "cnn"), ("y", "svm"))
+    )
+    with pytest.raises(AlignmentError, match=r"member 'svm' and 'cnn'"):
+        paired_bootstrap(cnn, svm)

@@ -1,15 +1,26 @@
-"""The command ``ensemblekit``: a file a command, each of which adds itself to `app`."""
+"""The command ``ensemblekit``."""
 
-from . import _audit as _audit
-from . import _cache as _cache
-from . import _check as _check
-from . import _combine as _combine
-from . import _compare as _compare
-from . import _evaluate as _evaluate
-from . import _fuse as _fuse
-from . import _plugins as _plugins
-from . import _predict as _predict
-from . import _profile as _profile
-from ._app import app, main
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._commands import app
 
 __all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command; its imports take a moment, in which Ctrl-C ends it as quietly as later."""
+    try:
+        from ._commands import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        from ._commands import app
+
+        return app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ._app import LEAKS, app
-from ._screen import make_console, pair_of
+from ._screen import make_console, pair_of, show_progress
 
 
 @app.command()
@@ -43,15 +43,11 @@ def audit(
     min_correlation: Annotated[float, typer.Option(help="Least correlation of the thumbnails of near copies.")] = 0.99,
 ) -> None:
     """Look through a folder of images for copies, leaks between splits, conflicting labels and unreadable files."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from ..data import audit_images
     from ..report import print_audit
 
     aliases = dict(pair_of("--alias", pair) for pair in alias or [])
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+    with show_progress() as progress:
         task = progress.add_task("Reading images", total=None)
         found = audit_images(
             folder,

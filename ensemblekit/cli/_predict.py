@@ -10,7 +10,7 @@ import typer
 
 from ..printed import as_text
 from ._app import STOPPED, UNREADABLE, app
-from ._screen import import_keras_quietly, make_console, pair_of
+from ._screen import import_keras_quietly, make_console, pair_of, show_progress
 
 
 @app.command()
@@ -37,19 +37,17 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Predict any number of images; exit status 4 where some could not be read."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     if model.suffix != ".onnx":
         import_keras_quietly()
     from ..predicting import predict_images
 
-    screen = Console(stderr=True)
     columns = (
         TextColumn("Predicting"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+    with show_progress(*columns) as progress:
         task = progress.add_task("Predicting", total=None, rate="")
 
         def tell(done: int, total: int) -> None:
@@ -71,7 +69,7 @@ def predict(
                 progress=tell,
             )
         except KeyboardInterrupt:
-            screen.print("Stopped. --resume goes on where it was.", highlight=False)
+            progress.console.print("Stopped. --resume goes on where it was.", highlight=False)
             raise typer.Exit(STOPPED) from None
     if as_json:
         record = {**done._asdict(), "outputs": {name: str(path) for name, path in done.outputs.items()}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from ..assembly import quiet_tensorflow
@@ -13,9 +14,18 @@ from ..printed import as_text
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
-__all__ = ["frame_to_json", "import_keras_quietly", "key_and_value", "make_console", "make_table", "pair_of"]
+__all__ = [
+    "frame_to_json",
+    "import_keras_quietly",
+    "key_and_value",
+    "make_console",
+    "make_table",
+    "pair_of",
+    "show_progress",
+]
 
 
 def make_console() -> Console:
@@ -24,6 +34,22 @@ def make_console() -> Console:
     console = Console()
     # A pipe has no width: nothing is folded that a program may read by line.
     return console if console.is_terminal else Console(width=200)
+
+
+@contextlib.contextmanager
+def show_progress(*columns: str | ProgressColumn) -> Generator[Progress]:
+    """Show bars on stderr, where that is a terminal; at the end they are gone."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    progress.start()
+    try:
+        yield progress
+    finally:
+        if not progress.disable:  # before 15 rich ends with an empty line also where it showed nothing
+            progress.stop()
 
 
 def make_table(title: str, *, style: str = "table.title") -> Table:

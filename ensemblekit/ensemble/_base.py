@@ -105,6 +105,8 @@ class Ensemble(Composition, ABC):
         prefit = self._check_cv()
         self._check_options()
         check_parameters(self)
+        if self.n_jobs is not None and not -(2**31) < self.n_jobs < 2**31:
+            raise InvalidOptionError(f"n_jobs must be a number of processes, or -1 for all; received {self.n_jobs}.")
         reserved = [*self.get_params(deep=False), "ensemble"]
         members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
         name, combiner = made(self.combiner, dict(self.combiner_options or {}))

@@ -132,6 +132,7 @@ def test_every_backbone_has_its_own_weights_or_none_has():
         parse_pairs(["a", "b"], ["1"])
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_a_run_leaves_its_rows_and_who_was_chosen(tmp_path):
     out = tmp_path / "out"

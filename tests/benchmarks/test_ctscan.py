@@ -74,7 +74,7 @@ def test_a_run_ends_well_and_says_so_without_a_word_of_tensorflow(finished):
 
 
 def test_every_row_of_the_table_is_filled(finished):
-    results = pd.read_csv(finished[1] / "results.csv")
+    results = pd.read_csv(finished[1] / "results.csv", float_precision="round_trip")
     assert list(results.columns) == ["Model", *FIGURES]
     assert results["Model"].tolist() == ROWS
     assert np.isfinite(results[FIGURES].to_numpy()).all()
@@ -128,7 +128,7 @@ def test_what_took_how_long_is_kept(finished):
 
 def test_saved_predictions_give_the_table_again(finished):
     out = finished[1]
-    results = pd.read_csv(out / "results.csv").set_index("Model")
+    results = pd.read_csv(out / "results.csv", float_precision="round_trip").set_index("Model")
     assert sorted(p.name for p in (out / "predictions").iterdir()) == sorted(
         f"{row}.{split}.parquet" for row in ROWS for split in ("train", "valid", "test")
     )

@@ -82,6 +82,8 @@ def odd_columns(seed: int) -> str | None:
             table = table.slice(0, 0)
         with contextlib.suppress(pa.ArrowException, NotImplementedError), warnings.catch_warnings(action="ignore"):
             pq.write_table(table, folder / "odd.parquet", row_group_size=n_rows, store_schema=rng.random() < 0.7)
+        if not (folder / "odd.parquet").exists():  # what Arrow has no Parquet for; pyarrow 18 takes the file away then
+            return None
         return _compared(rng, folder, None)
 
 

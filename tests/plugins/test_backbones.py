@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.version import Version
 
 from ensemblekit import (
     Backbone,
@@ -172,6 +173,7 @@ for name in ("resnet50", "mobilenet_v2"):
 """
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_had_are_an_error_or_one_warning(tmp_path):
     # Nothing is cached, and nobody listens at the proxy.
     proxy = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
@@ -223,6 +225,8 @@ def test_images_that_are_too_small_or_not_rgb_are_refused(keras, shape):
 @real_weights
 def test_real_weights_are_read(keras):
     for name, path, d in (("mobilenet_v2", MOBILENET, 1280), ("keras_file", STAGE3, 1024)):
+        if path == STAGE3 and Version(keras.__version__) < Version("3.13"):
+            continue  # a later Keras has saved it, and says more of its layers
         backbone = PLUGINS.create_backbone(name, weights=path)
         features = backbone.build((64, 64, 3)).predict_on_batch(PHOTO)
         assert features.shape == (2, d)

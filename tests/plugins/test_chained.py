@@ -100,10 +100,14 @@ def flat_classifier(keras):
 def test_what_cannot_be_chained_is_refused(keras):
     a, b = keras.Input((3,)), keras.Input((3,))
     two_inputs = keras.Model([a, b], keras.layers.Dense(2)(keras.layers.Add()([a, b])))
-    identity = keras.Model(a, a)
-    for model, message in ((two_inputs, "one input and one output"), (identity, "a layer before its output layer")):
-        with pytest.raises(CompatibilityError, match=message):
-            CHAINED.chain(model, SECOND_HEAD)
+    with pytest.raises(CompatibilityError, match="one input and one output"):
+        CHAINED.chain(two_inputs, SECOND_HEAD)
+    try:
+        identity = keras.Model(a, a)
+    except ValueError:  # Keras before 3.14 has no such model
+        return
+    with pytest.raises(CompatibilityError, match="a layer before its output layer"):
+        CHAINED.chain(identity, SECOND_HEAD)
 
 
 class ForestHead:

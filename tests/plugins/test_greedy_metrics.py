@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
+from packaging.version import Version
 from sklearn.metrics import get_scorer_names
 
 from ensemblekit import fit_combiner
@@ -74,6 +76,8 @@ def test_medians_of_many_rows(name, weight):
     # Sorted rows: the sample by which the median is bracketed still finds it. Halves: rounded errors are often equal.
     if name == "neg_max_error" and weight is not None:
         pytest.skip("scikit-learn has no weights there")
+    if name == "neg_median_absolute_error" and weight is not None and Version(sklearn.__version__) < Version("1.7"):
+        pytest.skip("before 1.7 scikit-learn takes another weighted median")
     draws = np.random.default_rng(0)
     labels = np.sort(draws.normal(size=(3000, 1)), axis=0)
     for probas in (labels + draws.normal(size=(5, 3000, 1)), np.round(labels + draws.normal(size=(5, 3000, 1)), 1)):

@@ -288,6 +288,7 @@ def test_nothing_but_broken_files_is_an_audit_too(tmp_path):
     json.dumps(audit.to_dict())
 
 
+@pytest.mark.slow
 @needs_study
 def test_every_copy_and_conflict_of_the_study_is_found():
     pixels = {}

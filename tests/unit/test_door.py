@@ -80,6 +80,24 @@ def test_whatever_is_raised_is_one_line_and_a_status(monkeypatch, capsys, error,
     assert all(line.startswith("ensemblekit: ") for line in lines)
 
 
+PRESSED = """
+import builtins
+real = builtins.__import__
+def pressed(name, *args, **kwargs):
+    if name == "typer":
+        raise KeyboardInterrupt
+    return real(name, *args, **kwargs)
+builtins.__import__ = pressed
+from ensemblekit.cli import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_is_imported_is_no_traceback():
+    done = subprocess.run([sys.executable, "-c", PRESSED], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_the_traceback_is_there_for_who_asks_and_holds_no_code(monkeypatch, capsys):
     monkeypatch.setenv("ENSEMBLEKIT_TRACEBACK", "1")
     _, err = leave(monkeypatch, capsys, ValueError(SCREEN))

@@ -109,7 +109,7 @@ def test_a_process_that_is_killed_leaves_whole_files_and_loses_a_batch_at_most(t
 
 
 def test_who_waits_for_a_process_that_is_killed_goes_on_from_there(tmp_path):
-    first = start(tmp_path, seconds=0.05)
+    first = start(tmp_path, seconds=0.5)
     while not segments(tmp_path):
         time.sleep(0.005)
     second = start(tmp_path)

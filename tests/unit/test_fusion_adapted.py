@@ -21,7 +21,7 @@ def normalization(seed):
 
 
 def discretization(seed):
-    layer = layers.Discretization(num_bins=3, output_mode="multi_hot")
+    layer = layers.Discretization(num_bins=4, output_mode="multi_hot")  # before 3.14 Keras takes bins for inputs
     layer.adapt(NUMBERS * (1 + seed))
     return keras.Input((4,)), layer, lambda x: x
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
+from packaging.version import Version
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -217,6 +219,9 @@ def test_arrays_of_any_type_and_order_have_the_size_of_their_header(tmp_path):
 
 @pytest.mark.parametrize("name", ["greedy_selection", "stacking", "ensemble"])
 def test_folders_of_the_first_version_still_load_and_predict_the_same(name):
+    saved_with = json.loads((DATA / name / "manifest.json").read_text())["versions"]["scikit-learn"]
+    if name != "greedy_selection" and Version(sklearn.__version__) < Version(saved_with):
+        pytest.skip(f"scikit-learn reads no estimators of a later version, {saved_with}")
     again = load(DATA / name)
     if name == "ensemble":
         probas = again.predict_proba(load_iris().data[::10])

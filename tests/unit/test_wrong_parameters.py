@@ -50,6 +50,8 @@ def test_an_ensemble_refuses_parameters_of_another_kind(kind, member):
             if error is not None:
                 raw.append(f"{name}={value!r:.40}: {error!r:.200}")
     assert raw == []
+    with pytest.raises(InvalidOptionError, match="n_jobs must be a number of processes"):
+        kind([("a", member)], n_jobs=2**40).fit(X, Y)
 
 
 @pytest.mark.parametrize("kind", [KerasClassifier, KerasRegressor])

@@ -60,6 +60,7 @@ class Chained:
                 "chained takes a functional or sequential Keras model with one input and one output; received "
                 f"{getattr(first, 'name', type(first).__name__)!r}."
             )
+        _check_fed(first, _step_back(first.outputs[0])[1])  # Keras before 3.14 cannot copy one without layers
         copy = keras.models.clone_model(first)
         copy.set_weights(first.get_weights())
         features = _features(keras, copy)
@@ -81,11 +82,15 @@ def _features(keras: Any, model: Any) -> Any:
     operation, fed = _step_back(model.outputs[0])
     while isinstance(operation, (keras.layers.Activation, keras.layers.Softmax)):
         operation, fed = _step_back(fed)
-    if fed is None:
-        raise CompatibilityError(f"{model.name!r} must have a layer before its output layer; it has none.")
+    _check_fed(model, fed)
     if isinstance(operation, keras.Model):
         return keras.Model(inputs, _features(keras, operation)(fed), name=model.name)
     return keras.Model(inputs, fed, name=model.name)
+
+
+def _check_fed(model: Any, fed: Any) -> None:
+    if fed is None:
+        raise CompatibilityError(f"{model.name!r} must have a layer before its output layer; it has none.")
 
 
 def _step_back(tensor: Any) -> tuple[Any, Any]:

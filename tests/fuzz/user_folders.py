@@ -31,6 +31,7 @@ ABOUT = {
     "augmentation_fingerprint": None,
 }  # fmt: skip
 OTHER = ABOUT | {"fingerprint": "another"}
+OURS = json.dumps(ABOUT | {"format": 1}).encode()
 IDS = ["a", "b", "c"]
 MODEL = Predictor("m", ("cat", "dog"), (8, 8, 3), "0" * 64, lambda x: np.tile([0.25, 0.75], (len(x), 1)))
 FILES = (
@@ -52,7 +53,7 @@ def contents(rng, names):
     return rng.choice(
         [
             b"", b"{}", b"[]", b"null", b"0", b"my thesis", b"\xff\x00", b'{"format": 1}', sealed.encode(), b"[" * 9999,
-            json.dumps(ABOUT | {"format": 1}).encode(), json.dumps(OTHER | {"format": 1, "fingerprint": 3}).encode(),
+            OURS, json.dumps(OTHER | {"format": 1, "fingerprint": 3}).encode(),
             json.dumps({"format": 1, "files": dict.fromkeys(names, "")}).encode(),
             json.dumps({"classes": [], "name": "mine"}).encode(),
             json.dumps({"model": "m", "images": "0" * 64}).encode(),
@@ -186,6 +187,9 @@ def attack(rng, root, doors):
     ]  # fmt: skip
     for path in rng.sample(targets, rng.randint(2, 8)):
         (ours_and_more if rng.random() < 0.15 else put)(rng, path)
+    note = shelf / "shelf.json"
+    if shelf.is_dir() and not shelf.is_symlink() and note.is_file() and note.read_bytes() == OURS:
+        note.write_bytes(b"{}")  # it would be ours, word for word
     before = snapshot(root)
     # A regular file that is named as the output is what the user wants to have replaced.
     free = {"out.parquet", "mine", "linked"}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, Unsatisfiable
 
 from ..errors import CheckFailedError, InvalidOptionError
 from ._failure import Broken, failure
@@ -130,6 +130,8 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
 
     try:
         examine()
+    except Unsatisfiable:
+        raise Broken("it takes none of the predictions that were drawn, of members called 'm0', 'm1', ...") from None
     except (_Enough, Flaky):
         if not found and not late:
             raise

@@ -205,5 +205,10 @@ def attack(rng, root, doors):
         replaced = name in free and kind == stat.S_IFREG and now is not None and now[0] == kind
         if now != (kind, content, target) and not replaced:
             lost.append(f"{name}: {(content or target or oct(kind))!r:.40} became {now!r:.60}")
-    new_outside = [name for name in after.keys() - before.keys() if name.startswith("precious/")]
+    # A bank may be given as a link: then its shelves come to be where it leads.
+    new_outside = [
+        name
+        for name in after.keys() - before.keys()
+        if name.startswith("precious/") and not name.startswith(f"precious/{shelf.name}")
+    ]
     return "; ".join([*lost, *(f"{name} came to be" for name in new_outside)]) or None

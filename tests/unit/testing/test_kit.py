@@ -9,7 +9,7 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from ensemblekit import EnsembleKitError, InvalidOptionError, Predictions
+from ensemblekit import EnsembleKitError, InvalidOptionError, Predictions, load_plugins
 from ensemblekit.testing import (
     CheckFailedError,
     check_combiner,
@@ -17,6 +17,7 @@ from ensemblekit.testing import (
     member_probas,
     parametrize_with_combiner_checks,
     prediction_sets,
+    run_checks,
     training_predictions,
     weights,
 )
@@ -201,6 +202,12 @@ def test_ids_are_readable_and_only_what_is_promised_is_checked():
     assert ids[:2] == ["mine-contract", "mine-shape_and_dtype"]
     assert "right-fit_contract" in ids
     assert not [name for name in ids if "symmetric" in name or "mine-fit" in name]
+
+
+def test_a_rule_for_members_that_no_check_has_breaks_its_promise_and_is_no_mistake_of_the_kit():
+    results = list(run_checks("combiner", lambda: load_plugins().create_combiner("borda", weights={"cnn": 1})))
+    said = {result.check: str(result.error) for result in results if result.status == "failed"}
+    assert "it takes none of the predictions that were drawn" in said["present"]
 
 
 def test_importing_ensemblekit_does_not_import_the_kit():

@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import find, given, reject, settings
 from hypothesis import strategies as st
 
-from ensemblekit import EnsembleKitError, InvalidOptionError, Predictions, load_plugins
+from ensemblekit import EnsembleKitError, InvalidOptionError, Predictions
 from ensemblekit.testing import (
     CheckFailedError,
     check_combiner,
@@ -17,11 +18,11 @@ from ensemblekit.testing import (
     member_probas,
     parametrize_with_combiner_checks,
     prediction_sets,
-    run_checks,
     training_predictions,
     weights,
 )
-from ensemblekit.testing._failure import shown
+from ensemblekit.testing._failure import Broken, shown
+from ensemblekit.testing._running import _search
 from tests.strangers import environment
 
 from .wrong import CountsItsCalls, Right, SumsInsteadOfAveraging
@@ -204,10 +205,10 @@ def test_ids_are_readable_and_only_what_is_promised_is_checked():
     assert not [name for name in ids if "symmetric" in name or "mine-fit" in name]
 
 
-def test_a_rule_for_members_that_no_check_has_breaks_its_promise_and_is_no_mistake_of_the_kit():
-    results = list(run_checks("combiner", lambda: load_plugins().create_combiner("borda", weights={"cnn": 1})))
-    said = {result.check: str(result.error) for result in results if result.status == "failed"}
-    assert "it takes none of the predictions that were drawn" in said["present"]
+def test_a_rule_that_takes_nothing_that_is_drawn_breaks_its_promise_and_is_no_mistake_of_the_kit():
+    choosy = SimpleNamespace(run=lambda subject, draw: reject())
+    with pytest.raises(Broken, match="it takes none of the predictions that were drawn, of members called 'm0'"):
+        _search(choosy, None, 5)
 
 
 def test_importing_ensemblekit_does_not_import_the_kit():

@@ -110,10 +110,6 @@ class TableWriter:
         self._writer.add_key_value_metadata({KEY: json.dumps(meta | {"sha256": digest}).encode()})
         self._writer.close()
 
-    def abandon(self) -> None:
-        """Let go of a file that is not to be."""
-        self._writer.close()
-
 
 def add_table(content: ContentDigest, table: Any, meta: dict[str, Any]) -> None:
     """Add rows to a digest as they stand in a table.

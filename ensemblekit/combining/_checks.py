@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError
 from ..predictions import PredictionSet, align
-from ..predictions._checks import missing_policy
+from ..predictions.choices import missing_policy
 from ..registry import default_registry
 
 

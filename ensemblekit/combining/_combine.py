@@ -10,7 +10,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError, InvalidPredictionsError, NotFittedError
 from ..predictions import Predictions, PredictionSet
-from ..predictions._checks import all_fit_ids, readonly
+from ..predictions.names import all_fit_ids, readonly
 from ._checks import accepts, aligned_set, check_accepted, check_fitted_names, check_task, made, sorted_names
 from ._features import features_of
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError
-from ..predictions._checks import as_ids, few
-from ..predictions._predictions import positions
+from ..predictions.names import as_ids, few, positions
 
 __all__ = ["features_of"]
 

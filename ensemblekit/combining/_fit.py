@@ -11,9 +11,8 @@ import numpy as np
 from ..arguments import typed
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
 from ..predictions import PredictionSet
-from ..predictions._align import UNNAMED
-from ..predictions._checks import check_not_test
-from ..predictions._names import among
+from ..predictions.choices import check_not_test
+from ..predictions.names import UNNAMED, among
 from ._checks import aligned_set, check_accepted, check_same_names, check_task, made, sorted_names
 from ._features import features_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..predictions._checks import few
+from ..predictions.names import few
 from ..printed import printable
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from ..arguments import typed
 from ..errors import AlignmentError, DataError, FolderNotFoundError, InvalidOptionError
-from ..predictions._align import propose_aliases
-from ..predictions._checks import as_classes
+from ..predictions.names import as_classes, propose_aliases
 from ._images import ImageFolder
 from ._read import SUFFIXES, check_image_size
 from ._walk import children, walk

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, InvalidOptionError, UnreadableImageError
-from ..predictions._checks import as_ids, few
-from ..predictions._predictions import positions
+from ..predictions.names import as_ids, few, positions
 from ._ahead import in_threads
 from ._read import read_image
 

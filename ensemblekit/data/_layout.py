@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DataError, FolderNotFoundError
-from ..predictions._align import propose_aliases
+from ..predictions.names import propose_aliases
 from ._walk import children, walk
 
 __all__ = ["File", "list_files", "propose_common_names"]

@@ -12,7 +12,8 @@ from sklearn.utils.validation import column_or_1d
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Task
-from ..predictions._checks import check_choice, few
+from ..predictions.choices import check_choice
+from ..predictions.names import few
 from ._base import Ensemble
 from ._members import common_classes
 

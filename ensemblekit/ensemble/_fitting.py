@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError, LeakageError, MissingClassWarning
-from ..predictions._checks import array_of
-from ..predictions._names import few, first_null, shown
+from ..predictions.names import array_of, few, first_null, shown
 from ._keras import KerasEstimator
 from ._members import Speaker
 from ._progress import Progress

@@ -11,7 +11,7 @@ from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import Member
 from ..members import as_member
 from ..predictions import Predictions
-from ..predictions._checks import few
+from ..predictions.names import few
 from ._keras_model import is_model
 
 __all__ = ["Speaker", "all_pairs", "as_rows", "check_estimators", "classes_of", "common_classes", "flat", "pairs"]

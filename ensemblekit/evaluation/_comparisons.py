@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..arguments import typed
 from ..errors import InvalidOptionError, LeakageError, UnknownMemberError
 from ..predictions import Predictions
-from ..predictions._names import among
+from ..predictions.names import among
 from ..printed import printable
 from ._intervals import n_in_sample
 from ._metrics import accuracy, log_loss

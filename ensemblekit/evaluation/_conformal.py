@@ -11,7 +11,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
-from ..predictions._checks import check_not_test
+from ..predictions.choices import check_not_test
 from ._conformal_results import ConformalIntervals, ConformalSets, check_names, check_scored, set_scores
 
 __all__ = ["fit_conformal"]

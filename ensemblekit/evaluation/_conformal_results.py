@@ -10,7 +10,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import AlignmentError, InvalidPredictionsError, LeakageError
 from ..predictions import Predictions
-from ..predictions._names import among, shown
+from ..predictions.names import among, shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

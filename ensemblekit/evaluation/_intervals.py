@@ -10,7 +10,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions
-from ..predictions._names import among
+from ..predictions.names import among
 from ._metrics import accuracy_interval
 from ._resampling import Groups, Interval, check_resampling, count_groups, group_places, interval, jackknife, resample
 from ._statistics import METRICS, Statistic, check_metrics, figure_of, statistic

@@ -12,7 +12,7 @@ from ..arguments import typed
 from ..combining import combine, fit_combiner
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError, NotFittedError
 from ..predictions import Predictions, PredictionSet
-from ..predictions._names import among
+from ..predictions.names import among
 from ..registry import default_registry
 from ._metrics import accuracy, log_loss
 

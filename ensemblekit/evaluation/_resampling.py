@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError
-from ..predictions._names import first_null, shown
+from ..predictions.names import first_null, shown
 from ._statistics import Statistic
 
 __all__ = ["Interval", "check_resampling", "count_groups", "group_places", "interval", "jackknife", "resample"]

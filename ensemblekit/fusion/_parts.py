@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import AlignmentError, CompatibilityError, InvalidOptionError, NotFittedError
-from ..predictions._checks import as_classes
+from ..predictions.names import as_classes
 from ._graph import is_graph
 
 __all__ = ["Part", "ensemble_parts", "member_parts", "name_outputs"]

@@ -9,7 +9,7 @@ import numpy as np
 from ..assembly import import_keras
 from ..combining import combine
 from ..predictions import Predictions
-from ..predictions._names import is_text
+from ..predictions.names import is_text
 from ._formats import BATCH, flat_inputs
 from ._parts import member_parts, name_outputs
 

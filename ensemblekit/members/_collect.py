@@ -11,9 +11,8 @@ from ..arguments import typed
 from ..errors import AlignmentError, DataError, InvalidOptionError
 from ..interfaces import Member
 from ..predictions import Predictions, PredictionSet, align
-from ..predictions._align import propose_aliases
-from ..predictions._checks import few, missing_policy, readonly
-from ..predictions._names import joined_names, named_by
+from ..predictions.choices import missing_policy
+from ..predictions.names import few, joined_names, named_by, propose_aliases, readonly
 from ._sources import Source, as_source
 from ._wrap import as_member
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..errors import DataError
-from ..predictions._checks import as_ids
+from ..predictions.names import as_ids
 
 __all__ = ["Batch", "Source", "as_source"]
 

@@ -11,8 +11,8 @@ from ..arguments import typed
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import Member
 from ..predictions import Predictions, Task
-from ..predictions._checks import as_classes, as_ids, check_task, few
-from ..predictions._predictions import positions
+from ..predictions.choices import check_task
+from ..predictions.names import as_classes, as_ids, few, positions
 
 __all__ = ["WrappedMember", "as_member"]
 

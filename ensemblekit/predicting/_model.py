@@ -18,7 +18,7 @@ from ..fusion import class_names, fuse, member_names, with_members
 from ..fusion._digests import digest_of
 from ..limits import check_size
 from ..predictions import Task
-from ..predictions._checks import as_classes
+from ..predictions.names import as_classes
 from ..regular import open_regular
 from ._onnx import open_onnx
 

@@ -20,7 +20,7 @@ from ..data._read import read_image, reason_of
 from ..errors import FolderNotFoundError, InvalidOptionError, UnreadableImageError
 from ..limits import check_size
 from ..predictions import Predictions
-from ..predictions._checks import readonly
+from ..predictions.names import readonly
 from ._files import ImageFile, list_again, split_of, survey
 from ._model import Predictor, open_model
 from ._parts import Parts, part_slices

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
@@ -12,17 +11,12 @@ import numpy as np
 
 from ..arguments import typed
 from ..errors import AlignmentError
-from ._checks import missing_policy
-from ._names import few, is_text, readonly, same_kind, text_array
-from ._predictions import Predictions, positions
+from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
+from .choices import missing_policy
+from .names import UNNAMED, few, is_text, positions, propose_aliases, readonly, same_kind, text_array
 
-__all__ = ["UNNAMED", "align", "propose_aliases"]
-
-MOST_PROPOSED = 1000
-"""Names up to which others are looked for that they could stand for: each is compared with each."""
-UNNAMED = "#"
-"""Members without a name are called ``#1``, ``#2`` and so on: by position, which nothing may rely on later."""
+__all__ = ["align"]
 
 
 @typed(but=("missing",))
@@ -200,38 +194,6 @@ def _common_classes(
                 "member never saw that class."
             )
     return tuple(classes)
-
-
-def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
-    """Propose which of ``targets`` each of ``names`` stands for, each once, where it seems plain.
-
-    Parameters
-    ----------
-    names, targets : iterable of str or int
-        Class names that one side lacks and the other has.
-
-    Returns
-    -------
-    dict
-        ``{name: target}``; empty unless every name finds its own target.
-    """
-    left = [t for t in targets if isinstance(t, str)]
-    names = list(names)
-    if len(names) > MOST_PROPOSED or len(left) > MOST_PROPOSED:
-        return {}
-    proposal: dict[Hashable, Hashable] = {}
-    for name in names:
-        if not isinstance(name, str):  # 1 is no other name of 10
-            return {}
-        found = [
-            t for t in left if t.casefold().startswith(name.casefold()) or name.casefold().startswith(t.casefold())
-        ]
-        found = found or difflib.get_close_matches(name, left, n=1, cutoff=0.75)
-        if len(found) != 1:
-            return {}
-        proposal[name] = found[0]
-        left.remove(found[0])
-    return proposal
 
 
 def _common_ids(members: list[Predictions], absent: str) -> np.ndarray:

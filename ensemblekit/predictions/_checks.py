@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 
 from ..arguments import as_array
-from ..errors import InvalidOptionError, InvalidPredictionsError, LeakageError
-from ._names import all_fit_ids, as_classes, as_fit_ids, as_ids, few, first_null, is_text, plain, readonly, shown
+from ..errors import InvalidPredictionsError
+from .names import array_of, few, first_null, plain, readonly, shown
 
-__all__ = [
-    "Missing",
-    "Task",
-    "all_fit_ids",
-    "array_of",
-    "as_classes",
-    "as_fit_ids",
-    "as_ids",
-    "as_labels",
-    "as_probas",
-    "check_choice",
-    "check_not_test",
-    "check_task",
-    "few",
-    "missing_policy",
-    "readonly",
-]
-
-Task = Literal["multiclass", "multilabel", "regression"]
-Missing = Literal["error", "zero", "renormalize"]
+__all__ = ["as_labels", "as_probas"]
 
 SUM_TOLERANCE = {np.dtype(np.float16): 1e-2}
 """How far a row may sum from 1; files rounded to four decimals must pass."""
@@ -39,47 +20,6 @@ DEFAULT_SUM_TOLERANCE = 1e-3
 
 FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 """What is kept as it came: what every file format holds. Other numbers become float64."""
-
-
-def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:
-    """Refuse to choose anything on the test split, be it named by the split or, without one, by an id's folder."""
-    rows = len(ids) if split == "test" else 0
-    if split is None and is_text(ids):
-        starts = np.strings.startswith(ids, "test/") if ids.dtype.kind == "U" else [i.startswith("test/") for i in ids]
-        rows = int(np.sum(starts))
-    if rows:
-        raise LeakageError(
-            f"{what} on the test split, which is read once, in evaluation; received {len(ids)} rows, {rows} of them of "
-            f"the split 'test', first {shown(ids.tolist()[0])}. Give validation or out-of-fold predictions, or "
-            "allow_leakage=True to go on knowingly."
-        )
-
-
-def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Refuse a value that is not one of the choices."""
-    if not isinstance(value, str) or value not in choices:
-        raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
-
-
-def check_task(task: Any) -> None:
-    """Refuse a task that is not one of the three."""
-    check_choice("task", task, get_args(Task))
-
-
-def missing_policy(missing: Any) -> tuple[str, str]:
-    """Split ``missing=`` into the policy for absent classes and the policy for absent rows."""
-    rule = (
-        "missing must be 'error', 'zero' (absent classes), 'renormalize' (absent rows), "
-        "or {'classes': 'error' | 'zero', 'rows': 'error' | 'renormalize'}"
-    )
-    if isinstance(missing, Mapping):
-        classes, rows = missing.get("classes", "error"), missing.get("rows", "error")
-        known = isinstance(classes, str) and isinstance(rows, str) and {*missing} <= {"classes", "rows"}
-        if known and classes in ("error", "zero") and rows in ("error", "renormalize"):
-            return classes, rows
-    elif isinstance(missing, str) and missing in get_args(Missing):
-        return ("zero" if missing == "zero" else "error"), ("renormalize" if missing == "renormalize" else "error")
-    raise InvalidOptionError(f"{rule}; received {missing!r}.")
 
 
 def as_probas(
@@ -291,21 +231,6 @@ def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
             f"labels must be names out of classes {shown(classes)}; received also {few(unknown)}."
         ) from None
     return np.asarray(codes, dtype=np.int64)
-
-
-def array_of(values: Any) -> np.ndarray:
-    """Make an array of what may be a list, which NumPy would turn into one kind: ``["cat", nan]`` into two texts."""
-    if np.ma.is_masked(values):
-        values = np.array(values.tolist(), dtype=object)  # None where nothing is
-    if hasattr(values, "dtype") or hasattr(values, "__array__"):
-        return np.asarray(values)
-    try:
-        objects = np.array(values, dtype=object)
-        kinds = {*map(type, objects.ravel().tolist())}
-        numbers = all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds)
-        return np.asarray(values) if kinds == {bool} or numbers else objects
-    except ValueError as error:
-        raise InvalidPredictionsError(f"labels must be an array; received what is none: {error}") from None
 
 
 def _null_among(array: np.ndarray) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..arguments import typed
 from ..errors import InvalidPredictionsError
-from ._checks import Task, as_labels, as_probas, check_choice, check_task
-from ._names import as_classes, as_fit_ids, as_ids, few, named_by, readonly, same_kind
+from ._checks import as_labels, as_probas
+from .choices import Task, check_choice, check_task
+from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -330,13 +331,3 @@ def _remade(kind: type[Predictions], slots: Mapping[str, Any]) -> Predictions:
     for slot, value in slots.items():
         setattr(new, slot, readonly(value) if isinstance(value, np.ndarray) else value)
     return new
-
-
-def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Find where each wanted id stands in ``ids``; -1 where it does not."""
-    if not same_kind(ids, wanted):
-        return np.full(len(wanted), -1)
-    if np.array_equal(ids, wanted):
-        return np.arange(len(wanted))
-    where = {name: row for row, name in enumerate(ids.tolist())}
-    return np.fromiter((where.get(name, -1) for name in wanted.tolist()), dtype=np.int64, count=len(wanted))

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..arguments import typed
 from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
-from ._checks import Task, as_labels
-from ._names import as_ids, few, named_by, readonly
-from ._predictions import Predictions, positions
+from ._checks import as_labels
+from ._predictions import Predictions
+from .choices import Task
+from .names import as_ids, few, named_by, positions, readonly
 
 __all__ = ["PredictionSet"]
 

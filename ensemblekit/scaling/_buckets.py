@@ -12,7 +12,7 @@ import numpy as np
 
 from ..predictions import Predictions
 from ..predictions._files import table_of
-from ..predictions._predictions import positions
+from ..predictions.names import positions
 from ._output import Output
 from ._source import Source
 from ._spill import MOST_PARTS, Spill, hashes_of

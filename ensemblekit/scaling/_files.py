@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..files import atomic_write, check_file
 from ..predictions import Predictions, align
-from ..predictions._checks import all_fit_ids
+from ..predictions.names import all_fit_ids
 from ._buckets import combine_buckets
 from ._different import all_different
 from ._output import Output

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..errors import EnsembleKitError, InvalidPredictionsError
-from ..predictions._checks import few
 from ..predictions._files import said_in
 from ..predictions._files._metadata import EDITED, check_columns, said_digest
+from ..predictions.names import few
 
 __all__ = ["RULE", "Head", "opened", "read_head"]
 

@@ -19,7 +19,7 @@ from ..data._read import read_image
 from ..errors import InvalidOptionError
 from ..predicting import open_model
 from ..predictions import Predictions
-from ..predictions._checks import as_classes
+from ..predictions.names import as_classes
 
 __all__ = ["combine_batch", "combine_partitions", "predict_batch", "predict_partitions"]
 

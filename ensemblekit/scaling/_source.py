@@ -12,10 +12,9 @@ import numpy as np
 
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
-from ..predictions._checks import all_fit_ids, as_fit_ids, few
 from ..predictions._files import fields_of_table
 from ..predictions._files._metadata import EDITED, column_names
-from ..predictions._names import WIDEST
+from ..predictions.names import WIDEST, all_fit_ids, as_fit_ids, few
 from ._head import RULE, Head, opened, read_head
 
 __all__ = ["Source", "sources_of"]

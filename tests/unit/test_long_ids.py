@@ -14,8 +14,8 @@ from ensemblekit import (
     fit_combiner,
 )
 from ensemblekit.evaluation import bootstrap_interval, compare_with_reference, fit_conformal, score_table
-from ensemblekit.predictions._checks import check_not_test
-from ensemblekit.predictions._names import all_fit_ids, among, as_ids, is_text, joined_names, named_by, text_array
+from ensemblekit.predictions.choices import check_not_test
+from ensemblekit.predictions.names import all_fit_ids, among, as_ids, is_text, joined_names, named_by, text_array
 from ensemblekit.scaling import combine_files
 
 LONG = "x" * 70_000

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from .._names import is_text, named_by, readonly
 from .._predictions import Predictions
+from ..names import is_text, named_by, readonly
 from ._metadata import EDITED, check_columns, digest_of, fields_of, label_names, metadata, parsed
 from ._tables import fields_of_cells, numbers_in, whole_numbers
 

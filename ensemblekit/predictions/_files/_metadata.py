@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from .._digest import ContentDigest
-from .._names import is_text, shown
 from .._predictions import Predictions
+from ..names import is_text, shown
 
 __all__ = [
     "EDITED",

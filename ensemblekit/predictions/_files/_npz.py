@@ -12,8 +12,8 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...limits import check_size
-from .._names import named_by, shown
 from .._predictions import Predictions
+from ..names import named_by, shown
 from ._metadata import EDITED, digest_of, fields_of, metadata, parsed
 
 __all__ = ["read_npz", "write_npz"]

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from .._digest import ContentDigest
-from .._names import named_by, readonly
 from .._predictions import Predictions
+from ..names import named_by, readonly
 from ._arrow import names_of, numbers_of, open_parquet, read_table
 from ._metadata import EDITED, check_columns, fields_of, label_names, metadata, parsed
 from ._tables import plain_fields

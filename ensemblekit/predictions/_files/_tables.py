@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from .._names import shown
+from ..names import shown
 from ._arrow import is_text_type, names_of, numbers_of
 from ._metadata import EDITED
 

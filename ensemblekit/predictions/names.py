@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence, Set
 from numbers import Number
@@ -13,8 +14,11 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 
 __all__ = [
+    "UNNAMED",
+    "WIDEST",
     "all_fit_ids",
     "among",
+    "array_of",
     "as_classes",
     "as_fit_ids",
     "as_ids",
@@ -25,12 +29,18 @@ __all__ = [
     "joined_names",
     "named_by",
     "plain",
+    "positions",
+    "propose_aliases",
     "readonly",
     "same_kind",
     "shown",
     "text_array",
 ]
 
+MOST_PROPOSED = 1000
+"""Names up to which others are looked for that they could stand for: each is compared with each."""
+UNNAMED = "#"
+"""Members without a name are called ``#1``, ``#2`` and so on: by position, which nothing may rely on later."""
 WIDEST = 64
 """Characters of the longest name that NumPy's fixed-width text is taken for, however many names there are."""
 ROOM = 2**24
@@ -311,3 +321,60 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
         if isinstance(name, int) and not -(2**63) <= name < 2**63:
             raise InvalidPredictionsError(f"classes must fit in 64 signed bits; received {shown(name)}.")
     return names
+
+
+def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Find where each wanted id stands in ``ids``; -1 where it does not."""
+    if not same_kind(ids, wanted):
+        return np.full(len(wanted), -1)
+    if np.array_equal(ids, wanted):
+        return np.arange(len(wanted))
+    where = {name: row for row, name in enumerate(ids.tolist())}
+    return np.fromiter((where.get(name, -1) for name in wanted.tolist()), dtype=np.int64, count=len(wanted))
+
+
+def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
+    """Propose which of ``targets`` each of ``names`` stands for, each once, where it seems plain.
+
+    Parameters
+    ----------
+    names, targets : iterable of str or int
+        Class names that one side lacks and the other has.
+
+    Returns
+    -------
+    dict
+        ``{name: target}``; empty unless every name finds its own target.
+    """
+    left = [t for t in targets if isinstance(t, str)]
+    names = list(names)
+    if len(names) > MOST_PROPOSED or len(left) > MOST_PROPOSED:
+        return {}
+    proposal: dict[Hashable, Hashable] = {}
+    for name in names:
+        if not isinstance(name, str):  # 1 is no other name of 10
+            return {}
+        found = [
+            t for t in left if t.casefold().startswith(name.casefold()) or name.casefold().startswith(t.casefold())
+        ]
+        found = found or difflib.get_close_matches(name, left, n=1, cutoff=0.75)
+        if len(found) != 1:
+            return {}
+        proposal[name] = found[0]
+        left.remove(found[0])
+    return proposal
+
+
+def array_of(values: Any) -> np.ndarray:
+    """Make an array of what may be a list, which NumPy would turn into one kind: ``["cat", nan]`` into two texts."""
+    if np.ma.is_masked(values):
+        values = np.array(values.tolist(), dtype=object)  # None where nothing is
+    if hasattr(values, "dtype") or hasattr(values, "__array__"):
+        return np.asarray(values)
+    try:
+        objects = np.array(values, dtype=object)
+        kinds = {*map(type, objects.ravel().tolist())}
+        numbers = all(issubclass(kind, (int, float, np.number)) and kind is not bool for kind in kinds)
+        return np.asarray(values) if kinds == {bool} or numbers else objects
+    except ValueError as error:
+        raise InvalidPredictionsError(f"labels must be an array; received what is none: {error}") from None

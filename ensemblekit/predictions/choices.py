@@ -1,0 +1,57 @@
+"""The choices that arguments leave: tasks, policies for what is missing, and the split that nothing is chosen on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..errors import InvalidOptionError, LeakageError
+from .names import is_text, shown
+
+__all__ = ["Missing", "Task", "check_choice", "check_not_test", "check_task", "missing_policy"]
+
+Task = Literal["multiclass", "multilabel", "regression"]
+Missing = Literal["error", "zero", "renormalize"]
+
+
+def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:
+    """Refuse to choose anything on the test split, be it named by the split or, without one, by an id's folder."""
+    rows = len(ids) if split == "test" else 0
+    if split is None and is_text(ids):
+        starts = np.strings.startswith(ids, "test/") if ids.dtype.kind == "U" else [i.startswith("test/") for i in ids]
+        rows = int(np.sum(starts))
+    if rows:
+        raise LeakageError(
+            f"{what} on the test split, which is read once, in evaluation; received {len(ids)} rows, {rows} of them of "
+            f"the split 'test', first {shown(ids.tolist()[0])}. Give validation or out-of-fold predictions, or "
+            "allow_leakage=True to go on knowingly."
+        )
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse a value that is not one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
+
+
+def check_task(task: Any) -> None:
+    """Refuse a task that is not one of the three."""
+    check_choice("task", task, get_args(Task))
+
+
+def missing_policy(missing: Any) -> tuple[str, str]:
+    """Split ``missing=`` into the policy for absent classes and the policy for absent rows."""
+    rule = (
+        "missing must be 'error', 'zero' (absent classes), 'renormalize' (absent rows), "
+        "or {'classes': 'error' | 'zero', 'rows': 'error' | 'renormalize'}"
+    )
+    if isinstance(missing, Mapping):
+        classes, rows = missing.get("classes", "error"), missing.get("rows", "error")
+        known = isinstance(classes, str) and isinstance(rows, str) and {*missing} <= {"classes", "rows"}
+        if known and classes in ("error", "zero") and rows in ("error", "renormalize"):
+            return classes, rows
+    elif isinstance(missing, str) and missing in get_args(Missing):
+        return ("zero" if missing == "zero" else "error"), ("renormalize" if missing == "renormalize" else "error")
+    raise InvalidOptionError(f"{rule}; received {missing!r}.")

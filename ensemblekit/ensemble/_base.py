@@ -17,7 +17,7 @@ from ..arguments import check_parameters
 from ..combining import combine, fit_combiner
 from ..combining._checks import accepts, check_task, made
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..predictions import Predictions, PredictionSet, Task, align
+from ..predictions import Missing, Predictions, PredictionSet, Task, align
 from . import _inspect
 from ._composition import Composition
 from ._fitting import check_names, fit_members, make_folds
@@ -35,7 +35,7 @@ class Ensemble(Composition, ABC):
     _kind: str
     _task: Task
 
-    missing: str
+    missing: Missing
     response_method: str
     class_weight: Any
     passthrough: bool

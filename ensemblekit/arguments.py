@@ -27,6 +27,9 @@ _WORDS = {
     "str": "a str",
 }
 
+_ALIASES = {"Aliases": "Mapping[Hashable, Hashable]"}
+"""Type aliases in annotations, as an error spells them out."""
+
 
 def typed(*, but: abc.Collection[str] = ()) -> abc.Callable[[F], F]:
     """Let a function refuse arguments that are not of the kinds that its annotations say.
@@ -112,6 +115,8 @@ def as_array(name: str, value: Any, *, error: type[Exception] = InvalidOptionErr
 
 
 def _refuse(name: str, annotation: str, kind: Any, value: Any) -> None:
+    for alias, meaning in _ALIASES.items():
+        annotation = annotation.replace(alias, meaning)
     words = [_WORDS.get(part, part) for part in annotation.split(" | ")] if "[" not in annotation else [annotation]
     error = InvalidPredictionsError if "Predictions" in annotation or "Models" in annotation else InvalidOptionError
     broken = isinstance(value, str) and not _is_unicode(value)

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from ..arguments import check_parameters
 from ..combining import AskedCombiner, ask, combine, fit_combiner
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..predictions import Predictions, PredictionSet, Task, align
+from ..predictions import Missing, Predictions, PredictionSet, Task, align
 from . import _inspect
 from ._composition import Composition
 from ._fitting import check_names, fit_members, make_folds
@@ -33,7 +33,7 @@ class Ensemble(Composition, ABC):
     _kind: str
     _task: Task
 
-    missing: str
+    missing: Missing
     response_method: str
     class_weight: Any
     passthrough: bool

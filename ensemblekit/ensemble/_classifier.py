@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..predictions import Task
+from ..predictions import Missing, Task
 from ..predictions.choices import check_choice
 from ..predictions.names import few
 from ._base import Ensemble
@@ -123,7 +123,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         self.combiner_options = combiner_options
         self.cv = cv
         self.response_method = response_method
-        self.missing = missing
+        self.missing: Missing = missing
         self.class_weight = class_weight
         self.thresholds = thresholds
         self.passthrough = passthrough

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, column_or_1d
 
-from ..predictions import Task
+from ..predictions import Missing, Task
 from ._base import Ensemble
 
 __all__ = ["EnsembleRegressor"]
@@ -81,7 +81,7 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
     _task: Task = "regression"
     # What only a classifier has.
     response_method = "predict"
-    missing = "error"
+    missing: Missing = "error"
     class_weight = None
 
     def __init__(

@@ -23,7 +23,7 @@ NOT_HERE = {
     "data": {"Audit", "ImageFolder"},
     "features": {"ShelfInfo", "extract_features"},  # the second needs Keras
     "members": {"Source", "collect"},
-    "predictions": {"Missing", "PredictionSet", "Task"},
+    "predictions": {"Aliases", "Alignable", "Missing", "MissingPolicy", "PredictionSet", "Task"},
     "registry": {"Failure", "PluginMapping", "Registration", "Registry", "default_registry"},
     "scaling": {"Combined", "combine_partitions", "predict_batch", "predict_partitions"},
 }

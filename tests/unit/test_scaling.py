@@ -26,7 +26,7 @@ from ensemblekit import (
     fit_combiner,
 )
 from ensemblekit.files import is_leftover
-from ensemblekit.scaling import _buckets, _files, combine_files, combine_partitions, predict_partitions
+from ensemblekit.scaling import _buckets, _combine_files, combine_files, combine_partitions, predict_partitions
 
 CLASSES = ("cat", "Cat", "dog")
 N = 3000
@@ -36,7 +36,7 @@ N = 3000
 def small(monkeypatch):
     """Many buckets and many batches for a few rows."""
     monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 7)
-    monkeypatch.setattr(_files, "LARGEST", 256)
+    monkeypatch.setattr(_combine_files, "LARGEST", 256)
 
 
 def draw(member, order, *, classes=CLASSES, text=True, labels=True, dtype=np.float32):
@@ -51,7 +51,7 @@ def draw(member, order, *, classes=CLASSES, text=True, labels=True, dtype=np.flo
 
 def write(folder, predictions):
     for p in predictions:
-        p.save(folder / f"{p.member}.parquet")
+        p.save(folder / f"{p.member}.parquet", overwrite=True)
     return [folder / f"{p.member}.parquet" for p in predictions]
 
 

@@ -1,4 +1,4 @@
-"""Columns of Arrow as arrays, without changing what they are; and what a Parquet file would take in memory."""
+"""Arrow columns as NumPy arrays of the same kind, and Parquet files read within the memory limit."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ...limits import check_size, largest
 
-__all__ = ["is_text_type", "names_of", "numbers_of", "open_parquet", "read_table"]
+__all__ = ["is_text_type", "name_column", "number_column", "open_parquet", "read_table"]
 
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
-"""Bytes of a number in memory, by its name in Parquet; of text and the like, a number in a dictionary."""
+"""Bytes of a value in memory, by physical type of Parquet. A value of another type is an index into a dictionary."""
 
 
 @contextlib.contextmanager
 def open_parquet(path: Path) -> Generator[Any]:
-    """Open a Parquet file whose pages are compared with their checksums; text that repeats is kept once."""
+    """Open a Parquet file with checksums verified; dictionary-encoded text columns stay dictionaries."""
     import pyarrow.parquet as pq
 
     with path.open("rb") as raw, pq.ParquetFile(raw, page_checksum_verification=True) as first:
-        _probe(first)
+        _read_first_rows(first)
         texts = [
             column.path
             for column in map(first.schema.column, range(len(first.schema)))
-            if column.physical_type == "BYTE_ARRAY" and "." not in column.path and _repeats(first.metadata, column.path)
+            if column.physical_type == "BYTE_ARRAY"
+            and "." not in column.path
+            and _is_dictionary_encoded(first.metadata, column.path)
         ]
         if not texts:
             yield first
@@ -40,48 +42,36 @@ def open_parquet(path: Path) -> Generator[Any]:
             yield file
 
 
-def _chunks(metadata: Any) -> Generator[tuple[Any, int]]:
+def _column_chunks(metadata: Any) -> Generator[tuple[Any, int]]:
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         for place in range(group.num_columns):
             yield group.column(place), group.num_rows
 
 
-def _probe(file: Any) -> None:
-    """Begin to read each group of rows: what is said of its columns is checked, and an error is one of Python.
+def _read_first_rows(file: Any) -> None:
+    """Read one row of each row group, so that damaged column metadata raise an exception.
 
-    Asked first by its methods, pyarrow ends the interpreter where that is damaged.
+    Other methods of pyarrow abort the interpreter on such a file.
     """
     for number in range(file.metadata.num_row_groups):
         next(file.iter_batches(batch_size=1, row_groups=[number]), None)
 
 
-def _repeats(metadata: Any, path: str) -> bool:
+def _is_dictionary_encoded(metadata: Any, path: str) -> bool:
     return any(
         chunk.path_in_schema == path and {"RLE_DICTIONARY", "PLAIN_DICTIONARY"} & {*chunk.encodings}
-        for chunk, _ in _chunks(metadata)
+        for chunk, _ in _column_chunks(metadata)
     )
 
 
 def read_table(file: Any, path: Path) -> Any:
-    """Read a whole file, if memory is allowed for it.
-
-    Parameters
-    ----------
-    file : pyarrow.parquet.ParquetFile
-        Of `open_parquet`.
-    path : Path
-        Where it is.
-
-    Returns
-    -------
-    pyarrow.Table
-    """
+    """Read a whole file of `open_parquet`, if it fits within the memory limit."""
     import pyarrow as pa
 
     stored = path.stat().st_size
     n_bytes, prefixed = file.metadata.num_rows, 0
-    for chunk, n_rows in _chunks(file.metadata):
+    for chunk, n_rows in _column_chunks(file.metadata):
         width = WIDTHS.get(chunk.physical_type)
         n_bytes += max(chunk.num_values, n_rows) * (width or 4) + (0 if width else chunk.total_uncompressed_size)
         if "DELTA_BYTE_ARRAY" in chunk.encodings:
@@ -89,7 +79,7 @@ def read_table(file: Any, path: Path) -> Any:
     check_size(n_bytes, "its columns", InvalidPredictionsError, stored=stored)
     if not prefixed:
         return file.read()
-    # Each text may repeat the one before it: none is longer than its chunk, so that some are sure to have room.
+    # DELTA_BYTE_ARRAY repeats prefixes: each text may be as long as its chunk. So the batches are small.
     batches: list[Any] = []
     n_bytes = 0
     for batch in file.iter_batches(batch_size=max(1, min(2**16, largest() // prefixed))):
@@ -110,21 +100,22 @@ def _column(table: Any, name: str, size: int | None) -> Any:
     return column if size is None else column.flatten()
 
 
-def names_of(table: Any, name: str, size: int | None = None) -> np.ndarray:
-    """Give a column of names: text as an array of str, whole numbers and truth values as they are; nulls are refused.
+def name_column(table: Any, name: str, size: int | None = None) -> np.ndarray:
+    """Convert a column of ids or class names; nulls are refused.
 
     Parameters
     ----------
     table : pyarrow.Table
         Rows.
     name : str
-        Of the column.
+        Name of the column.
     size : int, optional
-        How many names a row has, where it has a list of them.
+        Length of the list in each row of a list column.
 
     Returns
     -------
     ndarray of object, int or bool
+        Text is an array of str; integers and booleans keep their type.
     """
     import pyarrow as pa
     import pyarrow.types as kinds
@@ -152,28 +143,14 @@ def names_of(table: Any, name: str, size: int | None = None) -> np.ndarray:
 
 
 def is_text_type(kind: Any) -> bool:
-    """Tell whether a type of Arrow is text."""
+    """Tell whether an Arrow type is text."""
     import pyarrow.types as kinds
 
     return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))
 
 
-def numbers_of(table: Any, name: str, size: int | None = None) -> np.ndarray:
-    """Give a column of numbers as they are; where one is null it is NaN.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Rows.
-    name : str
-        Of the column.
-    size : int, optional
-        How many numbers a row has, where it has a list of them.
-
-    Returns
-    -------
-    ndarray of numbers
-    """
+def number_column(table: Any, name: str, size: int | None = None) -> np.ndarray:
+    """Convert a column of numbers, with NaN for nulls; parameters as in `name_column`."""
     import pyarrow as pa
     import pyarrow.types as kinds
 

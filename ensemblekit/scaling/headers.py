@@ -1,4 +1,4 @@
-"""One Parquet file of predictions: opened without anybody's reading of its path, and what it says before its rows."""
+"""The header of a Parquet file of predictions: columns, metadata and number of rows, without reading the rows."""
 
 from __future__ import annotations
 
@@ -10,36 +10,34 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..errors import EnsembleKitError, InvalidPredictionsError
-from ..predictions._files import said_in
-from ..predictions._files._metadata import EDITED, check_columns, said_digest
+from ..predictions.formats import EDITED, check_columns, read_metadata, stored_digest
 from ..predictions.names import few
 
-__all__ = ["RULE", "Head", "opened", "read_head"]
+__all__ = ["RULE", "FileHeader", "open_predictions", "read_header"]
 
 RULE = "files to combine are Parquet files of predictions, as Predictions.save writes them, or tables with a column id"
-
-
+"""Beginning of an error about a file that is none."""
 BUFFER = 2**20
-"""Bytes to read at once of a column of a large file."""
+"""Size of the read buffer of a column in a large file, in bytes."""
 SMALL = 2**22
-"""Bytes of a file whose columns are read whole."""
+"""Size up to which the columns of a file are read whole, in bytes."""
 
 
-class Head(NamedTuple):
-    """What a file says of itself.
+class FileHeader(NamedTuple):
+    """Columns and metadata of a Parquet file of predictions.
 
     Attributes
     ----------
     path : str
-        Where it is.
+        Path of the file.
     schema : pyarrow.Schema
-        Its columns.
+        Columns.
     meta : dict or None
-        What `Predictions.save` wrote beside the rows; None for a table of others.
+        Metadata that `Predictions.save` wrote; None for any other table.
     n_rows : int
-        How many rows it says that it has.
+        Number of rows.
     state : tuple of int
-        Of the file: another one means that it was replaced or written to.
+        Device, inode, size and modification time. They change when the file is replaced or written to.
     """
 
     path: str
@@ -50,29 +48,29 @@ class Head(NamedTuple):
 
 
 @contextmanager
-def opened(
+def open_predictions(
     path: str, state: tuple[int, ...] | None = None, *, fault: str = "cannot be read"
 ) -> Generator[tuple[Any, tuple[int, ...]]]:
-    """Open a file, and raise whatever goes wrong inside as an error that names it.
+    """Open a Parquet file; any exception in the context becomes an error that names the file.
 
     Parameters
     ----------
     path : str
-        Where it is.
+        Path of the file.
     state : tuple of int, optional
-        Of the file that is meant; another one is refused.
+        Expected `FileHeader.state`; a file in another state is refused.
     fault : str
-        What the error says of the file.
+        What the error says about the file.
 
     Yields
     ------
     tuple of (pyarrow.parquet.ParquetFile, tuple of int)
-        The file, whose pages are checked by their checksums; and its state.
+        The file, with checksums verified; and its state.
     """
     import pyarrow.parquet as pq
 
     try:
-        # A path that Arrow opens may be a URI to it. What is no file must not be waited for.
+        # Arrow would read some paths as URIs. O_NONBLOCK keeps a pipe from blocking.
         with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
             found = os.fstat(file.fileno())
             now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
@@ -82,8 +80,8 @@ def opened(
                 raise InvalidPredictionsError(
                     f"{path!r} must stay as it is while it is read; it was replaced or written to meanwhile."
                 )
-            # Without the first two the reader keeps what it has read: in the end the whole file. With a buffer it makes
-            # room for any size that a page claims: 2 GB of a file of 2 KB. So small files are read whole.
+            # Without these options pyarrow keeps everything that it has read in memory. A buffered reader allocates
+            # whatever size a damaged page header states (2 GB for a file of 2 KB), so small files are read unbuffered.
             options: Any = {"pre_buffer": False, "buffer_size": BUFFER if found.st_size > SMALL else 0}
             with pq.ParquetFile(file, page_checksum_verification=True, **options) as parquet:
                 yield parquet, now
@@ -91,21 +89,43 @@ def opened(
         raise
     except FileNotFoundError:
         raise FileNotFoundError(f"No file of predictions at {path!r}.") from None
-    except Exception as error:  # of many kinds, where bytes were changed
+    except Exception as error:  # damaged files raise errors of many types
         raise InvalidPredictionsError(f"{RULE}; {path!r} {fault}: {error}") from error
 
 
-def read_head(path: str, *, edited: bool = False) -> Head:
-    """Read the columns of a file, what `Predictions.save` wrote beside them, and how many rows it has."""
-    with opened(path, fault="is none") as (parquet, state):
+def read_header(path: str, *, edited: bool = False) -> FileHeader:
+    """Read columns, metadata and number of rows of a Parquet file of predictions.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+    edited : bool, default=False
+        Accept a file that was changed since it was saved.
+
+    Returns
+    -------
+    FileHeader
+        Validated metadata; the rows are not read.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If it is no such file.
+    FileNotFoundError
+        If there is no file.
+    """
+    with open_predictions(path, fault="is none") as (parquet, state):
         schema, n_rows = parquet.schema_arrow, parquet.metadata.num_rows
         try:
-            return Head(path, schema, _checked(said_in(parquet), schema.names, n_rows, edited), n_rows, state)
+            meta = read_metadata(parquet)
+            _check_metadata(meta, schema.names, n_rows, edited)
+            return FileHeader(path, schema, meta, n_rows, state)
         except InvalidPredictionsError as error:
             raise InvalidPredictionsError(f"{RULE}; {path!r} is none: {error}") from None
 
 
-def _checked(meta: dict[str, Any] | None, names: list[str], n_rows: int, edited: bool) -> dict[str, Any] | None:
+def _check_metadata(meta: dict[str, Any] | None, names: list[str], n_rows: int, edited: bool) -> None:
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InvalidPredictionsError(f"columns must have different names; repeated: {few(repeated)}.")
     if meta is not None:
@@ -115,5 +135,4 @@ def _checked(meta: dict[str, Any] | None, names: list[str], n_rows: int, edited:
                 f"a file of {meta['n_samples']} predictions must have as many rows; it has {n_rows}: {EDITED}"
             )
         if not edited:
-            said_digest(meta)  # to be there is all that it can be asked before rows are read
-    return meta
+            stored_digest(meta)  # refuses a missing digest; its value is compared when the rows are read

@@ -1,4 +1,4 @@
-"""The digest of predictions: one SHA-256 over all that they say, the same in every format."""
+"""The digest of predictions: one SHA-256 over content and metadata, the same in every file format."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SAID", "ContentDigest"]
+__all__ = ["BLOCK", "ContentDigest"]
 
-SAID = ("classes", "dtype", "ids", "labelled", "member", "shape", "split", "task")
-"""The metadata that the digest covers. Whether rows are missing, and how many there are, is told by the content."""
+DIGESTED = ("classes", "dtype", "ids", "labelled", "member", "shape", "split", "task")
+"""Metadata that the digest covers. The number of rows and absent rows follow from the content."""
 BLOCK = 2**20
-"""Numbers that are hashed at once: they stay in the cache between the look for NaN and the hash."""
+"""Numbers hashed at once: few enough to stay in the CPU cache between the NaN check and the hash."""
 
 
 class ContentDigest:
-    """The digest of predictions that come batch by batch; where one batch ends and the next begins changes nothing.
+    """Incremental digest of predictions; the size of the batches does not change it.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class ContentDigest:
         Parameters
         ----------
         ids : ndarray of int64 or str, shape (n_rows,)
-            Their names.
+            Ids of the rows.
         probas : ndarray of shape (n_rows, ..., n_classes)
             Predictions, in the dtype of the metadata.
         label_codes : ndarray, optional
@@ -56,12 +56,12 @@ class ContentDigest:
             _add_numbers(self._labels, label_codes)
 
     def hexdigest(self, meta: Mapping[str, Any]) -> str:
-        """Give the digest of all rows so far.
+        """Compute the digest of all rows so far.
 
         Parameters
         ----------
         meta : mapping
-            What is said beside the rows, and ``fit_ids``: a sorted array or list, or None.
+            Metadata of the file. ``fit_ids`` is a sorted array or list, or None.
 
         Returns
         -------
@@ -74,7 +74,7 @@ class ContentDigest:
             _add_names(fitted, fit_ids)
             fit_ids = fitted.hexdigest()
         content = {
-            **{name: meta[name] for name in SAID},
+            **{name: meta[name] for name in DIGESTED},
             "fit_ids_sha256": fit_ids,
             "ids_sha256": self._ids.hexdigest(),
             "labels_sha256": self._labels.hexdigest() if meta["labelled"] else None,
@@ -86,7 +86,7 @@ class ContentDigest:
 
 
 def _add_names(hasher: Any, names: Any) -> None:
-    """Hash text as UTF-8, each name ended by a zero byte, which no name holds; whole numbers as int64."""
+    """Hash text as UTF-8, each name followed by a zero byte; integers as int64. No name contains NUL."""
     if not len(names):
         return
     if isinstance(names, np.ndarray) and names.dtype.kind in "iu":
@@ -94,14 +94,14 @@ def _add_names(hasher: Any, names: Any) -> None:
         return
     listed: list[Any] = names.tolist() if isinstance(names, np.ndarray) else list(names)
     if isinstance(listed[0], str):
-        # A lone surrogate, which UTF-8 has no place for, can stand in an NPZ file.
+        # NPZ files may contain lone surrogates, which strict UTF-8 refuses.
         hasher.update(("\0".join(listed) + "\0").encode("utf-8", "surrogatepass"))
     else:
         hasher.update(np.array(listed, dtype="<i8"))
 
 
 def _add_numbers(hasher: Any, values: np.ndarray) -> None:
-    """Hash numbers row by row, little-endian; each NaN as the same one, since a text file keeps no other."""
+    """Hash numbers row by row, little-endian. Every NaN hashes alike, as CSV cannot keep its payload."""
     kind = values.dtype.newbyteorder("<")
     rows = max(1, BLOCK // max(1, values[:1].size))
     for start in range(0, len(values), rows):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,21 +18,18 @@ from ..errors import (
     InvalidOptionError,
     InvalidPredictionsError,
 )
-from ..files import atomic_write, check_file
-from ..predictions import Predictions, align
+from ..files import atomic_write, check_file, held_folder
+from ..predictions import Aliases, MissingPolicy, Predictions, align
+from ..predictions.formats import TableWriter
 from ..predictions.names import all_fit_ids
-from ._buckets import combine_buckets
-from ._different import all_different
-from ._output import Output
-from ._scratch import scratch_for
-from ._source import Source, sources_of
-from ._unchanged import Unchanged
+from ._buckets import combine_buckets, has_unique_ids
+from ._digest_check import DigestCheck
+from ._member_files import MemberFiles, open_members
 
 __all__ = ["Combined", "combine_files"]
 
-
 LARGEST = 2**19
-"""Most rows of a batch, where files are read side by side."""
+"""Most rows of a batch when files are read side by side."""
 
 
 class Combined(NamedTuple):
@@ -58,14 +56,14 @@ class Combined(NamedTuple):
     seconds: float
 
 
-@typed(but=("files",))
+@typed(but=("files", "missing"))
 def combine_files(
     files: Sequence[str | os.PathLike[str]] | Mapping[str, Any],
     combiner: Any,
     output: str | os.PathLike[str],
     *,
-    aliases: Mapping[Hashable, Hashable] | None = None,
-    missing: str | Mapping[str, str] = "error",
+    aliases: Aliases | None = None,
+    missing: MissingPolicy = "error",
     memory: int = 768 * 2**20,
     folder: str | os.PathLike[str] | None = None,
     edited: bool = False,
@@ -141,40 +139,40 @@ def combine_files(
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
     start = time.perf_counter()
-    sources = sources_of(files, edited=edited)
-    if max(source.n_rows for source in sources) == 0:
+    members = open_members(files, edited=edited)
+    if max(member.n_rows for member in members) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     asked = ask(combiner, options)
     # Classes, tasks, splits and options are refused before a row is read.
-    align({s.member: s.predictions(s.stored.empty_table()) for s in sources}, aliases=aliases, missing=missing)
+    align({m.member: m.predictions(m.schema.empty_table()) for m in members}, aliases=aliases, missing=missing)
 
-    def of_batch(said: Mapping[str, Predictions], where: str) -> Predictions:
+    def combine_batch(predictions: Mapping[str, Predictions], where: str) -> Predictions:
         try:
-            combined = combine(said, asked.combiner, aliases=aliases, missing=missing)
-            return combined._with(_member=asked.name, _fit_ids=None)  # said once, of all rows
+            return combine(predictions, asked.combiner, aliases=aliases, missing=missing).rename(asked.name)
         except AlignmentError as error:
             if where:
                 error.args = (f"{error} Found in {where}.",)
             raise
 
-    def tell(what: str) -> Callable[[int, int], None]:
-        return lambda done, total: progress(what, done, total) if progress else None
+    def report(unit: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(unit, done, total) if progress else None
 
-    size = min(LARGEST, max(1, memory // (12 * sum(source.row_bytes for source in sources))))
-    members = tuple(source.member for source in sources)
-    fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(asked.combiner, "fit_ids_", None)))
-    with scratch_for(output, None if folder is None else room) as scratch:
+    size = min(LARGEST, max(1, memory // (12 * sum(member.row_bytes for member in members))))
+    fit_ids = all_fit_ids((*(member.fit_ids for member in members), getattr(asked.combiner, "fit_ids_", None)))
+    with _scratch_folder(output, None if folder is None else room) as scratch:
         try:
-            with atomic_write(output, overwrite=overwrite) as file, closing(Output(file, fit_ids)) as target:
-                _write_side_by_side(
-                    target, sources, of_batch, size, tell("rows"), lambda: all_different(sources[0], scratch, memory)
-                )
+            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+                _combine_side_by_side(
+                    members, combine_batch, writer, size, report("rows"),
+                    lambda: has_unique_ids(members[0], scratch, memory),
+                )  # fmt: skip
             joined = False
         except _OtherOrderError:
-            with atomic_write(output, overwrite=overwrite) as file, closing(Output(file, fit_ids)) as target:
-                combine_buckets(sources, of_batch, target, scratch, memory, tell("buckets"))
+            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+                combine_buckets(members, combine_batch, writer, scratch, memory, report("buckets"))
             joined = True
-    return Combined(output, target.n_rows, members, joined, time.perf_counter() - start)
+    names = tuple(member.member for member in members)
+    return Combined(output, writer.n_rows, names, joined, time.perf_counter() - start)
 
 
 def _as_path(option: str, value: Any) -> Path:
@@ -183,39 +181,62 @@ def _as_path(option: str, value: Any) -> Path:
     return Path(path)
 
 
+@contextmanager
+def _scratch_folder(output: Path, folder: Path | None) -> Generator[Path]:
+    """Create an empty folder for temporary files, in ``folder`` or beside the output, and lock the output.
+
+    Remains of a killed run are removed.
+    """
+    real = Path(os.path.realpath(output))
+    beside = real.parent / f".{real.name}.joining"
+    with held_folder(beside, real, "joining", own_folders=["scratch"]) as held, ExitStack() as also:
+        held.remove_tree("scratch")
+        if folder is not None:
+            # Several outputs of the same file name may use this folder.
+            name = f".{real.name}.{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
+            held = also.enter_context(held_folder(folder / name, real, "scratch", own_folders=["scratch"]))
+        held.remove_tree("scratch")
+        scratch = held.path / "scratch"
+        scratch.mkdir()
+        try:
+            yield scratch
+        finally:
+            held.remove_tree("scratch")
+
+
 class _OtherOrderError(Exception):
-    """The files have other ids, or the same in another order."""
+    """The files have different ids, or the same ids in another order."""
 
 
-def _write_side_by_side(
-    output: Output,
-    sources: Sequence[Source],
-    combine_batch: Callable[[Mapping[str, Predictions], str], Predictions],
+def _combine_side_by_side(
+    members: Sequence[MemberFiles],
+    combine: Callable[[Mapping[str, Predictions], str], Predictions],
+    output: TableWriter,
     size: int,
     progress: Callable[[int, int], None],
-    are_different: Callable[[], bool],
+    are_ids_unique: Callable[[], bool],
 ) -> None:
-    if len({source.n_rows for source in sources}) > 1:
+    if len({member.n_rows for member in members}) > 1:
         raise _OtherOrderError
-    total = sources[0].n_rows
-    unchanged = [Unchanged(source) for source in sources]
+    total = members[0].n_rows
+    checks = [DigestCheck(member) for member in members]
     last: Any = None
-    rising = True
-    for tables in zip(*(source.batches(size) for source in sources), strict=True):
+    increasing = True
+    for tables in zip(*(member.batches(size) for member in members), strict=True):
         ids = [table.column("id") for table in tables]
-        if not all(one.equals(ids[0]) for one in ids[1:]):
+        if not all(column.equals(ids[0]) for column in ids[1:]):
             raise _OtherOrderError
-        if rising:
-            # Rising ids are all different; of others no batch can say it.
+        if increasing:
+            # Increasing ids are unique. In any other order, uniqueness cannot be checked batch by batch.
             first = ids[0].to_numpy()
-            rising = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
+            increasing = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
             last = first[-1]
-            if not rising and not are_different():
+            if not increasing and not are_ids_unique():
                 raise _OtherOrderError
-        said = [source.predictions(table) for source, table in zip(sources, tables, strict=True)]
-        for one, p in zip(unchanged, said, strict=True):
-            one.update(p)
+        predictions = [member.predictions(table) for member, table in zip(members, tables, strict=True)]
+        for check, p in zip(checks, predictions, strict=True):
+            check.update(p)
         done = output.n_rows
         where = "" if total <= size else f"rows {done} to {done + len(ids[0]) - 1}"
-        output.write(combine_batch({s.member: p for s, p in zip(sources, said, strict=True)}, where))
+        output.write(combine({m.member: p for m, p in zip(members, predictions, strict=True)}, where))
         progress(output.n_rows, total)

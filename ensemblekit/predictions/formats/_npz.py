@@ -1,4 +1,4 @@
-"""NPZ: plain arrays, no pickle, and no more memory than is allowed."""
+"""NPZ: plain arrays, without pickle, within the memory limit."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...limits import check_size
-from .._predictions import Predictions
 from ..names import named_by, shown
-from ._metadata import EDITED, digest_of, fields_of, metadata, parsed
+from ._metadata import EDITED, PredictionFields, digest_of, fields_of, metadata_of, parse_metadata
 
 __all__ = ["read_npz", "write_npz"]
 
@@ -23,37 +22,37 @@ ENTRIES = ("metadata", "ids", "probas", "labels", "fit_ids")
 KINDS = {"multiclass": np.int64, "multilabel": np.bool_, "regression": np.float64}
 
 
-def write_npz(p: Predictions, file: BinaryIO) -> None:
+def write_npz(p: PredictionFields, file: BinaryIO) -> None:
     """Write predictions."""
-    arrays: dict[str, np.ndarray] = {"ids": _stored(p.ids), "probas": p.probas}
+    arrays: dict[str, np.ndarray] = {"ids": _encode_names(p.ids), "probas": p.probas}
     if p.label_codes is not None:
         arrays["labels"] = p.label_codes
     if p.fit_ids is not None:
-        arrays["fit_ids"] = _stored(p.fit_ids)
-    meta = metadata(p) | {"fit_ids": None, "sha256": digest_of(p)}
+        arrays["fit_ids"] = _encode_names(p.fit_ids)
+    meta = metadata_of(p) | {"fit_ids": None, "sha256": digest_of(p)}
     np.savez(file, allow_pickle=False, metadata=np.array(json.dumps(meta)), **arrays)
 
 
-def _stored(names: np.ndarray) -> np.ndarray:
-    """Turn text that has no fixed width into bytes of UTF-8: each name, and a zero byte, which no name holds."""
+def _encode_names(names: np.ndarray) -> np.ndarray:
+    """Encode text of no fixed width as UTF-8, each name followed by a zero byte; no name contains NUL."""
     if names.dtype.kind != "O":
         return names
     text = "".join(f"{name}\0" for name in names.tolist())
     return np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
 
 
-def _names(stored: np.ndarray, kind: str) -> Any:
+def _decode_names(stored: np.ndarray, kind: str) -> Any:
     if kind == "str" and stored.dtype == np.uint8 and stored.ndim == 1:
         *names, rest = stored.tobytes().decode("utf-8", "surrogatepass").split("\0")
         if not rest:
             return names
     elif stored.dtype.kind == {"str": "U", "int": "i"}[kind]:
         return stored
-    raise InvalidPredictionsError(f"ids must be {kind}, as is said beside the rows; received {stored.dtype}: {EDITED}")
+    raise InvalidPredictionsError(f"ids must be {kind}, as the metadata say; received {stored.dtype}: {EDITED}")
 
 
 def read_npz(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Read the arguments of `Predictions`, and what is said beside the rows."""
+    """Read the arguments of `Predictions`, and the metadata."""
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         entries = [entry.removesuffix(".npy") for entry in archive.namelist()]
         if {*entries} - {*ENTRIES} or len({*entries}) != len(entries) or not {*ENTRIES[:3]} <= {*entries}:
@@ -63,24 +62,24 @@ def read_npz(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] |
             )
         n_bytes = sum(entry.file_size for entry in archive.infolist())
         check_size(n_bytes, "its arrays", InvalidPredictionsError, stored=path.stat().st_size)
-        arrays = {name: _array(archive, f"{name}.npy") for name in entries}
-    meta = parsed(str(arrays["metadata"].item()))
+        arrays = {name: _read_array(archive, f"{name}.npy") for name in entries}
+    meta = parse_metadata(str(arrays["metadata"].item()))
     probas, labels, fit_ids = arrays["probas"], arrays.get("labels"), arrays.get("fit_ids")
     expected = KINDS.get(meta["task"])
     if (labels is not None) != meta["labelled"] or (labels is not None and labels.dtype != expected):
-        raise InvalidPredictionsError(f"labels must be as is said beside the rows: {EDITED}")
+        raise InvalidPredictionsError(f"labels must be of the kind that the metadata say: {EDITED}")
     if probas.dtype != meta["dtype"] or probas.shape[1:] != tuple(meta["shape"]):
-        raise InvalidPredictionsError(f"probabilities must be as is said beside the rows: {EDITED}")
+        raise InvalidPredictionsError(f"probabilities must be of the dtype and shape that the metadata say: {EDITED}")
     if labels is not None and meta["task"] == "multiclass":
         if labels.size and not 0 <= labels.min() <= labels.max() < len(meta["classes"]):
             raise InvalidPredictionsError(f"labels must be positions in the classes: {EDITED}")
         labels = named_by(labels, tuple(meta["classes"]))
-    meta["fit_ids"] = None if fit_ids is None else _names(fit_ids, meta["ids"])
-    return fields_of(meta, _names(arrays["ids"], meta["ids"]), probas, labels, edited=edited), meta
+    meta["fit_ids"] = None if fit_ids is None else _decode_names(fit_ids, meta["ids"])
+    return fields_of(meta, _decode_names(arrays["ids"], meta["ids"]), probas, labels, edited=edited), meta
 
 
-def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Read an array that is as large as it says."""
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Read an array, if its header states the size that it has."""
     with archive.open(name) as entry:
         version = np.lib.format.read_magic(entry)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -1,4 +1,4 @@
-"""Tables of others: text stays as it stands, so that "001" is not 1 and a class may be called "NA"."""
+"""Tables that were not written by `Predictions.save`: text stays text, so that "001" is not 1 and "NA" a class."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ..names import shown
-from ._arrow import is_text_type, names_of, numbers_of
+from ._arrow import is_text_type, name_column, number_column
 from ._metadata import EDITED
 
-__all__ = ["fields_of_cells", "numbers_in", "plain_fields", "whole_numbers"]
+__all__ = ["fields_from_cells", "fields_from_plain_arrow", "parse_integers", "parse_numbers"]
 
 RESERVED = ("id", "label")
 PREFIX = "proba:"
 
 
-def plain_fields(table: Any, *, edited: bool = False) -> dict[str, Any]:
-    """Read the arguments of `Predictions` out of an Arrow table of others."""
+def fields_from_plain_arrow(table: Any, *, edited: bool = False) -> dict[str, Any]:
+    """Read the arguments of `Predictions` from an Arrow table without metadata."""
     import pyarrow.types as kinds
 
     classes = _classes(table.column_names, edited)
-    ids = names_of(table, "id")
+    ids = name_column(table, "id")
     for name in classes:
         kind = table.schema.field(name).type
         if kinds.is_dictionary(kind) or is_text_type(kind):
             cells = table.column(name).drop_null().slice(0, 1).to_pylist()
-            raise _no_number(cells[0] if cells else None, name, ids[0] if len(ids) else None)
-    columns = [numbers_of(table, name) for name in classes]
-    labels = names_of(table, "label") if "label" in table.column_names else None
+            raise _not_a_number(cells[0] if cells else None, name, ids[0] if len(ids) else None)
+    columns = [number_column(table, name) for name in classes]
+    labels = name_column(table, "label") if "label" in table.column_names else None
     return _fields(ids, classes, np.array(columns, dtype=np.float64).T, None if labels is None else labels.tolist())
 
 
-def fields_of_cells(names: list[str], columns: Sequence[Sequence[str]], *, edited: bool = False) -> dict[str, Any]:
-    """Read the arguments of `Predictions` out of the cells of a CSV file of others."""
+def fields_from_cells(names: list[str], columns: Sequence[Sequence[str]], *, edited: bool = False) -> dict[str, Any]:
+    """Read the arguments of `Predictions` from the cells of a CSV file without metadata."""
     classes = _classes(names, edited)
     table = dict(zip(names, columns, strict=True))
     ids = list(table["id"])
     try:
-        probas = np.array([numbers_in(table[name]) for name in classes]).T
+        probas = np.array([parse_numbers(table[name]) for name in classes]).T
     except ValueError:
         probas = np.array(
-            [[_number(cell, name, row) for row, cell in zip(ids, table[name], strict=True)] for name in classes]
+            [[_parse_number(cell, name, row) for row, cell in zip(ids, table[name], strict=True)] for name in classes]
         ).T
     if "" in ids:
         raise InvalidPredictionsError(f"each row of a table must have an id; row {ids.index('')} has none.")
-    return _fields(whole_numbers(ids), classes, probas, table.get("label"))
+    return _fields(parse_integers(ids), classes, probas, table.get("label"))
 
 
 def _fields(ids: Any, classes: list[str], probas: np.ndarray, labels: Sequence[Any] | None) -> dict[str, Any]:
@@ -74,14 +74,14 @@ def _classes(names: list[str], edited: bool) -> list[str]:
     classes = [name for name in names if name not in RESERVED]
     if not edited and any(name.startswith((PREFIX, "label:")) for name in names):
         raise InvalidPredictionsError(
-            f"columns called proba:... are of a file that Predictions.save wrote; received {shown(names)}, and nothing "
-            f"that it says beside the rows: {EDITED}"
+            f"columns called proba:... are of a file that Predictions.save wrote; received {shown(names)} without its "
+            f"metadata: {EDITED}"
         )
     return classes
 
 
-def whole_numbers(texts: list[str]) -> list[Any]:
-    """Turn texts into whole numbers where each is written like one."""
+def parse_integers(texts: list[str]) -> list[Any]:
+    """Convert texts to integers if every one is the canonical form of an integer; else return them unchanged."""
     try:
         numbers = [int(text) for text in texts]
     except ValueError:
@@ -89,24 +89,24 @@ def whole_numbers(texts: list[str]) -> list[Any]:
     return numbers if list(map(str, numbers)) == texts else texts
 
 
-def numbers_in(cells: Sequence[str]) -> np.ndarray:
-    """Read numbers as other programs write them: Python would read 1_0 as ten, and digits of any script."""
+def parse_numbers(cells: Sequence[str]) -> np.ndarray:
+    """Parse decimal numbers. Unlike Python's float, refuse underscores and digits of other scripts."""
     written = "".join(cells)
     if "_" in written or not written.isascii():
         raise ValueError("a number is written in digits from 0 to 9, without _")
     return np.array(cells, dtype=np.float64)
 
 
-def _number(cell: str, column: str, row: Any) -> float:
-    if cell == "":  # as pandas writes what is missing
+def _parse_number(cell: str, column: str, row: Any) -> float:
+    if cell == "":  # pandas writes a missing value so
         return np.nan
     try:
-        return float(numbers_in([cell])[0])
+        return float(parse_numbers([cell])[0])
     except ValueError:
-        raise _no_number(cell, column, row) from None
+        raise _not_a_number(cell, column, row) from None
 
 
-def _no_number(cell: Any, column: str, row: Any) -> InvalidPredictionsError:
+def _not_a_number(cell: Any, column: str, row: Any) -> InvalidPredictionsError:
     return InvalidPredictionsError(
         f"a column of a table must hold the probabilities of one class; {column!r} has {shown(cell)} for id "
         f"{shown(row)}. Leave out columns that are no class, or mend the cell."

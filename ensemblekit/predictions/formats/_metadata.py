@@ -1,35 +1,86 @@
-"""What a file says beside its rows: written, checked, and compared with what was loaded."""
+"""The metadata of a file: created, validated, and compared with the rows that were loaded."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from .._digest import ContentDigest
-from .._predictions import Predictions
+from ..choices import Task
 from ..names import is_text, shown
+from ._digest import ContentDigest
 
 __all__ = [
     "EDITED",
-    "FORMAT",
+    "PredictionFields",
     "check_columns",
+    "check_digest",
     "check_unchanged",
-    "checked",
     "column_names",
     "digest_of",
     "fields_of",
-    "label_names",
-    "metadata",
-    "parsed",
+    "label_columns",
+    "metadata_of",
+    "parse_metadata",
+    "stored_digest",
 ]
 
 FORMAT = 2
-"""1 had no digest."""
+"""Version of the file format. Version 1 has no digest."""
 EDITED = "the file was cut, edited or damaged. Save it again, or take it as it is: Predictions.load(path, edited=True)."
+"""End of an error about a file that differs from what was saved."""
+
+
+class PredictionFields(Protocol):
+    """The attributes of `Predictions` that a file stores."""
+
+    @property
+    def probas(self) -> np.ndarray:
+        """Predictions."""
+        ...
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Unique ids of the rows."""
+        ...
+
+    @property
+    def classes(self) -> tuple[Hashable, ...]:
+        """Class names."""
+        ...
+
+    @property
+    def label_codes(self) -> np.ndarray | None:
+        """Labels as positions in the classes."""
+        ...
+
+    @property
+    def task(self) -> Task:
+        """Task."""
+        ...
+
+    @property
+    def split(self) -> str | None:
+        """Part of the data."""
+        ...
+
+    @property
+    def member(self) -> str | None:
+        """Name of the member."""
+        ...
+
+    @property
+    def fit_ids(self) -> np.ndarray | None:
+        """Ids that the member was fitted on."""
+        ...
+
+    @property
+    def present(self) -> np.ndarray | None:
+        """Rows that are not NaN."""
+        ...
 
 
 def _is_count(value: Any) -> bool:
@@ -52,42 +103,37 @@ RULES: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def metadata(p: Predictions) -> dict[str, Any]:
-    """Say what a file says beside the rows, but for the digest."""
+def metadata_of(p: PredictionFields, *, fit_ids: bool = True) -> dict[str, Any]:
+    """Collect the metadata of predictions, without the digest."""
     return {
         "format": FORMAT,
         "classes": list(p.classes),
         "task": p.task,
         "split": p.split,
         "member": p.member,
-        "fit_ids": None if p.fit_ids is None else p.fit_ids.tolist(),
+        "fit_ids": p.fit_ids.tolist() if fit_ids and p.fit_ids is not None else None,
         "dtype": p.probas.dtype.name,
         "shape": list(p.probas.shape[1:]),
-        "n_samples": len(p),
+        "n_samples": len(p.ids),
         "ids": "str" if is_text(p.ids) else "int",
         "labelled": p.label_codes is not None,
         "missing": "error" if p.present is None else "renormalize",
     }
 
 
-def digest_of(p: Predictions) -> str:
-    """Give the digest of predictions."""
+def digest_of(p: PredictionFields) -> str:
+    """Compute the digest of predictions."""
     content = ContentDigest()
     content.update(p.ids, p.probas, p.label_codes)
-    return content.hexdigest(metadata(p) | {"fit_ids": p.fit_ids})
+    return content.hexdigest(metadata_of(p, fit_ids=False) | {"fit_ids": p.fit_ids})
 
 
-def parsed(text: str | bytes) -> dict[str, Any]:
-    """Read metadata as they stand in a file."""
+def parse_metadata(text: str | bytes) -> dict[str, Any]:
+    """Parse and validate the JSON text of a file."""
     try:
         meta = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidPredictionsError(f"what is said beside the rows must be JSON ({error}): {EDITED}") from None
-    return checked(meta)
-
-
-def checked(meta: Any) -> dict[str, Any]:
-    """Refuse metadata that say other things than `save` writes, or say them in another way."""
+        raise InvalidPredictionsError(f"the metadata must be JSON ({error}): {EDITED}") from None
     if isinstance(meta, dict) and type(meta.get("format")) is int and meta["format"] > FORMAT:
         raise InvalidPredictionsError(f"format {meta['format']} is newer than this ensemblekit reads ({FORMAT}).")
     wrong = ["all of it"]
@@ -96,14 +142,12 @@ def checked(meta: Any) -> dict[str, Any]:
         if not wrong and meta["shape"][-1] != len(meta["classes"]):
             wrong = ["shape"]
     if wrong:
-        raise InvalidPredictionsError(
-            f"what is said beside the rows must be as it was saved; {', '.join(wrong)} is not: {EDITED}"
-        )
+        raise InvalidPredictionsError(f"the metadata must be as saved; {', '.join(wrong)} is not: {EDITED}")
     return meta
 
 
 def fields_of(meta: dict[str, Any], ids: Any, probas: np.ndarray, labels: Any, *, edited: bool) -> dict[str, Any]:
-    """Give the arguments of `Predictions` for what stood in a file of ours."""
+    """Collect the arguments of `Predictions` from the metadata and arrays of a file."""
     if len(ids) != meta["n_samples"] and not edited:
         raise InvalidPredictionsError(
             f"a file of {meta['n_samples']} predictions must have as many rows; it has {len(ids)}: {EDITED}"
@@ -117,7 +161,17 @@ def fields_of(meta: dict[str, Any], ids: Any, probas: np.ndarray, labels: Any, *
 
 
 def check_columns(meta: dict[str, Any], found: list[str], *, edited: bool) -> None:
-    """Refuse a table of ours that lacks a column, or has others."""
+    """Refuse a saved table with missing, additional or reordered columns.
+
+    Parameters
+    ----------
+    meta : dict
+        Metadata of the file.
+    found : list of str
+        Columns of the file.
+    edited : bool
+        Accept additional columns and another order.
+    """
     expected = column_names(meta)
     if (found != expected and not edited) or not {*expected} <= {*found} or len({*found}) != len(found):
         raise InvalidPredictionsError(
@@ -126,33 +180,63 @@ def check_columns(meta: dict[str, Any], found: list[str], *, edited: bool) -> No
 
 
 def column_names(meta: dict[str, Any]) -> list[str]:
-    """Name the columns of a table of ours."""
-    return ["id", *label_names(meta), *(f"proba:{name}" for name in meta["classes"])]
+    """List the columns of a saved table.
+
+    Parameters
+    ----------
+    meta : dict
+        Metadata of the file.
+
+    Returns
+    -------
+    list of str
+        In the order in which they are saved.
+    """
+    return ["id", *label_columns(meta), *(f"proba:{name}" for name in meta["classes"])]
 
 
-def label_names(meta: dict[str, Any]) -> list[str]:
-    """Name the columns of the labels."""
+def label_columns(meta: dict[str, Any]) -> list[str]:
+    """List the columns of the labels."""
     if not meta["labelled"]:
         return []
     return ["label"] if meta["task"] == "multiclass" else [f"label:{name}" for name in meta["classes"]]
 
 
-def check_unchanged(p: Predictions, meta: dict[str, Any]) -> None:
-    """Refuse what was loaded if it is not what was saved."""
-    if said_digest(meta) is not None:
+def check_unchanged(p: PredictionFields, meta: dict[str, Any]) -> None:
+    """Refuse loaded predictions whose digest differs from the stored one."""
+    if stored_digest(meta) is not None:
         check_digest(digest_of(p), meta)
 
 
-def said_digest(meta: dict[str, Any]) -> str | None:
-    """Give the digest that a file says; one of format 1 says none."""
-    said = meta.get("sha256")
-    if said is None and meta["format"] > 1:
+def stored_digest(meta: dict[str, Any]) -> str | None:
+    """Get the digest from the metadata; files of format 1 have none.
+
+    Parameters
+    ----------
+    meta : dict
+        Metadata of the file.
+
+    Returns
+    -------
+    str or None
+        SHA-256 in hexadecimal digits.
+    """
+    digest = meta.get("sha256")
+    if digest is None and meta["format"] > 1:
         raise InvalidPredictionsError(f"a file of format {meta['format']} must say its SHA-256; it does not: {EDITED}")
-    return said
+    return digest
 
 
 def check_digest(found: str, meta: dict[str, Any]) -> None:
-    """Refuse a file that says another digest than that of what it holds."""
+    """Refuse a file whose stored digest differs from the computed one.
+
+    Parameters
+    ----------
+    found : str
+        Digest computed from the content.
+    meta : dict
+        Metadata of the file, with the key ``sha256``.
+    """
     if found != meta["sha256"]:
         raise InvalidPredictionsError(
             f"what it holds must be what was saved; its SHA-256 is {found}, and not {shown(meta['sha256'])}: {EDITED}"

@@ -7,7 +7,7 @@ import pytest
 from packaging.version import Version
 
 import ensemblekit
-from ensemblekit.deprecation import warn_deprecated
+from ensemblekit.deprecation import takes_by_position, warn_deprecated
 from tests.strangers import REPO
 
 DEFAULT = inspect.signature(warn_deprecated).parameters["removed_in"].default
@@ -64,3 +64,22 @@ def test_the_warning_says_what_to_write_and_where():
     ) as caught:
         old_way()
     assert caught[0].filename == __file__
+
+
+def test_what_once_went_by_position_is_warned_about():
+    @takes_by_position("groups", "ids")
+    def split(x, y=None, *, groups=None, ids=None):
+        return x, y, groups, ids
+
+    assert split(1, 2, groups=3) == (1, 2, 3, None)
+    with pytest.warns(
+        DeprecationWarning, match=r"^groups and ids of split by position is .* use groups=\.\.\., ids="
+    ) as w:
+        assert split(1, 2, 3, 4) == (1, 2, 3, 4)
+    assert w[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match="groups of split"):
+        assert split(1, 2, 3, ids=4) == (1, 2, 3, 4)
+    with pytest.raises(TypeError, match="positional"), pytest.warns(DeprecationWarning, match="groups and ids"):
+        split(1, 2, 3, 4, 5)
+    with pytest.raises(TypeError, match="positional"):
+        split(1, 2, 3, groups=4)

@@ -84,7 +84,7 @@ def combine(
     elif fit_on:
         rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
         with about_files(fit_on):
-            rule = fit_combiner(combiner, rows, aliases=aliases, missing=missing, **options)
+            rule = fit_combiner(rows, combiner, aliases=aliases, missing=missing, **options)
         options = {}
     with about_files(files):
         combined = combine_members(members, rule, aliases=aliases, missing=missing, **options)

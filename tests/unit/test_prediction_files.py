@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ensemblekit import EnsembleKitError, InvalidPredictionsError, Predictions
+from ensemblekit import EnsembleKitError, Predictions
+from ensemblekit.errors import InvalidPredictionsError
 
 SUFFIXES = [".parquet", ".csv", ".npz"]
 

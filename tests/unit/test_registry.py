@@ -8,17 +8,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    Combiner,
-    DuplicateNameError,
-    EnsembleKitError,
-    InvalidOptionError,
-    PluginLoadError,
-    PluginWarning,
-    UnknownPluginError,
-    hookimpl,
-    load_plugins,
-)
+from ensemblekit import Combiner, EnsembleKitError, InvalidOptionError, hookimpl, load_plugins
+from ensemblekit.errors import DuplicateNameError, PluginLoadError, PluginWarning, UnknownPluginError
 from ensemblekit.registry._loading import fields_of
 from tests.strangers import COMBINER, REPO, uninstalled, write_distribution
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..arguments import typed
 from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, UnknownPluginError
 from ..hookspecs import HOOKS
-from ..interfaces import Factory
+from ..interfaces import Backbone, Chainer, Combiner, Factory, Head
 from ..printed import printable
 
 __all__ = ["Failure", "PluginMapping", "Registration", "Registry"]
@@ -151,15 +151,15 @@ class Registry:
         """Chainer factories by name."""
         return self._by_kind["chainer"]
 
-    def create_backbone(self, name: str, /, **options: Any) -> Any:
+    def create_backbone(self, name: str, /, **options: Any) -> Backbone:
         """Make the backbone registered under ``name``; see `create_combiner`."""
         return self._create("backbone", name, ("build",), options)
 
-    def create_head(self, name: str, /, **options: Any) -> Any:
+    def create_head(self, name: str, /, **options: Any) -> Head:
         """Make the head registered under ``name``; see `create_combiner`."""
         return self._create("head", name, ("build",), options)
 
-    def create_combiner(self, name: str, /, **options: Any) -> Any:
+    def create_combiner(self, name: str, /, **options: Any) -> Combiner:
         """Make the combiner registered under ``name``.
 
         Parameters
@@ -185,7 +185,7 @@ class Registry:
         """
         return self._create("combiner", name, ("combine",), options)
 
-    def create_chainer(self, name: str, /, **options: Any) -> Any:
+    def create_chainer(self, name: str, /, **options: Any) -> Chainer:
         """Make the chainer registered under ``name``; see `create_combiner`."""
         return self._create("chainer", name, ("chain",), options)
 

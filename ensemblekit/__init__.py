@@ -16,7 +16,8 @@ from ._version import __version__ as __version__
 from .deprecation import warn_deprecated
 
 if TYPE_CHECKING:  # for type checkers and editors: the names of `_ROOMS`
-    from . import evaluation, files, limits, plots, printed, report, scaling, store, testing
+    from . import evaluation as evaluation, files as files, limits as limits, plots as plots, printed as printed
+    from . import report as report, scaling as scaling, store as store, testing as testing
     from .assembly import build_classifier as build_classifier
     from .combining import combine as combine, fit_combiner as fit_combiner
     from .compatibility import check_compatible as check_compatible

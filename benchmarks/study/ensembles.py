@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ensemblekit import Predictions, PredictionSet, Registry, combine, fit_combiner
+from ensemblekit import Predictions, PredictionSet, combine, fit_combiner
 from ensemblekit.files import atomic_path
+from ensemblekit.registry import Registry
 
 from .settings import ENSEMBLE_EPOCHS, PATIENCE
 

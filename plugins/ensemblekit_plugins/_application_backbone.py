@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ensemblekit import RandomWeightsWarning, WeightsUnavailableError
 from ensemblekit.assembly import import_keras
+from ensemblekit.errors import RandomWeightsWarning, WeightsUnavailableError
 
 from ._keras_backbone import KerasBackbone
 from ._options import check_choice

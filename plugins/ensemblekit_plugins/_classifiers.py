@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.ensemble import StackingClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from ensemblekit import DataError
+from ensemblekit.errors import DataError
 
 __all__ = ["StackedByFolds", "UpToNeighbours"]
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ensemblekit import CompatibilityError
 from ensemblekit.assembly import import_keras
+from ensemblekit.errors import CompatibilityError
 
 __all__ = ["Linear", "apply_linear", "is_linear", "linear_of"]
 

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from ensemblekit import Combiner, InvalidOptionError, NotFittedError, PredictionSet
+from ensemblekit import Combiner, InvalidOptionError, PredictionSet
+from ensemblekit.errors import NotFittedError
 
 from ._neighbours import Neighbours
 from ._options import check_choice, check_count

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from ensemblekit import Combiner, NotFittedError
+from ensemblekit import Combiner
+from ensemblekit.errors import NotFittedError
 
 from ._labelled import Rows
 

@@ -9,16 +9,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from ensemblekit import (
-    Combiner,
-    InvalidOptionError,
-    NotFittedError,
-    Predictions,
-    PredictionSet,
-    align,
-    fit_combiner,
-    hookimpl,
-)
+from ensemblekit import Combiner, InvalidOptionError, Predictions, PredictionSet, align, fit_combiner, hookimpl
+from ensemblekit.errors import NotFittedError
 from ensemblekit.registry import default_registry
 
 from ._calibration import METHODS, apply_map, apply_maps, fit_map

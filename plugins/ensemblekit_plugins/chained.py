@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ensemblekit import CompatibilityError, hookimpl
+from ensemblekit import hookimpl
 from ensemblekit.assembly import import_keras
+from ensemblekit.errors import CompatibilityError
 
 if TYPE_CHECKING:
     import keras

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from ensemblekit import CompatibilityError, EnsembleKitError, WeightsUnavailableError, hookimpl
+from ensemblekit import EnsembleKitError, hookimpl
 from ensemblekit.assembly import import_keras, load_keras_file
+from ensemblekit.errors import CompatibilityError, WeightsUnavailableError
 
 from ._keras_backbone import KerasBackbone, global_pooling
 from ._options import check_choice

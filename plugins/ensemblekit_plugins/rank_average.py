@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from ensemblekit import Combiner, NotFittedError, PredictionSet, hookimpl
+from ensemblekit import Combiner, PredictionSet, hookimpl
+from ensemblekit.errors import NotFittedError
 
 from ._blocks import Scratch, Where, in_blocks
 from ._columns import add_up, column_shape, member_columns, write_columns

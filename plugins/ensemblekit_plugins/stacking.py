@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from ensemblekit import Combiner, CompatibilityError, InvalidOptionError, NotFittedError, PredictionSet, hookimpl
+from ensemblekit import Combiner, InvalidOptionError, PredictionSet, hookimpl
+from ensemblekit.errors import CompatibilityError, NotFittedError
 
 from ._dense import DenseSoftmax
 from ._final_estimator import fit_classes, fit_outputs, predict_outputs

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from ensemblekit import Combiner, InvalidOptionError, NotFittedError, PredictionSet, hookimpl
+from ensemblekit import Combiner, InvalidOptionError, PredictionSet, hookimpl
+from ensemblekit.errors import NotFittedError
 
 from ._blocks import Scratch, Where, in_blocks
 from ._labelled import Rows, likelihoods, rows_of

@@ -5,7 +5,8 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import norm
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins.bayesian_model_averaging import BayesianModelAveraging
 
 

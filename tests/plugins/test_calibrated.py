@@ -12,7 +12,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from ensemblekit import Combiner, InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
+from ensemblekit import Combiner, InvalidOptionError, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins.calibrated import Calibrated
 from ensemblekit_plugins.voting import Voting
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins.dawid_skene import DawidSkene
 
 DTYPES = [np.float16, np.float32, np.float64]

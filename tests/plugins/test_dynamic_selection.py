@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins import _neighbours
 from ensemblekit_plugins._neighbours import Neighbours
 from ensemblekit_plugins._selection import vote

@@ -9,7 +9,8 @@ import sklearn
 from packaging.version import Version
 
 from benchmarks.peers.greedy import EnsembleSelection, library
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins.greedy_selection import GreedySelection
 
 CLASSIFICATION = [

@@ -10,7 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins.mean import Mean
 from ensemblekit_plugins.meta_des import MetaDES
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins._blocks import Scratch
 from ensemblekit_plugins._ranks import MOST_CELLS, SEARCHED_VALUES, MemberRanks, cells_a_table
 from ensemblekit_plugins.rank_average import RankAverage

@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins.stacking import Stacking
 
 CLASSES = ["cat", "dog", "owl"]

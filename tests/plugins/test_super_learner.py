@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins import _simplex
 from ensemblekit_plugins.super_learner import SuperLearner
 

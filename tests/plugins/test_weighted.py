@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
+from ensemblekit import InvalidOptionError, Predictions, combine, fit_combiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit_plugins.mean import Mean
 from ensemblekit_plugins.weighted import Weighted
 

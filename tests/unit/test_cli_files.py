@@ -10,20 +10,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ensemblekit import (
-    AlignmentError,
-    DataError,
-    FolderNotFoundError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    LeakageError,
-    OutputExistsError,
-    Predictions,
-    combine,
-    fit_combiner,
-)
+from ensemblekit import AlignmentError, InvalidOptionError, LeakageError, Predictions, combine, fit_combiner
 from ensemblekit.cli import app
 from ensemblekit.cli._files import read_members, with_labels
+from ensemblekit.errors import DataError, FolderNotFoundError, InvalidPredictionsError, OutputExistsError
 from ensemblekit.evaluation import compare_with_reference, score_table
 
 COMMAND = Path(sys.executable).parent / "ensemblekit"

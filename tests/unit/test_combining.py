@@ -7,15 +7,13 @@ from ensemblekit import (
     AlignmentError,
     Combiner,
     InvalidOptionError,
-    InvalidPredictionsError,
     LeakageError,
-    NotFittedError,
     Predictions,
-    UnknownPluginError,
     align,
     combine,
     fit_combiner,
 )
+from ensemblekit.errors import InvalidPredictionsError, NotFittedError, UnknownPluginError
 
 CLASSES = ["cat", "dog", "owl"]
 

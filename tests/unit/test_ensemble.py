@@ -28,11 +28,11 @@ from ensemblekit import (
     EnsembleRegressor,
     InvalidOptionError,
     LeakageError,
-    MissingClassWarning,
     Predictions,
     combine,
     fit_combiner,
 )
+from ensemblekit.errors import MissingClassWarning
 
 X, CODES = load_iris(return_X_y=True)
 Y = load_iris().target_names[CODES]

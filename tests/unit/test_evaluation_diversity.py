@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, matthews_corrcoef
 
-from ensemblekit import (
-    AlignmentError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    LeakageError,
-    NotFittedError,
-    Predictions,
-    align,
-    combine,
-    fit_combiner,
-)
+from ensemblekit import AlignmentError, InvalidOptionError, LeakageError, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidPredictionsError, NotFittedError
 from ensemblekit.evaluation import _diversity as module
 from ensemblekit.evaluation import accuracy, diversity, diversity_matrix, leave_one_member_out, log_loss
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemblekit import OutputExistsError
+from ensemblekit.errors import OutputExistsError
 from ensemblekit.files import Replaceable, atomic_folder, atomic_path, atomic_write, write_text
 
 

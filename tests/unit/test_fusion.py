@@ -14,25 +14,20 @@ from sklearn.linear_model import LogisticRegression
 
 from ensemblekit import (
     AlignmentError,
-    CompatibilityError,
     EnsembleClassifier,
     EnsembleRegressor,
     InvalidOptionError,
-    InvalidPredictionsError,
     KerasClassifier,
-    NotFittedError,
-    OutputExistsError,
     Predictions,
     as_member,
-    class_names,
     combine,
     export_fused,
     fit_combiner,
     fuse,
     load_plugins,
-    member_names,
-    with_members,
 )
+from ensemblekit.errors import CompatibilityError, InvalidPredictionsError, NotFittedError, OutputExistsError
+from ensemblekit.fusion import class_names, member_names, with_members
 from ensemblekit.fusion._names import _unescape, escape
 
 keras = pytest.importorskip("keras")

@@ -3,16 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    AlignmentError,
-    InvalidPredictionsError,
-    LeakageError,
-    Predictions,
-    align,
-    collect,
-    combine,
-    fit_combiner,
-)
+from ensemblekit import AlignmentError, LeakageError, Predictions, align, collect, combine, fit_combiner
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import bootstrap_interval, compare_with_reference, fit_conformal, score_table
 from ensemblekit.predictions.choices import check_not_test
 from ensemblekit.predictions.names import all_fit_ids, among, as_ids, is_text, joined_names, named_by, text_array

@@ -11,9 +11,7 @@ from typer.testing import CliRunner
 from ensemblekit import (
     AlignmentError,
     InvalidOptionError,
-    InvalidPredictionsError,
     LeakageError,
-    NotFittedError,
     Predictions,
     align,
     combine,
@@ -23,7 +21,7 @@ from ensemblekit import (
     profile_model,
 )
 from ensemblekit.cli import app
-from ensemblekit.errors import ProfileWarning
+from ensemblekit.errors import InvalidPredictionsError, NotFittedError, ProfileWarning
 from ensemblekit.evaluation import accuracy, log_loss
 from ensemblekit.plots import plot_frontier
 from ensemblekit.profiling import _members, _memory, _profile

@@ -18,13 +18,12 @@ from ensemblekit import (
     AlignmentError,
     EnsembleClassifier,
     InvalidOptionError,
-    InvalidPredictionsError,
     LeakageError,
-    OutputExistsError,
     Predictions,
     combine,
     fit_combiner,
 )
+from ensemblekit.errors import InvalidPredictionsError, OutputExistsError
 from ensemblekit.files import is_leftover
 from ensemblekit.scaling import _buckets, _combine_files, combine_files, combine_partitions, predict_partitions
 

@@ -6,18 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    Combiner,
-    MissingDependencyError,
-    NotStorableError,
-    OutputExistsError,
-    Predictions,
-    StoreError,
-    align,
-    combine,
-    fit_combiner,
-    load_plugins,
-)
+from ensemblekit import Combiner, Predictions, align, combine, fit_combiner, load_plugins
+from ensemblekit.errors import MissingDependencyError, NotStorableError, OutputExistsError, StoreError
 from ensemblekit.store import _load, _manifest, load, save
 
 REGISTRY = load_plugins()

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import InvalidPredictionsError, Predictions, PredictionSet, Registry, combine, fit_combiner
+from ensemblekit import Predictions, PredictionSet, combine, fit_combiner
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import log_loss, paired_bootstrap
+from ensemblekit.registry import Registry
 
 __all__ = ["RULES", "Choice", "calibrate", "choose", "shares"]
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins import _neighbours
-from ensemblekit_plugins._neighbours import Neighbours
-from ensemblekit_plugins._selection import vote
-from ensemblekit_plugins.knora_e import KnoraE
-from ensemblekit_plugins.knora_u import KnoraU
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.dynamic_selection import vote
+from ensemblekit_plugins.combiners.knora_e import KnoraE
+from ensemblekit_plugins.combiners.knora_u import KnoraU
+from ensemblekit_plugins.learning.neighbours import Neighbours
 
 NAMES = ["knora_e", "knora_u"]
 both = pytest.mark.parametrize("name", NAMES)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins import _simplex
-from ensemblekit_plugins.super_learner import SuperLearner
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.super_learner import SuperLearner
 
 
 def drawn(task="multiclass", n_members=4, n=80, n_classes=3, seed=0):

@@ -33,7 +33,7 @@ def members(probas, labels, task="multiclass"):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_the_weights_are_those_of_scipy(task, weighted, monkeypatch):
-    monkeypatch.setattr(_simplex, "_BLOCK", 64)  # many blocks
+    monkeypatch.setattr(simplex, "BLOCK_VALUES", 64)  # many blocks
     probas, labels, truth = drawn(task)
     weight = np.random.default_rng(1).uniform(0.1, 2, len(labels)) if weighted else np.ones(len(labels))
     root = np.sqrt(weight)[:, None]

@@ -13,6 +13,7 @@ from ensemblekit.errors import InvalidOptionError, NotFittedError
 from ensemblekit_plugins.combiners.dynamic_selection import vote
 from ensemblekit_plugins.combiners.knora_e import KnoraE
 from ensemblekit_plugins.combiners.knora_u import KnoraU
+from ensemblekit_plugins.learning import neighbours
 from ensemblekit_plugins.learning.neighbours import Neighbours
 
 NAMES = ["knora_e", "knora_u"]

@@ -7,6 +7,7 @@ from scipy.optimize import nnls
 from ensemblekit import Predictions, align, combine, fit_combiner
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 from ensemblekit_plugins.combiners.super_learner import SuperLearner
+from ensemblekit_plugins.learning import simplex
 
 
 def drawn(task="multiclass", n_members=4, n=80, n_classes=3, seed=0):

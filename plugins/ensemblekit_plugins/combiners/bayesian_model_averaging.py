@@ -11,8 +11,9 @@ from ensemblekit import PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError
 
 from ..learning.rows import Rows, likelihoods, rows_of
-from ..learning.simplex import LearnedWeights
 from ..options import check_number
+from .learned_weights import LearnedWeights
+from .weighted import Weighted
 
 __all__ = ["BayesianModelAveraging"]
 
@@ -78,8 +79,6 @@ class BayesianModelAveraging(LearnedWeights):
         return self
 
     def _prior(self, members: tuple[str, ...]) -> np.ndarray:
-        from .weighted import Weighted
-
         if self.prior is None:
             return np.ones(len(members))
         try:

@@ -12,8 +12,8 @@ from ensemblekit.errors import InvalidOptionError
 from ..learning.blends import Blends
 from ..learning.metrics import TOLERANCE, Metric, blends, check_metric
 from ..learning.rows import rows_of
-from ..learning.simplex import LearnedWeights
 from ..options import check_choice, check_count, check_number
+from .learned_weights import LearnedWeights
 
 __all__ = ["GreedySelection"]
 

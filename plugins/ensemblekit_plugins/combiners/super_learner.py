@@ -9,8 +9,9 @@ import numpy as np
 from ensemblekit import PredictionSet, hookimpl
 
 from ..learning.rows import likelihoods, rows_of
-from ..learning.simplex import LearnedWeights, maximise_likelihood, nonnegative_least_squares
+from ..learning.simplex import maximise_likelihood, nonnegative_least_squares
 from ..options import check_choice, check_count, check_number
+from .learned_weights import LearnedWeights
 
 __all__ = ["SuperLearner"]
 

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ..files import held_folder
+from ..files import locked_folder
 
 __all__ = ["scratch_for"]
 
@@ -31,12 +31,12 @@ def scratch_for(output: Path, folder: Path | None) -> Generator[Path]:
     """
     real = Path(os.path.realpath(output))
     beside = real.parent / f".{real.name}.joining"
-    with held_folder(beside, real, "joining", own_folders=["scratch"]) as held, ExitStack() as also:
+    with locked_folder(beside, real, "joining", own_folders=["scratch"]) as held, ExitStack() as also:
         held.remove_tree("scratch")
         if folder is not None:
             # Outputs of one name may share a folder.
             name = f".{real.name}.{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
-            held = also.enter_context(held_folder(folder / name, real, "scratch", own_folders=["scratch"]))
+            held = also.enter_context(locked_folder(folder / name, real, "scratch", own_folders=["scratch"]))
         held.remove_tree("scratch")
         scratch = held.path / "scratch"
         scratch.mkdir()

@@ -344,9 +344,7 @@ def test_a_new_folder_that_another_process_takes_for_a_leftover_is_not_used(tmp_
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_without_locks_in_the_file_system_files_are_written_and_nothing_is_a_leftover(
-    tmp_path, monkeypatch
-):
+def test_without_locks_in_the_file_system_files_are_written_and_nothing_is_a_leftover(tmp_path, monkeypatch):
     def none(descriptor, **options):
         raise OSError(errno.ENOLCK, "no locks")
 

@@ -1,27 +1,25 @@
-"""Folders of predictable names, for what comes before an output: taken up by the next run, held by one at a time."""
+"""Folders for the intermediate files of an output: their names are fixed, so that the next run finds them."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 
 from ..errors import OutputExistsError
-from ._folder import Folder, is_at, opened
-from ._marker import MARKER, is_marked, mark, marker_for
-from ._workplace import LEFTOVER, remove_leftovers
+from ._folder import MARKER, Folder, is_marked, mark, marker_for
+from ._locks import open_locked
+from ._staging import LEFTOVER, remove_leftovers
 
-__all__ = ["HeldFolder", "held_folder"]
+__all__ = ["LockedFolder", "locked_folder"]
+
+NO_NAME = re.compile(r"(?!)")
 
 
-NOTHING = re.compile(r"(?!)")
-
-
-class HeldFolder(Folder):
-    """A folder that is ours, and that other processes are kept out of.
+class LockedFolder(Folder):
+    """A marked folder that this process has locked.
 
     Attributes
     ----------
@@ -35,48 +33,47 @@ class HeldFolder(Folder):
 
 
 @contextlib.contextmanager
-def held_folder(
+def locked_folder(
     path: Path,
     output: Path,
     kind: str,
     *,
-    own: re.Pattern[str] = NOTHING,
+    own: re.Pattern[str] = NO_NAME,
     own_folders: Collection[str] = (),
     earlier: Callable[[Folder], bool] = lambda folder: False,
-) -> Generator[HeldFolder]:
-    """Make a folder for what comes before an output, or take up one that is there; other processes are kept out.
+) -> Generator[LockedFolder]:
+    """Create the folder for the intermediate files of an output, or reuse it, and lock other processes out.
 
-    The kernel gives the lock back when a process ends, however it ends. A folder that is there is taken up only with
-    our marker in it, and with nothing in it that is not ours.
+    A folder that exists is reused only if it has our marker, and nothing in it that is not ours.
 
     Parameters
     ----------
     path : Path
-        The folder. At the end it is removed if there is nothing in it any more.
+        The folder. At the end it is removed if it is empty.
     output : Path
-        What will come of it: named in the marker and in errors.
+        The output; named in the marker and in errors.
     kind : str
-        What it is for: named in the marker.
+        Purpose of the folder; named in the marker.
     own : re.Pattern
-        Matches all of the name of a file that a run makes in it; by default it makes none.
+        Matches the whole name of a file that a run creates in it; by default it creates none.
     own_folders : collection of str, default=()
-        Names of the folders that a run makes in it.
+        Names of the folders that a run creates in it.
     earlier : callable, optional
         Says of a folder without a marker whether an earlier version of ensemblekit made it.
 
     Yields
     ------
-    HeldFolder
-        Marked, and locked.
+    LockedFolder
+        Marked and locked, without the leftovers of killed processes.
 
     Raises
     ------
     OutputExistsError
-        If another process has it, or it is not ours.
+        If another process has locked it, or it is not ours.
     """
     marker = marker_for(kind, output.name)
-    descriptor = _locked(path, output)
-    folder = HeldFolder(path, descriptor)
+    descriptor = _create_or_reuse(path, output)
+    folder = LockedFolder(path, descriptor)
     try:
         if not is_marked(folder, marker) and not earlier(folder):
             raise _not_ours(path, output)
@@ -103,37 +100,30 @@ def _is_own(folder: Folder, name: str, own: re.Pattern[str], own_folders: Collec
     return (name.startswith(MARKER) or own.fullmatch(name) is not None) and folder.state(name) is not None
 
 
-def _not_ours(path: Path, output: Path) -> OutputExistsError:
-    return OutputExistsError(
-        f"what comes before {output.name!r} is kept in {os.fspath(path)!r}, and something is there that ensemblekit "
-        "did not make. Move it elsewhere, or take another name for the output."
-    )
-
-
-def _locked(path: Path, output: Path) -> int:
+def _create_or_reuse(path: Path, output: Path) -> int:
     while True:
         try:
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
         except OSError as error:
-            error.filename = os.fspath(output)  # what the user knows of
+            error.filename = os.fspath(output)  # the user does not know of the folder
             raise
         try:
-            descriptor = opened(path)
-        except FileNotFoundError:
-            continue  # who had it has ended meanwhile, and removed it
-        except (NotADirectoryError, PermissionError):
-            raise _not_ours(path, output) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            descriptor = open_locked(path)
         except BlockingIOError:
-            os.close(descriptor)
             raise OutputExistsError(
                 f"an output must be one run's alone; another is at work on {os.fspath(output)!r}. Wait for its end, or "
                 "take another name."
             ) from None
-        except OSError:  # a file system without locks
+        except (NotADirectoryError, PermissionError):
+            raise _not_ours(path, output) from None
+        if descriptor is not None:
             return descriptor
-        if is_at(descriptor, path):
-            return descriptor
-        os.close(descriptor)
+        # The process that had it has ended meanwhile, and removed it.
+
+
+def _not_ours(path: Path, output: Path) -> OutputExistsError:
+    return OutputExistsError(
+        f"what comes before {output.name!r} is kept in {os.fspath(path)!r}, and something is there that ensemblekit "
+        "did not make. Move it elsewhere, or take another name for the output."
+    )

@@ -30,12 +30,12 @@ BIASED = frozenset({"calibration_error"})
 
 @typed()
 def accuracy_interval(n_correct: int, n_samples: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of an accuracy.
+    """Compute Wilson's confidence interval of an accuracy.
 
     Parameters
     ----------
     n_correct, n_samples : int
-        How many of how many rows are right.
+        Number of rows predicted right, and of all rows.
     confidence : float, default=0.95
         In (0, 1).
 

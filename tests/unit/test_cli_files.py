@@ -23,7 +23,7 @@ from ensemblekit import (
     fit_combiner,
 )
 from ensemblekit.cli import app
-from ensemblekit.cli._files import read_members, with_labels
+from ensemblekit.cli._inputs import read_members, with_labels
 from ensemblekit.evaluation import compare_with_reference, score_table
 
 COMMAND = Path(sys.executable).parent / "ensemblekit"
@@ -102,7 +102,7 @@ def test_evaluate_is_score_table(files):
     found = json.loads(run("evaluate", *TEST, "--json", "--seed", "3", "--metric", "accuracy").stdout)
     expected = score_table({"cnn": files[TEST[0]], "svm": files[TEST[1]]}, metrics=["accuracy"], seed=3)
     assert found["rows"][0] == {
-        "model": "cnn", "metric": "accuracy", "value": expected["value"][0], "low": expected["low"][0],
+        "model": "cnn", "row": "cnn", "metric": "accuracy", "value": expected["value"][0], "low": expected["low"][0],
         "high": expected["high"][0], "n": 60, "in_sample": None,
     }  # fmt: skip
     shown = run("evaluate", *TEST).output

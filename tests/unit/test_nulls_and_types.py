@@ -20,7 +20,7 @@ from ensemblekit import (
     Predictions,
     collect,
 )
-from ensemblekit.cli._files import read_column
+from ensemblekit.cli._columns import read_column
 from ensemblekit.evaluation import score_table
 
 HALF = [[0.5, 0.5], [0.5, 0.5]]

@@ -254,9 +254,9 @@ def confusion_matrix(predictions: Predictions) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of labelled multiclass predictions; the values of `METRICS`.
+    """One metric of labelled multiclass predictions, as in `METRICS`.
 
-    Attributes
+    Parameters
     ----------
     score : callable
         The public function: `Predictions` -> float.

@@ -64,7 +64,7 @@ def compare(
         low: "Low", high: "High", "p_holm": "Holm p",
     }  # fmt: skip
     print_table(
-        table[[*headings]].rename(columns=headings),
+        table.rename(columns=headings)[list(headings.values())],
         title=f"Against {reference}, with {100 * confidence:g} % intervals by {by}",
         console=console,
     )
@@ -103,7 +103,7 @@ def evaluate(
     low, high, by = ("low", "high", "row") if groups is None else ("group_low", "group_high", "group")
     headings = {"model": "Model", "metric": "Metric", "value": "Value", low: "Low", high: "High", "n": "Rows"}
     print_table(
-        table[[*headings]].rename(columns=headings),
+        table.rename(columns=headings)[list(headings.values())],
         title=f"Figures, with {100 * confidence:g} % intervals by {by}",
         console=console,
     )

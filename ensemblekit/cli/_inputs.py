@@ -9,59 +9,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ..errors import (
-    DataError,
-    EnsembleKitError,
-    FolderNotFoundError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    OutputExistsError,
-)
-from ..files import check_file
+from ..errors import DataError, EnsembleKitError, InvalidOptionError, InvalidPredictionsError
+from ._arguments import name_and_path
 from ._columns import read_column
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
 
-__all__ = [
-    "about_files",
-    "check_output",
-    "groups_of",
-    "name_and_path",
-    "read_members",
-    "read_named",
-    "with_labels",
-]
+__all__ = ["naming_files", "read_groups", "read_members", "read_named", "with_labels"]
 
-SUFFIXES = (".parquet", ".csv", ".npz")
-Found = TypeVar("Found")
-
-
-def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -> None:
-    """Refuse a place for an output before anything is computed.
-
-    Parameters
-    ----------
-    path : Path
-        File or folder to be written.
-    overwrite : bool
-        Whether it may replace one.
-    suffixes : sequence of str, optional
-        What its name may end in.
-    """
-    if suffixes and path.suffix.lower() not in suffixes:
-        raise InvalidOptionError(f"an output must end in {', '.join(suffixes)}; received {str(path)!r}.")
-    if not path.parent.is_dir():
-        raise FolderNotFoundError(f"an output goes to a folder that is there; {str(path)!r} is in none. Make it first.")
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"{str(path)!r} is there already. Take another name, or give --overwrite.")
-    if suffixes:
-        check_file(path)
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def about_files(files: Sequence[str]) -> Generator[None]:
-    """Let an error that names members say which files they are.
+def naming_files(files: Sequence[str]) -> Generator[None]:
+    """Add the files to the text of an error that names members.
 
     Parameters
     ----------
@@ -71,20 +33,20 @@ def about_files(files: Sequence[str]) -> Generator[None]:
     try:
         yield
     except EnsembleKitError as error:
-        # A KeyError shows its first argument, as every other error here does.
+        # Also the text of a KeyError is its first argument.
         error.args = (f"{error} Files: {', '.join(files)}.", *error.args[1:])
         raise
 
 
-def groups_of(path: Path | None, rows: Mapping[str, Predictions]) -> dict[Any, Hashable] | None:
+def read_groups(path: Path | None, models: Mapping[str, Predictions]) -> dict[Any, Hashable] | None:
     """Read the group of each id, for the ids of these predictions.
 
     Parameters
     ----------
     path : Path or None
         A table with id and group.
-    rows : mapping of str to Predictions
-        Whose ids are grouped.
+    models : mapping of str to Predictions
+        Their ids are looked up.
 
     Returns
     -------
@@ -94,14 +56,14 @@ def groups_of(path: Path | None, rows: Mapping[str, Predictions]) -> dict[Any, H
     if path is None:
         return None
     by = read_column(path, "group")
-    found = {row: by[str(row)] for p in rows.values() for row in p.ids.tolist() if str(row) in by}
-    if not found:
+    groups = {row: by[str(row)] for p in models.values() for row in p.ids.tolist() if str(row) in by}
+    if not groups:
         raise DataError(f"{str(path)!r} must have groups of these rows; it names none of their ids.")
-    return found
+    return groups
 
 
 def read_members(files: Sequence[str]) -> dict[str, Predictions]:
-    """Read files of predictions, FILE or NAME=FILE; a file without NAME= is called as the predictions in it are.
+    """Read files of predictions, FILE or NAME=FILE; without NAME= the member name of the predictions counts.
 
     Parameters
     ----------
@@ -122,45 +84,38 @@ def read_members(files: Sequence[str]) -> dict[str, Predictions]:
     return read_named(files, read)
 
 
-def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, Found]]) -> dict[str, Found]:
-    """Read files, FILE or NAME=FILE, and name each; two of one name are refused.
+def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, T]]) -> dict[str, T]:
+    """Read files, FILE or NAME=FILE, and refuse two of the same name.
 
     Parameters
     ----------
     files : sequence of str
         As given.
     read : callable
-        Path -> what the predictions in it are called, and what is wanted of them.
+        Path -> member name of its predictions, if any, and the content.
 
     Returns
     -------
-    dict of str to what ``read`` gives
-        In the order given. Without NAME= the name is that of the predictions, or of the file where they have none.
+    dict of str to content
+        In the order given. Without NAME= the name is that of the predictions or else of the file.
     """
-    found: dict[str, Found] = {}
+    contents: dict[str, T] = {}
     for given in files:
         name, path = name_and_path(given)
         if not path.is_file():
             raise DataError(f"predictions are read from a file; there is none at {str(path)!r}.")
-        member, wanted = read(path)
+        member, content = read(path)
         name = name or member or path.stem
-        if name in found:
+        if name in contents:
             raise InvalidOptionError(
                 f"each file must have a name of its own; {given!r} is called {name!r} as another is. Give NAME=FILE."
             )
-        found[name] = wanted
-    return found
-
-
-def name_and_path(given: str) -> tuple[str, Path]:
-    """Read FILE or NAME=FILE; without a name it is empty."""
-    name, equals, rest = given.partition("=")
-    named = bool(equals) and not Path(given).exists()
-    return (name, Path(rest)) if named else ("", Path(given))
+        contents[name] = content
+    return contents
 
 
 def with_labels(members: Mapping[str, Predictions], path: Path | None) -> dict[str, Predictions]:
-    """Give predictions their labels by id, from a table or another file of predictions; or see that they have some."""
+    """Label predictions by id from a table or another file of predictions; without one check that they are labelled."""
     from ..predictions import Predictions
 
     if path is None:

@@ -12,9 +12,10 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from ensemblekit import Combiner, InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.calibrated import Calibrated
-from ensemblekit_plugins.voting import Voting
+from ensemblekit import Combiner, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.calibrated import Calibrated
+from ensemblekit_plugins.combiners.voting import Voting
 
 METHODS = ["temperature", "vector", "sigmoid", "isotonic"]
 ORDERS = ["before", "after"]

@@ -5,11 +5,12 @@ import pytest
 from scipy.special import softmax
 from sklearn.model_selection import KFold
 
-from ensemblekit import Combiner, InvalidOptionError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.calibrated import Calibrated
-from ensemblekit_plugins.stacking import Stacking
-from ensemblekit_plugins.voting import Voting
-from ensemblekit_plugins.weighted import Weighted
+from ensemblekit import Combiner, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.calibrated import Calibrated
+from ensemblekit_plugins.combiners.stacking import Stacking
+from ensemblekit_plugins.combiners.voting import Voting
+from ensemblekit_plugins.combiners.weighted import Weighted
 
 either_order = pytest.mark.parametrize("order", ["before", "after"])
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
-from ensemblekit_plugins.dawid_skene import DawidSkene
+from ensemblekit import Predictions, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.dawid_skene import DawidSkene
 
 DTYPES = [np.float16, np.float32, np.float64]
 

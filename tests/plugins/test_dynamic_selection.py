@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins import _neighbours
-from ensemblekit_plugins._neighbours import Neighbours
-from ensemblekit_plugins._selection import vote
-from ensemblekit_plugins.knora_e import KnoraE
-from ensemblekit_plugins.knora_u import KnoraU
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.dynamic_selection import vote
+from ensemblekit_plugins.combiners.knora_e import KnoraE
+from ensemblekit_plugins.combiners.knora_u import KnoraU
+from ensemblekit_plugins.learning.neighbours import Neighbours
 
 NAMES = ["knora_e", "knora_u"]
 both = pytest.mark.parametrize("name", NAMES)
@@ -168,20 +168,20 @@ def test_the_nearest_are_those_of_an_exhaustive_search(few, seed, n_points, n_co
         distances += (queries[:, column, np.newaxis] - points[:, column]) ** 2
     k = min(k, n_points)
     expected = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    with mock.patch.object(_neighbours, "FEW", few):
+    with mock.patch.object(neighbours, "FEW", few):
         found = Neighbours(points.astype(float)).nearest(queries.astype(float), k)
     assert found.tolist() == expected.tolist()
 
 
 def test_points_far_from_the_origin_are_told_apart(monkeypatch):
-    monkeypatch.setattr(_neighbours, "FEW", 0)
+    monkeypatch.setattr(neighbours, "FEW", 0)
     # By matrix products alone, as scikit-learn has them, these differ by less than rounding.
     points = 1e8 + np.arange(50.0)[:, np.newaxis]
     assert Neighbours(points).nearest(points[[7, 30]] + 0.25, 3).tolist() == [[7, 8, 6], [30, 31, 29]]
 
 
 def test_many_equal_rows_are_found_in_order(monkeypatch):
-    monkeypatch.setattr(_neighbours, "FEW", 0)
+    monkeypatch.setattr(neighbours, "FEW", 0)
     points = np.repeat([[0.0, 1.0], [1.0, 0.0]], 300, axis=0)
     assert Neighbours(points).nearest(np.array([[0.9, 0.1]]), 7).tolist() == [list(range(300, 307))]
 

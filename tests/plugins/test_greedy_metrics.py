@@ -10,9 +10,9 @@ from packaging.version import Version
 from sklearn.metrics import get_scorer_names
 
 from ensemblekit import fit_combiner
-from ensemblekit_plugins._blends import Whole
-from ensemblekit_plugins._labelled import Rows
-from ensemblekit_plugins._metrics import blends
+from ensemblekit_plugins.learning.blends import Whole
+from ensemblekit_plugins.learning.metrics import blends
+from ensemblekit_plugins.learning.rows import Rows
 
 from .test_greedy_selection import drawn, members, plain, scorer_oracle
 

@@ -9,8 +9,9 @@ import sklearn
 from packaging.version import Version
 
 from benchmarks.peers.greedy import EnsembleSelection, library
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.greedy_selection import GreedySelection
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.greedy_selection import GreedySelection
 
 CLASSIFICATION = [
     "log_loss", "brier", "accuracy", "balanced_accuracy", "matthews_corrcoef", "f1_macro", "f1_micro", "f1_weighted",

@@ -18,7 +18,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
 
-from ensemblekit import CompatibilityError, Predictions, combine, fit_combiner, load_plugins
+from ensemblekit import Predictions, combine, fit_combiner, load_plugins
+from ensemblekit.errors import CompatibilityError
 
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.keras

@@ -10,9 +10,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.mean import Mean
-from ensemblekit_plugins.meta_des import MetaDES
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.mean import Mean
+from ensemblekit_plugins.combiners.meta_des import MetaDES
 
 seeds = st.integers(0, 2**32 - 1)
 

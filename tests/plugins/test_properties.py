@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import AlignmentError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.mean import Mean
-from ensemblekit_plugins.voting import Voting
-from ensemblekit_plugins.weighted import Weighted
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import AlignmentError
+from ensemblekit_plugins.combiners.mean import Mean
+from ensemblekit_plugins.combiners.voting import Voting
+from ensemblekit_plugins.combiners.weighted import Weighted
 
 SIZES = [1, 7, 33, 1001]
 DTYPES = [np.float32, np.float64]

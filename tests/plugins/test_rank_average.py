@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
-from ensemblekit_plugins._blocks import Scratch
-from ensemblekit_plugins._ranks import MOST_CELLS, SEARCHED_VALUES, MemberRanks, cells_a_table
-from ensemblekit_plugins.rank_average import RankAverage
+from ensemblekit import Predictions, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.rank_average import RankAverage
+from ensemblekit_plugins.kernels.blocks import Scratch
+from ensemblekit_plugins.kernels.ranks import MOST_CELLS, SEARCHED_VALUES, MemberRanks, cells_a_table
 
 DTYPES = [np.float16, np.float32, np.float64]
 

@@ -10,8 +10,9 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVR
 
-from ensemblekit import InvalidOptionError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.stacking import Stacking
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.stacking import Stacking
 
 RNG = np.random.default_rng(0)
 N = 60

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins import _simplex
-from ensemblekit_plugins.super_learner import SuperLearner
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.super_learner import SuperLearner
 
 
 def drawn(task="multiclass", n_members=4, n=80, n_classes=3, seed=0):
@@ -33,7 +33,7 @@ def members(probas, labels, task="multiclass"):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_the_weights_are_those_of_scipy(task, weighted, monkeypatch):
-    monkeypatch.setattr(_simplex, "_BLOCK", 64)  # many blocks
+    monkeypatch.setattr(simplex, "BLOCK_VALUES", 64)  # many blocks
     probas, labels, truth = drawn(task)
     weight = np.random.default_rng(1).uniform(0.1, 2, len(labels)) if weighted else np.ones(len(labels))
     root = np.sqrt(weight)[:, None]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ensemblekit import Predictions, fit_combiner
-from ensemblekit_plugins.voting import Voting
+from ensemblekit_plugins.combiners.voting import Voting
 
 # crowd-kit calls pandas as it was.
 pytestmark = pytest.mark.filterwarnings("ignore:The (inplace|copy) keyword:DeprecationWarning")

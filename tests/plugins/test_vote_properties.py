@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemblekit import Predictions, combine, fit_combiner
-from ensemblekit_plugins.borda import Borda
-from ensemblekit_plugins.voting import Voting
+from ensemblekit_plugins.combiners.borda import Borda
+from ensemblekit_plugins.combiners.voting import Voting
 
 WEIGHTS = [0.1, 3, 0.7, 1e-3, 2]
 BY_NAME = {f"m{k}": WEIGHTS[k] for k in (3, 1, 4, 0, 2)}

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
-from ensemblekit_plugins.mean import Mean
-from ensemblekit_plugins.weighted import Weighted
+from ensemblekit import Predictions, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.mean import Mean
+from ensemblekit_plugins.combiners.weighted import Weighted
 
 DTYPES = [np.float16, np.float32, np.float64]
 

@@ -6,8 +6,9 @@ from scipy.optimize import minimize
 from sklearn.ensemble import VotingRegressor
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from ensemblekit import InvalidOptionError, align, combine, fit_combiner
-from ensemblekit_plugins.weighted import Weighted
+from ensemblekit import align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.weighted import Weighted
 from tests.plugins.test_super_learner import drawn, members
 
 

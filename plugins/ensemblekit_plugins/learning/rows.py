@@ -55,7 +55,7 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
     sample_weight : ndarray of shape (n_samples,), or None
         Non-negative; rows of weight zero are left out.
     who : str
-        What learns, for the error.
+        Start of the error: what is learned.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
 
 
 def likelihoods(rows: Rows, block: slice = slice(None), column: int | None = None) -> np.ndarray:
-    """Probability that each member gave to what was true: ``p[y]``; for labels ``p`` or ``1 - p``.
+    """Probability that each member gave to the truth: ``p[y]``; for labels ``p`` or ``1 - p``.
 
     Parameters
     ----------

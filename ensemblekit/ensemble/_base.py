@@ -32,7 +32,7 @@ class Ensemble(Composition, ABC):
     """Named members and a combiner, as one scikit-learn estimator: the base class of both."""
 
     _kind: str
-    _task: Task
+    task: Task
 
     missing: Missing
     response_method: str
@@ -52,8 +52,20 @@ class Ensemble(Composition, ABC):
     @abstractmethod
     def _check_options(self) -> None: ...
 
-    @abstractmethod
-    def _outputs(self) -> tuple[Hashable, ...]: ...
+    @property
+    def class_names(self) -> Mapping[Any, Hashable] | None:
+        """Class name of each label, in the order of the outputs; None for regression."""
+        return self._names_
+
+    @property
+    def output_names(self) -> tuple[Hashable, ...]:
+        """Names of the outputs in their order: class names, or ``value`` for regression."""
+        return ("value",) if self._names_ is None else tuple(self._names_.values())
+
+    @property
+    def shows_features(self) -> bool:
+        """Whether the combiner is shown X."""
+        return self._shows_features_
 
     @takes_old_arguments(positional=("groups", "ids"))
     def fit(
@@ -110,7 +122,7 @@ class Ensemble(Composition, ABC):
         reserved = [*self.get_params(deep=False), "ensemble"]
         members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
         asked = ask(self.combiner, self.combiner_options)
-        asked.check_task(self._task)
+        asked.check_task(self.task)
         if self.passthrough and "features" not in asked.takes:
             raise InvalidOptionError(f"combiner {asked.name!r} makes no use of X. Leave out passthrough=True.")
         learns = asked.learns
@@ -152,7 +164,7 @@ class Ensemble(Composition, ABC):
             if learns:
                 predictions = align(
                     [
-                        Predictions(p, ids=rows, classes=self._outputs(), task=self._task, member=m)
+                        Predictions(p, ids=rows, classes=self.output_names, task=self.task, member=m)
                         for m, p in probas.items()
                     ]
                 ).with_labels(self._labels(y[rows]))
@@ -199,7 +211,7 @@ class Ensemble(Composition, ABC):
             ``member_class``; for regression ``member``.
         """
         check_is_fitted(self, "combiner_")
-        if self._task == "regression":
+        if self.task == "regression":
             return np.array(list(self.named_estimators_), dtype=object)
         names = [f"{member}_{label}" for member in self.named_estimators_ for label in self._labels_of_outputs()]
         return np.array(names, dtype=object)
@@ -318,14 +330,14 @@ class Ensemble(Composition, ABC):
     def _check_combination(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
         # Wrong weights or classes must be refused before anything is fitted. One row is combined, as the same checks
         # will be made when the ensemble predicts.
-        outputs = self._outputs()
+        outputs = self.output_names
         predictions: list[Predictions] = []
         for name, member in members.items():
             classes = list(outputs)
             if prefit and self._names_ is not None:
                 classes = [self._names_[label] for label in self._predictor().labels_of(name, member)]
             row = np.full((1, len(classes)), 1 / len(classes))
-            predictions.append(Predictions(row, ids=[0], classes=classes, task=self._task, member=name))
+            predictions.append(Predictions(row, ids=[0], classes=classes, task=self.task, member=name))
         aligned = align(predictions, missing=self.missing)
         if not asked.learns and not self._wants_features(asked.combiner):
             combine(aligned, asked.combiner)
@@ -343,7 +355,7 @@ class Ensemble(Composition, ABC):
         return self._align([predictor.predict(name, member, X, ids) for name, member in members.items()])
 
     def _align(self, predictions: list[Predictions]) -> PredictionSet:
-        return align(predictions, missing=self.missing).reorder(classes=self._outputs())
+        return align(predictions, missing=self.missing).reorder(classes=self.output_names)
 
     def _predict_members(self, X: Any) -> PredictionSet:
         return self._predict_with(self.named_estimators_, X, np.arange(X.shape[0]))

@@ -102,7 +102,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
     """
 
     _kind = "classifier"
-    _task: Task = "multiclass"
+    task: Task = "multiclass"
 
     def __init__(
         self,
@@ -194,9 +194,6 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
             )
         check_thresholds(self.thresholds, self.classes_)
         return class_names(self.classes_)
-
-    def _outputs(self) -> tuple[Hashable, ...]:
-        return tuple((self._names_ or {}).values())
 
 
 def class_names(labels: np.ndarray) -> dict[Any, Hashable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
     """
 
     _kind = "regressor"
-    _task: Task = "regression"
+    task: Task = "regression"
     # What only a classifier has.
     response_method = "predict"
     missing: Missing = "error"
@@ -129,6 +129,3 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
 
     def _learn_names(self, members: Mapping[str, Any], y: np.ndarray, prefit: bool) -> None:
         return None
-
-    def _outputs(self) -> tuple[Hashable, ...]:
-        return ("value",)

@@ -1,4 +1,4 @@
-"""What EnsembleClassifier and EnsembleRegressor have in common."""
+"""The base class of `EnsembleClassifier` and `EnsembleRegressor`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Ensemble"]
 
 
 class Ensemble(Composition, ABC):
-    """Named members and a combiner, as one scikit-learn estimator: the base class of both."""
+    """Named members and a combiner, as one scikit-learn estimator."""
 
     _kind: str
     task: Task
@@ -83,7 +83,7 @@ class Ensemble(Composition, ABC):
             Finite, >= 0. Passed to every member (with metadata routing, to those that request it) and to a combiner
             that learns.
         groups : array-like of shape (n_samples,), optional
-            Rows of one group are never divided by a fold of ``cv``.
+            Rows of one group are never both fitted on and held out by a fold of ``cv``.
         ids : sequence of str or int, optional
             Names of the rows, for ``cv="prefit"`` with members that know the rows they were fitted on (``fit_ids``);
             by default the index of a table, else the row numbers.
@@ -100,7 +100,7 @@ class Ensemble(Composition, ABC):
         InvalidOptionError
             If an option is not valid, or the combiner is not for this task, these weights or these members.
         LeakageError
-            If a fold, or a prefit member that knows its ``fit_ids``, was fitted on rows that it is asked about.
+            If a fold predicts rows that it was fitted on, or a prefit member rows that are among its ``fit_ids``.
         InvalidPredictionsError
             If a member's predictions are not valid, such as NaN or values that are no probabilities.
         """
@@ -222,11 +222,11 @@ class Ensemble(Composition, ABC):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Inputs, best of rows that nothing was fitted on.
+            Inputs, preferably of rows that nothing was fitted on.
         y : array-like of shape (n_samples,)
             Labels or values.
         scoring : str, callable, list of str, or dict of name to either, optional
-            scikit-learn scorers; more is better. By default accuracy and negative log loss; for regression R² and
+            scikit-learn scorers; higher is better. By default accuracy and negative log loss; for regression R² and
             negative root mean squared error.
         sample_weight : array-like of shape (n_samples,), optional
             Passed to the scorers.
@@ -234,8 +234,8 @@ class Ensemble(Composition, ABC):
         Returns
         -------
         pandas.DataFrame
-            Index ``model``: the members by name, and ``ensemble``. A column a score; ``fit_seconds``, folds included
-            (NaN for prefit members); ``predict_seconds``, for the ensemble those of its members included.
+            Index ``model``: the members by name, and ``ensemble``. Columns: one for each score; ``fit_seconds``,
+            including folds (NaN for prefit members); ``predict_seconds``, for the ensemble including its members.
         """
         return _inspect.leaderboard(
             self, self._check_x(X), self._check_y(y), scoring=scoring, sample_weight=sample_weight
@@ -251,18 +251,18 @@ class Ensemble(Composition, ABC):
         scoring: Any = None,
         sample_weight: Any = None,
     ) -> pd.DataFrame:
-        """Tell what each member is worth: by how much the score falls when its predictions are shuffled.
+        """Measure how much the score falls when the predictions of one member are shuffled.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Inputs, best of rows that nothing was fitted on.
+            Inputs, preferably of rows that nothing was fitted on.
         y : array-like of shape (n_samples,)
             Labels or values.
         n_repeats : int, default=5
-            Shuffles of each member.
+            Number of shuffles of each member.
         random_state : int, RandomState or None
-            Of the shuffles, which are the same for every member.
+            Seed of the shuffles, which are the same for every member.
         scoring : str or callable, optional
             A scikit-learn scorer; by default negative log loss, for regression R².
         sample_weight : array-like of shape (n_samples,), optional
@@ -271,8 +271,8 @@ class Ensemble(Composition, ABC):
         Returns
         -------
         pandas.DataFrame
-            Index ``member``; ``importance``, the mean fall of the score, and ``deviation``, its standard deviation over
-            the shuffles. The largest first.
+            Index ``member``, the most important first; ``importance``, the mean fall of the score, and ``deviation``,
+            its standard deviation over the shuffles.
         """
         return _inspect.member_importance(
             self,

@@ -125,7 +125,7 @@ class Weighted(Combiner):
             likelihood = likelihoods(rows)
             share = np.repeat(rows.share(), likelihood.shape[1] // len(rows.labels))
             self.weights_ = maximise_likelihood(likelihood, share / share.sum(), self.max_iter, self.tol)
-        elif metric in ("squared_error", "neg_mean_squared_error", "brier", "neg_brier_score"):
+        elif metric in ("squared_error", "neg_mean_squared_error", "brier", "brier_score", "neg_brier_score"):
             self.weights_ = smallest_squared_error(rows)
         else:
             self.weights_ = best_blend(metric, rows, self.max_iter)

@@ -70,7 +70,7 @@ def test_every_scorer_picks_as_the_plain_one(task, width, weighted):
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of scikit-learn, as for the plain one
-            fitted = fit_combiner("greedy_selection", given, metric=name, n_rounds=5, **kwargs)
+            fitted = fit_combiner(given, "greedy_selection", metric=name, n_rounds=5, **kwargs)
         assert fitted.picks_[0].tolist() == expected[0], name
         np.testing.assert_allclose(fitted.history_[0], expected[1], rtol=1e-9, atol=1e-12, err_msg=name)
         compared.append(name)
@@ -96,7 +96,7 @@ def test_medians_of_many_rows(name, weight):
         kwargs = {} if weight is None else {"sample_weight": weight}
         picks, history = plain(probas, labels, scorer_oracle(name, "regression"), 4, **kwargs)
         fitted = fit_combiner(
-            "greedy_selection", members(probas, labels, "regression"), metric=name, n_rounds=4, **kwargs
+            members(probas, labels, "regression"), "greedy_selection", metric=name, n_rounds=4, **kwargs
         )
         assert fitted.picks_[0].tolist() == picks
         np.testing.assert_allclose(fitted.history_[0], history, rtol=1e-9)
@@ -107,7 +107,7 @@ def test_a_median_that_the_sample_misses():
     errors = np.ones((1, 3000, 1))
     errors[:, :: 3000 // 512] = 50
     fitted = fit_combiner(
-        "greedy_selection", members(errors, labels, "regression"), metric="neg_median_absolute_error", n_rounds=1
+        members(errors, labels, "regression"), "greedy_selection", metric="neg_median_absolute_error", n_rounds=1
     )
     assert fitted.history_[0][0] == -1
 
@@ -124,7 +124,7 @@ def test_values_that_a_metric_has_no_score_for_are_refused_by_scikit_learn(name,
     labels = np.array([[1.0], [2.0], [3.0]])
     given = members(np.array([[[-2.0], [2.0], [3.0]], [[1.0], [2.0], [2.0]]]), labels, "regression")
     with pytest.raises(ValueError, match=error):
-        fit_combiner("greedy_selection", given, metric=name, n_rounds=2)
+        fit_combiner(given, "greedy_selection", metric=name, n_rounds=2)
 
 
 @pytest.mark.slow
@@ -135,7 +135,7 @@ def test_memory_is_bounded(name):
     probas /= probas.sum(axis=-1, keepdims=True)
     given = members(probas, draws.integers(0, 10, 500_000))
     tracemalloc.start()
-    fit_combiner("greedy_selection", given, metric=name, n_rounds=2)
+    fit_combiner(given, "greedy_selection", metric=name, n_rounds=2)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak <= 64_000_000
@@ -146,7 +146,7 @@ def test_memory_is_bounded(name):
 def test_a_metric_of_evaluation_scores_as_evaluation_does(name, n_classes):
     probas, labels = drawn(n_members=5, n=60, n_classes=n_classes, seed=3)
     probas[0, :5] = np.eye(n_classes)[labels[:5] - 1]  # impossible, and so clipped
-    fitted = fit_combiner("greedy_selection", members(probas, labels), metric=name, n_rounds=4)
+    fitted = fit_combiner(members(probas, labels), "greedy_selection", metric=name, n_rounds=4)
     sign = 1 if METRICS[name].higher_is_better else -1
     total = np.zeros(probas.shape[1:])
     for pick, score in zip(fitted.picks_[0], fitted.history_[0], strict=True):
@@ -160,7 +160,7 @@ def test_a_metric_of_evaluation_scores_as_evaluation_does(name, n_classes):
 def test_a_class_without_a_row_has_no_area_under_the_curve():
     probas, labels = drawn(n_members=4, n_classes=4)
     labels = np.where(labels == 2, 0, labels)
-    fitted = fit_combiner("greedy_selection", members(probas, labels), metric="macro_auroc", n_rounds=1)
+    fitted = fit_combiner(members(probas, labels), "greedy_selection", metric="macro_auroc", n_rounds=1)
     best = max(METRICS["macro_auroc"].score(one) for one in members(probas, labels))
     assert fitted.history_[0][0] == pytest.approx(best, rel=1e-12)
 
@@ -169,18 +169,18 @@ def test_a_class_without_a_row_has_no_area_under_the_curve():
 def test_brier_is_the_former_name_of_brier_score(combiner):
     given = members(*drawn())
     with pytest.warns(DeprecationWarning, match="metric='brier' is deprecated .* use metric='brier_score'"):
-        old = fit_combiner(combiner, given, metric="brier")
-    np.testing.assert_array_equal(old.weights_, fit_combiner(combiner, given, metric="brier_score").weights_)
+        old = fit_combiner(given, combiner, metric="brier")
+    np.testing.assert_array_equal(old.weights_, fit_combiner(given, combiner, metric="brier_score").weights_)
 
 
 @pytest.mark.parametrize("name", ["log_loss", "macro_auroc", "calibration_error"])
 def test_metrics_of_probabilities_are_refused_for_numbers(name):
     given = members(*drawn("regression"), "regression")
     with pytest.raises(InvalidOptionError, match=f"metric '{name}' is for probabilities"):
-        fit_combiner("greedy_selection", given, metric=name)
+        fit_combiner(given, "greedy_selection", metric=name)
 
 
 def test_the_calibration_error_of_labels_is_refused():
     given = members(*drawn("multilabel"), "multilabel")
     with pytest.raises(InvalidOptionError, match="metric 'calibration_error' is for the task 'multiclass'"):
-        fit_combiner("greedy_selection", given, metric="calibration_error")
+        fit_combiner(given, "greedy_selection", metric="calibration_error")

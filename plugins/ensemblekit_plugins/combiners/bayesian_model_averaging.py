@@ -56,7 +56,7 @@ class BayesianModelAveraging(LearnedWeights):
     >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "dog"]}
     >>> sure = Predictions([[0.8, 0.2], [0.25, 0.75]], member="sure", **fields)
     >>> torn = Predictions([[0.5, 0.5], [0.2, 0.8]], member="torn", **fields)
-    >>> fit_combiner("bayesian_model_averaging", [torn, sure]).weights_
+    >>> fit_combiner([torn, sure], "bayesian_model_averaging").weights_
     array([0.6, 0.4])
     """
 

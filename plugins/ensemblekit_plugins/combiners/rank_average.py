@@ -64,7 +64,7 @@ class RankAverage(Combiner):
     >>> fields = {"ids": [1, 2, 3], "classes": ["ill"], "task": "multilabel", "labels": [[0], [1], [1]]}
     >>> timid = Predictions([[0.01], [0.02], [0.03]], member="timid", **fields)
     >>> bold = Predictions([[0.2], [0.9], [0.9]], member="bold", **fields)
-    >>> fitted = fit_combiner("rank_average", [timid, bold])
+    >>> fitted = fit_combiner([timid, bold], "rank_average")
     >>> combine([timid, bold], fitted).probas.round(3)
     array([[0.167],
            [0.583],

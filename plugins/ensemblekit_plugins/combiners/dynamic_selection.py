@@ -1,4 +1,4 @@
-"""What dynamic selection shares: the rows it was fitted on, and the vote of the members that it selects."""
+"""The base of dynamic selection: it keeps the rows it was fitted on, and lets the selected members vote."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class DynamicSelection(Combiner, abc.ABC):
     Parameters
     ----------
     n_neighbors : int, default=7
-        How many of the rows that it was fitted on are asked; all of them where they are fewer.
+        How many of the rows it was fitted on are used; all of them where there are fewer.
     voting : {"soft", "hard"}, default="soft"
         The result is the weighted mean of the members' probabilities, or the share of their votes.
 
     Attributes
     ----------
     points_ : ndarray of shape (n_rows, n_columns)
-        Where the rows lie: the members' probabilities side by side, or features.
+        Coordinates of the rows: the members' probabilities side by side, or features.
     right_ : ndarray of bool of shape (n_rows, n_members)
-        Which members are right there.
+        Which members are right on each row.
     row_weight_ : ndarray of shape (n_rows,)
         Weights of the rows, the largest 1; rows of weight 0 are left out.
     n_features_ : int or None
@@ -101,7 +101,7 @@ class DynamicSelection(Combiner, abc.ABC):
         return combined.reshape(member_probas.shape[1:])
 
     def _learn(self, rows: np.ndarray, codes: np.ndarray) -> None:
-        """Learn more than who is right where, from rows whose weight is not 0."""
+        """Learn what a subclass needs besides, from the rows whose weight is not 0."""
 
     @abc.abstractmethod
     def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
@@ -112,7 +112,7 @@ class DynamicSelection(Combiner, abc.ABC):
         nearest : ndarray of int of shape (n_rows, n_neighbors)
             Rows of ``right_``, the nearest first.
         probas : ndarray of shape (n_members, n_rows, n_classes)
-            What the members say.
+            Predictions of the members.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class DynamicSelection(Combiner, abc.ABC):
         given = flatten_features(self.name, features, axes, n_features).astype(np.float64)
         if not np.isfinite(given).all():
             raise InvalidOptionError(
-                f"features among which {self.name} seeks neighbours must be finite; received NaN or infinity in "
+                f"features among which {self.name} searches neighbours must be finite; received NaN or infinity in "
                 f"{int((~np.isfinite(given)).any(axis=1).sum())} of {len(given)} rows."
             )
         return given
@@ -146,7 +146,7 @@ def vote(probas: np.ndarray, weights: np.ndarray, voting: str) -> np.ndarray:
     Parameters
     ----------
     probas : ndarray of shape (n_members, n_rows, n_classes)
-        What they say.
+        Their predictions.
     weights : ndarray of shape (n_rows, n_members)
         Weights >= 0; a row of zeros counts as equal weights.
     voting : {"soft", "hard"}

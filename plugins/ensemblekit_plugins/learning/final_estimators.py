@@ -127,7 +127,7 @@ def _output(estimator: Any, x: Any, task: str, xp: Any) -> Any:
 
 
 def _spread(out: Any, known: list[int], n_outputs: int, xp: Any, only: int | None = None) -> Any:
-    """Give each column its place, and 0 to classes that the estimator never saw."""
+    """Put each column in its place, and 0 for classes that the estimator was not fitted on."""
     nothing = xp.zeros_like(xp.take(out, [0], axis=-1))
     wanted = range(n_outputs) if only is None else [only]
     places = [known.index(k) if k in known else len(known) for k in wanted]

@@ -50,7 +50,7 @@ class Ranked(Blends):
         pass
 
     def _total(self, column: int) -> np.ndarray:
-        # Anew in each round: the columns of all classes would take as much memory as a member.
+        # Recomputed in each round: keeping all classes would take as much memory as a member.
         total = np.zeros(len(self.rows.labels))
         for member in np.flatnonzero(self.weights):
             total += np.multiply(self.rows.probas[member, :, column], self.weights[member], dtype=np.float64)

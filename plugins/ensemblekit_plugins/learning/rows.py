@@ -1,4 +1,4 @@
-"""Labelled predictions as flat rows, one for each sample (and place of a dense output), for all that learns."""
+"""Labelled predictions as flat rows, one for each sample, or for each position of a dense output."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
     sample_weight : ndarray of shape (n_samples,), or None
         Non-negative; rows of weight zero are left out.
     who : str
-        What learns, for the error.
+        Start of the error: what is learned.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
 
 
 def likelihoods(rows: Rows, block: slice = slice(None), column: int | None = None) -> np.ndarray:
-    """Probability that each member gave to what was true: ``p[y]``; for labels ``p`` or ``1 - p``.
+    """Probability that each member gave to the truth: ``p[y]``; for labels ``p`` or ``1 - p``.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def flatten_features(name: str, features: np.ndarray, axes: tuple[int, ...], n_f
     axes : tuple of int
         ``(n_samples, ...)``, the axes of the outputs before that of the classes.
     n_features : int or None
-        How many there must be; None where they are new.
+        Expected number; None in `fit`.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def flatten_features(name: str, features: np.ndarray, axes: tuple[int, ...], n_f
     if features.shape[: len(axes)] != axes:
         raise InvalidOptionError(
             f"features for outputs of shape {(*axes, '...')} must begin with the same axes; received shape "
-            f"{features.shape}. Give each place its own, for instance by numpy.broadcast_to."
+            f"{features.shape}. Give each position its own, for instance by numpy.broadcast_to."
         )
     flat = features.reshape(math.prod(axes), math.prod(features.shape[len(axes) :]))
     if n_features is not None and flat.shape[1] != n_features:

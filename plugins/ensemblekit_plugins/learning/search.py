@@ -1,4 +1,4 @@
-"""Weights learned by any metric."""
+"""Weights learned by any metric: by each member's own score, or by search."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def best_blend(metric: Metric, rows: Rows, max_iter: int) -> np.ndarray:
             best = scores[pick]
             weights[members[pick]] += gains[pick]
             weights = np.maximum(weights, 0) / np.maximum(weights, 0).sum()
-            # Sums built up move by move would carry their rounding along.
+            # Restarted, so that rounding does not accumulate from move to move.
             scorer.start(weights)
         elif step > _SMALLEST:
             step /= 2

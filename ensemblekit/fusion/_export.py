@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +12,10 @@ import numpy as np
 
 from ..arguments import typed
 from ..assembly import import_keras
+from ..combining import merged_options
 from ..errors import CompatibilityError, InvalidOptionError
 from ..files import size_on_disk
+from ..interfaces import CombinerLike
 from ..predictions import Task
 from ._formats import BATCH, flat_inputs, format_of
 from ._fuse import fuse
@@ -43,10 +45,10 @@ class Exported(NamedTuple):
     max_difference: float
 
 
-@typed()
+@typed(but=("combiner",))
 def export_fused(
     members: Any,
-    combiner: Any = None,
+    combiner: str | CombinerLike | None = None,
     *,
     to: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     inputs: Any,
@@ -54,7 +56,8 @@ def export_fused(
     task: Task | None = None,
     tolerance: float = 1e-5,
     overwrite: bool = False,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
 ) -> list[Exported]:
     """Fuse, write the model to files, run each file, and keep it only where it says what the members say apart.
 
@@ -72,7 +75,7 @@ def export_fused(
         Largest difference of a probability that is admitted, > 0.
     overwrite : bool, default=False
         Replace what is there.
-    **options
+    options, **more_options
         As in `fuse`.
 
     Returns
@@ -113,8 +116,10 @@ def export_fused(
     if isinstance(members, keras.Model):
         model, expected = members, np.asarray(members.predict(inputs, batch_size=BATCH, verbose=0))
     else:
-        model = fuse(members, combiner, classes=classes, task=task, **options)
-        expected = predict_unfused(members, combiner, inputs, classes=classes, task=task, **options)
+        model = fuse(members, combiner, classes=classes, task=task, options=options, **more_options)
+        own = {name: value for name, value in more_options.items() if name not in ("name", "input_shape")}
+        options = merged_options(options, own)
+        expected = predict_unfused(members, combiner, inputs, classes=classes, task=task, options=options)
     kept: list[Exported] = []
     with ExitStack() as waiting:
         for path, form in zip(paths, formats, strict=True):

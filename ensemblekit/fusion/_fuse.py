@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..arguments import typed
 from ..assembly import import_keras
-from ..combining import AskedCombiner, ask
+from ..combining import AskedCombiner, ask, merged_options
 from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError
+from ..interfaces import CombinerLike
 from ..predictions import Task
 from ._checking import check_same
 from ._graph import Graph
@@ -20,16 +21,17 @@ from ._parts import Part, ensemble_parts, member_parts, name_outputs
 __all__ = ["fuse"]
 
 
-@typed()
+@typed(but=("combiner",))
 def fuse(
     members: Any,
-    combiner: Any = None,
+    combiner: str | CombinerLike | None = None,
     *,
     classes: Any = None,
     task: Task | None = None,
     input_shape: tuple[int, int, int] | None = None,
     name: str = "fused",
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
 ) -> Any:
     """Make one Keras model out of several and a combiner.
 
@@ -53,8 +55,8 @@ def fuse(
         sizes: each then starts with a `keras.layers.Resizing` (bilinear) to its own.
     name : str, default="fused"
         Of the model.
-    **options
-        Options of the combiner, where it is given by name.
+    options, **more_options
+        As in `combine`.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def fuse(
     (None, 2)
     """
     keras = import_keras("fuse")
-    plan = _read(keras, members, combiner, classes, task, options)
+    plan = _read(keras, members, combiner, classes, task, merged_options(options, more_options))
     graph = Graph(keras)
     inputs = make_inputs(graph, plan.parts, input_shape)
     said: dict[str, Any] = {}
@@ -131,10 +133,10 @@ def _read(keras: Any, members: Any, combiner: Any, classes: Any, task: Task | No
                 "out, or give its members alone."
             )
         parts = ensemble_parts(keras, members)
-        combiner, what = members.combiner_, members._task
+        combiner, what = members.combiner_, members.task
         if what == "multiclass" and all(isinstance(label, (str, int)) for label in members.classes_.tolist()):
             shown = tuple(members.classes_.tolist())
-        parts, outputs = name_outputs(parts, what, tuple(members._outputs()), absent_as_zero=members.missing == "zero")
+        parts, outputs = name_outputs(parts, what, members.output_names, absent_as_zero=members.missing == "zero")
     else:
         known = getattr(combiner, "classes_", None) if what == "regression" else None
         parts, outputs = name_outputs(member_parts(keras, members, classes), what, known)

@@ -77,17 +77,17 @@ def ensemble_parts(keras: Any, ensemble: Any) -> list[Part]:
     """Read the members of a fitted ensemble, by the names that its combiner knows."""
     if not hasattr(ensemble, "combiner_"):
         raise NotFittedError(f"an {type(ensemble).__name__} must be fitted before it is fused. Call its fit first.")
-    if ensemble.response_method == "predict" and ensemble._task == "multiclass":
+    if ensemble.response_method == "predict" and ensemble.task == "multiclass":
         raise CompatibilityError(
             "response_method='predict' lets members vote before they are combined, which no graph does here. Fit the "
             "ensemble with combiner='voting' instead."
         )
-    if ensemble._shows_features_:
+    if ensemble.shows_features:
         raise CompatibilityError(
             "with passthrough=True the combiner looks at X itself, and cannot stand in one model. Fit it without."
         )
     parts = [_part(keras, name, model, None) for name, model in ensemble.named_estimators_.items()]
-    names = ensemble._names_
+    names = ensemble.class_names
     return [
         Part(p.name, p.model, None if names is None or p.classes is None else _named(p, names), p.logits) for p in parts
     ]

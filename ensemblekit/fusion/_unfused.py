@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ from ._parts import member_parts, name_outputs
 __all__ = ["predict_unfused"]
 
 
-def predict_unfused(members: Any, combiner: Any, inputs: Any, *, classes: Any, task: Any, **options: Any) -> np.ndarray:
+def predict_unfused(
+    members: Any, combiner: Any, inputs: Any, *, classes: Any, task: Any, options: Mapping[str, Any]
+) -> np.ndarray:
     """Predict without fusing.
 
     Parameters
     ----------
-    members, combiner, classes, task, **options
+    members, combiner, classes, task, options
         As in `fuse`.
     inputs : ndarray of shape (n_samples, ...), or dict of input name to such
         What to predict.
@@ -36,7 +39,6 @@ def predict_unfused(members: Any, combiner: Any, inputs: Any, *, classes: Any, t
         return np.asarray(said) if np.ndim(said) > 1 else np.asarray(said)[:, np.newaxis]
     keras = import_keras("export_fused")
     task = task or "multiclass"
-    options = {k: v for k, v in options.items() if k not in ("name", "input_shape")}
     parts, outputs = name_outputs(
         member_parts(keras, members, classes),
         task,
@@ -50,7 +52,7 @@ def predict_unfused(members: Any, combiner: Any, inputs: Any, *, classes: Any, t
         Predictions(_probas(part, inputs, task), ids=ids, classes=part.classes or (), task=task, member=part.name)
         for part in parts
     ]
-    combined = combine(predictions, combiner, **options)
+    combined = combine(predictions, combiner, options=options)
     places = {name: place for place, name in enumerate(combined.classes)}
     return combined.probas[..., [places[name] for name in outputs]]
 

@@ -7,7 +7,6 @@ from ensemblekit import (
     Combiner,
     InvalidOptionError,
     LeakageError,
-    NotFittedError,
     Predictions,
     align,
     combine,
@@ -17,6 +16,7 @@ from ensemblekit import fit_combiner as fit
 from ensemblekit.combining import ask
 from ensemblekit.combining import asked as asked_room
 from ensemblekit.combining.subsets import SubsetCombiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit.evaluation import leave_one_member_out
 from ensemblekit.interfaces import TAKES, taken_by
 from ensemblekit.registry import load_plugins

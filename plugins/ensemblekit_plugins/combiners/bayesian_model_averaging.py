@@ -69,9 +69,7 @@ class BayesianModelAveraging(LearnedWeights):
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         prior = self._prior(predictions.members)
         rows = rows_of(predictions, sample_weight, "posterior probabilities are")
-        # Rows.weight sums to 1; the likelihood wants the weights as they came.
-        pixels = int(np.prod(predictions.member_probas.shape[2:-1]))
-        n = len(rows.labels) if sample_weight is None else float(sample_weight.sum()) * pixels
+        n = len(rows.labels) if rows.weight is None else float(rows.weight.sum())
         self.log_likelihood_ = n * (_gaussian(rows) if rows.task == "regression" else _categorical(rows))
         with np.errstate(divide="ignore"):
             log_posterior = np.log(prior) + self.log_likelihood_ / self.temperature

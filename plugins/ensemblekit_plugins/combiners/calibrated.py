@@ -13,8 +13,9 @@ from ensemblekit import Combiner, Predictions, PredictionSet, align, fit_combine
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 from ensemblekit.registry import default_registry
 
+from ..kernels.blocks import row_slices
 from ..learning.calibration_maps import METHODS, apply_map, apply_maps, fit_map
-from ..learning.flat_rows import blocks, check_all_present, flatten_weights
+from ..learning.rows import check_all_present, flatten_weights
 from ..options import check_choice, check_count
 
 __all__ = ["Calibrated"]
@@ -61,9 +62,9 @@ class Calibrated(Combiner):
     loss by L-BFGS, with ``a`` and ``b`` at most 1000 in size. Temperature leaves the order of the classes as it is, and
     with it the ties.
 
-    Where ``inner`` learns, the second step is fitted out of fold: the rows are drawn into ``cv`` folds, always the same,
-    and each fold is calibrated (``before``) or combined (``after``) by what was fitted on the others. Then the first
-    step is fitted on all rows. A single row is used for both steps. Rows of weight 0 are left out.
+    Where ``inner`` learns, the second step is fitted out of fold: the rows are drawn into ``cv`` folds, always the
+    same, and each fold is calibrated (``before``) or combined (``after``) by what was fitted on the others. Then the
+    first step is fitted on all rows. A single row is used for both steps. Rows of weight 0 are left out.
 
     References
     ----------
@@ -165,7 +166,7 @@ class Calibrated(Combiner):
             return _combine(self.inner_, calibrated, features, task, xp)
         out = np.empty(member_probas.shape[1:], dtype=member_probas.dtype)
         values_a_row = member_probas[:, :1].size
-        for block in blocks(len(out), values_a_row, 2**22):
+        for block in row_slices(len(out), values_a_row, 2**22):
             calibrated = self._calibrate(self.maps_, member_probas[:, block], task)
             out[block] = _combine(self.inner_, calibrated, _of(features, block), task, xp)
         return out

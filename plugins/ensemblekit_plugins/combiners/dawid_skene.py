@@ -149,8 +149,8 @@ class DawidSkene(Combiner):
 
 
 def _votes(member_probas: np.ndarray, present: np.ndarray | None) -> np.ndarray:
-    there = np.where(np.isnan(member_probas), 0, member_probas)
-    votes = (there == there.max(axis=-1, keepdims=True)).astype(np.float64)
+    known = np.where(np.isnan(member_probas), 0, member_probas)
+    votes = (known == known.max(axis=-1, keepdims=True)).astype(np.float64)
     votes /= votes.sum(axis=-1, keepdims=True)
     if present is not None:
         votes[~present] = 0

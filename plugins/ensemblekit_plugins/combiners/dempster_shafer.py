@@ -114,7 +114,7 @@ class DempsterShafer(Combiner):
             member_probas = xp.where(present, member_probas, xp.zeros_like(member_probas))
             trust = xp.where(present, trust, xp.zeros_like(trust))
             doubt = xp.where(present, doubt, one)
-            there = xp.where(present, one, xp.zeros_like(one))
+            is_present = xp.where(present, one, xp.zeros_like(one))
         mean = xp.divide(xp.sum(member_probas, axis=0), xp.sum(is_present, axis=0))
         if task == "multilabel":
             answers = xp.stack([member_probas, xp.subtract(one, member_probas)], axis=-1)

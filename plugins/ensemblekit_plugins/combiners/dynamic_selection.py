@@ -10,16 +10,16 @@ import numpy as np
 from ensemblekit import Combiner, PredictionSet
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 
+from ..kernels.blocks import row_slices
 from ..kernels.ties import settle_ties
-from ..learning.flat_rows import (
-    blocks,
+from ..learning.neighbours import Neighbours
+from ..learning.rows import (
     check_all_present,
     flatten_features,
     flatten_members,
     flatten_weights,
     side_by_side,
 )
-from ..learning.neighbours import Neighbours
 from ..options import check_choice, check_count
 
 __all__ = ["DynamicSelection"]
@@ -92,7 +92,8 @@ class DynamicSelection(Combiner, abc.ABC):
         combined = np.empty(rows.shape[1:], dtype=member_probas.dtype)
         neighbours = Neighbours(self.points_)
         n_asked = self._n_asked()
-        for block in blocks(len(combined), max(rows.shape[0] * rows.shape[2], rows.shape[0] * self._values_a_member())):
+        values_a_row = rows.shape[0] * max(rows.shape[2], self._values_a_member())
+        for block in row_slices(len(combined), values_a_row):
             probas = rows[:, block]
             queries = _points(probas) if given is None else given[block]
             nearest = neighbours.nearest(queries, n_asked)

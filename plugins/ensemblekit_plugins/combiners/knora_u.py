@@ -43,8 +43,8 @@ class KnoraU(DynamicSelection):
     Neighbours are found by Euclidean distance between the members' probabilities, or between features where
     `fit_combiner` and `combine` are given ``features``: bring them to one scale. Of equally distant rows the first by
     id is the nearer. A member is right where its most probable class, the first by name of equals, is the true one.
-    Rows of weight 0 are left out. Neighbours are counted by row and not by weight, so that the scale of the weights does
-    not change the result: a row of weight 2 votes twice but is one neighbour, where two equal rows are two.
+    Rows of weight 0 are left out. Neighbours are counted by row and not by weight, so that the scale of the weights
+    does not change the result: a row of weight 2 votes twice but is one neighbour, where two equal rows are two.
 
     Tie rule of ``voting="hard"``: a member shares its vote between its own tied classes; equal shares go to the class
     with the larger summed probability, weighted as the votes, then to the first by name, and the winner gets one unit

@@ -9,8 +9,8 @@ import numpy as np
 from ensemblekit import hookimpl
 from ensemblekit.errors import InvalidOptionError
 
-from ..learning.flat_rows import side_by_side
 from ..learning.neighbours import Neighbours
+from ..learning.rows import side_by_side
 from ..options import check_count, check_number
 from .dynamic_selection import DynamicSelection
 

@@ -87,9 +87,9 @@ class RankAverage(Combiner):
         weight = np.ones(n_samples) if sample_weight is None else sample_weight
         self.references_: list[list[np.ndarray]] = []
         for place in range(n_members):
-            there = np.flatnonzero(weight > 0 if present is None else present[place] & (weight > 0))
-            each = np.repeat(weight[there], int(np.prod(inner, dtype=int)))
-            values = probas[place, there].reshape(-1, n_classes).astype(np.float64)
+            rows = np.flatnonzero(weight > 0 if present is None else present[place] & (weight > 0))
+            each = np.repeat(weight[rows], int(np.prod(inner, dtype=int)))
+            values = probas[place, rows].reshape(-1, n_classes).astype(np.float64)
             self.references_.append([_reference(values[:, c], each, self.n_quantiles) for c in range(n_classes)])
         return self
 

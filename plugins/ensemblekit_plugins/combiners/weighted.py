@@ -64,8 +64,8 @@ class Weighted(Combiner):
     With ``per_class`` it is ``sum_m w_mc p_m[i, c]``, divided by its sum over the classes for multiclass; a row in
     which all these are 0 becomes the plain mean.
 
-    Learning starts at equal weights, so members with equal predictions keep equal weights under log loss. With ``present`` the
-    weights of the members that are present are divided by their sum.
+    Learning starts at equal weights, so members with equal predictions keep equal weights under log loss. With
+    ``present`` the weights of the members that are present are divided by their sum.
 
     References
     ----------
@@ -127,7 +127,7 @@ class Weighted(Combiner):
             likelihood = likelihoods(rows)
             share = np.repeat(rows.share(), likelihood.shape[1] // len(rows.labels))
             self.weights_ = maximise_likelihood(likelihood, share / share.sum(), self.max_iter, self.tol)
-        elif metric in ("squared_error", "neg_mean_squared_error", "brier", "neg_brier_score"):
+        elif metric in ("squared_error", "neg_mean_squared_error", "brier", "brier_score", "neg_brier_score"):
             self.weights_ = smallest_squared_error(rows)
         else:
             self.weights_ = best_blend(metric, rows, self.max_iter)

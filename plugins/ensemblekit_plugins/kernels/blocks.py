@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Scratch", "Where", "blocks", "in_blocks"]
+__all__ = ["Scratch", "Where", "blocks", "in_blocks", "row_slices"]
 
 Where = tuple[slice, ...]
 """A block: slices of the axes of the output, from the first on; the last axis, of the classes, is never cut."""
@@ -128,3 +128,9 @@ def blocks(shape: tuple[int, ...], values: int = CACHE_VALUES) -> list[Where]:
         return [(slice(start, start + step),) for start in range(0, shape[0], step)]
     rest = blocks(shape[1:], values)
     return [(slice(i, i + 1), *where) for i in range(shape[0]) for where in rest]
+
+
+def row_slices(n_rows: int, values_a_row: int, values: int = 2**19) -> Iterator[slice]:
+    """Cut rows into slices that hold about ``values`` numbers each."""
+    step = max(1, values // max(1, values_a_row))
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))

@@ -125,7 +125,11 @@ def pool_classes(member_probas: Any, weights: np.ndarray, present: Any, task: st
         total = sum_members(weight, xp)
         pooled = xp.divide(pooled, xp.where(xp.greater(total, 0), total, xp.ones_like(total)))
     if task == "multiclass":
-        counts = member_probas.shape[0] if is_present is None else sum_members(xp.where(is_present, one, xp.zeros_like(one)), xp)
+        counts = (
+            member_probas.shape[0]
+            if is_present is None
+            else sum_members(xp.where(is_present, one, xp.zeros_like(one)), xp)
+        )
         mean = xp.divide(sum_members(member_probas, xp), counts)
         total = xp.sum(pooled, axis=-1, keepdims=True)
         none = xp.less_equal(total, 0)

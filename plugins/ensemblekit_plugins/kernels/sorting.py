@@ -1,7 +1,7 @@
 """Sums of order statistics over members: a sorting network on rows that stay in the cache, pruned to what is needed.
 
 A sorting network is a fixed list of comparators: each puts the smaller of two values in one place and the larger in the
-other. So it sorts all columns at once, one call of NumPy for each half of a comparator, and no branch depends on a value.
+other. So it sorts all columns at once, by one call of NumPy for each half of a comparator, without branches.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .flat_rows import blocks
+from ..kernels.blocks import row_slices
 
 __all__ = ["METHODS", "apply_map", "apply_maps", "fit_map"]
 
@@ -121,7 +121,7 @@ def apply_map(learned: dict[str, Any], method: str, probas: np.ndarray, *, task:
     rows = probas.reshape(-1, n_classes)
     calibrated = np.empty_like(rows, order="C")
     dtype = np.result_type(probas.dtype, np.float32)
-    for block in blocks(len(rows), n_classes, 2**16):
+    for block in row_slices(len(rows), n_classes, 2**16):
         # Transposed: sums over classes are then additions of whole columns, and every kernel reads contiguous memory.
         columns = rows[block].T.astype(dtype, order="C")
         if method == "isotonic":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .flat_rows import blocks
+from ..kernels.blocks import row_slices
 
 __all__ = ["Neighbours"]
 
@@ -57,7 +57,7 @@ class Neighbours:
         n_columns, n_points = self._columns.shape
         n_candidates = n_points if len(queries) * n_points <= FEW else min(n_candidates, n_points)
         found = np.empty((len(queries), n_neighbors), dtype=np.intp)
-        for block in blocks(len(queries), max(n_columns, n_candidates)):
+        for block in row_slices(len(queries), max(n_columns, n_candidates)):
             batch = queries[block]
             if n_candidates == n_points:
                 reach, candidates = None, np.tile(np.arange(n_points), (len(batch), 1))

@@ -20,7 +20,7 @@ def above_chance(metric: Metric, rows: Rows) -> np.ndarray:
     metric : str or callable
         Greater is better.
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def best_blend(metric: Metric, rows: Rows, max_iter: int) -> np.ndarray:
     metric : str or callable
         Greater is better.
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     max_iter : int
         Most moves.
 

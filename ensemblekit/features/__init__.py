@@ -6,12 +6,20 @@ from ..deprecation import warn_deprecated
 from ._bank import CollectionInfo, FeatureBank
 from ._extract import extract_features
 from ._keys import image_keys
-from ._views import AffineViews
+from ._views import AffineViews, Augmentation
 
 if TYPE_CHECKING:
     from ._view_cycle import ViewCycle
 
-__all__ = ["AffineViews", "CollectionInfo", "FeatureBank", "ViewCycle", "extract_features", "image_keys"]
+__all__ = [
+    "AffineViews",
+    "Augmentation",
+    "CollectionInfo",
+    "FeatureBank",
+    "ViewCycle",
+    "extract_features",
+    "image_keys",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,21 +18,24 @@ from ._pipeline import ExtractionPipeline
 from ._session import BankSession
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ..interfaces import Backbone
+    from ._views import Augmentation
 
 __all__ = ["extract_features"]
 
 
-@typed(but=("backbone", "bank"))
+@typed(but=("backbone", "images", "augmentation", "bank", "keys"))
 def extract_features(
     backbone: Backbone,
-    images: Any,
+    images: ImageFolder | ArrayLike,
     *,
-    augmentation: Any = None,
+    augmentation: Augmentation | None = None,
     n_views: int | None = None,
     bank: FeatureBank | None = None,
     batch_size: int = 32,
-    keys: Any = None,
+    keys: ArrayLike | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """Give the features of images, computing only those that are not in the bank.
@@ -43,8 +46,8 @@ def extract_features(
         It runs in inference mode. With a bank it must be frozen and have a fingerprint.
     images : ImageFolder or array-like of shape (n, height, width, channels)
         RGB, 0 to 255. A folder is decoded once, in batches; ``skip_unreadable`` of the folder leaves out images.
-    augmentation : AffineViews or alike, optional
-        Draws views of the images; any object with ``fingerprint`` and ``draw(images, keys, view)``.
+    augmentation : Augmentation, optional
+        Draws views of the images, such as `AffineViews`.
     n_views : int, optional
         Number of views of each image, from view 0 on. Required with ``augmentation``.
     bank : FeatureBank, optional

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arguments import as_array
 from ..errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["KEY", "check_images", "image_keys", "row_keys"]
 
@@ -22,7 +25,7 @@ KEY = np.dtype(f"S{DIGEST_BYTES}")
 _BYTES_PER_TASK = 2**24
 
 
-def image_keys(images: Any) -> np.ndarray:
+def image_keys(images: ArrayLike) -> np.ndarray:
     """Hash the pixels of each image.
 
     Parameters

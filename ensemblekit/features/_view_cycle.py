@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arguments import as_array, typed
 from ..assembly import import_keras
 from ..errors import DataError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["ViewCycle"]
 
@@ -67,8 +70,16 @@ class ViewCycle(keras.utils.PyDataset):
     (2, (2, 2), (2,))
     """
 
-    @typed()
-    def __init__(self, views: Any, y: Any, *, n_views: int | None = None, batch_size: int = 32, seed: int = 0) -> None:
+    @typed(but=("views", "y"))
+    def __init__(
+        self,
+        views: ArrayLike | Callable[[int], ArrayLike],
+        y: ArrayLike,
+        *,
+        n_views: int | None = None,
+        batch_size: int = 32,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("n_views", n_views, 1)):
             if name == "n_views" and value is None:

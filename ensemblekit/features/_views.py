@@ -5,19 +5,54 @@ from __future__ import annotations
 import hashlib
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from ..errors import DataError, InvalidOptionError
 from ._keys import check_images
 
-__all__ = ["AffineViews"]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = ["AffineViews", "Augmentation"]
 
 FLIPS = ("horizontal", "vertical", "horizontal_and_vertical", None)
 Factor = float | tuple[float, float]
 VERSION = 1
 """Of the drawing. A change that gives other pixels for the same parameters must raise it."""
+
+
+class Augmentation(Protocol):
+    """What `extract_features` needs of an augmentation: any object with these two names will do.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Equal fingerprints must give equal views.
+    """
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def draw(self, images: np.ndarray, keys: np.ndarray, view: int) -> np.ndarray:
+        """Draw one view of each image.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, height, width, channels)
+            Pixels, 0 to 255.
+        keys : ndarray of str, shape (n,)
+            Keys of the images; see `image_keys`.
+        view : int
+            Number of the view, >= 0. Equal images, keys and numbers must give equal views.
+
+        Returns
+        -------
+        ndarray of shape (n, height, width, channels)
+            Pixels, 0 to 255.
+        """
+        ...
 
 
 class AffineViews:
@@ -80,7 +115,7 @@ class AffineViews:
         what = f"AffineViews {VERSION} {self.flip} {self._rotation} {self._zoom} {self.seed}"
         return hashlib.sha256(what.encode()).hexdigest()
 
-    def draw(self, images: Any, keys: Any, view: int) -> np.ndarray:
+    def draw(self, images: ArrayLike, keys: ArrayLike, view: int) -> np.ndarray:
         """Draw one view of each image.
 
         Parameters

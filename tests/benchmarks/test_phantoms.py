@@ -16,7 +16,7 @@ from benchmarks.phantoms import default_folder, make_phantoms, making, pictures
 from benchmarks.phantoms.masses import draw_mass
 from benchmarks.phantoms.pictures import draw
 from benchmarks.phantoms.plan import CLASSES, Phantom, plan
-from ensemblekit import DataError, MissingDependencyError, OutputExistsError
+from ensemblekit.errors import DataError, MissingDependencyError, OutputExistsError
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -19,7 +19,8 @@ import pyarrow.parquet
 from PIL import Image
 
 import ensemblekit.files._atomic
-from ensemblekit import FeatureBank, OutputExistsError, Predictions, load_plugins, predict_images
+from ensemblekit import FeatureBank, Predictions, load_plugins, predict_images
+from ensemblekit.errors import OutputExistsError
 from ensemblekit.features._keys import row_keys
 from ensemblekit.features._session import BankSession
 from ensemblekit.predicting import Predictor, _run

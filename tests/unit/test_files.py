@@ -13,7 +13,7 @@ import filelock
 import pytest
 
 import ensemblekit.files
-from ensemblekit import OutputExistsError
+from ensemblekit.errors import OutputExistsError
 from ensemblekit.files import Replaceable, atomic_folder, atomic_path, atomic_write, locked_folder, write_text
 
 

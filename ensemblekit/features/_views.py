@@ -24,16 +24,12 @@ VERSION = 1
 
 
 class Augmentation(Protocol):
-    """What `extract_features` needs of an augmentation: any object with these two names will do.
-
-    Attributes
-    ----------
-    fingerprint : str
-        Equal fingerprints must give equal views.
-    """
+    """What `extract_features` needs of an augmentation: any object with these two names will do."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Equal fingerprints must give equal views."""
+        ...
 
     def draw(self, images: np.ndarray, keys: np.ndarray, view: int) -> np.ndarray:
         """Draw one view of each image.

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..arguments import typed
-from ..combining import combine
-from ..combining._checks import made
+from ..combining import ask, combine
 from ..errors import (
     AlignmentError,
     FolderNotFoundError,
@@ -143,13 +142,13 @@ def combine_files(
     members = open_members(files, edited=edited)
     if max(member.n_rows for member in members) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
-    name, rule = made(combiner, options)
+    asked = ask(combiner, options)
     # Classes, tasks, splits and options are refused before a row is read.
     align({m.member: m.predictions(m.schema.empty_table()) for m in members}, aliases=aliases, missing=missing)
 
     def combine_batch(predictions: Mapping[str, Predictions], where: str) -> Predictions:
         try:
-            return combine(predictions, rule, aliases=aliases, missing=missing).rename(name)
+            return combine(predictions, asked, aliases=aliases, missing=missing)
         except AlignmentError as error:
             if where:
                 error.args = (f"{error} Found in {where}.",)
@@ -159,7 +158,7 @@ def combine_files(
         return lambda done, total: progress(unit, done, total) if progress else None
 
     size = min(LARGEST, max(1, memory // (12 * sum(member.row_bytes for member in members))))
-    fit_ids = all_fit_ids((*(member.fit_ids for member in members), getattr(rule, "fit_ids_", None)))
+    fit_ids = all_fit_ids((*(member.fit_ids for member in members), getattr(asked.combiner, "fit_ids_", None)))
     with _scratch_folder(output, None if folder is None else room) as scratch:
         try:
             with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..interfaces import CombinerLike
 from ..predictions import Missing, Task
 from ..predictions.choices import check_choice
 from ..predictions.names import few
@@ -107,7 +108,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         self,
         estimators: Any,
         *,
-        combiner: Any = "mean",
+        combiner: str | CombinerLike = "mean",
         combiner_options: Mapping[str, Any] | None = None,
         cv: Any = 5,
         response_method: Literal["predict_proba", "predict"] = "predict_proba",
@@ -144,7 +145,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
             Columns in the order of ``classes_``.
         """
         x = self._check_x(X)
-        return self._combine(self._say(x), x)
+        return self._combine(self._predict_members(x), x)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels, by ``thresholds`` where they are given.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, InvalidPredictionsError, OutputExistsError
-from ..files import Folder, atomic_path, check_file, held_folder, write_text
+from ..files import Folder, atomic_path, check_file, locked_folder, write_text
 from ..predictions import Predictions
 from ..predictions.formats import join_parquet
 
@@ -52,7 +52,7 @@ class Parts:
             check_file(path)
         real = Path(os.path.realpath(self.output))
         place = real.parent / f".{real.name}.parts"
-        with held_folder(place, real, "parts", own=_OWN, earlier=_of_an_earlier_version) as self._folder:
+        with locked_folder(place, real, "parts", own=_OWN, earlier=_of_an_earlier_version) as self._folder:
             is_new = PLAN not in self._folder.names()
             try:
                 self._begin(resume=resume, overwrite=overwrite, is_new=is_new)

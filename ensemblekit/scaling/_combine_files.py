@@ -18,7 +18,7 @@ from ..errors import (
     InvalidOptionError,
     InvalidPredictionsError,
 )
-from ..files import atomic_write, check_file, held_folder
+from ..files import atomic_write, check_file, locked_folder
 from ..predictions import Aliases, MissingPolicy, Predictions, align
 from ..predictions.formats import TableWriter
 from ..predictions.names import all_fit_ids
@@ -189,12 +189,12 @@ def _scratch_folder(output: Path, folder: Path | None) -> Generator[Path]:
     """
     real = Path(os.path.realpath(output))
     beside = real.parent / f".{real.name}.joining"
-    with held_folder(beside, real, "joining", own_folders=["scratch"]) as held, ExitStack() as also:
+    with locked_folder(beside, real, "joining", own_folders=["scratch"]) as held, ExitStack() as also:
         held.remove_tree("scratch")
         if folder is not None:
             # Several outputs of the same file name may use this folder.
             name = f".{real.name}.{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
-            held = also.enter_context(held_folder(folder / name, real, "scratch", own_folders=["scratch"]))
+            held = also.enter_context(locked_folder(folder / name, real, "scratch", own_folders=["scratch"]))
         held.remove_tree("scratch")
         scratch = held.path / "scratch"
         scratch.mkdir()

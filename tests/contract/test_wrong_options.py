@@ -94,7 +94,7 @@ def test_a_wrong_option_of_a_plugin_is_an_error_of_ours(kind, name):
     def use(**options):
         made = getattr(REGISTRY, f"create_{kind}")(name, **options)
         if kind == "combiner":
-            combine(members, fit_combiner(made, members) if "learns" in made.traits else made)
+            combine(members, fit_combiner(members, made) if "learns" in made.traits else made)
 
     escaped = []
     for option in inspect.signature(getattr(REGISTRY, f"{kind}s")[name]).parameters:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ensemblekit import EnsembleKitError, InvalidPredictionsError, Predictions
-from ensemblekit.errors import OutputExistsError
+from ensemblekit import EnsembleKitError, Predictions
+from ensemblekit.errors import InvalidPredictionsError, OutputExistsError
 
 SUFFIXES = [".parquet", ".csv", ".npz"]
 

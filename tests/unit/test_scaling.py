@@ -18,13 +18,12 @@ from ensemblekit import (
     AlignmentError,
     EnsembleClassifier,
     InvalidOptionError,
-    InvalidPredictionsError,
     LeakageError,
-    OutputExistsError,
     Predictions,
     combine,
     fit_combiner,
 )
+from ensemblekit.errors import InvalidPredictionsError, OutputExistsError
 from ensemblekit.files import is_leftover
 from ensemblekit.scaling import _buckets, _combine_files, combine_files, combine_partitions, predict_partitions
 
@@ -100,7 +99,7 @@ def test_a_fitted_rule_and_rows_that_members_lack(tmp_path):
     whole = [draw("a", np.arange(N)), draw("bb", np.arange(N)[::-1])]
     fields = {"ids": [f"v{i}" for i in range(N)], "classes": CLASSES, "labels": whole[0].labels}
     valid = [Predictions(p.probas, member=p.member, **fields) for p in whole]
-    fitted = fit_combiner("stacking", valid)
+    fitted = fit_combiner(valid, "stacking")
     combine_files(write(tmp_path, whole), fitted, tmp_path / "out.parquet", overwrite=True)
     assert_same(tmp_path / "out.parquet", combine(whole, fitted))
 
@@ -135,7 +134,7 @@ def test_what_members_were_fitted_on_is_kept(text, shuffled, tmp_path):
     assert Predictions.load(tmp_path / "out.parquet").fit_ids.tolist() == sorted(sum(fitted_on, []))  # noqa: RUF017
     # As in memory, what such a file says keeps rules and calibration off those rows.
     with pytest.raises(LeakageError):
-        fit_combiner("weighted", [Predictions.load(tmp_path / "out.parquet"), c])
+        fit_combiner([Predictions.load(tmp_path / "out.parquet"), c], "weighted")
 
 
 def test_what_was_fitted_on_ids_of_another_kind_is_refused_with_the_file(tmp_path):

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemblekit import InvalidPredictionsError, Predictions, combine
+from ensemblekit import Predictions, combine
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.scaling import _buckets, _combine_files, combine_files, combine_partitions
 
 CLASSES = ("cat", "dog")

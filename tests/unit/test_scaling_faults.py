@@ -10,14 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemblekit import (
-    AlignmentError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    Predictions,
-    combine,
-)
-from ensemblekit.errors import EnsembleKitError, FolderNotFoundError
+from ensemblekit import AlignmentError, InvalidOptionError, Predictions, combine
+from ensemblekit.errors import EnsembleKitError, FolderNotFoundError, InvalidPredictionsError
 from ensemblekit.scaling import (
     _buckets,
     _combine_files,

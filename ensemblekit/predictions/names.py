@@ -162,7 +162,8 @@ def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
 
     Returns
     -------
-    ndarray of int64, or text as in `text_array`; shape (n_samples,)
+    ndarray of shape (n_samples,)
+        int64, or text as in `text_array`.
     """
     array = _as_names(ids, what)
     if not _all_different(array):

@@ -86,7 +86,7 @@ def combine_files(
         As in `combine`.
     output : path-like
         Path of the combined predictions, which ends in ``.parquet``; `Predictions.load` reads it.
-    aliases, missing, **options
+    aliases, missing
         As in `combine`.
     memory : int, default=768 MiB
         Approximate memory limit for the join, in bytes; at least 64 MiB.
@@ -98,6 +98,8 @@ def combine_files(
         Replace an existing file.
     progress : callable, optional
         Called with the unit (``"rows"`` or ``"buckets"``), the number of finished units, and the total.
+    **options
+        Options of a combiner given by name.
 
     Returns
     -------

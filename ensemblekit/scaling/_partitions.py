@@ -50,9 +50,9 @@ def combine_partitions(
     aliases, missing, **options
         As in `combine`.
 
-    Yields
-    ------
-    Predictions
+    Returns
+    -------
+    generator of Predictions
         The combination of each partition, in order.
 
     Raises
@@ -130,9 +130,9 @@ def predict_partitions(
     classes, batch_size
         As in `predict_images`.
 
-    Yields
-    ------
-    Predictions
+    Returns
+    -------
+    generator of Predictions
         The predictions of each partition, in order.
 
     Raises

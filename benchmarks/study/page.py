@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemblekit import Audit, Predictions, align
-from ensemblekit.data import read_image
+from ensemblekit import Predictions, align
+from ensemblekit.data import Audit, read_image
 from ensemblekit.plots import (
     plot_confusion,
     plot_copies,
@@ -107,7 +107,7 @@ def _figures(report: Report, test: Mapping[str, Predictions], latency: Mapping[s
     ]
     timed = {row: latency[row] for row in test if latency.get(row, 0) > 0}
     if timed:
-        accuracies = of["accuracy"].set_index("row").loc[list(timed)]
+        accuracies = of["accuracy"].set_index("model").loc[list(timed)]
         intervals = {row: (float(low), float(high)) for row, low, high in accuracies[["low", "high"]].itertuples()}
         parts.append(
             Picture(

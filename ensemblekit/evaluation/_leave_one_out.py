@@ -10,31 +10,26 @@ import numpy as np
 from ..arguments import typed
 from ..combining.subsets import SubsetCombiner
 from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..interfaces import CombinerLike
 from ..predictions import Predictions, PredictionSet
-from ._calibration import calibration_error
-from ._metrics import accuracy, log_loss
-from ._scores import balanced_accuracy, brier_score, macro_auroc
+from ._metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["leave_one_member_out"]
 
-METRICS: Mapping[str, Callable[[Predictions], float]] = {
-    metric.__name__: metric
-    for metric in (accuracy, log_loss, brier_score, balanced_accuracy, macro_auroc, calibration_error)
-}
 
-
-@typed()
+@typed(but=("combiner",))
 def leave_one_member_out(
     predictions: PredictionSet,
-    combiner: Any,
+    combiner: str | CombinerLike,
     *,
     metric: str | Callable[[Predictions], float] = "log_loss",
     fit_on: PredictionSet | None = None,
     allow_leakage: bool = False,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
 ) -> pd.DataFrame:
     """Score an ensemble with all of its members, and without each.
 
@@ -53,8 +48,8 @@ def leave_one_member_out(
         them anew for each row of the table. It must be given for one, even where the combiner is fitted already.
     allow_leakage : bool, default=False
         Go on where a member, or the combiner, is fitted on rows that it is scored or fitted on.
-    **options
-        Options of the combiner, where it is given by name.
+    options, **more_options
+        As in `combine`.
 
     Returns
     -------
@@ -92,12 +87,14 @@ def leave_one_member_out(
 
     if len(predictions) < 2:
         raise InvalidPredictionsError(f"leaving one out needs two members at least; received {predictions.members}.")
-    score = METRICS.get(metric) if isinstance(metric, str) else metric
+    score = METRICS[metric].score if isinstance(metric, str) and metric in METRICS else metric
     if not callable(score):
         raise InvalidOptionError(
             f"metric must be one of {', '.join(map(repr, METRICS))} or take Predictions; received {metric!r}."
         )
-    subsets = SubsetCombiner(predictions, combiner, fit_on=fit_on, allow_leakage=allow_leakage, options=options)
+    subsets = SubsetCombiner(
+        predictions, combiner, fit_on=fit_on, allow_leakage=allow_leakage, options=options, **more_options
+    )
 
     def scored(members: tuple[str, ...]) -> float:
         return float(score(subsets.combine(members)))

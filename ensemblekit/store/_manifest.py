@@ -15,8 +15,7 @@ from typing import Any
 
 from ..errors import MissingDependencyError
 from ..hookspecs import PROJECT
-from ..registry import default_registry
-from ..registry._loading import fields_of
+from ..registry import default_registry, entry_points
 
 __all__ = [
     "ARRAYS", "FILE_NAME", "FORMAT", "LATE", "MANIFEST", "SPLITTERS", "Owner", "import_skops",
@@ -66,8 +65,7 @@ def owners() -> dict[str, Owner]:
         (r.distribution, r.plugin): Owner(r.distribution, r.version) for r in default_registry().registrations
     }
     packages: dict[str, Owner] = {}
-    for point in metadata.entry_points(group=PROJECT):
-        distribution = re.sub(r"[-_.]+", "-", fields_of(point.dist).get("Name") or "").lower()
+    for distribution, _, point in entry_points():
         owner = registered.get((distribution, point.name))
         if owner is None:
             continue

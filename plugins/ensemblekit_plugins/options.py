@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 from ensemblekit.errors import InvalidOptionError
 
-__all__ = ["check_choice", "check_count", "check_number", "check_settled"]
+__all__ = ["check_choice", "check_count", "check_number"]
 
 
 def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
@@ -35,11 +35,3 @@ def check_number(name: str, value: Any, low: float, high: float = float("inf"), 
     if not above or not number <= high or number == float("inf"):
         bounds = f"{'>' if open_low else '>='} {low:g}" + ("" if high == float("inf") else f" and <= {high:g}")
         raise InvalidOptionError(f"{name} must be a finite number {bounds}; received {value!r}.")
-
-
-def check_settled(weights: Any) -> None:
-    """Refuse weights that are still given by member name."""
-    if isinstance(weights, Mapping):
-        raise InvalidOptionError(
-            "weights by name need the members' names: call ensemblekit.combine, or for_members(names) first."
-        )

@@ -96,8 +96,15 @@ def test_the_wheel_holds_both_typed_packages_and_nothing_else(distributions):
 def test_the_wheel_holds_every_file_of_both_packages(distributions):
     names = set(zipfile.ZipFile(distributions.wheel).namelist())
     for root, package in ((REPO, "ensemblekit"), (REPO / "plugins", "ensemblekit_plugins")):
-        files = {path.relative_to(root).as_posix() for path in (root / package).rglob("*.py")}
+        paths = [path for path in (root / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        files = {path.relative_to(root).as_posix() for path in paths}
         assert files <= names
+        assert package != "ensemblekit" or "ensemblekit/report/templates/page.html" in files
+
+
+def test_a_page_is_written_from_the_templates_of_the_wheel(clean):
+    write = "from ensemblekit.report import Section, write_page; write_page('page.html', '<x>', [Section('s', ['p'])])"
+    assert clean.run("python", "-c", f"{write}; print(open('page.html').read())").stdout.count("&lt;x&gt;") == 2
 
 
 def test_the_source_distribution_holds_no_data_and_no_environment(distributions):
@@ -124,7 +131,7 @@ def test_what_needs_keras_says_how_to_install_it(clean):
     code = """
 from ensemblekit import Predictions, fit_combiner
 p = Predictions([[1.0, 0.0], [0.0, 1.0]], ids=[1, 2], classes=["a", "b"], labels=["a", "b"], member="m")
-fit_combiner("stacking", [p], final_estimator="dense")
+fit_combiner([p], "stacking", final_estimator="dense")
 """
     last = clean.run("python", "-c", code).stderr.strip().splitlines()[-1]
     assert last.startswith("ensemblekit.errors.MissingDependencyError: ")

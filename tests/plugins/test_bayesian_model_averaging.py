@@ -17,7 +17,7 @@ def members(probas, labels, task="multiclass"):
 
 
 def learn(*args, **options):
-    return fit_combiner("bayesian_model_averaging", members(*args), **options)
+    return fit_combiner(members(*args), "bayesian_model_averaging", **options)
 
 
 SURE = [[0.8, 0.2], [0.25, 0.75]]  # 0.8 * 0.75 = 0.6

@@ -131,8 +131,8 @@ def test_no_order_changes_a_bit_of_learned_weights(seed, n, dtype):
     moved = [shuffled(p, rng) for p in members]
     rng.shuffle(moved)
     options = {"max_iter": 50}
-    expected = fit_combiner("weighted", members, **options)
-    assert fit_combiner("weighted", moved, **options).weights_.tobytes() == expected.weights_.tobytes()
+    expected = fit_combiner(members, "weighted", **options)
+    assert fit_combiner(moved, "weighted", **options).weights_.tobytes() == expected.weights_.tobytes()
 
 
 @every_combiner

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from ensemblekit import EnsembleClassifier, KerasClassifier, Predictions, combine, fit_combiner, open_model
 from ensemblekit.cli import app
-from ensemblekit.data._read import read_image
+from ensemblekit.data.reading import read_image
 from ensemblekit.store import save
 from tests.pets import CLASSES, draw_pets, net
 
@@ -67,7 +67,7 @@ def test_a_fitted_rule_and_a_saved_ensemble(made, tmp_path):
     rng = np.random.default_rng(0)
     fields = {"ids": np.arange(30), "classes": CLASSES, "labels": np.asarray(CLASSES)[np.arange(30) % 3]}
     rows = [Predictions(rng.dirichlet(np.ones(3), 30), member=m, **fields) for m in ("a", "b c")]
-    rule = fit_combiner("stacking", rows)
+    rule = fit_combiner(rows, "stacking")
     save(rule, tmp_path / "rule")
     members = (made / "a.keras", made / "b c.keras")
     done = run(*members, "--load", tmp_path / "rule", *NAMES, "--images", made / "pets", "-o", tmp_path / "out.keras")

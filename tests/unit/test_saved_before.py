@@ -23,7 +23,9 @@ TREES = {"classifier-tree", "multiclass-stacking-tree"}
 def test_every_folder_has_its_numbers_and_every_combiner_a_folder():
     assert set(CASES) == set(EXPECTED.files)
     saved = {json.loads((SAVED / case / "manifest.json").read_text())["object"].get("combiner") for case in CASES}
-    built_in = {r.name for r in load_plugins().registrations if r.kind == "combiner" and r.distribution == "ensemblekit"}
+    built_in = {
+        r.name for r in load_plugins().registrations if r.kind == "combiner" and r.distribution == "ensemblekit"
+    }
     assert built_in <= saved
 
 

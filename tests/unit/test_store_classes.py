@@ -33,7 +33,8 @@ HARM = "open('ran', 'a').close()\nclass Harm: pass\n"
 TRIALS = """
 import json, sys
 from pathlib import Path
-from ensemblekit import StoreError, load_plugins
+from ensemblekit import load_plugins
+from ensemblekit.errors import StoreError
 from ensemblekit.store import load, save
 from ensemblekit.store._manifest import seal
 save(load_plugins().create_combiner("acme_first"), "saved")

@@ -11,8 +11,9 @@ from ensemblekit import PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError
 
 from ..learning.rows import Rows, likelihoods, rows_of
-from ..learning.simplex import LearnedWeights
 from ..options import check_number
+from .learned_weights import LearnedWeights
+from .weighted import Weighted
 
 __all__ = ["BayesianModelAveraging"]
 
@@ -55,7 +56,7 @@ class BayesianModelAveraging(LearnedWeights):
     >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "dog"]}
     >>> sure = Predictions([[0.8, 0.2], [0.25, 0.75]], member="sure", **fields)
     >>> torn = Predictions([[0.5, 0.5], [0.2, 0.8]], member="torn", **fields)
-    >>> fit_combiner("bayesian_model_averaging", [torn, sure]).weights_
+    >>> fit_combiner([torn, sure], "bayesian_model_averaging").weights_
     array([0.6, 0.4])
     """
 
@@ -78,8 +79,6 @@ class BayesianModelAveraging(LearnedWeights):
         return self
 
     def _prior(self, members: tuple[str, ...]) -> np.ndarray:
-        from .weighted import Weighted
-
         if self.prior is None:
             return np.ones(len(members))
         try:

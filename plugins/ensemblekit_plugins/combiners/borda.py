@@ -9,16 +9,12 @@ import numpy as np
 
 from ensemblekit import Combiner, hookimpl
 
-from ..kernels.blocks import Scratch, Where, in_blocks
-from ..kernels.columns import column_shape, member_columns, write_columns
-from ..kernels.presence import by_presence
+from ..kernels.points import count_points, rounding_of_points
 from ..kernels.sums import shaped_like_members
-from ..kernels.ties import scaled_weights, settle_tied_columns, settle_ties
+from ..kernels.ties import settle_ties
+from ..kernels.weights import scaled_weights
 
 __all__ = ["Borda"]
-
-PAIRWISE_CLASSES = 32
-"""Up to so many classes, comparing each with each is quicker than sorting them."""
 
 
 class Borda(Combiner):
@@ -64,7 +60,7 @@ class Borda(Combiner):
         n_members, dtype = member_probas.shape[0], member_probas.dtype
         weights = scaled_weights(self.weights, n_members)
         if xp is np:
-            return _borda(member_probas, weights, present, equal=self.weights is None)
+            return count_points(member_probas, weights, present, equal=self.weights is None)
         weight = shaped_like_members(xp.array(weights, dtype=dtype), member_probas, xp)
         if present is not None:
             there = shaped_like_members(present, member_probas, xp)
@@ -81,78 +77,7 @@ class Borda(Combiner):
         share = xp.divide(points, xp.array(n_classes - 1, dtype=dtype))
         shares = xp.divide(xp.sum(xp.multiply(share, weight), axis=0), most)
         summed = xp.sum(xp.multiply(member_probas, weight), axis=0)
-        return settle_ties(shares, summed, _rounding(n_members), dtype, xp)
-
-
-def _rounding(n_members: int) -> int:
-    return 2 * n_members + 2
-
-
-def _borda(member_probas: np.ndarray, weights: np.ndarray, present: Any, *, equal: bool) -> np.ndarray:
-    if present is not None:
-        return by_presence(
-            lambda some, members: _borda(some, weights[members], None, equal=equal), member_probas, present
-        )
-    n_members, n_classes = len(member_probas), member_probas.shape[-1]
-    dtype = np.result_type(member_probas.dtype, np.float32)
-    weights = weights.astype(dtype)
-    most = dtype.type(n_classes * (n_classes - 1)) * np.add.reduce(weights)
-    # Points without weights are whole numbers, and what is equal is equal. Twice the points are counted from C - 1 on,
-    # so that they take few bits.
-    rounding, together = (2, n_members) if equal else (_rounding(n_members), 1)
-    least = dtype.type(together * (n_classes - 1))
-    rank = _compare_each if n_classes <= PAIRWISE_CLASSES else _sort
-    result = np.empty(member_probas.shape[1:], member_probas.dtype)
-
-    def count(where: Where, scratch: Scratch) -> None:
-        members = member_probas[(slice(None), *where)]
-        points = scratch("points", column_shape(members), np.min_scalar_type(-together * n_classes))
-        total, summed = (scratch(name, points.shape, dtype) for name in ("total", "summed"))
-        points[:] = total[:] = summed[:] = 0
-        for place, columns in enumerate(member_columns(members, scratch, dtype)):
-            rank(columns, points, scratch)
-            if not equal:
-                weighted = np.add(points, least, out=scratch("weighted", columns.shape, dtype))
-                weighted *= weights[place]
-                total += weighted
-                points[:] = 0
-                columns *= weights[place]
-            summed += columns
-        if equal:
-            np.add(points, least, out=total)
-        total /= most
-        settle_tied_columns(total, summed, rounding, member_probas.dtype)
-        write_columns(total, result[where])
-
-    in_blocks(count, member_probas.shape, arrays=1)
-    return result
-
-
-def _compare_each(columns: np.ndarray, points: np.ndarray, scratch: Scratch) -> None:
-    # How many classes each beats, less how many beat it: twice its points, less C - 1.
-    for shift in range(1, len(columns)):
-        upper, lower = columns[shift:], columns[:-shift]
-        beats, beaten = (scratch(name, upper.shape, np.bool_) for name in ("beats", "beaten"))
-        np.greater(upper, lower, out=beats)
-        np.less(upper, lower, out=beaten)
-        margin = beats.view(np.int8)
-        margin -= beaten.view(np.int8)
-        points[shift:] += margin
-        points[:-shift] -= margin
-
-
-def _sort(columns: np.ndarray, points: np.ndarray, scratch: Scratch) -> None:
-    order = np.argsort(columns, axis=0)
-    ordered = np.take_along_axis(columns, order, axis=0)
-    place = np.arange(len(columns))[:, np.newaxis]
-    new = np.ones(ordered.shape, bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    first = np.maximum.accumulate(np.where(new, place, 0), axis=0)
-    ends = np.roll(new, -1, axis=0)  # where the next begins; the first is new, so the last ends
-    last = np.minimum.accumulate(np.where(ends, place, len(columns))[::-1], axis=0)[::-1]
-    ranks = np.empty(columns.shape, points.dtype)
-    np.put_along_axis(ranks, order, (first + last - (len(columns) - 1)).astype(points.dtype), axis=0)
-    points += ranks
+        return settle_ties(shares, summed, rounding_of_points(n_members), dtype, xp)
 
 
 @hookimpl

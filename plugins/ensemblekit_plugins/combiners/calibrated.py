@@ -78,7 +78,7 @@ class Calibrated(Combiner):
     >>> from ensemblekit import Predictions, combine, fit_combiner
     >>> fields = {"ids": [1, 2, 3, 4], "classes": ["cat", "dog"], "labels": ["cat", "cat", "dog", "cat"]}
     >>> bold = Predictions([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.9, 0.1]], member="bold", **fields)
-    >>> fitted = fit_combiner("calibrated", [bold])
+    >>> fitted = fit_combiner([bold], "calibrated")
     >>> combine([bold], fitted).probas[0].round(4)
     array([0.75, 0.25])
     """
@@ -219,7 +219,7 @@ class Calibrated(Combiner):
         if "learns" in getattr(inner, "traits", ()):
             named = None if features is None else (predictions.ids, features)
             # Leaks were looked for, and allowed, before it came here.
-            return fit_combiner(inner, predictions, sample_weight=sample_weight, features=named, allow_leakage=True)
+            return fit_combiner(predictions, inner, sample_weight=sample_weight, features=named, allow_leakage=True)
         settle = getattr(inner, "for_members", None)
         return settle(predictions.members) if settle else inner
 

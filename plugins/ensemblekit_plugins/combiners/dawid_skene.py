@@ -9,9 +9,7 @@ import numpy as np
 from ensemblekit import Combiner, PredictionSet, hookimpl
 from ensemblekit.errors import NotFittedError
 
-from ..kernels.blocks import Scratch, Where, in_blocks
-from ..kernels.columns import column_shape, member_columns, top_columns
-from ..kernels.presence import by_presence
+from ..kernels.posteriors import infer_classes
 from ..kernels.sums import shaped_like_members
 from ..options import check_choice, check_count, check_number
 
@@ -69,7 +67,7 @@ class DawidSkene(Combiner):
     >>> fields = {"ids": [1, 2, 3, 4], "classes": ["cat", "dog"], "labels": ["cat", "dog", "cat", "dog"]}
     >>> right = Predictions([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.1, 0.9]], member="right", **fields)
     >>> wrong = Predictions([[0.1, 0.9], [0.7, 0.3], [0.2, 0.8], [0.9, 0.1]], member="wrong", **fields)
-    >>> fitted = fit_combiner("dawid_skene", [right, wrong])
+    >>> fitted = fit_combiner([right, wrong], "dawid_skene")
     >>> combine([wrong, right], fitted).probas
     array([[0.9, 0.1],
            [0.1, 0.9],
@@ -131,9 +129,7 @@ class DawidSkene(Combiner):
             raise NotFittedError("dawid_skene must be fitted before it combines. Call fit_combiner first.")
         prior, tables = np.log(self.prior_), np.log(self.confusions_).swapaxes(-1, -2)
         if xp is np:
-            if present is None:
-                return _posterior(member_probas, prior, tables)
-            return by_presence(lambda some, members: _posterior(some, prior, tables[members]), member_probas, present)
+            return infer_classes(member_probas, prior, tables, present)
         dtype = np.float64 if "64" in str(member_probas.dtype) else np.float32
         one = xp.ones((), dtype=dtype)
         if present is not None:
@@ -159,53 +155,6 @@ def _votes(member_probas: np.ndarray, present: np.ndarray | None) -> np.ndarray:
     if present is not None:
         votes[~present] = 0
     return votes.reshape(len(votes), -1, votes.shape[-1])
-
-
-def _posterior(member_probas: np.ndarray, prior: np.ndarray, tables: np.ndarray) -> np.ndarray:
-    dtype = np.result_type(member_probas.dtype, np.float32)
-    prior, tables = prior.astype(dtype), np.ascontiguousarray(tables, dtype)
-    result = np.empty(member_probas.shape[1:], member_probas.dtype)
-
-    def infer(where: Where, scratch: Scratch) -> None:
-        members = member_probas[(slice(None), *where)]
-        n_classes, n_rows = column_shape(members)
-        logarithm, term = (scratch(name, (n_rows, n_classes), dtype) for name in ("logarithm", "term"))
-        codes = scratch("codes", (n_rows,), np.min_scalar_type(n_classes))
-        split = scratch("split", (n_rows,), np.bool_)
-        logarithm[:] = prior
-        split[:] = False
-        for place, columns in enumerate(member_columns(members, scratch, dtype)):
-            top, how_many = top_columns(columns, scratch)
-            split |= how_many > 1
-            codes[:] = 0
-            for code in range(1, n_classes):  # with one class on top, the sum is its position
-                codes += np.multiply(top[code], codes.dtype.type(code))
-            np.minimum(codes, n_classes - 1, out=codes)
-            logarithm += np.take(tables[place], codes, axis=0, out=term, mode="clip")
-        rows = np.flatnonzero(split)
-        if len(rows):
-            some = members.reshape(len(members), n_rows, n_classes)[:, rows].astype(dtype)
-            logarithm[rows] = _shared_votes(some, prior, tables)
-        logarithm -= np.max(logarithm, axis=-1, keepdims=True)
-        np.exp(logarithm, out=logarithm)
-        logarithm /= np.add.reduce(logarithm, axis=-1, keepdims=True)
-        result[where] = logarithm.reshape(members.shape[1:])
-
-    in_blocks(infer, member_probas.shape, arrays=2)
-    return result
-
-
-def _shared_votes(members: np.ndarray, prior: np.ndarray, tables: np.ndarray) -> np.ndarray:
-    logarithm = np.empty(members.shape[1:], members.dtype)
-    logarithm[:] = prior
-    for member, table in zip(members, tables, strict=True):
-        top = member == member.max(axis=-1, keepdims=True)
-        vote = (1 / np.count_nonzero(top, axis=-1)).astype(members.dtype)
-        term = np.zeros_like(logarithm)
-        for code in range(len(table)):
-            term += (top[:, code] * vote)[:, np.newaxis] * table[code]
-        logarithm += term
-    return logarithm
 
 
 @hookimpl

@@ -12,9 +12,7 @@ import numpy as np
 from ensemblekit import Combiner, hookimpl
 from ensemblekit.errors import InvalidOptionError
 
-from ..kernels.blocks import Scratch, Where, in_blocks
-from ..kernels.columns import add_up, member_columns, write_columns
-from ..kernels.presence import by_presence
+from ..kernels.evidence import pool_evidence
 from ..kernels.sums import shaped_like_members
 from ..options import check_number
 
@@ -106,9 +104,7 @@ class DempsterShafer(Combiner):
             )
         reliability = np.broadcast_to(np.asarray(self.reliability, dtype=np.float64), (member_probas.shape[0],))
         if xp is np:
-            if present is None:
-                return _combine(member_probas, reliability, task)
-            return by_presence(lambda some, members: _combine(some, reliability[members], task), member_probas, present)
+            return pool_evidence(member_probas, reliability, present, task)
         trust = shaped_like_members(xp.array(reliability, dtype=member_probas.dtype), member_probas, xp)
         doubt = shaped_like_members(xp.array(1 - reliability, dtype=member_probas.dtype), member_probas, xp)
         one = xp.ones((), dtype=member_probas.dtype)
@@ -140,58 +136,6 @@ def _pignistic(answers: Any, trust: Any, doubt: Any, mean: Any, xp: Any) -> Any:
     shared = xp.multiply(frame, xp.array(1 - 1 / n_answers, dtype=frame.dtype))
     masses = xp.where(conflict, mean, xp.subtract(agreed, shared))
     return xp.divide(masses, xp.sum(masses, axis=-1, keepdims=True))
-
-
-def _combine(member_probas: np.ndarray, reliability: np.ndarray, task: str) -> np.ndarray:
-    dtype = np.result_type(member_probas.dtype, np.float32)
-    trust, doubt = reliability.astype(dtype), (1 - reliability).astype(dtype)
-    with np.errstate(divide="ignore"):
-        frame = np.cumsum(np.log(doubt))[-1]
-    result = np.empty(member_probas.shape[1:], member_probas.dtype)
-
-    def pool(where: Where, scratch: Scratch) -> None:
-        logarithms: list[np.ndarray] = []
-        members = member_probas[(slice(None), *where)]
-        with np.errstate(divide="ignore"):
-            for place, columns in enumerate(member_columns(members, scratch, dtype)):
-                answers = [columns]
-                if task == "multilabel":
-                    answers.append(np.subtract(1, columns, out=scratch("against", columns.shape, dtype)))
-                for answer, values in enumerate(answers):
-                    values *= trust[place]
-                    values += doubt[place]
-                    np.log(values, out=values)
-                    if place:
-                        logarithms[answer] += values
-                    else:
-                        logarithms.append(scratch(("logarithms", answer), columns.shape, dtype))
-                        logarithms[answer][:] = values
-        best = np.maximum(*logarithms) if task == "multilabel" else np.max(logarithms[0], axis=0)
-        conflict = best == -np.inf
-        best[conflict] = 0
-        remaining = np.exp(frame - best)
-        total = -remaining if task == "multilabel" else remaining * dtype.type(1 - members.shape[-1])
-        for values in logarithms:
-            np.exp(np.subtract(values, best, out=values), out=values)
-            total += values if task == "multilabel" else add_up(values)
-        share = 1 - 1 / (2 if task == "multilabel" else members.shape[-1])
-        masses = logarithms[0]
-        masses -= np.multiply(remaining, dtype.type(share), out=remaining)
-        total[conflict] = 1
-        masses /= total
-        if conflict.any():
-            _mean_where(conflict, masses, members, dtype)
-        write_columns(masses, result[where])
-
-    in_blocks(pool, member_probas.shape, arrays=2)
-    return result
-
-
-def _mean_where(conflict: np.ndarray, masses: np.ndarray, members: np.ndarray, dtype: Any) -> None:
-    total = np.zeros(masses.shape, dtype)
-    for columns in member_columns(members, Scratch(), dtype):
-        total += columns
-    np.copyto(masses, total / dtype.type(len(members)), where=conflict)
 
 
 @hookimpl

@@ -12,7 +12,8 @@ from ensemblekit import Combiner, hookimpl
 from ..kernels.log_pool import pool_logs, pool_logs_in_blocks
 from ..kernels.presence import by_presence
 from ..kernels.sums import dtype_name, shaped_like_members, sum_dtype
-from ..options import check_number, check_settled
+from ..kernels.weights import check_settled
+from ..options import check_number
 
 __all__ = ["GeometricMean"]
 

@@ -12,8 +12,8 @@ from ensemblekit.errors import InvalidOptionError
 from ..learning.blends import Blends
 from ..learning.metrics import TOLERANCE, Metric, blends, check_metric
 from ..learning.rows import rows_of
-from ..learning.simplex import LearnedWeights
 from ..options import check_choice, check_count, check_number
+from .learned_weights import LearnedWeights
 
 __all__ = ["GreedySelection"]
 
@@ -68,7 +68,7 @@ class GreedySelection(LearnedWeights):
     >>> left = Predictions([[0.9, 0.1], [0.4, 0.6]], member="left", **fields)
     >>> right = Predictions([[0.6, 0.4], [0.1, 0.9]], member="right", **fields)
     >>> wrong = Predictions([[0.1, 0.9], [0.9, 0.1]], member="wrong", **fields)
-    >>> fit_combiner("greedy_selection", [wrong, right, left], n_rounds=4).counts_
+    >>> fit_combiner([wrong, right, left], "greedy_selection", n_rounds=4).counts_
     array([1, 1, 0])
     """
 

@@ -62,7 +62,7 @@ class KnoraE(DynamicSelection):
     >>> fields = {"ids": [1, 2, 3, 4], "classes": ["cat", "dog"], "labels": ["cat", "cat", "dog", "dog"]}
     >>> cnn = Predictions([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.7, 0.3]], member="cnn", **fields)
     >>> svm = Predictions([[0.3, 0.7], [0.4, 0.6], [0.1, 0.9], [0.2, 0.8]], member="svm", **fields)
-    >>> fitted = fit_combiner("knora_e", [cnn, svm], n_neighbors=2)
+    >>> fitted = fit_combiner([cnn, svm], "knora_e", n_neighbors=2)
     >>> combine([cnn, svm], fitted).predicted
     array(['cat', 'cat', 'dog', 'dog'], dtype='<U3')
     """

@@ -61,7 +61,7 @@ class KnoraU(DynamicSelection):
     >>> fields = {"ids": [1, 2, 3, 4], "classes": ["cat", "dog"], "labels": ["cat", "cat", "dog", "dog"]}
     >>> cnn = Predictions([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]], member="cnn", **fields)
     >>> svm = Predictions([[0.3, 0.7], [0.4, 0.6], [0.1, 0.9], [0.2, 0.8]], member="svm", **fields)
-    >>> fitted = fit_combiner("knora_u", [cnn, svm], n_neighbors=3)
+    >>> fitted = fit_combiner([cnn, svm], "knora_u", n_neighbors=3)
     >>> combine([cnn, svm], fitted).probas.round(2)
     array([[0.7 , 0.3 ],
            [0.67, 0.33],

@@ -8,7 +8,7 @@ import numpy as np
 
 from ensemblekit import Combiner, hookimpl
 
-from ..kernels.sums import shaped_like_members, weighted_mean
+from ..kernels.linear_pool import pool_linearly
 
 __all__ = ["Mean"]
 
@@ -36,14 +36,7 @@ class Mean(Combiner):
     traits = frozenset({"symmetric", "idempotent", "bounded", "graphable", "class_equivariant"})
 
     def combine(self, member_probas: Any, *, present: Any = None, xp: Any = np) -> Any:
-        if xp is np:
-            return weighted_mean(member_probas, present=present)
-        if present is None:
-            return xp.mean(member_probas, axis=0)
-        there = shaped_like_members(present, member_probas, xp)
-        total = xp.sum(xp.where(there, member_probas, xp.zeros_like(member_probas)), axis=0)
-        one = xp.ones((), dtype=member_probas.dtype)
-        return xp.divide(total, xp.sum(xp.where(there, one, xp.zeros_like(one)), axis=0))
+        return pool_linearly(member_probas, present=present, xp=xp)
 
 
 @hookimpl

@@ -10,11 +10,8 @@ import numpy as np
 from ensemblekit import Combiner, PredictionSet, hookimpl
 from ensemblekit.errors import NotFittedError
 
-from ..kernels.blocks import Scratch, Where, in_blocks
-from ..kernels.columns import add_up, column_shape, member_columns, write_columns
-from ..kernels.presence import by_presence
-from ..kernels.ranks import MemberRanks, cells_a_table
-from ..kernels.ties import scaled_weights
+from ..kernels.ranks import average_ranks
+from ..kernels.weights import scaled_weights
 from ..options import check_count
 
 __all__ = ["RankAverage"]
@@ -67,7 +64,7 @@ class RankAverage(Combiner):
     >>> fields = {"ids": [1, 2, 3], "classes": ["ill"], "task": "multilabel", "labels": [[0], [1], [1]]}
     >>> timid = Predictions([[0.01], [0.02], [0.03]], member="timid", **fields)
     >>> bold = Predictions([[0.2], [0.9], [0.9]], member="bold", **fields)
-    >>> fitted = fit_combiner("rank_average", [timid, bold])
+    >>> fitted = fit_combiner([timid, bold], "rank_average")
     >>> combine([timid, bold], fitted).probas.round(3)
     array([[0.167],
            [0.583],
@@ -101,18 +98,7 @@ class RankAverage(Combiner):
         if references is None:
             raise NotFittedError("rank_average must be fitted before it combines. Call fit_combiner first.")
         weights = scaled_weights(self.weights, len(member_probas))
-        dtype = np.result_type(member_probas.dtype, np.float32)
-        if any((values != values.astype(dtype)).any() for member in references for values, _, _ in member):
-            dtype = np.dtype(np.float64)  # what is compared must be exact
-        n_cells = cells_a_table(member_probas.shape)
-        ranks = [MemberRanks(member, dtype, n_cells) for member in references]
-        if present is None:
-            return _average(member_probas, ranks, weights.astype(dtype), task)
-        return by_presence(
-            lambda some, members: _average(some, [ranks[m] for m in members], weights[members].astype(dtype), task),
-            member_probas,
-            present,
-        )
+        return average_ranks(member_probas, references, weights, present, task)
 
 
 def _reference(values: np.ndarray, weight: np.ndarray, most: int) -> np.ndarray:
@@ -126,28 +112,6 @@ def _reference(values: np.ndarray, weight: np.ndarray, most: int) -> np.ndarray:
         kept = np.unique(np.searchsorted(through, np.linspace(0, 1, most)))
         values, below, through = values[kept], below[kept], through[kept]
     return np.stack([values, below, through])
-
-
-def _average(member_probas: np.ndarray, ranks: list[MemberRanks], weights: np.ndarray, task: str) -> np.ndarray:
-    result = np.empty(member_probas.shape[1:], member_probas.dtype)
-    total_weight = np.cumsum(weights)[-1]
-
-    def average(where: Where, scratch: Scratch) -> None:
-        members = member_probas[(slice(None), *where)]
-        total = scratch("total", column_shape(members), weights.dtype)
-        total[:] = 0
-        for place, columns in enumerate(member_columns(members, scratch, weights.dtype)):
-            total += np.multiply(ranks[place](columns, scratch), weights[place], out=columns)
-        total /= total_weight
-        if task == "multiclass":
-            summed = add_up(total)
-            total[:, summed == 0] = 1 / len(total)
-            summed[summed == 0] = 1
-            total /= summed
-        write_columns(total, result[where])
-
-    in_blocks(average, member_probas.shape, arrays=3, values=2**20)
-    return result
 
 
 @hookimpl

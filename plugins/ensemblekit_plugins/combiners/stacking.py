@@ -75,7 +75,7 @@ class Stacking(Combiner):
     >>> fields = {"ids": [1, 2, 3, 4], "classes": ["cat", "dog"], "labels": ["cat", "dog", "cat", "dog"]}
     >>> right = Predictions([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.1, 0.9]], member="right", **fields)
     >>> wrong = Predictions([[0.1, 0.9], [0.7, 0.3], [0.2, 0.8], [0.9, 0.1]], member="wrong", **fields)
-    >>> fitted = fit_combiner("stacking", [right, wrong])
+    >>> fitted = fit_combiner([right, wrong], "stacking")
     >>> combine([wrong, right], fitted).predicted
     array(['cat', 'dog', 'cat', 'dog'], dtype='<U3')
     """

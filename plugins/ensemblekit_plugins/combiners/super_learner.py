@@ -9,8 +9,9 @@ import numpy as np
 from ensemblekit import PredictionSet, hookimpl
 
 from ..learning.rows import likelihoods, rows_of
-from ..learning.simplex import LearnedWeights, maximise_likelihood, nonnegative_least_squares
+from ..learning.simplex import maximise_likelihood, nonnegative_least_squares
 from ..options import check_choice, check_count, check_number
+from .learned_weights import LearnedWeights
 
 __all__ = ["SuperLearner"]
 
@@ -53,7 +54,7 @@ class SuperLearner(LearnedWeights):
     >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "dog"]}
     >>> left = Predictions([[0.9, 0.1], [0.4, 0.6]], member="left", **fields)
     >>> right = Predictions([[0.6, 0.4], [0.1, 0.9]], member="right", **fields)
-    >>> fit_combiner("super_learner", [right, left]).weights_.round(6)
+    >>> fit_combiner([right, left], "super_learner").weights_.round(6)
     array([0.5, 0.5])
     """
 

@@ -11,14 +11,13 @@ import numpy as np
 from ensemblekit import Combiner, PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 
-from ..kernels.blocks import Scratch, Where, in_blocks
-from ..kernels.normalisation import sum_classes
-from ..kernels.sums import add_members, shaped_like_members, sum_dtype, sum_members, weighted_mean, weighted_sum
+from ..kernels.linear_pool import pool_classes, pool_linearly
+from ..kernels.weights import normalised_weights
 from ..learning.metrics import Metric, check_metric, default_metric
 from ..learning.rows import Rows, likelihoods, rows_of
 from ..learning.search import above_chance, best_blend
 from ..learning.simplex import maximise_likelihood, smallest_squared_error
-from ..options import check_choice, check_count, check_number, check_settled
+from ..options import check_choice, check_count, check_number
 
 __all__ = ["Weighted"]
 
@@ -147,66 +146,13 @@ class Weighted(Combiner):
         return settled
 
     def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
-        weights = _normalised(self)
+        given = self.weights if self.weights is not None else getattr(self, "weights_", None)
+        if given is None:
+            raise NotFittedError("weights are neither given nor learned. Give weights, or call fit_combiner first.")
+        weights = normalised_weights(given)
         if weights.ndim == 2:
-            return _by_class(member_probas, weights, present, task, xp)
-        if xp is np:
-            return weighted_mean(member_probas, weights, present)
-        weight = shaped_like_members(xp.array(weights, dtype=member_probas.dtype), member_probas, xp)
-        if present is None:
-            return xp.sum(xp.multiply(member_probas, weight), axis=0)
-        there = shaped_like_members(present, member_probas, xp)
-        total = xp.sum(xp.multiply(xp.where(there, member_probas, xp.zeros_like(member_probas)), weight), axis=0)
-        return xp.divide(total, xp.sum(xp.where(there, weight, xp.zeros_like(weight)), axis=0))
-
-
-def _normalised(combiner: Weighted) -> np.ndarray:
-    weights = combiner.weights if combiner.weights is not None else getattr(combiner, "weights_", None)
-    if weights is None:
-        raise NotFittedError("weights are neither given nor learned. Give weights, or call fit_combiner first.")
-    check_settled(weights)
-    array = np.asarray(weights, dtype=np.float64)
-    return array / array.sum(axis=0)
-
-
-def _by_class_fast(member_probas: np.ndarray, weights: np.ndarray, task: str) -> np.ndarray:
-    pooled = np.empty(member_probas.shape[1:], sum_dtype(member_probas.dtype))
-
-    def pool(where: Where, scratch: Scratch) -> None:
-        members, part = member_probas[(slice(None), *where)], pooled[where]
-        add_members(members, weights, part, scratch)
-        if task == "multiclass":
-            total = sum_classes(part, scratch)
-            none = total <= 0
-            np.divide(part, np.where(none, 1, total)[..., np.newaxis], out=part)
-            if none.any():
-                part[none] = weighted_sum(members)[none] / len(weights)
-
-    in_blocks(pool, member_probas.shape, arrays=2)
-    return pooled.astype(member_probas.dtype, copy=False)
-
-
-def _by_class(member_probas: Any, weights: np.ndarray, present: Any, task: str, xp: Any) -> Any:
-    if xp is np and present is None:
-        return _by_class_fast(member_probas, weights, task)
-    shape = (len(weights), *(1,) * (len(member_probas.shape) - 2), weights.shape[1])
-    weight = xp.reshape(xp.array(weights, dtype=member_probas.dtype), shape)
-    there = None if present is None else shaped_like_members(present, member_probas, xp)
-    if there is not None:
-        member_probas = xp.where(there, member_probas, xp.zeros_like(member_probas))
-        weight = xp.where(there, weight, xp.zeros_like(weight))
-    pooled = sum_members(xp.multiply(member_probas, weight), xp)
-    one = xp.ones((), dtype=member_probas.dtype)
-    if there is not None:
-        total = sum_members(weight, xp)
-        pooled = xp.divide(pooled, xp.where(xp.greater(total, 0), total, xp.ones_like(total)))
-    if task == "multiclass":
-        counts = member_probas.shape[0] if there is None else sum_members(xp.where(there, one, xp.zeros_like(one)), xp)
-        mean = xp.divide(sum_members(member_probas, xp), counts)
-        total = xp.sum(pooled, axis=-1, keepdims=True)
-        none = xp.less_equal(total, 0)
-        pooled = xp.where(none, mean, xp.divide(pooled, xp.where(none, xp.ones_like(total), total)))
-    return pooled.astype(member_probas.dtype, copy=False) if xp is np else xp.cast(pooled, member_probas.dtype)
+            return pool_classes(member_probas, weights, present, task, xp)
+        return pool_linearly(member_probas, weights, present, xp)
 
 
 @hookimpl

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .blocks import Scratch
+from .blocks import Scratch, Where, in_blocks
+from .columns import add_up, column_shape, member_columns, write_columns
+from .presence import by_presence
 
-__all__ = ["MemberRanks", "cells_a_table"]
+__all__ = ["MemberRanks", "average_ranks", "cells_a_table"]
 
 SEARCHED_VALUES = 2**11
 """Values of a member's class up to which a search is quicker than making tables."""
@@ -154,6 +156,66 @@ class MemberRanks:
             table[cells[1:][cells[1:] == cells[:-1]]] = self._unsettled
             tables.append(table)
         return _Tables(tables, shift, low[:, np.newaxis])
+
+
+def average_ranks(
+    member_probas: np.ndarray, references: Sequence[Sequence[np.ndarray]], weights: np.ndarray, present: Any, task: str
+) -> np.ndarray:
+    """Average the members' ranks against their kept samples, in blocks.
+
+    Parameters
+    ----------
+    member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
+        Aligned predictions.
+    references : sequence of sequence of ndarray of shape (3, n_values)
+        Of each member and class; see `MemberRanks`.
+    weights : ndarray of shape (n_members,)
+        From 0 to 1, with a positive sum.
+    present : array of bool of shape (n_members, n_samples), or None
+        Which rows the members have.
+    task : {"multiclass", "multilabel"}
+        Rows of ``multiclass`` are divided by their sums.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ..., n_classes)
+        In the dtype of ``member_probas``.
+    """
+    dtype = np.result_type(member_probas.dtype, np.float32)
+    if any((values != values.astype(dtype)).any() for member in references for values, _, _ in member):
+        dtype = np.dtype(np.float64)  # what is compared must be exact
+    n_cells = cells_a_table(member_probas.shape)
+    ranks = [MemberRanks(member, dtype, n_cells) for member in references]
+    weights = weights.astype(dtype)
+    if present is None:
+        return _average(member_probas, ranks, weights, task)
+    return by_presence(
+        lambda some, members: _average(some, [ranks[m] for m in members], weights[members], task),
+        member_probas,
+        present,
+    )
+
+
+def _average(member_probas: np.ndarray, ranks: list[MemberRanks], weights: np.ndarray, task: str) -> np.ndarray:
+    result = np.empty(member_probas.shape[1:], member_probas.dtype)
+    total_weight = np.cumsum(weights)[-1]
+
+    def average(where: Where, scratch: Scratch) -> None:
+        members = member_probas[(slice(None), *where)]
+        total = scratch("total", column_shape(members), weights.dtype)
+        total[:] = 0
+        for place, columns in enumerate(member_columns(members, scratch, weights.dtype)):
+            total += np.multiply(ranks[place](columns, scratch), weights[place], out=columns)
+        total /= total_weight
+        if task == "multiclass":
+            summed = add_up(total)
+            total[:, summed == 0] = 1 / len(total)
+            summed[summed == 0] = 1
+            total /= summed
+        write_columns(total, result[where])
+
+    in_blocks(average, member_probas.shape, arrays=3, values=2**20)
+    return result
 
 
 def _keys(codes: np.ndarray, values: np.ndarray) -> np.ndarray:

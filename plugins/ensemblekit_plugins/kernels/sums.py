@@ -19,15 +19,8 @@ __all__ = [
     "shaped_like_members",
     "sum_dtype",
     "sum_members",
-    "weighted_mean",
     "weighted_sum",
 ]
-
-BLOCK_VALUES = 5 * 2**16
-"""Values that the arrays of one block hold together: measured, a little more than the cache holds is quickest."""
-
-LEAST_DOT = 2**8
-"""Numbers of a row from which on einsum goes along the row, and not across the members."""
 
 
 def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -52,66 +45,6 @@ def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -
 
     in_blocks(add_up, member_probas.shape, arrays=2)
     return total
-
-
-def weighted_mean(
-    member_probas: np.ndarray, weights: np.ndarray | None = None, present: np.ndarray | None = None
-) -> np.ndarray:
-    """Average over the members.
-
-    Parameters
-    ----------
-    member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
-        Aligned predictions.
-    weights : ndarray of shape (n_members,), optional
-        Weight of each member; they sum to 1. By default all the same.
-    present : ndarray of bool of shape (n_members, n_samples), optional
-        Which rows there are; the others are ignored, and the weights of those that are there divided by their sum.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, ..., n_classes)
-        In the dtype of ``member_probas``, from sums in float32 at least.
-    """
-    mean = np.empty(member_probas.shape[1:], member_probas.dtype)
-    dtype = sum_dtype(mean.dtype)
-
-    def average(where: Where, scratch: Scratch) -> None:
-        members, block = member_probas[(slice(None), *where)], mean[where]
-        total = block if dtype == mean.dtype else scratch("total", block.shape, dtype)
-        if present is not None:
-            there = shaped_like_members(present[:, where[0]], members)
-            add_members(members, weights, total, scratch, there)
-            unit = np.ones(len(members)) if weights is None else weights
-            mass = np.zeros(there.shape[1:], dtype)
-            for member_there, weight in zip(there, unit, strict=True):
-                mass += member_there * dtype.type(weight)
-            np.divide(total, mass, out=block, casting="same_kind")
-        elif weights is None:
-            add_members(members, None, total, scratch)
-            np.divide(total, dtype.type(len(members)), out=block, casting="same_kind")
-        else:
-            _dot(np.asarray(weights, dtype), members, total, scratch)
-            if total is not block:
-                np.copyto(block, total, casting="same_kind")
-
-    in_blocks(average, member_probas.shape, arrays=2 if dtype == mean.dtype else 3, values=BLOCK_VALUES)
-    return mean
-
-
-def _dot(weights: np.ndarray, members: np.ndarray, total: np.ndarray, scratch: Scratch) -> None:
-    # einsum multiplies and adds in one step, one member after the other; so it does only for rows of numbers that lie
-    # side by side, and enough of them. Others are copied to such rows, for their bits are not to differ.
-    size = total.size
-    if size < LEAST_DOT or members.dtype != total.dtype or not members[0].flags.c_contiguous:
-        rows = scratch("rows", (len(members), max(size, LEAST_DOT)), total.dtype)
-        rows[:, size:] = 0
-        np.copyto(rows[:, :size].reshape(members.shape), members)
-        sums = scratch("sums", rows.shape[1:], total.dtype)
-        np.einsum("m,mi->i", weights, rows, out=sums)
-        np.copyto(total, sums[:size].reshape(total.shape))
-    else:
-        np.einsum("m,mi->i", weights, members.reshape(len(members), size), out=total.reshape(size))
 
 
 def add_members(

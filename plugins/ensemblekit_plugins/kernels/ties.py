@@ -1,4 +1,4 @@
-"""What rules that count votes or points share: weights by ratio, and the tie rule."""
+"""The tie rule of the combiners that count votes or points."""
 
 from __future__ import annotations
 
@@ -6,38 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..options import check_settled
 from .sums import epsilon
 
-__all__ = ["scaled_weights", "settle_tied_columns", "settle_ties"]
-
-
-def scaled_weights(weights: Any, n_members: int) -> np.ndarray:
-    """Scale the weights so that the largest lies between 1/2 and 1.
-
-    A weight of 100,000 is infinite in float16. Only the ratio counts, and a power of two keeps it exact.
-
-    Parameters
-    ----------
-    weights : sequence of shape (n_members,), optional
-        None is 1 each.
-    n_members : int
-        How many there are.
-
-    Returns
-    -------
-    ndarray of float64 of shape (n_members,)
-        In the same ratio.
-
-    Raises
-    ------
-    InvalidOptionError
-        If they are still given by name.
-    """
-    if weights is None:
-        return np.ones(n_members)
-    check_settled(weights)
-    return np.ldexp(np.asarray(weights, dtype=np.float64), -int(np.frexp(max(weights))[1]))
+__all__ = ["settle_tied_columns", "settle_ties"]
 
 
 def settle_ties(shares: Any, summed: Any, rounding: int, dtype: Any, xp: Any) -> Any:

@@ -1,75 +1,15 @@
-"""Weights >= 0 that sum to 1: how they are learned, and the combiners that have them."""
+"""How weights >= 0 with sum 1 are learned: by likelihood, and by squared error."""
 
 from __future__ import annotations
 
-import copy
-from typing import Any, Self
-
 import numpy as np
-
-from ensemblekit import Combiner
-from ensemblekit.errors import NotFittedError
 
 from .rows import Rows
 
-__all__ = ["LearnedWeights", "maximise_likelihood", "nonnegative_least_squares", "smallest_squared_error"]
+__all__ = ["maximise_likelihood", "nonnegative_least_squares", "smallest_squared_error"]
 
-_BLOCK = 1 << 19  # values of a block in float64: 4 MB
-
-
-class LearnedWeights(Combiner):
-    """Base of the combiners whose whole fitted state is one weight a member."""
-
-    traits = frozenset({"learns", "idempotent", "bounded", "graphable", "class_equivariant"})
-    weights_: np.ndarray
-
-    def combine(self, member_probas: Any, *, present: Any = None, xp: Any = np) -> Any:
-        """Average over the members with the learned weights.
-
-        Parameters
-        ----------
-        member_probas : array of shape (n_members, n_samples, ..., n_classes)
-            Aligned predictions, members in the order they were fitted in.
-        present : array of bool of shape (n_members, n_samples), optional
-            Which rows there are; the others are ignored.
-        xp : array namespace, default=numpy
-            ``numpy`` or ``keras.ops``.
-
-        Returns
-        -------
-        array of shape (n_samples, ..., n_classes)
-            The weighted mean, in the dtype of ``member_probas``.
-
-        Raises
-        ------
-        NotFittedError
-            If it was not fitted.
-        """
-        from ..combiners.weighted import Weighted
-
-        return Weighted(self._learned()).combine(member_probas, present=present, xp=xp)
-
-    def for_members(self, members: tuple[str, ...]) -> Self:
-        """Show the learned weights as ``weights``, so that rows without any weight are refused.
-
-        Parameters
-        ----------
-        members : tuple of str
-            Names in the order of the first axis of ``member_probas``.
-
-        Returns
-        -------
-        Combiner
-            A copy.
-        """
-        settled: Any = copy.copy(self)
-        settled.weights = self._learned()
-        return settled
-
-    def _learned(self) -> Any:
-        if not hasattr(self, "weights_"):
-            raise NotFittedError(f"{type(self).__name__} must be fitted before it combines. Call fit_combiner first.")
-        return self.weights_
+BLOCK_VALUES = 2**19
+"""Values of a block in float64: 4 MB."""
 
 
 def maximise_likelihood(likelihood: np.ndarray, share: np.ndarray, max_iter: int, tol: float) -> np.ndarray:
@@ -158,7 +98,7 @@ def _triangular(rows: Rows, *, subtract_truth: bool) -> np.ndarray:
     n_members = len(rows.probas)
     root = None if rows.weight is None else np.sqrt(rows.weight)[:, np.newaxis]
     factor = np.zeros((0, n_members + (not subtract_truth)))
-    for block in rows.blocks(max(_BLOCK // factor.shape[1], 4 * factor.shape[1])):
+    for block in rows.blocks(max(BLOCK_VALUES // factor.shape[1], 4 * factor.shape[1])):
         values = rows.probas[:, block].astype(np.float64)
         y = rows.truth(block)
         if subtract_truth:

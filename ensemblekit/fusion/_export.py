@@ -136,8 +136,8 @@ def export_fused(
             if not difference <= tolerance:
                 raise CompatibilityError(
                     f"{path.name} ({form.name}) must give the probabilities of the members and the combiner, to "
-                    f"{tolerance:g}; on {len(expected)} inputs it differs by {difference:.2g}. Nothing was kept. Give a "
-                    "larger tolerance= to accept it."
+                    f"{tolerance:g}; on {len(expected)} inputs it differs by {difference:.2g}. Nothing was kept. "
+                    "Give a larger tolerance= to accept it."
                 )
             kept.append(Exported(path, form.name, size_on_disk(temporary), difference))
     return kept
@@ -164,7 +164,7 @@ def _predict_unfused(
     if fit_ids is not None and is_text(np.asarray(fit_ids)):
         ids = np.array([f"input {k}" for k in ids])
     predictions = [
-        Predictions(_predict_member(m, inputs, task), ids=ids, classes=m.classes, task=task, member=m.name)
+        Predictions(_predict_member(m, inputs, task), ids=ids, classes=m.classes or (), task=task, member=m.name)
         for m in named
     ]
     combined = combine(predictions, combiner, options=options)

@@ -54,7 +54,7 @@ def fuse(
         Functional or sequential Keras models with one output, fitted `KerasClassifier`, or members made of a Keras
         model. Members with one input all take the same one; members with several inputs share them by name.
     combiner : str or Combiner, optional
-        A registered name, or an object with a method ``combine``, fitted if it learns. None for an ensemble, which has its own.
+        A registered name, or an object with a method ``combine``, fitted if it learns. An ensemble brings its own.
     classes : sequence of str or int, or mapping of member name to such, optional
         Names of the members' outputs in their order. The model's outputs are in the order of the first member.
     task : {"multiclass", "multilabel", "regression"}, optional
@@ -242,9 +242,7 @@ def _check_outputs(keras: Any, fused: Any, plan: _Plan, input_shape: tuple[int, 
     for member in plan.members:
         own_inputs = {t.name: inputs[t.name] for t in member.model.inputs} if shared is None else shared
         output = member.model(own_inputs, training=False)
-        own, copied = (
-            np.asarray(keras.ops.convert_to_numpy(t), np.float64) for t in (output, outputs[member.name])
-        )
+        own, copied = (np.asarray(keras.ops.convert_to_numpy(t), np.float64) for t in (output, outputs[member.name]))
         if not member.logits and own.shape == copied.shape:
             classes = list(member.classes or plan.outputs)
             columns = [classes.index(c) for c in plan.outputs if c in classes]
@@ -254,9 +252,7 @@ def _check_outputs(keras: Any, fused: Any, plan: _Plan, input_shape: tuple[int, 
                     f"member {member.name!r} must give the same outputs in one model; on random inputs they differ by "
                     f"{difference:.2g}. It has a layer that its options and weights do not describe."
                 )
-        if plan.task == "multiclass" and not (
-            copied.min() >= -1e-3 and np.allclose(copied.sum(axis=-1), 1, atol=2e-2)
-        ):
+        if plan.task == "multiclass" and not (copied.min() >= -1e-3 and np.allclose(copied.sum(axis=-1), 1, atol=2e-2)):
             raise InvalidPredictionsError(
                 f"members must give probabilities, >= 0 with the sum 1; on random inputs member {member.name!r} gave "
                 f"{copied.reshape(-1, copied.shape[-1])[0].round(3).tolist()}. Put a softmax behind it."

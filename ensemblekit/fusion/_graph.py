@@ -57,7 +57,9 @@ class Graph:
             Its outputs.
         """
         functional = getattr(model, "_functional", None) or model
-        new_of = {id(old): self._cast(new, old.dtype, owner) for old, new in zip(functional.inputs, inputs, strict=True)}
+        new_of = {
+            id(old): self._cast(new, old.dtype, owner) for old, new in zip(functional.inputs, inputs, strict=True)
+        }
 
         def translate(value: Any) -> Any:
             if isinstance(value, self.keras.KerasTensor):

@@ -22,7 +22,7 @@ import numpy as np
 
 from ensemblekit.errors import StoreError
 from ensemblekit.store import load
-from ensemblekit.store._fitted import CHECKS
+from ensemblekit.store._sklearn_checks import CHECKS
 from ensemblekit.store._manifest import FORMAT, seal
 from tests.fuzz.store_cases import digest, nodes
 

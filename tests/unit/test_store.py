@@ -128,7 +128,7 @@ def test_the_manifest_names_plugin_and_distribution(tmp_path):
     save(fit_combiner(members(), "stacking"), tmp_path / "saved")
     manifest = json.loads((tmp_path / "saved" / "manifest.json").read_text())
     assert manifest["format"] == 1
-    assert manifest["object"]["class"] == "ensemblekit_plugins.stacking:Stacking"
+    assert manifest["object"]["class"] == "ensemblekit_plugins.combiners.stacking:Stacking"
     assert (manifest["object"]["combiner"], manifest["object"]["distribution"]) == ("stacking", "ensemblekit")
     assert set(manifest["files"]) == {p.name for p in (tmp_path / "saved").iterdir()} - {"manifest.json"}
 

@@ -24,7 +24,7 @@ from sklearn.naive_bayes import GaussianNB
 from ensemblekit import EnsembleClassifier, KerasClassifier, combine, load_plugins
 from ensemblekit.errors import StoreError
 from ensemblekit.store import load, save
-from ensemblekit.store._folder import hold
+from ensemblekit.store._folder import read_folder
 from ensemblekit.store._manifest import versions
 from tests.fuzz.store_cases import read, reseal
 
@@ -123,7 +123,7 @@ def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(saved, tmp_pat
             save(load_plugins().create_combiner("mean"), folder, overwrite=True)
         return json.loads(text)
 
-    with hold(folder, parse) as held:
+    with read_folder(folder, parse) as held:
         assert held.manifest["object"]["class"] == "ensemblekit_plugins.mean:Mean"
         assert held.digest == hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     assert len(texts) == 2
@@ -138,7 +138,7 @@ def test_a_folder_that_never_rests_is_given_up(saved, tmp_path):
         return {"files": {"missing.npz": ""}}
 
     shutil.copytree(saved, folder)
-    with pytest.raises(StoreError, match="was replaced 100 times while it was read"), hold(folder, parse):
+    with pytest.raises(StoreError, match="was replaced 100 times while it was read"), read_folder(folder, parse):
         pass
 
 
@@ -147,7 +147,7 @@ def test_what_was_checked_is_what_is_parsed(saved, tmp_path):
     folder = tmp_path / "saved"
     shutil.copytree(saved, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with hold(folder, json.loads) as held:
+    with read_folder(folder, json.loads) as held:
         for path in folder.iterdir():
             path.write_bytes(b"another")
         assert {name: file.read() for name, file in held.files.items()}.items() <= before.items()

@@ -1,4 +1,4 @@
-"""What is fitted and compiled code believes: compared with what scikit-learn's own fitting leaves."""
+"""Checks of fitted arrays that scikit-learn passes to compiled code, against those that its own `fit` makes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = ["CHECKS", "check_random", "check_sparse"]
 
 
 def check_sparse(matrix: Any) -> None:
+    """Refuse a sparse matrix with indices out of range."""
     try:
         if matrix.format in ("csr", "csc", "bsr"):
             matrix.check_format(full_check=True)
@@ -25,7 +26,7 @@ def check_sparse(matrix: Any) -> None:
 
 
 def check_random(generator: np.random.RandomState | np.random.Generator) -> None:
-    """Refuse a place outside of the numbers that a generator has drawn ahead: NumPy would read on from there."""
+    """Refuse a generator whose position is outside its buffer: NumPy would read there."""
     is_old = isinstance(generator, np.random.RandomState)
     state: Any = generator.get_state(legacy=False) if is_old else generator.bit_generator.state
     drawn = {"MT19937": 624, "Philox": 4}.get(state["bit_generator"])
@@ -38,12 +39,12 @@ def _is_array(value: Any, kinds: str, *shape: int) -> bool:
 
 
 def _shadows(value: Any) -> list[str]:
-    """Name the attributes that take the place of a method, or of what else the class itself says."""
+    """List the attributes of an object that hide attributes of its class."""
     return sorted(name for name in vars(value) if hasattr(type(value), name))
 
 
 def _check_libsvm(svm: Any) -> Generator[str]:
-    """Compare an SVM with what its training leaves: libsvm reads all arrays with lengths that it takes from some."""
+    """Compare the arrays of an SVM: libsvm takes the lengths of all from some of them."""
     held = vars(svm)
     if "support_" not in held:
         return  # not fitted
@@ -93,11 +94,11 @@ def _check_libsvm(svm: Any) -> Generator[str]:
 
 
 METRICS = ("minkowski", "euclidean", "manhattan", "cityblock", "l1", "l2", "chebyshev", "cosine")
-"""Distances that take nothing but two rows."""
+"""Distances without parameters of their own."""
 
 
 def _check_neighbours(search: Any) -> Generator[str]:
-    """Compare a search for neighbours with what its fitting leaves: compiled code counts on its lengths."""
+    """Compare the arrays of a search for neighbours: compiled code relies on their lengths."""
     held = vars(search)
     if "_fit_method" not in held and "_fit_X" not in held:
         return  # not fitted
@@ -109,7 +110,7 @@ def _check_neighbours(search: Any) -> Generator[str]:
     if not _is_array(rows, "f", n_rows, n_features):
         yield "_fit_X does not fit n_samples_fit_ and n_features_in_"
     wanted, classifies = held.get("n_neighbors"), hasattr(search, "predict_proba")
-    # Where each neighbour has one vote, votes are counted without asking how many rows there are.
+    # With uniform weights, votes are counted without a check of the number of rows.
     if type(wanted) is not int or wanted < 1 or (classifies and wanted > n_rows and held.get("weights") != "distance"):
         yield f"n_neighbors is {wanted!r}"
     if held["_tree"] is not None and type(held["_tree"]).__name__ not in ("KDTree", "BallTree"):
@@ -131,7 +132,7 @@ def _check_neighbours(search: Any) -> Generator[str]:
 
 
 def _check_encoder(encoder: Any) -> Generator[str]:
-    """Compare a OneHotEncoder with its categories: it writes the places of a sparse matrix."""
+    """Compare a OneHotEncoder with its categories, which become indices of a sparse matrix."""
     held = vars(encoder)
     if "categories_" not in held:
         return  # not fitted
@@ -150,7 +151,7 @@ def _check_encoder(encoder: Any) -> Generator[str]:
 
 
 def _check_vocabulary(vectorizer: Any) -> Generator[str]:
-    """Compare the places of words with their number: they become places of a sparse matrix."""
+    """Compare the indices of words with their number: they become indices of a sparse matrix."""
     held = vars(vectorizer)
     if "vocabulary_" not in held:
         return  # not fitted
@@ -164,13 +165,13 @@ def _check_vocabulary(vectorizer: Any) -> Generator[str]:
 
 
 def _check_function(transformer: Any) -> Generator[str]:
-    """Refuse arguments of a function that could make other rows of those that it is given."""
+    """Refuse arguments by which a function could return other rows."""
     if vars(transformer).get("kw_args") or vars(transformer).get("inv_kw_args"):
         yield "its function has arguments"
 
 
 def _check_outputs(classifier: Any) -> Generator[str]:
-    """Refuse what writes the places of a sparse matrix."""
+    """Refuse several outputs, which are written as a sparse matrix."""
     binarizer = vars(classifier).get("label_binarizer_")
     if str(getattr(binarizer, "y_type_", "")).startswith("multilabel"):
         yield "it has several outputs"
@@ -184,4 +185,4 @@ CHECKS: dict[str, Callable[[Any], Iterable[str]]] = {
     "FunctionTransformer": _check_function,
     "OneVsRestClassifier": _check_outputs,
 }
-"""What is checked of the known estimators that reach compiled code, or write the places of sparse matrices."""
+"""Checks of the known estimators that call compiled code with fitted arrays, or write sparse matrices."""

@@ -124,7 +124,7 @@ def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(saved, tmp_pat
         return json.loads(text)
 
     with read_folder(folder, parse) as held:
-        assert held.manifest["object"]["class"] == "ensemblekit_plugins.mean:Mean"
+        assert held.manifest["object"]["class"] == "ensemblekit_plugins.combiners.mean:Mean"
         assert held.digest == hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     assert len(texts) == 2
 

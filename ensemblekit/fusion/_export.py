@@ -81,7 +81,7 @@ def export_fused(
     tolerance : float, default=1e-5
         Largest absolute difference of a probability that is accepted, > 0.
     overwrite : bool, default=False
-        Replace what is there.
+        Replace existing files, and a SavedModel that this wrote.
     options, **more_options
         As in `fuse`; ``name`` and ``input_shape`` of `fuse` can be given here, too.
 

@@ -67,7 +67,7 @@ def config_of(operation: Any) -> dict[str, Any]:
     Returns
     -------
     dict of str to Any
-        What its class is made from again.
+        From which its class can be created again.
 
     Raises
     ------

@@ -93,7 +93,7 @@ def predict_images(
         split included, as in `image_folder`; the id of another image is its path as given.
     output : path-like
         A name that ends in ``.parquet``, ``.csv`` or ``.npz``; `Predictions.load` reads it. Only a Parquet file is
-        joined without being held in memory.
+        written without loading all predictions into memory.
     classes : sequence of str or int, optional
         Names of the model's outputs, if it has none.
     members : bool, default=False

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -21,8 +22,8 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from ensemblekit import EnsembleClassifier, KerasClassifier, combine, load_plugins
-from ensemblekit.errors import StoreError
+from ensemblekit import Combiner, EnsembleClassifier, InvalidOptionError, KerasClassifier, combine, load_plugins
+from ensemblekit.errors import OutputExistsError, StoreError
 from ensemblekit.store import load, save
 from ensemblekit.store._folder import read_folder
 from ensemblekit.store._manifest import versions
@@ -110,6 +111,24 @@ def test_every_byte_that_is_flipped_is_noticed(saved):
 @pytest.mark.keras
 def test_many_bytes_that_are_flipped_are_noticed(saved, saved_keras):
     assert check_flips(saved, 300) + check_flips(saved_keras, 200) >= 1000
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", [".", "..", "../saved/.."])
+def test_a_folder_is_not_replaced_from_inside(name, overwrite, saved, tmp_path, monkeypatch):
+    shutil.copytree(saved, tmp_path / "saved")
+    monkeypatch.chdir(tmp_path / "saved")
+    with pytest.raises(OutputExistsError, match=re.escape(f"given by its name; received {name!r}, which cannot be")):
+        save(load_plugins().create_combiner("mean"), name, overwrite=overwrite)
+    assert isinstance(load(tmp_path / "saved"), EnsembleClassifier)
+
+
+def test_load_refuses_another_kind_than_was_expected(saved):
+    assert isinstance(load(saved, kind=EnsembleClassifier), EnsembleClassifier)
+    with pytest.raises(StoreError, match=r"saved' must hold a Combiner \(kind\); it holds a EnsembleClassifier\."):
+        load(saved, kind=Combiner)
+    with pytest.raises(InvalidOptionError, match=r"kind must be type or None; received 'Combiner' of the type str"):
+        load(saved, kind="Combiner")
 
 
 def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(saved, tmp_path):

@@ -158,7 +158,7 @@ def profile_model(
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < np.inf:
         raise InvalidOptionError(f"seconds must be a number > 0; received {seconds!r}.")
     if predictions is None and (fit_on is not None or (combiner is not None and not isinstance(model, Mapping))):
-        raise InvalidOptionError("combiner and fit_on tell how predictions are combined anew. Give predictions, too.")
+        raise InvalidOptionError("combiner and fit_on say how predictions are combined. Give predictions, too.")
     path = Path(model) if isinstance(model, (str, os.PathLike)) else None
     if isinstance(model, Mapping):
         model = _fuse(model, combiner, classes)

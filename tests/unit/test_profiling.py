@@ -259,7 +259,7 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(fused, monkeypatc
     for seconds in (0, float("nan"), float("inf")):
         with pytest.raises(InvalidOptionError, match="seconds must be a number > 0"):
             profile_model(fused, seconds=seconds)
-    with pytest.raises(InvalidOptionError, match=r"combined anew\. Give predictions, too"):
+    with pytest.raises(InvalidOptionError, match=r"say how predictions are combined\. Give predictions, too"):
         profile_model(fused, fit_on=said())
     with pytest.raises(AlignmentError, match=r"must be of the members of the model, \('a', 'b', 'c'\)"):
         profile_model(fused, predictions=said(members=("a", "b")))
@@ -267,9 +267,9 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(fused, monkeypatc
     with pytest.raises(AlignmentError, match=r"of the classes of the model, \('cat', 'dog', 'owl'\); received"):
         profile_model(fused, predictions=others)
     bare = [Predictions(p.probas, ids=p.ids, classes=CLASSES, member=p.member) for p in said()]
-    with pytest.raises(InvalidPredictionsError, match="from predictions with labels; received none"):
+    with pytest.raises(InvalidPredictionsError, match="members are scored on predictions with labels; received none"):
         profile_model(fused, predictions=bare)
-    with pytest.raises(InvalidOptionError, match="does not know its members, of which predictions"):
+    with pytest.raises(InvalidOptionError, match="does not know its members, by which predictions"):
         profile_model(net(1, 4), classes=CLASSES, predictions=said())
     with pytest.raises(InvalidOptionError, match="a frontier must have one subset"):
         plot_frontier(pd.DataFrame({"members": [], "ms": [], "accuracy": [], "on_frontier": []}))

@@ -20,7 +20,7 @@ from ensemblekit.features._keys import row_keys
 from ensemblekit.features._session import BankSession
 from ensemblekit.files._folder import marker_for
 from ensemblekit.files._staging import staging_prefix
-from ensemblekit.fusion._formats import format_of
+from ensemblekit.fusion.formats import format_of
 from ensemblekit.predicting import Predictor
 from ensemblekit.report import to_csv
 from ensemblekit.scaling import combine_files

@@ -75,7 +75,7 @@ def weigh(
     dropped = sorted(set(leaked))
     leak_free = _leak_free(test, dropped) if dropped else None
     return Worth(
-        scores=score_table(test, groups, seed=seed),
+        scores=score_table(test, groups=groups, seed=seed),
         comparisons=compare_with_best_member(test, held, chosen_on=chosen_on, groups=groups, seed=seed, unit="images"),
         confusion=_confusion(test),
         leak_free=leak_free,
@@ -104,5 +104,5 @@ def _leak_free(test: Mapping[str, Predictions], leaked: list[str]) -> pd.DataFra
 
 
 def _confusion(test: Mapping[str, Predictions]) -> pd.DataFrame:
-    parts = [confusion_matrix(p).stack().rename("n").reset_index().assign(row=row) for row, p in test.items()]
-    return pd.concat(parts, ignore_index=True)[["row", "true", "predicted", "n"]]
+    parts = [confusion_matrix(p).stack().rename("n").reset_index().assign(model=row) for row, p in test.items()]
+    return pd.concat(parts, ignore_index=True)[["model", "true", "predicted", "n"]]

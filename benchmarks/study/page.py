@@ -107,7 +107,7 @@ def _figures(report: Report, test: Mapping[str, Predictions], latency: Mapping[s
     ]
     timed = {row: latency[row] for row in test if latency.get(row, 0) > 0}
     if timed:
-        accuracies = of["accuracy"].set_index("row").loc[list(timed)]
+        accuracies = of["accuracy"].set_index("model").loc[list(timed)]
         intervals = {row: (float(low), float(high)) for row, low, high in accuracies[["low", "high"]].itertuples()}
         parts.append(
             Picture(

@@ -78,7 +78,7 @@ def worth_to_text(worth: Worth, marks: Marks, notes: Mapping[str, str]) -> list[
         if sentences:
             parts.append("\n".join(f"- {sentence}" for sentence in sentences))
     parts.append("## Confusion matrices of the test images\n\nA row a true class, a column a predicted one.")
-    for row, counts in worth.confusion.groupby("row", sort=False):
+    for row, counts in worth.confusion.groupby("model", sort=False):
         classes = list(dict.fromkeys(counts["true"]))
         square = counts.pivot(index="true", columns="predicted", values="n").reindex(index=classes, columns=classes)
         parts += [f"### {row}", to_markdown(square.rename_axis(columns=None).reset_index())]
@@ -90,7 +90,7 @@ def _n(worth: Worth) -> int:
 
 
 def _by_metric(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    return table[table["metric"] == metric].set_index("row")
+    return table[table["metric"] == metric].set_index("model")
 
 
 def _intervals(scores: pd.DataFrame, metrics: Sequence[str], digits: int) -> pd.DataFrame:

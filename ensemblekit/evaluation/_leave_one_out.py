@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,19 +11,12 @@ from ..arguments import typed
 from ..combining.subsets import SubsetCombiner
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions, PredictionSet
-from ._calibration import calibration_error
-from ._metrics import accuracy, log_loss
-from ._scores import balanced_accuracy, brier_score, macro_auroc
+from ._metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["leave_one_member_out"]
-
-METRICS: Mapping[str, Callable[[Predictions], float]] = {
-    metric.__name__: metric
-    for metric in (accuracy, log_loss, brier_score, balanced_accuracy, macro_auroc, calibration_error)
-}
 
 
 @typed()
@@ -92,7 +85,7 @@ def leave_one_member_out(
 
     if len(predictions) < 2:
         raise InvalidPredictionsError(f"leaving one out needs two members at least; received {predictions.members}.")
-    score = METRICS.get(metric) if isinstance(metric, str) else metric
+    score = METRICS[metric].score if isinstance(metric, str) and metric in METRICS else metric
     if not callable(score):
         raise InvalidOptionError(
             f"metric must be one of {', '.join(map(repr, METRICS))} or take Predictions; received {metric!r}."

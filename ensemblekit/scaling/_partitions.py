@@ -13,8 +13,7 @@ import numpy as np
 
 from ..arguments import typed
 from ..combining import ask, combine
-from ..data._ahead import in_threads
-from ..data._read import read_image
+from ..data.reading import in_threads, read_image
 from ..errors import InvalidOptionError
 from ..predicting import open_model
 from ..predictions import Predictions

@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 
 from ensemblekit import EnsembleKitError, FeatureBank, audit_images, extract_features, image_folder
 from ensemblekit.data import read_image, resize_image
-from ensemblekit.data._read import FORMATS, SUFFIXES
+from ensemblekit.data.reading import FORMATS, SUFFIXES
 from ensemblekit.errors import DataError, UnreadableImageError
 from ensemblekit.limits import VARIABLE
 from ensemblekit.predicting._files import list_images, survey

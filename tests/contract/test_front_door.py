@@ -77,7 +77,7 @@ def test_what_has_moved_is_found_at_its_old_place_with_a_warning(name):
 
 def test_the_warning_of_an_import_points_at_its_line():
     with pytest.warns(DeprecationWarning, match="use ensemblekit.errors.StoreError") as caught:
-        from ensemblekit.errors import StoreError  # noqa: F401
+        from ensemblekit import StoreError  # noqa: F401
     line = inspect.getsource(test_the_warning_of_an_import_points_at_its_line).splitlines()
     offset = next(i for i, text in enumerate(line) if "import StoreError" in text)
     first = test_the_warning_of_an_import_points_at_its_line.__code__.co_firstlineno

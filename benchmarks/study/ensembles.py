@@ -91,8 +91,8 @@ def combine_rule(
         # The study fits on the rows that its members were trained on. It is repeated here, said in the code and marked
         # in the table.
         combiner = fit_combiner(
-            combiner,
             predictions[rule.fitted_on],
+            combiner,
             allow_leakage=rule.fitted_on == "train",
             validation=predictions["valid"] if rule.trained else None,
         )

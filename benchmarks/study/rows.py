@@ -102,7 +102,7 @@ def prediction_files(row: str) -> list[str]:
 def keep_row(folder: Path, row: str, by_split: Mapping[str, Predictions]) -> None:
     """Write a row."""
     for split, file in zip(SPLITS, prediction_files(row), strict=True):
-        by_split[split].save(folder / file)
+        by_split[split].save(folder / file, overwrite=True)
 
 
 def load_row(folder: Path, row: str) -> dict[str, Predictions]:

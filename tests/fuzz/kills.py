@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 import duckdb
+import filelock
 import numpy as np
 import pandas as pd
 import pyarrow.parquet
@@ -26,7 +27,7 @@ from ensemblekit.predicting import Predictor, _run
 from ensemblekit.scaling import combine_files
 from ensemblekit.store import load, save
 
-__all__ = ["case", "duckdb", "pd", "pyarrow"]  # these two are only to be there before a fork
+__all__ = ["case", "duckdb", "filelock", "pd", "pyarrow"]  # these are only to be there before a fork
 
 EVENTS = ("open", "os.", "shutil.", "fcntl.", "tempfile.")
 N = 40

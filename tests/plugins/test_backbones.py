@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from packaging.version import Version
 
-from ensemblekit import Backbone, InvalidOptionError, load_plugins
-from ensemblekit.errors import CompatibilityError, WeightsUnavailableError
+from ensemblekit import Backbone, load_plugins
+from ensemblekit.errors import CompatibilityError, InvalidOptionError, WeightsUnavailableError
 
 pytestmark = pytest.mark.keras
 

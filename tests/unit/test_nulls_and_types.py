@@ -12,7 +12,7 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from ensemblekit import EnsembleClassifier, EnsembleKitError, InvalidOptionError, Predictions, collect
-from ensemblekit.cli._files import read_column
+from ensemblekit.cli._columns import read_column
 from ensemblekit.errors import DataError, InvalidPredictionsError
 from ensemblekit.evaluation import score_table
 

@@ -219,7 +219,7 @@ def test_a_rule_that_learns_is_fitted_on_other_rows(fused):
     found = profile_model(fused, predictions=said(), combiner="weighted", fit_on=said("held"), **quick)
     assert len(found.frontier) == 7
     row = found.frontier.set_index("members").loc[[("a", "c")]].iloc[0]
-    fitted = fit_combiner("weighted", [p for p in said("held") if p.member != "b"])
+    fitted = fit_combiner([p for p in said("held") if p.member != "b"], "weighted")
     assert row["log_loss"] == pytest.approx(log_loss(combine([p for p in said() if p.member != "b"], fitted)))
 
 

@@ -68,14 +68,14 @@ def _fit_contract(subject: CombinerSubject, draw: Any) -> None:
         changed = difference(before, after)
         if changed:
             raise Violation(
-                f"fit changed {changed!r}, which stood there before; what is learned goes under a name of its own",
+                f"fit changed {changed!r}, which existed before; learned state needs attributes of its own",
                 given,
                 expected=before[changed],
                 received=after.get(changed),
             )
         unmarked = sorted(name for name in set(after) - set(before) if not name.endswith("_") or name.startswith("_"))
         if unmarked:
-            raise Violation("names of what fit learns must end in _, and not begin so", given, received=unmarked)
+            raise Violation("names of learned attributes must end in _ and not begin with it", given, received=unmarked)
 
 
 def _refit(subject: CombinerSubject, draw: Any) -> None:
@@ -84,7 +84,7 @@ def _refit(subject: CombinerSubject, draw: Any) -> None:
         used, new = subject.make(), subject.make()
         used = _fit(used, first) or used
         used, new = _fit(used, second) or used, _fit(new, second) or new
-        _compare(subject, task, used, new, "fitted on others before, it gives another answer", second, exact=True)
+        _compare(subject, task, used, new, "fitted on other rows before, it gives another answer", second, exact=True)
 
 
 def _row_order(subject: CombinerSubject, draw: Any) -> None:
@@ -130,11 +130,11 @@ def _learns(subject: CombinerSubject, draw: Any) -> None:
     except Exception as error:
         raise_violation(error, "combine before fit must raise NotFittedError; it", {})
     else:
-        raise Violation("before fit it combines all the same", received=received)
+        raise Violation("it combines before it is fitted", received=received)
     fitted = subject.fit(predictions)
     learned = [name for name in attributes(fitted) if name.endswith("_") and not name.startswith("_")]
     if not set(learned) - set(GIVEN_BY_FIT):
-        raise Violation("fit leaves nothing whose name ends in _: nothing is learned")
+        raise Violation("fit sets no attribute whose name ends in _: nothing is learned")
 
 
 def _no_sample_weight(subject: CombinerSubject) -> str | None:
@@ -166,7 +166,7 @@ def _sample_weight(subject: CombinerSubject, draw: Any) -> None:
     if not changed:
         weight = np.array([1.0, 1e-3, 1e-3, 1e-3])
         raise Violation(
-            "fit takes sample_weight and makes no use of it: no weights change any answer. Leave the keyword out, or "
+            "fit takes sample_weight and ignores it: no weights change any answer. Remove the keyword, or "
             "refuse it with an InvalidOptionError",
             {"sample_weight": weight},
         )

@@ -43,7 +43,7 @@ def _eager(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
         raise Violation("with xp=keras.ops it must return a tensor", case.given(), received=type(tensor))
     if keras.backend.standardize_dtype(tensor.dtype) != case.cube.dtype.name:
         raise Violation(
-            "with xp=keras.ops the dtype is another",
+            "with xp=keras.ops the dtype differs",
             case.given(),
             expected=case.cube.dtype.name,
             received=keras.backend.standardize_dtype(tensor.dtype),

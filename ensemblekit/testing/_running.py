@@ -116,7 +116,7 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
     try:
         examine()
     except Unsatisfiable:
-        raise Violation("it takes none of the predictions that were drawn, of members called 'm0', 'm1', ...") from None
+        raise Violation("it refuses all predictions that were drawn, of members called 'm0', 'm1', ...") from None
     except (_SearchEnded, Flaky):
         if not found and not late:
             raise

@@ -64,8 +64,7 @@ def _class_equivariant(subject: CombinerSubject, draw: Callable[[Any], Any]) -> 
     same = close(case, expected, received, LEARNED) if subject.learns else expected.tobytes() == received.tobytes()
     if not same:
         raise Violation(
-            "classes in another order do not give the same answer in that order"
-            + ("" if subject.learns else ", to the bit"),
+            "permuted classes do not give the permuted answer" + ("" if subject.learns else ", to the bit"),
             case.given(order=order),
             expected=expected,
             received=received,
@@ -123,10 +122,10 @@ def _present(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     with_nan = case.combine(cube, present=present)
     given = case.given(member_probas=cube, present=present)
     if not np.isfinite(with_nan).all():
-        raise Violation("absent rows, which hold NaN, spoil the answer", given, received=with_nan)
+        raise Violation("NaN in absent rows reaches the answer", given, received=with_nan)
     zero = case.combine(np.where(np.isnan(cube), cube.dtype.type(0), cube), present=present)
     if zero.tobytes() != with_nan.tobytes():
-        raise Violation("what stands in an absent row changes the answer", given, expected=zero, received=with_nan)
+        raise Violation("values in an absent row change the answer", given, expected=zero, received=with_nan)
     if "symmetric" in subject.traits and not subject.learns:
         for row in np.flatnonzero(absent.any(axis=0)):
             there = cube[present[:, row]][:, row : row + 1]

@@ -49,9 +49,9 @@ def _shape_and_dtype(subject: CombinerSubject, draw: Callable[[Any], Any]) -> No
         if not isinstance(result, np.ndarray):
             raise Violation("combine must return an array", given, received=type(result))
         if result.shape != cube.shape[1:]:
-            raise Violation("the shape is another", given, expected=cube.shape[1:], received=result.shape)
+            raise Violation("the shape differs", given, expected=cube.shape[1:], received=result.shape)
         if result.dtype != cube.dtype:
-            raise Violation("the dtype is another", given, expected=cube.dtype.name, received=result.dtype.name)
+            raise Violation("the dtype differs", given, expected=cube.dtype.name, received=result.dtype.name)
 
 
 def _valid_values(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
@@ -87,7 +87,7 @@ def _changes_nothing(subject: CombinerSubject, draw: Callable[[Any], Any]) -> No
         if cube.tobytes() != case.cube.tobytes():
             raise Violation("combine changed member_probas", given, expected=case.cube, received=cube)
         if isinstance(result, np.ndarray) and np.shares_memory(result, cube):
-            raise Violation("the result is a view of member_probas: who changes the one changes the other", given)
+            raise Violation("the result is a view of member_probas: changing one changes the other", given)
     changed = difference(before, snapshot(case.combiner)) or difference(snapshot(case.combiner), before)
     if changed:
         after = getattr(case.combiner, changed, None)
@@ -127,9 +127,14 @@ def _deterministic(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
         random.setstate(states[1])
     between = case.combine(other)
     for what, again, by, cube in (
-        ("the answer depends on the call before", case.combine(other, twin), between, other),
+        ("the answer depends on the previous call", case.combine(other, twin), between, other),
         ("the second call gives another answer", case.combine(), first, case.cube),
-        ("a second combiner, made alike, gives another answer", case.combine(combiner=twin), first, case.cube),
+        (
+            "a second, equal combiner gives another answer",
+            case.combine(combiner=twin),
+            first,
+            case.cube,
+        ),
     ):
         if again.tobytes() != by.tobytes():
             given = case.given(member_probas=cube)
@@ -142,7 +147,7 @@ def _samples_alone(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
     case = draw_case(subject, draw, n_samples=st.integers(2, 4))
     whole = case.combine()
     if whole.shape != case.cube.shape[1:]:
-        raise Violation("the shape is another", case.given(), expected=case.cube.shape[1:], received=whole.shape)
+        raise Violation("the shape differs", case.given(), expected=case.cube.shape[1:], received=whole.shape)
     for row in range(case.cube.shape[1]):
         alone = case.combine(case.cube[:, row : row + 1])
         if not case.same(alone, whole[row : row + 1]):

@@ -11,7 +11,7 @@ from ..printed import as_text
 from ._app import app
 from ._arguments import Confidence, Groups, Labels, Seed, complete_metric
 from ._inputs import naming_files, read_groups, read_members, with_labels
-from ._screen import frame_to_json, make_console, print_json
+from ._screen import frame_to_json, make_console, print_json, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def compare(
         low: "Low", high: "High", "p_holm": "Holm p",
     }  # fmt: skip
     print_table(
-        table.rename(columns=headings)[list(headings.values())],
+        select(table, headings),
         title=f"Against {reference}, with {100 * confidence:g} % intervals by {by}",
         console=console,
     )
@@ -103,7 +103,7 @@ def evaluate(
     low, high, by = ("low", "high", "row") if groups is None else ("group_low", "group_high", "group")
     headings = {"model": "Model", "metric": "Metric", "value": "Value", low: "Low", high: "High", "n": "Rows"}
     print_table(
-        table.rename(columns=headings)[list(headings.values())],
+        select(table, headings),
         title=f"Figures, with {100 * confidence:g} % intervals by {by}",
         console=console,
     )

@@ -13,7 +13,7 @@ from ..printed import as_text
 from ._app import app
 from ._arguments import ClassNames, Labels, ModelPath, check_output, complete_combiner
 from ._inputs import read_members, with_labels
-from ._screen import frame_to_json, import_keras_quietly, make_console, print_json, size_of
+from ._screen import frame_to_json, import_keras_quietly, make_console, print_json, select, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,9 +165,7 @@ def _print_frontier(measured: Profile, write: Callable[[str], None], console: Co
 
 def _columns(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """Select and rename columns, and format times and sizes."""
-    import pandas as pd
-
-    shown = pd.DataFrame({new: table[old] for old, new in names.items()})
+    shown = select(table, names)
     for old, new in names.items():
         if old in ("ms", "low", "high") or "_ms" in old:
             shown[new] = [_ms(value) for value in table[old]]

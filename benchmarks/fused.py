@@ -16,8 +16,9 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.shipped import figures
-from ensemblekit import EnsembleKitError, FolderNotFoundError
+from ensemblekit import EnsembleKitError
 from ensemblekit.assembly import quiet_tensorflow
+from ensemblekit.errors import FolderNotFoundError
 from ensemblekit.report import print_table
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

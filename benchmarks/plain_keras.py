@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.plain import tables
 from benchmarks.plain.timing import run_ours, run_plain
-from ensemblekit import EnsembleKitError, FolderNotFoundError
+from ensemblekit import EnsembleKitError
 from ensemblekit.assembly import quiet_tensorflow
+from ensemblekit.errors import FolderNotFoundError
 from ensemblekit.report import print_table
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)

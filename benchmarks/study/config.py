@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ensemblekit import InvalidOptionError, OutputExistsError
+from ensemblekit import InvalidOptionError
+from ensemblekit.errors import OutputExistsError
 
 from .images import Images
 from .pieces import write_json, writing

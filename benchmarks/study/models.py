@@ -6,8 +6,9 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from ensemblekit import Registry, build_classifier
+from ensemblekit import build_classifier
 from ensemblekit.files import atomic_path
+from ensemblekit.registry import Registry
 
 from .images import Images
 from .settings import PATIENCE, Settings

@@ -9,7 +9,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ensemblekit import InvalidOptionError, OutputExistsError
+from ensemblekit import InvalidOptionError
+from ensemblekit.errors import OutputExistsError
 from ensemblekit.files import is_leftover, remove_leftovers, write_text
 from ensemblekit.report import to_csv
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ensemblekit import InvalidOptionError, Predictions, PredictionSet, Registry, align, check_compatible
+from ensemblekit import InvalidOptionError, Predictions, PredictionSet, align, check_compatible
 from ensemblekit.assembly import quiet_tensorflow
+from ensemblekit.registry import Registry
 
 from .ensembles import MEMBERS, RULES, Rule, combine_rule
 from .honesty import COMPARED
@@ -101,7 +102,7 @@ def prediction_files(row: str) -> list[str]:
 def keep_row(folder: Path, row: str, by_split: Mapping[str, Predictions]) -> None:
     """Write a row."""
     for split, file in zip(SPLITS, prediction_files(row), strict=True):
-        by_split[split].save(folder / file)
+        by_split[split].save(folder / file, overwrite=True)
 
 
 def load_row(folder: Path, row: str) -> dict[str, Predictions]:

@@ -90,7 +90,7 @@ def combine(
     elif fit_on:
         rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
         with naming_files(fit_on):
-            rule = fit_combiner(combiner, rows, aliases=aliases, missing=missing, **options)
+            rule = fit_combiner(rows, combiner, aliases=aliases, missing=missing, **options)
         options = {}
     with naming_files(files):
         combined = combine_members(members, rule, aliases=aliases, missing=missing, **options)
@@ -101,7 +101,7 @@ def combine(
             combined.save(Path(folder) / "out.csv")
             typer.echo((Path(folder) / "out.csv").read_bytes(), nl=False)  # UTF-8 in any locale
         return
-    combined.save(output)
+    combined.save(output, overwrite=overwrite)
     record = {
         "output": output,
         "combiner": combined.member,
@@ -131,18 +131,18 @@ def _are_large(files: list[str], output: str) -> bool:
 
 
 def _combine_large(
-    files: list[str], rule: Any, output: str, aliases: Any, missing: str, options: dict[str, Any]
+    files: list[str], rule: Any, output: str, aliases: Any, missing: Any, options: dict[str, Any]
 ) -> dict[str, Any]:
     from ..scaling import combine_files
-    from ..scaling._head import read_head
+    from ..scaling.headers import read_header
 
     def read(path: Path) -> tuple[str | None, Path]:
-        meta = read_head(str(path)).meta
+        meta = read_header(str(path)).meta
         return (meta["member"] if meta else None), path
 
     sources = read_named(files, read)
     done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, **options)
-    meta = read_head(output).meta or {}
+    meta = read_header(output).meta or {}
     return {
         "output": output,
         "combiner": meta["member"],

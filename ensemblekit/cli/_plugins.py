@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import PluginWarning
+from ..hookspecs import API_VERSION
 from ..printed import as_text
 from ..registry import Failure, Registration, load_plugins
 from ._app import app
@@ -30,6 +31,7 @@ def plugins(
     if as_json:
         print_json(
             {
+                "api": API_VERSION,
                 "plugins": [_record(r) for r in registry.registrations],
                 "failures": [dataclasses.asdict(f) for f in registry.failures],
             }
@@ -47,7 +49,7 @@ def _record(registration: Registration) -> dict[str, Any]:
 
 
 def _plugins_table(registrations: tuple[Registration, ...]) -> Table:
-    table = make_table(f"{len(registrations)} plugins")
+    table = make_table(f"{len(registrations)} plugins, plugin API {API_VERSION}")
     for column in ("Kind", "Name"):
         table.add_column(column, no_wrap=True)
     table.add_column("From", overflow="fold")

@@ -12,15 +12,8 @@ from benchmarks.study.best.candidates import make_candidates, out_of_fold
 from benchmarks.study.best.choice import choose
 from benchmarks.study.best.folds import alike, copy_groups, folds_of, make_folds
 from benchmarks.study.settings import parse_pairs
-from ensemblekit import (
-    DataError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    LeakageError,
-    Predictions,
-    align,
-    load_plugins,
-)
+from ensemblekit import InvalidOptionError, LeakageError, Predictions, align, load_plugins
+from ensemblekit.errors import DataError, InvalidPredictionsError
 from ensemblekit.evaluation import log_loss
 from tests.small_study import CTSCAN, draw
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ensemblekit import DataError
+from ensemblekit.errors import DataError
 
 from ..images import Images
 

@@ -79,7 +79,7 @@ def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -
     if suffixes and path.suffix.lower() not in suffixes:
         raise InvalidOptionError(f"an output must end in {', '.join(suffixes)}; received {str(path)!r}.")
     if not path.parent.is_dir():
-        raise FolderNotFoundError(f"an output goes to a folder that is there; {str(path)!r} is in none. Make it first.")
+        raise FolderNotFoundError(f"the folder of an output must exist; that of {str(path)!r} does not. Make it first.")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{str(path)!r} is there already. Take another name, or give --overwrite.")
     if suffixes:

@@ -49,7 +49,7 @@ def audit(
     aliases = pairs_of("--alias", alias)
     with show_progress() as progress:
         task = progress.add_task("Reading images", total=None)
-        found = audit_images(
+        audited = audit_images(
             folder,
             splits=split or None,
             aliases=aliases,
@@ -58,8 +58,8 @@ def audit(
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:
-        print_json(found.to_dict(), sort_keys=True)
+        print_json(audited.to_dict(), sort_keys=True)
     else:
-        print_audit(found, console=make_console())
-    if fail_on_leaks and any(found.leaked.values()):
+        print_audit(audited, console=make_console())
+    if fail_on_leaks and any(audited.leaked.values()):
         raise typer.Exit(LEAKS)

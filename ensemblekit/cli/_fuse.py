@@ -116,8 +116,8 @@ def _sample(images: list[Path], size: tuple[int, int], most: int) -> np.ndarray:
     from ..data.listing import list_images
     from ..data.reading import read_image
 
-    found = [file.path for file in list_images(images) if file is not None]
-    if not found:
+    paths = [file.path for file in list_images(images) if file is not None]
+    if not paths:
         raise DataError(f"--images must hold images to compare on; there is none in {[str(path) for path in images]}.")
-    n = min(most, len(found))
-    return np.stack([read_image(found[k * len(found) // n], size) for k in range(n)])
+    n = min(most, len(paths))
+    return np.stack([read_image(paths[k * len(paths) // n], size) for k in range(n)])

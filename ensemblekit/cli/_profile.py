@@ -165,15 +165,15 @@ def _print_frontier(measured: Profile, write: Callable[[str], None], console: Co
 
 def _columns(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """Select and rename columns, and format times and sizes."""
-    shown = select(table, names)
+    formatted = select(table, names)
     for old, new in names.items():
         if old in ("ms", "low", "high") or "_ms" in old:
-            shown[new] = [_ms(value) for value in table[old]]
+            formatted[new] = [_ms(value) for value in table[old]]
         elif old == "images_per_second":
-            shown[new] = [f"{value:,.0f}" for value in table[old]]
+            formatted[new] = [f"{value:,.0f}" for value in table[old]]
         elif old.endswith("_bytes"):
-            shown[new] = [size_of(int(value)) for value in table[old]]
-    return shown
+            formatted[new] = [size_of(int(value)) for value in table[old]]
+    return formatted
 
 
 def _ms(value: float) -> str:

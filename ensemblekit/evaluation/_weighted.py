@@ -83,13 +83,13 @@ def weighted_brier_score(probas: np.ndarray, codes: np.ndarray) -> Statistic:
 def weighted_balanced_accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.unique(codes))
-    found = (probas.argmax(axis=1) == codes).astype(np.float64)[order, np.newaxis]
+    right = (probas.argmax(axis=1) == codes).astype(np.float64)[order, np.newaxis]
 
     def of_weights(weights: np.ndarray) -> np.ndarray:
         ordered = weights[order]
         totals = np.add.reduceat(ordered, starts)
         present = totals > 0
-        recalls = np.divide(np.add.reduceat(ordered * found, starts), totals, out=np.zeros_like(totals), where=present)
+        recalls = np.divide(np.add.reduceat(ordered * right, starts), totals, out=np.zeros_like(totals), where=present)
         return recalls.sum(axis=0) / present.sum(axis=0)
 
     return of_weights

@@ -22,10 +22,8 @@ FORMER_KEYS = {"row": "model", "row_only": "model_only"}
 
 @app.command()
 def compare(
-    files: Annotated[list[str], typer.Argument(help="Two files of predictions or more, FILE or NAME=FILE.")],
-    against: Annotated[
-        str | None, typer.Option(help="Name of the one that the others are compared with. Default: the first.")
-    ] = None,
+    files: Annotated[list[str], typer.Argument(help="At least two files of predictions, FILE or NAME=FILE.")],
+    against: Annotated[str | None, typer.Option(help="Name of the reference model. Default: the first.")] = None,
     labels: Labels = None,
     groups: Groups = None,
     metric: Annotated[
@@ -37,10 +35,10 @@ def compare(
     ] = None,
     confidence: Confidence = 0.95,
     seed: Seed = 0,
-    unit: Annotated[str, typer.Option(help="What a row is called, in the plural.")] = "rows",
+    unit: Annotated[str, typer.Option(help="Plural word for the samples.")] = "rows",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Compare predictions of the same rows: exact McNemar, paired bootstrap, Holm; and what can be concluded."""
+    """Compare predictions of the same rows by exact McNemar, paired bootstrap and Holm, and state the conclusions."""
     from ..evaluation import compare_with_reference
     from ..report import print_table
 
@@ -87,7 +85,7 @@ def evaluate(
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Score predictions, each figure with its interval."""
+    """Score predictions, each value with its confidence interval."""
     from ..evaluation import score_table
     from ..report import print_table
 

@@ -38,7 +38,7 @@ def profile(
         typer.Option(
             "--combiner",
             "-c",
-            help="Name of the rule. Default: that of the model, if it is known or the mean.",
+            help="Name of the rule. Default: that of the model if it is known, else the mean.",
             autocompletion=complete_combiner,
         ),
     ] = None,
@@ -46,14 +46,16 @@ def profile(
         list[str] | None,
         typer.Option(help="Held-out predictions of a member, for a rule that learns.", metavar="FILE"),
     ] = None,
-    batch: Annotated[list[int] | None, typer.Option(help="Images at a time. Default: 1, 8 and 32.")] = None,
-    seconds: Annotated[float, typer.Option(help="How long each comparison is measured.")] = 2.0,
+    batch: Annotated[
+        list[int] | None, typer.Option(help="Batch size; as often as needed. Default: 1, 8 and 32.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 2.0,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the frontier of accuracy and latency there: .png, .svg, .pdf.")
+        Path | None, typer.Option(help="Save a plot of the frontier of accuracy and latency: .png, .svg, .pdf.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Measure what a model costs, and what each member saves and is worth."""
+    """Measure what a model costs, and what dropping each member saves and loses."""
     import_keras_quietly()
     from ..profiling import profile_model
 

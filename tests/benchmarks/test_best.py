@@ -11,16 +11,15 @@ import pytest
 from benchmarks.study.best.candidates import make_candidates, out_of_fold
 from benchmarks.study.best.choice import choose
 from benchmarks.study.best.folds import alike, copy_groups, folds_of, make_folds
-from benchmarks.study.settings import parse_pairs
+from benchmarks.study.settings import Settings
 from ensemblekit import (
-    DataError,
     InvalidOptionError,
-    InvalidPredictionsError,
     LeakageError,
     Predictions,
     align,
     load_plugins,
 )
+from ensemblekit.errors import DataError, InvalidPredictionsError
 from ensemblekit.evaluation import log_loss
 from tests.small_study import CTSCAN, draw
 
@@ -123,13 +122,16 @@ def test_out_of_fold_every_row_is_asked_of_a_head_that_did_not_see_it():
 
 
 def test_every_backbone_has_its_own_weights_or_none_has():
-    assert parse_pairs(["a", "b"], ["1", "2"]) == (("a", "1"), ("b", "2"))
-    assert parse_pairs(["a"], []) == (("a", None),)
-    assert [name for name, _ in parse_pairs([], [])] == ["mobilenet_v2", "resnet50"]
+    def pairs(backbone, weights):
+        return Settings(preset="best", backbone=backbone, weights=weights).backbones
+
+    assert pairs(["a", "b"], ["1", "2"]) == (("a", "1"), ("b", "2"))
+    assert pairs(["a"], []) == (("a", None),)
+    assert [name for name, _ in pairs([], [])] == ["mobilenet_v2", "resnet50"]
     with pytest.raises(
         InvalidOptionError, match=r"one --weights for each --backbone.*received 2 --backbone and 1 --we"
     ):
-        parse_pairs(["a", "b"], ["1"])
+        pairs(["a", "b"], ["1"])
 
 
 @pytest.mark.slow

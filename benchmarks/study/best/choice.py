@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import InvalidPredictionsError, Predictions, PredictionSet, Registry, combine, fit_combiner
+from ensemblekit import Predictions, PredictionSet, Registry, combine, fit_combiner
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import log_loss, paired_bootstrap
 
 __all__ = ["RULES", "Choice", "calibrate", "choose", "shares"]
@@ -19,18 +20,10 @@ RULES: dict[str, dict[str, Any]] = {"mean": {}, "super_learner": {"loss": "log_l
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen, and on what figures.
+    """The members, best first; the rule of `RULES` that combines them; the calibrated combiner, fitted out of fold.
 
-    Attributes
-    ----------
-    members : list of str
-        Best first.
-    rule : str
-        How they are combined, one of `RULES`.
-    combiner : Combiner
-        The rule, calibrated; fitted on the members' out-of-fold predictions.
-    losses, rule_losses : dict of str to float
-        Log loss of every candidate, and of every rule, each row by a fit and a calibration that did not see it.
+    ``losses`` and ``rule_losses`` are the log losses of every candidate and every rule, each row predicted by a fit and
+    a calibration that did not see it.
     """
 
     members: list[str]
@@ -46,7 +39,7 @@ def choose(
     groups: dict[str, int],
     registry: Registry,
 ) -> tuple[Choice, Predictions, Predictions]:
-    """Choose the members that know more than how common each class is, and the simplest rule that serves them.
+    """Choose the members that predict better than the class shares, and the simplest rule that combines them well.
 
     Parameters
     ----------
@@ -55,21 +48,14 @@ def choose(
     folds : sequence of (fit rows, held-out rows)
         By group, so that each calibration is scored on rows that neither it nor its members were fitted on.
     groups : dict of str to int
-        Id -> group of alike images.
-    registry : Registry
-        Where the combiners are.
+        Id -> group of similar images.
 
     Returns
     -------
     choice : Choice
         The members, best first, and their combiner.
-    first, whole : Predictions
+    alone, best : Predictions
         Of the best member and of the combination, each row by a fit and a calibration that did not see it.
-
-    Raises
-    ------
-    InvalidPredictionsError
-        If no candidate knows anything.
 
     Notes
     -----
@@ -101,17 +87,17 @@ def choose(
 
 
 def calibrate(predictions: PredictionSet, name: str, registry: Registry) -> Any:
-    """Fit the calibration of one candidate by itself, as that of an ensemble is fitted."""
+    """Fit the calibration of one candidate alone, in the way that an ensemble is calibrated."""
     return fit_combiner(_make("mean", registry), predictions.select([name]))
 
 
 def _difference(first: Predictions, second: Predictions, groups: dict[str, int]) -> float:
-    """Give the upper bound of the interval of the difference in log loss, by group."""
+    """Return the upper bound of the interval of the difference in log loss, by group."""
     return paired_bootstrap(first, second, metrics=["log_loss"], groups=groups)["group_high"].item()
 
 
 def shares(rows: Predictions) -> Predictions:
-    """Give every row the share of each class among the labels."""
+    """Predict for every row the share of each class among the labels."""
     counts = np.bincount(rows.label_codes, minlength=len(rows.classes))
     probas = np.tile(counts / counts.sum(), (len(rows), 1))
     return Predictions(probas, ids=rows.ids, classes=rows.classes, labels=rows.labels, member="shares")
@@ -125,7 +111,7 @@ def _make(rule: str, registry: Registry) -> Any:
 def _held_out(
     rule: str, predictions: PredictionSet, folds: Sequence[tuple[np.ndarray, np.ndarray]], registry: Registry
 ) -> Predictions:
-    """Combine each fold by a rule that was fitted and calibrated on the others."""
+    """Combine each fold by a rule that was fitted and calibrated on the other folds."""
     parts: list[Predictions] = []
     for fitted, held in folds:
         combiner = fit_combiner(_make(rule, registry), predictions.take(predictions.ids[fitted]))

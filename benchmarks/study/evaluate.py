@@ -1,4 +1,4 @@
-"""What the results are worth: intervals, comparisons, confusion, figures without leaked images, repeats."""
+"""Statistics of the test images: intervals, comparisons, confusion, figures without leaked images, repeats."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ensemblekit.evaluation import (
 
 from .ensembles import MEMBERS, RULES
 
-__all__ = ["COMPARED", "Worth", "weigh"]
+__all__ = ["COMPARED", "Evaluation", "evaluate"]
 
-COMPARED: Mapping[str, Sequence[str]] = {rule.row: MEMBERS for rule in RULES} | {"chained_model": ("first_model",)}
-"""Row -> the members that it is held against."""
+COMPARED: Mapping[str, Sequence[str]] = {rule.name: MEMBERS for rule in RULES} | {"chained_model": ("first_model",)}
+"""Model -> the models that it is compared with."""
 
 
 @dataclass(frozen=True)
-class Worth:
-    """Tables of what the figures can carry, all of the test images."""
+class Evaluation:
+    """Tables about the test images, every figure in full."""
 
     scores: pd.DataFrame
     comparisons: pd.DataFrame
@@ -38,47 +38,43 @@ class Worth:
     n_leaked: int = 0
 
 
-def weigh(
-    rows: Mapping[str, Mapping[str, Predictions]],
+def evaluate(
+    predictions: Mapping[str, Mapping[str, Predictions]],
     *,
-    members: Mapping[str, Sequence[str]] = COMPARED,
+    compared: Mapping[str, Sequence[str]] = COMPARED,
     groups: Mapping[str, int] | None = None,
     leaked: Collection[str] = (),
     repeats: Mapping[int, pd.DataFrame] | None = None,
     seed: int = 0,
-) -> Worth:
+) -> Evaluation:
     """Compute the tables.
 
     Parameters
     ----------
-    rows : mapping of str to mapping of str to Predictions
-        Row -> split -> its predictions.
-    members : mapping of str to sequence of str
-        Row -> its members; the best of them on the validation images is what it is compared with.
+    predictions : mapping of str to mapping of str to Predictions
+        Model -> split -> its predictions.
+    compared : mapping of str to sequence of str
+        Model -> its members; it is compared with the one that is best on the validation images.
     groups : mapping of str to int, optional
         Id -> group of near copies.
     leaked : collection of str
-        Ids of test images that were seen before.
+        Ids of test images that are also in another split.
     repeats : mapping of int to DataFrame, optional
         Seed -> its results table.
     seed : int
         Of the resamples.
-
-    Returns
-    -------
-    Worth
-        All tables.
     """
-    test = {row: by_split["test"] for row, by_split in rows.items()}
-    held = {row: names for row, names in members.items() if row in rows}
-    chosen_on = {name: rows[name]["valid"] for names in held.values() for name in names}
+    test = {name: by_split["test"] for name, by_split in predictions.items()}
+    members = {name: others for name, others in compared.items() if name in predictions}
+    chosen_on = {name: predictions[name]["valid"] for others in members.values() for name in others}
     dropped = sorted(set(leaked))
-    leak_free = _leak_free(test, dropped) if dropped else None
-    return Worth(
+    return Evaluation(
         scores=score_table(test, groups, seed=seed),
-        comparisons=compare_with_best_member(test, held, chosen_on=chosen_on, groups=groups, seed=seed, unit="images"),
+        comparisons=compare_with_best_member(
+            test, members, chosen_on=chosen_on, groups=groups, seed=seed, unit="images"
+        ),
         confusion=_confusion(test),
-        leak_free=leak_free,
+        leak_free=_leak_free(test, dropped) if dropped else None,
         repeats=repeats_table(repeats) if repeats else None,
         n_leaked=len(np.intersect1d(next(iter(test.values())).ids, dropped)) if dropped else 0,
     )
@@ -92,17 +88,17 @@ def _leak_free(test: Mapping[str, Predictions], leaked: list[str]) -> pd.DataFra
     return pd.DataFrame(
         [
             {
-                "Model": row,
+                "Model": name,
                 "Test Loss": log_loss(p),
                 "Test Accuracy": accuracy(p),
                 "Leak-free Loss": log_loss(p.take(kept)),
                 "Leak-free Accuracy": accuracy(p.take(kept)),
             }
-            for row, p in test.items()
+            for name, p in test.items()
         ]
     )
 
 
 def _confusion(test: Mapping[str, Predictions]) -> pd.DataFrame:
-    parts = [confusion_matrix(p).stack().rename("n").reset_index().assign(row=row) for row, p in test.items()]
+    parts = [confusion_matrix(p).stack().rename("n").reset_index().assign(row=name) for name, p in test.items()]
     return pd.concat(parts, ignore_index=True)[["row", "true", "predicted", "n"]]

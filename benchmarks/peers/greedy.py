@@ -20,25 +20,26 @@ from sklearn.metrics import get_scorer
 
 __all__ = ["TASKS", "EnsembleSelection", "library", "measure_of"]
 
-AVERAGED = tuple(f"{kind}_{of}" for kind in ("f1", "precision", "recall", "jaccard") for of in ("macro", "micro", "weighted"))
+KINDS, AVERAGES = ("f1", "precision", "recall", "jaccard"), ("macro", "micro", "weighted")
+AVERAGED = tuple(f"{kind}_{average}" for kind in KINDS for average in AVERAGES)
 TASKS: dict[str, tuple[str, ...]] = {
     "multiclass": (
         "log_loss", "neg_brier_score", "accuracy", "balanced_accuracy", "matthews_corrcoef", *AVERAGED, "roc_auc_ovr",
         "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted", "average_precision", "top_k_accuracy",
-        "d2_log_loss_score", "d2_brier_score",
-        "adjusted_mutual_info_score", "adjusted_rand_score", "completeness_score", "fowlkes_mallows_score",
-        "homogeneity_score", "mutual_info_score", "normalized_mutual_info_score", "rand_score", "v_measure_score",
+        "d2_log_loss_score", "d2_brier_score", "adjusted_mutual_info_score", "adjusted_rand_score",
+        "completeness_score", "fowlkes_mallows_score", "homogeneity_score", "mutual_info_score",
+        "normalized_mutual_info_score", "rand_score", "v_measure_score",
     ),
     "binary": (
-        "log_loss", "neg_brier_score", "accuracy", "f1", "precision", "recall", "jaccard", "roc_auc",
-        "average_precision", "d2_log_loss_score", "d2_brier_score", "positive_likelihood_ratio", "neg_negative_likelihood_ratio",
+        "log_loss", "neg_brier_score", "accuracy", *KINDS, "roc_auc", "average_precision", "d2_log_loss_score",
+        "d2_brier_score", "positive_likelihood_ratio", "neg_negative_likelihood_ratio",
     ),
-    "multilabel": ("accuracy", *AVERAGED, "f1_samples", "precision_samples", "recall_samples",
-        "jaccard_samples", "roc_auc", "average_precision"),
+    "multilabel": ("accuracy", *AVERAGED, *(f"{kind}_samples" for kind in KINDS), "roc_auc", "average_precision"),
     "regression": (
         "neg_mean_squared_error", "neg_root_mean_squared_error", "r2", "explained_variance", "neg_mean_absolute_error",
-        "neg_mean_absolute_percentage_error", "neg_mean_squared_log_error", "neg_root_mean_squared_log_error",
-        "neg_mean_poisson_deviance", "neg_mean_gamma_deviance", "neg_median_absolute_error", "neg_max_error", "d2_absolute_error_score",
+        "d2_absolute_error_score", "neg_mean_absolute_percentage_error", "neg_mean_squared_log_error",
+        "neg_root_mean_squared_log_error", "neg_mean_poisson_deviance", "neg_mean_gamma_deviance",
+        "neg_median_absolute_error", "neg_max_error",
     ),
 }  # fmt: skip
 """Task -> scorers of scikit-learn that make sense for it."""

@@ -82,7 +82,9 @@ def _table(cells: Sequence[Mapping[str, str]], *, left: Collection[str] = ("Rule
         marked = table[name].str.endswith((SCALED, FIRST_ROUNDS))
         if marked.any():
             table[name] = table[name].where(marked, table[name] + "  ")
-        table[name] = table[name].str.rjust(table[name].str.len().max())
+        width = max(len(name), table[name].str.len().max())
+        table[name] = table[name].str.rjust(width)
+        table = table.rename(columns={name: name.rjust(width)})
     return report.to_markdown(table).strip()
 
 
@@ -131,9 +133,7 @@ def _peers(measured: Measured) -> list[dict[str, str]]:
 def _side_by_side(shapes: Sequence[Measured]) -> list[dict[str, str]]:
     times = {m.shape.name: {one.name: _time(one) for one in m.rules} for m in shapes}
     names = [one.name for one in shapes[0].rules]
-    return [
-        {"Rule": name, **{shape: cells.get(name, NOTHING) for shape, cells in times.items()}} for name in names
-    ]
+    return [{"Rule": name, **{shape: cells.get(name, NOTHING) for shape, cells in times.items()}} for name in names]
 
 
 def _selection(one: Selected) -> dict[str, str]:

@@ -23,8 +23,8 @@ SHORTEST = 0.002
 class Budget:
     """How long a measurement may take.
 
-    A call is timed at least once and at most ``repeats`` times; after so many ``seconds`` no repeat is begun. A call that
-    would take longer than ``slowest`` seconds is timed on part of the rows, and its time scaled.
+    A call is timed at least once and at most ``repeats`` times; after so many ``seconds`` no repeat is begun. A call
+    that would take longer than ``slowest`` seconds is timed on part of the rows, and its time scaled.
     """
 
     repeats: int = 9
@@ -96,8 +96,8 @@ def measure(
 ) -> tuple[Timing, int | None]:
     """Time a call on ``member_probas``, and find the memory that it needs.
 
-    ``n_bytes`` go in once and out once. The second result is the peak in bytes beyond what the call returns, on the rows
-    that were timed; None without ``memory``.
+    ``n_bytes`` go in once and out once. The second result is the peak in bytes beyond what the call returns, on the
+    rows that were timed; None without ``memory``.
     """
     all_rows = cube.shape[1]
     call(_first_rows(cube, 2))  # imports, and other work that is done only once
@@ -117,7 +117,7 @@ def measure(
 
 
 def extra_memory(call: Callable[[np.ndarray], Any], cube: np.ndarray) -> int:
-    """Return the peak of a call in bytes beyond what it returns. Memory that other C code than NumPy takes is not seen."""
+    """Return the peak of a call in bytes beyond what it returns; of C code, only NumPy's arrays are seen."""
     gc.collect()
     tracemalloc.start()
     try:

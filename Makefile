@@ -12,14 +12,14 @@ COVERAGE ?=
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install ctscan bench-combiners test test-slow test-all test-lowest lint format types layers docs wheel-test clean
+.PHONY: help install ctscan bench-combiners test test-slow test-all test-lowest lint format types layers docs wheel-test hooks dist release-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(VENV)/.installed-$(EXTRA)  ## make .venv and install ensemblekit with its extras
 
-$(VENV)/.installed-$(EXTRA): pyproject.toml
+$(VENV)/.installed-$(EXTRA): pyproject.toml ensemblekit/_version.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRA)]"
@@ -43,7 +43,7 @@ test-all: install  ## every test, with coverage
 test-lowest: $(LOWEST)/.installed  ## the fast tests, on the lowest versions that pyproject.toml declares
 	$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(FAST)
 
-$(LOWEST)/.installed: pyproject.toml
+$(LOWEST)/.installed: pyproject.toml ensemblekit/_version.py
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip uv
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --upgrade --resolution lowest-direct --editable ".[dev]"
@@ -68,6 +68,16 @@ docs: install  ## the pages, into docs/_build/html
 
 wheel-test: install  ## the wheel, alone, in a clean environment
 	$(BIN)/python -m pytest -q -m packaging
+
+hooks: install  ## pre-commit: lint, format and layers before each commit, types before each push
+	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
+
+dist: install  ## the source distribution and the wheel, into dist
+	rm -rf dist
+	$(BIN)/python -m build
+
+release-check: install  ## whether TAG, the version and the changelog agree
+	RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

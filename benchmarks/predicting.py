@@ -29,7 +29,7 @@ import json, sys, time
 import numpy as np
 from ensemblekit import open_model, predict_images
 from ensemblekit.data import read_image
-from ensemblekit.data._ahead import in_threads
+from ensemblekit.data.reading import in_threads
 from pathlib import Path
 
 def rss():

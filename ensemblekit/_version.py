@@ -1,5 +1,5 @@
-"""The version, for rooms that write it down."""
+"""The version: the one place where it is written. The distribution takes it from here."""
 
 __all__ = ["__version__"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

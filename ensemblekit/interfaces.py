@@ -7,6 +7,8 @@ that a right ``combine`` alone makes a whole combiner.
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
@@ -19,13 +21,43 @@ if TYPE_CHECKING:
 
     from .predictions import PredictionSet, Task
 
-__all__ = ["TRAITS", "Backbone", "Chainer", "Combiner", "Factory", "Head", "Member"]
+__all__ = ["TAKES", "TRAITS", "Backbone", "Chainer", "Combiner", "Factory", "Head", "Member", "taken_by"]
 
 Factory = Callable[..., Any]
 """What a plugin registers: a class or function that makes a backbone, head, combiner or chainer from its options."""
 
 TRAITS = frozenset({"symmetric", "idempotent", "bounded", "learns", "graphable", "class_equivariant"})
 """What a combiner may promise about its mathematics."""
+
+TAKES = frozenset({"present", "task", "features", "xp", "sample_weight", "validation"})
+"""What a combiner may take by name: ``combine`` the first four, ``fit`` the last two and ``features``."""
+
+
+def taken_by(method: Any) -> frozenset[str]:
+    """Read from a method's signature which of `TAKES` it takes.
+
+    Parameters
+    ----------
+    method : callable or None
+        ``combine`` or ``fit`` of a combiner.
+
+    Returns
+    -------
+    frozenset of str
+        All of them for a method with ``**kwargs``, none for None.
+    """
+    function = getattr(method, "__func__", method)
+    # A signature takes longer to read than a small array to average.
+    return _taken_by(function) if inspect.isfunction(function) else _taken_by.__wrapped__(function)
+
+
+@functools.lru_cache(maxsize=256)
+def _taken_by(function: Any) -> frozenset[str]:
+    try:
+        parameters = inspect.signature(function).parameters.values() if function is not None else ()
+    except ValueError:  # a function in C that does not say
+        return frozenset()
+    return TAKES if any(p.kind is p.VAR_KEYWORD for p in parameters) else TAKES & {p.name for p in parameters}
 
 
 @runtime_checkable
@@ -142,6 +174,18 @@ class Combiner:
         ``class_equivariant`` (permuted classes give the permuted answer, to the bit).
     tasks : frozenset of str
         The tasks for which the rule makes sense.
+    takes : frozenset of str
+        What `combine` takes by name: ``xp``, and of the following what the rule uses. ``present`` is an array of bool,
+        shape ``(n_members, n_samples)``, False where a member lacks a row; ``task`` is the task of the predictions;
+        ``features`` is an array, shape ``(n_samples, ...)``, of the samples themselves.
+    fit_takes : frozenset of str
+        What `fit` takes by name: ``sample_weight``, ``validation`` (an aligned set to stop early on) or ``features``.
+
+    Notes
+    -----
+    A subclass need not declare ``takes`` and ``fit_takes``: when it defines `combine` or `fit` without them, they are
+    read from the signature, once, so that they cannot disagree with it. A subclass whose methods take ``**kwargs``
+    declares them. For a class that does not derive from this one, the signature is read when it is used.
 
     Examples
     --------
@@ -160,6 +204,15 @@ class Combiner:
 
     traits: frozenset[str] = frozenset()
     tasks: frozenset[str] = frozenset({"multiclass", "multilabel", "regression"})
+    takes: frozenset[str] = frozenset({"xp"})
+    fit_takes: frozenset[str] = frozenset({"sample_weight"})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for declared, method in (("takes", "combine"), ("fit_takes", "fit")):
+            first = next(owner for owner in cls.__mro__ if declared in vars(owner) or method in vars(owner))
+            if declared not in vars(first):
+                setattr(cls, declared, taken_by(getattr(cls, method)))
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         """Learn from labelled predictions; the default learns nothing.
@@ -221,7 +274,7 @@ class Combiner:
         return settled
 
     def __repr__(self) -> str:
-        own = {k: v for k, v in vars(self).items() if k not in ("traits", "tasks")}
+        own = {k: v for k, v in vars(self).items() if k not in ("traits", "tasks", "takes", "fit_takes")}
         options = {k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_")}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
 

@@ -69,7 +69,7 @@ def evaluate(
     chosen_on = {name: predictions[name]["valid"] for others in members.values() for name in others}
     dropped = sorted(set(leaked))
     return Evaluation(
-        scores=score_table(test, groups, seed=seed),
+        scores=score_table(test, groups=groups, seed=seed),
         comparisons=compare_with_best_member(
             test, members, chosen_on=chosen_on, groups=groups, seed=seed, unit="images"
         ),
@@ -100,5 +100,5 @@ def _leak_free(test: Mapping[str, Predictions], leaked: list[str]) -> pd.DataFra
 
 
 def _confusion(test: Mapping[str, Predictions]) -> pd.DataFrame:
-    parts = [confusion_matrix(p).stack().rename("n").reset_index().assign(row=name) for name, p in test.items()]
-    return pd.concat(parts, ignore_index=True)[["row", "true", "predicted", "n"]]
+    parts = [confusion_matrix(p).stack().rename("n").reset_index().assign(model=name) for name, p in test.items()]
+    return pd.concat(parts, ignore_index=True)[["model", "true", "predicted", "n"]]

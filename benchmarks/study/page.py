@@ -69,7 +69,7 @@ def _figures(report: Report, test: Mapping[str, Predictions], latency: Mapping[s
     ]
     timed = {name: latency[name] for name in test if latency.get(name, 0) > 0}
     if timed:
-        accuracies = of["accuracy"].set_index("row").loc[list(timed)]
+        accuracies = of["accuracy"].set_index("model").loc[list(timed)]
         intervals = {name: (float(low), float(high)) for name, low, high in accuracies[["low", "high"]].itertuples()}
         parts.append(
             Picture(

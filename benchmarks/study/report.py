@@ -195,7 +195,7 @@ def write_report(folder: Path, report: Report) -> None:
 def confusion_section(evaluation: Evaluation) -> Section:
     """Return a confusion matrix for each model."""
     matrices = []
-    for name, counts in evaluation.confusion.groupby("row", sort=False):
+    for name, counts in evaluation.confusion.groupby("model", sort=False):
         classes = counts["true"].unique()
         square = counts.pivot(index="true", columns="predicted", values="n").reindex(index=classes, columns=classes)
         caption = f"{name}, a line for each true class and a column for each predicted one"
@@ -208,7 +208,7 @@ def _title(*metrics: str) -> str:
 
 
 def _by_metric(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    return table[table["metric"] == metric].set_index("row")
+    return table[table["metric"] == metric].set_index("model")
 
 
 def _intervals(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

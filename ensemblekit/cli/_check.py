@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..combining import AskedCombiner
 from ..errors import InvalidOptionError, PluginWarning
 from ..hookspecs import HOOKS
 from ..printed import as_text
@@ -47,7 +48,7 @@ def check(
     options = dict(key_and_value(text) for text in option or ())
     create = getattr(registry, f"create_{kind}")
     made = create(name, **options)  # an option that it does not have is an error of the user's, not of the plugin
-    if kind != "combiner" or "graphable" in getattr(made, "traits", ()):
+    if kind != "combiner" or "graphable" in AskedCombiner(name, made).traits:
         import_keras_quietly()
     label = name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")
     console = make_console()

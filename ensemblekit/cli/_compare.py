@@ -37,15 +37,15 @@ def compare(
     from ..evaluation import compare_with_reference
     from ..report import print_table
 
-    rows = with_labels(read_members(files), labels)
-    if len(rows) < 2:
-        raise InvalidOptionError(f"compare needs two files or more; received {len(rows)}.")
-    keyed = groups_of(groups, rows)
-    reference = against or next(iter(rows))
+    models = with_labels(read_members(files), labels)
+    if len(models) < 2:
+        raise InvalidOptionError(f"compare needs two files or more; received {len(models)}.")
+    keyed = groups_of(groups, models)
+    reference = against or next(iter(models))
     chosen: dict[str, Any] = {"metrics": metric} if metric else {}
     with about_files(files):
         table = compare_with_reference(
-            rows, reference, groups=keyed, confidence=confidence, seed=seed, unit=unit, **chosen
+            models, reference, groups=keyed, confidence=confidence, seed=seed, unit=unit, **chosen
         )
     if as_json:
         record = {"reference": reference, "confidence": confidence, "rows": frame_to_json(table)}
@@ -54,7 +54,7 @@ def compare(
     console = make_console()
     ends = ("group_low", "group_high") if keyed is not None else ("low", "high")
     names = {
-        "row": "Model", "metric": "Metric", "value": "Value", "member_value": "Reference", "difference": "Difference",
+        "model": "Model", "metric": "Metric", "value": "Value", "member_value": "Reference", "difference": "Difference",
         ends[0]: "Low", ends[1]: "High", "p_holm": "Holm p",
     }  # fmt: skip
     title = (

@@ -32,23 +32,23 @@ def evaluate(
     from ..evaluation import score_table
     from ..report import print_table
 
-    rows = with_labels(read_members(files), labels)
-    keyed = groups_of(groups, rows)
+    models = with_labels(read_members(files), labels)
+    keyed = groups_of(groups, models)
     chosen: dict[str, Any] = {"metrics": metric} if metric else {}
     with about_files(files):
-        table = score_table(rows, keyed, confidence=confidence, seed=seed, **chosen)
+        table = score_table(models, groups=keyed, confidence=confidence, seed=seed, **chosen)
     if as_json:
         typer.echo(json.dumps({"confidence": confidence, "rows": frame_to_json(table)}, indent=2))
         return
     console = make_console()
     ends = ("group_low", "group_high") if keyed is not None else ("low", "high")
-    names = {"row": "Model", "metric": "Metric", "value": "Value", ends[0]: "Low", ends[1]: "High", "n": "Rows"}
+    names = {"model": "Model", "metric": "Metric", "value": "Value", ends[0]: "Low", ends[1]: "High", "n": "Rows"}
     shown: Any = table[list(names)]
     unit = "by group" if keyed is not None else "by row"
     print_table(
         shown.rename(columns=names), title=f"Figures, with {100 * confidence:g} % intervals {unit}", console=console
     )
-    seen = {line["row"]: line["in_sample"] for line in frame_to_json(table)}
+    seen = {line["model"]: line["in_sample"] for line in frame_to_json(table)}
     for name, n in seen.items():
         if n:
             console.print(as_text(f"{name} was fitted on {n} of these rows: its figures are in-sample."))

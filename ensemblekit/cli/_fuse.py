@@ -118,8 +118,8 @@ def _image_size(members: Any) -> tuple[int, int]:
 
 def _sample(images: list[Path], size: tuple[int, int], most: int) -> np.ndarray:
     """Read some images, from all over the folders."""
-    from ..data._read import read_image
-    from ..predicting._files import list_images
+    from ..data.listing import list_images
+    from ..data.reading import read_image
 
     found = [file.path for file in list_images(images) if file is not None]
     if not found:

@@ -2,5 +2,6 @@
 
 from ._combine import combine
 from ._fit import fit_combiner
+from .asked import AskedCombiner, ask
 
-__all__ = ["combine", "fit_combiner"]
+__all__ = ["AskedCombiner", "ask", "combine", "fit_combiner"]

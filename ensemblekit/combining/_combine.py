@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..arguments import typed
-from ..errors import InvalidOptionError, InvalidPredictionsError, NotFittedError
+from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions, PredictionSet
 from ..predictions.names import all_fit_ids, readonly
-from ._checks import accepts, aligned_set, check_accepted, check_fitted_names, check_task, made, sorted_names
-from ._features import features_of
+from ._inputs import aligned_set, features_of
+from .asked import ask
 
 __all__ = ["combine"]
 
@@ -69,24 +69,21 @@ def combine(
            [0.75, 0.25]])
     """
     aligned = aligned_set(predictions, aliases, missing)
-    name, combiner = made(combiner, options)
-    check_task(name, combiner, aligned)
-    fitted_members: tuple[str, ...] | None = getattr(combiner, "members_", None)
-    if fitted_members is None and "learns" in getattr(combiner, "traits", ()):
-        raise NotFittedError(
-            f"combiner {name!r} learns, and must be fitted before it combines. Fit it on held-out predictions: "
-            "fitted = fit_combiner(combiner, predictions); combine(predictions, fitted)."
-        )
-    check_fitted_names(name, combiner, aligned)
-    ordered = aligned.reorder(
-        members=fitted_members or _member_order(combiner, aligned.members),
-        classes=getattr(combiner, "classes_", None) or _class_order(combiner, aligned.classes),
+    asked = ask(combiner, options)
+    asked.check_task(aligned.task)
+    asked.check_fitted(
+        "it combines",
+        "Fit it on held-out predictions: fitted = fit_combiner(combiner, predictions); combine(predictions, fitted).",
     )
-    settle = getattr(combiner, "for_members", None)
-    ready = settle(ordered.members) if settle else combiner
+    asked.check_names(aligned.members, aligned.classes)
+    ordered = aligned.reorder(
+        members=asked.order_members(aligned.members), classes=asked.order_classes(aligned.classes)
+    )
+    settled = asked.settle(ordered.members)
+    name, ready, takes = asked.name, settled.combiner, settled.takes
     kwargs: dict[str, Any] = {}
     if ordered.present is not None:
-        if not accepts(ready.combine, "present"):
+        if "present" not in takes:
             raise InvalidOptionError(
                 f"combiner {name!r} cannot combine rows that some members lack "
                 f"({int((~ordered.present).any(axis=0).sum())} of {len(ordered.ids)} rows here). Use one that can, "
@@ -95,9 +92,9 @@ def combine(
         _check_weights_present(getattr(ready, "weights", None), ordered)
         kwargs["present"] = ordered.present
     if features is not None:
-        check_accepted(name, ready.combine, "features")
+        settled.check_takes("features")
         kwargs["features"] = features_of(features, ordered.ids)
-    if accepts(ready.combine, "task"):
+    if "task" in takes:
         kwargs["task"] = ordered.task
     probas = np.asarray(ready.combine(ordered.member_probas, **kwargs))
     expected = ordered.member_probas.shape[1:]
@@ -118,22 +115,10 @@ def combine(
             task=aligned.task,
             split=aligned.split,
             member=name,
-            fit_ids=all_fit_ids((*aligned.fit_ids.values(), getattr(combiner, "fit_ids_", None))),
+            fit_ids=all_fit_ids((*aligned.fit_ids.values(), getattr(asked.combiner, "fit_ids_", None))),
         )
     except InvalidPredictionsError as error:
         raise InvalidPredictionsError(f"combiner {name!r} returned predictions that are not valid: {error}") from None
-
-
-def _member_order(combiner: Any, members: tuple[str, ...]) -> tuple[str, ...]:
-    # Sums of floats depend on their order. Where position means nothing, the order of the names makes the result the
-    # same to the bit, however the members came.
-    by_name = isinstance(getattr(combiner, "weights", None), Mapping)
-    return tuple(sorted(members)) if by_name or "symmetric" in getattr(combiner, "traits", ()) else members
-
-
-def _class_order(combiner: Any, classes: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
-    # A tie that goes to the first class goes to the first by name, whatever column it stood in.
-    return classes if "class_equivariant" in getattr(combiner, "traits", ()) else sorted_names(classes)
 
 
 def _check_weights_present(weights: Any, predictions: PredictionSet) -> None:

@@ -13,8 +13,8 @@ from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import PredictionSet
 from ..predictions.choices import check_not_test
 from ..predictions.names import UNNAMED, among
-from ._checks import aligned_set, check_accepted, check_same_names, check_task, made, sorted_names
-from ._features import features_of
+from ._inputs import aligned_set, features_of
+from .asked import ask, check_same_names, sorted_names
 
 __all__ = ["fit_combiner"]
 
@@ -75,8 +75,9 @@ def fit_combiner(
         If an option, the task, weights, ``validation``, ``features`` or ``sample_weight`` are not for this combiner.
     """
     aligned = aligned_set(predictions, aliases, missing)
-    name, combiner = made(combiner, options)
-    check_task(name, combiner, aligned)
+    asked = ask(combiner, options)
+    name, combiner = asked.name, asked.combiner
+    asked.check_task(aligned.task)
     leaked = _check_held_out(name, aligned, allow_leakage)
     unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
     if unnamed:
@@ -84,26 +85,27 @@ def fit_combiner(
             f"a combiner is fitted on named members, so that it knows them again; received {unnamed} without a name. "
             "Give member=... to their Predictions, or {name: predictions}."
         )
-    fitted = copy.deepcopy(combiner)
-    fit = getattr(fitted, "fit", None)
     for option, value in (("sample_weight", sample_weight), ("validation", validation), ("features", features)):
         if value is not None:
-            check_accepted(name, fit, option)
+            asked.check_takes(option, fit=True)
     order = np.argsort(aligned.ids, kind="stable")
     members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
-    if getattr(combiner, "weights", None) is not None and hasattr(combiner, "for_members"):
-        combiner.for_members(members)  # bad weights are refused before anything is learned
+    if getattr(combiner, "weights", None) is not None:
+        asked.settle(members)  # bad weights are refused before anything is learned
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
     if sample_weight is not None:
         kwargs["sample_weight"] = _sample_weight(sample_weight, aligned.ids)[order]
     if validation is not None:
         held = aligned_set(validation, aliases, missing)
-        check_same_names(name, held, members, classes)
+        check_same_names(name, "members", members, held.members)
+        check_same_names(name, "classes", classes, held.classes)
         _check_held_out(name, held, allow_leakage)
         kwargs["validation"] = held.reorder(members=members, classes=classes, rows=np.argsort(held.ids, kind="stable"))
     if features is not None:
         kwargs["features"] = features_of(features, ordered.ids)
+    fitted = copy.deepcopy(combiner)
+    fit = getattr(fitted, "fit", None)
     if fit:
         fitted = fit(ordered, **kwargs) or fitted
     fitted.members_, fitted.classes_ = members, classes

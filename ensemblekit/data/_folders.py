@@ -10,8 +10,8 @@ from ..arguments import typed
 from ..errors import AlignmentError, DataError, FolderNotFoundError, InvalidOptionError
 from ..predictions.names import as_classes, propose_aliases
 from ._images import ImageFolder
-from ._read import SUFFIXES, check_image_size
-from ._walk import children, walk
+from .listing import children, walk
+from .reading import SUFFIXES, check_image_size
 
 __all__ = ["image_folder", "image_splits"]
 

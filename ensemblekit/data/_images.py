@@ -13,8 +13,7 @@ import numpy as np
 
 from ..errors import DataError, InvalidOptionError, UnreadableImageError
 from ..predictions.names import as_ids, few, positions
-from ._ahead import in_threads
-from ._read import read_image
+from .reading import in_threads, read_image
 
 __all__ = ["ImageFolder"]
 

@@ -1,4 +1,4 @@
-"""Every file of a data set, read and decoded once."""
+"""The files of a data set: listed by split and class folder, then each read and decoded once."""
 
 from __future__ import annotations
 
@@ -9,29 +9,39 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import UnreadableImageError
+from ..errors import DataError, FolderNotFoundError, UnreadableImageError
 from ..limits import largest
 from ..regular import read_regular
-from ._ahead import in_threads
 from ._hashes import SIDE, digest_pixels, make_thumbnail
-from ._layout import File
-from ._read import SUFFIXES, decode, reason_of
+from .listing import RANKS, children, walk
+from .reading import SUFFIXES, decode, in_threads, reason_of
 
-__all__ = ["Scan", "scan_files"]
+__all__ = ["File", "Scan", "list_files", "scan_files"]
 
 Visit = Callable[[str, np.ndarray], object]
 
 
+class File(NamedTuple):
+    """One file of a data set."""
+
+    id: str
+    path: Path
+    split: str
+    folder: str | None
+    """Its class folder; None if it is in none."""
+
+
 class Scan(NamedTuple):
-    """What one file holds."""
+    """The contents of one file, or why it cannot be read."""
 
     file: File
     digest: str
-    """SHA-256 of its bytes; empty where it could not be read."""
+    """SHA-256 of its bytes; empty if it cannot be read."""
     n_bytes: int
     pixels: str
     """SHA-256 of its size and decoded pixels."""
@@ -41,25 +51,79 @@ class Scan(NamedTuple):
     """Height and width."""
     thumbnail: np.ndarray
     problem: str
-    """Why it is no readable image; empty where it is one."""
+    """Why it is no readable image; empty if it is one."""
+
+
+def list_files(root: Path, splits: Sequence[str] | None) -> tuple[dict[str, list[str]], list[File]]:
+    """List the class folders of each split, and every file in them that is not hidden.
+
+    Parameters
+    ----------
+    root : Path
+        Holds one folder per split, or is the only split itself.
+    splits : sequence of str, optional
+        Which folders are splits, in order; if empty, ``root`` is the only split. By default found by their names.
+
+    Returns
+    -------
+    folders : dict of str to list of str
+        Split -> its class folders; splits in order.
+    files : list of File
+        By split, then by id.
+    """
+    if not root.is_dir():
+        raise FolderNotFoundError(f"a folder of images must be there; nothing is at {os.fspath(root)!r}.")
+    root = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would replace a link by the name of its target
+    folders = _folders_of(root)
+    if splits is None:
+        known = any(name.casefold() in RANKS for name in folders)
+        splits = sorted(folders, key=lambda name: RANKS.get(name.casefold(), 3)) if known else ()
+    absent = [name for name in splits if not (root / name).is_dir()]
+    if absent:
+        raise FolderNotFoundError(
+            f"a folder of splits must hold {', '.join(splits)}; {os.fspath(root)!r} lacks {', '.join(absent)}. It "
+            f"holds the folders {folders}."
+        )
+    places = {name: root / name for name in splits} or {root.name: root}
+    files = [file for name, folder in places.items() for file in _files_of(folder, name)]
+    if not files:
+        raise DataError(f"a folder of images must hold files; {os.fspath(root)!r} holds none.")
+    return {name: _folders_of(folder) for name, folder in places.items()}, files
+
+
+def _folders_of(folder: Path) -> list[str]:
+    return sorted(p.name for p in children(folder) if p.is_dir() and not p.name.startswith("."))
+
+
+def _files_of(folder: Path, split: str) -> list[File]:
+    files: list[File] = []
+    for child in children(folder):
+        if child.name.startswith("."):
+            continue
+        inside = sorted(p for p in walk(child) if not p.name.startswith(".")) if child.is_dir() else [child]
+        files += [
+            File(f"{split}/{p.relative_to(folder).as_posix()}", p, split, None if p == child else child.name)
+            for p in inside
+        ]
+    return files
 
 
 def scan_files(
     files: Sequence[File], visit: Visit | None = None, progress: Callable[[int, int], object] | None = None
 ) -> Iterator[Scan]:
-    """Read and decode files in two threads, a few ahead; yield what they hold, in their order.
+    """Read and decode files in two threads ahead of the caller; yield their contents in order.
 
     Parameters
     ----------
     files : sequence of File
         Which ones.
     visit : callable, optional
-        Called, in a thread, with the id and the decoded pixels of each readable image.
+        Called in one of the threads with the id and the decoded pixels of each readable image.
     progress : callable, optional
-        Called with the files done and in all.
+        Called with the number of files done and of all files.
     """
     with warnings.catch_warnings(), closing(in_threads(partial(_scan, visit), files, 64)) as scans:
-        # Pillow warns of odd tags and large pictures: what it cannot decode is told as an error.
+        # Pillow warns of odd tags and large pictures. Files that it cannot decode are reported as unreadable.
         warnings.simplefilter("ignore")
         for done, scan in enumerate(scans, start=1):
             yield scan

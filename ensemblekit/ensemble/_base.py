@@ -6,7 +6,6 @@ import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,8 +13,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ..arguments import check_parameters
-from ..combining import combine, fit_combiner
-from ..combining._checks import accepts, check_task, made
+from ..combining import AskedCombiner, ask, combine, fit_combiner
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions, PredictionSet, Task, align
 from . import _inspect
@@ -109,19 +107,19 @@ class Ensemble(Composition, ABC):
             raise InvalidOptionError(f"n_jobs must be a number of processes, or -1 for all; received {self.n_jobs}.")
         reserved = [*self.get_params(deep=False), "ensemble"]
         members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
-        name, combiner = made(self.combiner, dict(self.combiner_options or {}))
-        check_task(name, combiner, SimpleNamespace(task=self._task))  # pyright: ignore[reportArgumentType]
-        if self.passthrough and not accepts(combiner.combine, "features"):
-            raise InvalidOptionError(f"combiner {name!r} makes no use of X. Leave out passthrough=True.")
-        learns = "learns" in combiner.traits if hasattr(combiner, "traits") else hasattr(combiner, "fit")
+        asked = ask(self.combiner, self.combiner_options)
+        asked.check_task(self._task)
+        if self.passthrough and "features" not in asked.takes:
+            raise InvalidOptionError(f"combiner {asked.name!r} makes no use of X. Leave out passthrough=True.")
+        learns = asked.learns
         weight = self._weigh(sample_weight, y)
         if prefit:
-            self._refuse_unused(name, learns, weight, groups, params)
+            self._refuse_unused(asked, weight, groups, params)
         elif ids is not None:
             raise InvalidOptionError("ids name rows that prefit members may know; with cv=... they mean nothing.")
         self._names_ = self._learn_names(members, y, prefit)
         speaker = self._speaker()
-        self._rehearse(members, combiner, learns, prefit)
+        self._rehearse(members, asked, prefit)
 
         predictions: PredictionSet | None = None
         rows = np.arange(len(y))
@@ -156,14 +154,14 @@ class Ensemble(Composition, ABC):
                         for m, p in answers.items()
                     ]
                 ).with_labels(self._labels(y[rows]))
-        self._shows_features_ = self._wants_features(combiner)
+        self._shows_features_ = self._wants_features(asked.combiner)
         if predictions is not None:
             kwargs: dict[str, Any] = {} if weight is None else {"sample_weight": weight[rows]}
-            if self._shows_features_ and accepts(combiner.fit, "features"):
+            if self._shows_features_ and "features" in asked.fit_takes:
                 kwargs["features"] = (predictions.ids, flat(x)[rows])
-            self.combiner_ = fit_combiner(combiner, predictions, **kwargs)
+            self.combiner_ = fit_combiner(asked.combiner, predictions, **kwargs)
         else:
-            self.combiner_ = copy.deepcopy(combiner)
+            self.combiner_ = copy.deepcopy(asked.combiner)
         self.estimators_ = list(fitted.values())
         self.named_estimators_ = Bunch(**fitted)
         self.fit_seconds_ = {**seconds, "ensemble": time.perf_counter() - started}
@@ -303,19 +301,19 @@ class Ensemble(Composition, ABC):
             weight = of_class if weight is None else weight * of_class
         return weight
 
-    def _refuse_unused(self, name: str, learns: bool, weight: Any, groups: Any, params: Mapping[str, Any]) -> None:
+    def _refuse_unused(self, asked: AskedCombiner, weight: Any, groups: Any, params: Mapping[str, Any]) -> None:
         unused = [f"{p}=..." for p in params] + (["groups"] if groups is not None else [])
-        unused += ["sample_weight or class_weight"] if weight is not None and not learns else []
+        unused += ["sample_weight or class_weight"] if weight is not None and not asked.learns else []
         if unused:
             raise InvalidOptionError(
-                f"with cv='prefit' no member is fitted and no fold made, and combiner {name!r} "
-                f"{'learns' if learns else 'learns nothing'}: {', '.join(unused)} would do nothing. Leave it out."
+                f"with cv='prefit' no member is fitted and no fold made, and combiner {asked.name!r} "
+                f"{'learns' if asked.learns else 'learns nothing'}: {', '.join(unused)} would do nothing. Leave it out."
             )
 
     def _speaker(self) -> Speaker:
         return Speaker(self._names_, self.response_method)
 
-    def _rehearse(self, members: Mapping[str, Any], combiner: Any, learns: bool, prefit: bool) -> None:
+    def _rehearse(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
         # Weights for other members, or classes that do not line up, are told before anything is fitted, by the same
         # checks that will be made when it predicts.
         outputs = self._outputs()
@@ -328,9 +326,8 @@ class Ensemble(Composition, ABC):
             row = np.full((1, len(classes)), 1 / len(classes))
             said.append(Predictions(row, ids=[0], classes=classes, task=self._task, member=name))
         together = align(said, missing=self.missing)
-        features = ([0], np.zeros((1, 1))) if self._wants_features(combiner) else None
-        if not learns and features is None:
-            combine(together, combiner)
+        if not asked.learns and not self._wants_features(asked.combiner):
+            combine(together, asked.combiner)
 
     def _wants_features(self, combiner: Any) -> bool:
         return bool(self.passthrough) or bool(getattr(combiner, "passthrough", False))

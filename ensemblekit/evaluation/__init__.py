@@ -5,19 +5,30 @@ from ._comparisons import compare_with_best_member, compare_with_reference
 from ._conformal import fit_conformal
 from ._conformal_results import ConformalIntervals, ConformalSets
 from ._diversity import diversity, diversity_matrix
-from ._intervals import bootstrap_interval, score_table
+from ._intervals import accuracy_interval, bootstrap_interval, score_table
 from ._leave_one_out import leave_one_member_out
-from ._metrics import accuracy, accuracy_interval, log_loss
+from ._metrics import (
+    METRICS,
+    Metric,
+    accuracy,
+    balanced_accuracy,
+    brier_score,
+    confusion_matrix,
+    log_loss,
+    macro_auroc,
+)
 from ._paired import McNemar, holm, mcnemar, paired_bootstrap
-from ._repeats import repeats_table
-from ._scores import balanced_accuracy, brier_score, confusion_matrix, macro_auroc
-from ._tables import balance_table, compare_published, results_table
+from ._tables import balance_table, compare_published, repeats_table, results_table
 from ._uncertainty import uncertainty, uncertainty_maps
+from ._weighted import LOG_LOSS_CLIP
 
 __all__ = [
+    "LOG_LOSS_CLIP",
+    "METRICS",
     "ConformalIntervals",
     "ConformalSets",
     "McNemar",
+    "Metric",
     "accuracy",
     "accuracy_interval",
     "balance_table",

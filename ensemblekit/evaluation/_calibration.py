@@ -8,7 +8,8 @@ import numpy as np
 
 from ..arguments import typed
 from ..predictions import Predictions
-from ._statistics import N_BINS, bin_places, calibration_statistic, figure_of, scored_codes
+from . import _weighted as weighted
+from ._weighted import N_BINS, bin_places, scored_codes, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,9 @@ def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strateg
     >>> calibration_error(Predictions([[0.75, 0.25], [0.75, 0.25]], **fields))
     0.25
     """
-    return figure_of(calibration_statistic(predictions, n_bins, strategy), len(predictions))
+    codes = scored_codes(predictions, "calibration_error")
+    statistic = weighted.calibration_error(predictions.probas.astype(np.float64), codes, n_bins, strategy)
+    return value_of(statistic, len(predictions))
 
 
 @typed()

@@ -1,4 +1,4 @@
-"""Each combination against its best member, and what can be concluded from it."""
+"""Comparisons of models with a reference or with their best member, and the conclusions as sentences."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import typed
+from ..deprecation import takes_old_arguments
 from ..errors import InvalidOptionError, LeakageError, UnknownMemberError
 from ..predictions import Predictions
 from ..predictions.names import among
 from ..printed import printable
 from ._intervals import n_in_sample
-from ._metrics import accuracy, log_loss
+from ._metrics import METRICS, accuracy, check_metrics, log_loss
 from ._paired import DIFFERENCES, holm, mcnemar, paired_bootstrap
 from ._resampling import Groups, count_groups, group_places
-from ._statistics import HIGHER_IS_BETTER, check_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,9 +24,10 @@ __all__ = ["compare_with_best_member", "compare_with_reference"]
 CHOICES = ("accuracy", "log_loss")
 
 
+@takes_old_arguments(rows="models")
 @typed(but=("groups",))
 def compare_with_best_member(
-    rows: Mapping[str, Predictions],
+    models: Mapping[str, Predictions],
     members: Mapping[str, Sequence[str]],
     *,
     chosen_on: Mapping[str, Predictions],
@@ -40,38 +41,38 @@ def compare_with_best_member(
 ) -> pd.DataFrame:
     """Compare each combination with the best of its members, on the same rows.
 
-    Which member is the best is chosen on other rows, those of ``chosen_on``: usually the validation rows. The best
-    member on the very rows that are compared would be the luckiest one too.
+    The best member is chosen on other rows, those of ``chosen_on``: usually the validation rows. Choosing it on the
+    compared rows would bias the comparison, as the best member there is partly the luckiest one.
 
     Parameters
     ----------
-    rows : mapping of str to Predictions
+    models : mapping of str to Predictions
         Combinations and members -> their labelled predictions of the rows to compare on, usually the test rows.
     members : mapping of str to sequence of str
-        Combination -> its members, all of them names in ``rows``.
+        Combination -> its members, all of them names in ``models``.
     chosen_on : mapping of str to Predictions
         Member -> its labelled predictions of the rows on which the best is chosen.
     choose_by : {"accuracy", "log_loss"}, default="accuracy"
-        What the best member is best in; equals are told apart by the other one, then by name.
+        Metric that the best member is chosen by; ties are broken by the other one, then by name.
     metrics, groups, confidence, n_resamples, seed
         As in `paired_bootstrap`.
     unit : str, default="rows"
-        What a row is called in the sentences, in the plural.
+        Plural word for the samples in the sentences.
 
     Returns
     -------
     pandas.DataFrame
-        A row a combination and metric: ``row``, ``best_member``, ``metric``, ``value`` and ``member_value``;
+        One row per combination and metric: ``model``, ``best_member``, ``metric``, ``value`` and ``member_value``;
         ``difference``, which is ``value - member_value``, with ``low`` and ``high``, and with ``groups`` also
-        ``group_low`` and ``group_high``; ``p_value`` and ``p_holm``; ``row_only`` and ``member_only``, the rows that
-        one of the two alone has right; ``n``; and ``sentence``.
+        ``group_low`` and ``group_high``; ``p_value`` and ``p_holm``; ``model_only`` and ``member_only``, the number of
+        samples that only one of the two predicts right; ``n``; and ``sentence``.
 
     Raises
     ------
     LeakageError
-        If rows of ``chosen_on`` are compared too, or are of the split ``test``.
+        If ``chosen_on`` contains compared rows, or rows of the split ``test``.
     UnknownMemberError
-        If ``rows`` or ``chosen_on`` lacks a combination or a member.
+        If ``models`` or ``chosen_on`` lacks a combination or a member.
     AlignmentError
         If ids, classes, labels or splits of a combination and its member differ.
     InvalidPredictionsError, InvalidOptionError
@@ -79,11 +80,11 @@ def compare_with_best_member(
 
     Notes
     -----
-    The p value of the accuracy is that of `mcnemar`; that of another metric is that of `paired_bootstrap`, by group
-    where there are groups. Holm's correction is over the combinations, for each metric by itself.
+    The p value of the accuracy comes from `mcnemar`; those of the other metrics come from `paired_bootstrap`, by group
+    with ``groups``. Holm's correction is over the combinations, separately for each metric.
 
-    A sentence calls a combination better or worse only where the interval (by group where there are groups) excludes 0
-    and the corrected p value is at most ``1 - confidence``. That no difference can be told is not that there is none.
+    A sentence calls a combination better or worse only if the interval (by group with ``groups``) excludes 0 and the
+    corrected p value is at most ``1 - confidence``. Otherwise a difference may exist that these rows cannot show.
 
     Examples
     --------
@@ -92,9 +93,9 @@ def compare_with_best_member(
     >>> def predict(proba, prefix):
     ...     ids = [f"{prefix}/{k}" for k in range(20)]
     ...     return Predictions([[proba, 1 - proba]] * 20, ids=ids, classes=["cat", "dog"], labels=["cat"] * 20)
-    >>> rows = {name: predict(p, "new") for name, p in {"mean": 0.7, "cnn": 0.6, "svm": 0.8}.items()}
+    >>> models = {name: predict(p, "new") for name, p in {"mean": 0.7, "cnn": 0.6, "svm": 0.8}.items()}
     >>> held_out = {"cnn": predict(0.6, "held out"), "svm": predict(0.4, "held out")}
-    >>> table = compare_with_best_member(rows, {"mean": ["cnn", "svm"]}, chosen_on=held_out, metrics=["accuracy"])
+    >>> table = compare_with_best_member(models, {"mean": ["cnn", "svm"]}, chosen_on=held_out, metrics=["accuracy"])
     >>> table["best_member"].item(), table["p_value"].item()
     ('cnn', 1.0)
     >>> import textwrap
@@ -105,19 +106,20 @@ def compare_with_best_member(
     metrics = check_metrics(metrics)
     if choose_by not in CHOICES:
         raise InvalidOptionError(f"choose_by must be 'accuracy' or 'log_loss'; received {choose_by!r}.")
-    _check_known(rows, members, chosen_on)
-    best = {row: _best(names, chosen_on, choose_by) for row, names in members.items()}
-    for row, names in members.items():
-        _check_held_out(row, rows[row], {name: chosen_on[name] for name in names})
+    _check_known(models, members, chosen_on)
+    best = {model: _best(names, chosen_on, choose_by) for model, names in members.items()}
+    for model, names in members.items():
+        _check_held_out(model, models[model], {name: chosen_on[name] for name in names})
     return _compare(
-        {row: (rows[row], member, rows[member]) for row, member in best.items()},
+        {model: (models[model], member, models[member]) for model, member in best.items()},
         "best_member", metrics, groups, confidence, n_resamples, seed, unit,
     )  # fmt: skip
 
 
+@takes_old_arguments(rows="models")
 @typed(but=("groups",))
 def compare_with_reference(
-    rows: Mapping[str, Predictions],
+    models: Mapping[str, Predictions],
     reference: str,
     *,
     metrics: Sequence[str] = DIFFERENCES,
@@ -127,28 +129,28 @@ def compare_with_reference(
     seed: int = 0,
     unit: str = "rows",
 ) -> pd.DataFrame:
-    """Compare models with one that was named before, on the same rows.
+    """Compare models with a reference model, on the same rows.
 
     Parameters
     ----------
-    rows : mapping of str to Predictions
+    models : mapping of str to Predictions
         Model -> its labelled predictions of the rows to compare on.
     reference : str
-        With which the others are compared: chosen before these rows were looked at.
+        Model that the others are compared with, chosen before these rows were looked at.
     metrics, groups, confidence, n_resamples, seed
         As in `paired_bootstrap`.
     unit : str, default="rows"
-        What a row is called in the sentences, in the plural.
+        Plural word for the samples in the sentences.
 
     Returns
     -------
     pandas.DataFrame
-        As of `compare_with_best_member`, with ``reference`` for ``best_member``.
+        As from `compare_with_best_member`, with ``reference`` instead of ``best_member``.
 
     Raises
     ------
     UnknownMemberError
-        If ``rows`` lacks the reference.
+        If ``models`` lacks the reference.
     AlignmentError
         If ids, classes, labels or splits differ.
     InvalidPredictionsError, InvalidOptionError
@@ -159,18 +161,18 @@ def compare_with_reference(
     >>> from ensemblekit import Predictions
     >>> from ensemblekit.evaluation import compare_with_reference
     >>> fields = {"ids": range(20), "classes": ["cat", "dog"], "labels": ["cat"] * 20}
-    >>> rows = {name: Predictions([[p, 1 - p]] * 20, **fields) for name, p in {"old": 0.6, "new": 0.7}.items()}
-    >>> compare_with_reference(rows, "old", metrics=["log_loss"])["difference"].round(3).item()
+    >>> models = {name: Predictions([[p, 1 - p]] * 20, **fields) for name, p in {"old": 0.6, "new": 0.7}.items()}
+    >>> compare_with_reference(models, "old", metrics=["log_loss"])["difference"].round(3).item()
     -0.154
     """
     metrics = check_metrics(metrics)
-    if reference not in rows:
+    if reference not in models:
         raise UnknownMemberError(
-            f"reference must be one of the rows, {', '.join(map(repr, rows))}; received {reference!r}."
+            f"reference must be one of the models, {', '.join(map(repr, models))}; received {reference!r}."
         )
-    pairs = {row: (p, reference, rows[reference]) for row, p in rows.items() if row != reference}
+    pairs = {name: (p, reference, models[reference]) for name, p in models.items() if name != reference}
     if not pairs:
-        raise InvalidOptionError(f"there must be something to compare with {reference!r}; received it alone.")
+        raise InvalidOptionError(f"there must be a model to compare with {reference!r}; received no other.")
     return _compare(pairs, "reference", metrics, groups, confidence, n_resamples, seed, unit)
 
 
@@ -187,26 +189,26 @@ def _compare(
     import pandas as pd
 
     table: list[dict[str, Any]] = []
-    for row, (one, name, other) in pairs.items():
+    for model, (one, name, other) in pairs.items():
         differences = paired_bootstrap(
             one, other, metrics=metrics, groups=groups, confidence=confidence, n_resamples=n_resamples, seed=seed
         )
         test = mcnemar(one, other)
         n_groups = {} if groups is None else {"n_groups": count_groups(group_places(one.ids, groups))}
-        for found in differences.rename(columns={"first": "value", "second": "member_value"}).to_dict("records"):
-            found["p_value"] = found.pop("group_p_value", found["p_value"])
-            if found["metric"] == "accuracy":
-                found["p_value"] = test.p_value
-            counts = {"row_only": test.first_only, "member_only": test.second_only, "n": len(one)} | n_groups
-            table.append({"row": row, other_column: name, **found, **counts})
+        for record in differences.rename(columns={"first": "value", "second": "member_value"}).to_dict("records"):
+            record["p_value"] = record.pop("group_p_value", record["p_value"])
+            if record["metric"] == "accuracy":
+                record["p_value"] = test.p_value
+            counts = {"model_only": test.first_only, "member_only": test.second_only, "n": len(one)} | n_groups
+            table.append({"model": model, other_column: name, **record, **counts})
     frame = pd.DataFrame(table)
     if frame.empty:
         return frame
     frame.insert(list(frame.columns).index("p_value") + 1, "p_holm", frame.groupby("metric")["p_value"].transform(holm))
-    seen = {row: max(n_in_sample(one) or 0, n_in_sample(other) or 0) for row, (one, _, other) in pairs.items()}
+    in_sample = {name: max(n_in_sample(one) or 0, n_in_sample(other) or 0) for name, (one, _, other) in pairs.items()}
     frame["sentence"] = [
-        printable(_sentence(line, str(line[other_column]), confidence, unit, seen[str(line["row"])]))
-        for line in frame.to_dict("records")
+        printable(_sentence(record, str(record[other_column]), confidence, unit, in_sample[str(record["model"])]))
+        for record in frame.to_dict("records")
     ]
     return frame
 
@@ -220,53 +222,53 @@ def _best(names: Sequence[str], chosen_on: Mapping[str, Predictions], choose_by:
 
 
 def _check_known(
-    rows: Mapping[str, Predictions], members: Mapping[str, Sequence[str]], chosen_on: Mapping[str, Predictions]
+    models: Mapping[str, Predictions], members: Mapping[str, Sequence[str]], chosen_on: Mapping[str, Predictions]
 ) -> None:
-    for row, names in members.items():
+    for model, names in members.items():
         if isinstance(names, str) or not names:
-            raise InvalidOptionError(f"members must map {row!r} to one member at least; received {names!r}.")
-        for what, there, wanted in (("rows", rows, (row, *names)), ("chosen_on", chosen_on, names)):
-            lacks = [name for name in wanted if name not in there]
+            raise InvalidOptionError(f"members must map {model!r} to one member at least; received {names!r}.")
+        for argument, given, wanted in (("models", models, (model, *names)), ("chosen_on", chosen_on, names)):
+            lacks = [name for name in wanted if name not in given]
             if lacks:
                 raise UnknownMemberError(
-                    f"{what} must have predictions of every member of {row!r}; it lacks {lacks}, and has "
-                    f"{', '.join(map(repr, there)) or 'none'}."
+                    f"{argument} must have predictions of every member of {model!r}; it lacks {lacks}, and has "
+                    f"{', '.join(map(repr, given)) or 'none'}."
                 )
 
 
-def _check_held_out(row: str, compared: Predictions, chosen_on: Mapping[str, Predictions]) -> None:
+def _check_held_out(model: str, compared: Predictions, chosen_on: Mapping[str, Predictions]) -> None:
     for member, choosing in chosen_on.items():
         shared = compared.ids[among(compared.ids, choosing.ids)]
         if len(shared) or choosing.split == "test":
             raise LeakageError(
-                f"the best member of {row!r} is chosen on rows that are not compared, and not on the split 'test'; "
+                f"the best member of {model!r} is chosen on rows that are not compared, and not on the split 'test'; "
                 f"chosen_on has for {member!r} {len(choosing)} rows of the split {choosing.split!r}, {len(shared)} of "
                 "them compared too. Give validation or out-of-fold predictions."
             )
 
 
-def _sentence(line: Mapping[str, Any], member: str, confidence: float, unit: str, n_seen: int) -> str:
-    metric = str(line["metric"])
-    by_group = "group_low" in line
-    sign = 1 if HIGHER_IS_BETTER[metric] else -1
-    gain = sign * line["difference"]
-    low, high = sorted(sign * line[f"{'group_' if by_group else ''}{end}"] for end in ("low", "high"))
+def _sentence(record: Mapping[str, Any], member: str, confidence: float, unit: str, n_in_sample: int) -> str:
+    metric = str(record["metric"])
+    by_group = "group_low" in record
+    sign = 1 if METRICS[metric].higher_is_better else -1
+    gain = sign * record["difference"]
+    low, high = sorted(sign * record[f"{'group_' if by_group else ''}{end}"] for end in ("low", "high"))
     name = metric.replace("_", " ").replace("brier", "Brier").replace("auroc", "AUROC")
-    what = f"{line['row']} is " + (
+    what = f"{record['model']} is " + (
         f"as good in {name} as {member}"
         if gain == 0
         else f"{abs(gain):.3f} {'better' if gain > 0 else 'worse'} in {name} than {member}"
     )
     test = "McNemar p" if metric == "accuracy" else "bootstrap p"
-    found = (
-        f"{what} on these {line['n']} {unit} ({100 * confidence:g} % interval {'by group ' if by_group else ''}"
-        f"{low:.3f} to {high:.3f}; {test} {_p(line['p_value'])}, Holm {_p(line['p_holm'])})"
+    finding = (
+        f"{what} on these {record['n']} {unit} ({100 * confidence:g} % interval {'by group ' if by_group else ''}"
+        f"{low:.3f} to {high:.3f}; {test} {_p(record['p_value'])}, Holm {_p(record['p_holm'])})"
     )
-    if n_seen:
-        return f"{found}: nothing can be said of new {unit}, as {n_seen} of these were fitted on."
-    if (low > 0 or high < 0) and line["p_holm"] <= 1 - confidence:
-        return f"{found}: it is {'better' if low > 0 else 'worse'} on {unit} like these, of these two fitted models."
-    return f"{found}: no difference can be told with this many {unit}."
+    if n_in_sample:
+        return f"{finding}: nothing can be said of new {unit}, as {n_in_sample} of these were fitted on."
+    if (low > 0 or high < 0) and record["p_holm"] <= 1 - confidence:
+        return f"{finding}: it is {'better' if low > 0 else 'worse'} on {unit} like these, of these two fitted models."
+    return f"{finding}: no difference can be told with this many {unit}."
 
 
 def _p(value: float) -> str:

@@ -1,29 +1,71 @@
-"""How far figures would move with other rows: bootstrap intervals, by row and by group of rows."""
+"""Intervals of metrics: Wilson's, and bootstrap intervals by row and by group of rows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arguments import typed
-from ..errors import InvalidOptionError
+from ..deprecation import takes_old_arguments
+from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
 from ..predictions.names import among
-from ._metrics import accuracy_interval
+from ._metrics import METRICS, check_metrics, statistic
 from ._resampling import Groups, Interval, check_resampling, count_groups, group_places, interval, jackknife, resample
-from ._statistics import METRICS, Statistic, check_metrics, figure_of, statistic
+from ._weighted import Statistic, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["bootstrap_interval", "score_table"]
+__all__ = ["accuracy_interval", "bootstrap_interval", "n_in_sample", "score_table"]
 
 N_RESAMPLES = 5000
 ENDS = ("low", "high")
 BIASED = frozenset({"calibration_error"})
-"""Figures that resamples overstate: the percentiles would lie above the figure itself."""
+"""Metrics that resampling overstates: their percentile interval would lie above the value itself."""
+
+
+@typed()
+def accuracy_interval(n_correct: int, n_samples: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of an accuracy.
+
+    Parameters
+    ----------
+    n_correct, n_samples : int
+        How many of how many rows are right.
+    confidence : float, default=0.95
+        In (0, 1).
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
+
+    Examples
+    --------
+    >>> from ensemblekit.evaluation import accuracy_interval
+    >>> [round(bound, 3) for bound in accuracy_interval(50, 100)]
+    [0.404, 0.596]
+    """
+    from statistics import NormalDist
+
+    if not (0 <= n_correct <= n_samples and n_samples > 0 and 0 < confidence < 1):
+        raise InvalidPredictionsError(
+            "an interval needs 0 <= n_correct <= n_samples, at least one sample, and a confidence in (0, 1); received "
+            f"{n_correct} of {n_samples} at {confidence}."
+        )
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    share, spread = n_correct / n_samples, z * z / n_samples
+    middle = (share + spread / 2) / (1 + spread)
+    half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @typed(but=("groups",))
@@ -37,7 +79,7 @@ def bootstrap_interval(
     seed: int = 0,
     method: str | None = None,
 ) -> tuple[float, float]:
-    """Say how far a figure would move, had other rows of the same kind been drawn.
+    """Compute the bootstrap confidence interval of a metric.
 
     Parameters
     ----------
@@ -46,41 +88,38 @@ def bootstrap_interval(
     metric : str
         ``accuracy``, ``log_loss``, ``brier_score``, ``balanced_accuracy``, ``macro_auroc`` or ``calibration_error``.
     groups : mapping of id to group, optional
-        Rows of one group, such as near copies of one image, are drawn together. An id that it does not name is a
-        group of its own. Without it, each row is one.
+        Rows of one group, such as near copies of one image, are resampled together. An id without a group is a group
+        of its own. By default every row is.
     confidence : float, default=0.95
         In (0, 1).
     n_resamples : int, default=5000
-        How often rows are drawn, >= 2.
+        Number of resamples, >= 2.
     seed : int, default=0
-        Of what is drawn.
+        Seed of the resampling, >= 0.
     method : {"percentile", "bca"}, optional
         By default ``bca`` for ``calibration_error`` and ``percentile`` for the others.
 
     Returns
     -------
     low, high : float
-        NaN where no resample has a figure.
+        NaN where the metric is defined for no resample.
 
     Raises
     ------
     InvalidPredictionsError
         If they have no labels, no rows, absent rows, or are dense or of another task.
     InvalidOptionError
-        If an option is not as said above.
+        If an option is out of range or unknown.
 
     Notes
     -----
-    Groups are drawn with replacement, as many as there are; a resample is a vector of counts, and each figure a
-    function of the counts. ``percentile`` takes the quantiles of the resampled figures [1]_. ``bca`` corrects them for
-    bias and skewness [1]_; the calibration error needs it, as a sum of absolute values grows with the noise that a
-    resample adds. The bins of the calibration error stay those of equal width.
+    A resample draws as many groups as there are, with replacement. ``percentile`` takes quantiles of the resampled
+    values [1]_. ``bca`` corrects them for bias and skewness [1]_; the calibration error needs it, as noise makes a sum
+    of absolute values larger. The bins of the calibration error have equal width.
 
-    Of an accuracy of which all groups say the same, 0 or 1, no resample differs. Wilson's interval of so many groups
-    stands in for it there. The interval is about these rows; that the training would come out otherwise with another
-    seed is not in it. With fewer than some 30 groups it is too narrow.
-
-    No order of the rows changes the result.
+    All resamples of an accuracy of 0 or 1 are equal. Wilson's interval for the number of groups is returned instead.
+    The interval covers the choice of rows, not the choice of the training seed. With fewer than some 30 groups it is
+    too narrow. The order of the rows does not matter.
 
     References
     ----------
@@ -100,28 +139,28 @@ def bootstrap_interval(
         raise InvalidOptionError(f"method must be 'percentile' or 'bca'; received {method!r}.")
     check_metrics([metric])
     ordered = _sorted(predictions)
-    made = statistic(ordered, metric)
+    one = statistic(ordered, metric)
     places = group_places(ordered.ids, groups)
-    point = figure_of(made, len(ordered))
-    resampled = resample([made], places, n_resamples, seed)[0]
-    return _interval(metric, made, point, resampled, places, confidence, method)
+    resampled = resample([one], places, n_resamples, seed)[0]
+    return _interval(metric, one, resampled, places, confidence, method)
 
 
+@takes_old_arguments(rows="models", positional=("groups",))
 @typed(but=("groups",))
 def score_table(
-    rows: Mapping[str, Predictions],
-    groups: Groups | None = None,
+    models: Mapping[str, Predictions],
     *,
-    metrics: Sequence[str] = METRICS,
+    groups: Groups | None = None,
+    metrics: Sequence[str] = tuple(METRICS),
     confidence: float = 0.95,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Score models, each figure with its interval.
+    """Score models, each value with its interval.
 
     Parameters
     ----------
-    rows : mapping of str to Predictions
+    models : mapping of str to Predictions
         Model -> its labelled predictions, of the task ``multiclass``, shape ``(n_samples, n_classes)``.
     groups, confidence, n_resamples, seed
         As in `bootstrap_interval`.
@@ -131,9 +170,9 @@ def score_table(
     Returns
     -------
     pandas.DataFrame
-        A row a model and metric: ``row``, ``metric``, ``value``; ``low`` and ``high``, the interval by row; with
-        ``groups``, ``group_low`` and ``group_high``, that by group, and ``n_groups``; ``n``, the number of rows scored;
-        ``in_sample``, how many of them the model was fitted on, missing where it is not known.
+        One row per model and metric: ``model``, ``metric``, ``value``; ``low`` and ``high``, the interval by row; with
+        ``groups`` also ``group_low`` and ``group_high``, the interval by group, and ``n_groups``; ``n``, the number of
+        samples; ``in_sample``, how many of them the model was fitted on, missing where that is not known.
 
     Raises
     ------
@@ -151,7 +190,7 @@ def score_table(
     >>> labels = ["cat"] * 75 + ["dog"] * 25
     >>> cats = Predictions([[0.9, 0.1]] * 100, ids=range(100), classes=["cat", "dog"], labels=labels)
     >>> score_table({"cats": cats}, metrics=["accuracy", "log_loss"]).round(2)
-        row    metric  value   low  high    n  in_sample
+      model    metric  value   low  high    n  in_sample
     0  cats  accuracy   0.75  0.66  0.83  100       <NA>
     1  cats  log_loss   0.65  0.48  0.85  100       <NA>
     """
@@ -159,29 +198,36 @@ def score_table(
 
     check_resampling(confidence, n_resamples)
     metrics = check_metrics(metrics)
-    ordered = {row: _sorted(predictions) for row, predictions in rows.items()}
-    made = {row: {metric: statistic(p, metric) for metric in metrics} for row, p in ordered.items()}
-    by_unit: dict[str, dict[tuple[str, str], Interval]] = {}
-    units: dict[str, Groups | None] = {"": None} | ({} if groups is None else {"group_": groups})
-    for unit, grouping in units.items():
-        by_unit[unit] = _intervals(ordered, made, grouping, confidence, n_resamples, seed)
-    n_groups = {} if groups is None else {row: count_groups(group_places(p.ids, groups)) for row, p in ordered.items()}
+    ordered = {name: _sorted(predictions) for name, predictions in models.items()}
+    scored = {name: {metric: statistic(p, metric) for metric in metrics} for name, p in ordered.items()}
+    groupings: dict[str, Groups | None] = {"": None} | ({} if groups is None else {"group_": groups})
+    intervals = {
+        prefix: _intervals(ordered, scored, grouping, confidence, n_resamples, seed)
+        for prefix, grouping in groupings.items()
+    }
+    n_groups = (
+        {} if groups is None else {name: count_groups(group_places(p.ids, groups)) for name, p in ordered.items()}
+    )
     table: list[dict[str, Any]] = [
-        {"row": row, "metric": metric, "value": figure_of(made[row][metric], len(p))}
-        | {f"{unit}{end}": b for unit in units for end, b in zip(ENDS, by_unit[unit][row, metric], strict=True)}
+        {"model": name, "metric": metric, "value": value_of(scored[name][metric], len(p))}
+        | {
+            f"{prefix}{end}": b
+            for prefix in groupings
+            for end, b in zip(ENDS, intervals[prefix][name, metric], strict=True)
+        }
         | {"n": len(p)}
-        | ({} if groups is None else {"n_groups": n_groups[row]})
+        | ({} if groups is None else {"n_groups": n_groups[name]})
         | {"in_sample": n_in_sample(p)}
-        for row, p in ordered.items()
+        for name, p in ordered.items()
         for metric in metrics
     ]
-    bounds = [f"{unit}{end}" for unit in units for end in ENDS]
-    columns = ["row", "metric", "value", *bounds, "n", *(() if groups is None else ("n_groups",)), "in_sample"]
+    bounds = [f"{prefix}{end}" for prefix in groupings for end in ENDS]
+    columns = ["model", "metric", "value", *bounds, "n", *(() if groups is None else ("n_groups",)), "in_sample"]
     return pd.DataFrame(table, columns=columns).astype({"in_sample": "Int64"})
 
 
 def n_in_sample(predictions: Predictions) -> int | None:
-    """Count the rows that the model was fitted on, where that is known."""
+    """Count the samples that the model was fitted on, where that is known."""
     fitted = predictions.fit_ids
     return None if fitted is None else int(among(predictions.ids, fitted).sum())
 
@@ -192,42 +238,41 @@ def _sorted(predictions: Predictions) -> Predictions:
 
 def _intervals(
     ordered: Mapping[str, Predictions],
-    made: Mapping[str, Mapping[str, Statistic]],
+    scored: Mapping[str, Mapping[str, Statistic]],
     groups: Groups | None,
     confidence: float,
     n_resamples: int,
     seed: int,
 ) -> dict[tuple[str, str], Interval]:
     same_ids: list[list[str]] = []
-    for row, p in ordered.items():
-        alike = next((rows for rows in same_ids if np.array_equal(ordered[rows[0]].ids, p.ids)), None)
+    for name, p in ordered.items():
+        alike = next((names for names in same_ids if np.array_equal(ordered[names[0]].ids, p.ids)), None)
         if alike is None:
-            same_ids.append([row])
+            same_ids.append([name])
         else:
-            alike.append(row)
-    found: dict[tuple[str, str], Interval] = {}
-    for rows in same_ids:
-        places = group_places(ordered[rows[0]].ids, groups)
-        keys = [(row, metric) for row in rows for metric in made[row]]
-        resampled = resample([made[row][metric] for row, metric in keys], places, n_resamples, seed)
-        for (row, metric), values in zip(keys, resampled, strict=True):
-            one = made[row][metric]
-            found[row, metric] = _interval(metric, one, figure_of(one, len(places)), values, places, confidence)
-    return found
+            alike.append(name)
+    intervals: dict[tuple[str, str], Interval] = {}
+    for names in same_ids:
+        places = group_places(ordered[names[0]].ids, groups)
+        keys = [(name, metric) for name in names for metric in scored[name]]
+        resampled = resample([scored[name][metric] for name, metric in keys], places, n_resamples, seed)
+        for (name, metric), values in zip(keys, resampled, strict=True):
+            intervals[name, metric] = _interval(metric, scored[name][metric], values, places, confidence)
+    return intervals
 
 
 def _interval(
     metric: str,
-    made: Statistic,
-    point: float,
+    statistic: Statistic,
     resampled: np.ndarray,
     places: np.ndarray,
     confidence: float,
     method: str | None = None,
 ) -> Interval:
-    if metric == "accuracy" and point in (0, 1):
+    value = value_of(statistic, len(places))
+    if metric == "accuracy" and value in (0, 1):
         n_groups = count_groups(places)
-        return accuracy_interval(round(point * n_groups), n_groups, confidence=confidence)
+        return accuracy_interval(round(value * n_groups), n_groups, confidence=confidence)
     if (method or ("bca" if metric in BIASED else "percentile")) == "bca":
-        return interval(resampled, confidence, point=point, left_out=jackknife([made], places)[0])
+        return interval(resampled, confidence, point=value, left_out=jackknife([statistic], places)[0])
     return interval(resampled, confidence)

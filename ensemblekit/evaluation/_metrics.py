@@ -1,17 +1,36 @@
-"""How good labelled predictions are, in one number."""
+"""How good labelled predictions are, in one number each; and the confusion matrix."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arguments import typed
-from ..errors import InvalidPredictionsError
+from ..errors import InvalidOptionError
 from ..predictions import Predictions
-from ._statistics import CLIP, labelled_codes
+from . import _weighted as weighted
+from ._calibration import calibration_error
+from ._weighted import LOG_LOSS_CLIP, Statistic, labelled_codes, scored_codes, value_of
 
-__all__ = ["accuracy", "accuracy_interval", "log_loss"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "accuracy",
+    "balanced_accuracy",
+    "brier_score",
+    "check_metrics",
+    "confusion_matrix",
+    "log_loss",
+    "macro_auroc",
+    "statistic",
+]
 
 
 @typed()
@@ -74,44 +93,211 @@ def log_loss(predictions: Predictions) -> float:
     """
     codes = labelled_codes(predictions, "accuracy and log loss need")
     likelihood = np.take_along_axis(predictions.probas, codes[..., np.newaxis], axis=-1).astype(np.float64)
-    return float(-np.log(np.clip(likelihood, CLIP, 1 - CLIP)).mean())
+    return float(-np.log(np.clip(likelihood, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)).mean())
 
 
 @typed()
-def accuracy_interval(n_correct: int, n_samples: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of an accuracy.
+def brier_score(predictions: Predictions) -> float:
+    """Mean squared distance of the probabilities from the truth.
 
     Parameters
     ----------
-    n_correct, n_samples : int
-        How many of how many rows are right.
-    confidence : float, default=0.95
-        In (0, 1).
+    predictions : Predictions
+        Labelled, of the task ``multiclass``, shape ``(n_samples, n_classes)``.
 
     Returns
     -------
-    low, high : float
-        In [0, 1].
+    float
+        In [0, 2]; 0 is best.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If they have no labels, no rows, absent rows, or are dense or of another task.
+
+    Notes
+    -----
+    ``mean_i sum_c (p_i[c] - [c = y_i])^2``, Brier's own sum over all classes [1]_; for two classes it is twice the
+    score that is often given for the second class alone.
 
     References
     ----------
-    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
+    .. [1] G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78, 1950.
 
     Examples
     --------
-    >>> from ensemblekit.evaluation import accuracy_interval
-    >>> [round(bound, 3) for bound in accuracy_interval(50, 100)]
-    [0.404, 0.596]
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import brier_score
+    >>> brier_score(Predictions([[0.5, 0.5]], ids=[1], classes=["heads", "tails"], labels=["tails"]))
+    0.5
     """
-    from statistics import NormalDist
+    return value_of(statistic(predictions, "brier_score"), len(predictions))
 
-    if not (0 <= n_correct <= n_samples and n_samples > 0 and 0 < confidence < 1):
-        raise InvalidPredictionsError(
-            "an interval needs 0 <= n_correct <= n_samples, at least one sample, and a confidence in (0, 1); received "
-            f"{n_correct} of {n_samples} at {confidence}."
+
+@typed()
+def balanced_accuracy(predictions: Predictions) -> float:
+    """Mean over the classes of the share of their rows that is found.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        As in `brier_score`.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    InvalidPredictionsError
+        As in `brier_score`.
+
+    Notes
+    -----
+    A class without a row among the labels has no recall, and is left out of the mean, as in scikit-learn.
+
+    Tie rule: the first of equally probable classes is the predicted one.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import balanced_accuracy
+    >>> labels = ["cat", "cat", "cat", "dog"]
+    >>> always_cat = Predictions([[1.0, 0.0]] * 4, ids=[1, 2, 3, 4], classes=["cat", "dog"], labels=labels)
+    >>> balanced_accuracy(always_cat)
+    0.5
+    """
+    return value_of(statistic(predictions, "balanced_accuracy"), len(predictions))
+
+
+@typed()
+def macro_auroc(predictions: Predictions) -> float:
+    """Mean over the classes of the area under the curve of each class against the rest.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        As in `brier_score`.
+
+    Returns
+    -------
+    float
+        In [0, 1], 0.5 for chance; NaN where all labels are of one class.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        As in `brier_score`.
+
+    Notes
+    -----
+    The area of class ``c`` is the share of pairs of a row of the class and a row of another where the first has the
+    larger ``p[c]``. A class without a row among the labels has no area, and is left out of the mean; scikit-learn has
+    no answer there.
+
+    Tie rule: a pair with equal probabilities counts half.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import macro_auroc
+    >>> probas = [[0.9, 0.1], [0.6, 0.4], [0.7, 0.3]]
+    >>> macro_auroc(Predictions(probas, ids=[1, 2, 3], classes=["cat", "dog"], labels=["cat", "dog", "dog"]))
+    1.0
+    """
+    return value_of(statistic(predictions, "macro_auroc"), len(predictions))
+
+
+@typed()
+def confusion_matrix(predictions: Predictions) -> pd.DataFrame:
+    """Count the rows of each true class by the class that was predicted.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        As in `brier_score`.
+
+    Returns
+    -------
+    pandas.DataFrame of int
+        Index ``true``, columns ``predicted``, both of all classes in their order.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        As in `brier_score`.
+
+    Notes
+    -----
+    Tie rule: the first of equally probable classes is the predicted one.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions
+    >>> from ensemblekit.evaluation import confusion_matrix
+    >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "cat"]}
+    >>> confusion_matrix(Predictions([[0.9, 0.1], [0.4, 0.6]], **fields))
+    predicted  cat  dog
+    true
+    cat          1    1
+    dog          0    0
+    """
+    import pandas as pd
+
+    codes = scored_codes(predictions, "confusion_matrix")
+    n_classes = len(predictions.classes)
+    pairs = codes * n_classes + predictions.probas.argmax(axis=1)
+    counts = np.bincount(pairs, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
+    classes = list(predictions.classes)
+    return pd.DataFrame(counts, index=pd.Index(classes, name="true"), columns=pd.Index(classes, name="predicted"))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of labelled multiclass predictions; the values of `METRICS`.
+
+    Attributes
+    ----------
+    score : callable
+        The public function: `Predictions` -> float.
+    higher_is_better : bool
+        True for accuracies and the AUROC, False for losses and errors.
+    weighted : callable
+        Probabilities of shape ``(n_samples, n_classes)`` and label codes -> a function of sample weights, which
+        computes the metric of many resamples at once. Of weights of shape ``(n_samples, n_resamples)`` it gives
+        ``(n_resamples,)``.
+    """
+
+    score: Callable[[Predictions], float]
+    higher_is_better: bool
+    weighted: Callable[[np.ndarray, np.ndarray], Statistic]
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "accuracy": Metric(accuracy, True, weighted.accuracy),
+        "log_loss": Metric(log_loss, False, weighted.log_loss),
+        "brier_score": Metric(brier_score, False, weighted.brier_score),
+        "balanced_accuracy": Metric(balanced_accuracy, True, weighted.balanced_accuracy),
+        "macro_auroc": Metric(macro_auroc, True, weighted.macro_auroc),
+        "calibration_error": Metric(calibration_error, False, weighted.calibration_error),
+    }
+)
+"""Name -> metric: all that can be asked for by name, in Python and on the command line."""
+
+
+def statistic(predictions: Predictions, metric: str) -> Statistic:
+    """Make a metric of these samples a function of their weights."""
+    return METRICS[metric].weighted(predictions.probas.astype(np.float64), scored_codes(predictions, metric))
+
+
+def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Refuse unknown metrics before anything is computed."""
+    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names or len(set(names)) < len(names):
+        raise InvalidOptionError(
+            f"metrics must be different names out of {', '.join(map(repr, METRICS))}; received {names!r}."
         )
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share, spread = n_correct / n_samples, z * z / n_samples
-    middle = (share + spread / 2) / (1 + spread)
-    half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return names

@@ -11,8 +11,9 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions, align
+from ._metrics import check_metrics, statistic
 from ._resampling import Groups, check_resampling, group_places, interval, resample
-from ._statistics import Statistic, check_metrics, figure_of, scored_codes, statistic
+from ._weighted import Statistic, scored_codes, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,12 +25,12 @@ DIFFERENCES = ("accuracy", "log_loss", "brier_score")
 
 @dataclass(frozen=True)
 class McNemar:
-    """What McNemar's test found; made by `mcnemar`.
+    """Result of `mcnemar`.
 
     Attributes
     ----------
     first_only, second_only : int
-        Rows that only the first, or only the second, has right.
+        Number of rows that only the first, or only the second, predicts right.
     p_value : float
         In (0, 1].
     """
@@ -41,7 +42,7 @@ class McNemar:
 
 @typed()
 def mcnemar(first: Predictions, second: Predictions) -> McNemar:
-    """Test whether two models are right equally often, by the rows that only one of them has right.
+    """Test whether two models have the same accuracy, by the rows that only one of them predicts right.
 
     Parameters
     ----------
@@ -62,9 +63,9 @@ def mcnemar(first: Predictions, second: Predictions) -> McNemar:
 
     Notes
     -----
-    The exact two-sided binomial test [1]_: with ``n`` rows that only one of them has right, ``k`` the smaller of the
-    two counts, ``p = min(1, 2 P[X <= k])`` for ``X`` of the binomial distribution of ``n`` and 1/2; 1 where ``n`` is 0.
-    It takes rows for independent. Near copies are not: where there are any, look at the interval by group too.
+    The exact two-sided binomial test [1]_: ``n`` rows are predicted right by one model only, ``k`` is the smaller of
+    the two counts, and ``p = min(1, 2 P[X <= k])`` for ``X ~ Binomial(n, 1/2)``; 1 where ``n`` is 0. The test assumes
+    independent rows. Near copies are not independent: with any, look at the interval by group too.
 
     Tie rule: the first of equally probable classes is the predicted one, in the order of the first model's classes.
 
@@ -104,7 +105,7 @@ def paired_bootstrap(
     n_resamples: int = 5000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Say by how much two models differ on the same rows, and how far that would move with other rows.
+    """Compute the differences of two models on the same rows, with bootstrap intervals.
 
     Parameters
     ----------
@@ -118,8 +119,8 @@ def paired_bootstrap(
     Returns
     -------
     pandas.DataFrame
-        A row a metric: ``metric``, ``first``, ``second``, ``difference``, which is ``first - second``; its interval by
-        row, ``low`` and ``high``, and ``p_value``; with ``groups`` also ``group_low``, ``group_high`` and
+        One row per metric: ``metric``, ``first``, ``second``, ``difference``, which is ``first - second``; ``low`` and
+        ``high``, its interval by row, and ``p_value``; with ``groups`` also ``group_low``, ``group_high`` and
         ``group_p_value``.
 
     Raises
@@ -133,7 +134,7 @@ def paired_bootstrap(
     -----
     Both models are scored on the same resamples; the interval is the percentile interval of the differences. The p
     value is two-sided: twice the smaller of the shares of resamples with a difference ``<= 0`` and ``>= 0``, one added
-    to each count [1]_, at most 1. It is a reading of the interval, and no exact test; of an accuracy take `mcnemar`.
+    to each count [1]_, at most 1. It is not an exact test; for the accuracy prefer `mcnemar`.
 
     References
     ----------
@@ -155,24 +156,24 @@ def paired_bootstrap(
     check_resampling(confidence, n_resamples)
     metrics = check_metrics(metrics)
     one, other = paired(first, second, "paired_bootstrap")
-    made = [(statistic(one, metric), statistic(other, metric)) for metric in metrics]
-    figures = np.array([[figure_of(s, len(one)) for s in pair] for pair in made])
-    table: dict[str, Any] = {"metric": metrics, "first": figures[:, 0], "second": figures[:, 1]}
-    table["difference"] = figures[:, 0] - figures[:, 1]
-    for unit, grouping in (("", None), ("group_", groups)):
-        if unit and grouping is None:
+    pairs = [(statistic(one, metric), statistic(other, metric)) for metric in metrics]
+    values = np.array([[value_of(s, len(one)) for s in pair] for pair in pairs])
+    table: dict[str, Any] = {"metric": metrics, "first": values[:, 0], "second": values[:, 1]}
+    table["difference"] = values[:, 0] - values[:, 1]
+    for prefix, grouping in (("", None), ("group_", groups)):
+        if prefix and grouping is None:
             continue
         places = group_places(one.ids, grouping)
-        moved = resample([_difference(*pair) for pair in made], places, n_resamples, seed)
-        bounds = np.array([interval(values, confidence) for values in moved])
-        table |= {f"{unit}low": bounds[:, 0], f"{unit}high": bounds[:, 1]}
-        table[f"{unit}p_value"] = [_p_value(values) for values in moved]
+        differences = resample([_difference(*pair) for pair in pairs], places, n_resamples, seed)
+        bounds = np.array([interval(resampled, confidence) for resampled in differences])
+        table |= {f"{prefix}low": bounds[:, 0], f"{prefix}high": bounds[:, 1]}
+        table[f"{prefix}p_value"] = [_p_value(resampled) for resampled in differences]
     return pd.DataFrame(table)
 
 
 @typed()
 def holm(p_values: Any) -> np.ndarray:
-    """Correct p values for being several, by Holm's step-down rule.
+    """Correct p values for multiple testing by Holm's step-down rule.
 
     Parameters
     ----------
@@ -182,17 +183,18 @@ def holm(p_values: Any) -> np.ndarray:
     Returns
     -------
     ndarray of float64 of shape (n_tests,)
-        In [0, 1], in the order given, none below the value it came from.
+        In [0, 1], in the order given; none is below the uncorrected value.
 
     Raises
     ------
     InvalidOptionError
-        If they are not numbers in [0, 1] in one row.
+        If they are not a one-dimensional array of numbers in [0, 1].
 
     Notes
     -----
-    With ``p_1 <= ... <= p_m``: ``max_{j <= i} min(1, (m - j + 1) p_j)`` [1]_. To call those significant that are at
-    most ``a`` has a probability of at most ``a`` of one false call or more, however the tests depend on each other.
+    With ``p_1 <= ... <= p_m``: ``max_{j <= i} min(1, (m - j + 1) p_j)`` [1]_. It controls the
+    family-wise error rate: if all corrected values ``<= a`` are called significant, the probability of one false call
+    or more is at most ``a``, whatever the dependence of the tests.
 
     References
     ----------
@@ -222,7 +224,7 @@ def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predicti
     """Match two models by id and class, in the order of the ids."""
     scored_codes(first, what)
     scored_codes(second, what)
-    one, other = first.member or "first", second.member or "second"  # refusals name them
+    one, other = first.member or "first", second.member or "second"  # for error messages
     if one == other:
         one, other = "first", "second"
     both = align(first.rename(one), second.rename(other))
@@ -234,7 +236,7 @@ def _difference(one: Statistic, other: Statistic) -> Statistic:
     return lambda weights: one(weights) - other(weights)
 
 
-def _p_value(moved: np.ndarray) -> float:
-    known = moved[~np.isnan(moved)]
+def _p_value(differences: np.ndarray) -> float:
+    known = differences[~np.isnan(differences)]
     fewer = min(int((known <= 0).sum()), int((known >= 0).sum()))
     return min(1.0, 2 * (fewer + 1) / (len(known) + 1))

@@ -1,4 +1,4 @@
-"""Resamples of rows, or of groups of rows, as counts; and intervals of what they give."""
+"""Resamples of rows, or of groups of rows, as counts; and the intervals of metrics over them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from ..errors import InvalidOptionError
 from ..predictions.names import first_null, shown
-from ._statistics import Statistic
+from ._weighted import Statistic
 
 __all__ = ["Interval", "check_resampling", "count_groups", "group_places", "interval", "jackknife", "resample"]
 
 BLOCK = 1 << 17
-"""Most weights that are held at once: what they need fits the cache."""
+"""Weights of resamples computed at once: few enough to stay in the CPU cache."""
 
 Interval = tuple[float, float]
 Groups = Mapping[Any, Hashable]
 
 
 def check_resampling(confidence: float, n_resamples: int) -> None:
-    """Refuse a confidence or number of resamples that gives no interval."""
+    """Refuse a confidence or a number of resamples that gives no interval."""
     if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 < confidence < 1:
         raise InvalidOptionError(f"confidence must be a number > 0 and < 1; received {confidence!r}.")
     if isinstance(n_resamples, bool) or not isinstance(n_resamples, (int, np.integer)) or n_resamples < 2:
@@ -29,7 +29,7 @@ def check_resampling(confidence: float, n_resamples: int) -> None:
 
 
 def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
-    """Number the groups of these rows by their first row; a row that no group names is a group of its own."""
+    """Number the groups in the order of their first rows; an id without a group is a group of its own."""
     if groups is None:
         return np.arange(len(ids))
     if not isinstance(groups, Mapping):
@@ -44,7 +44,7 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
             f"{shown(names[0])}, is among the {len(groups)} that it names, first {shown(next(iter(groups)))}."
         )
     places: dict[Any, int] = {}
-    # A pair of the id or the group, so that no group is taken for an id of the same name.
+    # A group and an id may have the same name.
     keys = [("group", groups[name]) if name in groups else ("id", name) for name in names]
     if (row := first_null(key for _, key in keys)) is not None:
         raise InvalidOptionError(
@@ -64,8 +64,8 @@ def count_groups(places: np.ndarray) -> int:
     return int(places.max()) + 1
 
 
-def resample(made: Sequence[Statistic], places: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """Compute statistics of resamples of the groups, the same resamples for each statistic.
+def resample(statistics: Sequence[Statistic], places: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    """Compute statistics of resamples of the groups; all statistics share the resamples.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def resample(made: Sequence[Statistic], places: np.ndarray, n_resamples: int, se
     rng = np.random.default_rng(seed)
     n_groups = count_groups(places)
     single = n_groups == len(places)
-    found = np.empty((len(made), n_resamples))
+    values = np.empty((len(statistics), n_resamples))
     step = max(1, BLOCK // len(places))
     for start in range(0, n_resamples, step):
         n = min(step, n_resamples - start)
@@ -84,29 +84,29 @@ def resample(made: Sequence[Statistic], places: np.ndarray, n_resamples: int, se
         weights = np.bincount(drawn.ravel(), minlength=n_groups * n).reshape(n_groups, n).astype(np.float64)
         if not single:
             weights = weights[places]
-        for row, statistic in enumerate(made):
-            found[row, start : start + n] = statistic(weights)
-    return found
+        for place, statistic in enumerate(statistics):
+            values[place, start : start + n] = statistic(weights)
+    return values
 
 
-def jackknife(made: Sequence[Statistic], places: np.ndarray) -> np.ndarray:
+def jackknife(statistics: Sequence[Statistic], places: np.ndarray) -> np.ndarray:
     """Compute statistics without each of the groups, shape ``(n_statistics, n_groups)``."""
     n_groups = count_groups(places)
-    found = np.empty((len(made), n_groups))
+    values = np.empty((len(statistics), n_groups))
     step = max(1, BLOCK // len(places))
-    with np.errstate(invalid="ignore", divide="ignore"):  # nothing is left without the only group
+    with np.errstate(invalid="ignore", divide="ignore"):  # a single group leaves nothing
         for start in range(0, n_groups, step):
             left = np.arange(start, min(start + step, n_groups))
             weights = (places[:, np.newaxis] != left).astype(np.float64)
-            for row, statistic in enumerate(made):
-                found[row, left] = statistic(weights)
-    return found
+            for place, statistic in enumerate(statistics):
+                values[place, left] = statistic(weights)
+    return values
 
 
 def interval(
     resampled: np.ndarray, confidence: float, *, point: float | None = None, left_out: np.ndarray | None = None
 ) -> Interval:
-    """Take the percentile interval, or, given the figure and its jackknife, the BCa interval."""
+    """Compute the percentile interval or, given the value and its jackknife, the BCa interval."""
     from scipy.special import ndtr, ndtri
 
     known = resampled[~np.isnan(resampled)]
@@ -115,7 +115,7 @@ def interval(
     levels = np.array([0.5 - confidence / 2, 0.5 + confidence / 2])
     if point is not None and left_out is not None:
         below = ((known < point).sum() + (known == point).sum() / 2) / len(known)
-        # No share of finitely many resamples is surely 0 or 1.
+        # ndtri is infinite at 0 and 1.
         bias = ndtri(np.clip(below, 0.5 / len(known), 1 - 0.5 / len(known)))
         off = np.nanmean(left_out) - left_out[~np.isnan(left_out)] if not np.isnan(left_out).all() else np.zeros(1)
         spread = (off**2).sum()

@@ -1,4 +1,4 @@
-"""Tables of metrics, a row a model: numbers, not formatted."""
+"""Tables of metrics, one row per model, and of repeats: numbers, not formatted."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import typed
+from ..deprecation import takes_old_arguments
+from ..errors import InvalidOptionError
 from ..predictions import Predictions
 from ._metrics import accuracy, log_loss
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["balance_table", "compare_published", "results_table"]
+__all__ = ["balance_table", "compare_published", "repeats_table", "results_table"]
 
 SPLITS = {"train": "Train", "valid": "Validation", "test": "Test"}
-"""Split -> what the study calls it in its tables."""
-FIGURES = tuple(f"{split} {figure}" for split in SPLITS.values() for figure in ("Loss", "Accuracy"))
+"""Split -> its name in the study's tables."""
+COLUMNS = tuple(f"{split} {metric}" for split in SPLITS.values() for metric in ("Loss", "Accuracy"))
 
 
+@takes_old_arguments(rows="models")
 @typed()
-def results_table(rows: Mapping[str, Mapping[str, Predictions]]) -> pd.DataFrame:
-    """Loss and accuracy of each model on each split.
+def results_table(models: Mapping[str, Mapping[str, Predictions]]) -> pd.DataFrame:
+    """Compute the loss and accuracy of each model on each split.
 
     Parameters
     ----------
-    rows : mapping of str to mapping of str to Predictions
+    models : mapping of str to mapping of str to Predictions
         Model -> split (``train``, ``valid``, ``test``) -> its labelled predictions.
 
     Returns
     -------
     pandas.DataFrame
-        ``Model`` and the study's six columns, ``Train Loss`` to ``Test Accuracy``; a row a model.
+        ``Model`` and the study's six columns, ``Train Loss`` to ``Test Accuracy``; one row per model.
 
     Raises
     ------
@@ -43,18 +46,18 @@ def results_table(rows: Mapping[str, Mapping[str, Predictions]]) -> pd.DataFrame
     table = [
         {"Model": model}
         | {
-            f"{title} {figure}": metric(by_split[split])
+            f"{title} {name}": metric(by_split[split])
             for split, title in SPLITS.items()
-            for figure, metric in (("Loss", log_loss), ("Accuracy", accuracy))
+            for name, metric in (("Loss", log_loss), ("Accuracy", accuracy))
         }
-        for model, by_split in rows.items()
+        for model, by_split in models.items()
     ]
-    return pd.DataFrame(table, columns=["Model", *FIGURES])
+    return pd.DataFrame(table, columns=["Model", *COLUMNS])
 
 
 @typed()
 def balance_table(results: pd.DataFrame) -> pd.DataFrame:
-    """The study's balance of each model over the splits.
+    """Compute the study's balance of each model over the splits.
 
     Parameters
     ----------
@@ -90,22 +93,22 @@ def balance_table(results: pd.DataFrame) -> pd.DataFrame:
 def compare_published(
     results: pd.DataFrame, runs: Sequence[Mapping[str, Any]], *, name: str = "this run"
 ) -> pd.DataFrame:
-    """Put published figures beside those of the same models.
+    """Put published results beside these of the same models.
 
     Parameters
     ----------
     results : pandas.DataFrame
         From `results_table`.
     runs : sequence of mapping
-        Each with ``name`` and ``results``: model -> column -> figure.
+        Each with ``name`` and ``results``: model -> column -> value.
     name : str, default="this run"
-        What these results are called.
+        Name of these results.
 
     Returns
     -------
     pandas.DataFrame
-        ``Model``, ``Run`` and the six columns of `results_table`: for each published model first these
-        results, then the others. NaN where nothing was published.
+        ``Model``, ``Run`` and the six columns of `results_table`: for each published model first these results, then
+        the published ones. NaN where nothing was published.
     """
     import pandas as pd
 
@@ -117,4 +120,63 @@ def compare_published(
         table += [
             {"Model": model, "Run": run["name"], **run["results"][model]} for run in runs if model in run["results"]
         ]
-    return pd.DataFrame(table, columns=["Model", "Run", *FIGURES])
+    return pd.DataFrame(table, columns=["Model", "Run", *COLUMNS])
+
+
+@typed()
+def repeats_table(tables: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
+    """Compute the mean and spread of each column over repeats with other seeds.
+
+    Parameters
+    ----------
+    tables : mapping of int to pandas.DataFrame
+        Seed -> its table, such as that of `results_table`: the first column holds names, all others hold numbers. All
+        tables have the same names, in any order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per name and column, in the order of the first table: the name, ``figure``, which is the column, and
+        its ``mean``, ``spread``, ``smallest`` and ``largest`` value; ``n``, the number of repeats.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is no table, or tables differ in their names or columns.
+
+    Notes
+    -----
+    The spread is the sample standard deviation, with ``n - 1``; NaN for one repeat. It covers the choice of the seed on
+    the same images. The intervals of `score_table` cover the choice of the images.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ensemblekit.evaluation import repeats_table
+    >>> runs = {seed: pd.DataFrame({"Model": ["cnn"], "Test Accuracy": [a]}) for seed, a in ((1, 0.5), (2, 0.7))}
+    >>> repeats_table(runs).round(3)
+      Model         figure  mean  spread  smallest  largest  n
+    0   cnn  Test Accuracy   0.6   0.141       0.5      0.7  2
+    """
+    import pandas as pd
+
+    if not tables:
+        raise InvalidOptionError("repeats need one table at least, {seed: table}; received none.")
+    (first_seed, first), *others = tables.items()
+    name = str(first.columns[0])
+    for seed, table in others:
+        same = list(table.columns) == list(first.columns) and sorted(table[name]) == sorted(first[name])
+        if not same:
+            raise InvalidOptionError(
+                f"repeats must have the same rows and columns; seed {seed!r} differs from seed {first_seed!r}: "
+                f"{list(table.columns)} by {list(table.iloc[:, 0])} against {list(first.columns)} by "
+                f"{list(first[name])}."
+            )
+    if first[name].duplicated().any():
+        raise InvalidOptionError(f"each row of a repeat must have a name of its own; received {list(first[name])}.")
+    figures = first.columns[1:]
+    long = pd.concat([table.melt(id_vars=name, var_name="figure") for table in tables.values()])
+    grouped = long.groupby([name, "figure"], sort=False)["value"]
+    summary = grouped.agg(mean="mean", spread="std", smallest="min", largest="max", n="size")
+    order = pd.MultiIndex.from_product([first[name], figures], names=[name, "figure"])
+    return summary.reindex(order).reset_index()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from ..arguments import typed
 from ..assembly import import_keras
-from ..combining._checks import accepts, check_fitted_names, check_task, made
-from ..combining._combine import _class_order, _member_order
-from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError, NotFittedError
+from ..combining import AskedCombiner, ask
+from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError
 from ..predictions import Task
 from ._checking import check_same
 from ._graph import Graph
@@ -111,8 +109,7 @@ def fuse(
 @dataclass(frozen=True)
 class _Plan:
     parts: list[Part]
-    label: str
-    combiner: Any
+    asked: AskedCombiner
     task: Task
     order: tuple[str, ...]
     """Members as the combiner takes them."""
@@ -142,28 +139,14 @@ def _read(keras: Any, members: Any, combiner: Any, classes: Any, task: Task | No
         known = getattr(combiner, "classes_", None) if what == "regression" else None
         parts, outputs = name_outputs(member_parts(keras, members, classes), what, known)
     names = tuple(part.name for part in parts)
-    label, combiner = _check_combiner(combiner, options, names, outputs, what)
-    order = tuple(getattr(combiner, "members_", None) or _member_order(combiner, names))
-    columns = tuple(getattr(combiner, "classes_", None) or _class_order(combiner, outputs))
-    settle = getattr(combiner, "for_members", None)
-    ready = settle(order) if settle else combiner
-    return _Plan(parts, label, ready, what, order, columns, outputs, shown or outputs)
-
-
-def _check_combiner(
-    combiner: Any, options: dict[str, Any], members: tuple[str, ...], classes: tuple[Hashable, ...], task: Task
-) -> tuple[str, Any]:
     if combiner is None:
         raise InvalidOptionError("fuse needs a combiner, a registered name or an object with a method combine.")
-    name, combiner = made(combiner, options)
-    came: Any = SimpleNamespace(members=members, classes=classes, task=task)
-    check_task(name, combiner, came)
-    if getattr(combiner, "members_", None) is None and "learns" in getattr(combiner, "traits", ()):
-        raise NotFittedError(
-            f"combiner {name!r} learns, and must be fitted before it is fused. Call fit_combiner first."
-        )
-    check_fitted_names(name, combiner, came)
-    return name, combiner
+    asked = ask(combiner, options)
+    asked.check_task(what)
+    asked.check_fitted("it is fused", "Call fit_combiner first.")
+    asked.check_names(names, outputs)
+    order, columns = asked.order_members(names), asked.order_classes(outputs)
+    return _Plan(parts, asked.settle(order), what, order, columns, outputs, shown or outputs)
 
 
 def _answer(keras: Any, plan: _Plan, part: Part, raw: Any) -> Any:
@@ -197,18 +180,19 @@ def _combination(keras: Any, plan: _Plan, said: dict[str, Any]) -> Any:
     """Make a model of its own of the combiner: what the members say in, the combination out."""
     inputs = [keras.Input(said[member].shape[1:], dtype=said[member].dtype) for member in plan.order]
     stacked = _in_order(keras, keras.ops.stack(inputs, axis=0), plan.outputs, plan.columns)
-    if not accepts(plan.combiner.combine, "xp"):
-        raise CompatibilityError(f"combiner {plan.label!r} takes no xp=, and cannot be written as a graph.")
-    kwargs = {"task": plan.task} if accepts(plan.combiner.combine, "task") else {}
+    asked = plan.asked
+    if "xp" not in asked.takes:
+        raise CompatibilityError(f"combiner {asked.name!r} takes no xp=, and cannot be written as a graph.")
+    kwargs = {"task": plan.task} if "task" in asked.takes else {}
     try:
-        combined = plan.combiner.combine(stacked, xp=keras.ops, **kwargs)
+        combined = asked.combiner.combine(stacked, xp=keras.ops, **kwargs)
     except EnsembleKitError:
         raise
     except Exception as error:
-        if "graphable" in getattr(plan.combiner, "traits", ()):
+        if "graphable" in asked.traits:
             raise
         raise CompatibilityError(
-            f"combiner {plan.label!r} promises no graph (its traits lack 'graphable'), and cannot be fused. Save it "
+            f"combiner {asked.name!r} promises no graph (its traits lack 'graphable'), and cannot be fused. Save it "
             "with ensemblekit.store.save instead."
         ) from error
     return keras.Model(inputs, _in_order(keras, combined, plan.columns, plan.outputs))

@@ -5,35 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Mapping, Sequence
-from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple
 
-from ..data._layout import RANKS
-from ..data._read import SUFFIXES
-from ..data._walk import children, is_folder
-from ..errors import DataError, FolderNotFoundError, InvalidOptionError
-from ..regular import open_regular
+from ..data.listing import ImageFile, list_images
+from ..data.reading import SUFFIXES
+from ..errors import DataError, InvalidOptionError
 
-__all__ = ["ImageFile", "Listing", "list_again", "list_images", "split_of", "survey"]
-
-LIST = ".txt"
-LONGEST = 2**16
-"""Letters of a line in a list: no path has more."""
-"""What the name of a file ends in that is no image but a list of them."""
-
-
-class ImageFile(NamedTuple):
-    """One image: its id, where it is, and the class folder that it lies in."""
-
-    id: str
-    path: Path
-    folder: str | None
-
-    @property
-    def shown(self) -> str:
-        """The id as it can be written anywhere: what is no Unicode in it as an escape."""
-        return self.id.encode("utf-8", "backslashreplace").decode()
+__all__ = ["Listing", "list_again", "survey"]
 
 
 class Listing(NamedTuple):
@@ -55,63 +34,6 @@ class Listing(NamedTuple):
     n_others: int
     digest: str
     ids: str
-
-
-def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile | None]:
-    """Walk through folders and files, in order; None for a file that is no image by its name.
-
-    A folder with a split folder in it (``train``, ``valid``, ``test``) is a data root, and ids are paths from there;
-    any other is a split itself, whose name begins the ids, as in `image_folder`. Links to folders are followed where
-    `image_folder` follows them: down to class folders. A ``.txt`` file is a list of images, a path a line.
-    """
-    for given in images:
-        path = Path(os.path.abspath(given))  # noqa: PTH100 - resolve() would give a link the name of what it leads to
-        if path.is_dir():
-            yield from _walk(path, path if _holds_splits(path) else path.parent)
-        elif path.is_file() and path.suffix.lower() == LIST:
-            yield from _read_list(path)
-        elif path.is_file():
-            yield ImageFile(Path(given).as_posix(), path, None)
-        else:
-            raise FolderNotFoundError(f"images must be folders or files that are there; nothing is at {str(given)!r}.")
-
-
-def _walk(start: Path, root: Path) -> Generator[ImageFile | None]:
-    waiting = _inside(start)
-    while waiting:
-        path = waiting.pop()
-        parts, is_inner = path.relative_to(root).parts, is_folder(path)
-        linked = len(parts) > 2 and path.is_symlink()
-        if is_inner and not linked:
-            waiting += _inside(path)
-        elif path.suffix.lower() in SUFFIXES or (linked and is_inner):
-            yield ImageFile("/".join(parts), path, parts[1] if len(parts) > 2 else None)
-        else:
-            yield None
-
-
-def _inside(folder: Path) -> list[Path]:
-    """List what is in a folder, the last first: what is taken from the end of a list comes in order."""
-    return [path for path in reversed(children(folder)) if not path.name.startswith(".")]
-
-
-def _read_list(path: Path) -> Generator[ImageFile]:
-    with open_regular(path) as file, TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as lines:
-        for line in iter(lambda: lines.readline(LONGEST + 1), ""):
-            if len(line) > LONGEST:
-                raise DataError(f"a list of images must have a path a line; {os.fspath(path)!r} has a longer one.")
-            if name := line.rstrip("\r\n"):
-                yield ImageFile(Path(name).as_posix(), path.parent / name, None)
-
-
-def split_of(images: Sequence[str | os.PathLike[str]]) -> str | None:
-    """Name the split, where one folder is given that holds no splits but is one."""
-    path = Path(os.path.abspath(images[0]))  # noqa: PTH100 - as above
-    return path.name if len(images) == 1 and path.is_dir() and not _holds_splits(path) else None
-
-
-def _holds_splits(folder: Path) -> bool:
-    return any(path.name.casefold() in RANKS and path.is_dir() for path in _inside(folder))
 
 
 def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] | None) -> Listing:

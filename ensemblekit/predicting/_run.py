@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import typed
-from ..data._ahead import in_threads
-from ..data._read import read_image, reason_of
+from ..data.listing import ImageFile, split_of
+from ..data.reading import in_threads, read_image, reason_of
 from ..errors import FolderNotFoundError, InvalidOptionError, UnreadableImageError
 from ..limits import check_size
 from ..predictions import Predictions
 from ..predictions.names import readonly
-from ._files import ImageFile, list_again, split_of, survey
+from ._files import list_again, survey
 from ._model import Predictor, open_model
 from ._parts import Parts, part_slices
 
@@ -234,7 +234,7 @@ def _batches(
     height, width, _ = predictor.input_shape
 
     def read(file: ImageFile) -> np.ndarray | str:
-        if file.shown != file.id or "\0" in file.id:
+        if file.printable_id != file.id or "\0" in file.id:
             return "its name is no valid Unicode, and cannot be an id; rename it"
         try:
             if file.path.exists() and not file.path.is_file():
@@ -251,7 +251,7 @@ def _batches(
             broken: dict[str, str] = {}
             for file, found in zip(files[start : start + batch_size], islice(pixels, batch_size), strict=True):
                 if isinstance(found, str):
-                    broken[file.shown] = found
+                    broken[file.printable_id] = found
                 else:
                     batch[len(kept)] = found
                     kept.append(file)

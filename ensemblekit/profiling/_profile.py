@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..arguments import typed
-from ..combining._checks import made
+from ..combining import ask
 from ..errors import CompatibilityError, InvalidOptionError
 from ..files import size_on_disk
 from ..fusion import fuse
@@ -192,11 +192,11 @@ def _set(predictions: Any) -> PredictionSet:
 
 
 def _fused(models: Mapping[str, Any], combiner: Any, classes: Sequence[Hashable] | None) -> Any:
-    _, rule = made("mean" if combiner is None else combiner, {})
-    if "learns" in getattr(rule, "traits", ()) and getattr(rule, "members_", None) is None:
+    asked = ask("mean" if combiner is None else combiner)
+    if asked.unfitted:
         return fuse(models, "mean", classes=classes)
     try:
-        return fuse(models, rule, classes=classes)
+        return fuse(models, asked.combiner, classes=classes)
     except CompatibilityError:
         return fuse(models, "mean", classes=classes)
 

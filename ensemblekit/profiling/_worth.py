@@ -6,11 +6,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-from ..combining import combine, fit_combiner
-from ..combining._checks import made
-from ..errors import AlignmentError, InvalidPredictionsError, NotFittedError
+from ..combining.subsets import SubsetCombiner
+from ..errors import AlignmentError, InvalidPredictionsError
 from ..evaluation import accuracy, log_loss
-from ..evaluation._leave_one_out import _check_fit_on, _with_weights_of
 from ..predictions import Predictions, PredictionSet
 
 __all__ = ["Worth", "subsets_of"]
@@ -57,18 +55,10 @@ class Worth:
                 "what a member is worth is told from predictions with labels; received none. On the command line, give "
                 "--labels FILE, a table with the columns id and label."
             )
-        _, self.rule = made(combiner, {})
-        self.learns = "learns" in getattr(self.rule, "traits", ()) or hasattr(self.rule, "members_")
-        if self.learns and fit_on is None:
-            raise NotFittedError(
-                "a combiner that learns is fitted anew without each member. Give held-out predictions to fit it on: "
-                "fit_on=..., on the command line --fit-on FILE for each member."
-            )
-        if self.learns:
-            _check_fit_on(predictions, fit_on, False)
         # Weights that are a sequence go with the members in the order of the model.
-        self.predictions, self.fit_on = predictions.select(members), fit_on
-        self.greedy = len(members) > (ALL_SUBSETS_LEARNED if self.learns else ALL_SUBSETS)
+        self.predictions = predictions.select(members)
+        self._subsets = SubsetCombiner(self.predictions, combiner, fit_on=fit_on)
+        self.greedy = len(members) > (ALL_SUBSETS_LEARNED if self._subsets.refits else ALL_SUBSETS)
         self._known: dict[frozenset[str], Predictions] = {}
 
     def combined(self, members: Sequence[str]) -> Predictions:
@@ -76,10 +66,7 @@ class Worth:
         key = frozenset(members)
         if key not in self._known:
             ordered = tuple(m for m in self.predictions.members if m in key)
-            rule = _with_weights_of(self.rule, self.predictions.members, ordered)
-            if self.learns:
-                rule = fit_combiner(rule, self.fit_on.select(ordered))
-            self._known[key] = combine(self.predictions.select(ordered), rule)
+            self._known[key] = self._subsets.combine(ordered)
         return self._known[key]
 
     def score(self, members: Sequence[str]) -> tuple[float, float]:

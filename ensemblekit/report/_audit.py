@@ -17,16 +17,16 @@ __all__ = ["print_audit"]
 
 @typed()
 def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
-    """Print what an audit found: sentences, images a class and split, and the first findings of each kind.
+    """Print an audit: its summary, the number of images per class and split, and the first findings of each kind.
 
     Parameters
     ----------
     audit : Audit
-        Made by `ensemblekit.audit_images`.
+        Result of `ensemblekit.audit_images`.
     console : rich.console.Console
-        Where to.
+        Where it is printed.
     limit : int, default=10
-        Most findings of each kind to show.
+        Maximal number of findings of each kind.
     """
     from rich.table import Table
 

@@ -1,13 +1,13 @@
-"""One HTML page with everything in it: tables, figures, sentences. Nothing is computed here."""
+"""A self-contained HTML page of tables, figures and sentences."""
 
 from __future__ import annotations
 
 import html
+import itertools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import typed
@@ -18,6 +18,7 @@ from ._svg import to_svg
 from ._tables import cells_of, footnotes_of, numeric_columns
 
 if TYPE_CHECKING:
+    import jinja2
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -44,11 +45,11 @@ class Table:
     Parameters
     ----------
     frame : pandas.DataFrame
-        The first column names the rows.
+        Its first column holds the names of the rows.
     caption : str
-        What it says.
+        Stands above the table.
     marks : mapping of str to sequence of str, optional
-        Name of a row -> keys of its footnotes.
+        Name in the first column -> keys of its footnotes.
     notes : mapping of str to str, optional
         Key -> footnote.
     """
@@ -68,7 +69,7 @@ class Picture:
     figure : matplotlib.figure.Figure
         Of `ensemblekit.plots`, whose colours follow the page, or any other.
     caption : str
-        What it shows.
+        Stands below the figure.
     """
 
     figure: Figure
@@ -77,12 +78,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Code:
-    """Text that is shown as it is, JSON for example.
+    """Preformatted text, such as JSON.
 
     Parameters
     ----------
     text : str
-        Its lines are kept.
+        Line breaks are kept.
     """
 
     text: str
@@ -95,9 +96,9 @@ class Section:
     Parameters
     ----------
     title : str
-        The heading, which the list of contents repeats.
+        The heading, also in the table of contents.
     parts : sequence of str, Sentences, Table, Picture or Code
-        In their order; a str is a paragraph.
+        In reading order; a str is a paragraph.
     """
 
     title: str
@@ -108,31 +109,30 @@ class Section:
 def write_page(
     path: str | os.PathLike[str], title: str, sections: Sequence[Section], *, subtitle: str = "", language: str = "en"
 ) -> None:
-    """Write a page that needs nothing beside it: no network, no script, no other file.
+    """Write a self-contained HTML page: no script, no network, no other file.
 
     Parameters
     ----------
     path : path-like
-        Of the ``.html`` file, replaced where it is there, whole or not at all.
+        Name of the ``.html`` file. An existing one is replaced atomically.
     title : str
-        Of the page.
+        Title of the page.
     sections : sequence of Section
-        What is on it.
+        Contents of the page.
     subtitle : str, optional
         Stands below the title.
     language : str, default="en"
-        Of its texts, as HTML names it.
+        HTML language code of the texts.
 
     Raises
     ------
     InvalidOptionError
-        If a part of a section is nothing that can be shown.
+        If a part of a section is of another type.
 
     Notes
     -----
-    Light or dark as the reader's system is, light in print. Wide tables scroll by themselves. The page tells the
-    browser to fetch nothing and to run nothing. The same contents give
-    the same bytes.
+    The page follows the reader's light or dark mode and prints light. Wide tables scroll by themselves. A content
+    security policy keeps the browser from loading and running anything. The same contents give the same bytes.
 
     Examples
     --------
@@ -145,99 +145,82 @@ def write_page(
     >>> "On 2 images</figcaption>" in path.read_text()
     True
     """
-    counter = iter(range(1, 1_000_000))
+    counter = itertools.count(1)
     anchors = _anchors([section.title for section in sections])
-    contents = "".join(
-        f'<li><a href="#{anchor}">{_text(section.title)}</a></li>'
-        for anchor, section in zip(anchors, sections, strict=True)
-    )
-    body = "\n".join(
-        f'<section aria-labelledby="{anchor}">\n<h2 id="{anchor}">{_text(section.title)}</h2>\n'
-        f"{_parts(section.parts, counter)}\n</section>"
-        for anchor, section in zip(anchors, sections, strict=True)
-    )
-    style = resources.files("ensemblekit.report").joinpath("page.css").read_text(encoding="utf-8")
+    page = _environment().get_template("page.html")
     write_text(
         path,
-        f"""<!DOCTYPE html>
-<html lang="{_text(language)}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{_text(title)}</title>
-<link rel="icon" href="data:,">
-<style>
-{style}</style>
-</head>
-<body>
-<header>
-<h1>{_text(title)}</h1>
-{f'<p class="subtitle">{_text(subtitle)}</p>' if subtitle else ""}
-<nav aria-label="Contents"><ul>{contents}</ul></nav>
-</header>
-<main>
-{body}
-</main>
-</body>
-</html>
-""",
+        page.render(
+            title=title,
+            subtitle=subtitle,
+            language=language,
+            sections=[
+                {"anchor": anchor, "title": section.title, "blocks": _blocks(section.parts, counter)}
+                for anchor, section in zip(anchors, sections, strict=True)
+            ],
+        ),
     )
 
 
-def _parts(parts: Sequence[Any], counter: Any) -> str:
-    written: list[str] = []
-    pictures: list[str] = []
-    for part in [*parts, None]:
-        if isinstance(part, Picture):
-            pictures.append(_picture(part, f"figure--{next(counter)}"))
-            continue
-        if pictures:  # figures that follow each other stand side by side where there is room
-            written.append(f'<div class="figures">{"".join(pictures)}</div>' if len(pictures) > 1 else pictures[0])
-            pictures = []
+class _Html(str):
+    """HTML of our own making: the only text that a template writes unescaped."""
+
+    def __html__(self) -> str:
+        return self
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("ensemblekit.report"),
+        autoescape=True,
+        finalize=lambda value: value if type(value) is _Html else printable(value),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _blocks(parts: Sequence[Any], counter: Iterator[int]) -> list[dict[str, Any]]:
+    """Describe the parts of a section; the kind of each names its template."""
+    blocks: list[dict[str, Any]] = []
+    for part in parts:
         if isinstance(part, str):
-            written.append(f"<p>{_text(part)}</p>")
+            blocks.append({"kind": "paragraph", "text": part})
         elif isinstance(part, Sentences):
-            written.append(f"<ul>{''.join(f'<li>{_text(sentence)}</li>' for sentence in part.sentences)}</ul>")
+            blocks.append({"kind": "sentences", "sentences": part.sentences})
         elif isinstance(part, Table):
-            written.append(_table(part, f"table--{next(counter)}"))
+            blocks.append({"kind": "table", "id": f"table--{next(counter)}", **_table(part)})
         elif isinstance(part, Code):
-            written.append(f'<pre tabindex="0"><code>{_text(part.text, lines=True)}</code></pre>')
-        elif part is not None:
+            blocks.append({"kind": "code", "text": _Html(html.escape(printable(part.text, lines=True)))})
+        elif isinstance(part, Picture):
+            if not blocks or blocks[-1]["kind"] != "figures":  # consecutive figures stand side by side
+                blocks.append({"kind": "figures", "figures": []})
+            blocks[-1]["figures"].append(_picture(part, f"figure--{next(counter)}"))
+        else:
             raise InvalidOptionError(
                 "a part of a section must be a str, Sentences, Table, Picture or Code; received "
                 f"{type(part).__name__}. Give a figure as Picture(figure, caption), a table as Table(frame, caption)."
             )
-    return "\n".join(written)
+    return blocks
 
 
-def _table(table: Table, name: str) -> str:
-    right = numeric_columns(table.frame)
-    kinds = [' class="number"' if number else "" for number in right]
-    head = "".join(
-        f'<th scope="col"{kind}>{_text(column)}</th>' for column, kind in zip(table.frame.columns, kinds, strict=True)
-    )
-    rows = "".join(
-        f'<tr><th scope="row">{_text(row)}</th>'
-        + "".join(f"<td{kind}>{_text(cell)}</td>" for cell, kind in zip(values, kinds[1:], strict=True))
-        + "</tr>\n"
-        for row, *values in cells_of(table.frame, table.marks, table.notes)
-    )
-    notes = "".join(f"<br>{_text(note)}" for note in footnotes_of(table.notes))
-    return (
-        # The caption stays when the table is scrolled, as a <caption> would not.
-        f'<figure class="table">\n<figcaption id="{name}">{_text(table.caption)}</figcaption>\n'
-        f'<div class="scroll" tabindex="0" role="group" aria-labelledby="{name}">\n<table aria-labelledby="{name}">\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n</figure>"
-        + (f'\n<p class="notes">{notes.removeprefix("<br>")}</p>' if notes else "")
-    )
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "caption": table.caption,
+        "columns": list(table.frame.columns),
+        "numeric": numeric_columns(table.frame),
+        "rows": cells_of(table.frame, table.marks, table.notes),
+        "notes": footnotes_of(table.notes),
+    }
 
 
-def _picture(picture: Picture, prefix: str) -> str:
+def _picture(picture: Picture, prefix: str) -> dict[str, str]:
     from ..plots import ROLES
 
     svg = to_svg(picture.figure, prefix=prefix, label=picture.caption, roles=ROLES)
-    return f"<figure>\n{svg}\n<figcaption>{_text(picture.caption)}</figcaption>\n</figure>"
+    return {"svg": _Html(svg), "caption": picture.caption}
 
 
 def _anchors(titles: Sequence[str]) -> list[str]:
@@ -247,7 +230,3 @@ def _anchors(titles: Sequence[str]) -> list[str]:
         taken = sum(anchor == plain or anchor.startswith(f"{plain}--") for anchor in anchors)
         anchors.append(f"{plain}--{taken + 1}" if taken else plain)
     return anchors
-
-
-def _text(text: object, *, lines: bool = False) -> str:
-    return html.escape(printable(text, lines=lines))

@@ -1,4 +1,4 @@
-"""Figures as SVG that takes its colours from the page."""
+"""Figures as SVG elements that take their colours from the page."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def to_svg(figure: Figure, *, prefix: str, label: str, roles: Mapping[str, str])
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        Is not changed.
+        Not changed.
     prefix : str
-        Of every id in it, so that two figures of a page do not share one.
+        Prefix of every id, so that no two figures of a page share one.
     label : str
-        What it shows, for those who do not see it.
+        Text for screen readers.
     roles : mapping of str to str
-        Name of a CSS variable -> the colour that it stands for in the figure.
+        Name of a CSS variable -> the colour of the figure that it replaces.
 
     Returns
     -------
     str
-        The same for the same figure. It fills the width that it is given.
+        Deterministic. It fills the width of its container.
     """
     import matplotlib as mpl
 
@@ -43,14 +43,14 @@ def to_svg(figure: Figure, *, prefix: str, label: str, roles: Mapping[str, str])
         warnings.catch_warnings(),
         mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ensemblekit", "path.simplify": True}),
     ):
-        # Text stays text: the reader's fonts have what matplotlib's own lack.
+        # The text is drawn with the reader's fonts.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     svg = drawn.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<[^>]+>", lambda tag: _placed(tag[0], prefix, roles), svg)  # not the text between them
-    # A width of its own would keep it from shrinking to a phone.
+    # With a fixed width it could not shrink to a phone.
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(printable(label))}" ', 1).strip()

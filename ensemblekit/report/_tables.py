@@ -22,7 +22,7 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 _FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r])")
-"""Where a spreadsheet begins a formula: in a cell, or in what a separator of its language makes a cell."""
+"""Start of a formula in a cell, or in what the separator of another locale makes a cell."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -30,17 +30,17 @@ _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 @typed()
 def to_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, spreadsheet: bool = False) -> None:
-    """Write a table as CSV, every figure in full, whole or not at all.
+    """Write a table as CSV with all digits, atomically.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Its index is left out.
+        Written without its index.
     path : path-like
-        Replaced where it is there.
+        An existing file is replaced.
     spreadsheet : bool, default=False
-        For a spreadsheet, which runs a text that begins with ``=``, ``+``, ``-`` or ``@`` as a formula: an apostrophe
-        is set before it. Numbers stay as they are. Without it every text is written as it is.
+        Put an apostrophe before text that begins with ``=``, ``+``, ``-`` or ``@``, which spreadsheets run as a
+        formula. Numbers are not changed.
     """
     if spreadsheet:
         table = table.rename(columns=_no_formula)
@@ -57,14 +57,14 @@ def to_markdown(
     marks: Mapping[str, Sequence[str]] | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> str:
-    """Write a table as Markdown, its footnotes below.
+    """Format a table as Markdown, with footnotes below.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        The first column names the rows.
+        Its first column holds the names of the rows.
     marks : mapping of str to sequence of str, optional
-        Name of a row -> keys of its footnotes.
+        Name in the first column -> keys of its footnotes.
     notes : mapping of str to str, optional
         Key -> footnote.
 
@@ -113,20 +113,20 @@ def print_table(
     notes: Mapping[str, str] | None = None,
     right: Sequence[str] = (),
 ) -> None:
-    """Print a table on a terminal, its footnotes below.
+    """Print a table on a terminal, with footnotes below.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        The first column names the rows.
+        Its first column holds the names of the rows.
     title : str
         Stands above it.
     console : rich.console.Console
-        Where to.
+        Where it is printed.
     marks, notes
         As in `to_markdown`.
     right : sequence of str, optional
-        Columns of text that stand at the right, as numbers do.
+        Text columns to align right, as numbers are.
     """
     from rich import box
     from rich.cells import cell_len
@@ -161,7 +161,7 @@ def print_table(
 
 
 def cells_of(table: pd.DataFrame, marks: Mapping[str, Sequence[str]], notes: Mapping[str, str]) -> list[list[str]]:
-    """Write each cell of a table, the marks of its footnotes beside the names of the rows."""
+    """Format each cell, with footnote marks after the names in the first column."""
     number = {key: str(place).translate(SUPERSCRIPTS) for place, key in enumerate(notes, start=1)}
     return [
         [
@@ -173,17 +173,17 @@ def cells_of(table: pd.DataFrame, marks: Mapping[str, Sequence[str]], notes: Map
 
 
 def footnotes_of(notes: Mapping[str, str]) -> list[str]:
-    """Write each footnote after its mark."""
+    """Format each footnote with its mark."""
     return [f"{str(place).translate(SUPERSCRIPTS)} {note}" for place, note in enumerate(notes.values(), start=1)]
 
 
 def numeric_columns(table: pd.DataFrame) -> list[bool]:
-    """Say of each column whether it holds numbers."""
+    """Tell for each column whether it holds numbers."""
     return [dtype.kind in "fiu" for dtype in table.dtypes]
 
 
 def _markdown(text: object) -> str:
-    """Write a text so that a Markdown page shows it as it is."""
+    """Escape text for Markdown."""
     return _MARKDOWN.sub(r"\\\g<0>", printable(text)).translate(_HTML)
 
 
@@ -196,5 +196,5 @@ def _no_formula(value: Any) -> Any:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return "–" if value != value else f"{value:.{DIGITS}f}"  # NaN: nothing is known
+        return "–" if value != value else f"{value:.{DIGITS}f}"
     return str(value)

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..arguments import typed
-from ..combining import combine
-from ..combining._checks import made
+from ..combining import ask, combine
 from ..errors import (
     AlignmentError,
     FolderNotFoundError,
@@ -145,14 +144,14 @@ def combine_files(
     sources = sources_of(files, edited=edited)
     if max(source.n_rows for source in sources) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
-    name, rule = made(combiner, options)
+    asked = ask(combiner, options)
     # Classes, tasks, splits and options are refused before a row is read.
     align({s.member: s.predictions(s.stored.empty_table()) for s in sources}, aliases=aliases, missing=missing)
 
     def of_batch(said: Mapping[str, Predictions], where: str) -> Predictions:
         try:
-            combined = combine(said, rule, aliases=aliases, missing=missing)
-            return combined._with(_member=name, _fit_ids=None)  # said once, of all rows
+            combined = combine(said, asked.combiner, aliases=aliases, missing=missing)
+            return combined._with(_member=asked.name, _fit_ids=None)  # said once, of all rows
         except AlignmentError as error:
             if where:
                 error.args = (f"{error} Found in {where}.",)
@@ -163,7 +162,7 @@ def combine_files(
 
     size = min(LARGEST, max(1, memory // (12 * sum(source.row_bytes for source in sources))))
     members = tuple(source.member for source in sources)
-    fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(rule, "fit_ids_", None)))
+    fit_ids = all_fit_ids((*(source.fit_ids for source in sources), getattr(asked.combiner, "fit_ids_", None)))
     with scratch_for(output, None if folder is None else room) as scratch:
         try:
             with atomic_write(output, overwrite=overwrite) as file, closing(Output(file, fit_ids)) as target:

@@ -12,10 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..arguments import typed
-from ..combining import combine
-from ..combining._checks import made
-from ..data._ahead import in_threads
-from ..data._read import read_image
+from ..combining import ask, combine
+from ..data.reading import in_threads, read_image
 from ..errors import InvalidOptionError
 from ..predicting import open_model
 from ..predictions import Predictions
@@ -71,9 +69,9 @@ def combine_partitions(
     >>> [p.probas.tolist() for p in combine_partitions([part([1]), part([2])], "mean")]
     [[[0.7, 0.3]], [[0.7, 0.3]]]
     """
-    name, rule = made(combiner, options)
+    asked = ask(combiner, options)
     _check_partitions(partitions)
-    work = functools.partial(combine_batch, combiner=rule, name=name, aliases=aliases, missing=missing)
+    work = functools.partial(combine_batch, combiner=asked.combiner, name=asked.name, aliases=aliases, missing=missing)
     return _run(work, partitions, client)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import store
 from ..combining import combine
+from ..combining.asked import GIVEN_BY_FIT
 from ..errors import EnsembleKitError, MissingDependencyError, NotFittedError
 from ..predictions import PredictionSet
 from ._failure import Broken, broken_by
@@ -22,8 +23,6 @@ from ._training import training_predictions
 from ._traits import promised
 
 __all__ = ["FITTING"]
-
-GIVEN_BY_FIT_COMBINER = {"members_", "classes_", "fit_ids_", "leaked_"}
 
 
 def _sizes(subject: CombinerSubject, task: str) -> tuple[int, int]:
@@ -134,7 +133,7 @@ def _learns(subject: CombinerSubject, draw: Any) -> None:
         raise Broken("before fit it combines all the same", received=received)
     fitted = subject.fit(predictions)
     learned = [name for name in attributes(fitted) if name.endswith("_") and not name.startswith("_")]
-    if not set(learned) - GIVEN_BY_FIT_COMBINER:
+    if not set(learned) - set(GIVEN_BY_FIT):
         raise Broken("fit leaves nothing whose name ends in _: nothing is learned")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from ..combining import fit_combiner
+from ..combining import AskedCombiner, fit_combiner
 from ..errors import InvalidOptionError
 from ..predictions import PredictionSet
 from ._failure import Broken, broken_by
@@ -89,7 +88,7 @@ class CombinerSubject:
     @property
     def traits(self) -> frozenset[str]:
         """What it promises."""
-        return frozenset(getattr(self.probe, "traits", ()))
+        return AskedCombiner(self.label, self.probe).traits
 
     @property
     def learns(self) -> bool:
@@ -119,9 +118,8 @@ class CombinerSubject:
 
     def takes(self, option: str, method: str = "combine") -> bool:
         """Say whether a method has this keyword."""
-        function = getattr(self.probe, method, None)
-        parameters = inspect.signature(function).parameters if function else {}
-        return option in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        asked = AskedCombiner(self.label, self.probe)
+        return option in (asked.takes if method == "combine" else asked.fit_takes)
 
     def member_counts(self) -> st.SearchStrategy[int]:
         """Draw a number of members that its options allow; few different ones, where each must be fitted."""

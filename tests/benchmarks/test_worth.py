@@ -44,12 +44,12 @@ def worth(rows):
 
 
 def test_every_row_is_scored_compared_and_counted(rows, worth):
-    assert worth.scores["row"].unique().tolist() == list(rows)
+    assert worth.scores["model"].unique().tolist() == list(rows)
     assert worth.scores["n_groups"].unique().tolist() == [30]
     assert worth.scores["in_sample"].eq(0).all()
-    assert worth.comparisons["row"].unique().tolist() == list(COMPARED)
+    assert worth.comparisons["model"].unique().tolist() == list(COMPARED)
     assert set(worth.comparisons["best_member"]) <= {"first_model", "second_model"}
-    assert worth.confusion.groupby("row")["n"].sum().eq(N["test"]).all()
+    assert worth.confusion.groupby("model")["n"].sum().eq(N["test"]).all()
     assert worth.n_leaked == 6
 
 

@@ -101,9 +101,9 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "evaluation.calibration_error": one,
         "evaluation.compare_published": give(results=results, runs=published),
         "evaluation.compare_with_best_member": give(
-            rows=rows, members={"a": ["b"]}, chosen_on={"b": unseen}, n_resamples=50
+            models=rows, members={"a": ["b"]}, chosen_on={"b": unseen}, n_resamples=50
         ),
-        "evaluation.compare_with_reference": give(rows=rows, reference="a", n_resamples=50),
+        "evaluation.compare_with_reference": give(models=rows, reference="a", n_resamples=50),
         "evaluation.confusion_matrix": one,
         "evaluation.diversity": give(predictions=aligned),
         "evaluation.diversity_matrix": give(predictions=aligned),
@@ -116,8 +116,8 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "evaluation.paired_bootstrap": lambda: pair() | {"n_resamples": 50},
         "evaluation.reliability_curve": one,
         "evaluation.repeats_table": give(tables={1: scores[["Model", "Accuracy"]]}),
-        "evaluation.results_table": give(rows={"a": {"train": first, "valid": first, "test": first}}),
-        "evaluation.score_table": give(rows=rows, n_resamples=50),
+        "evaluation.results_table": give(models={"a": {"train": first, "valid": first, "test": first}}),
+        "evaluation.score_table": give(models=rows, n_resamples=50),
         "evaluation.uncertainty": give(predictions=aligned),
         "evaluation.uncertainty_maps": give(
             predictions=align(*(

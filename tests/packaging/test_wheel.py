@@ -96,8 +96,15 @@ def test_the_wheel_holds_both_typed_packages_and_nothing_else(distributions):
 def test_the_wheel_holds_every_file_of_both_packages(distributions):
     names = set(zipfile.ZipFile(distributions.wheel).namelist())
     for root, package in ((REPO, "ensemblekit"), (REPO / "plugins", "ensemblekit_plugins")):
-        files = {path.relative_to(root).as_posix() for path in (root / package).rglob("*.py")}
+        paths = [path for path in (root / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        files = {path.relative_to(root).as_posix() for path in paths}
         assert files <= names
+        assert package != "ensemblekit" or "ensemblekit/report/templates/page.html" in files
+
+
+def test_a_page_is_written_from_the_templates_of_the_wheel(clean):
+    write = "from ensemblekit.report import Section, write_page; write_page('page.html', '<x>', [Section('s', ['p'])])"
+    assert clean.run("python", "-c", f"{write}; print(open('page.html').read())").stdout.count("&lt;x&gt;") == 2
 
 
 def test_the_source_distribution_holds_no_data_and_no_environment(distributions):

@@ -102,7 +102,7 @@ def test_evaluate_is_score_table(files):
     found = json.loads(run("evaluate", *TEST, "--json", "--seed", "3", "--metric", "accuracy").stdout)
     expected = score_table({"cnn": files[TEST[0]], "svm": files[TEST[1]]}, metrics=["accuracy"], seed=3)
     assert found["rows"][0] == {
-        "row": "cnn", "metric": "accuracy", "value": expected["value"][0], "low": expected["low"][0],
+        "model": "cnn", "metric": "accuracy", "value": expected["value"][0], "low": expected["low"][0],
         "high": expected["high"][0], "n": 60, "in_sample": None,
     }  # fmt: skip
     shown = run("evaluate", *TEST).output

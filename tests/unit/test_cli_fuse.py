@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from ensemblekit import EnsembleClassifier, KerasClassifier, Predictions, combine, fit_combiner, open_model
 from ensemblekit.cli import app
-from ensemblekit.data._read import read_image
+from ensemblekit.data.reading import read_image
 from ensemblekit.store import save
 from tests.pets import CLASSES, draw_pets, net
 

@@ -27,7 +27,7 @@ from ensemblekit import (
     image_folder,
 )
 from ensemblekit.data import read_image, resize_image
-from ensemblekit.data._read import FORMATS, SUFFIXES
+from ensemblekit.data.reading import FORMATS, SUFFIXES
 from ensemblekit.limits import VARIABLE
 from ensemblekit.predicting._files import list_images, survey
 from tests.plain_backbone import PlainBackbone

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ensemblekit import InvalidOptionError, Predictions
 from ensemblekit.evaluation import (
+    METRICS,
     accuracy,
     accuracy_interval,
     balanced_accuracy,
@@ -19,7 +20,7 @@ from ensemblekit.evaluation import (
     macro_auroc,
     score_table,
 )
-from ensemblekit.evaluation._statistics import METRICS, statistic
+from ensemblekit.evaluation._metrics import statistic
 
 POINT = {f.__name__: f for f in (accuracy, balanced_accuracy, brier_score, calibration_error, log_loss, macro_auroc)}
 
@@ -83,7 +84,7 @@ def test_copies_make_the_interval_by_group_wider_and_that_by_row_too_narrow():
     assert np.diff(naive) == pytest.approx(np.diff(alone) / 2, rel=0.1)
 
 
-@given(st.integers(0, 1000), st.sampled_from(METRICS), st.randoms(use_true_random=False))
+@given(st.integers(0, 1000), st.sampled_from(list(METRICS)), st.randoms(use_true_random=False))
 def test_no_order_of_rows_and_no_names_of_groups_change_an_interval(seed, metric, random):
     p = drawn(seed, n_samples=30)
     ids = p.ids.tolist()
@@ -117,20 +118,20 @@ def test_where_all_are_right_the_interval_is_that_of_wilson():
 def test_the_table_of_scores():
     first, second = drawn(5, fit_ids=["row001", "row002", "elsewhere"]), drawn(6)
     groups = {name: k // 3 for k, name in enumerate(first.ids.tolist())}
-    table = score_table({"first": first, "second": second}, groups, n_resamples=200)
+    table = score_table({"first": first, "second": second}, groups=groups, n_resamples=200)
     assert table.columns.tolist() == [
-        "row", "metric", "value", "low", "high", "group_low", "group_high", "n", "n_groups", "in_sample",
+        "model", "metric", "value", "low", "high", "group_low", "group_high", "n", "n_groups", "in_sample",
     ]  # fmt: skip
     assert len(table) == 2 * len(METRICS)
     for line in table.to_dict("records"):
-        p = first if line["row"] == "first" else second
+        p = first if line["model"] == "first" else second
         assert line["value"] == pytest.approx(POINT[line["metric"]](p))
         assert (line["n"], line["n_groups"]) == (120, 40)
         assert (line["low"], line["high"]) == bootstrap_interval(p, line["metric"], n_resamples=200)
         by_group = bootstrap_interval(p, line["metric"], groups=groups, n_resamples=200)
         assert (line["group_low"], line["group_high"]) == by_group
-    assert table.loc[table["row"] == "first", "in_sample"].eq(2).all()
-    assert table.loc[table["row"] == "second", "in_sample"].isna().all()
+    assert table.loc[table["model"] == "first", "in_sample"].eq(2).all()
+    assert table.loc[table["model"] == "second", "in_sample"].isna().all()
 
 
 @pytest.mark.parametrize(

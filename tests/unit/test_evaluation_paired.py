@@ -150,7 +150,7 @@ def test_the_best_member_is_chosen_on_other_rows():
     assert accuracy(rows["svm"]) > accuracy(rows["cnn"])
     table = compare_with_best_member(rows, MEMBERS, chosen_on=held_out, n_resamples=500, unit="images")
     assert table["best_member"].unique().tolist() == ["cnn"]
-    right = table[table["metric"] == "accuracy"].set_index("row")
+    right = table[table["metric"] == "accuracy"].set_index("model")
     raw = [mcnemar(rows[row], rows["cnn"]).p_value for row in MEMBERS]
     assert right["p_value"].tolist() == raw
     assert right["p_holm"].tolist() == holm(raw).tolist()
@@ -166,7 +166,7 @@ def test_of_a_loss_less_is_better_and_groups_decide():
     rows, held_out = study()
     groups = {name: k // 2 for k, name in enumerate(rows["cnn"].ids.tolist())}
     table = compare_with_best_member(rows, MEMBERS, chosen_on=held_out, groups=groups, n_resamples=500)
-    loss = table[(table["metric"] == "log_loss") & (table["row"] == "better")].iloc[0]
+    loss = table[(table["metric"] == "log_loss") & (table["model"] == "better")].iloc[0]
     assert loss["difference"] < 0
     assert loss["n_groups"] == 100
     assert (
@@ -196,7 +196,7 @@ def test_members_that_are_not_there_are_named():
     rows, held_out = study()
     with pytest.raises(UnknownMemberError, match=r"chosen_on must have .* of 'better'; it lacks \['svm'\]"):
         compare_with_best_member(rows, MEMBERS, chosen_on={"cnn": held_out["cnn"]})
-    with pytest.raises(UnknownMemberError, match=r"rows must have .* of 'none'; it lacks \['none'\]"):
+    with pytest.raises(UnknownMemberError, match=r"models must have .* of 'none'; it lacks \['none'\]"):
         compare_with_best_member(rows, {"none": ["cnn"]}, chosen_on=held_out)
     with pytest.raises(InvalidOptionError, match=r"members must be Mapping.*; received {'better': 'cnn'}"):
         compare_with_best_member(rows, {"better": "cnn"}, chosen_on=held_out)

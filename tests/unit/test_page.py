@@ -98,6 +98,19 @@ def test_a_heading_has_never_the_id_of_a_table_or_figure(tmp_path):
     assert len(ids) == len(set(ids))
 
 
+class Liar(str):
+    def __html__(self):
+        return self
+
+
+def test_text_that_says_it_is_html_is_escaped_too(tmp_path):
+    title = Liar(NASTY)
+    frame = pd.DataFrame({title: [title]})
+    parts = [title, Sentences([title]), Table(frame, title, notes={"k": title}), Code(title)]
+    write_page(tmp_path / "page.html", title, [Section(title, parts)], subtitle=title, language=title)
+    assert "script" not in {tag for tag, _ in Elements((tmp_path / "page.html").read_text()).found}
+
+
 def test_the_browser_is_told_to_fetch_and_run_nothing(page):
     policies = [a["content"] for tag, a in Elements(page.read_text()).found if tag == "meta" and "http-equiv" in a]
     assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]

@@ -318,12 +318,23 @@ def test_an_edited_file_is_refused(old, new, message, tmp_path):
         Predictions.load(path)
 
 
-# What was edited can be taken all the same, and what was saved before there were digests is read.
+# An edited file can be loaded on request, and files of earlier formats are read.
+
+
+FORMATS = sorted(int(folder.name.partition("_")[2]) for folder in Path(__file__).parent.glob("format_*"))
+"""Formats of which files are kept, each written by the version that had it."""
+
+
+def test_files_of_every_format_are_kept(tmp_path):
+    make().save(tmp_path / "p.csv")
+    newest = json.loads((tmp_path / "p.csv").read_text().split("\n")[0].removeprefix("# ensemblekit"))["format"]
+    assert list(range(1, newest + 1)) == FORMATS
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_file_of_the_format_without_a_digest_is_read(suffix):
-    p = Predictions.load(Path(__file__).parent / "format_1" / f"p{suffix}")
+@pytest.mark.parametrize("number", FORMATS)
+def test_a_file_of_every_format_that_there_was_is_read(number, suffix):
+    p = Predictions.load(Path(__file__).parent / f"format_{number}" / f"p{suffix}")
     expected = make(
         np.array([[0.9, 0.1], [0.3, 0.7], [np.nan, np.nan]], dtype=np.float32),
         ids=["a", "é,\n", "c"],

@@ -213,7 +213,7 @@ def test_sentences_of_ours_hold_no_code():
     rows = {name: predictions(["cat", "dog", "c", "d"], k, None) for k, name in enumerate(NAMES[:4])}
     table = compare_with_reference(rows, NAMES[0], n_resamples=20, unit=NAMES[1])
     assert not any(ACTING.search(sentence) for sentence in table["sentence"])
-    assert set(score_table(rows, n_resamples=20)["row"]) == set(rows)  # the table itself keeps the names
+    assert set(score_table(rows, n_resamples=20)["model"]) == set(rows)  # the table itself keeps the names
 
 
 @pytest.mark.slow

@@ -1,12 +1,17 @@
-"""One image file, as Keras would read it, without TensorFlow."""
+"""Image files: decoded as Keras would decode them, without TensorFlow, and in threads ahead of whoever uses them."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
+from itertools import islice
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -14,15 +19,34 @@ from ..arguments import typed
 from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, UnreadableImageError
 from ..limits import check_size, largest
 from ..regular import bytes_on_disk, open_regular
-from ._scans import check_scans
 
-__all__ = ["FORMATS", "SUFFIXES", "check_image_size", "decode", "read_image", "reason_of", "resize_image"]
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "check_image_size",
+    "decode",
+    "in_threads",
+    "read_image",
+    "reason_of",
+    "resize_image",
+]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Suffixes, in lower case, of the files that are taken for images."""
 FORMATS = {name: f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")}
-"""What the suffixes promise, and where Pillow has it. It knows more, and runs other programs for some of them."""
-BYTES_A_PIXEL = {"WEBP": 18}
-"""Memory at the most while an image is decoded, where it is not 12 bytes a pixel: its decoder holds two canvases."""
+"""Formats that are decoded -> their module in Pillow. Pillow knows more, and runs other programs for some of them."""
+BYTES_PER_PIXEL = {"WEBP": 18}
+"""Largest memory while an image is decoded, where it is not 12 bytes per pixel: WebP's decoder holds two canvases."""
+
+MAX_JPEG_SCANS = 100
+"""As in libtiff. A progressive JPEG has about ten."""
+_JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
+"""A marker that is neither data, a filling byte, nor a restart of the decoder within a scan."""
+_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
+_WITHOUT_LENGTH = (0x01, 0xD8)
 
 
 @typed()
@@ -32,21 +56,21 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None
     Parameters
     ----------
     path : path-like
-        A bmp, gif, jpeg, png, tiff or webp file, whatever its name says; transparency is dropped, grey becomes RGB, of
+        A bmp, gif, jpeg, png, tiff or webp file, whatever its suffix. Transparency is dropped, grey becomes RGB, of
         16 bits the upper 8 are kept, of several pictures the first.
     size : tuple of int, optional
-        ``(height, width)`` in pixels; by default its own.
+        ``(height, width)`` in pixels; by default the size of the image.
 
     Returns
     -------
     ndarray of shape (height, width, 3)
-        0 to 255; float32, or uint8 in its own size.
+        0 to 255; float32 if it was resized, else uint8.
 
     Raises
     ------
     UnreadableImageError
-        If the file is truncated, or no image, or has 32 bits a channel, or more pixels than the memory allows that one
-        input may take.
+        If the file is truncated, is no image, has 32 bits per channel, or has more pixels than the memory limit of one
+        input allows.
     InvalidOptionError
         If ``size`` is no size.
     MissingDependencyError
@@ -66,13 +90,24 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None
 
 
 def check_image_size(size: Any) -> None:
-    """Refuse what is not ``(height, width)`` in pixels."""
+    """Refuse what is not ``(height, width)`` in pixels.
+
+    Parameters
+    ----------
+    size : any
+        As the caller gave it.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is not a pair of whole numbers > 0.
+    """
     if not isinstance(size, (tuple, list)) or len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size):
         raise InvalidOptionError(f"size must be (height, width) in pixels, whole numbers > 0; received {size!r}.")
 
 
 def decode(file: BinaryIO) -> tuple[np.ndarray, str, str]:
-    """Decode an image as models see it: RGB, transparency dropped, not turned by its orientation tag.
+    """Decode an image as models see it: RGB, transparency dropped, not rotated by its orientation tag.
 
     Parameters
     ----------
@@ -84,12 +119,12 @@ def decode(file: BinaryIO) -> tuple[np.ndarray, str, str]:
     pixels : ndarray of uint8, shape (height, width, 3)
         Grey becomes RGB, of 16 bits the upper 8 are kept.
     mode, format : str
-        As Pillow calls them.
+        Pillow's names.
 
     Raises
     ------
     UnreadableImageError
-        Whatever Pillow makes of a broken file: it says in a few words why.
+        If the image cannot be decoded; it says in a few words why.
     MissingDependencyError
         If Pillow is not installed.
     """
@@ -103,14 +138,55 @@ def decode(file: BinaryIO) -> tuple[np.ndarray, str, str]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Say in a few words why a file is no readable image."""
+    """Explain in a few words why a file cannot be read as an image.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised when it was opened or decoded.
+
+    Returns
+    -------
+    str
+        Without a full stop.
+    """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    said = str(error).rstrip(".")
-    if isinstance(error, (OSError, ValueError, SyntaxError)) and said:
-        return said
-    # Of others, such as a KeyError, the text alone says nothing.
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    text = str(error).rstrip(".")
+    if isinstance(error, (OSError, ValueError, SyntaxError)) and text:
+        return text
+    # The text of other errors, such as a KeyError, explains nothing without their type.
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], ahead: int) -> Generator[Result]:
+    """Call a function for each item in two threads, ahead of the caller, and yield the results in order.
+
+    Parameters
+    ----------
+    work : callable
+        Called with one item, in one of the threads.
+    items : sequence
+        The items. When the caller closes the generator, those that were not begun are not begun any more.
+    ahead : int
+        Largest number of items that are begun or finished, and whose results were not yielded yet.
+
+    Yields
+    ------
+    object
+        The result of each item.
+    """
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        following = iter(items)
+        begun = deque(pool.submit(work, item) for item in islice(following, ahead))
+        try:
+            while begun:
+                result = begun.popleft().result()
+                begun.extend(pool.submit(work, item) for item in islice(following, 1))
+                yield result
+        finally:
+            for future in begun:
+                future.cancel()
 
 
 @cache
@@ -126,28 +202,44 @@ def _import_pillow() -> ModuleType:
 
 
 def _open(pillow: ModuleType, file: BinaryIO) -> Any:
-    """Read the header of an image: its size is known, and no memory is taken for its pixels."""
+    """Read the header of an image, and check its size before memory is taken for its pixels."""
     start = file.read(16)
-    # Image.open would do the same for these formats, and refuse by a limit of its own, which is one for a process.
+    # Image.open would do the same for these formats, but its limit of pixels is one for the whole process.
     for name in map(str.upper, FORMATS):
-        make, accepts = pillow.OPEN[name]
+        factory, accepts = pillow.OPEN[name]
         if accepts(start) is not True:
             continue
         file.seek(0)
-        image = make(file, "")
+        image = factory(file, "")
         width, height = image.size
         if not width or not height:
             raise ValueError("it has no pixels")
         check_size(
-            width * height * BYTES_A_PIXEL.get(name, 12),
+            width * height * BYTES_PER_PIXEL.get(name, 12),
             f"an image of {width} x {height} pixels",
             UnreadableImageError,
             stored=bytes_on_disk(file),
         )
         if name == "JPEG":
-            check_scans(file)
+            _check_jpeg_scans(file)
         return image
     raise ValueError("it is empty" if not start else "no image, whatever its name says")
+
+
+def _check_jpeg_scans(file: BinaryIO) -> None:
+    """Refuse too many scans: each is a pass over the whole picture, and a small file can ask for thousands."""
+    position = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(position)
+    scans = at = 0
+    while (marker := _JPEG_MARKER.search(content, at)) and marker[1][0] != _JPEG_END:
+        at = marker.end()
+        if marker[1][0] not in _WITHOUT_LENGTH:
+            at += int.from_bytes(content[at : at + 2], "big")
+        scans += marker[1][0] == _JPEG_SCAN
+        if scans > MAX_JPEG_SCANS:
+            raise UnreadableImageError(f"a JPEG has at most {MAX_JPEG_SCANS} scans, and this one has more")
 
 
 def _decode(image: Any) -> tuple[np.ndarray, str, str]:
@@ -157,7 +249,7 @@ def _decode(image: Any) -> tuple[np.ndarray, str, str]:
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1), mode, form
     if mode in ("I", "F"):
         raise ValueError(f"its mode {mode!r}, 32 bits a channel, does not say which value is white")
-    # Straight from a palette with transparency to RGB, Pillow warns. What was there before is held no longer.
+    # Pillow warns when a palette with transparency is converted straight to RGB. Reassigning frees each step's memory.
     if mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode != "RGB":
@@ -172,9 +264,9 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Parameters
     ----------
     pixels : ndarray of shape (height, width, 3)
-        Of any numeric type.
+        Of any numeric dtype.
     size : tuple of int
-        ``(height, width)`` that is wanted.
+        ``(height, width)`` of the result.
 
     Returns
     -------
@@ -188,7 +280,7 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         )
     across = _neighbours(pixels.shape[1], size[1])
     if pixels.shape[1] > 2 * size[1]:
-        # Of a wide image only these columns are looked at. Its rows are mixed first, all as wide as it is.
+        # Of a wide image only these columns are used: rows are interpolated first, over all columns that are kept.
         lower, upper, part = across
         pixels = np.take(pixels, np.stack([lower, upper], axis=-1).ravel(), axis=1)
         across = np.arange(0, 2 * size[1], 2), np.arange(1, 2 * size[1], 2), part
@@ -202,11 +294,11 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _neighbours(length: int, wanted: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give for each new place the old ones below and above it, and how far it is from the first, in parts of one."""
+    """Give for each new coordinate the old pixels below and above it, and its distance to the first, 0 to 1."""
     scale = np.float32(length) / np.float32(wanted)
     centre = (np.arange(wanted, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
     floor = np.floor(centre)
     lower = np.maximum(floor, 0).astype(np.intp)
-    # In float32 the last place of a very long side may lie beyond it.
+    # Rounding to float32 can put the last coordinate of a very long side beyond its end.
     upper = np.minimum(np.ceil(centre), length - 1).astype(np.intp)
     return np.minimum(lower, length - 1), upper, centre - floor

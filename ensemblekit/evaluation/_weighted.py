@@ -1,53 +1,26 @@
-"""Every figure as a function of row weights: one formula for the figure and for all of its resamples at once."""
+"""Each metric as a function of sample weights: one formula for the value and for all of its resamples at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
 
-__all__ = [
-    "CLIP",
-    "HIGHER_IS_BETTER",
-    "METRICS",
-    "Statistic",
-    "bin_places",
-    "labelled_codes",
-    "scored_codes",
-    "statistic",
-]
+__all__ = ["LOG_LOSS_CLIP", "N_BINS", "Statistic", "bin_places", "labelled_codes", "scored_codes", "value_of"]
 
-CLIP = 1e-7
+LOG_LOSS_CLIP = 1e-7
+"""Log loss clips probabilities to ``[LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP]``, as Keras does."""
 N_BINS = 15
 
 Statistic = Callable[[np.ndarray], np.ndarray]
-"""Weights of shape ``(n_samples, n_resamples)`` -> the figure of each resample."""
-
-HIGHER_IS_BETTER: Mapping[str, bool] = {
-    "accuracy": True,
-    "log_loss": False,
-    "brier_score": False,
-    "balanced_accuracy": True,
-    "macro_auroc": True,
-    "calibration_error": False,
-}
-METRICS = tuple(HIGHER_IS_BETTER)
-
-
-def statistic(predictions: Predictions, metric: str) -> Statistic:
-    """Make the figure of these rows a function of their weights."""
-    if metric not in HIGHER_IS_BETTER:
-        raise InvalidOptionError(f"a metric must be one of {', '.join(map(repr, METRICS))}; received {metric!r}.")
-    codes = scored_codes(predictions, metric)
-    probas = predictions.probas.astype(np.float64)
-    return _BUILDERS[metric](probas, codes)
+"""Weights of shape ``(n_samples, n_resamples)`` -> the metric of each resample."""
 
 
 def labelled_codes(predictions: Predictions, needs: str) -> np.ndarray:
-    """Check that every row is there and has a label, and give the labels as places of classes."""
+    """Check that no row is absent and each has a label; return the labels as positions of classes."""
     if predictions.task != "multiclass" or predictions.label_codes is None or not len(predictions):
         raise InvalidPredictionsError(
             f"{needs} labelled multiclass predictions of at least one row; received {predictions!r}, "
@@ -62,7 +35,7 @@ def labelled_codes(predictions: Predictions, needs: str) -> np.ndarray:
 
 
 def scored_codes(predictions: Predictions, metric: str) -> np.ndarray:
-    """Check that each row has one label and one distribution, and give the labels as places of classes."""
+    """Check that each row has one label and one distribution; return the labels as positions of classes."""
     codes = labelled_codes(predictions, f"{metric} needs")
     if predictions.probas.ndim != 2:
         raise InvalidPredictionsError(
@@ -91,34 +64,34 @@ def _mean_of(losses: np.ndarray) -> Statistic:
     return lambda weights: losses @ weights / weights.sum(axis=0)
 
 
-def _accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     return _mean_of((probas.argmax(axis=1) == codes).astype(np.float64))
 
 
-def _log_loss(probas: np.ndarray, codes: np.ndarray) -> Statistic:
-    return _mean_of(-np.log(np.clip(probas[np.arange(len(codes)), codes], CLIP, 1 - CLIP)))
+def log_loss(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+    return _mean_of(-np.log(np.clip(probas[np.arange(len(codes)), codes], LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)))
 
 
-def _brier_score(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def brier_score(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     return _mean_of(((probas - np.eye(probas.shape[1])[codes]) ** 2).sum(axis=1))
 
 
-def _balanced_accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def balanced_accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.unique(codes))
     found = (probas.argmax(axis=1) == codes).astype(np.float64)[order, np.newaxis]
 
-    def figure(weights: np.ndarray) -> np.ndarray:
+    def of_weights(weights: np.ndarray) -> np.ndarray:
         ordered = weights[order]
         totals = np.add.reduceat(ordered, starts)
-        there = totals > 0
-        recalls = np.divide(np.add.reduceat(ordered * found, starts), totals, out=np.zeros_like(totals), where=there)
-        return recalls.sum(axis=0) / there.sum(axis=0)
+        present = totals > 0
+        recalls = np.divide(np.add.reduceat(ordered * found, starts), totals, out=np.zeros_like(totals), where=present)
+        return recalls.sum(axis=0) / present.sum(axis=0)
 
-    return figure
+    return of_weights
 
 
-def _calibration_error(
+def calibration_error(
     probas: np.ndarray, codes: np.ndarray, n_bins: int = N_BINS, strategy: str = "width"
 ) -> Statistic:
     confidence = probas.max(axis=1)
@@ -129,18 +102,18 @@ def _calibration_error(
     return lambda weights: np.abs(np.add.reduceat(weights[order] * gaps, starts)).sum(axis=0) / weights.sum(axis=0)
 
 
-def _macro_auroc(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def macro_auroc(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
     for place in np.unique(codes):
         order = np.argsort(probas[:, place], kind="stable")
         scores = probas[order, place]
         positive = (codes[order] == place).astype(np.float64)[:, np.newaxis]
-        # Rows of one score are one level: half of their pairs count.
+        # Rows with equal scores form one level, within which a pair counts half.
         starts = np.flatnonzero(np.r_[True, scores[1:] != scores[:-1]])
         parts.append((order, positive, 1 - positive, starts))
 
-    def figure(weights: np.ndarray) -> np.ndarray:
-        total, n_there = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
+    def of_weights(weights: np.ndarray) -> np.ndarray:
+        total, n_defined = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
         for order, positive, negative, starts in parts:
             ordered = weights[order]
             right, wrong = ordered * positive, ordered * negative
@@ -150,41 +123,14 @@ def _macro_auroc(probas: np.ndarray, codes: np.ndarray) -> Statistic:
             below = np.cumsum(wrong, axis=0)
             below -= wrong / 2
             won = np.einsum("ij,ij->j", right, below)
-            there = pairs > 0
-            total += np.divide(won, pairs, out=np.zeros_like(won), where=there)
-            n_there += there
-        return np.divide(total, n_there, out=np.full_like(total, np.nan), where=n_there > 0)
+            defined = pairs > 0
+            total += np.divide(won, pairs, out=np.zeros_like(won), where=defined)
+            n_defined += defined
+        return np.divide(total, n_defined, out=np.full_like(total, np.nan), where=n_defined > 0)
 
-    return figure
-
-
-_BUILDERS: Mapping[str, Callable[[np.ndarray, np.ndarray], Statistic]] = {
-    "accuracy": _accuracy,
-    "log_loss": _log_loss,
-    "brier_score": _brier_score,
-    "balanced_accuracy": _balanced_accuracy,
-    "macro_auroc": _macro_auroc,
-    "calibration_error": _calibration_error,
-}
+    return of_weights
 
 
-def calibration_statistic(predictions: Predictions, n_bins: int, strategy: str) -> Statistic:
-    """Make the calibration error with other bins a function of the weights."""
-    codes = scored_codes(predictions, "calibration_error")
-    return _calibration_error(predictions.probas.astype(np.float64), codes, n_bins, strategy)
-
-
-def figure_of(made: Statistic, n_samples: int) -> float:
-    """Give the figure of all rows, each once."""
-    return float(made(np.ones((n_samples, 1)))[0])
-
-
-def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
-    """Refuse unknown metrics, before any computing."""
-    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    unknown = [name for name in names if name not in HIGHER_IS_BETTER]
-    if unknown or not names or len(set(names)) < len(names):
-        raise InvalidOptionError(
-            f"metrics must be different names out of {', '.join(map(repr, METRICS))}; received {names!r}."
-        )
-    return names
+def value_of(statistic: Statistic, n_samples: int) -> float:
+    """Compute the metric of all samples, each with weight 1."""
+    return float(statistic(np.ones((n_samples, 1)))[0])

@@ -1,4 +1,4 @@
-"""Features of the samples, looked up by id."""
+"""What `combine` and `fit_combiner` are given: predictions, lined up, and features, looked up by id."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError
+from ..predictions import PredictionSet, align
+from ..predictions.choices import missing_policy
 from ..predictions.names import as_ids, few, positions
 
-__all__ = ["features_of"]
+__all__ = ["aligned_set", "features_of"]
+
+
+def aligned_set(predictions: Any, aliases: Any, missing: Any) -> PredictionSet:
+    """Line predictions up, unless they are already."""
+    if isinstance(predictions, PredictionSet) and not aliases:
+        missing_policy(missing)  # settled when the set was aligned; nonsense is refused all the same
+        return predictions
+    return align(predictions, aliases=aliases, missing=missing)
 
 
 def features_of(features: Any, ids: np.ndarray) -> np.ndarray:

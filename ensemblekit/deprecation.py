@@ -1,0 +1,73 @@
+"""The warning for what goes on working for one version under its old name."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+__all__ = ["takes_old_arguments", "warn_deprecated"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def warn_deprecated(old: str, new: str, *, removed_in: str = "0.3", stacklevel: int = 2) -> None:
+    """Warn that a caller uses an old name, argument or order.
+
+    Parameters
+    ----------
+    old : str
+        What the caller wrote, such as ``"ensemblekit.DataError"``.
+    new : str
+        What to write instead.
+    removed_in : str, default="0.3"
+        First version that no longer takes it. A test fails when that version comes and the old way is still there.
+    stacklevel : int, default=2
+        2 where the caller of the function that calls this is to be shown, 3 for the caller of that, and so on.
+    """
+    warnings.warn(
+        f"{old} is deprecated and goes in ensemblekit {removed_in}; use {new}.",
+        DeprecationWarning,
+        stacklevel=stacklevel + 1,
+    )
+
+
+def takes_old_arguments(*, positional: tuple[str, ...] = (), **renamed: str) -> Callable[[F], F]:
+    """Let a function take arguments for one version more as it used to, with a warning.
+
+    Parameters
+    ----------
+    positional : tuple of str, optional
+        Keyword-only arguments that could be given by position, in their order, after those that still can.
+    **renamed : str
+        Old name of an argument -> its new one.
+
+    Returns
+    -------
+    callable
+        Decorator.
+    """
+
+    def decorate(function: F) -> F:
+        parameters = inspect.signature(function).parameters.values()
+        n_positional = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+
+        @functools.wraps(function)
+        def taking(*args: Any, **kwargs: Any) -> Any:
+            former = dict(zip(positional, args[n_positional:], strict=False))
+            if not former.keys() & kwargs.keys():  # otherwise the function says what is given twice
+                for name in former:
+                    warn_deprecated(f"{function.__name__} with {name} by position", f"{name}=...")
+                kwargs |= former
+                args = args[:n_positional] + args[n_positional + len(former) :]
+            for old, new in renamed.items():
+                if old in kwargs and new not in kwargs:
+                    warn_deprecated(f"{function.__name__}({old}=...)", f"{new}=...")
+                    kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return taking  # pyright: ignore[reportReturnType]
+
+    return decorate

@@ -15,12 +15,14 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.command import make_app, run_app
 from benchmarks.shipped import figures
-from ensemblekit import EnsembleKitError, FolderNotFoundError
+from ensemblekit import EnsembleKitError
 from ensemblekit.assembly import quiet_tensorflow
+from ensemblekit.errors import FolderNotFoundError
 from ensemblekit.report import print_table
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = make_app()
 
 
 @app.command()
@@ -46,20 +48,16 @@ def fused(
     )
     times = figures.time_ways(study, rounds)
     print_table(figures.times_table(times), title=f"One image, median of {rounds}, interleaved", console=console)
-    found = figures.promises(files, times)
-    for sentence, _ in found:
+    promises = figures.promises(files, times)
+    for sentence, _ in promises:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
-    if check and (broken := [sentence for sentence, kept in found if not kept]):
+    if check and (broken := [sentence for sentence, kept in promises if not kept]):
         raise EnsembleKitError("; ".join(broken) + ".")
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line."""
-    try:
-        app()
-    except EnsembleKitError as error:
-        typer.echo(f"fused: {error}", err=True)
-        sys.exit(1)
+    """Run the command."""
+    run_app(app, "fused")
 
 
 if __name__ == "__main__":

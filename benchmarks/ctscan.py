@@ -5,7 +5,6 @@ Run it from a checkout: ``python benchmarks/ctscan.py``, or ``make ctscan``.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.command import make_app, run_app
-from benchmarks.study.settings import Settings
+from benchmarks.study.settings import Settings, command_signature
 
 EXAMPLES = """Examples:
 
@@ -38,8 +37,7 @@ def ctscan(**options: Any) -> None:
     run(settings)
 
 
-ctscan.__signature__ = inspect.signature(Settings)  # type: ignore[attr-defined] - typer reads the options from it
-ctscan.__annotations__ = {}
+ctscan.__signature__ = command_signature()  # type: ignore[attr-defined] - typer reads the options from it
 app = make_app()
 app.command(epilog=EXAMPLES)(ctscan)
 

@@ -1,9 +1,11 @@
 """The options of the study in one place: its command line, its presets, and what a run records."""
 
-# No postponed annotations: typer reads the fields of `Settings` from the signature of the class.
+# No postponed annotations: `command_signature` reads the types of the fields.
+# ruff: noqa: RUF009 - `_option` makes a field of the dataclass
 
+import dataclasses
+import inspect
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +13,7 @@ import typer
 
 from ensemblekit import InvalidOptionError
 
-__all__ = ["BEST", "BEST_FILE", "ENSEMBLE_EPOCHS", "PATIENCE", "PRESETS", "Settings"]
+__all__ = ["BEST", "BEST_FILE", "ENSEMBLE_EPOCHS", "PATIENCE", "PRESETS", "Settings", "command_signature"]
 
 ENSEMBLE_EPOCHS = 100
 """The trained ensembles cost seconds, and fewer epochs leave their 20 parameters near chance: never shortened."""
@@ -52,128 +54,98 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 DATA, RECIPE, OUTPUT = "Data", "Recipe", "Output"
 
 
-def _option(panel: str, text: str, *names: str, **more: Any) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+def _option(default: Any, panel: str, text: str, **more: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text, "rich_help_panel": panel, **more})
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """One run: each field is an option of the command line; what is None there is taken from the preset."""
 
-    data: Annotated[
-        str,
-        _option(
-            DATA,
-            "[bold]synthetic[/bold] (CT-like phantoms, drawn once into the cache), [bold]kaggle[/bold] (needs the "
-            "extra 'kaggle'), or a folder with train, valid and test, each with a folder a class.",
-            metavar="WHICH",
-        ),
-    ] = "synthetic"
-    alias: Annotated[
-        list[str] | None,
-        _option(
-            DATA,
-            "Common name of a class folder; repeatable. That of the CT set's own folders is built in.",
-            metavar="FOLDER=NAME",
-        ),
-    ] = None
-    rows: Annotated[int | None, _option(DATA, "At most so many images a split, for a try.", min=8)] = None
-    skip_unreadable: Annotated[
-        bool, _option(DATA, "Go on without images that cannot be decoded, and list them.", "--skip-unreadable")
-    ] = False
-    drop_leaks: Annotated[
-        bool,
-        _option(
-            DATA,
-            "Beside the table, one without the test images whose pixels stand in train or valid.",
-            "--drop-leaks",
-        ),
-    ] = False
-    preset: Annotated[str, _option(RECIPE, PRESET_HELP, metavar="|".join(PRESETS))] = "quick"
-    backbone: Annotated[
-        list[str] | None,
-        _option(
-            RECIPE,
-            "Backbone of first_model and chained_model: resnet50, mobilenet_v2, keras_file, or any plugin's (see "
-            "`ensemblekit plugins`); default: the preset's.",
-            metavar="NAME",
-        ),
-    ] = None
-    weights: Annotated[
-        list[str] | None,
-        _option(
-            RECIPE,
-            "Its weights: auto (ImageNet, cached or downloaded; random where there are none, and the table says so), "
-            "imagenet, none, or a file.",
-            metavar="VALUE",
-        ),
-    ] = None
-    image_size: Annotated[int | None, _option(RECIPE, "Pixels a side; default: the preset's.", min=32)] = None
-    epochs: Annotated[
-        int | None,
-        _option(
-            RECIPE,
-            "Most epochs of the three networks; default: the preset's. The trained ensembles always have 100.",
-            min=1,
-        ),
-    ] = None
-    batch: Annotated[int, _option(RECIPE, "Images a step.", min=1)] = 32
-    views: Annotated[
-        str | None,
-        _option(
-            RECIPE,
-            "How many augmented views of each training image are drawn, once, and cycled through the epochs; or "
-            "[bold]fresh[/bold]: a new view at each epoch, as in the study. Default: the preset's.",
-            metavar="K|fresh",
-        ),
-    ] = None
-    precision: Annotated[
-        str,
-        _option(
-            RECIPE,
-            "What the custom CNN computes in while it is trained on K views; auto: bfloat16 where the processor "
-            "multiplies it (AMX).",
-            metavar="|".join(PRECISIONS),
-        ),
-    ] = "auto"
-    seed: Annotated[int, _option(RECIPE, "Of everything that is drawn.", min=0)] = 0
-    repeats: Annotated[
-        int,
-        _option(
-            RECIPE,
-            "Run the recipe with so many seeds, from --seed on, and add a table of mean and spread.",
-            min=1,
-            metavar="N",
-        ),
-    ] = 1
-    deterministic: Annotated[
-        bool,
-        _option(
-            RECIPE,
-            "Let TensorFlow use deterministic operations alone: the same seed gives the same figures to the bit, on "
-            "the same machine.",
-            "--deterministic",
-        ),
-    ] = False
-    bank: Annotated[
-        Path | None,
-        _option(OUTPUT, "Folder of the feature bank; default: features, in the user's cache.", metavar="FOLDER"),
-    ] = None
-    out: Annotated[
-        Path | None,
-        _option(OUTPUT, "Folder of the results; default: a new one, results/ctscan-WHICH-DATE-TIME.", metavar="FOLDER"),
-    ] = None
-    overwrite: Annotated[bool, _option(OUTPUT, "Replace the results of an earlier run in --out.", "--overwrite")] = (
-        False
+    data: str = _option(
+        "synthetic",
+        DATA,
+        "[bold]synthetic[/bold] (CT-like phantoms, drawn once into the cache), [bold]kaggle[/bold] (needs the extra "
+        "'kaggle'), or a folder with train, valid and test, each with a folder a class.",
+        metavar="WHICH",
     )
-    resume: Annotated[
-        bool,
-        _option(
-            OUTPUT,
-            "Go on with the run in --out, from its last finished piece: after a kill, Ctrl-C, or a full disk.",
-            "--resume",
-        ),
-    ] = False
+    alias: list[str] | None = _option(
+        None,
+        DATA,
+        "Common name of a class folder; repeatable. That of the CT set's own folders is built in.",
+        metavar="FOLDER=NAME",
+    )
+    rows: int | None = _option(None, DATA, "At most so many images a split, for a try.", min=8)
+    skip_unreadable: bool = _option(False, DATA, "Go on without images that cannot be decoded, and list them.")
+    drop_leaks: bool = _option(
+        False, DATA, "Beside the table, one without the test images whose pixels stand in train or valid."
+    )
+    preset: str = _option("quick", RECIPE, PRESET_HELP, metavar="|".join(PRESETS))
+    backbone: list[str] | None = _option(
+        None,
+        RECIPE,
+        "Backbone of first_model and chained_model: resnet50, mobilenet_v2, keras_file, or any plugin's (see "
+        "`ensemblekit plugins`); default: the preset's.",
+        metavar="NAME",
+    )
+    weights: list[str] | None = _option(
+        None,
+        RECIPE,
+        "Its weights: auto (ImageNet, cached or downloaded; random where there are none, and the table says so), "
+        "imagenet, none, or a file.",
+        metavar="VALUE",
+    )
+    image_size: int | None = _option(None, RECIPE, "Pixels a side; default: the preset's.", min=32)
+    epochs: int | None = _option(
+        None,
+        RECIPE,
+        "Most epochs of the three networks; default: the preset's. The trained ensembles always have 100.",
+        min=1,
+    )
+    batch: int = _option(32, RECIPE, "Images a step.", min=1)
+    views: str | None = _option(
+        None,
+        RECIPE,
+        "How many augmented views of each training image are drawn, once, and cycled through the epochs; or "
+        "[bold]fresh[/bold]: a new view at each epoch, as in the study. Default: the preset's.",
+        metavar="K|fresh",
+    )
+    precision: str = _option(
+        "auto",
+        RECIPE,
+        "What the custom CNN computes in while it is trained on K views; auto: bfloat16 where the processor multiplies "
+        "it (AMX).",
+        metavar="|".join(PRECISIONS),
+    )
+    seed: int = _option(0, RECIPE, "Of everything that is drawn.", min=0)
+    repeats: int = _option(
+        1,
+        RECIPE,
+        "Run the recipe with so many seeds, from --seed on, and add a table of mean and spread.",
+        min=1,
+        metavar="N",
+    )
+    deterministic: bool = _option(
+        False,
+        RECIPE,
+        "Let TensorFlow use deterministic operations alone: the same seed gives the same figures to the bit, on the "
+        "same machine.",
+    )
+    bank: Path | None = _option(
+        None, OUTPUT, "Folder of the feature bank; default: features, in the user's cache.", metavar="FOLDER"
+    )
+    out: Path | None = _option(
+        None,
+        OUTPUT,
+        "Folder of the results; default: a new one, results/ctscan-WHICH-DATE-TIME.",
+        metavar="FOLDER",
+    )
+    overwrite: bool = _option(False, OUTPUT, "Replace the results of an earlier run in --out.")
+    resume: bool = _option(
+        False,
+        OUTPUT,
+        "Go on with the run in --out, from its last finished piece: after a kill, Ctrl-C, or a full disk.",
+    )
 
     def __post_init__(self) -> None:
         for name, choices in (("preset", PRESETS), ("precision", PRECISIONS)):
@@ -237,3 +209,15 @@ class Settings:
                 raise InvalidOptionError(f"--alias must be CLASS_FOLDER=COMMON_NAME; received {pair!r}.")
             aliases[old] = new
         return aliases
+
+
+def command_signature() -> inspect.Signature:
+    """Return a signature with an option for each field of `Settings`, as typer reads it."""
+    parameters = []
+    for field in dataclasses.fields(Settings):
+        flag = [f"--{field.name.replace('_', '-')}"] if field.type is bool else []  # without --no-...
+        annotation = Annotated[field.type, typer.Option(*flag, **field.metadata)]
+        parameters.append(
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+        )
+    return inspect.Signature(parameters)

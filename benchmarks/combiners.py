@@ -32,7 +32,7 @@ from ensemblekit.registry import Registry
 
 app = make_app()
 
-QUICK = Budget(repeats=3, seconds=0.5, slowest=1.0)
+QUICK, QUICK_COPY = Budget(repeats=3, seconds=0.5, slowest=1.0), 128 * 2**20
 
 EXAMPLES = """Examples:
 
@@ -95,7 +95,7 @@ def combiners(
     results = Results(np.dtype(np.float32))
     budget = QUICK if quick else Budget()
     with Screen(Console(stderr=True)) as screen:
-        copy = Copy()
+        copy = Copy(QUICK_COPY) if quick else Copy()
         for place, one in enumerate(dict.fromkeys(shapes)):
             needed = {PROMISES[name].peer for name in names if name in PROMISES} if check and one == LARGE else set()
             chosen = [p for p in PEERS if p.rule in names and ((peers and place == 0) or p.name in needed)]

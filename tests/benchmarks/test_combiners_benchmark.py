@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks import combiners as command
 from benchmarks.speed import timing
 from benchmarks.speed.cubes import LARGE, SHAPES, Shape, draw, labelled, parse_shape
 from benchmarks.speed.rules import Measurement, measure_rule, timed
@@ -305,11 +306,14 @@ def test_json_alone_on_stdout():
         (["--check", "--quick"], "--check judges careful figures; received --quick beside it. Leave one out."),
     ],
 )
-def test_bad_input_is_one_clear_error(arguments, said):
-    done = combiners(*arguments)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"combiners: {said}")
-    assert len(done.stderr.splitlines()) == 1
+def test_bad_input_is_one_clear_error(arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["combiners", *arguments])
+    with pytest.raises(SystemExit) as end:
+        command.main()
+    assert end.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"combiners: {said}")
+    assert len(error.splitlines()) == 1
 
 
 @pytest.mark.slow

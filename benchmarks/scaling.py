@@ -74,24 +74,18 @@ def main(
 def draw(folder: Path, member: int, rows: int, order: int) -> Path:
     """Write one member's predictions, whole numbers as ids, in rising order (0) or in another (1, 2, ...)."""
     from ensemblekit import Predictions
-    from ensemblekit.predictions._files import TableWriter, table_of
+    from ensemblekit.predictions.formats import TableWriter
 
     path = folder / f"member-{member}.parquet"
     step = next(s for s in range(rows // 3 + order, rows) if np.gcd(s, rows) == 1) if order else 1
     random = np.random.default_rng(member)
-    writer: TableWriter | None = None
-    with path.open("wb") as file:
+    with path.open("wb") as file, TableWriter(file) as writer:
         for start in range(0, rows, CHUNK):
             places = np.arange(start, min(start + CHUNK, rows), dtype=np.int64)
             ids = places * step % rows
             probas = random.random((len(ids), len(CLASSES)), dtype=np.float32)
             probas /= probas.sum(axis=1, keepdims=True)
-            chunk = Predictions(probas, ids=ids, classes=CLASSES, member=f"member-{member}")
-            table = table_of(chunk)
-            writer = writer or TableWriter(file, table.schema)
-            writer.write(table, chunk)
-        assert writer is not None  # noqa: S101 - there is at least one chunk
-        writer.close()
+            writer.write(Predictions(probas, ids=ids, classes=CLASSES, member=f"member-{member}"))
     return path
 
 

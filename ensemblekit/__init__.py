@@ -9,179 +9,83 @@ Examples
 array(['cat', 'cat'], dtype='<U3')
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING
 
 from ._version import __version__ as __version__
+from .deprecation import warn_deprecated
 
-if TYPE_CHECKING:
-    from .assembly import build_classifier
-    from .combining import combine, fit_combiner
-    from .compatibility import Answer, check_compatible
-    from .data import Audit, ImageFolder, audit_images, image_folder, image_splits
-    from .ensemble import EnsembleClassifier, EnsembleRegressor, KerasClassifier, KerasRegressor
-    from .errors import (
-        AlignmentError,
-        CheckFailedError,
-        CompatibilityError,
-        DataError,
-        DuplicateNameError,
-        EnsembleKitError,
-        FeatureBankWarning,
-        FolderNotFoundError,
-        InvalidOptionError,
-        InvalidPredictionsError,
-        LeakageError,
-        MissingClassWarning,
-        MissingDependencyError,
-        NotAFileError,
-        NotFittedError,
-        NotStorableError,
-        OutputExistsError,
-        PluginLoadError,
-        PluginWarning,
-        ProfileWarning,
-        RandomWeightsWarning,
-        StoreError,
-        UnknownMemberError,
-        UnknownPluginError,
-        UnreadableImageError,
-        WeightsUnavailableError,
-    )
-    from .features import AffineViews, FeatureBank, extract_features
-    from .fusion import class_names, export_fused, fuse, member_names, with_members
-    from .hookspecs import hookimpl
-    from .interfaces import Backbone, Chainer, Combiner, Head, Member
-    from .members import as_member, collect
-    from .predicting import open_model, predict_images
-    from .predictions import Predictions, PredictionSet, align
-    from .profiling import profile_model
-    from .registry import Registry, load_plugins
+if TYPE_CHECKING:  # for type checkers and editors: the names of `_ROOMS`
+    from . import evaluation as evaluation, files as files, limits as limits, plots as plots, printed as printed
+    from . import report as report, scaling as scaling, store as store, testing as testing
+    from .assembly import build_classifier as build_classifier
+    from .combining import combine as combine, fit_combiner as fit_combiner
+    from .compatibility import check_compatible as check_compatible
+    from .data import audit_images as audit_images, image_folder as image_folder, image_splits as image_splits
+    from .ensemble import EnsembleClassifier as EnsembleClassifier, EnsembleRegressor as EnsembleRegressor
+    from .ensemble import KerasClassifier as KerasClassifier, KerasRegressor as KerasRegressor
+    from .errors import AlignmentError as AlignmentError, EnsembleKitError as EnsembleKitError
+    from .errors import InvalidOptionError as InvalidOptionError, LeakageError as LeakageError
+    from .features import AffineViews as AffineViews, FeatureBank as FeatureBank, extract_features as extract_features
+    from .fusion import export_fused as export_fused, fuse as fuse
+    from .hookspecs import hookimpl as hookimpl
+    from .interfaces import Backbone as Backbone, Chainer as Chainer, Combiner as Combiner
+    from .interfaces import Head as Head, Member as Member
+    from .members import as_member as as_member, collect as collect
+    from .predicting import open_model as open_model, predict_images as predict_images
+    from .predictions import Predictions as Predictions, PredictionSet as PredictionSet, align as align
+    from .profiling import profile_model as profile_model
+    from .registry import load_plugins as load_plugins
 
-# Name -> the room that defines it. Looked up when first used, so that importing ensemblekit stays light.
+# Room -> its names that are also names of the package. Rooms are imported when first used: importing this stays light.
 _ROOMS = {
-    "build_classifier": "assembly",
-    **dict.fromkeys(("combine", "fit_combiner"), "combining"),
-    **dict.fromkeys(("Answer", "check_compatible"), "compatibility"),
-    **dict.fromkeys(("Audit", "ImageFolder", "audit_images", "image_folder", "image_splits"), "data"),
-    **dict.fromkeys(("EnsembleClassifier", "EnsembleRegressor", "KerasClassifier", "KerasRegressor"), "ensemble"),
-    **dict.fromkeys(
-        (
-            "AlignmentError",
-            "CheckFailedError",
-            "CompatibilityError",
-            "DataError",
-            "DuplicateNameError",
-            "EnsembleKitError",
-            "FeatureBankWarning",
-            "FolderNotFoundError",
-            "InvalidOptionError",
-            "InvalidPredictionsError",
-            "LeakageError",
-            "MissingClassWarning",
-            "MissingDependencyError",
-            "NotAFileError",
-            "NotFittedError",
-            "NotStorableError",
-            "OutputExistsError",
-            "PluginLoadError",
-            "PluginWarning",
-            "ProfileWarning",
-            "RandomWeightsWarning",
-            "StoreError",
-            "UnknownMemberError",
-            "UnknownPluginError",
-            "UnreadableImageError",
-            "WeightsUnavailableError",
-        ),
-        "errors",
-    ),
-    **dict.fromkeys(("AffineViews", "FeatureBank", "extract_features"), "features"),
-    **dict.fromkeys(("class_names", "export_fused", "fuse", "member_names", "with_members"), "fusion"),
-    "hookimpl": "hookspecs",
-    **dict.fromkeys(("Backbone", "Chainer", "Combiner", "Head", "Member"), "interfaces"),
-    **dict.fromkeys(("as_member", "collect"), "members"),
-    **dict.fromkeys(("open_model", "predict_images"), "predicting"),
-    **dict.fromkeys(("PredictionSet", "Predictions", "align"), "predictions"),
-    "profile_model": "profiling",
-    **dict.fromkeys(("Registry", "load_plugins"), "registry"),
+    "assembly": ("build_classifier",),
+    "combining": ("combine", "fit_combiner"),
+    "compatibility": ("check_compatible",),
+    "data": ("audit_images", "image_folder", "image_splits"),
+    "ensemble": ("EnsembleClassifier", "EnsembleRegressor", "KerasClassifier", "KerasRegressor"),
+    "errors": ("AlignmentError", "EnsembleKitError", "InvalidOptionError", "LeakageError"),
+    "features": ("AffineViews", "FeatureBank", "extract_features"),
+    "fusion": ("export_fused", "fuse"),
+    "hookspecs": ("hookimpl",),
+    "interfaces": ("Backbone", "Chainer", "Combiner", "Head", "Member"),
+    "members": ("as_member", "collect"),
+    "predicting": ("open_model", "predict_images"),
+    "predictions": ("PredictionSet", "Predictions", "align"),
+    "profiling": ("profile_model",),
+    "registry": ("load_plugins",),
+    **dict.fromkeys(("evaluation", "files", "limits", "plots", "printed", "report", "scaling", "store", "testing"), ()),
 }
 
-__all__ = [
-    "AffineViews",
-    "AlignmentError",
-    "Answer",
-    "Audit",
-    "Backbone",
-    "Chainer",
-    "CheckFailedError",
-    "Combiner",
-    "CompatibilityError",
-    "DataError",
-    "DuplicateNameError",
-    "EnsembleClassifier",
-    "EnsembleKitError",
-    "EnsembleRegressor",
-    "FeatureBank",
-    "FeatureBankWarning",
-    "FolderNotFoundError",
-    "Head",
-    "ImageFolder",
-    "InvalidOptionError",
-    "InvalidPredictionsError",
-    "KerasClassifier",
-    "KerasRegressor",
-    "LeakageError",
-    "Member",
-    "MissingClassWarning",
-    "MissingDependencyError",
-    "NotAFileError",
-    "NotFittedError",
-    "NotStorableError",
-    "OutputExistsError",
-    "PluginLoadError",
-    "PluginWarning",
-    "PredictionSet",
-    "Predictions",
-    "ProfileWarning",
-    "RandomWeightsWarning",
-    "Registry",
-    "StoreError",
-    "UnknownMemberError",
-    "UnknownPluginError",
-    "UnreadableImageError",
-    "WeightsUnavailableError",
-    "align",
-    "as_member",
-    "audit_images",
-    "build_classifier",
-    "check_compatible",
-    "class_names",
-    "collect",
-    "combine",
-    "export_fused",
-    "extract_features",
-    "fit_combiner",
-    "fuse",
-    "hookimpl",
-    "image_folder",
-    "image_splits",
-    "load_plugins",
-    "member_names",
-    "open_model",
-    "predict_images",
-    "profile_model",
-    "with_members",
-]
+# Room -> names that were also names of the package in version 0.1. Type checkers know them only in their rooms.
+_MOVED = {
+    "compatibility": "Answer",
+    "data": "Audit ImageFolder",
+    "errors": "CheckFailedError CompatibilityError DataError DuplicateNameError FeatureBankWarning FolderNotFoundError "
+    "InvalidPredictionsError MissingClassWarning MissingDependencyError NotAFileError NotFittedError NotStorableError "
+    "OutputExistsError PluginLoadError PluginWarning ProfileWarning RandomWeightsWarning StoreError UnknownMemberError "
+    "UnknownPluginError UnreadableImageError WeightsUnavailableError",
+    "fusion": "class_names member_names with_members",
+    "registry": "Registry",
+}
 
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_MOVED_TO = {name: room for room, names in _MOVED.items() for name in names.split()}
 
-def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        value = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would take __getattr__ for a promise that any name is here
+    __all__ = sorted(_ROOM_OF)
 
+    def __getattr__(name):
+        if name in _ROOMS:
+            return importlib.import_module(f".{name}", __name__)
+        if name in _ROOM_OF:
+            value = globals()[name] = getattr(importlib.import_module(f".{_ROOM_OF[name]}", __name__), name)
+            return value
+        if name in _MOVED_TO:
+            place = f"{__name__}.{_MOVED_TO[name]}"
+            warn_deprecated(f"{__name__}.{name}", f"{place}.{name}")
+            return getattr(importlib.import_module(place), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__():  # what `help` imports: not `testing`, which needs packages that may be missing
+        return sorted({*__all__, *_ROOMS, "__version__"} - {"testing"})

@@ -27,6 +27,9 @@ _WORDS = {
     "str": "a str",
 }
 
+_ALIASES = {"Aliases": "Mapping[Hashable, Hashable]"}
+"""Type aliases in annotations, as an error spells them out."""
+
 
 def typed(*, but: abc.Collection[str] = ()) -> abc.Callable[[F], F]:
     """Let a function refuse arguments that are not of the kinds that its annotations say.
@@ -49,7 +52,7 @@ def typed(*, but: abc.Collection[str] = ()) -> abc.Callable[[F], F]:
     return functools.partial(_checked, but=but)
 
 
-def check_parameters(estimator: Any) -> None:
+def check_parameters(estimator: Any, *, but: abc.Collection[str] = ()) -> None:
     """Refuse parameters of an estimator that are not of the kinds that its constructor's annotations say.
 
     scikit-learn wants constructors that look at nothing, so that this is for `fit`.
@@ -59,13 +62,15 @@ def check_parameters(estimator: Any) -> None:
     estimator : object
         Whose attributes are called as the arguments of its constructor; that is in a module with ``from __future__
         import annotations``.
+    but : collection of str, optional
+        Parameters that `fit` checks by itself.
 
     Raises
     ------
     InvalidOptionError
         For the first that is of another kind.
     """
-    for name, (annotation, kind) in _kinds(type(estimator).__init__).items():
+    for name, (annotation, kind) in _kinds(type(estimator).__init__, but).items():
         if not _is(getattr(estimator, name), kind):
             _refuse(name, annotation, kind, getattr(estimator, name))
 
@@ -112,6 +117,8 @@ def as_array(name: str, value: Any, *, error: type[Exception] = InvalidOptionErr
 
 
 def _refuse(name: str, annotation: str, kind: Any, value: Any) -> None:
+    for alias, meaning in _ALIASES.items():
+        annotation = annotation.replace(alias, meaning)
     words = [_WORDS.get(part, part) for part in annotation.split(" | ")] if "[" not in annotation else [annotation]
     error = InvalidPredictionsError if "Predictions" in annotation or "Models" in annotation else InvalidOptionError
     broken = isinstance(value, str) and not _is_unicode(value)

@@ -16,6 +16,8 @@ A plugin is a module (or any object) with one or more of the four hooks below, m
 
 ``register(name, factory)`` takes a class or function, never an instance: loading a plugin must import nothing heavy.
 The factory is called with the user's options when the name is asked for.
+
+A plugin may state which version of these hooks and of `ensemblekit.interfaces` it needs: ``ensemblekit_api = "1.0"``.
 """
 
 from __future__ import annotations
@@ -26,9 +28,15 @@ import pluggy
 
 from .interfaces import Factory
 
-__all__ = ["HOOKS", "PROJECT", "Register", "hookimpl", "hookspec"]
+__all__ = ["API_ATTRIBUTE", "API_VERSION", "HOOKS", "PROJECT", "Register", "hookimpl", "hookspec"]
 
 PROJECT = "ensemblekit"
+
+API_VERSION = "1.0"
+"""Version of the hooks and contracts. The second number rises with an addition, the first where plugins must change."""
+API_ATTRIBUTE = "ensemblekit_api"
+"""Name under which a plugin states the version that it needs. It is loaded where the first number is the same and the
+second is not above that of `API_VERSION`; one that states nothing is not checked."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -44,7 +52,7 @@ HOOKS = {
 
 
 class Register(Protocol):
-    """What a hook receives: call it once for each name."""
+    """The argument of every hook; call it once for each name."""
 
     def __call__(self, name: str, factory: Factory, /) -> None:
         """Register ``factory`` under ``name``."""

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
     from .predictions import PredictionSet, Task
 
-__all__ = ["TAKES", "TRAITS", "Backbone", "Chainer", "Combiner", "Factory", "Head", "Member", "taken_by"]
+__all__ = [
+    "TAKES",
+    "TRAITS",
+    "Backbone",
+    "Chainer",
+    "Combiner",
+    "CombinerLike",
+    "Factory",
+    "Head",
+    "Member",
+    "taken_by",
+]
 
 Factory = Callable[..., Any]
 """What a plugin registers: a class or function that makes a backbone, head, combiner or chainer from its options."""
@@ -158,6 +169,15 @@ class Member(Protocol):
         ...
 
 
+class CombinerLike(Protocol):
+    """Anything with a method ``combine``, which the functions that combine accept as a combiner."""
+
+    @property
+    def combine(self) -> Callable[..., Any]:
+        """Combine the members' predictions; see `Combiner.combine`."""
+        ...
+
+
 class Combiner:
     """Many predictions in, one out: the base class of every combiner.
 
@@ -180,6 +200,13 @@ class Combiner:
         ``features`` is an array, shape ``(n_samples, ...)``, of the samples themselves.
     fit_takes : frozenset of str
         What `fit` takes by name: ``sample_weight``, ``validation`` (an aligned set to stop early on) or ``features``.
+
+    members_, classes_ : tuple
+        Only of a combiner that `fit_combiner` fitted: the names it was fitted on, in the order that `combine` needs.
+    fit_ids_ : ndarray of shape (n_samples,)
+        Only of a fitted one: ids of the rows it was fitted on.
+    leaked_ : dict of str to int
+        Only of a fitted one: member -> how many of these rows the member was fitted on.
 
     Notes
     -----
@@ -204,6 +231,10 @@ class Combiner:
 
     traits: frozenset[str] = frozenset()
     tasks: frozenset[str] = frozenset({"multiclass", "multilabel", "regression"})
+    members_: tuple[str, ...]
+    classes_: tuple[Hashable, ...]
+    fit_ids_: np.ndarray
+    leaked_: dict[str, int]
     takes: frozenset[str] = frozenset({"xp"})
     fit_takes: frozenset[str] = frozenset({"sample_weight"})
 

@@ -37,7 +37,7 @@ def main() -> dict[str, float]:
         as_member(network, name="network", classes=NAMES, fit_ids=ids[fit_rows]),
     ]
     # Fitting on rows that a member was fitted on would raise a LeakageError.
-    stacking = fit_combiner("stacking", collect(members, (ids[held_out], x[held_out], NAMES[y[held_out]])))
+    stacking = fit_combiner(collect(members, (ids[held_out], x[held_out], NAMES[y[held_out]])), "stacking")
 
     predictions = collect(members, (ids[test], x[test], NAMES[y[test]]))
     answers = {p.member: p for p in predictions}

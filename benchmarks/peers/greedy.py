@@ -157,13 +157,13 @@ def main(task: str, names: list[str]) -> None:
     print("|---|---|---|---|---|---|")
     for name in names or TASKS[task]:
         rounds = 50 if name == "log_loss" else 2
-        fit_combiner("greedy_selection", aligned, metric=name, n_rounds=1)  # imports
+        fit_combiner(aligned, "greedy_selection", metric=name, n_rounds=1)  # imports
         measure = measure_of(name, task, len(classes))
         start = time.perf_counter()
         plain = EnsembleSelection(rounds, measure, renormalise=kind == "multiclass").fit(members, labels)
         middle = time.perf_counter()
         ours = 50 if (middle - start) / rounds < 1 else 10
-        fitted = fit_combiner("greedy_selection", aligned, metric=name, n_rounds=ours)
+        fitted = fit_combiner(aligned, "greedy_selection", metric=name, n_rounds=ours)
         per_round = (time.perf_counter() - middle) / ours
         plain_round = (middle - start) / rounds
         same = fitted.picks_[0][:rounds].tolist() == plain.picks_

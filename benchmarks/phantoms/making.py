@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from ensemblekit import DataError, MissingDependencyError, OutputExistsError
+from ensemblekit.errors import DataError, MissingDependencyError, OutputExistsError
 from ensemblekit.files import cache_folder
 
 from .drawing import CLASSES, Phantom, draw

@@ -49,7 +49,7 @@ def load_study(out: Path, data: Path) -> Study:
 def rule(study: Study, name: str) -> Any:
     """Make a combiner, fitted on the validation images where it learns."""
     made = load_plugins().create_combiner(name)
-    return fit_combiner(made, study.valid) if "learns" in made.traits else made
+    return fit_combiner(study.valid, made) if "learns" in made.traits else made
 
 
 def export_all(study: Study, folder: Path) -> dict[str, list[Exported]]:

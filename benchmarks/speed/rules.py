@@ -97,10 +97,10 @@ def error_text(error: Exception) -> str:
 
 def _fitted(combiner: Any, predictions: PredictionSet) -> tuple[Any, float]:
     started = time.perf_counter()
-    fitted = fit_combiner(combiner, predictions)
+    fitted = fit_combiner(predictions, combiner)
     first = time.perf_counter() - started
     if first > 5:
         return fitted, first
     started = time.perf_counter()  # again, now that its imports are done
-    fit_combiner(combiner, predictions)
+    fit_combiner(predictions, combiner)
     return fitted, min(first, time.perf_counter() - started)

@@ -97,7 +97,7 @@ def _timed(choose: Choose, predictions: PredictionSet, metric: str, rounds: int)
 def _ours(registry: Registry) -> Choose:
     def choose(predictions: PredictionSet, metric: str, rounds: int) -> np.ndarray:
         combiner: Any = registry.create_combiner("greedy_selection", metric=metric, n_rounds=rounds)
-        return fit_combiner(combiner, predictions).weights_
+        return fit_combiner(predictions, combiner).weights_
 
     return choose
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ensemblekit import Predictions, PredictionSet, Registry, combine, fit_combiner
+from ensemblekit import Predictions, PredictionSet, combine, fit_combiner
 from ensemblekit.files import atomic_path
+from ensemblekit.registry import Registry
 
 from .settings import ENSEMBLE_EPOCHS, PATIENCE
 
@@ -69,8 +70,8 @@ def combine_rule(
     if rule.fitted_on:
         # The study fits on the rows that its members were trained on. It is repeated here, and marked in the table.
         combiner = fit_combiner(
-            combiner,
             predictions[rule.fitted_on],
+            combiner,
             allow_leakage=rule.fitted_on == "train",
             validation=predictions["valid"] if rule.trained else None,
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemblekit import AlignmentError, Audit, ImageFolder, audit_images, image_splits
-from ensemblekit.data import resize_image
+from ensemblekit import AlignmentError, audit_images, image_splits
+from ensemblekit.data import Audit, ImageFolder, resize_image
 from ensemblekit.errors import FolderNotFoundError, MissingDependencyError, UnreadableImageError
 
 from .settings import Settings

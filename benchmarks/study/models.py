@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import Registry, build_classifier
+from ensemblekit import build_classifier
 from ensemblekit.files import atomic_path
+from ensemblekit.registry import Registry
 
 from .images import Images
 from .settings import PATIENCE, Settings

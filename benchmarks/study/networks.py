@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import Predictions, PredictionSet, Registry, as_member, collect
+from ensemblekit import Predictions, PredictionSet, as_member, collect
 from ensemblekit.errors import CompatibilityError
 from ensemblekit.features import AffineViews, FeatureBank, extract_features, image_keys
 from ensemblekit.files import atomic_path
+from ensemblekit.registry import Registry
 
 from .images import Images
 from .models import (

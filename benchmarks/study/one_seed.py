@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ensemblekit import InvalidOptionError, Predictions, PredictionSet, Registry, align, check_compatible
+from ensemblekit import InvalidOptionError, Predictions, PredictionSet, align, check_compatible
 from ensemblekit.assembly import quiet_tensorflow
+from ensemblekit.registry import Registry
 
 from .ensembles import MEMBERS, RULES, Rule, combine_rule
 from .evaluate import COMPARED

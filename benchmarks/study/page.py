@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemblekit import Audit, Predictions, align
-from ensemblekit.data import read_image
+from ensemblekit import Predictions, align
+from ensemblekit.data import Audit, read_image
 from ensemblekit.plots import (
     plot_confusion,
     plot_copies,

@@ -11,8 +11,9 @@ from importlib.util import find_spec
 
 import pandas as pd
 
-from ensemblekit import Registry, load_plugins
+from ensemblekit import load_plugins
 from ensemblekit.evaluation import results_table
+from ensemblekit.registry import Registry
 
 from . import output
 from .config import Config, basis

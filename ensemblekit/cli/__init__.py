@@ -1,26 +1,34 @@
 """The command ``ensemblekit``."""
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._commands import app
+    from ._app import app
 
 __all__ = ["app", "main"]
 
+_COMMANDS = ("audit", "cache", "check", "combine", "evaluate", "fuse", "plugins", "predict", "profile")
+"""Modules of the commands, each of which adds its own to `app`, in the order of the help."""
+
 
 def main() -> None:
-    """Run the command; its imports take a moment, in which Ctrl-C ends it as quietly as later."""
+    """Run the command; Ctrl-C during its imports ends it as quietly as later."""
     try:
-        from ._commands import main as run
+        run = _load().main
     except KeyboardInterrupt:
         sys.exit(130)
     run()
 
 
+def _load() -> Any:
+    for name in _COMMANDS:
+        importlib.import_module(f"._{name}", __name__)
+    return importlib.import_module("._app", __name__)
+
+
 def __getattr__(name: str) -> Any:
     if name == "app":
-        from ._commands import app
-
-        return app
+        return _load().app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The command itself: its help, its version, and the one door through which every failure leaves it."""
+"""The Typer app, and the one place where errors become a line on stderr and an exit status."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import typer
 
 from ..errors import EnsembleKitError
 from ..printed import one_line, printable
-from ._streams import forget_output, is_reader_gone, open_streams
+from ._streams import close_output, is_reader_gone, open_streams
 
 __all__ = ["FAILED", "LEAKS", "NO_READER", "STOPPED", "UNREADABLE", "WRONG_LINE", "app", "main"]
 
-# Exit statuses; 0 is success. The last two are what a shell says of SIGINT and SIGPIPE.
+# Exit statuses; 0 is success. The last two are those of a shell for SIGINT and SIGPIPE.
 FAILED, WRONG_LINE, LEAKS, UNREADABLE, STOPPED, NO_READER = 1, 2, 3, 4, 130, 141
 
 TRACEBACK = "ENSEMBLEKIT_TRACEBACK"
-"""Environment variable that shows where an error came from."""
+"""Environment variable that adds the traceback to an error."""
 
 app = typer.Typer(
     help="Combine the predictions of several models: aligned by name, or refused.",
@@ -35,46 +35,46 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command and end with its exit status; whatever fails is one line on stderr."""
+    """Run the command and exit with its status; any failure is one line on stderr."""
     open_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # As Ctrl-C: what is half written is removed. What the caller has set, as nohup does, stays.
+        # As for Ctrl-C, temporary files are removed. A handler of the caller, such as nohup's, stays.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             status = app(standalone_mode=False) or 0
-        sys.stdout.flush()  # what a full disk refuses must be known before the status is
+        sys.stdout.flush()  # a full disk must change the exit status
     except BaseException as error:
-        status = _tell(error)
-    forget_output()
+        status = _report(error)
+    close_output()
     sys.exit(status)
 
 
-def _tell(error: BaseException) -> int:
-    """Tell an error in one line, and give the exit status that it ends with."""
+def _report(error: BaseException) -> int:
+    """Print an error in one line and return the exit status."""
     if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
-        if _frames(error)[-1].name == "on_broken_pipe":  # of rich, which has put another file in the place of stdout
+        if _frames(error)[-1].name == "on_broken_pipe":  # rich has replaced stdout
             return NO_READER
-        error = error.__context__  # typer has met one
+        error = error.__context__  # typer has caught it
     if isinstance(error, BrokenPipeError) and is_reader_gone():
         return NO_READER
-    if isinstance(error, SystemExit) and _is_of_typer(error):
+    if isinstance(error, SystemExit) and _comes_from_typer(error):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, typer.Abort) and error.__cause__ is not None:
         error = error.__cause__
     if os.environ.get(TRACEBACK) or "--traceback" in sys.argv[1:2]:
-        _say(printable("".join(traceback.format_exception(error)).rstrip(), lines=True))
+        _print_error(printable("".join(traceback.format_exception(error)).rstrip(), lines=True))
     status, line = _status_and_line(error)
     if line:
-        _say(f"ensemblekit: {one_line(line)}")
+        _print_error(f"ensemblekit: {one_line(line)}")
     return status
 
 
 def _status_and_line(error: BaseException) -> tuple[int, str]:
-    if hasattr(error, "format_message"):  # of a class that typer does not show
-        return WRONG_LINE, _about_command_line(error)
+    if hasattr(error, "format_message"):  # an error of click's that typer does not show
+        return WRONG_LINE, _usage_line(error)
     match error:
         case KeyboardInterrupt() | typer.Abort():
             return STOPPED, ""
@@ -85,55 +85,57 @@ def _status_and_line(error: BaseException) -> tuple[int, str]:
         case UnicodeError():
             return FAILED, f"a name or a text is no UTF-8: {error}. Rename the file, or write the text as UTF-8."
         case OSError():
-            return FAILED, _about_system(error)
+            return FAILED, _system_line(error)
         case _:
             return FAILED, (
-                f"{_what_happened(error)}. This is a mistake in ensemblekit or in a plugin: please report it with the "
-                "command line and what `ensemblekit --traceback ...` prints."
+                f"{_unexpected_line(error)}. This is a mistake in ensemblekit or in a plugin: please report it with "
+                "the command line and what `ensemblekit --traceback ...` prints."
             )
 
 
-def _about_command_line(error: BaseException) -> str:
-    said = str(getattr(error, "format_message")())  # noqa: B009
-    said += "" if said.endswith((".", "?")) else "."
+def _usage_line(error: BaseException) -> str:
+    message = str(getattr(error, "format_message")())  # noqa: B009
+    if not message:
+        return ""
     context = getattr(error, "ctx", None)
-    return f"{said} See `{'ensemblekit' if context is None else context.command_path} --help`." if len(said) > 1 else ""
+    command = "ensemblekit" if context is None else context.command_path
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See `{command} --help`."
 
 
-def _about_system(error: OSError) -> str:
-    said = str(error.strerror or str(error) or type(error).__name__)
+def _system_line(error: OSError) -> str:
+    message = str(error.strerror or str(error) or type(error).__name__)
     names = [os.fsdecode(n) if isinstance(n, bytes) else str(n) for n in (error.filename, error.filename2) if n]
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     advice = " Make room, or write elsewhere." if full else ""
-    return f"{said.rstrip('.')}{': ' if names else ''}{' -> '.join(map(repr, names))}.{advice}"
+    return f"{message.rstrip('.')}{': ' if names else ''}{' -> '.join(map(repr, names))}.{advice}"
 
 
-def _what_happened(error: BaseException) -> str:
+def _unexpected_line(error: BaseException) -> str:
     try:
-        said = f": {error}" if str(error) else ""
-    except Exception:  # an error of a stranger's that cannot be told
-        said = ""
+        message = f": {error}" if str(error) else ""
+    except Exception:  # the __str__ of a plugin's error may fail
+        message = ""
     frames = _frames(error)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}{said}{place}"
+    return f"{type(error).__name__}{message}{place}"
 
 
 def _frames(error: BaseException) -> traceback.StackSummary:
     return traceback.extract_tb(error.__traceback__)
 
 
-def _is_of_typer(error: SystemExit) -> bool:
-    """Tell whether the end is that of a completion; no library may end the command."""
+def _comes_from_typer(error: SystemExit) -> bool:
+    """Tell whether typer exits, as it does after a completion; no other library may."""
     frames = _frames(error)
     return bool(frames) and Path(frames[-1].filename).is_relative_to(Path(typer.__file__).parent)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    _say(f"ensemblekit: warning: {one_line(message)}")
+    _print_error(f"ensemblekit: warning: {one_line(message)}")
 
 
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # where nobody hears, the status still tells
+def _print_error(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # stderr may be closed; the status still tells
         typer.echo(line, err=True)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ._app import LEAKS, app
-from ._screen import make_console, pair_of, show_progress
+from ._arguments import pairs_of
+from ._screen import make_console, print_json, show_progress
 
 
 @app.command()
@@ -46,7 +46,7 @@ def audit(
     from ..data import audit_images
     from ..report import print_audit
 
-    aliases = dict(pair_of("--alias", pair) for pair in alias or [])
+    aliases = pairs_of("--alias", alias)
     with show_progress() as progress:
         task = progress.add_task("Reading images", total=None)
         found = audit_images(
@@ -58,7 +58,7 @@ def audit(
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2, sort_keys=True))
+        print_json(found.to_dict(), sort_keys=True)
     else:
         print_audit(found, console=make_console())
     if fail_on_leaks and any(found.leaked.values()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 from ..errors import FolderNotFoundError
 from ..printed import as_text, printable
 from ._app import app
-from ._screen import make_console, make_table
+from ._screen import age_of, make_console, make_table, print_json, size_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,7 +47,7 @@ def cache(
             "not_its_own": not_its_own,
         }
         if as_json:
-            typer.echo(json.dumps(record, indent=2))
+            print_json(record)
             return
         lines = [f"{removed} of {len(shelves)} shelves removed, {size_of(freed)} freed in {bank.folder}."]
         for names, why in ((left, "Left, in use or with other files in it"), (not_its_own, "Left, not its own")):
@@ -58,7 +57,7 @@ def cache(
             typer.echo(printable(line))
         return
     if as_json:
-        typer.echo(json.dumps(_record(bank, shelves), indent=2))
+        print_json(_record(bank, shelves))
         return
     console = make_console()
     console.print(as_text(f"Feature bank {bank.folder}"), soft_wrap=True)
@@ -66,25 +65,6 @@ def cache(
         console.print(_shelves_table(shelves))
     total = size_of(sum(shelf.n_bytes for shelf in shelves))
     console.print(f"{total if shelves else 'Empty'}, of at most {size_of(bank.max_bytes)}.", highlight=False)
-
-
-def size_of(n_bytes: int) -> str:
-    """Write a number of bytes as people read it."""
-    size, unit = float(n_bytes), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-
-
-def age_of(seconds: float) -> str:
-    """Write how long ago something was as people say it."""
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            n = int(seconds // length)
-            return f"{n} {unit}{'s' if n > 1 else ''} ago"
-    return "just now"
 
 
 def _record(bank: FeatureBank, shelves: list[ShelfInfo]) -> dict[str, Any]:

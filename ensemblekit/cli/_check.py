@@ -14,8 +14,8 @@ from ..hookspecs import HOOKS
 from ..printed import as_text
 from ..registry import Registry, load_plugins
 from ._app import app
-from ._completion import complete_plugin
-from ._screen import import_keras_quietly, key_and_value, make_console, make_table
+from ._arguments import complete_plugin, key_and_value
+from ._screen import import_keras_quietly, make_console, make_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,8 +47,8 @@ def check(
     kind = _kind_of(registry, name, kind)
     options = dict(key_and_value(text) for text in option or ())
     create = getattr(registry, f"create_{kind}")
-    made = create(name, **options)  # an option that it does not have is an error of the user's, not of the plugin
-    if kind != "combiner" or "graphable" in AskedCombiner(name, made).traits:
+    plugin = create(name, **options)  # an unknown option is an error of the user, not a failed check
+    if kind != "combiner" or "graphable" in AskedCombiner(name, plugin).traits:
         import_keras_quietly()
     label = name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")
     console = make_console()
@@ -71,15 +71,15 @@ def check(
 
 
 def _explanations(failed: list[CheckResult]) -> list[str]:
-    # One mistake is often the end of several checks: it is told once, with the names of the others.
-    told: dict[str, tuple[str, list[str]]] = {}
+    # One mistake often fails several checks: it is explained once.
+    checks_by_error: dict[str, tuple[str, list[str]]] = {}
     for result in failed:
-        first, _, found = str(result.error).partition("\n")
-        told.setdefault(found or first, (first, []))[1].append(result.check)
+        first, _, rest = str(result.error).partition("\n")
+        checks_by_error.setdefault(rest or first, (first, []))[1].append(result.check)
     texts: list[str] = []
-    for found, (first, checks) in told.items():
-        others = f"\nThe same ends the checks {', '.join(checks[1:])}." if len(checks) > 1 else ""
-        texts.append((f"{first}\n{found}" if found != first else first) + others)
+    for rest, (first, checks) in checks_by_error.items():
+        others = f"\nThe same fails the checks {', '.join(checks[1:])}." if len(checks) > 1 else ""
+        texts.append((f"{first}\n{rest}" if rest != first else first) + others)
     return texts
 
 
@@ -94,7 +94,7 @@ def _kind_of(registry: Registry, name: str, kind: str | None) -> str:
         raise InvalidOptionError(
             f"{name!r} is the name of a {' and of a '.join(having)}. Say which: --kind {having[0]}."
         )
-    return having[0] if having else "combiner"  # which then says what there is
+    return having[0] if having else "combiner"  # whose error lists the names
 
 
 def _checks_table(title: str, results: list[CheckResult]) -> Table:
@@ -105,6 +105,6 @@ def _checks_table(title: str, results: list[CheckResult]) -> Table:
     styles = {"passed": "green", "failed": "bold red"}
     for result in results:
         style = styles.get(result.status, "dim")
-        said = result.reason if result.status == "skipped" else result.status
-        table.add_row(as_text(result.check), as_text(result.promise), as_text(said, style=style))
+        outcome = result.reason if result.status == "skipped" else result.status
+        table.add_row(as_text(result.check), as_text(result.promise), as_text(outcome, style=style))
     return table

@@ -1,4 +1,4 @@
-"""Labels and groups by id, out of a table."""
+"""Labels and groups by id, read from a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_column"]
 
-OURS = "# ensemblekit "
+PREDICTIONS_MARK = "# ensemblekit "
+"""Start of a CSV file that `Predictions.save` wrote."""
 
 
 def read_column(path: Path, column: str) -> dict[str, Hashable]:
@@ -40,17 +41,17 @@ def read_column(path: Path, column: str) -> dict[str, Hashable]:
         rows = read(path, column)
     except EnsembleKitError:
         raise
-    except Exception as error:  # of whatever others have put in the file
+    except Exception as error:  # any error of a parser, as the file may hold anything
         kind = suffix.removeprefix(".") if suffix in (".npz", ".parquet") else "CSV"
         raise DataError(
             f"{str(path)!r} must be a table with the columns id and {column}; it cannot be read as {kind}: {error}"
         ) from error
     table: dict[str, Hashable] = {}
     for number, (row, value) in enumerate(rows):
-        for what, cell in (("id", row), (column, value)):
+        for name, cell in (("id", row), (column, value)):
             if cell in (None, ""):
                 raise DataError(
-                    f"each row of {str(path)!r} must have an id and a {column}; row {number} has no {what}. Leave it "
+                    f"each row of {str(path)!r} must have an id and a {column}; row {number} has no {name}. Leave it "
                     "out."
                 )
         key = str(row)
@@ -67,7 +68,7 @@ def _check_columns(path: Path, names: list[str], column: str) -> None:
 
 def _csv(path: Path, column: str) -> Iterable[tuple[Any, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        if file.readline().startswith(OURS):
+        if file.readline().startswith(PREDICTIONS_MARK):
             return _labels_of(path, column)
         file.seek(0)
         names, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
@@ -81,7 +82,7 @@ def _csv(path: Path, column: str) -> Iterable[tuple[Any, Any]]:
 def _parquet(path: Path, column: str) -> Iterable[tuple[Any, Any]]:
     import pyarrow.parquet as pq
 
-    # Given as a file: Arrow takes only paths that are UTF-8.
+    # Opened here, as Arrow takes only paths that are UTF-8.
     with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
         schema = parquet.schema_arrow
         if b"ensemblekit" in (schema.metadata or {}):

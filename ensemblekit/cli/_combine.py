@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,12 +11,21 @@ import typer
 from ..errors import InvalidOptionError
 from ..printed import printable
 from ._app import app
-from ._completion import complete_combiner
-from ._files import SUFFIXES, about_files, check_output, name_and_path, read_members, read_named, with_labels
-from ._screen import key_and_value, pair_of
+from ._arguments import (
+    CombinerOptions,
+    Overwrite,
+    check_output,
+    complete_combiner,
+    key_and_value,
+    name_and_path,
+    pairs_of,
+)
+from ._inputs import naming_files, read_members, read_named, with_labels
+from ._screen import print_json
 
+SUFFIXES = (".parquet", ".csv", ".npz")
 LARGE = 2**28
-"""Bytes of Parquet files beyond which they are combined batch by batch."""
+"""Total bytes of Parquet files from which they are combined batch by batch."""
 FILES = "Files of predictions, FILE or NAME=FILE: .csv, .npz or .parquet."
 
 
@@ -31,9 +39,7 @@ def combine(
     combiner: Annotated[
         str, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
     ] = "mean",
-    option: Annotated[
-        list[str] | None, typer.Option(help="An option of the rule; as often as needed.", metavar="KEY=VALUE")
-    ] = None,
+    option: CombinerOptions = None,
     fit_on: Annotated[
         list[str] | None,
         typer.Option(help="Labelled predictions to fit a rule on, one of each member; as FILE or NAME=FILE."),
@@ -47,7 +53,7 @@ def combine(
     missing: Annotated[
         str, typer.Option(help="error, zero or renormalize: what is done about absent classes and rows.")
     ] = "error",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Combine the predictions of several members, matched by id and class name, or refuse."""
@@ -69,13 +75,13 @@ def combine(
         check_output(Path(output), overwrite=overwrite, suffixes=SUFFIXES)
     if save is not None:
         check_output(save, overwrite=overwrite)
-    aliases: Any = dict(pair_of("--alias", pair) for pair in alias or []) or None
+    aliases: Any = pairs_of("--alias", alias) or None
     options = dict(key_and_value(text) for text in option or [])
     if not fit_on and _are_large(files, output):
         rule = combiner if load is None else load_fitted(load)
-        with about_files(files):
+        with naming_files(files):
             record = _combine_large(files, rule, output, aliases, missing, options)
-        _tell(record, as_json)
+        _print_record(record, as_json)
         return
     members = read_members(files)
     rule: Any = combiner
@@ -83,10 +89,10 @@ def combine(
         rule = load_fitted(load)
     elif fit_on:
         rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
-        with about_files(fit_on):
-            rule = fit_combiner(combiner, rows, aliases=aliases, missing=missing, **options)
+        with naming_files(fit_on):
+            rule = fit_combiner(rows, combiner, aliases=aliases, missing=missing, **options)
         options = {}
-    with about_files(files):
+    with naming_files(files):
         combined = combine_members(members, rule, aliases=aliases, missing=missing, **options)
     if save is not None:
         save_fitted(rule, save, overwrite=overwrite)
@@ -95,7 +101,7 @@ def combine(
             combined.save(Path(folder) / "out.csv")
             typer.echo((Path(folder) / "out.csv").read_bytes(), nl=False)  # UTF-8 in any locale
         return
-    combined.save(output)
+    combined.save(output, overwrite=overwrite)
     record = {
         "output": output,
         "combiner": combined.member,
@@ -104,12 +110,12 @@ def combine(
         "classes": list(combined.classes),
         "saved": None if save is None else str(save),
     }
-    _tell(record, as_json)
+    _print_record(record, as_json)
 
 
-def _tell(record: dict[str, Any], as_json: bool) -> None:
+def _print_record(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(record, indent=2))
+        print_json(record)
     else:
         counts = f"{len(record['members'])} members, {record['n_rows']} rows, {len(record['classes'])} classes"
         typer.echo(f"{counts}: {printable(record['output'])}")
@@ -125,18 +131,18 @@ def _are_large(files: list[str], output: str) -> bool:
 
 
 def _combine_large(
-    files: list[str], rule: Any, output: str, aliases: Any, missing: str, options: dict[str, Any]
+    files: list[str], rule: Any, output: str, aliases: Any, missing: Any, options: dict[str, Any]
 ) -> dict[str, Any]:
     from ..scaling import combine_files
-    from ..scaling._head import read_head
+    from ..scaling.headers import read_header
 
     def read(path: Path) -> tuple[str | None, Path]:
-        meta = read_head(str(path)).meta
+        meta = read_header(str(path)).meta
         return (meta["member"] if meta else None), path
 
     sources = read_named(files, read)
     done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, **options)
-    meta = read_head(output).meta or {}
+    meta = read_header(output).meta or {}
     return {
         "output": output,
         "combiner": meta["member"],

@@ -1,17 +1,75 @@
-"""``ensemblekit evaluate``."""
+"""``ensemblekit compare`` and ``ensemblekit evaluate``."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import InvalidOptionError
 from ..printed import as_text
 from ._app import app
-from ._files import about_files, groups_of, read_members, with_labels
-from ._screen import frame_to_json, make_console
+from ._arguments import Confidence, Groups, Labels, Seed, complete_metric
+from ._inputs import naming_files, read_groups, read_members, with_labels
+from ._screen import frame_to_json, make_console, print_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMER_KEYS = {"row": "model", "row_only": "model_only"}
+"""Key of JSON that goes in 0.3 -> key that has the same value."""
+
+
+@app.command()
+def compare(
+    files: Annotated[list[str], typer.Argument(help="Two files of predictions or more, FILE or NAME=FILE.")],
+    against: Annotated[
+        str | None, typer.Option(help="Name of the one that the others are compared with. Default: the first.")
+    ] = None,
+    labels: Labels = None,
+    groups: Groups = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A metric; as often as needed. Default: accuracy, log_loss, brier_score.",
+            autocompletion=complete_metric,
+        ),
+    ] = None,
+    confidence: Confidence = 0.95,
+    seed: Seed = 0,
+    unit: Annotated[str, typer.Option(help="What a row is called, in the plural.")] = "rows",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Compare predictions of the same rows: exact McNemar, paired bootstrap, Holm; and what can be concluded."""
+    from ..evaluation import compare_with_reference
+    from ..report import print_table
+
+    models = with_labels(read_members(files), labels)
+    if len(models) < 2:
+        raise InvalidOptionError(f"compare needs two files or more; received {len(models)}.")
+    group_by_id = read_groups(groups, models)
+    reference = against or next(iter(models))
+    options: dict[str, Any] = {"metrics": metric} if metric else {}
+    with naming_files(files):
+        table = compare_with_reference(
+            models, reference, groups=group_by_id, confidence=confidence, seed=seed, unit=unit, **options
+        )
+    if as_json:
+        print_json({"reference": reference, "confidence": confidence, "rows": _json_rows(table)})
+        return
+    console = make_console()
+    low, high, by = ("low", "high", "row") if groups is None else ("group_low", "group_high", "group")
+    headings = {
+        "model": "Model", "metric": "Metric", "value": "Value", "member_value": "Reference", "difference": "Difference",
+        low: "Low", high: "High", "p_holm": "Holm p",
+    }  # fmt: skip
+    print_table(
+        table.rename(columns=headings)[list(headings.values())],
+        title=f"Against {reference}, with {100 * confidence:g} % intervals by {by}",
+        console=console,
+    )
+    for sentence in table["sentence"]:
+        console.print(as_text(f"- {sentence}"))
 
 
 @app.command()
@@ -19,13 +77,14 @@ def evaluate(
     files: Annotated[
         list[str], typer.Argument(help="Files of predictions, FILE or NAME=FILE: .csv, .npz or .parquet.")
     ],
-    labels: Annotated[Path | None, typer.Option(help="A table with id and label, where the files have none.")] = None,
-    groups: Annotated[
-        Path | None, typer.Option(help="A table with id and group: rows that are not independent, such as near copies.")
+    labels: Labels = None,
+    groups: Groups = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A metric; as often as needed. Default: all.", autocompletion=complete_metric),
     ] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="A metric; as often as needed. Default: all.")] = None,
-    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Of the resamples.")] = 0,
+    confidence: Confidence = 0.95,
+    seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Score predictions, each figure with its interval."""
@@ -33,22 +92,26 @@ def evaluate(
     from ..report import print_table
 
     models = with_labels(read_members(files), labels)
-    keyed = groups_of(groups, models)
-    chosen: dict[str, Any] = {"metrics": metric} if metric else {}
-    with about_files(files):
-        table = score_table(models, groups=keyed, confidence=confidence, seed=seed, **chosen)
+    group_by_id = read_groups(groups, models)
+    options: dict[str, Any] = {"metrics": metric} if metric else {}
+    with naming_files(files):
+        table = score_table(models, groups=group_by_id, confidence=confidence, seed=seed, **options)
     if as_json:
-        typer.echo(json.dumps({"confidence": confidence, "rows": frame_to_json(table)}, indent=2))
+        print_json({"confidence": confidence, "rows": _json_rows(table)})
         return
     console = make_console()
-    ends = ("group_low", "group_high") if keyed is not None else ("low", "high")
-    names = {"model": "Model", "metric": "Metric", "value": "Value", ends[0]: "Low", ends[1]: "High", "n": "Rows"}
-    shown: Any = table[list(names)]
-    unit = "by group" if keyed is not None else "by row"
+    low, high, by = ("low", "high", "row") if groups is None else ("group_low", "group_high", "group")
+    headings = {"model": "Model", "metric": "Metric", "value": "Value", low: "Low", high: "High", "n": "Rows"}
     print_table(
-        shown.rename(columns=names), title=f"Figures, with {100 * confidence:g} % intervals {unit}", console=console
+        table.rename(columns=headings)[list(headings.values())],
+        title=f"Figures, with {100 * confidence:g} % intervals by {by}",
+        console=console,
     )
-    seen = {line["model"]: line["in_sample"] for line in frame_to_json(table)}
-    for name, n in seen.items():
+    for name, n in dict(zip(table["model"], table["in_sample"].fillna(0), strict=True)).items():
         if n:
             console.print(as_text(f"{name} was fitted on {n} of these rows: its figures are in-sample."))
+
+
+def _json_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = frame_to_json(table)
+    return [row | {old: row[new] for old, new in FORMER_KEYS.items() if new in row} for row in rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +11,8 @@ import typer
 from ..errors import DataError, InvalidOptionError
 from ..printed import as_text
 from ._app import app
-from ._cache import size_of
-from ._completion import complete_combiner
-from ._files import check_output, name_and_path
-from ._screen import import_keras_quietly, key_and_value, make_console, make_table
+from ._arguments import CombinerOptions, Overwrite, check_output, complete_combiner, key_and_value, name_and_path
+from ._screen import import_keras_quietly, make_console, make_table, print_json, size_of
 
 
 @app.command()
@@ -37,9 +34,7 @@ def fuse(
     combiner: Annotated[
         str | None, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
     ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="An option of the rule; as often as needed.", metavar="KEY=VALUE")
-    ] = None,
+    option: CombinerOptions = None,
     load: Annotated[Path | None, typer.Option(help="A fitted rule that combine --save wrote.")] = None,
     class_name: Annotated[
         list[str] | None,
@@ -47,7 +42,7 @@ def fuse(
     ] = None,
     samples: Annotated[int, typer.Option(help="How many of the images to compare on, at most.", min=1)] = 64,
     tolerance: Annotated[float, typer.Option(help="Largest difference of a probability that is admitted.")] = 1e-5,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Make one model of several and a rule, and keep it where it says what they say apart."""
@@ -67,7 +62,7 @@ def fuse(
     given: Any = load_saved(members[0]) if saved else _read(members)
     rule: Any = combiner or (None if saved else "mean") if load is None else load_saved(load)
     pixels = _sample(images, _image_size(given), samples)
-    kept = export_fused(
+    exports = export_fused(
         given,
         rule,
         to=output,
@@ -78,12 +73,12 @@ def fuse(
         **dict(key_and_value(text) for text in option or []),
     )
     if as_json:
-        typer.echo(json.dumps([{**one._asdict(), "path": str(one.path)} for one in kept], indent=2))
+        print_json([{**one._asdict(), "path": str(one.path)} for one in exports])
         return
     table = make_table(f"Compared on {len(pixels)} images with members and rule apart")
     for name in ("Output", "Format", "Size", "Largest difference"):
         table.add_column(name, overflow="fold")
-    for one in kept:
+    for one in exports:
         table.add_row(as_text(one.path), one.format, size_of(one.n_bytes), f"{one.max_difference:.1e}")
     make_console().print(table)
 
@@ -101,7 +96,7 @@ def _read(files: list[str]) -> list[tuple[str, Any]]:
 
 
 def _image_size(members: Any) -> tuple[int, int]:
-    """Ask the first member for the size of the images that all take."""
+    """Read the size of the input images from the first member."""
     import keras
 
     from ..fusion._parts import ensemble_parts
@@ -117,7 +112,7 @@ def _image_size(members: Any) -> tuple[int, int]:
 
 
 def _sample(images: list[Path], size: tuple[int, int], most: int) -> np.ndarray:
-    """Read some images, from all over the folders."""
+    """Read images at equal distances in the list of all."""
     from ..data.listing import list_images
     from ..data.reading import read_image
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import PluginWarning
+from ..hookspecs import API_VERSION
 from ..printed import as_text
 from ..registry import Failure, Registration, load_plugins
 from ._app import app
-from ._screen import make_console, make_table
+from ._screen import make_console, make_table, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,18 +25,16 @@ def plugins(
 ) -> None:
     """List what is installed, whose it is, and what failed to load."""
     with warnings.catch_warnings():
-        # What the warnings say is in the list of failures.
+        # The list of failures says the same.
         warnings.simplefilter("ignore", PluginWarning)
         registry = load_plugins()
     if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "plugins": [_record(r) for r in registry.registrations],
-                    "failures": [dataclasses.asdict(f) for f in registry.failures],
-                },
-                indent=2,
-            )
+        print_json(
+            {
+                "api": API_VERSION,
+                "plugins": [_record(r) for r in registry.registrations],
+                "failures": [dataclasses.asdict(f) for f in registry.failures],
+            }
         )
         return
     console = make_console()
@@ -51,7 +49,7 @@ def _record(registration: Registration) -> dict[str, Any]:
 
 
 def _plugins_table(registrations: tuple[Registration, ...]) -> Table:
-    table = make_table(f"{len(registrations)} plugins")
+    table = make_table(f"{len(registrations)} plugins, plugin API {API_VERSION}")
     for column in ("Kind", "Name"):
         table.add_column(column, no_wrap=True)
     table.add_column("From", overflow="fold")

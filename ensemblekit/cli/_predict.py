@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,22 +9,20 @@ import typer
 
 from ..printed import as_text
 from ._app import STOPPED, UNREADABLE, app
-from ._screen import import_keras_quietly, make_console, pair_of, show_progress
+from ._arguments import ClassNames, ModelPath, Overwrite, pairs_of
+from ._screen import import_keras_quietly, make_console, print_json, show_progress
 
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.")],
+    model: ModelPath,
     images: Annotated[
         list[Path], typer.Argument(help="Folders of images, to any depth, image files, and .txt lists of them.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Where predictions go: .parquet, .csv or .npz.", metavar="FILE")
     ],
-    class_name: Annotated[
-        list[str] | None,
-        typer.Option("--class", help="Name of an output, in their order, where the model holds none.", metavar="NAME"),
-    ] = None,
+    class_name: ClassNames = None,
     members: Annotated[bool, typer.Option("--members", help="Write what each member says, too.")] = False,
     labels: Annotated[bool, typer.Option("--labels", help="Take the class folder of each image as its label.")] = False,
     alias: Annotated[
@@ -33,7 +30,7 @@ def predict(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images that the model is given at a time.")] = 32,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Predict any number of images; exit status 4 where some could not be read."""
@@ -50,7 +47,7 @@ def predict(
     with show_progress(*columns) as progress:
         task = progress.add_task("Predicting", total=None, rate="")
 
-        def tell(done: int, total: int) -> None:
+        def update(done: int, total: int) -> None:
             speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
             progress.update(task, completed=done, total=total, rate=f"{speed:.0f} a second" if speed else "")
 
@@ -62,32 +59,32 @@ def predict(
                 classes=class_name or None,
                 members=members,
                 labels=labels,
-                aliases=dict(pair_of("--alias", text) for text in alias or []) or None,
+                aliases=pairs_of("--alias", alias) or None,
                 batch_size=batch_size,
                 resume=resume,
                 overwrite=overwrite,
-                progress=tell,
+                progress=update,
             )
         except KeyboardInterrupt:
             progress.console.print("Stopped. --resume goes on where it was.", highlight=False)
             raise typer.Exit(STOPPED) from None
     if as_json:
         record = {**done._asdict(), "outputs": {name: str(path) for name, path in done.outputs.items()}}
-        typer.echo(json.dumps(record, indent=2))
+        print_json(record)
     else:
         console = make_console()
 
-        def say(line: str) -> None:
+        def write(line: str) -> None:
             console.print(as_text(line), soft_wrap=True)
 
-        say(f"{done.n_images} images in {done.seconds:.1f} s, {done.images_per_second:.0f} a second.")
+        write(f"{done.n_images} images in {done.seconds:.1f} s, {done.images_per_second:.0f} a second.")
         for name, path in done.outputs.items():
-            say(f"{'Predictions' if name == 'combined' else name}: {path}")
+            write(f"{'Predictions' if name == 'combined' else name}: {path}")
         if done.n_others:
-            say(f"{done.n_others} files are no images by their name, and were left out.")
+            write(f"{done.n_others} files are no images by their name, and were left out.")
         if done.unreadable:
             first, reason = next(iter(done.unreadable.items()))
-            say(f"{len(done.unreadable)} images cannot be read, first {first!r}: {reason}")
-            say(f"All are listed in {output.with_name(f'{output.stem}.unreadable.csv')}.")
+            write(f"{len(done.unreadable)} images cannot be read, first {first!r}: {reason}")
+            write(f"All are listed in {output.with_name(f'{output.stem}.unreadable.csv')}.")
     if done.unreadable:
         raise typer.Exit(UNREADABLE)

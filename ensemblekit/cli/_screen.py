@@ -1,14 +1,15 @@
-"""What every command prints with."""
+"""Consoles, tables, progress bars and formats that the commands print with."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
+import json
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from ..assembly import quiet_tensorflow
-from ..errors import InvalidOptionError
 from ..printed import as_text
 
 if TYPE_CHECKING:
@@ -18,27 +19,22 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
-    "frame_to_json",
-    "import_keras_quietly",
-    "key_and_value",
-    "make_console",
-    "make_table",
-    "pair_of",
-    "show_progress",
-]
+    "age_of", "frame_to_json", "import_keras_quietly", "make_console", "make_table", "print_json", "show_progress",
+    "size_of",
+]  # fmt: skip
 
 
 def make_console() -> Console:
     from rich.console import Console
 
     console = Console()
-    # A pipe has no width: nothing is folded that a program may read by line.
+    # A pipe has no width: 200 columns keep a row on one line.
     return console if console.is_terminal else Console(width=200)
 
 
 @contextlib.contextmanager
 def show_progress(*columns: str | ProgressColumn) -> Generator[Progress]:
-    """Show bars on stderr, where that is a terminal; at the end they are gone."""
+    """Show progress bars on stderr if it is a terminal, and remove them at the end."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -48,7 +44,7 @@ def show_progress(*columns: str | ProgressColumn) -> Generator[Progress]:
     try:
         yield progress
     finally:
-        if not progress.disable:  # before 15 rich ends with an empty line also where it showed nothing
+        if not progress.disable:  # before 15 rich prints an empty line even if it is disabled
             progress.stop()
 
 
@@ -65,32 +61,37 @@ def make_table(title: str, *, style: str = "table.title") -> Table:
     )
 
 
-def pair_of(option: str, text: str) -> tuple[str, str]:
-    """Read an option of the form OLD=NEW."""
-    old, equals, new = text.partition("=")
-    if not (old and equals and new):
-        raise InvalidOptionError(f"{option} must be OLD=NEW; received {text!r}.")
-    return old, new
+def size_of(n_bytes: int) -> str:
+    """Format a number of bytes."""
+    size, unit = float(n_bytes), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
-def key_and_value(text: str) -> tuple[str, Any]:
-    """Read an option of a plugin, KEY=VALUE; a value that is no Python literal is text."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise InvalidOptionError(f"--option must be KEY=VALUE; received {text!r}.")
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # all that literal_eval is known to raise
-        return key, value
+def age_of(seconds: float) -> str:
+    """Format how long ago something was."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            n = int(seconds // length)
+            return f"{n} {unit}{'s' if n > 1 else ''} ago"
+    return "just now"
 
 
 def frame_to_json(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give each row as a dict of JSON's own values; what is not known is None."""
+    """Convert each row to a dict of JSON values; NaN and NA become None."""
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{str(key): value.item() if hasattr(value, "item") else value for key, value in row.items()} for row in rows]
 
 
+def print_json(record: Any, **options: Any) -> None:
+    """Print JSON on stdout."""
+    typer.echo(json.dumps(record, indent=2, **options))
+
+
 def import_keras_quietly() -> None:
-    """Import Keras, where it is installed, so that its start-up lines are lost."""
+    """Import Keras, if it is installed, without its start-up messages."""
     with quiet_tensorflow(), contextlib.suppress(ImportError):
         import keras  # noqa: F401 # pyright: ignore[reportUnusedImport]

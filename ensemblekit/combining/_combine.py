@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..arguments import typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..predictions import Predictions, PredictionSet
+from ..interfaces import CombinerLike
+from ..predictions import Aliases, Alignable, MissingPolicy, Predictions, PredictionSet
 from ..predictions.names import all_fit_ids, readonly
 from ._inputs import aligned_set, features_of
 from .asked import ask
@@ -17,15 +18,16 @@ from .asked import ask
 __all__ = ["combine"]
 
 
-@typed(but=("missing",))
+@typed(but=("predictions", "combiner", "missing"))
 def combine(
-    predictions: Any,
-    combiner: Any,
+    predictions: Alignable,
+    combiner: str | CombinerLike,
     *,
     features: Any = None,
-    aliases: Mapping[Hashable, Hashable] | None = None,
-    missing: str | Mapping[str, str] = "error",
-    **options: Any,
+    aliases: Aliases | None = None,
+    missing: MissingPolicy = "error",
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
 ) -> Predictions:
     """Combine the predictions of several members into one.
 
@@ -39,8 +41,10 @@ def combine(
         For a combiner that looks at the samples themselves; one row for every id at least.
     aliases, missing
         As in `align`.
-    **options
+    options : mapping of str to Any, optional
         Options of the combiner, where it is given by name.
+    **more_options
+        The same, one by one. One that is called like an argument above goes into ``options``.
 
     Returns
     -------
@@ -69,11 +73,11 @@ def combine(
            [0.75, 0.25]])
     """
     aligned = aligned_set(predictions, aliases, missing)
-    asked = ask(combiner, options)
+    asked = ask(combiner, options, more_options)
     asked.check_task(aligned.task)
     asked.check_fitted(
         "it combines",
-        "Fit it on held-out predictions: fitted = fit_combiner(combiner, predictions); combine(predictions, fitted).",
+        "Fit it on held-out predictions: fitted = fit_combiner(predictions, combiner); combine(predictions, fitted).",
     )
     asked.check_names(aligned.members, aligned.classes)
     ordered = aligned.reorder(

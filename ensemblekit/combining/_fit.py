@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..arguments import typed
+from ..deprecation import warn_deprecated
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
-from ..predictions import PredictionSet
+from ..interfaces import Combiner, CombinerLike
+from ..predictions import Aliases, Alignable, MissingPolicy, PredictionSet
 from ..predictions.choices import check_not_test
 from ..predictions.names import UNNAMED, among
 from ._inputs import aligned_set, features_of
@@ -18,20 +21,44 @@ from .asked import ask, check_same_names, sorted_names
 
 __all__ = ["fit_combiner"]
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-@typed(but=("missing",))
+
+def _takes_old_order(function: F) -> F:
+    """Let `fit_combiner` take the combiner before the predictions, as it once did, with a warning."""
+
+    @functools.wraps(function)
+    def fit_either(*args: Any, **kwargs: Any) -> Any:
+        second = args[1] if len(args) > 1 else kwargs.get("predictions")
+        if args and second is not None and _is_combiner(args[0]) and not _is_combiner(second):
+            warn_deprecated("fit_combiner(combiner, predictions)", "fit_combiner(predictions, combiner)")
+            if len(args) == 1:
+                del kwargs["predictions"]
+            args = (second, args[0], *args[2:])
+        return function(*args, **kwargs)
+
+    return fit_either  # pyright: ignore[reportReturnType]
+
+
+def _is_combiner(value: Any) -> bool:
+    return isinstance(value, str) or callable(getattr(value, "combine", None))
+
+
+@_takes_old_order
+@typed(but=("predictions", "combiner", "validation", "missing"))
 def fit_combiner(
-    combiner: Any,
-    predictions: Any,
+    predictions: Alignable,
+    combiner: str | CombinerLike,
     *,
-    validation: Any = None,
+    validation: Alignable | None = None,
     features: Any = None,
     sample_weight: Any = None,
     allow_leakage: bool = False,
-    aliases: Mapping[Hashable, Hashable] | None = None,
-    missing: str | Mapping[str, str] = "error",
-    **options: Any,
-) -> Any:
+    aliases: Aliases | None = None,
+    missing: MissingPolicy = "error",
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
+) -> Combiner:
     """Fit a combiner on labelled predictions that no member was fitted on.
 
     Members and classes are put in order of their names and rows in order of their ids first, so that no order of the
@@ -39,10 +66,10 @@ def fit_combiner(
 
     Parameters
     ----------
-    combiner : str or Combiner
-        A registered name, or an object with methods ``fit`` and ``combine``. It is not changed.
     predictions : PredictionSet, or sequence or mapping of Predictions or paths
         Labelled, held-out or out-of-fold; see `align`.
+    combiner : str or Combiner
+        A registered name, or an object with methods ``fit`` and ``combine``. It is not changed.
     validation : like ``predictions``, optional
         For a combiner that stops early on rows of their own.
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
@@ -54,8 +81,8 @@ def fit_combiner(
         says how many rows members were fitted on.
     aliases, missing
         As in `align`.
-    **options
-        Options of the combiner, where it is given by name.
+    options, **more_options
+        As in `combine`.
 
     Returns
     -------
@@ -75,8 +102,8 @@ def fit_combiner(
         If an option, the task, weights, ``validation``, ``features`` or ``sample_weight`` are not for this combiner.
     """
     aligned = aligned_set(predictions, aliases, missing)
-    asked = ask(combiner, options)
-    name, combiner = asked.name, asked.combiner
+    asked = ask(combiner, options, more_options)
+    name = asked.name
     asked.check_task(aligned.task)
     leaked = _check_held_out(name, aligned, allow_leakage)
     unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
@@ -90,7 +117,7 @@ def fit_combiner(
             asked.check_takes(option, fit=True)
     order = np.argsort(aligned.ids, kind="stable")
     members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
-    if getattr(combiner, "weights", None) is not None:
+    if getattr(asked.combiner, "weights", None) is not None:
         asked.settle(members)  # bad weights are refused before anything is learned
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
@@ -104,7 +131,7 @@ def fit_combiner(
         kwargs["validation"] = held.reorder(members=members, classes=classes, rows=np.argsort(held.ids, kind="stable"))
     if features is not None:
         kwargs["features"] = features_of(features, ordered.ids)
-    fitted = copy.deepcopy(combiner)
+    fitted = copy.deepcopy(asked.combiner)
     fit = getattr(fitted, "fit", None)
     if fit:
         fitted = fit(ordered, **kwargs) or fitted

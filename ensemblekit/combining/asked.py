@@ -20,15 +20,17 @@ GIVEN_BY_FIT = ("members_", "classes_", "fit_ids_", "leaked_")
 """Attributes that `fit_combiner` adds to whatever it fits."""
 
 
-def ask(combiner: Any, options: Mapping[str, Any] | None = None) -> AskedCombiner:
+def ask(
+    combiner: Any, options: Mapping[str, Any] | None = None, more_options: Mapping[str, Any] | None = None
+) -> AskedCombiner:
     """Resolve a combiner given by name or as an object.
 
     Parameters
     ----------
     combiner : str, Combiner or AskedCombiner
         A registered name, an object with a method ``combine``, or the result of an earlier call.
-    options : mapping of str to Any, optional
-        Options of the combiner, where it is given by name.
+    options, more_options : mapping of str to Any, optional
+        Options of the combiner, where it is given by name: those of an argument ``options``, and keyword arguments.
 
     Returns
     -------
@@ -38,12 +40,16 @@ def ask(combiner: Any, options: Mapping[str, Any] | None = None) -> AskedCombine
     Raises
     ------
     InvalidOptionError
-        If it is no combiner, or options come with an object.
+        If it is no combiner, options come with an object, or one option comes twice.
     UnknownPluginError
         If no plugin registered that name.
     """
+    options, more_options = options or {}, more_options or {}
+    if twice := sorted(options.keys() & more_options.keys()):
+        raise InvalidOptionError(f"each option must be given once; received {twice} in options= and beside it.")
+    options = {**options, **more_options}
     if isinstance(combiner, str):
-        return AskedCombiner(combiner, default_registry().create_combiner(combiner, **(options or {})))
+        return AskedCombiner(combiner, default_registry().create_combiner(combiner, **options))
     asked = combiner if isinstance(combiner, AskedCombiner) else AskedCombiner(type(combiner).__name__, combiner)
     if isinstance(combiner, type) or not callable(getattr(asked.combiner, "combine", None)):
         raise InvalidOptionError(
@@ -51,8 +57,7 @@ def ask(combiner: Any, options: Mapping[str, Any] | None = None) -> AskedCombine
         )
     if options:
         raise InvalidOptionError(
-            f"options go with a combiner given by name; received {dict(options)!r} beside a {asked.name}. "
-            "Give them to it."
+            f"options go with a combiner given by name; received {options!r} beside a {asked.name}. Give them to it."
         )
     return asked
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import AlignmentError, LeakageError, NotFittedError
+from ..interfaces import CombinerLike
 from ..predictions import Predictions, PredictionSet
 from ..predictions.names import among
 from ._combine import combine
@@ -32,8 +33,8 @@ class SubsetCombiner:
         where it is fitted already.
     allow_leakage : bool, default=False
         Go on where a member, or the rule, is fitted on rows that it is scored or fitted on.
-    options : mapping of str to Any, optional
-        Options of the combiner, where it is given by name.
+    options, **more_options
+        As in `combine`.
 
     Attributes
     ----------
@@ -55,13 +56,14 @@ class SubsetCombiner:
     def __init__(
         self,
         predictions: PredictionSet,
-        combiner: Any,
+        combiner: str | CombinerLike,
         *,
         fit_on: PredictionSet | None = None,
         allow_leakage: bool = False,
         options: Mapping[str, Any] | None = None,
+        **more_options: Any,
     ) -> None:
-        self._asked = ask(combiner, options)
+        self._asked = ask(combiner, options, more_options)
         self._predictions, self._fit_on, self._allow_leakage = predictions, fit_on, allow_leakage
         self.refits = self._asked.learns or self._asked.fitted
         if self.refits:
@@ -82,7 +84,7 @@ class SubsetCombiner:
         """
         rule = self._asked.keep_members(self._predictions.members, members).combiner
         if self.refits and self._fit_on is not None:
-            rule = fit_combiner(rule, self._fit_on.select(members), allow_leakage=self._allow_leakage)
+            rule = fit_combiner(self._fit_on.select(members), rule, allow_leakage=self._allow_leakage)
         return combine(self._predictions.select(members), rule)
 
     def _check_fit_on(self) -> None:

@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from ..arguments import check_parameters
 from ..combining import AskedCombiner, ask, combine, fit_combiner
+from ..deprecation import takes_old_arguments
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..predictions import Predictions, PredictionSet, Task, align
+from ..predictions import Missing, Predictions, PredictionSet, Task, align
 from . import _inspect
 from ._composition import Composition
 from ._fitting import check_names, fit_members, make_folds
-from ._members import Speaker, as_rows, check_estimators, flat
+from ._members import MemberPredictor, as_rows, check_estimators, flatten_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ class Ensemble(Composition, ABC):
     _kind: str
     _task: Task
 
-    missing: str
+    missing: Missing
     response_method: str
     class_weight: Any
     passthrough: bool
@@ -54,8 +55,9 @@ class Ensemble(Composition, ABC):
     @abstractmethod
     def _outputs(self) -> tuple[Hashable, ...]: ...
 
+    @takes_old_arguments(positional=("groups", "ids"))
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, ids: Any = None, **params: Any
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, ids: Any = None, **params: Any
     ) -> Self:
         """Fit the members on all rows, and a combiner that learns on their out-of-fold predictions.
 
@@ -102,7 +104,7 @@ class Ensemble(Composition, ABC):
         check_consistent_length(x, y, sample_weight, groups)
         prefit = self._check_cv()
         self._check_options()
-        check_parameters(self)
+        check_parameters(self, but=("combiner",))
         if self.n_jobs is not None and not -(2**31) < self.n_jobs < 2**31:
             raise InvalidOptionError(f"n_jobs must be a number of processes, or -1 for all; received {self.n_jobs}.")
         reserved = [*self.get_params(deep=False), "ensemble"]
@@ -118,17 +120,17 @@ class Ensemble(Composition, ABC):
         elif ids is not None:
             raise InvalidOptionError("ids name rows that prefit members may know; with cv=... they mean nothing.")
         self._names_ = self._learn_names(members, y, prefit)
-        speaker = self._speaker()
-        self._rehearse(members, asked, prefit)
+        predictor = self._predictor()
+        self._check_combination(members, asked, prefit)
 
         predictions: PredictionSet | None = None
         rows = np.arange(len(y))
         if prefit:
             for member, estimator in members.items():
-                speaker.check(member, estimator)
+                predictor.check(member, estimator)
             fitted, seconds = members, dict.fromkeys(members, np.nan)
             if learns:
-                predictions = self._ask(fitted, x, speaker, _ids(x, ids)).with_labels(self._labels(y))
+                predictions = self._predict_with(fitted, x, _ids(x, ids)).with_labels(self._labels(y))
         else:
             routed = self._route(members, weight, groups, params)
             folds = []
@@ -136,14 +138,14 @@ class Ensemble(Composition, ABC):
                 folds = make_folds(
                     self.cv, x, y, groups=groups, params=routed.cv.split, classifier=self._kind == "classifier"
                 )
-            fitted, seconds, rows, answers = fit_members(
+            fitted, seconds, rows, probas = fit_members(
                 members,
                 x,
                 y,
                 params={member: routed[member].fit for member in members},
                 folds=folds,
-                speaker=speaker,
-                who=type(self).__name__,
+                predictor=predictor,
+                owner=type(self).__name__,
                 n_jobs=self.n_jobs,
                 verbose=self.verbose,
             )
@@ -151,15 +153,15 @@ class Ensemble(Composition, ABC):
                 predictions = align(
                     [
                         Predictions(p, ids=rows, classes=self._outputs(), task=self._task, member=m)
-                        for m, p in answers.items()
+                        for m, p in probas.items()
                     ]
                 ).with_labels(self._labels(y[rows]))
         self._shows_features_ = self._wants_features(asked.combiner)
         if predictions is not None:
             kwargs: dict[str, Any] = {} if weight is None else {"sample_weight": weight[rows]}
             if self._shows_features_ and "features" in asked.fit_takes:
-                kwargs["features"] = (predictions.ids, flat(x)[rows])
-            self.combiner_ = fit_combiner(asked.combiner, predictions, **kwargs)
+                kwargs["features"] = (predictions.ids, flatten_rows(x)[rows])
+            self.combiner_ = fit_combiner(predictions, asked.combiner, **kwargs)
         else:
             self.combiner_ = copy.deepcopy(asked.combiner)
         self.estimators_ = list(fitted.values())
@@ -168,7 +170,7 @@ class Ensemble(Composition, ABC):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Give what the members say, side by side.
+        """Predict with each member, side by side.
 
         Parameters
         ----------
@@ -180,7 +182,7 @@ class Ensemble(Composition, ABC):
         ndarray of shape (n_samples, n_members * n_classes)
             Members one after the other, each with all classes; named by `get_feature_names_out`.
         """
-        cube = self._say(self._check_x(X)).member_probas
+        cube = self._predict_members(self._check_x(X)).member_probas
         return np.moveaxis(cube, 0, 1).reshape(cube.shape[1], -1)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -310,24 +312,23 @@ class Ensemble(Composition, ABC):
                 f"{'learns' if asked.learns else 'learns nothing'}: {', '.join(unused)} would do nothing. Leave it out."
             )
 
-    def _speaker(self) -> Speaker:
-        return Speaker(self._names_, self.response_method)
+    def _predictor(self) -> MemberPredictor:
+        return MemberPredictor(self._names_, self.response_method)
 
-    def _rehearse(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
-        # Weights for other members, or classes that do not line up, are told before anything is fitted, by the same
-        # checks that will be made when it predicts.
+    def _check_combination(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
+        # Wrong weights or classes must be refused before anything is fitted. One row is combined, as the same checks
+        # will be made when the ensemble predicts.
         outputs = self._outputs()
-        said: list[Predictions] = []
+        predictions: list[Predictions] = []
         for name, member in members.items():
             classes = list(outputs)
             if prefit and self._names_ is not None:
-                known = Speaker(self._names_, "").known(name, member)
-                classes = [self._names_[label] for label in known]
+                classes = [self._names_[label] for label in self._predictor().labels_of(name, member)]
             row = np.full((1, len(classes)), 1 / len(classes))
-            said.append(Predictions(row, ids=[0], classes=classes, task=self._task, member=name))
-        together = align(said, missing=self.missing)
+            predictions.append(Predictions(row, ids=[0], classes=classes, task=self._task, member=name))
+        aligned = align(predictions, missing=self.missing)
         if not asked.learns and not self._wants_features(asked.combiner):
-            combine(together, asked.combiner)
+            combine(aligned, asked.combiner)
 
     def _wants_features(self, combiner: Any) -> bool:
         return bool(self.passthrough) or bool(getattr(combiner, "passthrough", False))
@@ -337,19 +338,20 @@ class Ensemble(Composition, ABC):
         x = as_rows(X)
         return validate_data(self, x, skip_check_array=True, ensure_2d=len(x.shape) == 2, reset=False)
 
-    def _ask(self, members: Mapping[str, Any], X: Any, speaker: Speaker, ids: np.ndarray) -> PredictionSet:
-        return self._line_up([speaker.ask(name, member, X, ids) for name, member in members.items()])
+    def _predict_with(self, members: Mapping[str, Any], X: Any, ids: np.ndarray) -> PredictionSet:
+        predictor = self._predictor()
+        return self._align([predictor.predict(name, member, X, ids) for name, member in members.items()])
 
-    def _line_up(self, said: list[Predictions]) -> PredictionSet:
-        return align(said, missing=self.missing).reorder(classes=self._outputs())
+    def _align(self, predictions: list[Predictions]) -> PredictionSet:
+        return align(predictions, missing=self.missing).reorder(classes=self._outputs())
 
-    def _say(self, X: Any) -> PredictionSet:
-        return self._ask(self.named_estimators_, X, self._speaker(), np.arange(X.shape[0]))
+    def _predict_members(self, X: Any) -> PredictionSet:
+        return self._predict_with(self.named_estimators_, X, np.arange(X.shape[0]))
 
     def _combine(self, predictions: PredictionSet, X: Any) -> np.ndarray:
         kwargs: dict[str, Any] = {}
         if self._shows_features_:
-            kwargs["features"] = (predictions.ids, flat(X))
+            kwargs["features"] = (predictions.ids, flatten_rows(X))
         return combine(predictions, self.combiner_, **kwargs).probas
 
     def _labels(self, y: np.ndarray) -> Any:

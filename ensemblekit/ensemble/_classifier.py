@@ -11,7 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..predictions import Task
+from ..interfaces import CombinerLike
+from ..predictions import Missing, Task
 from ..predictions.choices import check_choice
 from ..predictions.names import few
 from ._base import Ensemble
@@ -107,7 +108,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         self,
         estimators: Any,
         *,
-        combiner: Any = "mean",
+        combiner: str | CombinerLike = "mean",
         combiner_options: Mapping[str, Any] | None = None,
         cv: Any = 5,
         response_method: Literal["predict_proba", "predict"] = "predict_proba",
@@ -123,7 +124,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         self.combiner_options = combiner_options
         self.cv = cv
         self.response_method = response_method
-        self.missing = missing
+        self.missing: Missing = missing
         self.class_weight = class_weight
         self.thresholds = thresholds
         self.passthrough = passthrough
@@ -144,7 +145,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
             Columns in the order of ``classes_``.
         """
         x = self._check_x(X)
-        return self._combine(self._say(x), x)
+        return self._combine(self._predict_members(x), x)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels, by ``thresholds`` where they are given.

@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import has_fit_parameter
 
 from ..errors import InvalidOptionError
+from ..interfaces import CombinerLike
 from ._keras_model import is_model
 from ._members import all_pairs, pairs
 
@@ -25,7 +26,7 @@ class Composition(TransformerMixin, BaseEstimator):
     """An estimator out of named ones, those of the parameter ``estimators``."""
 
     estimators: Any
-    combiner: Any
+    combiner: str | CombinerLike
     combiner_options: Any
     cv: Any
 

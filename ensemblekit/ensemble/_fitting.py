@@ -1,7 +1,8 @@
-"""Fitting the members on all rows, and once a fold for the rows that the fold holds out."""
+"""Fit the members on all rows, and on the training rows of each fold to predict the rows it holds out."""
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,9 +13,9 @@ import numpy as np
 
 from ..errors import InvalidOptionError, LeakageError, MissingClassWarning
 from ..predictions.names import array_of, few, first_null, shown
+from ..printed import printable
 from ._keras import KerasEstimator
-from ._members import Speaker
-from ._progress import Progress
+from ._members import MemberPredictor
 
 __all__ = ["Fold", "fit_members", "make_folds"]
 
@@ -40,8 +41,34 @@ class _Job:
         return f"{self.name}, " + ("all rows" if self.fold is None else f"fold {self.number} of {self.n_folds}")
 
 
+class _Progress:
+    """Write a line to stderr for each finished job.
+
+    Parameters
+    ----------
+    owner : str
+        What is being fitted.
+    total : int
+        Number of jobs.
+    verbose : int
+        0 writes nothing.
+    """
+
+    def __init__(self, owner: str, total: int, verbose: int) -> None:
+        self.owner, self.total, self.verbose, self.done = owner, total, verbose, 0
+
+    def finish(self, job: str, seconds: float) -> None:
+        """Count a job, and write its number and time."""
+        self.done += 1
+        if self.verbose:
+            width = len(str(self.total))
+            line = f"[{self.owner}] {self.done:>{width}}/{self.total}  {job}  ({seconds:.2f} s)"
+            sys.stderr.write(printable(line) + "\n")
+            sys.stderr.flush()
+
+
 def check_names(what: str, values: Any) -> None:
-    """Refuse nulls, and text beside other things: NumPy would make a name of each."""
+    """Refuse nulls, and text mixed with other types: NumPy would turn both into text."""
     array = array_of(values)
     if array.dtype.kind not in "OT":
         return
@@ -64,7 +91,7 @@ def make_folds(
     X, y : array-like of n_samples rows
         What is split.
     groups : array-like of shape (n_samples,), or None
-        Rows of one group never stand on both sides of a fold.
+        Rows of one group are never both fitted on and held out by a fold.
     params : dict
         For the splitter.
     classifier : bool
@@ -78,7 +105,7 @@ def make_folds(
     Raises
     ------
     LeakageError
-        If a row or a group stands on both sides of a fold.
+        If a fold fits on a row or a group that it holds out.
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 
@@ -133,8 +160,8 @@ def fit_members(
     *,
     params: Mapping[str, Mapping[str, Any]],
     folds: list[Fold],
-    speaker: Speaker,
-    who: str,
+    predictor: MemberPredictor,
+    owner: str,
     n_jobs: int | None,
     verbose: int,
 ) -> tuple[dict[str, Any], dict[str, float], np.ndarray, dict[str, np.ndarray]]:
@@ -147,13 +174,15 @@ def fit_members(
     X, y : array-like of n_samples rows
         All rows.
     params : dict
-        Name -> parameters of its ``fit``; those with one value a row are divided as the rows are.
+        Name -> parameters of its ``fit``; of those with one value a row, a fold takes the values of its rows.
     folds : list of Fold
-        None for combiners that learn nothing.
-    speaker : Speaker
-        How to ask them.
-    who, n_jobs, verbose
-        For the progress and for joblib.
+        Empty for combiners that learn nothing.
+    predictor : MemberPredictor
+        Predicts with the fitted members.
+    owner : str
+        Class of the ensemble, for the lines on stderr.
+    n_jobs, verbose : int
+        As in `EnsembleClassifier`.
 
     Returns
     -------
@@ -163,7 +192,7 @@ def fit_members(
         Name -> time of all its fits.
     rows : ndarray of int
         Sorted numbers of the rows that some fold held out.
-    answers : dict
+    probas : dict
         Name -> out-of-fold predictions for ``rows``: the mean over the folds that held a row out.
     """
     jobs = [_Job(name, estimator, params[name]) for name, estimator in members.items()]
@@ -174,59 +203,59 @@ def fit_members(
     ]
     fitted: dict[str, Any] = {}
     seconds = dict.fromkeys(members, 0.0)
-    answers: dict[tuple[str, int], np.ndarray] = {}
-    progress = Progress(who, len(jobs), verbose)
-    for place, result, took in _done(jobs, X, y, speaker, n_jobs):
+    of_fold: dict[tuple[str, int], np.ndarray] = {}
+    progress = _Progress(owner, len(jobs), verbose)
+    for place, result, took in _run_jobs(jobs, X, y, predictor, n_jobs):
         job = jobs[place]
         seconds[job.name] += took
         if job.fold is None:
             fitted[job.name] = result
         else:
-            answers[job.name, job.number] = result
-        progress.tell(str(job), took)
+            of_fold[job.name, job.number] = result
+        progress.finish(str(job), took)
     times = np.zeros(len(y), dtype=np.int64)
     for fold in folds:
         times[fold.test] += 1
     rows = np.flatnonzero(times)
     means: dict[str, np.ndarray] = {}
     for name in members if folds else ():
-        total = np.zeros((len(y), *answers[name, 1].shape[1:]))
+        total = np.zeros((len(y), *of_fold[name, 1].shape[1:]))
         for number, fold in enumerate(folds, 1):
-            total[fold.test] += answers[name, number]
+            total[fold.test] += of_fold[name, number]
         means[name] = total[rows] / times[rows].reshape(-1, *(1,) * (total.ndim - 1))
     return {name: fitted[name] for name in members}, seconds, rows, means
 
 
-def _done(
-    jobs: list[_Job], X: Any, y: np.ndarray, speaker: Speaker, n_jobs: int | None
+def _run_jobs(
+    jobs: list[_Job], X: Any, y: np.ndarray, predictor: MemberPredictor, n_jobs: int | None
 ) -> Iterator[tuple[int, Any, float]]:
     from sklearn.utils.parallel import Parallel, delayed
 
-    # A Keras model uses all cores by itself, and another process would have to import TensorFlow for it.
-    own = {place for place, job in enumerate(jobs) if isinstance(job.estimator, KerasEstimator)}
+    # A Keras model uses all cores itself, and each worker process would have to import TensorFlow first.
+    of_keras = {place for place, job in enumerate(jobs) if isinstance(job.estimator, KerasEstimator)}
     parallel: Any = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    yield from parallel(delayed(_work)(i, job, X, y, speaker) for i, job in enumerate(jobs) if i not in own)
-    for place in sorted(own):
-        yield _work(place, jobs[place], X, y, speaker)
+    yield from parallel(delayed(_run_job)(i, job, X, y, predictor) for i, job in enumerate(jobs) if i not in of_keras)
+    for place in sorted(of_keras):
+        yield _run_job(place, jobs[place], X, y, predictor)
 
 
-def _work(place: int, job: _Job, X: Any, y: np.ndarray, speaker: Speaker) -> tuple[int, Any, float]:
+def _run_job(place: int, job: _Job, X: Any, y: np.ndarray, predictor: MemberPredictor) -> tuple[int, Any, float]:
     from sklearn.base import clone
 
     started = time.perf_counter()
     try:
         estimator: Any = clone(job.estimator)
         if hasattr(estimator, "name_outputs"):
-            estimator.name_outputs(None if speaker.names is None else list(speaker.names))
+            estimator.name_outputs(None if predictor.names is None else list(predictor.names))
         if job.fold is None:
             estimator.fit(X, y, **job.params)
-            speaker.check(job.name, estimator)
+            predictor.check(job.name, estimator)
             result: Any = estimator
         else:
             params = {name: _of_rows(value, job.fold.train, len(y)) for name, value in job.params.items()}
             estimator.fit(_take(X, job.fold.train), y[job.fold.train], **params)
-            speaker.check(job.name, estimator)
-            result = speaker(job.name, estimator, _take(X, job.fold.test), job.fold.test)
+            predictor.check(job.name, estimator)
+            result = predictor.predict_all_classes(job.name, estimator, _take(X, job.fold.test), job.fold.test)
     except Exception as error:
         error.add_note(f"This came from member {job}.")
         raise

@@ -1,4 +1,4 @@
-"""How good each member is, and what it is worth to the ensemble: numbers only."""
+"""Scores of an ensemble and of its members, and the importance of each member."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["leaderboard", "member_importance"]
 
 
-class _Answer(BaseEstimator):
-    """A fitted estimator that gives one answer, whatever it is asked: so that scorers can score it."""
+class _Constant(BaseEstimator):
+    """A fitted estimator with fixed predictions, so that scorers of scikit-learn can score them."""
 
-    def __init__(self, answer: Any, predicted: Any, classes: Any = None) -> None:
-        self.answer, self.predicted = answer, predicted
+    def __init__(self, probas: Any, predicted: Any, classes: Any = None) -> None:
+        self.probas, self.predicted = probas, predicted
         if classes is not None:
             self.classes_ = classes
 
@@ -33,12 +33,12 @@ class _Answer(BaseEstimator):
         return True
 
 
-class _Class(ClassifierMixin, _Answer):
+class _ConstantClassifier(ClassifierMixin, _Constant):
     def predict_proba(self, X: Any) -> Any:
-        return self.answer
+        return self.probas
 
 
-class _Value(RegressorMixin, _Answer):
+class _ConstantRegressor(RegressorMixin, _Constant):
     pass
 
 
@@ -47,21 +47,20 @@ def leaderboard(ensemble: Any, X: Any, y: np.ndarray, *, scoring: Any, sample_we
     import pandas as pd
 
     scorers = _scorers(ensemble, scoring)
-    speaker, ids = ensemble._speaker(), np.arange(X.shape[0])
+    predictor, ids = ensemble._predictor(), np.arange(X.shape[0])
     rows: list[dict[str, Any]] = []
-    said: list[Predictions] = []
+    predictions: list[Predictions] = []
     whole = time.perf_counter()
     for name, member in ensemble.named_estimators_.items():
         started = time.perf_counter()
-        said.append(speaker.ask(name, member, X, ids))
+        predictions.append(predictor.predict(name, member, X, ids))
         rows.append({"model": name, "predict_seconds": time.perf_counter() - started})
-    predictions = ensemble._line_up(said)
-    combined = ensemble._combine(predictions, X)
+    aligned = ensemble._align(predictions)
+    combined = ensemble._combine(aligned, X)
     rows.append({"model": "ensemble", "predict_seconds": time.perf_counter() - whole})
-    answers = [*predictions.member_probas, combined]
-    for row, answer in zip(rows, answers, strict=True):
-        judged = _answer(ensemble, answer, decided=row["model"] == "ensemble")
-        row |= {score: _score(scorer, judged, X, y, sample_weight) for score, scorer in scorers.items()}
+    for row, probas in zip(rows, [*aligned.member_probas, combined], strict=True):
+        model = _constant(ensemble, probas, by_threshold=row["model"] == "ensemble")
+        row |= {score: _score(scorer, model, X, y, sample_weight) for score, scorer in scorers.items()}
         row["fit_seconds"] = ensemble.fit_seconds_[row["model"]]
     table: Any = pd.DataFrame(rows).set_index("model")[[*scorers, "fit_seconds", "predict_seconds"]]
     return table.sort_values(by=next(iter(scorers)), ascending=False, kind="stable")
@@ -77,7 +76,7 @@ def member_importance(
     scoring: Any,
     sample_weight: Any,
 ) -> pd.DataFrame:
-    """Shuffle one member after the other; see `EnsembleClassifier.member_importance`."""
+    """Shuffle the predictions of one member after the other; see `EnsembleClassifier.member_importance`."""
     import pandas as pd
     from sklearn.utils import check_random_state
 
@@ -88,13 +87,13 @@ def member_importance(
     if len(scorers) != 1:
         raise InvalidOptionError(f"scoring must be one scorer here; received {scoring!r}.")
     (scorer,) = scorers.values()
-    predictions = ensemble._say(X)
+    predictions = ensemble._predict_members(X)
     random = check_random_state(random_state)
     orders = [random.permutation(len(predictions.ids)) for _ in range(n_repeats)]
 
     def score(cube: np.ndarray) -> float:
         combined = ensemble._combine(_with_probas(predictions, cube), X)
-        return _score(scorer, _answer(ensemble, combined, decided=True), X, y, sample_weight)
+        return _score(scorer, _constant(ensemble, combined, by_threshold=True), X, y, sample_weight)
 
     whole = score(predictions.member_probas)
     rows: list[dict[str, Any]] = []
@@ -113,18 +112,19 @@ def _with_probas(predictions: PredictionSet, cube: np.ndarray) -> PredictionSet:
     return PredictionSet(**fields | {"member_probas": cube})
 
 
-def _answer(ensemble: Any, answer: np.ndarray, *, decided: bool) -> Any:
+def _constant(ensemble: Any, probas: np.ndarray, *, by_threshold: bool) -> Any:
     if ensemble._kind == "regressor":
-        return _Value(answer[:, 0], answer[:, 0])
+        return _ConstantRegressor(probas[:, 0], probas[:, 0])
     classes = ensemble.classes_
-    # scikit-learn's metrics warn of float32 rows that sum to 1 but for rounding.
-    answer = answer.astype(np.float64)
-    answer /= answer.sum(axis=1, keepdims=True)
-    return _Class(answer, ensemble._decide(answer) if decided else classes[answer.argmax(axis=1)], classes)
+    # scikit-learn's metrics warn if the rounding errors of float32 keep a row from summing to 1.
+    probas = probas.astype(np.float64)
+    probas /= probas.sum(axis=1, keepdims=True)
+    predicted = ensemble._decide(probas) if by_threshold else classes[probas.argmax(axis=1)]
+    return _ConstantClassifier(probas, predicted, classes)
 
 
-def _score(scorer: Any, said: Any, X: Any, y: np.ndarray, sample_weight: Any) -> float:
-    return float(scorer(said, X, y, **({} if sample_weight is None else {"sample_weight": sample_weight})))
+def _score(scorer: Any, model: Any, X: Any, y: np.ndarray, sample_weight: Any) -> float:
+    return float(scorer(model, X, y, **({} if sample_weight is None else {"sample_weight": sample_weight})))
 
 
 def _scorers(ensemble: Any, scoring: Any) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _scorer(ensemble: Any, given: Any) -> Any:
     from sklearn.metrics import get_scorer, log_loss, make_scorer
 
     if given == "neg_log_loss":
-        # Else it would fail on rows that lack one of the classes.
+        # Without labels=, it fails on rows that lack one of the classes.
         return make_scorer(
             log_loss, response_method="predict_proba", greater_is_better=False, labels=list(ensemble.classes_)
         )

@@ -1,4 +1,4 @@
-"""The members of an ensemble: which estimators they may be, and what a fitted one says."""
+"""The members of an ensemble: which estimators they may be, and the predictions of fitted ones."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import Member
 from ..members import as_member
 from ..predictions import Predictions
 from ..predictions.names import few
+from ._keras_classifier import KerasClassifier
 from ._keras_model import is_model
+from ._keras_regressor import KerasRegressor
 
-__all__ = ["Speaker", "all_pairs", "as_rows", "check_estimators", "classes_of", "common_classes", "flat", "pairs"]
+__all__ = [
+    "MemberPredictor",
+    "all_pairs",
+    "as_rows",
+    "check_estimators",
+    "common_classes",
+    "flatten_rows",
+    "pairs",
+]
 
 BATCH = 1024
-"""Rows at a time for a member that is not a scikit-learn estimator, and may do them all at once."""
+"""Rows of a batch, for a member that is not a scikit-learn estimator and would take all of them as one."""
 
 
 def all_pairs(estimators: Any) -> list[tuple[str, Any]]:
@@ -27,7 +39,7 @@ def all_pairs(estimators: Any) -> list[tuple[str, Any]]:
 
 
 def pairs(estimators: Any) -> list[tuple[str, Any]]:
-    """List those that are not dropped."""
+    """List the named estimators that are not dropped."""
     return [(n, e) for n, e in all_pairs(estimators) if e is not None and not (isinstance(e, str) and e == "drop")]
 
 
@@ -36,7 +48,7 @@ def _listed(estimators: Any) -> list[Any]:
 
 
 def check_estimators(estimators: Any, reserved: Sequence[str], *, kind: str, prefit: bool) -> dict[str, Any]:
-    """Refuse what is not a list of differently named estimators of one kind.
+    """Check that estimators are a list of pairs with different names, all of one kind.
 
     Parameters
     ----------
@@ -52,7 +64,7 @@ def check_estimators(estimators: Any, reserved: Sequence[str], *, kind: str, pre
     Returns
     -------
     dict
-        Name -> estimator, those that are dropped left out. Raw Keras models are wrapped.
+        Name -> estimator, without those that are dropped. Bare Keras models are wrapped.
     """
     rule = "estimators must be a list of (name, estimator), at least one"
     if not isinstance(estimators, (list, tuple)) or not estimators:
@@ -76,12 +88,8 @@ def check_estimators(estimators: Any, reserved: Sequence[str], *, kind: str, pre
 def _check_one(name: str, estimator: Any, kind: str, prefit: bool) -> Any:
     if isinstance(estimator, type):
         raise InvalidOptionError(f"estimators must be objects; {name!r} is the class {estimator.__name__}. Call it.")
-    if is_model(estimator):
-        from ._keras_classifier import KerasClassifier
-        from ._keras_regressor import KerasRegressor
-
-        if not prefit:
-            return (KerasClassifier if kind == "classifier" else KerasRegressor)(estimator)
+    if is_model(estimator) and not prefit:
+        return (KerasClassifier if kind == "classifier" else KerasRegressor)(estimator)
     found = _kind(estimator)
     if found is not None and found != kind:
         raise InvalidOptionError(f"estimator {name!r} must be a {kind}; received {estimator!r}, a {found}.")
@@ -92,31 +100,27 @@ def _check_one(name: str, estimator: Any, kind: str, prefit: bool) -> Any:
                 f"{estimator!r}. A member that cannot be fitted goes with cv='prefit'."
             )
         return estimator
-    if found is None:  # a Keras model, a callable, saved predictions, a Member
+    if found is None:  # not an estimator of scikit-learn: a Keras model, a callable, saved predictions, a Member
         task = "multiclass" if kind == "classifier" else "regression"
         member = as_member(estimator, name=name, task=None if isinstance(estimator, Member) else task)
         if member.task != task:
             raise InvalidOptionError(f"estimator {name!r} must be a {kind}; its task is {member.task!r}.")
         return member
-    from sklearn.utils.validation import check_is_fitted
-
     check_is_fitted(estimator, msg=f"cv='prefit' needs fitted estimators; {name!r} is not fitted. Call its fit first.")
     return estimator
 
 
 def _kind(estimator: Any) -> str | None:
-    from sklearn.utils import get_tags
-
     return get_tags(estimator).estimator_type if hasattr(estimator, "__sklearn_tags__") else None
 
 
 def classes_of(member: Any) -> list[Any]:
-    """List the labels that a fitted classifier knows, in the order of its columns."""
+    """List the labels of a fitted classifier in the order of its columns."""
     return list(member.classes) if isinstance(member, Member) else np.asarray(member.classes_).tolist()
 
 
 def common_classes(members: Mapping[str, Any]) -> np.ndarray:
-    """Sort the classes that any of the fitted members knows.
+    """Sort the labels that at least one of the fitted members knows.
 
     Parameters
     ----------
@@ -140,7 +144,7 @@ def common_classes(members: Mapping[str, Any]) -> np.ndarray:
 
 
 def as_rows(X: Any) -> Any:
-    """Give X rows that can be taken: arrays and tables as they are, other sparse matrices as CSR, else an array."""
+    """Turn X into something with rows: sparse matrices into CSR, lists into an array; arrays and tables stay."""
     rows: Any = X if hasattr(X, "shape") else np.asarray(X)
     rows = rows.tocsr() if hasattr(rows, "tocsr") else rows
     if len(rows.shape) < 2:
@@ -151,8 +155,8 @@ def as_rows(X: Any) -> Any:
     return rows
 
 
-def flat(X: Any) -> np.ndarray:
-    """Lay out each row of X as a vector of numbers, shape ``(n_samples, n_features)``."""
+def flatten_rows(X: Any) -> np.ndarray:
+    """Flatten each row of X into a vector of numbers, shape ``(n_samples, n_features)``."""
     dense = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
     try:
         return dense.reshape(len(dense), -1).astype(np.float64)
@@ -163,22 +167,22 @@ def flat(X: Any) -> np.ndarray:
         ) from None
 
 
-class Speaker:
-    """What a fitted member says about rows, as `Predictions`.
+class MemberPredictor:
+    """Predict with fitted members, by the names of their classes.
 
     Parameters
     ----------
     names : dict of label to class name, or None
         None for regression.
     response_method : {"predict_proba", "predict"}
-        ``predict`` gives the predicted class the whole probability.
+        ``predict`` gives probability 1 to the predicted class.
     """
 
     def __init__(self, names: Mapping[Any, Hashable] | None, response_method: str) -> None:
         self.names, self.response_method = names, response_method
 
     def check(self, name: str, member: Any) -> None:
-        """Refuse a member that cannot answer in this way."""
+        """Refuse a member without the method that ``response_method`` needs."""
         if self.names is None or isinstance(member, Member):
             return
         if self.response_method == "predict_proba" and not hasattr(member, "predict_proba"):
@@ -188,28 +192,40 @@ class Speaker:
                 "predicted class have its whole probability."
             )
 
-    def known(self, name: str, member: Any) -> list[Any]:
-        """List the labels that a member knows, in the order of its columns; each a class of the ensemble."""
-        known = classes_of(member)
-        unknown = [label for label in known if label not in (self.names or {})]
+    def labels_of(self, name: str, member: Any) -> list[Any]:
+        """List the labels of a member in the order of its columns; refuse any that is no class of the ensemble."""
+        labels = classes_of(member)
+        unknown = [label for label in labels if label not in (self.names or {})]
         if unknown:
             raise AlignmentError(
                 f"member {name!r} knows {few(unknown)}, which no label of y is called. Fit it on the labels of y."
             )
-        return known
+        return labels
 
-    def ask(self, name: str, member: Any, X: Any, ids: np.ndarray) -> Predictions:
-        """Ask the member about the rows of X."""
+    def predict(self, name: str, member: Any, X: Any, ids: np.ndarray) -> Predictions:
+        """Predict the rows of X, with the classes that the member knows."""
         fit_ids = getattr(member, "fit_ids", None)
         fit_ids = getattr(member, "fit_ids_", None) if fit_ids is None else fit_ids
         classes: list[Any] = (
-            ["value"] if self.names is None else [self.names[label] for label in self.known(name, member)]
+            ["value"] if self.names is None else [self.names[label] for label in self.labels_of(name, member)]
         )
         task = "regression" if self.names is None else "multiclass"
-        answer = self._answer(name, member, X, ids)
-        return Predictions(answer, ids=ids, classes=classes, task=task, member=name, fit_ids=fit_ids)
+        probas = self._probas(name, member, X, ids)
+        return Predictions(probas, ids=ids, classes=classes, task=task, member=name, fit_ids=fit_ids)
 
-    def _answer(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:
+    def predict_all_classes(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:
+        """Predict the rows of X, with all classes of the ensemble: 0 for one that the member does not know."""
+        predictions = self.predict(name, member, X, ids)
+        if self.names is None:
+            return predictions.probas
+        columns = tuple(self.names.values())
+        if predictions.classes == columns:
+            return predictions.probas
+        probas = np.zeros((len(ids), len(columns)), dtype=predictions.probas.dtype)
+        probas[:, [columns.index(c) for c in predictions.classes]] = predictions.probas
+        return probas
+
+    def _probas(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:
         if isinstance(member, Member):
             starts = range(0, max(len(ids), 1), BATCH)
             return np.concatenate([member.predict(ids[i : i + BATCH], X[i : i + BATCH]) for i in starts])
@@ -222,15 +238,3 @@ class Speaker:
         if not votes.any(axis=1).all():
             raise InvalidPredictionsError(f"member {name!r} predicted a label that is not in its classes_ {labels!r}.")
         return votes.astype(np.float64)
-
-    def __call__(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:
-        """Ask, and lay the answer out over all classes of the ensemble: 0 where the member never saw one."""
-        said = self.ask(name, member, X, ids)
-        if self.names is None:
-            return said.probas
-        columns = tuple(self.names.values())
-        if said.classes == columns:
-            return said.probas
-        out = np.zeros((len(ids), len(columns)), dtype=said.probas.dtype)
-        out[:, [columns.index(c) for c in said.classes]] = said.probas
-        return out

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, column_or_1d
 
-from ..predictions import Task
+from ..interfaces import CombinerLike
+from ..predictions import Missing, Task
 from ._base import Ensemble
 
 __all__ = ["EnsembleRegressor"]
@@ -81,14 +82,14 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
     _task: Task = "regression"
     # What only a classifier has.
     response_method = "predict"
-    missing = "error"
+    missing: Missing = "error"
     class_weight = None
 
     def __init__(
         self,
         estimators: Any,
         *,
-        combiner: Any = "mean",
+        combiner: str | CombinerLike = "mean",
         combiner_options: Mapping[str, Any] | None = None,
         cv: Any = 5,
         passthrough: bool = False,
@@ -117,7 +118,7 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
             Values.
         """
         x = self._check_x(X)
-        return self._combine(self._say(x), x)[:, 0]
+        return self._combine(self._predict_members(x), x)[:, 0]
 
     def _check_y(self, y: Any) -> np.ndarray:
         y = column_or_1d(y, warn=True)

@@ -1,4 +1,4 @@
-"""Whether predictions are right as often as they say."""
+"""Calibration: how far confidence is from accuracy."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["calibration_error", "reliability_curve"]
 
 @typed()
 def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strategy: str = "width") -> float:
-    """Expected calibration error: how far confidence is from accuracy, on average.
+    """Compute the expected calibration error: the mean distance of confidence from accuracy.
 
     Parameters
     ----------
     predictions : Predictions
         Labelled, of the task ``multiclass``, shape ``(n_samples, n_classes)``.
     n_bins : int, default=15
-        Number of bins, >= 1.
+        Number of bins of confidence, >= 1.
     strategy : {"width", "mass"}, default="width"
-        Bins of equal width in [0, 1], or of about equally many rows.
+        Bins of equal width in [0, 1], or with about equally many rows.
 
     Returns
     -------
@@ -40,13 +40,13 @@ def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strateg
     InvalidPredictionsError
         If they have no labels, no rows, absent rows, or are dense or of another task.
     InvalidOptionError
-        If ``n_bins`` or ``strategy`` is not as said above.
+        If ``n_bins`` is below 1 or ``strategy`` is unknown.
 
     Notes
     -----
     With the confidence ``max_c p_i[c]`` of each row: ``sum_b (n_b / n) |accuracy_b - mean confidence_b|`` over the bins
-    [1]_. A bin holds its upper edge, the first also its lower one. Rows of one confidence are in one bin, so that
-    there may be fewer bins of equal mass than asked for. Few rows a bin make the figure too large, even for perfect
+    [1]_. A bin includes its upper edge, the first one also its lower edge. Rows with equal confidence share a bin, so
+    there may be fewer bins of equal mass than ``n_bins``. Few rows per bin make the error too large, even for perfect
     calibration: compare it on equal rows and bins only.
 
     References
@@ -68,7 +68,7 @@ def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strateg
 
 @typed()
 def reliability_curve(predictions: Predictions, *, n_bins: int = N_BINS, strategy: str = "width") -> pd.DataFrame:
-    """Accuracy and mean confidence of each bin of confidence, for a reliability diagram.
+    """Compute the accuracy and mean confidence of each bin of confidence, for a reliability diagram.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def reliability_curve(predictions: Predictions, *, n_bins: int = N_BINS, strateg
     Returns
     -------
     pandas.DataFrame
-        A row a bin: its edges ``low`` and ``high``, the number of rows ``n``, ``confidence`` and ``accuracy``, NaN for
-        an empty bin.
+        One row per bin: its edges ``low`` and ``high``, the number of samples ``n``, ``confidence`` and ``accuracy``,
+        which are NaN for an empty bin.
 
     Raises
     ------

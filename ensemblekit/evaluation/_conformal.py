@@ -1,4 +1,4 @@
-"""Split conformal prediction: sets and intervals that hold the truth as often as they promise."""
+"""Split conformal prediction: sets and intervals with a guaranteed coverage."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ def fit_conformal(
 ) -> ConformalSets | ConformalIntervals:
     """Calibrate prediction sets, or intervals for regression, on held-out predictions.
 
-    They come after any model or combiner, and need nothing of it but its predictions: whatever it is worth, a set or
-    interval for a new row holds the truth with a probability of at least ``1 - alpha``, as long as calibration rows and
-    new rows are exchangeable. That is a promise over all rows, not over those of each class.
+    Any model or combiner will do, as only its predictions are used. A set or interval of a new row contains the truth
+    with a probability of at least ``1 - alpha`` if calibration rows and new rows are exchangeable. The guarantee holds
+    over all rows, not for each class.
 
     Parameters
     ----------
     predictions : Predictions
-        Labelled, of the task ``multiclass`` or ``regression``, on rows that no member and no combiner was fitted on:
-        usually what `combine` returned. Not of the split ``test``, on which their coverage is to be measured.
+        Labelled, of the task ``multiclass`` or ``regression``, on rows that no member and no combiner was fitted on.
+        Usually the result of `combine`. Not of the split ``test``, which is kept for measuring the coverage.
     alpha : float, default=0.1
         Share of sets or intervals that may miss the truth, in (0, 1).
     method : {"lac", "aps", "residual"}, optional
         ``lac``, the default for ``multiclass``: the smallest sets on average. ``aps``: sets that grow where the model
         is unsure. ``residual`` is the one for ``regression``.
     allow_leakage : bool, default=False
-        Calibrate on rows that the model was fitted on, or on the test split, all the same.
+        Admit rows that the model was fitted on, and the test split.
 
     Returns
     -------
     ConformalSets or ConformalIntervals
-        For ``multiclass`` or ``regression``.
+        Sets for ``multiclass``, intervals for ``regression``.
 
     Raises
     ------
     LeakageError
         If rows are among the ``fit_ids`` of the predictions, or are of the split ``test``.
     InvalidOptionError
-        If alpha or the method is not as said above.
+        If ``alpha`` is out of range or ``method`` does not fit the task.
     InvalidPredictionsError
         If there are no labels or no rows, rows are absent, or the predictions are dense or ``multilabel``.
 
     Notes
     -----
     Each calibration row gets a score of its true class or value, high where the model is wrong. The threshold is the
-    ``k``-th smallest of the ``n`` scores, ``k = ceil((n + 1)(1 - alpha))`` [1]_; where ``k > n``, that is for ``n < 1 /
-    alpha - 1``, it is infinite, and sets hold all classes. A set holds the classes whose score is at most the
-    threshold; it may hold none.
+    ``k``-th smallest of the ``n`` scores, ``k = ceil((n + 1)(1 - alpha))`` [1]_. It is infinite if ``k > n``, that is
+    ``n < 1 / alpha - 1``, and sets contain all classes. A set contains the classes whose score is at most the
+    threshold; it may be empty.
 
     The score of ``lac`` is ``1 - p[y]`` [2]_; that of ``aps`` is the sum of ``p[c]`` over the classes with ``p[c] >=
     p[y]``, without the random part of [3]_; that of ``residual`` is ``|y - prediction|``.
 
-    Tie rule: equally probable classes have the same score, and are in the set or out of it together.
+    Tie rule: equally probable classes have the same score, so a set contains all of them or none.
 
     References
     ----------
@@ -115,7 +115,7 @@ def fit_conformal(
 
 
 def _quantile(scores: np.ndarray, alpha: float) -> np.ndarray:
-    # (n + 1)(1 - alpha) in floats may come out above a whole number that it should be.
+    # In floats (n + 1)(1 - alpha) may be slightly above the whole number that it equals.
     place = math.ceil((len(scores) + 1) * (1 - Fraction(repr(float(alpha)))))
     if place > len(scores):
         return np.full(scores.shape[1:], np.inf)

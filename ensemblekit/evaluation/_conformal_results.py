@@ -1,4 +1,4 @@
-"""What conformal prediction gives: sets of classes, and intervals."""
+"""Results of conformal prediction: sets of classes, and intervals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["ConformalIntervals", "ConformalSets", "check_names", "check_scored",
 
 @dataclass(frozen=True, eq=False)
 class ConformalSets:
-    """Prediction sets of classes; made by `fit_conformal`.
+    """Conformal prediction sets of classes, from `fit_conformal`.
 
     Attributes
     ----------
@@ -32,12 +32,11 @@ class ConformalSets:
     alpha : float
         Share of sets that may miss the truth, in (0, 1).
     threshold : float
-        A class belongs to the set where its score is at most this; infinite where there are too few calibration rows,
-        and every set holds all classes.
+        Largest score of a class in the set; infinite with too few calibration rows, when sets contain all classes.
     classes : tuple of str or int
-        Names of the classes, as calibrated.
+        Names of the classes.
     calibration_ids : ndarray of shape (n_calibration,)
-        Rows that it was calibrated on.
+        Ids of the calibration rows.
     """
 
     method: str
@@ -48,22 +47,22 @@ class ConformalSets:
 
     @typed()
     def predict_sets(self, predictions: Predictions) -> pd.DataFrame:
-        """Say which classes the set of each row holds.
+        """Predict the set of each row.
 
         Parameters
         ----------
         predictions : Predictions
-            Of the same model as the calibration predictions, and of the same classes in any order.
+            Of the same model and classes as the calibration predictions; the order of the classes does not matter.
 
         Returns
         -------
         pandas.DataFrame of bool
-            Index ``id``, a column a class. A set may be empty, where no class is probable enough.
+            Index ``id``, one column per class. A set may be empty.
 
         Raises
         ------
         AlignmentError
-            If the classes are others.
+            If the classes differ from those of the calibration.
         InvalidPredictionsError
             If the predictions are dense, of another task, or have absent rows.
         """
@@ -75,7 +74,7 @@ class ConformalSets:
 
     @typed()
     def coverage(self, predictions: Predictions) -> float:
-        """Compute the share of rows whose set holds the true class.
+        """Compute the share of rows whose set contains the true class.
 
         Parameters
         ----------
@@ -90,7 +89,7 @@ class ConformalSets:
         Raises
         ------
         LeakageError
-            If rows are those that it was calibrated on.
+            If calibration rows are among them.
         InvalidPredictionsError
             If there are no labels or no rows, or as in `predict_sets`.
         """
@@ -99,7 +98,7 @@ class ConformalSets:
 
     @typed()
     def mean_size(self, predictions: Predictions) -> float:
-        """Compute how many classes a set holds on average: the smaller, the more it says.
+        """Compute the mean number of classes in a set: the fewer, the more informative.
 
         Parameters
         ----------
@@ -116,19 +115,18 @@ class ConformalSets:
 
 @dataclass(frozen=True, eq=False)
 class ConformalIntervals:
-    """Prediction intervals of regression; made by `fit_conformal`.
+    """Conformal prediction intervals of regression, from `fit_conformal`.
 
     Attributes
     ----------
     alpha : float
-        Share of intervals that may miss the truth, in (0, 1), for each output by itself.
+        Share of intervals that may miss the truth, in (0, 1), for each output.
     half_widths : ndarray of shape (n_outputs,)
-        The interval of an output is the prediction plus or minus this; infinite where there are too few calibration
-        rows.
+        The interval of an output is the prediction plus or minus this; infinite with too few calibration rows.
     classes : tuple of str or int
-        Names of the outputs, as calibrated.
+        Names of the outputs.
     calibration_ids : ndarray of shape (n_calibration,)
-        Rows that it was calibrated on.
+        Ids of the calibration rows.
     """
 
     alpha: float
@@ -138,22 +136,22 @@ class ConformalIntervals:
 
     @typed()
     def predict_intervals(self, predictions: Predictions) -> pd.DataFrame:
-        """Put an interval around each prediction.
+        """Predict the interval of each row and output.
 
         Parameters
         ----------
         predictions : Predictions
-            Of the same model as the calibration predictions, and of the same outputs in any order.
+            Of the same model and outputs as the calibration predictions; the order of the outputs does not matter.
 
         Returns
         -------
         pandas.DataFrame
-            A row an output of a sample: ``id``, ``output``, ``low``, ``high``.
+            One row per sample and output: ``id``, ``output``, ``low``, ``high``.
 
         Raises
         ------
         AlignmentError
-            If the outputs are others.
+            If the outputs differ from those of the calibration.
         InvalidPredictionsError
             If the predictions are dense, of another task, or have absent rows.
         """
@@ -172,7 +170,7 @@ class ConformalIntervals:
 
     @typed()
     def coverage(self, predictions: Predictions) -> dict[Hashable, float]:
-        """Compute the share of rows whose interval holds the true value, of each output.
+        """Compute for each output the share of rows whose interval contains the true value.
 
         Parameters
         ----------
@@ -187,7 +185,7 @@ class ConformalIntervals:
         Raises
         ------
         LeakageError
-            If rows are those that it was calibrated on.
+            If calibration rows are among them.
         InvalidPredictionsError
             If there are no labels or no rows, or as in `predict_intervals`.
         """

@@ -1,4 +1,4 @@
-"""How differently the members of an ensemble err, pair by pair."""
+"""Diversity: how differently pairs of members err."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["diversity", "diversity_matrix"]
 
 BLOCK = 1 << 20
 SAME = {"disagreement": 0.0, "q_statistic": 1.0, "correlation": 1.0, "double_fault": np.nan, "kappa": 1.0}
-"""Measure -> what it is for a member and itself; NaN: its share of errors."""
+"""Measure -> its value for a member with itself; NaN stands for the share of errors of the member."""
 
 
 @typed()
@@ -27,14 +27,13 @@ def diversity(predictions: PredictionSet) -> pd.DataFrame:
     Parameters
     ----------
     predictions : PredictionSet
-        Labelled, of the task ``multiclass`` or ``multilabel``, of at least two members. Of dense and of multilabel
-        predictions, each place and each label counts as a row. Where rows are absent, a pair is compared on those that
-        both have.
+        Labelled, of the task ``multiclass`` or ``multilabel``, of at least two members. Each position of dense and each
+        label of multilabel predictions counts as a row. A pair is compared on the rows that both members have.
 
     Returns
     -------
     pandas.DataFrame
-        A row a pair: ``first``, ``second``, ``n_rows``, ``disagreement`` in [0, 1], ``q_statistic`` in [-1, 1],
+        One row per pair: ``first``, ``second``, ``n_rows``, ``disagreement`` in [0, 1], ``q_statistic`` in [-1, 1],
         ``correlation`` in [-1, 1], ``double_fault`` in [0, 1], ``kappa`` in [-1, 1].
 
     Raises
@@ -44,15 +43,15 @@ def diversity(predictions: PredictionSet) -> pd.DataFrame:
 
     Notes
     -----
-    All are of right and wrong, not of the classes said [1]_. Of ``n`` rows let ``a`` be those that both have right,
-    ``b`` and ``c`` those that only the first or only the second has right, and ``d`` those that both have wrong.
+    All measures compare right and wrong, not the predicted classes [1]_. Of ``n`` rows, both members are right on
+    ``a``, only the first on ``b``, only the second on ``c``, and none on ``d``.
     Disagreement is ``(b + c) / n``; double fault is ``d / n``; the Q statistic is ``(ad - bc) / (ad + bc)``;
     correlation is ``(ad - bc) / sqrt((a + b)(c + d)(a + c)(b + d))``; kappa, which is Cohen's kappa of right and wrong,
     is ``2 (ad - bc) / ((a + b)(b + d) + (a + c)(c + d))``.
-    Where one is 0 / 0, as for two members that are always right, it is NaN: it is not defined.
-    Members that err alike have a high Q statistic, correlation, kappa and double fault, and a low disagreement.
+    A measure is NaN where it is 0 / 0, as for two members that are always right. Members that err alike have a high Q
+    statistic, correlation, kappa and double fault, and a low disagreement.
 
-    Tie rule: of a member's most probable classes, the first counts.
+    Tie rule: of equally probable classes the first is the predicted one.
 
     References
     ----------
@@ -83,20 +82,20 @@ def diversity(predictions: PredictionSet) -> pd.DataFrame:
 
 @typed()
 def diversity_matrix(predictions: PredictionSet, measure: str = "disagreement") -> pd.DataFrame:
-    """Arrange one measure of `diversity` as a square, for a heat map.
+    """Compute one measure of `diversity` as a square table, for a heat map.
 
     Parameters
     ----------
     predictions : PredictionSet
-        As in `diversity`; one member will do.
+        As in `diversity`; one member is enough.
     measure : {"disagreement", "q_statistic", "correlation", "double_fault", "kappa"}
-        Which one.
+        Column of `diversity`.
 
     Returns
     -------
     pandas.DataFrame
-        Symmetric, members by members. A member compared with itself has the values of two members that say the same: a
-        disagreement of 0, a double fault of its share of errors, and 1 for the others.
+        Symmetric, members by members. On the diagonal the disagreement is 0, the double fault is the share of errors of
+        the member, and the other measures are 1.
 
     Raises
     ------
@@ -125,7 +124,7 @@ def _measures(predictions: PredictionSet) -> dict[str, np.ndarray]:
             "n_rows": n_rows.astype(np.int64),
             "disagreement": (one + other) / n_rows,
             "q_statistic": crossed / (both * neither + one * other),
-            # Four square roots: the product of four counts would lose digits.
+            # The product of four counts would lose digits.
             "correlation": crossed
             / np.sqrt((both + one) * (other + neither))
             / np.sqrt((both + other) * (one + neither)),
@@ -145,13 +144,13 @@ def _counts(predictions: PredictionSet) -> tuple[np.ndarray, np.ndarray, np.ndar
     rows = max(1, BLOCK // max(1, cube[:, :1].size))
     for start in range(0, len(predictions.ids), rows):
         block, true = cube[:, start : start + rows], codes[start : start + rows]
-        said = block >= 0.5 if predictions.task == "multilabel" else block.argmax(axis=-1)
-        right = (said == true).reshape(len(cube), len(true), -1)
+        predicted = block >= 0.5 if predictions.task == "multilabel" else block.argmax(axis=-1)
+        right = (predicted == true).reshape(len(cube), len(true), -1)
         wrong = ~right
         if present is not None:
-            there = present[:, start : start + rows, np.newaxis]
-            right, wrong = right & there, wrong & there
-        # Products of float64 count exactly, and fast.
+            is_present = present[:, start : start + rows, np.newaxis]
+            right, wrong = right & is_present, wrong & is_present
+        # float64 uses BLAS, and counts exactly.
         hits, misses = (flags.reshape(len(cube), -1).astype(np.float64) for flags in (right, wrong))
         both += hits @ hits.T
         one += hits @ misses.T

@@ -30,19 +30,19 @@ BIASED = frozenset({"calibration_error"})
 
 @typed()
 def accuracy_interval(n_correct: int, n_samples: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of an accuracy.
+    """Compute Wilson's confidence interval of an accuracy.
 
     Parameters
     ----------
     n_correct, n_samples : int
-        How many of how many rows are right.
+        Number of rows predicted right, and of all rows.
     confidence : float, default=0.95
         In (0, 1).
 
     Returns
     -------
-    low, high : float
-        In [0, 1].
+    tuple of float
+        Lower and upper bound, in [0, 1].
 
     References
     ----------
@@ -86,7 +86,8 @@ def bootstrap_interval(
     predictions : Predictions
         Labelled, of the task ``multiclass``, shape ``(n_samples, n_classes)``.
     metric : str
-        ``accuracy``, ``log_loss``, ``brier_score``, ``balanced_accuracy``, ``macro_auroc`` or ``calibration_error``.
+        Name out of `METRICS`: ``accuracy``, ``log_loss``, ``brier_score``, ``balanced_accuracy``, ``macro_auroc`` or
+        ``calibration_error``.
     groups : mapping of id to group, optional
         Rows of one group, such as near copies of one image, are resampled together. An id without a group is a group
         of its own. By default every row is.
@@ -101,8 +102,8 @@ def bootstrap_interval(
 
     Returns
     -------
-    low, high : float
-        NaN where the metric is defined for no resample.
+    tuple of float
+        Lower and upper bound; NaN where the metric is defined for no resample.
 
     Raises
     ------
@@ -162,10 +163,12 @@ def score_table(
     ----------
     models : mapping of str to Predictions
         Model -> its labelled predictions, of the task ``multiclass``, shape ``(n_samples, n_classes)``.
-    groups, confidence, n_resamples, seed
+    groups : mapping of id to group, optional
         As in `bootstrap_interval`.
-    metrics : sequence of str
-        As in `bootstrap_interval`; all of them by default.
+    metrics : sequence of str, optional
+        Names out of `METRICS`; by default all.
+    confidence, n_resamples, seed
+        As in `bootstrap_interval`.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ..arguments import typed
 from ..combining.subsets import SubsetCombiner
 from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..interfaces import CombinerLike
 from ..predictions import Predictions, PredictionSet
 from ._metrics import METRICS
 
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["leave_one_member_out"]
 
 
-@typed()
+@typed(but=("combiner",))
 def leave_one_member_out(
     predictions: PredictionSet,
-    combiner: Any,
+    combiner: str | CombinerLike,
     *,
     metric: str | Callable[[Predictions], float] = "log_loss",
     fit_on: PredictionSet | None = None,
     allow_leakage: bool = False,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
 ) -> pd.DataFrame:
     """Score an ensemble with all of its members, and without each.
 
@@ -46,8 +48,8 @@ def leave_one_member_out(
         them anew for each row of the table. It must be given for one, even where the combiner is fitted already.
     allow_leakage : bool, default=False
         Go on where a member, or the combiner, is fitted on rows that it is scored or fitted on.
-    **options
-        Options of the combiner, where it is given by name.
+    options, **more_options
+        As in `combine`.
 
     Returns
     -------
@@ -90,7 +92,9 @@ def leave_one_member_out(
         raise InvalidOptionError(
             f"metric must be one of {', '.join(map(repr, METRICS))} or take Predictions; received {metric!r}."
         )
-    subsets = SubsetCombiner(predictions, combiner, fit_on=fit_on, allow_leakage=allow_leakage, options=options)
+    subsets = SubsetCombiner(
+        predictions, combiner, fit_on=fit_on, allow_leakage=allow_leakage, options=options, **more_options
+    )
 
     def scored(members: tuple[str, ...]) -> float:
         return float(score(subsets.combine(members)))

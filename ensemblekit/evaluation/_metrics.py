@@ -35,7 +35,7 @@ __all__ = [
 
 @typed()
 def accuracy(predictions: Predictions) -> float:
-    """Share of the rows whose most probable class is the true one.
+    """Compute the share of rows whose most probable class is the true one.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def accuracy(predictions: Predictions) -> float:
 
 @typed()
 def log_loss(predictions: Predictions) -> float:
-    """Mean negative log-likelihood of the true classes, in nats.
+    """Compute the mean negative log-likelihood of the true classes, in nats.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def log_loss(predictions: Predictions) -> float:
     Returns
     -------
     float
-        At least 0. Probabilities are clipped to [1e-7, 1 - 1e-7], as Keras clips them, so that it is at most 16.2.
+        At least 0, and at most 16.2: probabilities are clipped to [1e-7, 1 - 1e-7], as Keras does.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def log_loss(predictions: Predictions) -> float:
 
 @typed()
 def brier_score(predictions: Predictions) -> float:
-    """Mean squared distance of the probabilities from the truth.
+    """Compute the mean squared distance of the probabilities from the truth.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def brier_score(predictions: Predictions) -> float:
 
 @typed()
 def balanced_accuracy(predictions: Predictions) -> float:
-    """Mean over the classes of the share of their rows that is found.
+    """Compute the mean recall of the classes.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def balanced_accuracy(predictions: Predictions) -> float:
 
     Notes
     -----
-    A class without a row among the labels has no recall, and is left out of the mean, as in scikit-learn.
+    Classes that no label names have no recall and are left out of the mean, as in scikit-learn.
 
     Tie rule: the first of equally probable classes is the predicted one.
 
@@ -173,7 +173,7 @@ def balanced_accuracy(predictions: Predictions) -> float:
 
 @typed()
 def macro_auroc(predictions: Predictions) -> float:
-    """Mean over the classes of the area under the curve of each class against the rest.
+    """Compute the mean area under the ROC curve of each class against the rest.
 
     Parameters
     ----------
@@ -192,9 +192,8 @@ def macro_auroc(predictions: Predictions) -> float:
 
     Notes
     -----
-    The area of class ``c`` is the share of pairs of a row of the class and a row of another where the first has the
-    larger ``p[c]``. A class without a row among the labels has no area, and is left out of the mean; scikit-learn has
-    no answer there.
+    The area of class ``c`` is the share of pairs of a row of ``c`` and a row of another class where the first has the
+    larger ``p[c]``. Classes that no label names have no area and are left out of the mean; scikit-learn gives no value.
 
     Tie rule: a pair with equal probabilities counts half.
 
@@ -211,7 +210,7 @@ def macro_auroc(predictions: Predictions) -> float:
 
 @typed()
 def confusion_matrix(predictions: Predictions) -> pd.DataFrame:
-    """Count the rows of each true class by the class that was predicted.
+    """Count rows by true class and predicted class.
 
     Parameters
     ----------
@@ -221,7 +220,7 @@ def confusion_matrix(predictions: Predictions) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame of int
-        Index ``true``, columns ``predicted``, both of all classes in their order.
+        Index ``true`` and columns ``predicted``, each with all classes in their order.
 
     Raises
     ------
@@ -255,9 +254,9 @@ def confusion_matrix(predictions: Predictions) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of labelled multiclass predictions; the values of `METRICS`.
+    """One metric of labelled multiclass predictions, as in `METRICS`.
 
-    Attributes
+    Parameters
     ----------
     score : callable
         The public function: `Predictions` -> float.

@@ -1,4 +1,4 @@
-"""How unsure an ensemble is of each sample, and how much of that is its members' disagreement."""
+"""Uncertainty of each sample, and how much of it comes from the disagreement of the members."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["uncertainty", "uncertainty_maps"]
 
 BLOCK = 1 << 17
-"""Most values of the cube that are looked at at once: what they need fits the cache."""
+"""Values computed at once: few enough to stay in the CPU cache."""
 PARTS = ("total", "aleatoric", "epistemic", "vote_entropy")
 
 
 @typed()
 def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
-    """Take the uncertainty of each sample apart, in nats.
+    """Decompose the uncertainty of each sample, in nats.
 
     Parameters
     ----------
     predictions : PredictionSet
-        Of the task ``multiclass`` or ``multilabel``, shape ``(n_members, n_samples, n_classes)``. No labels needed.
+        Of the task ``multiclass`` or ``multilabel``, shape ``(n_members, n_samples, n_classes)``; labels are optional.
 
     Returns
     -------
@@ -37,18 +37,17 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
     Raises
     ------
     InvalidPredictionsError
-        If the predictions are dense, for which there is `uncertainty_maps`, or of the task ``regression``.
+        If the predictions are dense (see `uncertainty_maps`), or of the task ``regression``.
 
     Notes
     -----
-    With ``H(p) = -sum_c p[c] log p[c]`` and ``0 log 0 = 0``: the total is the entropy of the mean ``H(mean_m p_m)``;
-    the aleatoric part is the mean of the entropies ``mean_m H(p_m)``, what the members agree to be noise; the epistemic
-    part is their difference, the mutual information of class and member [1]_, 0 where all members say the same. The
-    vote entropy is that of the shares of hard votes [2]_. For ``multilabel``, each label is a Bernoulli variable of its
-    own (the vote for it is ``p >= 0.5``), and the entropies of the labels are added up. With absent rows the means are
-    those of the members that are present.
+    With ``H(p) = -sum_c p[c] log p[c]`` and ``0 log 0 = 0``: the total is the entropy of the mean, ``H(mean_m p_m)``.
+    The aleatoric part is the mean entropy, ``mean_m H(p_m)``: noise that every member sees. The epistemic part is the
+    difference, the mutual information of class and member [1]_, 0 if all members predict the same. The vote entropy is
+    the entropy of the shares of hard votes [2]_. For ``multilabel``, each label is a Bernoulli variable with the vote
+    ``p >= 0.5``, and the entropies of the labels are summed. With absent rows, means are over the members present.
 
-    Tie rule: a member's own most probable classes share its vote, as in the combiner ``voting``.
+    Tie rule: equally most probable classes of a member share its vote, as in the combiner ``voting``.
 
     References
     ----------
@@ -73,7 +72,7 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
 
     if predictions.member_probas.ndim != 3:
         raise InvalidPredictionsError(
-            f"a table of uncertainty has one row a sample; received dense predictions of shape "
+            f"a table of uncertainty has one row per sample; received dense predictions of shape "
             f"{predictions.member_probas.shape}. Call uncertainty_maps."
         )
     return pd.DataFrame(uncertainty_maps(predictions), index=pd.Index(predictions.ids, name="id"))
@@ -81,7 +80,7 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
 
 @typed()
 def uncertainty_maps(predictions: PredictionSet) -> dict[str, np.ndarray]:
-    """Take uncertainty apart as `uncertainty` does, of dense predictions too.
+    """Decompose uncertainty as `uncertainty` does, also of dense predictions.
 
     Parameters
     ----------
@@ -104,31 +103,31 @@ def uncertainty_maps(predictions: PredictionSet) -> dict[str, np.ndarray]:
         )
     cube, present = predictions.member_probas, predictions.present
     n_members, n_samples = cube.shape[:2]
-    found = np.empty((len(PARTS), n_samples, int(np.prod(cube.shape[2:-1]))))
+    parts = np.empty((len(PARTS), n_samples, int(np.prod(cube.shape[2:-1]))))
     rows = max(1, BLOCK // max(1, int(np.prod(cube.shape[2:])) * n_members))
     for start in range(0, n_samples, rows):
         block = np.array(cube[:, start : start + rows], dtype=np.float64, order="C")
-        block = block.reshape(n_members, -1, found.shape[2], cube.shape[-1])
-        there = None if present is None else present[:, start : start + rows, np.newaxis, np.newaxis]
-        found[:, start : start + rows] = _parts(block, there, multilabel=predictions.task == "multilabel")
-    return {part: values.reshape(cube.shape[1:-1]) for part, values in zip(PARTS, found, strict=True)}
+        block = block.reshape(n_members, -1, parts.shape[2], cube.shape[-1])
+        is_present = None if present is None else present[:, start : start + rows, np.newaxis, np.newaxis]
+        parts[:, start : start + rows] = _parts(block, is_present, multilabel=predictions.task == "multilabel")
+    return {part: values.reshape(cube.shape[1:-1]) for part, values in zip(PARTS, parts, strict=True)}
 
 
-def _parts(probas: np.ndarray, there: np.ndarray | None, *, multilabel: bool) -> np.ndarray:
-    if there is not None:
-        probas[np.broadcast_to(~there, probas.shape)] = 0
-    if there is None:
-        there = np.ones((len(probas), 1, 1, 1), dtype=bool)
-    n_there = there.sum(axis=0)
-    total = _entropy(probas.sum(axis=0) / n_there, multilabel)
-    aleatoric = (_entropy(probas, multilabel) * there[..., 0]).sum(axis=0) / n_there[..., 0]
+def _parts(probas: np.ndarray, present: np.ndarray | None, *, multilabel: bool) -> np.ndarray:
+    if present is None:
+        present = np.ones((len(probas), 1, 1, 1), dtype=bool)
+    else:
+        probas[np.broadcast_to(~present, probas.shape)] = 0
+    n_present = present.sum(axis=0)
+    total = _entropy(probas.sum(axis=0) / n_present, multilabel)
+    aleatoric = (_entropy(probas, multilabel) * present[..., 0]).sum(axis=0) / n_present[..., 0]
     if multilabel:
         votes = (probas >= 0.5).astype(np.float64)
     else:
         votes = (probas == probas.max(axis=-1, keepdims=True)).astype(np.float64)
         votes /= votes.sum(axis=-1, keepdims=True)
-    vote_entropy = _entropy((votes * there).sum(axis=0) / n_there, multilabel)
-    # The entropy is concave, so that the difference is below 0 by rounding alone.
+    vote_entropy = _entropy((votes * present).sum(axis=0) / n_present, multilabel)
+    # Entropy is concave: only rounding makes the difference negative.
     return np.stack([total, aleatoric, np.maximum(total - aleatoric, 0), vote_entropy])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import Folder, atomic_write, is_at, is_leftover, open_folder, remove_leftovers
+from ..files import Folder, atomic_write, is_at, is_leftover, locked_file, open_folder, remove_leftovers
 from ._segment import SUFFIX
 
 __all__ = [
@@ -89,7 +88,7 @@ def writing(shelf: Path) -> Generator[None]:
     """
     while True:
         shelf.mkdir(parents=True, exist_ok=True)
-        with open_folder(shelf) as folder, _locked(folder, wait=True) as is_the_lock:
+        with open_folder(shelf) as folder, locked_file(folder, _LOCK, wait=True) as is_the_lock:
             if not is_the_lock or not is_at(folder.descriptor, shelf):
                 continue  # the bank was cleared meanwhile, and the lock is nobody's
             yield
@@ -153,7 +152,10 @@ def clear_shelves(bank: Path) -> int:
                 state = folder.state(name)
                 if state and folder.remove(name):
                     freed += state.st_size
-            with contextlib.suppress(OSError), _locked(folder, wait=False):  # else a process is at work there
+            with (
+                contextlib.suppress(OSError),
+                locked_file(folder, _LOCK, wait=False),
+            ):  # else a process is at work there
                 remove_partial(shelf)
                 # The lock last: who comes meanwhile makes a new one, and finds no note that is about to go.
                 for name in (_ABOUT, _LOCK):
@@ -190,20 +192,3 @@ def _about(folder: Folder) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return about if isinstance(about, dict) else {}
-
-
-@contextlib.contextmanager
-def _locked(folder: Folder, *, wait: bool) -> Generator[bool]:
-    """Hold the lock of a shelf; yields whether it still is that."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(_LOCK, flags, 0o666, dir_fd=folder.descriptor)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError:
-            if not wait:
-                raise
-            # a file system without locks: both compute, and nothing breaks
-        yield is_at(descriptor, _LOCK, folder.descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,14 +1,17 @@
-"""Files and folders that appear whole or not at all; folders that are ours; the folder for what can be made again."""
+"""Files and folders that appear whole or not at all, locks, and the cache folder of the user."""
 
+from typing import Any
+
+from ..deprecation import warn_deprecated
 from ._atomic import Replaceable, atomic_folder, atomic_path, atomic_write, check_file, check_folder, write_text
-from ._cache import cache_folder, size_on_disk
-from ._folder import Folder, is_at, open_folder
-from ._held import HeldFolder, held_folder
-from ._workplace import is_leftover, remove_leftovers
+from ._folder import Folder, cache_folder, is_at, open_folder, size_on_disk
+from ._locked_folder import LockedFolder, locked_folder
+from ._locks import locked_file
+from ._staging import is_leftover, remove_leftovers
 
 __all__ = [
     "Folder",
-    "HeldFolder",
+    "LockedFolder",
     "Replaceable",
     "atomic_folder",
     "atomic_path",
@@ -16,11 +19,21 @@ __all__ = [
     "cache_folder",
     "check_file",
     "check_folder",
-    "held_folder",
     "is_at",
     "is_leftover",
+    "locked_file",
+    "locked_folder",
     "open_folder",
     "remove_leftovers",
     "size_on_disk",
     "write_text",
 ]
+
+_RENAMED = {"HeldFolder": "LockedFolder", "held_folder": "locked_folder"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        warn_deprecated(f"ensemblekit.files.{name}", f"ensemblekit.files.{_RENAMED[name]}")
+        return globals()[_RENAMED[name]]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

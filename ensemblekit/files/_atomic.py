@@ -14,29 +14,29 @@ from typing import BinaryIO, NamedTuple
 
 from ..errors import OutputExistsError
 from ._folder import Folder, open_folder
-from ._workplace import NEW, OLD, workplace
+from ._staging import NEW, OLD, staging_folder
 
 __all__ = ["Replaceable", "atomic_folder", "atomic_path", "atomic_write", "check_file", "check_folder", "write_text"]
 
 
 def check_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-    """Refuse a place for a file before anything is computed.
+    """Refuse a path that a file cannot be written to, before anything is computed.
 
     Parameters
     ----------
     path : path-like
-        What is to be written.
+        Of the file.
     overwrite : bool, default=True
         Whether it may replace a file.
 
     Raises
     ------
     OutputExistsError
-        If there is a file and ``overwrite`` is False; or a folder, a pipe, a device, which no file replaces.
+        If there is a file and ``overwrite`` is False; or a folder, a pipe or a device, which a file does not replace.
     """
     try:
         state = Path(path).stat()
-    except FileNotFoundError:  # so is a link to nowhere: the file comes to be where it leads
+    except FileNotFoundError:  # also of a dangling link: the file is written to its target
         return
     except OSError as error:
         if error.errno != errno.ELOOP:
@@ -53,61 +53,80 @@ def check_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = True) -> Generator[Path]:
-    """Give a temporary path with the suffix of ``path``, for a writer that opens files itself; rename it at the end.
+    """Give a temporary path for a writer that opens files itself, and rename the file to ``path`` at the end.
 
     Parameters
     ----------
     path : path-like
-        What the file is called once all is written. A link stays, and what it leads to is replaced.
+        Of the finished file. A link stays, and its target is replaced.
     overwrite : bool, default=True
-        Whether a file of that name is replaced, also one that comes meanwhile.
+        Whether a file at ``path`` is replaced, also one that another process writes meanwhile.
 
     Yields
     ------
     Path
-        Of no file yet, in a hidden folder beside the file to be. After an error it is removed, and ``path`` is as it
-        was.
+        With the suffix of ``path``, in a hidden folder beside it; no file is there yet. After an error the temporary
+        file is removed, and ``path`` is as it was.
 
     Raises
     ------
     OutputExistsError
-        If there is what cannot be replaced; see `check_file`.
+        If something is there that cannot be replaced; see `check_file`.
     """
     check_file(path, overwrite=overwrite)
     path = Path(os.path.realpath(path))
-    with workplace(path) as place:
-        temporary = place / f"{NEW}{path.suffix}"
+    with staging_folder(path) as staging:
+        temporary = staging / f"{NEW}{path.suffix}"
         yield temporary
-        _keep_rights(temporary, path)
+        _keep_permissions(temporary, path)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         check_file(path, overwrite=overwrite)
-        if overwrite or not _linked(temporary, path):
+        if overwrite or not _link(temporary, path):
             temporary.replace(path)
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Generator[BinaryIO]:
-    """Open a file that replaces ``path`` only when everything was written; see `atomic_path`."""
+    """Open a file that replaces ``path`` once everything is written.
+
+    Parameters
+    ----------
+    path, overwrite
+        As in `atomic_path`.
+
+    Yields
+    ------
+    BinaryIO
+        Open for writing.
+    """
     with atomic_path(path, overwrite=overwrite) as temporary, temporary.open("xb") as file:
         yield file
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all."""
+    """Write a text file in UTF-8, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        Of the file; one that is there is replaced.
+    text : str
+        Its content.
+    """
     with atomic_write(path) as file:
         file.write(text.encode())
 
 
 class Replaceable(NamedTuple):
-    """Which folders may be replaced, and what is theirs.
+    """A kind of folder that may be replaced.
 
     Attributes
     ----------
     what : str
-        What they are, for an error.
+        Its name in errors.
     files : callable
-        Given a `Folder`, lists the files that we wrote there, as in `Folder.others`; None if it is none of ours.
+        Lists the files that we wrote to a `Folder`, as `Folder.others` takes them; None if it is no such folder.
     """
 
     what: str
@@ -115,24 +134,24 @@ class Replaceable(NamedTuple):
 
 
 def check_folder(path: str | os.PathLike[str], replaces: Replaceable | None) -> Collection[str]:
-    """Refuse a place for a folder before anything is computed.
+    """Refuse a path that a folder cannot be written to, before anything is computed.
 
     Parameters
     ----------
     path : path-like
-        What is to be made.
+        Of the folder.
     replaces : Replaceable or None
-        What may be replaced there; None for nothing.
+        The kind of folder that it may replace; None for no folder.
 
     Returns
     -------
     collection of str
-        The files of ours that are there.
+        The files there that we wrote.
 
     Raises
     ------
     OutputExistsError
-        If something is there that is not ours, or more than that.
+        If there is another kind of folder, a file, or a folder that holds also other files.
     """
     if not os.path.lexists(path):
         return ()
@@ -158,29 +177,29 @@ def check_folder(path: str | os.PathLike[str], replaces: Replaceable | None) -> 
 
 @contextlib.contextmanager
 def atomic_folder(path: str | os.PathLike[str], *, replaces: Replaceable | None = None) -> Generator[Path]:
-    """Give a temporary folder to be filled with files; give it its name at the end.
+    """Give a temporary folder to be filled with files, and rename it to ``path`` at the end.
 
     Parameters
     ----------
     path : path-like
-        What the folder is called once all is written.
+        Of the finished folder.
     replaces : Replaceable, optional
-        What folder it may take the place of; that is then removed. By default none.
+        The kind of folder that it may replace; that folder is then removed. By default none.
 
     Yields
     ------
     Path
-        In a hidden folder beside it. After an error it is removed, and ``path`` is as it was.
+        In a hidden folder beside ``path``. After an error it is removed, and ``path`` is as it was.
 
     Raises
     ------
     OutputExistsError
-        If something is there that is not to be replaced; see `check_folder`.
+        If something is there that may not be replaced; see `check_folder`.
     """
     path = Path(path)
     check_folder(path, replaces)
-    with workplace(path) as place:
-        temporary = place / NEW
+    with staging_folder(path) as staging:
+        temporary = staging / NEW
         temporary.mkdir()
         yield temporary
         for file in temporary.rglob("*"):
@@ -191,27 +210,27 @@ def atomic_folder(path: str | os.PathLike[str], *, replaces: Replaceable | None 
         if not os.path.lexists(path):
             temporary.rename(path)
             return
-        for made in (temporary, *temporary.rglob("*")):
-            _keep_rights(made, path / made.relative_to(temporary))
+        for new in (temporary, *temporary.rglob("*")):
+            _keep_permissions(new, path / new.relative_to(temporary))
         _exchange(temporary, path)
-        # Under the temporary name there is now what was there before.
+        # The old folder now has the temporary name.
         try:
             files = check_folder(temporary, replaces)
-        except OutputExistsError:  # somebody has put something there at the last moment
+        except OutputExistsError:  # a file of the user came at the last moment
             _exchange(temporary, path)
             raise
         with open_folder(temporary) as folder:
             folder.remove_files(files)
 
 
-def _keep_rights(made: Path, path: Path) -> None:
-    """Give what was made the rights of what it replaces; else it has those of any new file."""
+def _keep_permissions(new: Path, path: Path) -> None:
+    """Give a new file or folder the permissions of the one that it replaces, if there is one."""
     with contextlib.suppress(FileNotFoundError):
-        made.chmod(stat.S_IMODE(path.stat().st_mode))
+        new.chmod(stat.S_IMODE(path.stat().st_mode))
 
 
-def _linked(temporary: Path, path: Path) -> bool:
-    """Give a file its name unless another has it; False where the file system has no such step."""
+def _link(temporary: Path, path: Path) -> bool:
+    """Rename a file unless another has that name; False if the file system has no hard links."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -223,17 +242,17 @@ def _linked(temporary: Path, path: Path) -> bool:
 
 
 def _exchange(first: Path, second: Path) -> None:
-    # Python has no call for it; Linux and macOS do it in one step, so that the name is never without a folder.
+    # Linux and macOS exchange two names in one step, so that there is a folder at any time; Python has no call for it.
     names = os.fsencode(first), os.fsencode(second)
     libc = ctypes.CDLL(None)
-    here, swap = -2 if sys.platform == "darwin" else -100, 2
+    current_folder, swap = -2 if sys.platform == "darwin" else -100, 2
     renamed = -1
     with contextlib.suppress(AttributeError):
         swap_names = libc.renameatx_np if sys.platform == "darwin" else libc.renameat2
-        renamed = swap_names(here, names[0], here, names[1], swap)
+        renamed = swap_names(current_folder, names[0], current_folder, names[1], swap)
     if renamed == 0:
         return
-    # Some file systems cannot. Then the old folder steps aside first; it comes back if the new one cannot come.
+    # Some file systems cannot. After a kill between these steps, the next run moves the old folder back.
     aside = first.with_name(OLD)
     second.rename(aside)
     first.rename(second)

@@ -1,39 +1,56 @@
-"""A folder by its descriptor: what is done in it is done there, wherever its name leads, and no link is followed."""
+"""Folders: open by descriptor, so that no link is followed; marked as made by ensemblekit; and the user's cache."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import shutil
 import stat
 from collections.abc import Collection, Generator
+from pathlib import Path
 
-__all__ = ["Folder", "is_at", "open_folder", "opened"]
+__all__ = [
+    "MARKER",
+    "Folder",
+    "cache_folder",
+    "is_at",
+    "is_marked",
+    "mark",
+    "marker_for",
+    "open_folder",
+    "open_folder_descriptor",
+    "size_on_disk",
+]
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without O_NONBLOCK the opening of a pipe would wait for who writes to it.
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without O_NONBLOCK, opening a pipe would wait for its writer.
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+MARKER = ".ensemblekit"
+"""Name of the file that marks a folder as made by ensemblekit; its content names the purpose of the folder."""
 
 
 class Folder:
-    """An open folder.
+    """An open folder. What is done in it is done there, even if its path leads elsewhere by now.
 
     Parameters
     ----------
     descriptor : int
-        Of the folder; who opened it closes it.
+        Of the folder. Whoever opened it closes it.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
     def names(self) -> list[str]:
-        """List what is in it, in order."""
+        """List the names of its files and folders, sorted."""
         return sorted(os.listdir(self.descriptor))  # noqa: PTH208 - a Path has no descriptor
 
     def state(self, name: str) -> os.stat_result | None:
-        """Give the state of a regular file; None where there is none, or a link, a folder, a pipe, a device."""
+        """Give the state of a regular file; None if there is none, or a link, a folder, a pipe or a device."""
         try:
             state = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
         except OSError:
@@ -41,16 +58,16 @@ class Folder:
         return state if stat.S_ISREG(state.st_mode) else None
 
     def is_folder(self, name: str) -> bool:
-        """Say whether there is a folder of that name, and no link to one."""
+        """Say whether a name is a folder, and not a link to one."""
         try:
             return stat.S_ISDIR(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mode)
         except OSError:
             return False
 
     def read(self, name: str, most: int = 2**26) -> bytes | None:
-        """Read a regular file of at most so many bytes; None where there is none."""
+        """Read a regular file of at most ``most`` bytes; None if there is none."""
         try:
-            descriptor = os.open(name, FILE, dir_fd=self.descriptor)
+            descriptor = os.open(name, FILE_FLAGS, dir_fd=self.descriptor)
         except OSError:
             return None
         try:
@@ -64,12 +81,12 @@ class Folder:
 
     @contextlib.contextmanager
     def inner(self, name: str) -> Generator[Folder]:
-        """Open a folder in it, which must be one and no link to one."""
+        """Open a folder in it; a link to a folder is refused."""
         with open_folder(name, dir_fd=self.descriptor) as folder:
             yield folder
 
     def remove(self, name: str) -> bool:
-        """Remove a regular file; say whether it was there. What is no regular file stays."""
+        """Remove a regular file, and nothing else; say whether there was one."""
         if self.state(name) is None:
             return False
         with contextlib.suppress(FileNotFoundError):
@@ -77,14 +94,14 @@ class Folder:
         return True
 
     def remove_tree(self, name: str) -> None:
-        """Remove a folder of ours with all that is in it, or a file; links in it are removed and not followed."""
+        """Remove a file, or a folder with its contents; links in it are removed, and not followed."""
         if self.remove(name):
             return
         if self.is_folder(name):
             shutil.rmtree(name, ignore_errors=True, dir_fd=self.descriptor)
 
     def others(self, files: Collection[str]) -> list[str]:
-        """List what is in it, at any depth, besides these files and the folders that they lie in.
+        """List its contents at any depth, without the given files and the folders that these are in.
 
         Parameters
         ----------
@@ -94,19 +111,19 @@ class Folder:
         folders = {name[:place] for name in files for place, letter in enumerate(name) if letter == "/"}
         found: list[str] = []
         for root, inner, names, descriptor in os.fwalk(".", dir_fd=self.descriptor):
-            here = "" if root == "." else f"{root[2:]}/"
-            found += [here + name for name in inner if here + name not in folders or _is_link(name, descriptor)]
+            prefix = "" if root == "." else f"{root[2:]}/"
+            found += [prefix + name for name in inner if prefix + name not in folders or _is_link(name, descriptor)]
             found += [
-                here + name for name in names if here + name not in files or Folder(descriptor).state(name) is None
+                prefix + name for name in names if prefix + name not in files or Folder(descriptor).state(name) is None
             ]
         return sorted(found)
 
     def remove_files(self, files: Collection[str]) -> None:
-        """Remove these files, as in `others`, and the folders that are empty then."""
+        """Remove these files, given as in `others`, and the folders that are empty then."""
         for root, inner, names, descriptor in os.fwalk(".", topdown=False, dir_fd=self.descriptor):
-            here = "" if root == "." else f"{root[2:]}/"
+            prefix = "" if root == "." else f"{root[2:]}/"
             for name in names:
-                if here + name in files:
+                if prefix + name in files:
                     Folder(descriptor).remove(name)
             for name in inner:
                 with contextlib.suppress(OSError):  # it is not empty
@@ -115,44 +132,58 @@ class Folder:
 
 @contextlib.contextmanager
 def open_folder(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> Generator[Folder]:
-    """Open a folder, which must be one and no link to one.
+    """Open a folder; a link to a folder is refused.
 
     Parameters
     ----------
     path : path-like
         Of the folder.
     dir_fd : int, optional
-        Descriptor of the folder that the path begins in.
+        Descriptor of the folder that the path starts from.
 
     Yields
     ------
     Folder
-        Open until the end.
+        Closed at the end.
 
     Raises
     ------
     OSError
-        If there is none, or something else.
+        If there is no folder.
     """
-    descriptor = opened(path, dir_fd=dir_fd)
+    descriptor = open_folder_descriptor(path, dir_fd=dir_fd)
     try:
         yield Folder(descriptor)
     finally:
         os.close(descriptor)
 
 
-def opened(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> int:
-    """Give the descriptor of a folder that is no link."""
+def open_folder_descriptor(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> int:
+    """As `open_folder`, for a caller that closes the descriptor itself."""
     try:
-        return os.open(path, FOLDER, dir_fd=dir_fd)
+        return os.open(path, FOLDER_FLAGS, dir_fd=dir_fd)
     except OSError as error:
-        if error.errno == errno.ELOOP:  # what some systems say of a link
+        if error.errno == errno.ELOOP:  # how some systems refuse a link
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(path)) from None
         raise
 
 
 def is_at(descriptor: int, path: str | os.PathLike[str], dir_fd: int | None = None) -> bool:
-    """Say whether what is open is what is at this path, and not a link to it."""
+    """Say whether an open file or folder is the one at a path; a link to it is not.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of what is open.
+    path : path-like
+        Where it may be.
+    dir_fd : int, optional
+        Descriptor of the folder that the path starts from.
+
+    Returns
+    -------
+    bool
+    """
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path, dir_fd=dir_fd, follow_symlinks=False))
     except FileNotFoundError:
@@ -161,3 +192,75 @@ def is_at(descriptor: int, path: str | os.PathLike[str], dir_fd: int | None = No
 
 def _is_link(name: str, descriptor: int) -> bool:
     return stat.S_ISLNK(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode)
+
+
+def marker_for(kind: str, of: str) -> bytes:
+    """Give the content of a marker.
+
+    Parameters
+    ----------
+    kind : str
+        Purpose of the folder.
+    of : str
+        Name of the output that it is for.
+    """
+    about = {"format": 1, "kind": kind, "of": of, "ensemblekit": "a folder that ensemblekit made, and removes"}
+    return (json.dumps(about, sort_keys=True) + "\n").encode()
+
+
+def mark(folder: Folder, marker: bytes) -> None:
+    """Write a marker, whole or not at all."""
+    unfinished = _unfinished_name(marker)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(unfinished, flags, 0o666, dir_fd=folder.descriptor)
+    try:
+        os.write(descriptor, marker)
+    finally:
+        os.close(descriptor)
+    os.rename(unfinished, MARKER, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
+
+
+def is_marked(folder: Folder, marker: bytes) -> bool:
+    """Say whether a folder has this marker, or was created by a process that was killed before it wrote the marker."""
+    if folder.read(MARKER, len(marker)) == marker:
+        return True
+    names = folder.names()
+    # The name of an unfinished marker is a digest of its content, so that no user's file has it.
+    return not names or (names == [_unfinished_name(marker)] and folder.state(names[0]) is not None)
+
+
+def _unfinished_name(marker: bytes) -> str:
+    return f"{MARKER}.{hashlib.sha256(marker).hexdigest()[:32]}"
+
+
+def cache_folder() -> Path:
+    """Give the folder of ensemblekit in the user's cache.
+
+    Returns
+    -------
+    Path
+        ``ensemblekit`` in ``ENSEMBLEKIT_CACHE`` if that is set, else in ``XDG_CACHE_HOME``, else in the cache folder of
+        the system.
+    """
+    # XDG_CACHE_HOME counts on every system, and may begin with "~" or be relative: platformdirs would ignore it then.
+    if base := os.environ.get("ENSEMBLEKIT_CACHE") or os.environ.get("XDG_CACHE_HOME"):
+        return Path(base).expanduser() / "ensemblekit"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("ensemblekit", appauthor=False)
+
+
+def size_on_disk(path: Path) -> int:
+    """Count the bytes of a file, or of all files in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file or a folder.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size

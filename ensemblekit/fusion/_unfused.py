@@ -47,7 +47,7 @@ def predict_unfused(members: Any, combiner: Any, inputs: Any, *, classes: Any, t
     if seen is not None and is_text(np.asarray(seen)):
         ids = np.array([f"input {k}" for k in ids])
     predictions = [
-        Predictions(_probas(part, inputs, task), ids=ids, classes=part.classes, task=task, member=part.name)
+        Predictions(_probas(part, inputs, task), ids=ids, classes=part.classes or (), task=task, member=part.name)
         for part in parts
     ]
     combined = combine(predictions, combiner, **options)

@@ -1,4 +1,4 @@
-"""`collect`: every member predicts each batch as it comes, so that rows cannot part from their ids."""
+"""`collect`: every member predicts each batch, so that predictions stay with their ids."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ import numpy as np
 from ..arguments import typed
 from ..errors import AlignmentError, DataError, InvalidOptionError
 from ..interfaces import Member
-from ..predictions import Predictions, PredictionSet, align
+from ..predictions import Aliases, MissingPolicy, Predictions, PredictionSet, align
 from ..predictions.choices import missing_policy
-from ..predictions.names import few, joined_names, named_by, propose_aliases, readonly
-from ._sources import Source, as_source
+from ..predictions.names import as_ids, few, joined_names, named_by, propose_aliases, readonly
+from ._sources import REMEDY, ArraySource, Source, StreamSource
+from ._tf_dataset import dataset_source
 from ._wrap import as_member
 
 __all__ = ["collect"]
 
 
-@typed(but=("batch_size", "missing"))
+@typed(but=("members", "classes", "batch_size", "missing"))
 def collect(
-    members: Any,
+    members: Mapping[str, Any] | PredictionSet | list[Any] | tuple[Any, ...],
     source: Any,
     *,
-    classes: Any = None,
-    aliases: Mapping[Hashable, Hashable] | None = None,
+    classes: Iterable[Any] | None = None,
+    aliases: Aliases | None = None,
     split: str | None = None,
     batch_size: int = 32,
-    missing: str | Mapping[str, str] = "error",
+    missing: MissingPolicy = "error",
     progress: Callable[[int, int], None] | None = None,
 ) -> PredictionSet:
     """Let every member predict every sample, in one pass over the data.
@@ -80,8 +81,8 @@ def collect(
     >>> both.member_probas.shape
     (2, 2, 2)
     """
-    wrapped = _members(members, classes)
-    source = as_source(source)
+    wrapped = _wrapped_members(members, classes)
+    samples = _as_source(source)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
     _, absent_rows = missing_policy(missing)
@@ -89,7 +90,7 @@ def collect(
     labels: list[np.ndarray] = []
     outputs: list[list[np.ndarray]] = [[] for _ in wrapped]
     done = 0
-    for batch_ids, x, y in source.batches(batch_size):
+    for batch_ids, x, y in samples.batches(batch_size):
         ids.append(batch_ids)
         if y is not None:
             labels.append(y)
@@ -97,11 +98,11 @@ def collect(
             output.append(member.predict(batch_ids, x))
         done += len(batch_ids)
         if progress:
-            progress(done, max(done, len(source)) if len(source) else 0)
+            progress(done, max(done, len(samples)) if len(samples) else 0)
     if not ids:
         raise DataError("the source must yield at least one sample; it yielded none.")
     all_ids = joined_names(ids)
-    names = _label_names(labels, source, wrapped, aliases or {})
+    names = _label_names(labels, samples, wrapped, aliases or {})
     aligned = align(
         [
             Predictions(
@@ -109,7 +110,7 @@ def collect(
                 ids=all_ids,
                 classes=member.classes,
                 task=member.task,
-                split=split or source.split,
+                split=split or samples.split,
                 member=member.name,
                 fit_ids=member.fit_ids,
                 missing=absent_rows,
@@ -121,7 +122,7 @@ def collect(
     return aligned if names is None else aligned.with_labels(names)
 
 
-def _members(members: Any, classes: Any) -> list[Member]:
+def _wrapped_members(members: Any, classes: Any) -> list[Member]:
     if isinstance(members, PredictionSet):
         pairs: Iterable[Any] = [(p.member, p) for p in members]
     elif isinstance(members, Mapping):
@@ -150,6 +151,42 @@ def _members(members: Any, classes: Any) -> list[Member]:
     if not wrapped:
         raise InvalidOptionError("at least one member is needed; received none.")
     return wrapped
+
+
+def _as_source(source: Any) -> Source:
+    """Wrap what a caller gave as a source of samples, or refuse it with the reason."""
+    if isinstance(source, Source):
+        return source
+    if hasattr(source, "element_spec"):
+        return dataset_source(source)
+    if isinstance(source, dict):
+        unknown = set(source) - {"ids", "x", "y"}
+        if unknown or not {"ids", "x"} <= set(source):
+            raise DataError(f"a source of arrays must have the keys ids, x and maybe y; received {sorted(source)}.")
+        return _array_source(source["ids"], source["x"], source.get("y"))
+    if isinstance(source, tuple) and len(source) in (2, 3):
+        return _array_source(*source)
+    if isinstance(source, np.ndarray) or hasattr(source, "iloc"):
+        raise DataError(
+            f"inputs must come with their ids; received a {type(source).__name__} of shape {np.shape(source)} alone. "
+            "Give (ids, x) or (ids, x, y)."
+        )
+    if isinstance(source, Iterable) and not isinstance(source, (str, bytes)):
+        return StreamSource(source)
+    raise DataError(f"a source must yield ids, inputs and labels; received {type(source).__name__}. {REMEDY}")
+
+
+def _array_source(ids: Any, x: Any, y: Any = None) -> Source:
+    if np.ndim(ids) != 1:
+        raise DataError(
+            f"the first of (ids, x[, y]) must be the ids, one a sample; received shape {np.shape(ids)}. "
+            "Inputs must come with their ids."
+        )
+    names = as_ids(ids)
+    for what, values in (("x", x), ("y", y)):
+        if values is not None and len(values) != len(names):
+            raise DataError(f"{what} must have one row an id; received {len(values)} rows and {len(names)} ids.")
+    return ArraySource(names, x, y)
 
 
 def _label_names(

@@ -1,4 +1,4 @@
-"""``tf.data`` as a source: datasets that carry ids, and Keras's image datasets where their order is proven."""
+"""``tf.data`` datasets as sources: datasets with ids, and Keras image datasets whose order is proven."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ._sources import REMEDY, Batch, Source, _Stream
+from ._sources import REMEDY, Batch, Source, StreamSource
 
 __all__ = ["dataset_source"]
 
@@ -21,7 +21,7 @@ def dataset_source(dataset: Any) -> Source:
     if isinstance(spec, tuple) and len(spec) in (2, 3) and _is_ids(spec[0]):
         if spec[0].shape.rank == 0:
             raise DataError("a dataset of (ids, x[, y]) must be batched; received single samples. Add .batch(32).")
-        return _Stream(dataset.as_numpy_iterator())
+        return StreamSource(dataset.as_numpy_iterator())
     paths = getattr(dataset, "file_paths", None)
     if paths is None:
         raise DataError(
@@ -33,8 +33,8 @@ def dataset_source(dataset: Any) -> Source:
         raise DataError(
             f"the order of an image dataset must be that of its file_paths; here it is not proven: {reason} {REMEDY}"
         )
-    # A link keeps its name, as in image_folder; resolve() would follow it to another.
-    return _KerasImages(dataset, [Path(os.path.abspath(p)) for p in paths])  # noqa: PTH100
+    # Path.resolve() would replace a link by its target; image_folder keeps the name of the link.
+    return _KerasImageSource(dataset, [Path(os.path.abspath(p)) for p in paths])  # noqa: PTH100
 
 
 def _is_ids(spec: Any) -> bool:
@@ -45,7 +45,7 @@ def _is_ids(spec: Any) -> bool:
 
 
 def _why_order_is_not_proven(dataset: Any, paths: list[str]) -> str | None:
-    """Walk Keras's own pipeline, prefetch > batch > map > zip > slices, down to the slices of the paths."""
+    """Follow the pipeline that Keras builds (prefetch > batch > map > zip > slices) down to the slices of the paths."""
     if dataset.options().deterministic is False:
         return "it may yield samples in any order (options.deterministic is False)."
     node, seen = dataset, []
@@ -68,7 +68,7 @@ def _why_order_is_not_proven(dataset: Any, paths: list[str]) -> str | None:
 
 
 def _root(paths: list[Path], classes: tuple[Hashable, ...]) -> Path | None:
-    # The lowest folder below which every path goes on with a class folder.
+    # The deepest folder whose subfolders are the class folders of all paths.
     return next(
         (
             root
@@ -79,13 +79,15 @@ def _root(paths: list[Path], classes: tuple[Hashable, ...]) -> Path | None:
     )
 
 
-class _KerasImages:
+class _KerasImageSource:
+    """A Keras image dataset whose batches follow its ``file_paths``."""
+
     def __init__(self, dataset: Any, paths: list[Path]) -> None:
         names = getattr(dataset, "class_names", None)
         self.classes: tuple[Hashable, ...] | None = tuple(names) if names else None
         root = _root(paths, self.classes) if self.classes else None
         self.split: str | None = root.name if root else None
-        # split/class/file, the id that image_folder gives to the same file.
+        # split/class/file, as in image_folder.
         self._ids = np.array([p.relative_to(root.parent).as_posix() if root else "/".join(p.parts[-3:]) for p in paths])
         self._dataset = dataset
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -72,9 +72,16 @@ class WrappedMember:
         return f"<member {self.name!r}, classes {self.classes!r}>"
 
 
-@typed(but=("task",))
-def as_member(model: Any, *, name: str, classes: Any = None, fit_ids: Any = None, task: Task | None = None) -> Member:
-    """Make a member of anything that predicts; what it is, is told by what it offers.
+@typed(but=("classes", "fit_ids", "task"))
+def as_member(
+    model: Any,
+    *,
+    name: str,
+    classes: Iterable[Any] | None = None,
+    fit_ids: Iterable[Any] | None = None,
+    task: Task | None = None,
+) -> Member:
+    """Wrap anything that predicts as a member; the methods of the model decide how it is called.
 
     Parameters
     ----------

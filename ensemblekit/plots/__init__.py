@@ -1,13 +1,11 @@
-"""Predictions as matplotlib figures, made without pyplot: no shared state, no window. Nothing is computed here.
+"""Predictions as matplotlib figures, without pyplot: no global state and no window. Nothing is computed here.
 
-Each function takes what it shows and returns a ``matplotlib.figure.Figure``. Save it with ``figure.savefig``, show it
-as the last line of a notebook's cell, or give it to `ensemblekit.report.write_page`.
+Each function returns a ``matplotlib.figure.Figure``. Save it with ``figure.savefig``, show it as the last line of a
+notebook cell, or give it to `ensemblekit.report.write_page`.
 """
 
-from ._confusion import plot_confusion
-from ._cost import plot_cost
-from ._diversity import plot_diversity
-from ._frontier import plot_frontier
+from ._cost import plot_cost, plot_frontier
+from ._heat_maps import plot_confusion, plot_diversity
 from ._learning import plot_learning_curves
 from ._pictures import plot_copies, plot_disagreement
 from ._reliability import plot_reliability

@@ -1,23 +1,37 @@
-"""What accuracy costs."""
+"""Accuracy against latency, of models and of subsets of members."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InvalidOptionError
-from ._style import FAINT, INK, SIZE, WIDTH, draws, literal, looks, new_figure, shown, tidy
+from ._style import (
+    FAINT,
+    INK,
+    MUTED,
+    PAPER,
+    SIZE,
+    WIDTH,
+    checked_plot,
+    literal,
+    looks,
+    new_figure,
+    shorten,
+    style_axes,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["log_ticks", "plot_cost"]
+__all__ = ["plot_cost", "plot_frontier"]
 
 
-@draws
+@checked_plot
 def plot_cost(
     accuracy: Mapping[str, float],
     latency: Mapping[str, float],
@@ -33,23 +47,23 @@ def plot_cost(
     accuracy : mapping of str to float
         Model -> accuracy, in [0, 1].
     latency : mapping of str to float
-        Model -> time of a prediction, > 0; of the same models.
+        Model -> time of a prediction, > 0; the same models.
     intervals : mapping of str to (float, float), optional
         Model -> lower and upper bound of its accuracy, drawn as a line.
     unit : str, default="ms per image"
         Of the latency.
     width : float, default=4.8
-        Of the figure, in inches.
+        Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The latency stands on a logarithmic axis. The names stand at the right, each with a thin line to its point.
+        Latency is on a logarithmic axis. Names are at the right, each with a thin line to its point.
 
     Raises
     ------
     InvalidOptionError
-        If the models of the two mappings differ, there is none, or a latency is not positive and finite.
+        If the mappings differ in their models or are empty, or a latency is not positive and finite.
     MissingDependencyError
         If matplotlib is not installed.
 
@@ -76,16 +90,16 @@ def plot_cost(
         if intervals and name in intervals:
             axes.plot([latency[name]] * 2, intervals[name], color=look[name].colour, linewidth=1, alpha=0.6)
         axes.plot(latency[name], accuracy[name], look[name].marker, color=look[name].colour, markersize=6)
-    tidy(axes, x=f"Latency ({literal(unit)})", y="Accuracy")
+    style_axes(axes, x=f"Latency ({literal(unit)})", y="Accuracy")
     axes.set_xscale("log")
-    log_ticks(axes, list(latency.values()))
+    _log_ticks(axes, list(latency.values()))
     axes.margins(0.08, 0.08)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
     heights = [(accuracy[name] - low) / (high - low) for name in names]
-    for name, place in zip(names, _apart(heights, 1 / max(12, len(names))), strict=True):
+    for name, place in zip(names, _spread(heights, 1 / max(12, len(names))), strict=True):
         axes.annotate(
-            shown([name])[0],
+            shorten([name])[0],
             xy=(latency[name], accuracy[name]),
             xytext=(1.06, place),
             textcoords="axes fraction",
@@ -97,11 +111,70 @@ def plot_cost(
     return figure
 
 
-def log_ticks(axes: Axes, values: list[float]) -> None:
-    """Put few ticks on a logarithmic axis of these values."""
+@checked_plot
+def plot_frontier(frontier: pd.DataFrame, *, unit: str = "ms per image", width: float = WIDTH) -> Figure:
+    """Draw the accuracy of subsets of members against their latency, and the Pareto frontier.
+
+    Parameters
+    ----------
+    frontier : pandas.DataFrame
+        Columns ``members``, ``ms``, ``accuracy`` and ``on_frontier``, from `profile_model`. With a column ``measured``,
+        points with an estimated latency are hollow.
+    unit : str, default="ms per image"
+        Of the latency.
+    width : float, default=4.8
+        Width of the figure in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Subsets on the frontier are numbered and listed below, from the fastest to the most accurate. Others are grey.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is no subset.
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    if not len(frontier):
+        raise InvalidOptionError("a frontier must have one subset of members at least; received none.")
+    kept: Any = frontier[frontier["on_frontier"].astype(bool)]
+    kept = kept.sort_values("ms")
+    labels = [
+        _lines(
+            f"{number}  {accuracy:.3f}, {ms:.3g} ms: ", shorten([str(member) for member in members]), int(width * 13.8)
+        )
+        for number, (ms, accuracy, members) in enumerate(
+            zip(kept["ms"], kept["accuracy"], kept["members"], strict=True), 1
+        )
+    ]
+    lines = [line for label in labels for line in label]
+    figure = new_figure(width, 2.9 + 0.19 * len(lines))
+    axes = figure.add_subplot()
+    look = looks(["frontier"])["frontier"]
+    _points(axes, frontier[~frontier["on_frontier"].astype(bool)], MUTED, 4)
+    axes.step(kept["ms"], kept["accuracy"], where="post", color=look.colour, linewidth=1, zorder=2)
+    _points(axes, kept, look.colour, 6)
+    style_axes(axes, x=f"Latency ({literal(unit)})", y="Accuracy")
+    axes.set_xscale("log")
+    _log_ticks(axes, frontier["ms"].tolist())
+    axes.margins(0.08, 0.1)
+    for number, (ms, right) in enumerate(zip(kept["ms"], kept["accuracy"], strict=True), 1):
+        axes.annotate(
+            str(number), (ms, right), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=SIZE - 1
+        )
+    if "measured" in frontier and not all(frontier["measured"].tolist()):
+        lines.append("Hollow points: latency estimated from what layers are shared.")
+    figure.supxlabel("\n".join(lines), x=0.02, ha="left", fontsize=SIZE - 1, color=INK, linespacing=1.5)
+    return figure
+
+
+def _log_ticks(axes: Axes, values: list[float]) -> None:
+    """Put few ticks on a logarithmic axis."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-    # Within a decade the powers of ten alone would be one tick, or none.
+    # Within a decade there is at most one power of ten.
     wide = max(values) / min(values) > 50
     axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -109,8 +182,8 @@ def log_ticks(axes: Axes, values: list[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _apart(heights: list[float], least: float) -> list[float]:
-    """Move ascending heights in [0, 1] up, then down, until they are ``least`` apart and none lies beyond an end."""
+def _spread(heights: list[float], least: float) -> list[float]:
+    """Spread ascending heights in [0, 1] until they are ``least`` apart."""
     places: list[float] = []
     for height in heights:
         places.append(max(height, places[-1] + least) if places else height)
@@ -119,3 +192,23 @@ def _apart(heights: list[float], least: float) -> list[float]:
         places[place] = min(places[place], ceiling)
         ceiling = places[place] - least
     return places
+
+
+def _points(axes: Axes, rows: Any, colour: str, size: float) -> None:
+    sure = rows["measured"].astype(bool) if "measured" in rows else rows["ms"] > 0
+    for some, inside in ((rows[sure], colour), (rows[~sure], PAPER)):
+        axes.plot(
+            some["ms"], some["accuracy"], "o", color=colour, markerfacecolor=inside, markersize=size, zorder=3
+        )  # fmt: skip
+
+
+def _lines(start: str, names: list[str], most: int) -> list[str]:
+    """Join names into lines of limited length."""
+    lines = [start + names[0]]
+    for name in names[1:]:
+        lines[-1] += ","
+        if len(lines[-1]) + len(name) < most:
+            lines[-1] += f" {name}"
+        else:
+            lines.append("     " + name)
+    return lines

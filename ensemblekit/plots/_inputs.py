@@ -1,4 +1,4 @@
-"""What the plots take: one model's predictions, a set, or a mapping, as models by name."""
+"""Checks of the predictions that plots take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Models: TypeAlias = Predictions | PredictionSet | Mapping[str, Predictions]
 
 
 def as_models(predictions: Models, what: str) -> dict[str, Predictions]:
-    """Name each model's predictions, and refuse those that ``what`` cannot show."""
+    """Convert predictions to models by name, and refuse those that ``what`` cannot show."""
     if isinstance(predictions, Predictions):
         models = {predictions.member or "model": predictions}
     elif isinstance(predictions, PredictionSet):
@@ -44,6 +44,6 @@ def check_classes(predictions: Predictions | PredictionSet, what: str, *, who: s
     shape = predictions.probas.shape if isinstance(predictions, Predictions) else predictions.member_probas.shape[1:]
     if predictions.task != "multiclass" or len(shape) != 2:
         raise InvalidPredictionsError(
-            f"{what} shows classes that exclude each other, one row a sample; received predictions{who} of the task "
+            f"{what} shows classes that exclude each other, one row per sample; received predictions{who} of the task "
             f"{predictions.task!r} and shape {shape}."
         )

@@ -1,4 +1,4 @@
-"""What each epoch of training brought."""
+"""Learning curves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError
-from ._style import INK, MUTED, SIZE, WIDTH, draws, grid_of, looks, name_lines, shown, tidy
+from ._style import INK, MUTED, SIZE, WIDTH, checked_plot, grid_of, label_legend, looks, shorten, style_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,24 +17,23 @@ __all__ = ["plot_learning_curves"]
 TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
 
 
-@draws
+@checked_plot
 def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float = WIDTH) -> Figure:
-    """Draw the loss and accuracy of each epoch, of training and of validation.
+    """Draw the training and validation loss and accuracy of each epoch.
 
     Parameters
     ----------
     histories : mapping of str to pandas.DataFrame
-        Model -> a row an epoch, with ``loss`` or ``accuracy`` or both, ``val_loss`` and ``val_accuracy`` where there
-        was a validation, and ``epoch`` (counted from 1 where it is left out). ``pandas.DataFrame(history.history)`` of
-        Keras will do.
+        Model -> one row per epoch, with ``loss``, ``accuracy`` or both; optional are ``val_loss``, ``val_accuracy`` and
+        ``epoch``, by default counted from 1. ``pandas.DataFrame(history.history)`` of Keras has this form.
     width : float, default=4.8
-        Of the figure, in inches.
+        Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel for the loss and one for the accuracy. A model is a colour and a marker; training is a dashed line,
-        validation a solid one.
+        One panel for the loss and one for the accuracy. Each model has a colour and a marker; training is dashed,
+        validation solid.
 
     Raises
     ------
@@ -61,7 +60,7 @@ def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float 
     metrics = [metric for metric in TITLES if any(metric in history.columns for history in histories.values())]
     look = looks(list(histories))
     figure, panels = grid_of(len(metrics), columns=1, width=width, height=2.3)
-    from matplotlib.ticker import MaxNLocator  # not before it is known that matplotlib is there
+    from matplotlib.ticker import MaxNLocator  # new_figure has refused a missing matplotlib
 
     for axes, key in zip(panels, metrics, strict=True):
         for name, history in histories.items():
@@ -77,7 +76,7 @@ def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float 
                 axes.plot(epochs, history[key], **style, markevery=every, linestyle=(0, (3, 1.5)), fillstyle="none")
             if f"val_{key}" in history.columns:
                 axes.plot(epochs, history[f"val_{key}"], **style, markevery=every, linestyle="-")
-        tidy(axes, title=TITLES[key], x="Epoch" if axes is panels[-1] else "")
+        style_axes(axes, title=TITLES[key], x="Epoch" if axes is panels[-1] else "")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     _legend(figure, look)
     return figure
@@ -87,8 +86,8 @@ def _legend(figure: Figure, look: Mapping) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=seen.colour, marker=seen.marker, markersize=4, linewidth=1.4, label="model")
-        for seen in look.values()
+        Line2D([], [], color=model.colour, marker=model.marker, markersize=4, linewidth=1.4, label="model")
+        for model in look.values()
     ] + [
         Line2D([], [], color=MUTED, linestyle=(0, (3, 1.5)), linewidth=1.4, label="training"),
         Line2D([], [], color=MUTED, linewidth=1.4, label="validation"),
@@ -96,4 +95,4 @@ def _legend(figure: Figure, look: Mapping) -> None:
     legend = figure.legend(
         handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=SIZE - 1, labelcolor=INK
     )
-    name_lines(legend, shown(look))
+    label_legend(legend, shorten(look))

@@ -1,4 +1,4 @@
-"""Images, with what the members say of them, or beside their copies."""
+"""Images beside the predictions of the members, or beside their copies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,19 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..evaluation import uncertainty
 from ..predictions import PredictionSet
 from ._inputs import check_classes
-from ._style import FAINT, INK, MUTED, SIZE, WIDTH, draws, looks, name_lines, new_figure, shown, tidy
+from ._style import (
+    FAINT,
+    INK,
+    MUTED,
+    SIZE,
+    WIDTH,
+    checked_plot,
+    label_legend,
+    looks,
+    new_figure,
+    shorten,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,10 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["plot_copies", "plot_disagreement"]
 
 SIDE = 160
-"""Most pixels of a side: enough at the size they are shown, and small in a file."""
+"""Largest side of a thumbnail in pixels."""
 
 
-@draws
+@checked_plot
 def plot_disagreement(
     predictions: PredictionSet,
     image: Callable[[Hashable], Any],
@@ -31,25 +43,24 @@ def plot_disagreement(
     most: int = 6,
     width: float = WIDTH,
 ) -> Figure:
-    """Show the images on which the members disagree most, and what each member says of them.
+    """Show the images that the members disagree on most, with the predictions of each member.
 
     Parameters
     ----------
     predictions : PredictionSet
-        Of the task ``multiclass``, of two members at least. Labels are shown where they are known.
+        Of the task ``multiclass``, of at least two members. Labels are shown if there are any.
     image : callable
-        Called with an id, gives its pixels: ``(height, width)`` or ``(height, width, 3)``, whole numbers from 0 to 255,
-        or real ones from 0 to 255 or, where none is larger than 1, from 0 to 1.
+        Id -> pixels, of shape ``(height, width)`` or ``(height, width, 3)``. The range is 0 to 255; floats that are all
+        at most 1 are in the range 0 to 1.
     most : int, default=6
-        How many images.
+        Maximal number of images.
     width : float, default=4.8
-        Of the figure, in inches.
+        Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Two panels a row: the image, and for each class the probability of each member. The class in bold is the true
-        one.
+        Per image one panel with it, and one with the probability of each class by member. The true class is bold.
 
     Raises
     ------
@@ -62,16 +73,16 @@ def plot_disagreement(
 
     Notes
     -----
-    Most disagreed on are the images of the largest epistemic uncertainty, see `ensemblekit.evaluation.uncertainty`. Of
-    equals the first comes first.
+    Images are sorted by decreasing epistemic uncertainty, see `ensemblekit.evaluation.uncertainty`; ties keep their
+    order.
     """
     check_classes(predictions, "plot_disagreement")
     if not len(predictions.ids):
         raise InvalidPredictionsError(f"plot_disagreement needs one row at least; received {predictions!r}.")
     if most < 1:
         raise InvalidOptionError(f"most must be at least 1; received {most}.")
-    doubts = uncertainty(predictions)["epistemic"].to_numpy()
-    rows = np.argsort(-doubts, kind="stable")[:most]
+    epistemic = uncertainty(predictions)["epistemic"].to_numpy()
+    rows = np.argsort(-epistemic, kind="stable")[:most]
     look = looks(list(predictions.members))
     height = max(1.5, 0.45 + 0.2 * len(predictions.classes))
     figure = new_figure(width, 0.5 + height * len(rows))
@@ -81,10 +92,10 @@ def plot_disagreement(
         name = predictions.ids[row : row + 1].tolist()[0]
         picture = figure.add_subplot(grid[place, 0])
         _picture(picture, image(name), str(name))
-        said = figure.add_subplot(grid[place, 1])
-        _probabilities(said, predictions, int(row), look)
-        handles = said.get_lines()[: len(predictions.members)]
-        said.set_xlabel("Probability" if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
+        panel = figure.add_subplot(grid[place, 1])
+        _probabilities(panel, predictions, int(row), look)
+        handles = panel.get_lines()[: len(predictions.members)]
+        panel.set_xlabel("Probability" if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
     legend = figure.legend(
         handles=handles,
         labels=["member"] * len(predictions.members),
@@ -94,11 +105,11 @@ def plot_disagreement(
         fontsize=SIZE - 1,
         labelcolor=INK,
     )
-    name_lines(legend, shown(predictions.members))
+    label_legend(legend, shorten(predictions.members))
     return figure
 
 
-@draws
+@checked_plot
 def plot_copies(
     groups: Sequence[Sequence[Hashable]],
     image: Callable[[Hashable], Any],
@@ -115,14 +126,14 @@ def plot_copies(
     image : callable
         Called with an id, gives its pixels; as in `plot_disagreement`.
     most : int, default=6
-        How many groups. Of each, the first two images are shown, and how many more there are.
+        Maximal number of groups. Each shows its first two images and the number of others.
     width : float, default=4.8
-        Of the figure, in inches.
+        Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Two panels a group.
+        Two panels per group.
 
     Raises
     ------
@@ -148,7 +159,7 @@ def plot_copies(
 
 
 def thumbnail(pixels: Any, side: int = SIDE) -> np.ndarray:
-    """Give pixels as uint8, no side longer than ``side``."""
+    """Convert pixels to uint8 and shrink them until no side is longer than ``side``."""
     from PIL import Image
 
     pixels = np.asarray(pixels)
@@ -162,7 +173,7 @@ def thumbnail(pixels: Any, side: int = SIDE) -> np.ndarray:
         scale = 255 if pixels.dtype.kind in "fb" and pixels.max() <= 1 else 1
         pixels = np.clip(np.rint(pixels.astype(np.float64) * scale), 0, 255).astype(np.uint8)
     if pixels.ndim == 3 and pixels.shape[-1] == 3 and np.ptp(pixels, axis=-1).max() == 0:
-        pixels = pixels[..., 0]  # grey: a third of the bytes
+        pixels = pixels[..., 0]
     picture = Image.fromarray(pixels)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     return np.asarray(picture)
@@ -171,9 +182,9 @@ def thumbnail(pixels: Any, side: int = SIDE) -> np.ndarray:
 def _picture(axes: Axes, pixels: Any, name: str, *, more: str = "") -> None:
     small = thumbnail(pixels)
     axes.imshow(small, cmap="gray", vmin=0, vmax=255, interpolation="none")
-    # The folder on a line of its own: the end of an id tells most.
+    # The folder is on its own line, as names differ most at the end.
     folder, slash, file = name.rpartition("/")
-    lines = [*shown([folder + slash] if folder else [], most=30), *shown([file], most=30 - len(more))]
+    lines = [*shorten([folder + slash] if folder else [], most=30), *shorten([file], most=30 - len(more))]
     axes.set_title("\n".join(lines) + more, fontsize=SIZE - 2, color=INK, loc="left")
     axes.set_anchor("SW")
     axes.set_axis_off()
@@ -189,8 +200,8 @@ def _probabilities(axes: Axes, predictions: PredictionSet, row: int, look: dict)
             color=look[name].colour,
             markersize=5,
         )
-    tidy(axes, lines="x")
-    axes.set_yticks(places, shown([str(name) for name in predictions.classes], most=20))
+    style_axes(axes, lines="x")
+    axes.set_yticks(places, shorten([str(name) for name in predictions.classes], most=20))
     axes.hlines(places, 0, 1, color=FAINT, linewidth=0.6, zorder=0)
     axes.set_xlim(-0.04, 1.04)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])

@@ -1,4 +1,4 @@
-"""How far confidence can be believed."""
+"""Reliability diagrams."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..evaluation import calibration_error, reliability_curve
 from ._inputs import Models, as_models
-from ._style import FAINT, MUTED, SERIES, SIZE, WIDTH, draws, grid_of, shown, tidy
+from ._style import FAINT, MUTED, SERIES, SIZE, WIDTH, checked_plot, grid_of, shorten, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_reliability"]
 
 
-@draws
+@checked_plot
 def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "width", width: float = WIDTH) -> Figure:
     """Draw the accuracy of each model against its confidence (a reliability diagram).
 
@@ -25,20 +25,20 @@ def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "
     n_bins, strategy
         As in `ensemblekit.evaluation.reliability_curve`.
     width : float, default=4.8
-        Of the figure, in inches.
+        Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel a model. A point is a bin, the larger the more rows it has; on the diagonal confidence is accuracy. The
-        expected calibration error stands above.
+        One panel per model. Each point is a bin; its size is the number of samples. On the diagonal confidence is
+        accuracy. The text is the expected calibration error.
 
     Raises
     ------
     InvalidPredictionsError
         If there are no labels, or the task is another.
     InvalidOptionError
-        If ``n_bins`` or ``strategy`` is not possible.
+        If ``n_bins`` is below 1 or ``strategy`` is unknown.
     MissingDependencyError
         If matplotlib is not installed.
     """
@@ -53,7 +53,9 @@ def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "
             bins["confidence"], bins["accuracy"], s=6 + 90 * bins["n"] / bins["n"].sum(), color=SERIES[0], clip_on=False
         )
         last = place >= len(models) - 2
-        tidy(axes, title=shown([name], 22)[0], x="Confidence" if last else "", y="" if place % 2 else "Accuracy")
+        style_axes(
+            axes, title=shorten([name], 22)[0], x="Confidence" if last else "", y="" if place % 2 else "Accuracy"
+        )
         axes.text(0.03, 0.93, f"error {error:.3f}", fontsize=SIZE - 1, color=MUTED, transform=axes.transAxes)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])

@@ -1,11 +1,11 @@
-"""Scores with their intervals, a row a model."""
+"""Forest plots of scores with their intervals."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidOptionError
-from ._style import INK, MUTED, SERIES, SIZE, WIDTH, draws, literal, new_figure, shown, tidy
+from ._style import INK, MUTED, SERIES, SIZE, WIDTH, checked_plot, literal, new_figure, shorten, style_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_scores"]
 
 
-@draws
+@checked_plot
 def plot_scores(
     scores: pd.DataFrame,
     *,
@@ -26,32 +26,32 @@ def plot_scores(
     label: str | None = None,
     width: float = WIDTH,
 ) -> Figure:
-    """Draw scores with their intervals, a row each (a forest plot).
+    """Draw a forest plot of scores with their intervals.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        A row a model.
+        One row per model.
     value, low, high : str
-        Columns of the score and the bounds of its interval. A row whose bounds are NaN is drawn without an interval.
+        Columns of the score and of the bounds of its interval. NaN bounds are not drawn.
     name : str, optional
-        Column of the names; default: the first.
+        Column of the names; by default the first.
     reference : float, optional
-        Where a vertical line stands: chance, or no difference.
+        Position of a vertical line, such as chance or no difference.
     label : str, optional
-        What the scores are; default: ``value``.
+        Label of the axis; by default ``value``.
     width : float, default=4.8
-        Of the figure, in inches.
+        Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The rows from top to bottom as in the table, each score written at the right.
+        Rows in the order of the table, with each score at the right.
 
     Raises
     ------
     InvalidOptionError
-        If a column is not there, or the table is empty.
+        If a column is missing or the table is empty.
     MissingDependencyError
         If matplotlib is not installed.
 
@@ -86,8 +86,8 @@ def plot_scores(
             fontsize=SIZE - 1,
             color=INK,
         )
-    tidy(axes, x=literal(label or value), lines="x")
-    axes.set_yticks(list(rows), shown(scores[name].astype(str).tolist()))
+    style_axes(axes, x=literal(label or value), lines="x")
+    axes.set_yticks(list(rows), shorten(scores[name].astype(str).tolist()))
     axes.set_ylim(len(scores) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.spines["left"].set_visible(False)

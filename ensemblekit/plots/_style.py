@@ -1,4 +1,4 @@
-"""The look of every figure: its colours by what they stand for, its markers and lines, its axes."""
+"""Style of all figures: colours by role, markers, lines, axes."""
 
 from __future__ import annotations
 
@@ -26,22 +26,26 @@ __all__ = [
     "ROLES",
     "WIDTH",
     "Look",
+    "checked_plot",
     "grid_of",
+    "label_legend",
+    "literal",
     "looks",
     "new_figure",
-    "tidy",
+    "shorten",
+    "style_axes",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 WIDTH = 4.8
-"""Inches. Shown at the width of a phone, text keeps its size."""
+"""Default width in inches: readable on a phone."""
 SIZE = 9
-"""Points of text."""
+"""Font size in points."""
 
 INK, MUTED, FAINT, PAPER, HEAT = "#1b1e23", "#565d67", "#d5d9df", "#fefefe", "#0b5c9e"
 SERIES = ("#0067a5", "#b8480a", "#00795a", "#a3417f", "#6a5acd", "#8a6500", "#4d4d4e", "#b3202a")
-"""Distinct to colour-blind eyes in their first four (after Okabe and Ito, darkened until they stand out on white)."""
+"""The first four are distinct for colour-blind readers (Okabe and Ito, darkened for contrast on white)."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 
@@ -49,28 +53,28 @@ ROLES = MappingProxyType(
     {"ink": INK, "muted": MUTED, "faint": FAINT, "paper": PAPER, "heat": HEAT}
     | {f"series-{place}": colour for place, colour in enumerate(SERIES, start=1)}
 )
-"""What a colour stands for -> the colour. A page changes them by these names, for a dark screen."""
+"""Role -> colour. A page replaces colours by role in dark mode."""
 
 MOST_TINT = 0.6
-"""How much of `HEAT` the darkest cell has: ink stays readable on it, on white paper and on a dark screen alike."""
+"""Opacity of `HEAT` in the darkest cell: text stays readable in light and dark mode."""
 
 
-def draws(function: F) -> F:
-    """Let a plot refuse arguments of other kinds, and a width that no figure can have."""
-    of_models = function.__annotations__.get("predictions") == "Models"  # of which the plot says more
-    checked = typed(but=("predictions",) if of_models else ())(function)
+def checked_plot(function: F) -> F:
+    """Let a plot refuse arguments of the wrong type, and widths out of range."""
+    of_models = function.__annotations__.get("predictions") == "Models"  # checked by as_models
+    typed_function = typed(but=("predictions",) if of_models else ())(function)
 
     @functools.wraps(function)
-    def drawn(*args: Any, width: float = WIDTH, **options: Any) -> Any:
+    def checked_width(*args: Any, width: float = WIDTH, **options: Any) -> Any:
         if isinstance(width, (int, float)) and not 0.1 <= width <= 100:
             raise InvalidOptionError(f"width must be a number of inches from 0.1 to 100; received {width!r}.")
-        return checked(*args, width=width, **options)
+        return typed_function(*args, width=width, **options)
 
-    return drawn  # pyright: ignore[reportReturnType]
+    return checked_width  # pyright: ignore[reportReturnType]
 
 
 class Look(NamedTuple):
-    """How one model is told from the others: never by its colour alone."""
+    """Colour, marker and line of one model, which differs from others not only in colour."""
 
     colour: str
     marker: str
@@ -78,9 +82,9 @@ class Look(NamedTuple):
 
 
 def looks(names: list[Hashable]) -> dict[Hashable, Look]:
-    """Give each name a colour, a marker and a line of its own."""
+    """Assign a look to each name."""
     pairs = zip(itertools.cycle(SERIES), itertools.cycle(MARKERS), strict=False)
-    # A second round of the colours has other markers.
+    # When colours repeat, markers differ.
     return {
         name: Look(colour, MARKERS[(place + place // len(SERIES)) % len(MARKERS)], DASHES[place % len(DASHES)])
         for place, (name, (colour, _)) in enumerate(zip(names, pairs, strict=False))
@@ -88,7 +92,7 @@ def looks(names: list[Hashable]) -> dict[Hashable, Look]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make a figure that belongs to no window and no global state."""
+    """Create a figure without a window and without global state."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -99,15 +103,15 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def grid_of(n: int, *, columns: int, width: float, height: float, below: float = 0) -> tuple[Figure, list[Axes]]:
-    """Make a figure of ``n`` equal panels, row by row, with room for what stands below the last."""
+    """Create a figure of ``n`` equal panels in rows, with ``below`` inches under the last row."""
     columns = max(1, min(columns, n))
     rows = math.ceil(n / columns)
     figure = new_figure(width, height * rows + below)
     return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(n)]
 
 
-def tidy(axes: Axes, *, title: str = "", x: str = "", y: str = "", lines: str | None = "both") -> None:
-    """Label the axes, and take away what says nothing."""
+def style_axes(axes: Axes, *, title: str = "", x: str = "", y: str = "", lines: str | None = "both") -> None:
+    """Label axes, and hide spines and ticks that carry no information."""
     axes.set_facecolor("none")
     axes.set_xlabel(x, fontsize=SIZE, color=MUTED)
     axes.set_ylabel(y, fontsize=SIZE, color=MUTED)
@@ -124,18 +128,18 @@ def tidy(axes: Axes, *, title: str = "", x: str = "", y: str = "", lines: str | 
         axes.grid(visible=False)
 
 
-def shown(names: Iterable[object], most: int = 28) -> list[str]:
-    """Shorten long names in their middle, where they differ least, and make them what a figure shows as it is."""
+def shorten(names: Iterable[object], most: int = 28) -> list[str]:
+    """Shorten long names in their middle, and escape them for matplotlib."""
     plain = map(printable, names)
     return [literal(n if len(n) <= most else f"{n[: most // 2 - 1]}…{n[-(most - most // 2) :]}") for n in plain]
 
 
 def literal(text: object) -> str:
-    """Make a text what a figure shows as it is: a dollar sign is one, and begins no formula."""
+    """Escape text for matplotlib, in which a dollar sign starts a formula."""
     return printable(text, lines=True).replace("$", r"\$")
 
 
-def name_lines(legend: Any, names: Sequence[str]) -> None:
-    """Write the names of a legend, which by itself drops those that begin with an underscore."""
+def label_legend(legend: Any, names: Sequence[str]) -> None:
+    """Set the names of a legend: matplotlib drops names that begin with an underscore."""
     for text, name in zip(legend.get_texts(), names, strict=False):
         text.set_text(name)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, InvalidPredictionsError, OutputExistsError
-from ..files import Folder, atomic_path, check_file, held_folder, write_text
+from ..files import Folder, atomic_path, check_file, locked_folder, write_text
 from ..predictions import Predictions
-from ..predictions._files import rewrite_parquet
+from ..predictions.formats import join_parquet
 
 __all__ = ["Parts", "part_slices"]
 
@@ -52,7 +52,7 @@ class Parts:
             check_file(path)
         real = Path(os.path.realpath(self.output))
         place = real.parent / f".{real.name}.parts"
-        with held_folder(place, real, "parts", own=_OWN, earlier=_of_an_earlier_version) as self._folder:
+        with locked_folder(place, real, "parts", own=_OWN, earlier=_of_an_earlier_version) as self._folder:
             is_new = PLAN not in self._folder.names()
             try:
                 self._begin(resume=resume, overwrite=overwrite, is_new=is_new)
@@ -133,7 +133,7 @@ class Parts:
         files: dict[str, str] = {}
         for name, predictions in said.items():
             path = self._file(number, name)
-            predictions.save(path)
+            predictions.save(path, overwrite=True)
             files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
         n_rows = len(next(iter(said.values()))) if said else 0
         record = {"n_rows": n_rows, "unreadable": unreadable, "files": files}
@@ -179,7 +179,7 @@ class Parts:
         with self._noted(path) as temporary:
             if path.suffix.lower() == ".parquet":
                 with temporary.open("xb") as file:
-                    rewrite_parquet(files, file, n_rows)
+                    join_parquet(map(Predictions.load, files), file, n_rows)
                 return
             parts = [Predictions.load(file) for file in files]
             first = parts[0]

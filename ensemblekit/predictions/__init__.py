@@ -1,8 +1,8 @@
 """Predictions that carry their names: ids, classes, labels, split, and what they were fitted on."""
 
-from ._align import align
+from ._align import Alignable, align
 from ._predictions import Predictions
 from ._set import PredictionSet
-from .choices import Missing, Task
+from .choices import Aliases, Missing, MissingPolicy, Task
 
-__all__ = ["Missing", "PredictionSet", "Predictions", "Task", "align"]
+__all__ = ["Aliases", "Alignable", "Missing", "MissingPolicy", "PredictionSet", "Predictions", "Task", "align"]

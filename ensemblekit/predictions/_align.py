@@ -1,11 +1,11 @@
-"""Lining up predictions by id and class name, or refusing."""
+"""`align`: rows matched by id and columns by class name, or refused."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,17 +13,34 @@ from ..arguments import typed
 from ..errors import AlignmentError
 from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
-from .choices import missing_policy
+from .choices import Aliases, MissingPolicy, missing_policy
 from .names import UNNAMED, few, is_text, positions, propose_aliases, readonly, same_kind, text_array
 
-__all__ = ["align"]
+__all__ = ["Alignable", "align"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class _SequenceButStr(Protocol[T_co]):
+    """Any sequence but a str, whose ``__contains__`` takes a str alone."""
+
+    def __contains__(self, value: object, /) -> bool: ...
+    def __getitem__(self, position: Any, /) -> Any: ...
+    def __iter__(self) -> Iterator[T_co]: ...
+    def __len__(self) -> int: ...
+    def index(self, value: Any, /) -> int: ...
+
+
+_Source = Predictions | str | os.PathLike[str]
+Alignable = PredictionSet | _SequenceButStr[_Source] | Mapping[str, _Source]
+"""What `align` accepts as one argument: a set, a sequence of predictions or paths, or a mapping of member to these."""
 
 
 @typed(but=("missing",))
 def align(
-    *predictions: Any,
-    aliases: Mapping[Hashable, Hashable] | None = None,
-    missing: str | Mapping[str, str] = "error",
+    *predictions: _Source | Alignable,
+    aliases: Aliases | None = None,
+    missing: MissingPolicy = "error",
 ) -> PredictionSet:
     """Line up the predictions of several members by id and class name, or refuse.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ._checks import as_labels, as_probas
-from .choices import Task, check_choice, check_task
+from .choices import Aliases, Task, check_choice, check_task
 from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ class Predictions:
         self,
         probas: Any,
         *,
-        ids: Any,
-        classes: Any,
+        ids: Iterable[Any],
+        classes: Iterable[Any],
         labels: Any = None,
         task: Task = "multiclass",
         split: str | None = None,
         member: str | None = None,
-        fit_ids: Any = None,
-        missing: str = "error",
+        fit_ids: Iterable[Any] | None = None,
+        missing: Literal["error", "renormalize"] = "error",
     ) -> None:
         check_task(task)
         check_choice("missing", missing, ("error", "renormalize"))
@@ -176,7 +176,7 @@ class Predictions:
         parts += [f"n_samples={len(self)}", f"classes={self._classes!r}", f"task={self._task!r}"]
         return f"Predictions({', '.join(parts)})"
 
-    def take(self, ids: Any) -> Self:
+    def take(self, ids: Iterable[Any]) -> Self:
         """Select rows by id, in the order given.
 
         Parameters
@@ -213,7 +213,7 @@ class Predictions:
         self,
         member: str | None = None,
         *,
-        aliases: Mapping[Hashable, Hashable] | None = None,
+        aliases: Aliases | None = None,
         split: str | None = None,
     ) -> Self:
         """Give the member, its classes or its split other names.
@@ -273,24 +273,28 @@ class Predictions:
             frame["label"] = self.labels
         return frame
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write to a ``.parquet``, ``.csv`` or ``.npz`` file; reading it back gives the same, to the bit.
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write to a ``.parquet``, ``.csv`` or ``.npz`` file; `load` gives the same predictions, to the bit.
 
-        The file appears whole or not at all.
+        The write is atomic: after an error the path is unchanged.
 
         Parameters
         ----------
         path : path-like
-            The suffix chooses the format. Dense predictions need Parquet or NPZ.
+            The suffix selects the format. Dense predictions need Parquet or NPZ.
+        overwrite : bool, default=False
+            Replace an existing file.
 
         Raises
         ------
         InvalidPredictionsError
             If the suffix is unknown or the format cannot hold these predictions.
+        OutputExistsError
+            If the file exists and ``overwrite`` is False, or the path is a folder, a pipe or a device.
         """
-        from ._files import save
+        from .formats import save
 
-        save(self, path)
+        save(self, path, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, edited: bool = False) -> Predictions:
@@ -315,9 +319,9 @@ class Predictions:
         FileNotFoundError
             If there is no such file.
         """
-        from ._files import load
+        from .formats import load
 
-        return load(path, edited=edited)
+        return load(path, Predictions, edited=edited)
 
     def _with(self, **changes: Any) -> Self:
         new = object.__new__(type(self))

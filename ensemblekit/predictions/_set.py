@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -148,7 +148,7 @@ class PredictionSet:
         check_rows_present(selected.present, self.ids)
         return selected
 
-    def take(self, ids: Any) -> Self:
+    def take(self, ids: Iterable[Any]) -> Self:
         """Keep some rows by id, in the order given.
 
         Parameters

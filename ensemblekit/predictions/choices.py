@@ -1,8 +1,8 @@
-"""The choices that arguments leave: tasks, policies for what is missing, and the split that nothing is chosen on."""
+"""Arguments with a fixed set of values: tasks and policies for absent rows and classes; and the check of the split."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,14 +10,27 @@ import numpy as np
 from ..errors import InvalidOptionError, LeakageError
 from .names import is_text, shown
 
-__all__ = ["Missing", "Task", "check_choice", "check_not_test", "check_task", "missing_policy"]
+__all__ = [
+    "Aliases",
+    "Missing",
+    "MissingPolicy",
+    "Task",
+    "check_choice",
+    "check_not_test",
+    "check_task",
+    "missing_policy",
+]
 
 Task = Literal["multiclass", "multilabel", "regression"]
 Missing = Literal["error", "zero", "renormalize"]
+MissingPolicy = Missing | Mapping[str, str]
+"""One policy, or ``{"classes": ..., "rows": ...}``; see `align`."""
+Aliases = Mapping[Any, Hashable]
+"""``{name: common name}`` of classes. A mapping to a type checker is invariant in its keys, hence Any."""
 
 
 def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:
-    """Refuse to choose anything on the test split, be it named by the split or, without one, by an id's folder."""
+    """Refuse rows of the test split: by the name of the split or, without one, by ids that start with ``test/``."""
     rows = len(ids) if split == "test" else 0
     if split is None and is_text(ids):
         starts = np.strings.startswith(ids, "test/") if ids.dtype.kind == "U" else [i.startswith("test/") for i in ids]
@@ -41,14 +54,15 @@ def check_task(task: Any) -> None:
     check_choice("task", task, get_args(Task))
 
 
-def missing_policy(missing: Any) -> tuple[str, str]:
+def missing_policy(missing: Any) -> tuple[Literal["error", "zero"], Literal["error", "renormalize"]]:
     """Split ``missing=`` into the policy for absent classes and the policy for absent rows."""
     rule = (
         "missing must be 'error', 'zero' (absent classes), 'renormalize' (absent rows), "
         "or {'classes': 'error' | 'zero', 'rows': 'error' | 'renormalize'}"
     )
     if isinstance(missing, Mapping):
-        classes, rows = missing.get("classes", "error"), missing.get("rows", "error")
+        classes: Any = missing.get("classes", "error")
+        rows: Any = missing.get("rows", "error")
         known = isinstance(classes, str) and isinstance(rows, str) and {*missing} <= {"classes", "rows"}
         if known and classes in ("error", "zero") and rows in ("error", "renormalize"):
             return classes, rows

@@ -1,6 +1,14 @@
 """Plugins, loaded into an immutable registry."""
 
-from ._loading import default_registry, load_plugins
+from ._loading import default_registry, entry_points, load_plugins
 from ._registry import Failure, PluginMapping, Registration, Registry
 
-__all__ = ["Failure", "PluginMapping", "Registration", "Registry", "default_registry", "load_plugins"]
+__all__ = [
+    "Failure",
+    "PluginMapping",
+    "Registration",
+    "Registry",
+    "default_registry",
+    "entry_points",
+    "load_plugins",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -13,12 +13,13 @@ from typing import Any
 import pluggy
 
 from .. import hookspecs
-from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, PluginWarning
-from ..hookspecs import HOOKS, PROJECT
+from .._version import __version__
+from ..errors import DuplicateNameError, EnsembleKitError, InvalidOptionError, PluginLoadError, PluginWarning
+from ..hookspecs import API_ATTRIBUTE, API_VERSION, HOOKS, PROJECT
 from ..interfaces import Factory
-from ._registry import Failure, Registration, Registry
+from ._registry import Failure, Registration, Registry, title
 
-__all__ = ["default_registry", "load_plugins"]
+__all__ = ["default_registry", "entry_points", "load_plugins"]
 
 THIS_PROGRAM = "this program"
 """The distribution of a plugin that is not installed but given."""
@@ -28,10 +29,12 @@ REMEDY = 'Install the checkout or the package: pip install -e ".[all]" or pip in
 
 @dataclass(frozen=True)
 class _Source:
+    """A plugin that is not loaded yet."""
+
     plugin: str
     distribution: str
     version: str
-    load: Any
+    load: Callable[[], Any]
 
     @property
     def builtin(self) -> bool:
@@ -39,7 +42,7 @@ class _Source:
 
     @property
     def title(self) -> str:
-        return f"plugin {self.plugin!r} of {self.distribution} {self.version}".rstrip()
+        return title(self.plugin, self.distribution, self.version)
 
 
 def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
@@ -65,7 +68,8 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
     Warns
     -----
     PluginWarning
-        For each plugin of others that is broken, or that claims a name that is taken.
+        For each third-party plugin that is broken, needs another version of the plugin API, or claims a name that is
+        taken.
 
     Examples
     --------
@@ -73,7 +77,9 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
     >>> "mean" in load_plugins().combiners
     True
     """
-    sources = _entry_points()
+    sources = [
+        _Source(p.name, owner or "an unknown distribution", version, p.load) for owner, version, p in entry_points()
+    ]
     if not any(source.builtin for source in sources):
         raise PluginLoadError(f"The entry points of ensemblekit must be installed; none were found. {REMEDY}")
     if isinstance(plugins, str) or not isinstance(plugins, Sequence):
@@ -83,11 +89,10 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
     claims: dict[tuple[str, str], list[Registration]] = {}
     builtin_plugins = {source.plugin: source for source in sources if source.builtin}
     for source in sources:
-        own = builtin_plugins.get(source.plugin)
-        if own and source.distribution not in (PROJECT, THIS_PROGRAM):
-            failures.append(
-                _failure(source, f"its entry point {source.plugin!r} is the name of the built-in {own.title}.")
-            )
+        builtin = builtin_plugins.get(source.plugin)
+        if builtin and source.distribution not in (PROJECT, THIS_PROGRAM):
+            reason = f"its entry point {source.plugin!r} is the name of the built-in {builtin.title}."
+            failures.append(_failure(source, reason))
             continue
         try:
             registrations = _register(source)
@@ -95,7 +100,8 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
             if source.builtin or source.distribution == THIS_PROGRAM:
                 kind = "built-in " if source.builtin else ""
                 raise PluginLoadError(f"The {kind}{source.title} cannot be loaded: {error}") from error
-            failures.append(_failure(source, f"{type(error).__name__}: {error}"))
+            reason = f"{error}" if isinstance(error, EnsembleKitError) else f"{type(error).__name__}: {error}"
+            failures.append(_failure(source, reason))
             continue
         for registration in registrations:
             claims.setdefault((registration.kind, registration.name), []).append(registration)
@@ -115,27 +121,36 @@ def _plugin_name(plugin: Any) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
-def fields_of(distribution: metadata.Distribution | None) -> Any:
-    """Read the metadata of a distribution; of one that is half uninstalled there are none."""
+def entry_points() -> list[tuple[str, str, metadata.EntryPoint]]:
+    """List the entry points of installed plugins, those of ensemblekit first.
+
+    Returns
+    -------
+    list of tuple
+        Name of the distribution, normalised; its version; the entry point. Both texts are empty where a distribution
+        has lost its metadata.
+    """
+    found: dict[tuple[str, str], tuple[str, str, metadata.EntryPoint]] = {}
+    for point in metadata.entry_points(group=PROJECT):
+        fields = _metadata_of(point.dist)
+        distribution = re.sub(r"[-_.]+", "-", fields.get("Name") or "").lower()
+        # The same distribution can be on sys.path twice; the first is the one that imports.
+        found.setdefault((distribution, point.name), (distribution, fields.get("Version") or "", point))
+    return sorted(found.values(), key=lambda one: (one[0] != PROJECT, one[0], one[2].name))
+
+
+def _metadata_of(distribution: metadata.Distribution | None) -> Any:
+    # A distribution that is half uninstalled has no metadata. The backport importlib_metadata, where some package has
+    # imported it, answers with an error instead of None.
     try:
         return (distribution.metadata if distribution else None) or {}
-    except FileNotFoundError:  # as importlib_metadata says it, the backport, where something has imported that
+    except FileNotFoundError:
         return {}
-
-
-def _entry_points() -> list[_Source]:
-    sources: dict[tuple[str, str], _Source] = {}
-    for point in metadata.entry_points(group=PROJECT):
-        fields = fields_of(point.dist)
-        distribution = re.sub(r"[-_.]+", "-", fields.get("Name") or "an unknown distribution").lower()
-        version = fields.get("Version") or ""
-        # The same distribution can be on sys.path twice; the first is the one that imports.
-        sources.setdefault((distribution, point.name), _Source(point.name, distribution, version, point.load))
-    return sorted(sources.values(), key=lambda s: (not s.builtin, s.distribution, s.plugin))
 
 
 def _register(source: _Source) -> list[Registration]:
     plugin = source.load()
+    _check_api(getattr(plugin, API_ATTRIBUTE, API_VERSION), source)
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin, name=f"{source.distribution}:{source.plugin}")
@@ -145,7 +160,7 @@ def _register(source: _Source) -> list[Registration]:
             f"a plugin must have at least one of the hooks {', '.join(HOOKS.values())}, marked with "
             "@ensemblekit.hookimpl; it has none."
         )
-    made: dict[tuple[str, str], Registration] = {}
+    registrations: dict[tuple[str, str], Registration] = {}
     for kind, hook in HOOKS.items():
 
         def register(name: str, factory: Factory, kind: str = kind) -> None:
@@ -154,12 +169,30 @@ def _register(source: _Source) -> list[Registration]:
                     f"register takes a name that is an identifier and a class or function; received {name!r} and "
                     f"{factory!r}."
                 )
-            if (kind, name) in made:
+            if (kind, name) in registrations:
                 raise DuplicateNameError(f"it registers the {kind} {name!r} twice.")
-            made[kind, name] = Registration(kind, name, factory, source.plugin, source.distribution, source.version)
+            registrations[kind, name] = Registration(
+                kind, name, factory, source.plugin, source.distribution, source.version
+            )
 
         getattr(manager.hook, hook)(register=register)
-    return list(made.values())
+    return list(registrations.values())
+
+
+def _check_api(needed: Any, source: _Source) -> None:
+    if not isinstance(needed, str) or not re.fullmatch(r"[0-9]{1,6}\.[0-9]{1,6}", needed):
+        raise PluginLoadError(
+            f"{API_ATTRIBUTE} must be the version of the plugin API that it needs, such as {API_VERSION!r}; received "
+            f"{needed!r}."
+        )
+    (major, minor), (our_major, our_minor) = (map(int, version.split(".")) for version in (needed, API_VERSION))
+    if major != our_major or minor > our_minor:
+        newer = (major, minor) > (our_major, our_minor)
+        remedy = "ensemblekit" if newer else f"{source.distribution}, or install an older ensemblekit"
+        raise PluginLoadError(
+            f"it needs version {needed} of the plugin API, and ensemblekit {__version__} has version {API_VERSION}. "
+            f"Upgrade {remedy}."
+        )
 
 
 def _settle(
@@ -168,25 +201,24 @@ def _settle(
     registered: list[Registration] = []
     contested: dict[tuple[str, str], str] = {}
     for (kind, name), owners in claims.items():
-        own = [r for r in owners if r.distribution == PROJECT]
-        if len(own) > 1:
+        builtin = [r for r in owners if r.distribution == PROJECT]
+        if len(builtin) > 1:
             raise PluginLoadError(
-                f"The built-in plugins claim the {kind} {name!r} twice: {own[0].owner}, {own[1].owner}."
+                f"The built-in plugins claim the {kind} {name!r} twice: {builtin[0].owner}, {builtin[1].owner}."
             )
         if len(owners) == 1:
             registered += owners
             continue
-        registered += own
+        registered += builtin
         titles = " and ".join(r.owner for r in owners)
-        if not own:
+        if not builtin:
             contested[kind, name] = (
                 f"The {kind} {name!r} is claimed by {titles}; neither is registered. Uninstall one, or ask its "
                 "authors for another name."
             )
-        for claimant in owners:
-            if claimant not in own:
-                by = f"the built-in {own[0].owner}" if own else titles
-                failures.append(_failure(claimant, f"the name is claimed by {by}.", refused=f"{kind} {name!r}"))
+        by = f"the built-in {builtin[0].owner}" if builtin else titles
+        refused = [owner for owner in owners if owner not in builtin]
+        failures += [_failure(r, f"the name is claimed by {by}.", refused=f"{kind} {name!r}") for r in refused]
     return registered, contested
 
 

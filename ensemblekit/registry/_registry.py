@@ -1,4 +1,4 @@
-"""What is registered, by kind and name; immutable."""
+"""The immutable registry of plugins, by kind and name."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from typing import Any
 from ..arguments import typed
 from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, UnknownPluginError
 from ..hookspecs import HOOKS
-from ..interfaces import Factory
+from ..interfaces import Backbone, Chainer, Combiner, Factory, Head
 from ..printed import printable
 
-__all__ = ["Failure", "PluginMapping", "Registration", "Registry"]
+__all__ = ["Failure", "PluginMapping", "Registration", "Registry", "title"]
+
+
+def title(plugin: str, distribution: str, version: str) -> str:
+    """Name a plugin and its distribution, as every message does."""
+    return f"plugin {plugin!r} of {distribution} {version}".rstrip()
 
 
 @dataclass(frozen=True)
 class Registration:
-    """One registered name: what it is and whose."""
+    """One registered name, its factory and the plugin that registered it."""
 
     kind: str
     name: str
@@ -36,14 +41,15 @@ class Registration:
     @property
     def owner(self) -> str:
         """The plugin and its distribution, as an error names them."""
-        return f"plugin {self.plugin!r} of {self.distribution} {self.version}".rstrip()
+        return title(self.plugin, self.distribution, self.version)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One plugin, or one name of it, that was refused or is broken, and why.
+    """Why a plugin, or one name that it registers, is not available.
 
-    ``refused`` says what of it, such as ``combiner 'mean'``; it is empty where nothing of the plugin is loaded.
+    ``refused`` is that name with its kind, such as ``combiner 'mean'``; it is empty where nothing of the plugin is
+    loaded.
     """
 
     plugin: str
@@ -53,13 +59,12 @@ class Failure:
     reason: str
 
     def __str__(self) -> str:
-        owner = f"plugin {self.plugin!r} of {self.distribution} {self.version}".rstrip()
-        lost = f"is loaded without its {self.refused}" if self.refused else "is not loaded"
-        return f"{owner} {lost}: {self.reason}"
+        outcome = f"is loaded without its {self.refused}" if self.refused else "is not loaded"
+        return f"{title(self.plugin, self.distribution, self.version)} {outcome}: {self.reason}"
 
 
 class PluginMapping(Mapping[str, Factory]):
-    """Names of one kind -> factories; an unknown name answers with the near matches."""
+    """Registered names of one kind -> factories. The error for an unknown name lists the near matches."""
 
     def __init__(
         self,
@@ -101,7 +106,7 @@ class PluginMapping(Mapping[str, Factory]):
 
 
 class Registry:
-    """All plugins that are installed, by kind and name; made by `load_plugins` and never changed.
+    """All installed plugins, by kind and name; made by `load_plugins`, immutable.
 
     Attributes
     ----------
@@ -110,7 +115,7 @@ class Registry:
     registrations : tuple of Registration
         Every registered name, with its owner.
     failures : tuple of Failure
-        What was refused or broke while loading.
+        Plugins, and registered names, that were refused or failed to load.
     """
 
     def __init__(
@@ -151,15 +156,15 @@ class Registry:
         """Chainer factories by name."""
         return self._by_kind["chainer"]
 
-    def create_backbone(self, name: str, /, **options: Any) -> Any:
+    def create_backbone(self, name: str, /, **options: Any) -> Backbone:
         """Make the backbone registered under ``name``; see `create_combiner`."""
-        return self._create("backbone", name, ("build",), options)
+        return self._create("backbone", name, "build", options)
 
-    def create_head(self, name: str, /, **options: Any) -> Any:
+    def create_head(self, name: str, /, **options: Any) -> Head:
         """Make the head registered under ``name``; see `create_combiner`."""
-        return self._create("head", name, ("build",), options)
+        return self._create("head", name, "build", options)
 
-    def create_combiner(self, name: str, /, **options: Any) -> Any:
+    def create_combiner(self, name: str, /, **options: Any) -> Combiner:
         """Make the combiner registered under ``name``.
 
         Parameters
@@ -183,14 +188,14 @@ class Registry:
         InvalidOptionError
             If it has no such option.
         """
-        return self._create("combiner", name, ("combine",), options)
+        return self._create("combiner", name, "combine", options)
 
-    def create_chainer(self, name: str, /, **options: Any) -> Any:
+    def create_chainer(self, name: str, /, **options: Any) -> Chainer:
         """Make the chainer registered under ``name``; see `create_combiner`."""
-        return self._create("chainer", name, ("chain",), options)
+        return self._create("chainer", name, "chain", options)
 
     @typed()
-    def _create(self, kind: str, name: str, methods: tuple[str, ...], options: dict[str, Any]) -> Any:
+    def _create(self, kind: str, name: str, method: str, options: dict[str, Any]) -> Any:
         factory = self._by_kind[kind][name]
         try:
             accepted = inspect.signature(factory)
@@ -203,15 +208,14 @@ class Registry:
                 raise InvalidOptionError(
                     f"{kind} {name!r} takes the options {accepted}; received {options!r}: {error}."
                 ) from None
-        made = factory(**options)
-        for method in methods:
-            if not callable(getattr(made, method, None)):
-                owner = next(r.owner for r in self.registrations if (r.kind, r.name) == (kind, name))
-                raise PluginLoadError(
-                    f"A {kind} must have a method {method}; {name!r} of {owner} made a {type(made).__name__} "
-                    "that has none. Report it to its authors."
-                )
-        return made
+        created = factory(**options)
+        if not callable(getattr(created, method, None)):
+            owner = next(r.owner for r in self.registrations if (r.kind, r.name) == (kind, name))
+            raise PluginLoadError(
+                f"A {kind} must have a method {method}; {name!r} of {owner} made a {type(created).__name__} "
+                "that has none. Report it to its authors."
+            )
+        return created
 
     def __repr__(self) -> str:
         return f"Registry({', '.join(repr(mapping) for mapping in self._by_kind.values())})"

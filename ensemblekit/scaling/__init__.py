@@ -1,6 +1,6 @@
 """More rows than fit in memory, and more work than fits one machine: files cut into parts, workers of Dask."""
 
-from ._files import Combined, combine_files
+from ._combine_files import Combined, combine_files
 from ._partitions import combine_batch, combine_partitions, predict_batch, predict_partitions
 
 __all__ = ["Combined", "combine_batch", "combine_files", "combine_partitions", "predict_batch", "predict_partitions"]

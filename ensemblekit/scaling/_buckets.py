@@ -1,4 +1,4 @@
-"""Rows in any order: cut into buckets by a hash of their ids, combined bucket by bucket, put in order again."""
+"""Files larger than memory, partitioned into buckets by a hash of the ids: combined, or searched for repeated ids."""
 
 from __future__ import annotations
 
@@ -11,67 +11,68 @@ from typing import Any
 import numpy as np
 
 from ..predictions import Predictions
-from ..predictions._files import table_of
+from ..predictions.formats import TableWriter, to_arrow
 from ..predictions.names import positions
-from ._output import Output
-from ._source import Source
+from ._digest_check import DigestCheck
+from ._member_files import MemberFiles
 from ._spill import MOST_PARTS, Spill, hashes_of
-from ._unchanged import Unchanged
 
-__all__ = ["bucket_count", "combine_buckets"]
+__all__ = ["bucket_count", "combine_buckets", "has_unique_ids", "part_count"]
 
-ROOM = 12
-"""How many times its rows a bucket takes while it is combined: tables, arrays, the cube, the checks."""
+BUCKET_COST = 12
+"""Peak memory for a bucket while it is combined, as a multiple of its rows: tables, arrays, the cube, the checks."""
+ID_COST = 32
+"""Peak memory for each id while its part is sorted, in bytes."""
 
 
-def bucket_count(sources: Sequence[Source], memory: int) -> int:
-    """Tell how many buckets make each small enough."""
-    n_bytes = sum(source.n_rows * source.row_bytes for source in sources)
-    return min(MOST_PARTS, max(1, -(-n_bytes * ROOM // memory)))
+def bucket_count(members: Sequence[MemberFiles], memory: int) -> int:
+    """Compute how many buckets are needed for each to fit in memory."""
+    n_bytes = sum(member.n_rows * member.row_bytes for member in members)
+    return min(MOST_PARTS, max(1, -(-n_bytes * BUCKET_COST // memory)))
 
 
 def combine_buckets(
-    sources: Sequence[Source],
+    members: Sequence[MemberFiles],
     combine: Callable[[Mapping[str, Predictions], str], Predictions],
-    output: Output,
+    output: TableWriter,
     folder: Path,
     memory: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Combine rows that are in any order; they come out in that of the first file, those that it lacks behind.
+    """Combine rows in any order; the output follows the first file, then the rows that it lacks.
 
     Parameters
     ----------
-    sources : sequence of Source
-        Members.
+    members : sequence of MemberFiles
+        Input.
     combine : callable
-        Predictions of each member, and where they are from -> combined predictions.
-    output : Output
-        Where they are written.
+        Maps the predictions of each member, and a description of the rows for errors, to combined predictions.
+    output : TableWriter
+        Output.
     folder : Path
-        For what does not fit in memory; about as large as the files.
+        Folder for temporary files, about as large as the input.
     memory : int
-        Bytes for a bucket, and for rows while they are cut into buckets.
+        Memory for one bucket, and for the rows that are being partitioned, in bytes.
     progress : callable
-        Called with the buckets done and in all.
+        Called with the number of finished buckets and of all.
     """
-    n_buckets = bucket_count(sources, memory)
+    n_buckets = bucket_count(members, memory)
 
     def spill(schema: Any) -> Any:
         return closing(Spill(folder, _numbered(schema), n_buckets, memory))
 
-    # Each row of each member has a number of its own; a combined row has that of the first member that says it.
-    starts = [0, *accumulate(source.n_rows for source in sources)]
+    # Each row of each member has a number. A combined row takes the one of the first member that has the row.
+    starts = [0, *accumulate(member.n_rows for member in members)]
     n_numbers = -(-starts[-1] // n_buckets)
-    with ExitStack() as at_the_end:
-        with ExitStack() as once_combined:
-            spills = [once_combined.enter_context(spill(source.stored)) for source in sources]
-            for source, start, rows in zip(sources, starts[:-1], spills, strict=True):
-                _cut(source, start, rows)
-            combined = _combine_each(sources, spills, combine, progress)
-            first, _ = begun = next(combined)
-            ordered = at_the_end.enter_context(spill(first.schema))
-            for table, numbers in chain([begun], combined):
+    with ExitStack() as output_spill:
+        with ExitStack() as input_spills:
+            spills = [input_spills.enter_context(spill(member.schema)) for member in members]
+            for member, start, rows in zip(members, starts[:-1], spills, strict=True):
+                _partition(member, start, rows)
+            combined = _combine_each(members, spills, combine, progress)
+            first = next(combined)
+            ordered = output_spill.enter_context(spill(first[0].schema))
+            for table, numbers in chain([first], combined):
                 ordered.add(_with_numbers(table, numbers), numbers // n_numbers)
         for part in range(n_buckets):
             table, numbers = _without_numbers(ordered.part(part))
@@ -80,28 +81,28 @@ def combine_buckets(
 
 
 def _combine_each(
-    sources: Sequence[Source],
+    members: Sequence[MemberFiles],
     spills: Sequence[Spill],
     combine: Callable[[Mapping[str, Predictions], str], Predictions],
     progress: Callable[[int, int], None],
 ) -> Generator[tuple[Any, np.ndarray]]:
-    """Combine bucket by bucket; yields rows, and their numbers."""
+    """Combine bucket by bucket; yield each table of rows with their numbers."""
     n_buckets = spills[0].n_parts
     where = "" if n_buckets == 1 else f"one of {n_buckets} parts of the rows, whose counts these are"
     for bucket in range(n_buckets):
         parts = [_by_id(spill.part(bucket)) for spill in spills]
         if any(len(table) for table, _ in parts):
-            said = [source.predictions(table) for source, (table, _) in zip(sources, parts, strict=True)]
-            rows = combine({s.member: p for s, p in zip(sources, said, strict=True)}, where)
-            known = [(p.ids, numbers) for p, (_, numbers) in zip(said, parts, strict=True)]
-            yield table_of(rows), _first_numbers(rows.ids, known)
+            predictions = [member.predictions(table) for member, (table, _) in zip(members, parts, strict=True)]
+            rows = combine({m.member: p for m, p in zip(members, predictions, strict=True)}, where)
+            known = [(p.ids, numbers) for p, (_, numbers) in zip(predictions, parts, strict=True)]
+            yield to_arrow(rows, fit_ids=False), _first_numbers(rows.ids, known)
         progress(bucket + 1, n_buckets)
 
 
-def _cut(source: Source, start: int, spill: Spill) -> None:
-    unchanged = Unchanged(source)
-    for table in source.batches(2**17):
-        unchanged.update_table(table)
+def _partition(member: MemberFiles, start: int, spill: Spill) -> None:
+    check = DigestCheck(member)
+    for table in member.batches(2**17):
+        check.update_table(table)
         numbers = np.arange(start, start + len(table), dtype=np.int64)
         buckets = hashes_of(table.column("id")) % np.uint64(spill.n_parts)
         spill.add(_with_numbers(table, numbers), buckets)
@@ -119,22 +120,22 @@ def _with_numbers(table: Any, numbers: np.ndarray) -> Any:
 
 
 def _without_numbers(table: Any) -> tuple[Any, np.ndarray]:
-    last = table.num_columns - 1  # by its place: a class may be called "number"
+    last = table.num_columns - 1  # by position, as a class may be called "number"
     return table.remove_column(last), table.column(last).to_numpy()
 
 
 def _by_id(table: Any) -> tuple[Any, np.ndarray]:
-    """Put rows in the order of their ids, in which those of other members come too; also give their numbers."""
-    import pyarrow.compute as found
+    """Sort rows by id, so that all members have the same order; also return their numbers."""
+    import pyarrow.compute
 
-    pc: Any = found
+    pc: Any = pyarrow.compute
     rows, numbers = _without_numbers(table)
     order = pc.sort_indices(rows.column("id"))
     return rows.take(order), numbers[order.to_numpy()]
 
 
 def _first_numbers(ids: np.ndarray, members: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Give combined rows the number of the first member that has them."""
+    """Number combined rows as in the first member that has them."""
     numbers = np.full(len(ids), -1, dtype=np.int64)
     for own, own_numbers in members:
         if len(own):
@@ -142,3 +143,39 @@ def _first_numbers(ids: np.ndarray, members: Sequence[tuple[np.ndarray, np.ndarr
             new = (numbers < 0) & (places >= 0)
             numbers[new] = own_numbers[places[new]]
     return numbers
+
+
+def part_count(n_rows: int, memory: int) -> int:
+    """Compute how many parts are needed for the hashes of each to fit in memory."""
+    return min(MOST_PARTS, max(1, -(-n_rows * ID_COST // memory)))
+
+
+def has_unique_ids(member: MemberFiles, folder: Path, memory: int) -> bool:
+    """Tell whether all ids of a member are different, by their 64-bit hashes.
+
+    Parameters
+    ----------
+    member : MemberFiles
+        Input.
+    folder : Path
+        Folder for a temporary file of 8 bytes an id.
+    memory : int
+        Memory for one part of the hashes, in bytes.
+
+    Returns
+    -------
+    bool
+        False if two ids are equal or their hashes collide (probability 1 in 15,000 for 50 million texts).
+    """
+    import pyarrow as pa
+
+    n_parts = part_count(member.n_rows, memory)
+    with closing(Spill(folder, pa.schema([("hash", pa.uint64())]), n_parts, memory)) as spill:
+        for table in member.batches(2**18, ["id"]):
+            hashes = hashes_of(table.column("id"))
+            spill.add(pa.table({"hash": hashes}), hashes % np.uint64(n_parts))
+        for number in range(n_parts):
+            hashes = np.sort(spill.part(number).column("hash").to_numpy())
+            if (hashes[1:] == hashes[:-1]).any():
+                return False
+    return True

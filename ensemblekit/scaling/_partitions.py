@@ -16,7 +16,8 @@ from ..combining import ask, combine
 from ..data.reading import in_threads, read_image
 from ..errors import InvalidOptionError
 from ..predicting import open_model
-from ..predictions import Predictions
+from ..predictions import Aliases, MissingPolicy, Predictions
+from ..predictions.choices import missing_policy
 from ..predictions.names import as_classes
 
 __all__ = ["combine_batch", "combine_partitions", "predict_batch", "predict_partitions"]
@@ -26,14 +27,14 @@ AHEAD = 4
 """Partitions a worker thread that are given out before the first is taken."""
 
 
-@typed()
+@typed(but=("missing",))
 def combine_partitions(
     partitions: Sequence[Mapping[str, Any]],
     combiner: Any,
     *,
     client: Any = None,
-    aliases: Mapping[Hashable, Hashable] | None = None,
-    missing: str | Mapping[str, str] = "error",
+    aliases: Aliases | None = None,
+    missing: MissingPolicy = "error",
     **options: Any,
 ) -> Generator[Predictions]:
     """Combine partition by partition.
@@ -71,18 +72,19 @@ def combine_partitions(
     """
     asked = ask(combiner, options)
     _check_partitions(partitions)
+    missing_policy(missing)  # before a worker meets it
     work = functools.partial(combine_batch, combiner=asked.combiner, name=asked.name, aliases=aliases, missing=missing)
     return _run(work, partitions, client)
 
 
-@typed()
+@typed(but=("missing",))
 def combine_batch(
     members: Mapping[str, Any],
     combiner: Any,
     *,
     name: str | None = None,
-    aliases: Mapping[Hashable, Hashable] | None = None,
-    missing: str | Mapping[str, str] = "error",
+    aliases: Aliases | None = None,
+    missing: MissingPolicy = "error",
 ) -> Predictions:
     """Combine one batch of members' predictions: a pure function, and one that goes to other processes.
 

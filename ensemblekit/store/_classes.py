@@ -33,7 +33,7 @@ def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
     Returns
     -------
     type
-        The class that has this name itself.
+        The class that has this name itself, or had it in an earlier version of its plugin.
 
     Raises
     ------
@@ -53,6 +53,8 @@ def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
         return found
     if package not in owners:
         raise StoreError(_not_installed(node))
+    path = owners[package].path_now(path)
+    module, _, name = path.partition(":")
     for late in owners[package].late:
         if module == late or module.startswith(f"{late}."):
             import_module(late)

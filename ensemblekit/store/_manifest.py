@@ -7,14 +7,15 @@ import hashlib
 import json
 import platform
 import re
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
 from ..errors import MissingDependencyError
 from ..hookspecs import PROJECT
-from ..registry import default_registry
-from ..registry._loading import fields_of
+from ..registry import default_registry, entry_points
 
 __all__ = [
     "ARRAYS", "FILE_NAME", "FORMAT", "LATE", "MANIFEST", "SPLITTERS", "Owner", "import_skops",
@@ -38,10 +39,23 @@ class Owner:
     version: str
     late: tuple[str, ...] = ()
     """Modules that loading the plugins does not import, and a saved object may be of."""
+    former: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Path that a module or a class had in an earlier version -> its path now."""
+
+    def path_now(self, path: str) -> str:
+        """Translate the path ``module:qualname`` that a class had when it was saved."""
+        module, _, name = path.partition(":")
+        return self.former.get(path, f"{self.former.get(module, module)}:{name}")
 
 
 LATE = "ensemblekit_stored_modules"
 """The name under which a plugin lists modules that it imports late, and fitted objects of it are of."""
+
+FORMER = "ensemblekit_former_paths"
+"""The name under which the top-level package of a plugin maps former paths of modules and classes to those of now."""
+
+FORMER_OF_CORE: dict[str, str] = {}
+"""The same of ensemblekit itself: ``"ensemblekit.room._module"``, or ``"ensemblekit.room._module:Class"``, and now."""
 
 
 @functools.cache
@@ -51,8 +65,7 @@ def owners() -> dict[str, Owner]:
         (r.distribution, r.plugin): Owner(r.distribution, r.version) for r in default_registry().registrations
     }
     packages: dict[str, Owner] = {}
-    for point in metadata.entry_points(group=PROJECT):
-        distribution = re.sub(r"[-_.]+", "-", fields_of(point.dist).get("Name") or "").lower()
+    for distribution, _, point in entry_points():
         owner = registered.get((distribution, point.name))
         if owner is None:
             continue
@@ -60,10 +73,18 @@ def owners() -> dict[str, Owner]:
         known = packages.get(package, owner)
         listed = getattr(point.load(), LATE, ())
         late = [name for name in listed if isinstance(name, str) and name.startswith(f"{package}.")]
-        packages[package] = replace(known, late=(*known.late, *late))
+        packages[package] = replace(known, late=(*known.late, *late), former=_former_paths(package))
         if distribution == PROJECT:
-            packages[PROJECT] = replace(owner, late=(f"{PROJECT}.ensemble", f"{PROJECT}.features"))
+            packages[PROJECT] = replace(
+                owner, late=(f"{PROJECT}.ensemble", f"{PROJECT}.features"), former=FORMER_OF_CORE
+            )
     return packages
+
+
+def _former_paths(package: str) -> dict[str, str]:
+    listed = getattr(sys.modules.get(package), FORMER, {})
+    moved = listed.items() if isinstance(listed, Mapping) else ()
+    return {old: new for old, new in moved if all(str(path).startswith(f"{package}.") for path in (old, new))}
 
 
 def versions() -> dict[str, str]:

@@ -76,7 +76,7 @@ def _refused(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if training is not None:
-                weighted = fit_combiner(weighted, training)
+                weighted = fit_combiner(training, weighted)
             received = combine(align(predictions), weighted)
     except EnsembleKitError as error:
         if isinstance(error, InvalidOptionError):

@@ -191,7 +191,7 @@ class CombinerSubject:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return fit_combiner(combiner, predictions, **options)
+                return fit_combiner(predictions, combiner, **options)
         except Exception as error:
             return broken_by(
                 error, "fit_combiner", {"predictions": training_code(predictions.task, predictions.member_probas.shape)}

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemblekit import CompatibilityError, InvalidOptionError, load_plugins
+from ensemblekit import InvalidOptionError, load_plugins
+from ensemblekit.errors import CompatibilityError
 
 pytestmark = pytest.mark.keras
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 import pytest
 
 from benchmarks.study.output import hold, prepare
-from ensemblekit import OutputExistsError
+from ensemblekit.errors import OutputExistsError
 
 
 def open_again(folder):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
 
 from benchmarks.phantoms import default_folder, drawing, make_phantoms, making
 from benchmarks.phantoms.drawing import CLASSES, Phantom, draw, draw_mass
@@ -218,7 +220,8 @@ def test_the_folder_is_in_the_cache_of_the_user_and_carries_the_version(variable
         monkeypatch.delenv(name, raising=False)
     for name, value in {"HOME": "/home/someone", **variables}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("sys.platform", platform)
+    # platformdirs chooses its class when it is imported.
+    monkeypatch.setattr("platformdirs.PlatformDirs", {"linux": Unix, "darwin": MacOS}[platform])
     assert default_folder() == Path(base) / "ensemblekit" / f"phantoms-{making.VERSION}"
     monkeypatch.setattr(making, "VERSION", 99)
     assert default_folder().name == "phantoms-99"

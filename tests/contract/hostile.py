@@ -167,7 +167,7 @@ def calls() -> dict[str, Callable[[], dict[str, Any]]]:
 def _fitted() -> Any:
     from ensemblekit import fit_combiner
 
-    return fit_combiner("weighted", [predictions(1), predictions(2)])
+    return fit_combiner([predictions(1), predictions(2)], "weighted")
 
 
 @functools.cache

@@ -2,13 +2,15 @@
 
 import builtins
 import inspect
+import re
+from importlib import import_module
 from types import FunctionType
 
 import pytest
 from numpydoc.validate import validate
 
 import ensemblekit
-from ensemblekit import EnsembleKitError, errors, testing
+from ensemblekit import EnsembleKitError, errors, load_plugins
 
 IGNORED = {
     "ES01": "one sentence is often enough",
@@ -24,31 +26,60 @@ NOT_CALLED = {
     "Backbone": "a protocol",
     "Chainer": "a protocol",
     "CheckResult": "made by run_checks",
+    "Combined": "made by combine_files",
+    "ConformalIntervals": "made by fit_conformal",
+    "ConformalSets": "made by fit_conformal",
+    "Exported": "made by export_fused",
+    "Failure": "made by load_plugins",
     "Head": "a protocol",
+    "HeldFolder": "made by held_folder",
     "ImageFolder": "made by image_folder",
+    "McNemar": "made by mcnemar",
     "Member": "a protocol",
+    "PluginMapping": "made by load_plugins",
+    "Predicted": "made by predict_images",
     "PredictionSet": "made by align and collect",
+    "Predictor": "made by open_model",
+    "Profile": "made by profile_model",
+    "Register": "a protocol",
+    "Registration": "made by load_plugins",
     "Registry": "made by load_plugins",
+    "ShelfInfo": "made by FeatureBank",
+    "Source": "a protocol",
 }
 """Classes whose parameters are nobody's business, and why."""
 
-PUBLIC = {name: getattr(ensemblekit, name) for name in ensemblekit.__all__}
-OF_THE_KIT = {name: getattr(testing, name) for name in testing.__all__}
+KNOWN_VIOLATIONS = {
+    *("evaluation.accuracy_interval", "evaluation.bootstrap_interval", "evaluation.score_table"),
+    *("files.Folder.inner", "files.Folder.is_folder", "files.Folder.names", "files.Folder.others"),
+    *("files.Folder.read", "files.Folder.remove", "files.Folder.remove_files", "files.Folder.remove_tree"),
+    *("files.Folder.state", "files.Replaceable", "files.atomic_write", "files.is_at", "files.is_leftover"),
+    *("files.write_text", "members.Source.batches", "printed.one_line", "scaling.combine_files"),
+    *("scaling.combine_partitions", "scaling.predict_partitions"),
+}
+"""Room and name of what is not yet documented in full. Nothing new comes in."""
+
+ROOMS = {room: import_module(f"ensemblekit.{room}") for room in ensemblekit._ROOMS}
+LATE = {("features", "ViewCycle"): "its base class is Keras's"}
+"""Room and name -> why it is not imported with the others."""
+PUBLIC = {
+    name: getattr(module, name) for room, module in ROOMS.items() for name in module.__all__ if (room, name) not in LATE
+}
+FACTORIES = {r.name: r.factory for r in load_plugins().registrations if r.distribution == "ensemblekit"}
 
 
-def documented():
-    """List the path of each public class, function, method and property."""
+def documented(values):
+    """List the path of each class, function, method and property of these."""
     paths = []
-    for value in [*PUBLIC.values(), *OF_THE_KIT.values()]:
-        if inspect.isfunction(value):
-            paths.append(f"{value.__module__}.{value.__qualname__}")
+    for value in values:
+        if inspect.isfunction(value) or inspect.isclass(value):
+            path = f"{value.__module__}.{value.__qualname__}"
+            paths.append(path)
         if inspect.isclass(value):
             kinds = (property, classmethod, staticmethod, FunctionType)
             own = [name for name, m in vars(value).items() if isinstance(m, kinds) and not name.startswith("_")]
-            paths += [
-                ".".join((value.__module__, value.__qualname__, *rest)) for rest in [(), *((name,) for name in own)]
-            ]
-    return paths
+            paths += [f"{path}.{name}" for name in own]
+    return sorted(set(paths))
 
 
 def complaints(path):
@@ -61,9 +92,17 @@ def complaints(path):
     return [error for error in found["errors"] if error[0] not in ignored]
 
 
-@pytest.mark.parametrize("path", documented())
+@pytest.mark.parametrize("path", documented([*PUBLIC.values(), *FACTORIES.values()]))
 def test_every_public_name_is_documented_as_numpydoc_wants(path):
-    assert complaints(path) == []
+    room_and_name = re.sub(r"^ensemblekit\.(\w+)(\._\w+)*", r"\1", path)
+    assert complaints(path) == [] or room_and_name in KNOWN_VIOLATIONS
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("room", "name"), LATE)
+def test_names_that_need_keras_are_documented_too(room, name):
+    for path in documented([getattr(ROOMS[room], name)]):
+        assert complaints(path) == []
 
 
 def half_documented(names):
@@ -92,20 +131,12 @@ def test_a_bad_docstring_is_noticed(monkeypatch):
     assert [code for code, _ in complaints("ensemblekit.errors.undocumented")] == ["GL08"]
 
 
-@pytest.mark.parametrize("name", ensemblekit.__all__)
-def test_every_public_name_has_a_docstring(name):
-    assert PUBLIC[name].__doc__
+def test_every_public_name_of_the_package_is_one_of_a_room():
+    assert set(ensemblekit.__all__) <= set(PUBLIC)
 
 
 def test_classes_that_are_not_called_are_public():
-    assert set(NOT_CALLED) <= set(PUBLIC) | set(OF_THE_KIT)
-
-
-def test_dir_shows_every_public_name():
-    assert set(ensemblekit.__all__) <= set(dir(ensemblekit))
-    assert list(ensemblekit.__all__) == sorted(set(ensemblekit.__all__))
-    with pytest.raises(AttributeError, match="module 'ensemblekit' has no attribute 'combin'"):
-        ensemblekit.combin  # noqa: B018
+    assert set(NOT_CALLED) <= set(PUBLIC)
 
 
 ERRORS = [value for name in errors.__all__ if issubclass(value := getattr(errors, name), Exception)]
@@ -113,7 +144,6 @@ ERRORS = [value for name in errors.__all__ if issubclass(value := getattr(errors
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_every_error_is_ours_and_a_built_in_one(error):
-    assert PUBLIC[error.__name__] is error
     if issubclass(error, Warning):
         assert issubclass(error, UserWarning)
     elif error is not EnsembleKitError:

@@ -23,7 +23,7 @@ NOT_HERE = {
     "data": {"Audit", "ImageFolder"},
     "features": {"ShelfInfo", "extract_features"},  # the second needs Keras
     "members": {"Source", "collect"},
-    "predictions": {"Missing", "PredictionSet", "Task"},
+    "predictions": {"Aliases", "Alignable", "Missing", "MissingPolicy", "PredictionSet", "Task"},
     "registry": {"Failure", "PluginMapping", "Registration", "Registry", "default_registry"},
     "scaling": {"Combined", "combine_partitions", "predict_batch", "predict_partitions"},
 }
@@ -94,7 +94,7 @@ def test_a_wrong_option_of_a_plugin_is_an_error_of_ours(kind, name):
     def use(**options):
         made = getattr(REGISTRY, f"create_{kind}")(name, **options)
         if kind == "combiner":
-            combine(members, fit_combiner(made, members) if "learns" in made.traits else made)
+            combine(members, fit_combiner(members, made) if "learns" in made.traits else made)
 
     escaped = []
     for option in inspect.signature(getattr(REGISTRY, f"{kind}s")[name]).parameters:

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ensemblekit import EnsembleKitError, FeatureBank, UnreadableImageError, extract_features, open_model
+from ensemblekit import EnsembleKitError, FeatureBank, extract_features, open_model
 from ensemblekit.data import read_image
+from ensemblekit.errors import UnreadableImageError
 from tests.fuzz.harness import edited
 from tests.plain_backbone import PlainBackbone, make_images
 

@@ -20,7 +20,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 
-from ensemblekit import StoreError
+from ensemblekit.errors import StoreError
 from ensemblekit.store import load
 from ensemblekit.store._fitted import CHECKS
 from ensemblekit.store._manifest import FORMAT, seal

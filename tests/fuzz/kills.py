@@ -12,20 +12,22 @@ import traceback
 from pathlib import Path
 
 import duckdb
+import filelock
 import numpy as np
 import pandas as pd
 import pyarrow.parquet
 from PIL import Image
 
 import ensemblekit.files._atomic
-from ensemblekit import FeatureBank, OutputExistsError, Predictions, load_plugins, predict_images
+from ensemblekit import FeatureBank, Predictions, load_plugins, predict_images
+from ensemblekit.errors import OutputExistsError
 from ensemblekit.features._keeper import Keeper
 from ensemblekit.features._keys import row_keys
 from ensemblekit.predicting import Predictor, _run
 from ensemblekit.scaling import combine_files
 from ensemblekit.store import load, save
 
-__all__ = ["case", "duckdb", "pd", "pyarrow"]  # these two are only to be there before a fork
+__all__ = ["case", "duckdb", "filelock", "pd", "pyarrow"]  # these are only to be there before a fork
 
 EVENTS = ("open", "os.", "shutil.", "fcntl.", "tempfile.")
 N = 40

@@ -17,14 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ensemblekit import EnsembleKitError, Predictions, combine
-from ensemblekit.scaling import _buckets, _different, _files, combine_files
+from ensemblekit.scaling import _buckets, _combine_files, combine_files
 from tests.fuzz.harness import edited
 
 N = 24
 CLASSES = ("cat", "dog", "owl")
 _buckets.bucket_count = lambda sources, memory: 3
-_different.part_count = lambda n_rows, memory: 3
-_files.LARGEST = 10
+_buckets.part_count = lambda n_rows, memory: 3
+_combine_files.LARGEST = 10
 
 
 def damaged(seed: int) -> str | None:

@@ -159,10 +159,10 @@ def prefixed_text() -> str | None:
 def deep_metadata() -> str | None:
     for text in ("[" * 100_000, '{"a":' * 100_000, "9" * 100_000):
         content = f"# ensemblekit {text}\nid,proba:a,proba:b\n1,0.5,0.5\n".encode()
-        if wrong := refused(lambda content=content: load(".csv", content), "what is said beside the rows"):
+        if wrong := refused(lambda content=content: load(".csv", content), "the metadata must be"):
             return wrong
     meta = json.dumps({"format": 2, "classes": ["x"] * MANY, "shape": [MANY]})
-    return refused(lambda: load(".csv", f"# ensemblekit {meta}\nid\n1\n".encode()), "as it was saved")
+    return refused(lambda: load(".csv", f"# ensemblekit {meta}\nid\n1\n".encode()), "as saved")
 
 
 CASES = (one_long_id, one_long_class, many_repeated_classes, many_classes, compressed_arrays, deep_metadata,

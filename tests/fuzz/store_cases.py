@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import EnsembleKitError, Predictions, StoreError, combine
+from ensemblekit import EnsembleKitError, Predictions, combine
+from ensemblekit.errors import StoreError
 from ensemblekit.store import load
 from ensemblekit.store._manifest import seal
 from tests.fuzz.harness import edited

@@ -18,8 +18,8 @@ from ensemblekit import EnsembleKitError, FeatureBank, Predictions, load_plugins
 from ensemblekit.features._files import shelf_folder
 from ensemblekit.features._keeper import Keeper
 from ensemblekit.features._keys import row_keys
-from ensemblekit.files._marker import marker_for
-from ensemblekit.files._workplace import _stem
+from ensemblekit.files._folder import marker_for
+from ensemblekit.files._staging import staging_prefix
 from ensemblekit.fusion._formats import format_of
 from ensemblekit.predicting import Predictor
 from ensemblekit.report import to_csv
@@ -179,7 +179,7 @@ def attack(rng, root, doors):
     predictions("b").save(root / "b.parquet")
     predictions("c").take(IDS[::-1]).save(root / "c.parquet")
     shelf = shelf_folder(root / "bank", ABOUT)
-    workplace = root / f"{_stem('out.parquet')}0000"
+    workplace = root / f"{staging_prefix('out.parquet')}0000"
     targets = [
         root / "mine", root / "out", root / "linked", root / ".out.parquet.parts", root / ".out.parquet.joining",
         root / "out.parquet", root / "out.unreadable.csv", shelf, root / "bank" / "thesis", root / "bank" / ("0" * 32),

@@ -131,7 +131,7 @@ def test_what_needs_keras_says_how_to_install_it(clean):
     code = """
 from ensemblekit import Predictions, fit_combiner
 p = Predictions([[1.0, 0.0], [0.0, 1.0]], ids=[1, 2], classes=["a", "b"], labels=["a", "b"], member="m")
-fit_combiner("stacking", [p], final_estimator="dense")
+fit_combiner([p], "stacking", final_estimator="dense")
 """
     last = clean.run("python", "-c", code).stderr.strip().splitlines()[-1]
     assert last.startswith("ensemblekit.errors.MissingDependencyError: ")

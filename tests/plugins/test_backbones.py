@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 from packaging.version import Version
 
-from ensemblekit import (
-    Backbone,
-    CompatibilityError,
-    InvalidOptionError,
-    WeightsUnavailableError,
-    load_plugins,
-)
+from ensemblekit import Backbone, load_plugins
+from ensemblekit.errors import CompatibilityError, InvalidOptionError, WeightsUnavailableError
 
 pytestmark = pytest.mark.keras
 
@@ -156,7 +151,8 @@ def test_keras_file_refuses_what_it_cannot_use(keras, saved, tmp_path):
 
 UNREACHABLE = """
 import warnings
-from ensemblekit import WeightsUnavailableError, load_plugins
+from ensemblekit import load_plugins
+from ensemblekit.errors import WeightsUnavailableError
 
 plugins = load_plugins()
 for name in ("resnet50", "mobilenet_v2"):

@@ -5,8 +5,9 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import norm
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.bayesian_model_averaging import BayesianModelAveraging
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.bayesian_model_averaging import BayesianModelAveraging
 
 
 def members(probas, labels, task="multiclass"):
@@ -16,7 +17,7 @@ def members(probas, labels, task="multiclass"):
 
 
 def learn(*args, **options):
-    return fit_combiner("bayesian_model_averaging", members(*args), **options)
+    return fit_combiner(members(*args), "bayesian_model_averaging", **options)
 
 
 SURE = [[0.8, 0.2], [0.25, 0.75]]  # 0.8 * 0.75 = 0.6

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, Predictions, combine
-from ensemblekit_plugins.borda import Borda
+from ensemblekit import Predictions, combine
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.borda import Borda
 
 DTYPES = [np.float16, np.float32, np.float64]
 

@@ -12,9 +12,10 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from ensemblekit import Combiner, InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.calibrated import Calibrated
-from ensemblekit_plugins.voting import Voting
+from ensemblekit import Combiner, Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.calibrated import Calibrated
+from ensemblekit_plugins.combiners.voting import Voting
 
 METHODS = ["temperature", "vector", "sigmoid", "isotonic"]
 ORDERS = ["before", "after"]
@@ -83,7 +84,7 @@ BOLD = members([[[0.9, 0.1]] * 4], ["c0", "c0", "c1", "c0"])
 @either_order
 def test_what_is_said_becomes_what_is_so(method, order):
     # 0.9 ** a / (0.9 ** a + 0.1 ** a) = 0.75 where 9 ** a = 3: the temperature is 2.
-    fitted = fit_combiner("calibrated", BOLD, method=method, order=order)
+    fitted = fit_combiner(BOLD, "calibrated", method=method, order=order)
     np.testing.assert_allclose(fitted.combine(BOLD.member_probas), [[0.75, 0.25]] * 4, atol=1e-7)
     if method == "temperature":
         np.testing.assert_allclose(fitted.maps_[0]["scale"], [0.5], atol=1e-7)
@@ -91,7 +92,7 @@ def test_what_is_said_becomes_what_is_so(method, order):
 
 def test_the_sigmoid_has_the_targets_of_platt():
     # 3 rows with the class and 1 without: targets (3 + 1) / (3 + 2) and 1 / (1 + 2), on average 41/60.
-    fitted = fit_combiner("calibrated", BOLD, method="sigmoid")
+    fitted = fit_combiner(BOLD, "calibrated", method="sigmoid")
     first, second = 41 / 60, (3 * 1 / 5 + 2 / 3) / 4
     expected = np.array([first, second]) / (first + second)
     np.testing.assert_allclose(fitted.combine(BOLD.member_probas)[0], expected, atol=1e-7)
@@ -99,7 +100,7 @@ def test_the_sigmoid_has_the_targets_of_platt():
 
 def test_weights_count_as_rows():
     # Three times the one wrong row: as many right as wrong.
-    fitted = fit_combiner("calibrated", BOLD, sample_weight=[1, 1, 3, 1])
+    fitted = fit_combiner(BOLD, "calibrated", sample_weight=[1, 1, 3, 1])
     np.testing.assert_allclose(fitted.combine(BOLD.member_probas)[0], [0.5, 0.5], atol=2e-3)
 
 
@@ -110,15 +111,15 @@ def test_a_row_of_weight_two_is_two_rows_and_of_weight_zero_none(method, order):
     times = np.arange(60) % 3
     rows = np.repeat(np.arange(60), times)
     repeated = members(given.member_probas[:, rows], given.label_codes[rows])
-    weighted = fit_combiner("calibrated", given, method=method, order=order, sample_weight=times)
-    expected = fit_combiner("calibrated", repeated, method=method, order=order)
+    weighted = fit_combiner(given, "calibrated", method=method, order=order, sample_weight=times)
+    expected = fit_combiner(repeated, "calibrated", method=method, order=order)
     np.testing.assert_allclose(weighted.combine(asked), expected.combine(asked), atol=1e-5)
 
 
 def test_a_class_without_a_row_and_rows_that_separate_stay_finite():
     given = members([np.tile(np.eye(3)[:2], (20, 1))], ["c0", "c1"] * 20)
     for method in METHODS:
-        result = combine(given, fit_combiner("calibrated", given, method=method)).probas
+        result = combine(given, fit_combiner(given, "calibrated", method=method)).probas
         assert result.argmax(axis=-1).tolist() == [0, 1] * 20
 
 
@@ -128,12 +129,12 @@ def test_a_class_without_a_row_and_rows_that_separate_stay_finite():
 def test_the_temperature_is_scikit_learns():
     pytest.importorskip("sklearn", minversion="1.8")
     given, new = draw(), draw(1)
-    fitted = fit_combiner("calibrated", given)
+    fitted = fit_combiner(given, "calibrated")
     for place in range(2):
         reference = peer(given.member_probas[place], given.label_codes, "temperature")
         beta = reference.calibrated_classifiers_[0].calibrators[0].beta_
         np.testing.assert_allclose(fitted.maps_[place]["scale"], beta, rtol=1e-5)
-    after = fit_combiner("calibrated", given, order="after")
+    after = fit_combiner(given, "calibrated", order="after")
     reference = peer(given.member_probas.mean(axis=0), given.label_codes, "temperature")
     expected = reference.predict_proba(new.member_probas.mean(axis=0))
     np.testing.assert_allclose(combine(new, after).probas, expected, atol=1e-6)
@@ -146,18 +147,18 @@ def test_isotonic_and_sigmoid_are_scikit_learns(n_classes, weighted):
     given, new = draw(n_classes=n_classes, n_members=1), draw(1, n_classes=n_classes, n_members=1)
     weights = np.random.default_rng(0).random(200) if weighted else None
     x, y, asked = given.member_probas[0], given.label_codes, new.member_probas[0]
-    fitted = fit_combiner("calibrated", given, method="isotonic", sample_weight=weights)
+    fitted = fit_combiner(given, "calibrated", method="isotonic", sample_weight=weights)
     expected = peer(x, y, "isotonic", sample_weight=weights).predict_proba(asked)
     np.testing.assert_allclose(fitted.combine(new.member_probas), expected, atol=1e-12)
     scores = (logit(x), logit(asked)) if n_classes > 2 else (logit(x)[:, 1], logit(asked)[:, 1])
-    fitted = fit_combiner("calibrated", given, method="sigmoid", sample_weight=weights)
+    fitted = fit_combiner(given, "calibrated", method="sigmoid", sample_weight=weights)
     expected = peer(scores[0], y, "sigmoid", Logits, sample_weight=weights).predict_proba(scores[1])
     np.testing.assert_allclose(fitted.combine(new.member_probas), expected, atol=1e-4)
 
 
 def test_vector_scaling_has_the_least_log_loss():
     given = draw(n_members=1)
-    fitted = fit_combiner("calibrated", given, method="vector")
+    fitted = fit_combiner(given, "calibrated", method="vector")
     scale, shift = fitted.maps_[0]["scale"], fitted.maps_[0]["shift"]
     log = np.log(given.member_probas[0])
     least = loss(given.label_codes, softmax(scale * log + shift, axis=-1))
@@ -170,7 +171,7 @@ def test_vector_scaling_has_the_least_log_loss():
 def test_labels_are_calibrated_each_by_itself():
     given, new = labels_of_several(), labels_of_several(1).member_probas
     x, y = logit(given.member_probas[0]), given.label_codes
-    fitted = {m: fit_combiner("calibrated", given, method=m) for m in METHODS}
+    fitted = {m: fit_combiner(given, "calibrated", method=m) for m in METHODS}
     results = {m: fitted[m]._calibrate(fitted[m].maps_, new, "multilabel")[0] for m in METHODS}
     best = minimize_scalar(lambda a: (np.logaddexp(0, a * x) - y * a * x).mean(), bounds=(0.01, 10), method="bounded")
     np.testing.assert_allclose(results["temperature"], expit(best.x * logit(new[0])), atol=1e-4)
@@ -191,7 +192,7 @@ def test_labels_are_calibrated_each_by_itself():
 @either_order
 def test_it_helps_overconfident_members_on_new_rows(method, order):
     given, new = draw(0, 500, 1, sharp=6), draw(1, 500, 1, sharp=6)
-    fitted = fit_combiner("calibrated", given, method=method, order=order)
+    fitted = fit_combiner(given, "calibrated", method=method, order=order)
     before, after = (loss(new.label_codes, combine(new, rule).probas) for rule in ("mean", fitted))
     assert after < before - 0.5
 
@@ -206,7 +207,7 @@ def test_the_dtype_is_kept_and_the_reference_agrees(method, order, dtype):
     from types import SimpleNamespace
 
     given, new = draw(dtype=dtype), draw(1, 300, dtype=dtype).member_probas
-    fitted = fit_combiner("calibrated", given, method=method, order=order)
+    fitted = fit_combiner(given, "calibrated", method=method, order=order)
     result = fitted.combine(new)
     assert result.dtype == dtype
     reference = SimpleNamespace(**{name: getattr(np, name) for name in dir(np) if not name.startswith("_")})
@@ -221,9 +222,9 @@ def test_each_place_of_a_map_is_a_row(method, order):
     given, new = draw(n=30, axes=(2, 3)), draw(1, n=10, axes=(2, 3))
     weights = np.random.default_rng(0).random(30)
     options = {"method": method, "order": order}
-    result = combine(new, fit_combiner("calibrated", given, sample_weight=weights, **options)).probas
+    result = combine(new, fit_combiner(given, "calibrated", sample_weight=weights, **options)).probas
     flat = members(given.member_probas.reshape(2, 180, 3), given.label_codes.ravel())
-    expected = fit_combiner("calibrated", flat, sample_weight=np.repeat(weights, 6), **options)
+    expected = fit_combiner(flat, "calibrated", sample_weight=np.repeat(weights, 6), **options)
     np.testing.assert_allclose(result.reshape(60, 3), expected.combine(new.member_probas.reshape(2, 60, 3)), rtol=1e-9)
 
 
@@ -234,7 +235,7 @@ def test_each_place_of_a_map_is_a_row(method, order):
 def test_no_order_and_no_other_row_changes_a_bit(method, order, seed, dtype):
     rng = np.random.default_rng(seed)
     given, new = draw(seed, 40, dtype=dtype), draw(seed + 1, 33, dtype=dtype)
-    fitted = fit_combiner("calibrated", given, method=method, order=order)
+    fitted = fit_combiner(given, "calibrated", method=method, order=order)
     expected = combine(new, fitted)
     fortran = np.asfortranarray(new.member_probas)
     fortran.flags.writeable = False
@@ -246,7 +247,7 @@ def test_no_order_and_no_other_row_changes_a_bit(method, order, seed, dtype):
         names, classes = rng.permutation(predictions.members).tolist(), rng.permutation(predictions.classes).tolist()
         return predictions.reorder(members=names, rows=rng.permutation(len(predictions.ids)), classes=classes)
 
-    again = fit_combiner("calibrated", moved(given), method=method, order=order)
+    again = fit_combiner(moved(given), "calibrated", method=method, order=order)
     result = combine(moved(new), again).take(new.ids)
     columns = [result.classes.index(c) for c in expected.classes]
     assert result.probas[:, columns].tobytes() == expected.probas.tobytes()
@@ -255,7 +256,7 @@ def test_no_order_and_no_other_row_changes_a_bit(method, order, seed, dtype):
 @given(seeds, st.floats(0.3, 5))
 def test_temperature_keeps_the_order_of_the_classes(seed, sharp):
     given = draw(seed, 60, 1, sharp=sharp)
-    result = combine(given, fit_combiner("calibrated", given)).probas
+    result = combine(given, fit_combiner(given, "calibrated")).probas
     rows = np.arange(60)
     best = given.member_probas[0].argmax(axis=-1)
     np.testing.assert_allclose(result[rows, best], result.max(axis=-1), rtol=1e-12)
@@ -264,7 +265,7 @@ def test_temperature_keeps_the_order_of_the_classes(seed, sharp):
 @every_method
 @either_order
 def test_no_rows_are_combined_to_no_rows(method, order):
-    fitted = fit_combiner("calibrated", draw(), method=method, order=order)
+    fitted = fit_combiner(draw(), "calibrated", method=method, order=order)
     assert fitted.combine(np.empty((2, 0, 3), dtype=np.float32)).shape == (0, 3)
 
 
@@ -274,7 +275,7 @@ def test_no_rows_are_combined_to_no_rows(method, order):
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
 def test_keras_agrees(keras, method, order, task):
     given = draw(dtype=np.float32) if task == "multiclass" else labels_of_several(dtype=np.float32)
-    fitted = fit_combiner("calibrated", given, method=method, order=order)
+    fitted = fit_combiner(given, "calibrated", method=method, order=order)
     expected = fitted.combine(given.member_probas, task=task)
     eager = fitted.combine(keras.ops.convert_to_tensor(given.member_probas), task=task, xp=keras.ops)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(eager), expected, rtol=2e-5, atol=1e-7)
@@ -302,7 +303,7 @@ def test_keras_agrees(keras, method, order, task):
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(InvalidOptionError, match=message):
-        fit_combiner("calibrated", BOLD, **options)
+        fit_combiner(BOLD, "calibrated", **options)
 
 
 def test_numbers_are_not_calibrated():
@@ -316,14 +317,14 @@ def test_numbers_are_not_calibrated():
         Calibrated(OfNumbers())
     numbers = members(np.ones((2, 3, 1)), np.ones((3, 1)), "regression")
     with pytest.raises(InvalidOptionError, match="'calibrated' makes no sense for the task 'regression'"):
-        fit_combiner("calibrated", numbers)
+        fit_combiner(numbers, "calibrated")
 
 
 def test_absent_rows_are_refused():
     given = draw(n=10)
     some = [given["m0"], given["m1"].take(given.ids[:9])]
     with pytest.raises(InvalidOptionError, match=r"calibrated learns from one row of every .*1 of 10 with absent"):
-        fit_combiner("calibrated", some, missing="renormalize")
+        fit_combiner(some, "calibrated", missing="renormalize")
 
 
 def test_it_must_be_fitted():

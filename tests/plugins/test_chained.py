@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemblekit import Chainer, CompatibilityError, Head, InvalidOptionError, build_classifier, load_plugins
+from ensemblekit import Chainer, Head, build_classifier, load_plugins
+from ensemblekit.errors import CompatibilityError, InvalidOptionError
 
 pytestmark = pytest.mark.keras
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
-from ensemblekit_plugins.dawid_skene import DawidSkene
+from ensemblekit import Predictions, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.dawid_skene import DawidSkene
 
 DTYPES = [np.float16, np.float32, np.float64]
 
@@ -52,7 +53,7 @@ def members(votes, labels=None, names="abcdefgh"):
 
 def test_confusions_are_smoothed_frequencies():
     labels = [0, 0, 0, 1, 1]
-    fitted = fit_combiner("dawid_skene", members([[0, 0, 1, 1, 1], [0, 1, 1, 1, 0]], labels))
+    fitted = fit_combiner(members([[0, 0, 1, 1, 1], [0, 1, 1, 1, 0]], labels), "dawid_skene")
     np.testing.assert_allclose(fitted.prior_, [4 / 7, 3 / 7])
     np.testing.assert_allclose(fitted.confusions_[0], [[3 / 5, 2 / 5], [1 / 4, 3 / 4]])
     np.testing.assert_allclose(fitted.confusions_[1], [[2 / 5, 3 / 5], [2 / 4, 2 / 4]])
@@ -63,14 +64,14 @@ def test_confusions_are_smoothed_frequencies():
 
 def test_rows_are_weighted():
     given = members([[0, 0, 1, 1, 1], [0, 1, 1, 1, 0]], [0, 0, 0, 1, 1])
-    fitted = fit_combiner("dawid_skene", given, sample_weight=[1, 1, 0, 2, 0], smoothing=0.5)
+    fitted = fit_combiner(given, "dawid_skene", sample_weight=[1, 1, 0, 2, 0], smoothing=0.5)
     np.testing.assert_allclose(fitted.prior_, [2.5 / 5, 2.5 / 5])
     np.testing.assert_allclose(fitted.confusions_[0], [[2.5 / 3, 0.5 / 3], [0.5 / 3, 2.5 / 3]])
 
 
 def test_a_member_that_is_always_wrong_is_understood():
     labels = np.arange(40) % 2
-    fitted = fit_combiner("dawid_skene", members([1 - labels, np.zeros(40, int)], labels))
+    fitted = fit_combiner(members([1 - labels, np.zeros(40, int)], labels), "dawid_skene")
     assert combine(members([[0, 1], [0, 0]]), fitted).predicted.tolist() == ["q", "p"]
 
 
@@ -127,7 +128,7 @@ def test_absent_votes_are_not_counted():
     labels = [0, 0, 0, 1, 1]
     whole = members([[0, 0, 1, 1, 1], [0, 1, 1, 1, 0]], labels)
     some = [whole[0], whole[1].take([0, 1, 4])]
-    fitted = fit_combiner("dawid_skene", some, missing="renormalize")
+    fitted = fit_combiner(some, "dawid_skene", missing="renormalize")
     np.testing.assert_allclose(fitted.confusions_[1], [[2 / 4, 2 / 4], [2 / 3, 1 / 3]])
     alone = combine(some, fitted, missing="renormalize").probas[2]  # 4/7 2/5 against 3/7 3/4
     np.testing.assert_allclose(alone, np.array([1.6, 2.25]) / 3.85)
@@ -139,7 +140,7 @@ def test_without_labels_it_learns_whom_to_trust():
     skills = [0.9, 0.9, 0.5, 0.5, 0.4]
     votes = [np.where(rng.random(2000) < s, labels, rng.integers(0, 3, 2000)) for s in skills]
     wrong = rng.permutation(labels)  # are not looked at
-    fitted = fit_combiner("dawid_skene", members(votes, wrong), use_labels=False, max_iter=500, tol=1e-8)
+    fitted = fit_combiner(members(votes, wrong), "dawid_skene", use_labels=False, max_iter=500, tol=1e-8)
     assert 0 < fitted.n_iter_ < 500
     true = np.array([[np.bincount(v[labels == c], minlength=3) / (labels == c).sum() for c in range(3)] for v in votes])
     np.testing.assert_allclose(fitted.confusions_, true, atol=0.06)
@@ -153,10 +154,10 @@ def test_no_order_changes_a_bit(use_labels):
     rng = np.random.default_rng(0)
     votes, labels = rng.integers(0, 3, (4, 33)), rng.integers(0, 3, 33)
     given = members(votes, labels)
-    expected = fit_combiner("dawid_skene", given, use_labels=use_labels)
+    expected = fit_combiner(given, "dawid_skene", use_labels=use_labels)
     rows = rng.permutation(33)
     moved = [p.take(p.ids[rows]) for p in given[::-1]]
-    fitted = fit_combiner("dawid_skene", moved, use_labels=use_labels)
+    fitted = fit_combiner(moved, "dawid_skene", use_labels=use_labels)
     assert fitted.confusions_.tobytes() == expected.confusions_.tobytes()
     result = combine(moved, fitted).take(given[0].ids)
     assert result.probas.tobytes() == combine(given, expected).probas.tobytes()

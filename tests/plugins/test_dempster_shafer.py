@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, Predictions, combine
-from ensemblekit_plugins.dempster_shafer import DempsterShafer
+from ensemblekit import Predictions, combine
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.dempster_shafer import DempsterShafer
 
 DTYPES = [np.float16, np.float32, np.float64]
 

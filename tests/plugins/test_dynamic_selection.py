@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins import _neighbours
-from ensemblekit_plugins._neighbours import Neighbours
-from ensemblekit_plugins._selection import vote
-from ensemblekit_plugins.knora_e import KnoraE
-from ensemblekit_plugins.knora_u import KnoraU
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.dynamic_selection import vote
+from ensemblekit_plugins.combiners.knora_e import KnoraE
+from ensemblekit_plugins.combiners.knora_u import KnoraU
+from ensemblekit_plugins.learning import neighbours
+from ensemblekit_plugins.learning.neighbours import Neighbours
 
 NAMES = ["knora_e", "knora_u"]
 both = pytest.mark.parametrize("name", NAMES)
@@ -86,7 +87,7 @@ def query(p):
 
 
 def test_the_rows_on_which_members_are_right():
-    assert fit_combiner("knora_e", LINE).right_.tolist() == [
+    assert fit_combiner(LINE, "knora_e").right_.tolist() == [
         [True, False],
         [True, False],
         [False, False],
@@ -95,26 +96,26 @@ def test_the_rows_on_which_members_are_right():
 
 
 def test_eliminate_takes_the_member_that_is_right_on_all_neighbours():
-    fitted = fit_combiner("knora_e", LINE, n_neighbors=2)
+    fitted = fit_combiner(LINE, "knora_e", n_neighbors=2)
     np.testing.assert_allclose(fitted.combine(query(0.95)), [[0.95, 0.05]])  # rows 0 and 1: m0
     np.testing.assert_allclose(fitted.combine(query(0.35)), [[0.375, 0.625]])  # row 3, then 2: k shrinks to 1, both
 
 
 def test_eliminate_takes_all_where_none_is_right_on_the_nearest():
-    fitted = fit_combiner("knora_e", LINE, n_neighbors=1)
+    fitted = fit_combiner(LINE, "knora_e", n_neighbors=1)
     near_row_2 = np.array([[[0.7, 0.3]], [[0.6, 0.4]]])
     np.testing.assert_allclose(fitted.combine(near_row_2), [[0.65, 0.35]])
 
 
 def test_union_counts_the_neighbours_that_a_member_gets_right():
-    fitted = fit_combiner("knora_u", LINE, n_neighbors=4)  # m0 votes three times, m1 once
+    fitted = fit_combiner(LINE, "knora_u", n_neighbors=4)  # m0 votes three times, m1 once
     np.testing.assert_allclose(fitted.combine(query(0.8)), [[(3 * 0.8 + 0.4) / 4, (3 * 0.2 + 0.6) / 4]])
-    hard = fit_combiner("knora_u", LINE, n_neighbors=4, voting="hard")
+    hard = fit_combiner(LINE, "knora_u", n_neighbors=4, voting="hard")
     np.testing.assert_allclose(hard.combine(query(0.8)), [[0.75, 0.25]])
 
 
 def test_union_weighs_by_the_weight_of_the_neighbours():
-    fitted = fit_combiner("knora_u", LINE, n_neighbors=4, sample_weight=[1, 1, 5, 2])  # m0: 4, m1: 2
+    fitted = fit_combiner(LINE, "knora_u", n_neighbors=4, sample_weight=[1, 1, 5, 2])  # m0: 4, m1: 2
     np.testing.assert_allclose(fitted.combine(query(0.8)), [[(4 * 0.8 + 2 * 0.4) / 6, (4 * 0.2 + 2 * 0.6) / 6]])
 
 
@@ -122,22 +123,22 @@ def test_rows_of_weight_zero_are_as_if_not_there():
     rng = np.random.default_rng(0)
     fit, new = draw(rng, 3, 40, 3), draw(rng, 3, 30, 3, labelled=False)
     weights = np.where(np.arange(40) % 3, 2.0, 0)
-    expected = combine(new, fit_combiner("knora_u", fit.take(fit.ids[weights > 0]), n_neighbors=3))
-    assert combine(new, fit_combiner("knora_u", fit, n_neighbors=3, sample_weight=weights)).probas.tobytes() == (
+    expected = combine(new, fit_combiner(fit.take(fit.ids[weights > 0]), "knora_u", n_neighbors=3))
+    assert combine(new, fit_combiner(fit, "knora_u", n_neighbors=3, sample_weight=weights)).probas.tobytes() == (
         expected.probas.tobytes()
     )
 
 
 def test_eliminate_refuses_weights():
     with pytest.raises(InvalidOptionError, match=r"'knora_e' makes no use of sample_weight.* use 'knora_u'"):
-        fit_combiner("knora_e", LINE, sample_weight=[1, 1, 5, 2])
+        fit_combiner(LINE, "knora_e", sample_weight=[1, 1, 5, 2])
 
 
 def test_of_equally_distant_rows_the_first_by_id_is_nearer():
     same = [[0.6, 0.4]] * 4
     for labels, expected in ((["c0", "c1", "c1", "c1"], 0.6), (["c1", "c0", "c0", "c0"], 0.2)):
         fit = members([same, [[0.2, 0.8]] * 4], labels)
-        fitted = fit_combiner("knora_e", fit, n_neighbors=1)
+        fitted = fit_combiner(fit, "knora_e", n_neighbors=1)
         np.testing.assert_allclose(fitted.combine(np.array([[[0.6, 0.4]], [[0.2, 0.8]]]))[0, 0], expected)
 
 
@@ -168,20 +169,20 @@ def test_the_nearest_are_those_of_an_exhaustive_search(few, seed, n_points, n_co
         distances += (queries[:, column, np.newaxis] - points[:, column]) ** 2
     k = min(k, n_points)
     expected = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    with mock.patch.object(_neighbours, "FEW", few):
+    with mock.patch.object(neighbours, "FEW", few):
         found = Neighbours(points.astype(float)).nearest(queries.astype(float), k)
     assert found.tolist() == expected.tolist()
 
 
 def test_points_far_from_the_origin_are_told_apart(monkeypatch):
-    monkeypatch.setattr(_neighbours, "FEW", 0)
+    monkeypatch.setattr(neighbours, "FEW", 0)
     # By matrix products alone, as scikit-learn has them, these differ by less than rounding.
     points = 1e8 + np.arange(50.0)[:, np.newaxis]
     assert Neighbours(points).nearest(points[[7, 30]] + 0.25, 3).tolist() == [[7, 8, 6], [30, 31, 29]]
 
 
 def test_many_equal_rows_are_found_in_order(monkeypatch):
-    monkeypatch.setattr(_neighbours, "FEW", 0)
+    monkeypatch.setattr(neighbours, "FEW", 0)
     points = np.repeat([[0.0, 1.0], [1.0, 0.0]], 300, axis=0)
     assert Neighbours(points).nearest(np.array([[0.9, 0.1]]), 7).tolist() == [list(range(300, 307))]
 
@@ -196,7 +197,7 @@ def test_it_agrees_with_a_count_row_by_row(name, voting, seed, n_members, n_fit,
     rng = np.random.default_rng(seed)
     fit = draw(rng, n_members, n_fit, n_classes, ties=ties)
     queries = draw(rng, n_members, 5, n_classes, ties=ties, labelled=False).member_probas
-    fitted = fit_combiner(name, fit, n_neighbors=k, voting=voting)
+    fitted = fit_combiner(fit, name, n_neighbors=k, voting=voting)
     result = fitted.combine(queries)
     expected, winners = oracle(name, fit, queries, k, voting)
     np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-14)
@@ -211,7 +212,7 @@ def test_the_dtype_is_kept(name, dtype, voting):
     rng = np.random.default_rng(1)
     fit = draw(rng, 3, 30, 3, ties=True, dtype=dtype)
     new = draw(rng, 3, 50, 3, ties=True, dtype=dtype)
-    result = combine(new, fit_combiner(name, fit, voting=voting))
+    result = combine(new, fit_combiner(fit, name, voting=voting))
     assert result.probas.dtype == dtype
     expected, winners = oracle(name, fit, new.member_probas, 7, voting)
     np.testing.assert_allclose(result.probas, expected, atol=2 * np.finfo(dtype).eps)
@@ -224,7 +225,7 @@ def test_features_place_the_rows_where_they_are_given(name):
     rng = np.random.default_rng(2)
     fit, new = draw(rng, 3, 30, 3), draw(rng, 3, 12, 3)
     points, asked = rng.integers(0, 4, (30, 2)) / 2, rng.integers(0, 4, (12, 2)) / 2
-    fitted = fit_combiner(name, fit, n_neighbors=4, features=(fit.ids[::-1], points[::-1]))
+    fitted = fit_combiner(fit, name, n_neighbors=4, features=(fit.ids[::-1], points[::-1]))
     result = combine(new, fitted, features=dict(zip(new.ids.tolist(), asked, strict=True)))
     expected, _ = oracle(name, fit, new.member_probas, 4, points=points, asked=asked)
     np.testing.assert_allclose(result.probas, expected, rtol=1e-12)
@@ -250,7 +251,7 @@ def deslib_of(name, fit):
 def test_the_vote_is_deslibs(name):
     rng = np.random.default_rng(3)
     fit, new = draw(rng, 5, 80, 3), draw(rng, 5, 200, 3)
-    fitted = fit_combiner(name, fit, voting="hard")
+    fitted = fit_combiner(fit, name, voting="hard")
     probas = np.moveaxis(new.member_probas, 0, 1)
     nearest = Neighbours(fitted.points_).nearest(probas.reshape(200, -1), 7)
     peer = deslib_of(name, fit)
@@ -277,13 +278,13 @@ def test_the_vote_is_deslibs(name):
 def test_no_order_changes_a_bit(name, voting, seed, ties):
     rng = np.random.default_rng(seed)
     fit, new = draw(rng, 3, 25, 3, ties=ties), draw(rng, 3, 33, 3, ties=ties)
-    expected = combine(new, fit_combiner(name, fit, voting=voting))
+    expected = combine(new, fit_combiner(fit, name, voting=voting))
 
     def moved(given):
         names, classes = rng.permutation(given.members).tolist(), rng.permutation(given.classes).tolist()
         return given.reorder(members=names, rows=rng.permutation(len(given.ids)), classes=classes)
 
-    result = combine(moved(new), fit_combiner(name, moved(fit), voting=voting)).take(new.ids)
+    result = combine(moved(new), fit_combiner(moved(fit), name, voting=voting)).take(new.ids)
     columns = [result.classes.index(c) for c in expected.classes]
     assert result.probas[:, columns].tobytes() == expected.probas.tobytes()
 
@@ -294,7 +295,7 @@ def test_no_order_changes_a_bit(name, voting, seed, ties):
 def test_a_row_alone_gives_the_bits_it_gives_among_others(name, voting, seed, ties, dtype):
     rng = np.random.default_rng(seed)
     fit, new = draw(rng, 3, 25, 3, ties=ties, dtype=dtype), draw(rng, 3, 33, 3, ties=ties, dtype=dtype)
-    fitted = fit_combiner(name, fit, voting=voting)
+    fitted = fit_combiner(fit, name, voting=voting)
     whole = fitted.combine(new.member_probas)
     fortran = np.asfortranarray(new.member_probas)
     fortran.flags.writeable = False
@@ -308,20 +309,20 @@ def test_a_row_alone_gives_the_bits_it_gives_among_others(name, voting, seed, ti
 def test_soft_votes_lie_between_the_members(name, seed, n_members):
     rng = np.random.default_rng(seed)
     fit, new = draw(rng, n_members, 12, 3), draw(rng, n_members, 9, 3).member_probas
-    result = fit_combiner(name, fit).combine(new)
+    result = fit_combiner(fit, name).combine(new)
     assert (result >= new.min(axis=0) - 1e-15).all()
     assert (result <= new.max(axis=0) + 1e-15).all()
     same = np.repeat(new[:1], n_members, axis=0)
-    np.testing.assert_allclose(fit_combiner(name, fit).combine(same), new[0], rtol=1e-14)
+    np.testing.assert_allclose(fit_combiner(fit, name).combine(same), new[0], rtol=1e-14)
 
 
 @both
 def test_each_place_of_a_map_is_a_row(name):
     rng = np.random.default_rng(4)
     fit, new = draw(rng, 3, 6, 3, axes=(2, 4)), draw(rng, 3, 5, 3, axes=(2, 4))
-    result = combine(new, fit_combiner(name, fit)).probas
+    result = combine(new, fit_combiner(fit, name)).probas
     flat = members(fit.member_probas.reshape(3, 48, 3), fit.labels.ravel())
-    expected = fit_combiner(name, flat).combine(new.member_probas.reshape(3, 40, 3))
+    expected = fit_combiner(flat, name).combine(new.member_probas.reshape(3, 40, 3))
     assert result.tobytes() == expected.tobytes()
     assert result.shape == (5, 2, 4, 3)
 
@@ -329,7 +330,7 @@ def test_each_place_of_a_map_is_a_row(name):
 @both
 def test_no_rows_are_combined_to_no_rows_and_a_member_alone_is_itself(name):
     rng = np.random.default_rng(5)
-    fitted = fit_combiner(name, draw(rng, 1, 3, 2))
+    fitted = fit_combiner(draw(rng, 1, 3, 2), name)
     assert fitted.combine(np.empty((1, 0, 2), dtype=np.float32)).shape == (0, 2)
     new = draw(rng, 1, 9, 2).member_probas
     np.testing.assert_allclose(fitted.combine(new), new[0], rtol=1e-15)
@@ -349,7 +350,7 @@ def test_no_rows_are_combined_to_no_rows_and_a_member_alone_is_itself(name):
 )
 def test_bad_options_are_refused(name, options, message):
     with pytest.raises(InvalidOptionError, match=message):
-        fit_combiner(name, LINE, **options)
+        fit_combiner(LINE, name, **options)
 
 
 @both
@@ -358,10 +359,10 @@ def test_absent_rows_and_other_tasks_are_refused(name):
     with pytest.raises(
         InvalidOptionError, match=f"{name} learns from one row of every member.*1 of 4 with absent rows"
     ):
-        fit_combiner(name, some, missing="renormalize")
+        fit_combiner(some, name, missing="renormalize")
     numbers = members(np.ones((2, 3, 1)), np.ones((3, 1)), task="regression")
     with pytest.raises(InvalidOptionError, match=f"'{name}' makes no sense for the task 'regression'"):
-        fit_combiner(name, numbers)
+        fit_combiner(numbers, name)
 
 
 @both
@@ -375,11 +376,11 @@ def test_it_must_be_fitted(name):
 def test_features_are_for_both_or_for_neither(name):
     features = (LINE.ids, np.ones((4, 2)))
     with pytest.raises(InvalidOptionError, match=f"'{name}' was fitted with no features; received some"):
-        combine(LINE, fit_combiner(name, LINE), features=features)
-    fitted = fit_combiner(name, LINE, features=features)
+        combine(LINE, fit_combiner(LINE, name), features=features)
+    fitted = fit_combiner(LINE, name, features=features)
     with pytest.raises(InvalidOptionError, match=f"'{name}' was fitted with features; received none"):
         combine(LINE, fitted)
     with pytest.raises(InvalidOptionError, match=f"'{name}' was fitted on 2 features a row; received 1"):
         combine(LINE, fitted, features=(LINE.ids, np.ones(4)))
     with pytest.raises(InvalidOptionError, match=f"{name} seeks neighbours must be finite; .* in 1 of 4 rows"):
-        fit_combiner(name, LINE, features=(LINE.ids, [0, 1, np.nan, 2]))
+        fit_combiner(LINE, name, features=(LINE.ids, [0, 1, np.nan, 2]))

@@ -10,9 +10,9 @@ from packaging.version import Version
 from sklearn.metrics import get_scorer_names
 
 from ensemblekit import fit_combiner
-from ensemblekit_plugins._blends import Whole
-from ensemblekit_plugins._labelled import Rows
-from ensemblekit_plugins._metrics import blends
+from ensemblekit_plugins.learning.blends import Whole
+from ensemblekit_plugins.learning.metrics import blends
+from ensemblekit_plugins.learning.rows import Rows
 
 from .test_greedy_selection import drawn, members, plain, scorer_oracle
 
@@ -59,7 +59,7 @@ def test_every_scorer_picks_as_the_plain_one(task, width, weighted):
         expected = said_by_plain(name, task, probas, labels, kwargs)
         if expected is None:
             continue
-        fitted = fit_combiner("greedy_selection", given, metric=name, n_rounds=5, **kwargs)
+        fitted = fit_combiner(given, "greedy_selection", metric=name, n_rounds=5, **kwargs)
         assert fitted.picks_[0].tolist() == expected[0], name
         np.testing.assert_allclose(fitted.history_[0], expected[1], rtol=1e-9, atol=1e-12, err_msg=name)
         compared.append(name)
@@ -84,7 +84,7 @@ def test_medians_of_many_rows(name, weight):
         kwargs = {} if weight is None else {"sample_weight": weight}
         picks, history = plain(probas, labels, scorer_oracle(name, "regression"), 4, **kwargs)
         fitted = fit_combiner(
-            "greedy_selection", members(probas, labels, "regression"), metric=name, n_rounds=4, **kwargs
+            members(probas, labels, "regression"), "greedy_selection", metric=name, n_rounds=4, **kwargs
         )
         assert fitted.picks_[0].tolist() == picks
         np.testing.assert_allclose(fitted.history_[0], history, rtol=1e-9)
@@ -95,7 +95,7 @@ def test_a_median_that_the_sample_misses():
     errors = np.ones((1, 3000, 1))
     errors[:, :: 3000 // 512] = 50
     fitted = fit_combiner(
-        "greedy_selection", members(errors, labels, "regression"), metric="neg_median_absolute_error", n_rounds=1
+        members(errors, labels, "regression"), "greedy_selection", metric="neg_median_absolute_error", n_rounds=1
     )
     assert fitted.history_[0][0] == -1
 
@@ -112,7 +112,7 @@ def test_values_that_a_metric_has_no_score_for_are_refused_by_scikit_learn(name,
     labels = np.array([[1.0], [2.0], [3.0]])
     given = members(np.array([[[-2.0], [2.0], [3.0]], [[1.0], [2.0], [2.0]]]), labels, "regression")
     with pytest.raises(ValueError, match=error):
-        fit_combiner("greedy_selection", given, metric=name, n_rounds=2)
+        fit_combiner(given, "greedy_selection", metric=name, n_rounds=2)
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_memory_is_bounded(name):
     probas /= probas.sum(axis=-1, keepdims=True)
     given = members(probas, draws.integers(0, 10, 500_000))
     tracemalloc.start()
-    fit_combiner("greedy_selection", given, metric=name, n_rounds=2)
+    fit_combiner(given, "greedy_selection", metric=name, n_rounds=2)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak <= 64_000_000

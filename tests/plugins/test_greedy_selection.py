@@ -9,8 +9,9 @@ import sklearn
 from packaging.version import Version
 
 from benchmarks.peers.greedy import EnsembleSelection, library
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.greedy_selection import GreedySelection
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.greedy_selection import GreedySelection
 
 CLASSIFICATION = [
     "log_loss", "brier", "accuracy", "balanced_accuracy", "matthews_corrcoef", "f1_macro", "f1_micro", "f1_weighted",
@@ -97,7 +98,7 @@ def check(metric, task, probas, labels, sample_weight=None, n_rounds=6):
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
     picks, history = plain(probas, labels, scorer_oracle(metric, task), n_rounds, **kwargs)
     fitted = fit_combiner(
-        "greedy_selection", members(probas, labels, task), metric=metric, n_rounds=n_rounds, sample_weight=sample_weight
+        members(probas, labels, task), "greedy_selection", metric=metric, n_rounds=n_rounds, sample_weight=sample_weight
     )
     assert fitted.picks_[0].tolist() == picks
     np.testing.assert_allclose(fitted.history_[0], history, rtol=1e-9, atol=1e-12)
@@ -149,7 +150,7 @@ def test_the_loss_of_labels_is_the_mean_over_labels(metric):
     def mean(y, p):
         return -np.mean([loss(y[:, c], p[:, c]) for c in range(p.shape[1])])
 
-    fitted = fit_combiner("greedy_selection", members(probas, labels, "multilabel"), n_rounds=5, metric=metric)
+    fitted = fit_combiner(members(probas, labels, "multilabel"), "greedy_selection", n_rounds=5, metric=metric)
     picks, history = plain(probas, labels, mean, 5)
     assert fitted.picks_[0].tolist() == picks
     np.testing.assert_allclose(fitted.history_[0], history)
@@ -171,11 +172,11 @@ def test_by_hand():
     # The true class gets 0.9 and 0.4 from m00, 0.6 and 0.8 from m01: products 0.36 and 0.48, so m01 comes first; then
     # m00 (0.75 * 0.6 = 0.45) against m01 again (0.48): m01; then m00 (0.7 * 2/3 = 0.4667) against m01 (0.48): m01.
     probas = np.array([[[0.9, 0.1], [0.6, 0.4]], [[0.6, 0.4], [0.2, 0.8]]])
-    fitted = fit_combiner("greedy_selection", members(probas, np.array([0, 1])), n_rounds=3, use_best=False)
+    fitted = fit_combiner(members(probas, np.array([0, 1])), "greedy_selection", n_rounds=3, use_best=False)
     assert fitted.picks_[0].tolist() == [1, 1, 1]
     assert fitted.counts_.tolist() == [0, 3]
     np.testing.assert_allclose(fitted.history_[0], np.full(3, np.log(0.48) / 2))
-    best = fit_combiner("greedy_selection", members(probas, np.array([0, 1])), n_rounds=3)
+    best = fit_combiner(members(probas, np.array([0, 1])), "greedy_selection", n_rounds=3)
     assert best.counts_.tolist() == [0, 1]
 
 
@@ -183,14 +184,14 @@ def test_ties_go_to_the_first_by_name():
     probas, labels = drawn(n_members=3)
     twins = probas[[0, 2, 2, 0, 1, 1]]
     for metric in filter(scored, ("log_loss", "accuracy", "brier", "roc_auc_ovr", "d2_log_loss_score")):
-        fitted = fit_combiner("greedy_selection", members(twins, labels), metric=metric, n_rounds=8)
+        fitted = fit_combiner(members(twins, labels), "greedy_selection", metric=metric, n_rounds=8)
         assert set(fitted.picks_[0].tolist()) <= {0, 1, 4}
 
 
 def test_sorted_initialisation_takes_the_best_first():
     probas, labels = drawn()
-    alone = [fit_combiner("greedy_selection", members(p[None], labels), n_rounds=1).history_[0][0] for p in probas]
-    fitted = fit_combiner("greedy_selection", members(probas, labels), n_rounds=6, n_init=3)
+    alone = [fit_combiner(members(p[None], labels), "greedy_selection", n_rounds=1).history_[0][0] for p in probas]
+    fitted = fit_combiner(members(probas, labels), "greedy_selection", n_rounds=6, n_init=3)
     assert fitted.picks_[0][:3].tolist() == np.argsort(-np.array(alone))[:3].tolist()
     assert fitted.history_[0][0] == pytest.approx(max(alone))
 
@@ -198,13 +199,13 @@ def test_sorted_initialisation_takes_the_best_first():
 def test_bags_draw_members_and_count_together():
     given = members(*drawn())
     options = {"n_rounds": 5, "n_bags": 4, "bag_fraction": 0.5, "use_best": False}
-    fitted = fit_combiner("greedy_selection", given, **options)
+    fitted = fit_combiner(given, "greedy_selection", **options)
     assert fitted.counts_.sum() == 20
     assert len(fitted.history_) == len(fitted.picks_) == 4
     assert all(len(set(picks.tolist())) <= 4 for picks in fitted.picks_)
-    again = fit_combiner("greedy_selection", given, **options)
+    again = fit_combiner(given, "greedy_selection", **options)
     assert again.counts_.tolist() == fitted.counts_.tolist()
-    other = fit_combiner("greedy_selection", given, seed=1, **options)
+    other = fit_combiner(given, "greedy_selection", seed=1, **options)
     assert [p.tolist() for p in other.picks_] != [p.tolist() for p in fitted.picks_]
 
 
@@ -212,12 +213,12 @@ def test_callables_and_scorers():
     from sklearn.metrics import log_loss, make_scorer
 
     given = members(*drawn())
-    expected = fit_combiner("greedy_selection", given, n_rounds=5)
+    expected = fit_combiner(given, "greedy_selection", n_rounds=5)
     for metric in (
         lambda y, p: -log_loss(y, p),
         make_scorer(log_loss, response_method="predict_proba", greater_is_better=False),
     ):
-        fitted = fit_combiner("greedy_selection", given, n_rounds=5, metric=metric)
+        fitted = fit_combiner(given, "greedy_selection", n_rounds=5, metric=metric)
         assert fitted.picks_[0].tolist() == expected.picks_[0].tolist()
         np.testing.assert_allclose(fitted.history_[0], expected.history_[0])
 
@@ -226,8 +227,8 @@ def test_dense_outputs_are_rows():
     probas, labels = drawn()
     dense = members(probas.reshape(8, 9, 5, 2, 4), labels.reshape(9, 5, 2))
     for metric in ("log_loss", "accuracy", "brier"):
-        fitted = fit_combiner("greedy_selection", dense, metric=metric, n_rounds=5)
-        flat = fit_combiner("greedy_selection", members(probas, labels), metric=metric, n_rounds=5)
+        fitted = fit_combiner(dense, "greedy_selection", metric=metric, n_rounds=5)
+        flat = fit_combiner(members(probas, labels), "greedy_selection", metric=metric, n_rounds=5)
         assert fitted.picks_[0].tolist() == flat.picks_[0].tolist()
     assert combine(dense, fitted).probas.shape == (9, 5, 2, 4)
 
@@ -236,7 +237,7 @@ def test_dense_outputs_are_rows():
 def test_the_dtype_is_kept(dtype):
     probas, labels = drawn()
     given = members(probas.astype(dtype), labels)
-    fitted = fit_combiner("greedy_selection", given, n_rounds=5)
+    fitted = fit_combiner(given, "greedy_selection", n_rounds=5)
     combined = combine(given, fitted).probas
     assert combined.dtype == dtype
     expected = np.average(given.member_probas.astype(float), axis=0, weights=fitted.weights_)
@@ -261,7 +262,7 @@ def test_what_is_refused(options, error):
 
 def test_a_metric_that_is_never_finite_is_refused():
     with pytest.raises(InvalidOptionError, match="metric must be finite for some member"):
-        fit_combiner("greedy_selection", members(*drawn()), metric=lambda y, p: np.nan)
+        fit_combiner(members(*drawn()), "greedy_selection", metric=lambda y, p: np.nan)
 
 
 def test_it_must_be_fitted():
@@ -275,15 +276,15 @@ def test_it_is_fifty_times_as_fast_and_picks_the_same():
 
     probas, labels = library()
     given = members(probas, labels)
-    fit_combiner("greedy_selection", given, n_rounds=1)
+    fit_combiner(given, "greedy_selection", n_rounds=1)
     start = time.perf_counter()
     plain = EnsembleSelection(2, lambda y, p: -log_loss(y, p)).fit(probas, labels)
     middle = time.perf_counter()
-    fitted = fit_combiner("greedy_selection", given, n_rounds=50)
+    fitted = fit_combiner(given, "greedy_selection", n_rounds=50)
     end = time.perf_counter()
     assert fitted.picks_[0][:2].tolist() == plain.picks_
     assert 25 * (middle - start) > 50 * (end - middle)
     tracemalloc.start()
-    fit_combiner("greedy_selection", given, n_rounds=5)
+    fit_combiner(given, "greedy_selection", n_rounds=5)
     assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
     tracemalloc.stop()

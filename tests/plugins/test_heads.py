@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemblekit import DataError, InvalidOptionError, load_plugins
+from ensemblekit import load_plugins
+from ensemblekit.errors import DataError, InvalidOptionError
 
 PLUGINS = load_plugins()
 SCIKIT = ("discriminant_head", "logistic_head", "neighbours_head", "svm_head", "trees_head")

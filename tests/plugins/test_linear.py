@@ -18,7 +18,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
 
-from ensemblekit import CompatibilityError, Predictions, combine, fit_combiner, load_plugins
+from ensemblekit import Predictions, combine, fit_combiner, load_plugins
+from ensemblekit.errors import CompatibilityError
 
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.keras
@@ -41,7 +42,7 @@ def cube(n_classes, task="multiclass"):
 
 
 def check(predictions, estimator, **options):
-    stacked = fit_combiner("stacking", predictions, final_estimator=estimator, **options)
+    stacked = fit_combiner(predictions, "stacking", final_estimator=estimator, **options)
     assert "graphable" in stacked.traits
     expected = combine(predictions, stacked).probas
     given = np.stack([p.probas for p in predictions])
@@ -101,7 +102,7 @@ def test_regressors(estimator, n_outputs):
 )
 def test_what_is_not_linear_promises_no_graph_and_is_refused(estimator):
     predictions = cube(3)
-    stacked = fit_combiner("stacking", predictions, final_estimator=estimator)
+    stacked = fit_combiner(predictions, "stacking", final_estimator=estimator)
     assert "graphable" not in stacked.traits
     with pytest.raises(CompatibilityError, match="final_estimator must be linear to stand in a graph"):
         stacked.combine(keras.ops.zeros((3, 2, 3)), xp=keras.ops)

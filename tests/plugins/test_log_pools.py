@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, Predictions, combine
-from ensemblekit_plugins.geometric_mean import GeometricMean
-from ensemblekit_plugins.product import Product
+from ensemblekit import Predictions, combine
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.geometric_mean import GeometricMean
+from ensemblekit_plugins.combiners.product import Product
 
 DTYPES = [np.float16, np.float32, np.float64]
 SHAPES = [(1, 1, 2), (2, 33, 2), (3, 7, 4), (8, 21, 10), (5, 11, 3, 2, 40), (4, 0, 3)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemblekit_plugins.mean import Mean
+from ensemblekit_plugins.combiners.mean import Mean
 
 DTYPES = [np.float16, np.float32, np.float64]
 SHAPES = [(1, 1, 2), (3, 7, 4), (2, 33, 2), (5, 11, 3, 2, 4)]

@@ -10,9 +10,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.mean import Mean
-from ensemblekit_plugins.meta_des import MetaDES
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.mean import Mean
+from ensemblekit_plugins.combiners.meta_des import MetaDES
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -68,7 +69,7 @@ def test_a_member_that_is_right_nearby_is_selected():
     places = np.linspace(0, 1, 20)[:, np.newaxis]
     right, wrong = [0.9, 0.1], [0.1, 0.9]
     fit = members([[right] * 10 + [wrong] * 10, [wrong] * 10 + [right] * 10], ["c0"] * 20)
-    fitted = fit_combiner("meta_des", fit, n_neighbors=3, n_profiles=1, features=(fit.ids, places))
+    fitted = fit_combiner(fit, "meta_des", n_neighbors=3, n_profiles=1, features=(fit.ids, places))
     asked = members([[[0.6, 0.4]] * 2, [[0.2, 0.8]] * 2])
     result = combine(asked, fitted, features=(asked.ids, [[0.05], [0.95]])).probas
     np.testing.assert_allclose(result, [[0.6, 0.4], [0.2, 0.8]])
@@ -76,14 +77,14 @@ def test_a_member_that_is_right_nearby_is_selected():
 
 def test_all_are_taken_where_none_is_competent():
     fit, new = draw(0), draw(1).member_probas
-    result = fit_combiner("meta_des", fit, threshold=1).combine(new)
+    result = fit_combiner(fit, "meta_des", threshold=1).combine(new)
     np.testing.assert_allclose(result, Mean().combine(new), rtol=1e-14)
 
 
 @pytest.mark.parametrize("label", ["c0", "c1"])
 def test_all_are_taken_where_all_are_right_on_all_rows_or_wrong(label):
     fit = members(np.tile([0.9, 0.1], (3, 12, 1)), [label] * 12)
-    fitted = fit_combiner("meta_des", fit)
+    fitted = fit_combiner(fit, "meta_des")
     assert fitted.meta_classifier_ is None
     new = draw(1, n_members=3, n_classes=2).member_probas
     np.testing.assert_allclose(fitted.combine(new), Mean().combine(new), rtol=1e-14)
@@ -100,7 +101,7 @@ def test_it_is_the_meta_classifier_on_the_meta_features(with_features, k, n_prof
     rng = np.random.default_rng(0)
     places, asked = rng.integers(0, 5, (30, 2)) / 4, rng.integers(0, 5, (25, 2)) / 4
     named = {"features": (fit.ids, places)} if with_features else {}
-    fitted = fit_combiner("meta_des", fit, n_neighbors=k, n_profiles=n_profiles, **named)
+    fitted = fit_combiner(fit, "meta_des", n_neighbors=k, n_profiles=n_profiles, **named)
     n_near, n_alike = min(k, 29), min(n_profiles, 29)
     right = (fit.member_probas.argmax(axis=-1) == fit.label_codes).T
     true_probas = np.take_along_axis(fit.member_probas, fit.label_codes[np.newaxis, :, np.newaxis], -1)[..., 0].T
@@ -125,7 +126,7 @@ def test_it_is_the_meta_classifier_on_the_meta_features(with_features, k, n_prof
 def test_the_meta_features_are_deslibs():
     module = pytest.importorskip("deslib.des.meta_des")
     fit, new = draw(4), draw(5)
-    fitted = fit_combiner("meta_des", fit)
+    fitted = fit_combiner(fit, "meta_des")
     peer = object.__new__(module.METADES)
     scores = np.moveaxis(fit.member_probas, 0, 1)
     vars(peer).update(
@@ -141,7 +142,7 @@ def test_the_meta_features_are_deslibs():
 @pytest.mark.parametrize("estimator", [GaussianNB(), DecisionTreeClassifier(max_depth=2), KNeighborsClassifier(3)])
 def test_any_classifier_of_probabilities_serves(estimator):
     fit = draw(6)
-    fitted = fit_combiner("meta_des", fit, meta_classifier=estimator)
+    fitted = fit_combiner(fit, "meta_des", meta_classifier=estimator)
     assert type(fitted.meta_classifier_) is type(estimator)
     assert not hasattr(estimator, "classes_")
     assert combine(draw(7), fitted).probas.shape == (60, 3)
@@ -159,7 +160,7 @@ def test_it_finds_who_is_right_where():
     features = (given.ids, places)
 
     def accuracy(name):
-        fitted = fit_combiner(name, fit, features=features)
+        fitted = fit_combiner(fit, name, features=features)
         return (combine(new, fitted, features=features).probas.argmax(axis=-1) == new.label_codes).mean()
 
     plain = (combine(new, "mean").probas.argmax(axis=-1) == new.label_codes).mean()
@@ -173,21 +174,21 @@ def test_it_finds_who_is_right_where():
 def test_sample_weight_is_that_of_the_meta_classifier_and_zero_leaves_out():
     fit, new = draw(8), draw(9)
     weights = np.random.default_rng(0).random(60)
-    weighted = fit_combiner("meta_des", fit, sample_weight=weights)
-    assert not np.allclose(weighted.meta_classifier_.coef_, fit_combiner("meta_des", fit).meta_classifier_.coef_)
+    weighted = fit_combiner(fit, "meta_des", sample_weight=weights)
+    assert not np.allclose(weighted.meta_classifier_.coef_, fit_combiner(fit, "meta_des").meta_classifier_.coef_)
     weights = np.where(weights > 0.3, 2.0, 0)
-    some = fit_combiner("meta_des", fit.take(fit.ids[weights > 0]))
-    zeroed = fit_combiner("meta_des", fit, sample_weight=weights)
+    some = fit_combiner(fit.take(fit.ids[weights > 0]), "meta_des")
+    zeroed = fit_combiner(fit, "meta_des", sample_weight=weights)
     assert combine(new, zeroed).probas.tobytes() == combine(new, some).probas.tobytes()
     with pytest.raises(InvalidOptionError, match=r"KNeighborsClassifier\(\) makes no use of sample_weight"):
-        fit_combiner("meta_des", fit, meta_classifier=KNeighborsClassifier(), sample_weight=np.arange(60))
+        fit_combiner(fit, "meta_des", meta_classifier=KNeighborsClassifier(), sample_weight=np.arange(60))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("voting", ["soft", "hard"])
 def test_the_dtype_is_kept(dtype, voting):
     fit = draw(10, dtype=dtype)
-    result = combine(draw(11, dtype=dtype), fit_combiner("meta_des", fit, voting=voting)).probas
+    result = combine(draw(11, dtype=dtype), fit_combiner(fit, "meta_des", voting=voting)).probas
     assert result.dtype == dtype
     np.testing.assert_allclose(result.sum(axis=-1), 1, atol=1e-2 if dtype == np.float16 else 1e-5)
 
@@ -195,8 +196,8 @@ def test_the_dtype_is_kept(dtype, voting):
 def test_each_place_of_a_map_is_a_row():
     fit, new = draw(12, 6, axes=(2, 4)), draw(13, 5, axes=(2, 4))
     flat = members(fit.member_probas.reshape(4, 48, 3), fit.labels.ravel())
-    expected = fit_combiner("meta_des", flat).combine(new.member_probas.reshape(4, 40, 3))
-    assert combine(new, fit_combiner("meta_des", fit)).probas.tobytes() == expected.tobytes()
+    expected = fit_combiner(flat, "meta_des").combine(new.member_probas.reshape(4, 40, 3))
+    assert combine(new, fit_combiner(fit, "meta_des")).probas.tobytes() == expected.tobytes()
 
 
 @settings(max_examples=10)
@@ -204,7 +205,7 @@ def test_each_place_of_a_map_is_a_row():
 def test_no_order_and_no_other_row_changes_a_bit(seed, ties, voting):
     rng = np.random.default_rng(seed)
     fit, new = draw(seed, 30, 3, ties=ties), draw(seed + 1, 20, 3, ties=ties)
-    fitted = fit_combiner("meta_des", fit, voting=voting)
+    fitted = fit_combiner(fit, "meta_des", voting=voting)
     expected = combine(new, fitted)
     for row in rng.integers(0, 20, 3):
         assert fitted.combine(new.member_probas[:, [row]]).tobytes() == expected.probas[[row]].tobytes()
@@ -213,7 +214,7 @@ def test_no_order_and_no_other_row_changes_a_bit(seed, ties, voting):
         names, classes = rng.permutation(given.members).tolist(), rng.permutation(given.classes).tolist()
         return given.reorder(members=names, rows=rng.permutation(len(given.ids)), classes=classes)
 
-    result = combine(moved(new), fit_combiner("meta_des", moved(fit), voting=voting)).take(new.ids)
+    result = combine(moved(new), fit_combiner(moved(fit), "meta_des", voting=voting)).take(new.ids)
     columns = [result.classes.index(c) for c in expected.classes]
     assert result.probas[:, columns].tobytes() == expected.probas.tobytes()
 
@@ -232,12 +233,12 @@ def test_no_order_and_no_other_row_changes_a_bit(seed, ties, voting):
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(InvalidOptionError, match=message):
-        fit_combiner("meta_des", draw(0), **options)
+        fit_combiner(draw(0), "meta_des", **options)
 
 
 def test_one_row_has_no_neighbours():
     with pytest.raises(InvalidOptionError, match=r"received 1 row with a weight\. Give two at least"):
-        fit_combiner("meta_des", draw(0, 1))
+        fit_combiner(draw(0, 1), "meta_des")
 
 
 def test_it_must_be_fitted():

@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, Predictions, combine
-from ensemblekit_plugins._blocks import Scratch, blocks
-from ensemblekit_plugins._sorting import comparators, network, sum_order_statistics
-from ensemblekit_plugins.maximum import Maximum
-from ensemblekit_plugins.median import Median
-from ensemblekit_plugins.minimum import Minimum
-from ensemblekit_plugins.trimmed_mean import TrimmedMean
-from ensemblekit_plugins.winsorised_mean import WinsorisedMean
+from ensemblekit import Predictions, combine
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.maximum import Maximum
+from ensemblekit_plugins.combiners.median import Median
+from ensemblekit_plugins.combiners.minimum import Minimum
+from ensemblekit_plugins.combiners.trimmed_mean import TrimmedMean
+from ensemblekit_plugins.combiners.winsorised_mean import WinsorisedMean
+from ensemblekit_plugins.kernels.blocks import Scratch, blocks
+from ensemblekit_plugins.kernels.sorting import comparators, network, sum_order_statistics
 
 DTYPES = [np.float16, np.float32, np.float64]
 SHAPES = [(1, 1, 2), (2, 33, 2), (3, 7, 4), (8, 21, 10), (5, 11, 3, 2, 40), (70, 9, 3), (4, 0, 3)]

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import AlignmentError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.mean import Mean
-from ensemblekit_plugins.voting import Voting
-from ensemblekit_plugins.weighted import Weighted
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import AlignmentError
+from ensemblekit_plugins.combiners.mean import Mean
+from ensemblekit_plugins.combiners.voting import Voting
+from ensemblekit_plugins.combiners.weighted import Weighted
 
 SIZES = [1, 7, 33, 1001]
 DTYPES = [np.float32, np.float64]
@@ -130,8 +131,8 @@ def test_no_order_changes_a_bit_of_learned_weights(seed, n, dtype):
     moved = [shuffled(p, rng) for p in members]
     rng.shuffle(moved)
     options = {"max_iter": 50}
-    expected = fit_combiner("weighted", members, **options)
-    assert fit_combiner("weighted", moved, **options).weights_.tobytes() == expected.weights_.tobytes()
+    expected = fit_combiner(members, "weighted", **options)
+    assert fit_combiner(moved, "weighted", **options).weights_.tobytes() == expected.weights_.tobytes()
 
 
 @every_combiner

@@ -8,8 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, align, combine, fit_combiner
-from ensemblekit_plugins.stacking import Stacking
+from ensemblekit import Predictions, align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.stacking import Stacking
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -37,7 +38,7 @@ def features(given, how):
 )
 def test_it_is_the_estimator_of_scikit_learn_on_the_same_features(how, estimator):
     fit, new = members(), members(1)
-    fitted = fit_combiner("stacking", fit, final_estimator=estimator, inputs=how)
+    fitted = fit_combiner(fit, "stacking", final_estimator=estimator, inputs=how)
     reference = LogisticRegression(max_iter=1000) if estimator is None else clone(estimator)
     expected = reference.fit(features(fit, how), fit[0].labels).predict_proba(features(new, how))
     np.testing.assert_allclose(combine(new, fitted).probas, expected, rtol=1e-12)
@@ -55,14 +56,14 @@ def test_it_learns_whom_to_trust():
     fields = {"ids": range(30), "classes": CLASSES, "labels": CLASSES * 10}
     right = Predictions(0.1 + 0.7 * np.tile(np.eye(3), (10, 1)), member="right", **fields)
     wrong = Predictions(0.1 + 0.7 * np.tile(np.roll(np.eye(3), 1, axis=1), (10, 1)), member="wrong", **fields)
-    fitted = fit_combiner("stacking", [wrong, right])
+    fitted = fit_combiner([wrong, right], "stacking")
     assert combine([right, wrong], fitted).predicted.tolist() == CLASSES * 10
 
 
 def test_a_class_without_a_row_gets_nothing():
     given = members()
     seen = given[0].ids[given[0].labels != "dog"]
-    fitted = fit_combiner("stacking", [p.take(seen) for p in given])
+    fitted = fit_combiner([p.take(seen) for p in given], "stacking")
     probas = combine(given, fitted).probas
     assert (probas[:, 1] == 0).all()
     assert (probas[:, [0, 2]] > 0).all()
@@ -72,12 +73,12 @@ def test_a_class_without_a_row_gets_nothing():
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_the_dtype_is_kept(dtype):
     given = members(dtype=dtype)
-    assert combine(given, fit_combiner("stacking", given)).probas.dtype == dtype
+    assert combine(given, fit_combiner(given, "stacking")).probas.dtype == dtype
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
 def test_no_input_is_changed_and_read_only_input_is_taken(layout):
-    fitted = fit_combiner("stacking", members())
+    fitted = fit_combiner(members(), "stacking")
     plain = align(members(1)).member_probas
     member_probas = np.array(plain, order=layout)
     member_probas.flags.writeable = False
@@ -86,14 +87,14 @@ def test_no_input_is_changed_and_read_only_input_is_taken(layout):
 
 
 def test_no_rows_are_combined_to_no_rows():
-    fitted = fit_combiner("stacking", members())
+    fitted = fit_combiner(members(), "stacking")
     assert fitted.combine(np.empty((2, 0, 3))).shape == (0, 3)
 
 
 def test_sample_weight_reaches_the_estimator():
     given = members()
     weights = np.random.default_rng(0).random(60)
-    fitted = fit_combiner("stacking", given, sample_weight=weights)
+    fitted = fit_combiner(given, "stacking", sample_weight=weights)
     reference = LogisticRegression(max_iter=1000).fit(features(given, ""), given[0].labels, sample_weight=weights)
     np.testing.assert_allclose(fitted.final_estimator_.coef_, reference.coef_, rtol=1e-12)
 
@@ -112,7 +113,7 @@ def test_sample_weight_reaches_the_estimator():
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(InvalidOptionError, match=message):
-        fit_combiner("stacking", members(), **options)
+        fit_combiner(members(), "stacking", **options)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_bad_options_are_refused(options, message):
 )
 def test_what_the_estimator_makes_no_use_of_is_refused(estimator, use, message):
     with pytest.raises(InvalidOptionError, match=message):
-        fit_combiner("stacking", members(), final_estimator=estimator, **use)
+        fit_combiner(members(), "stacking", final_estimator=estimator, **use)
 
 
 def test_absent_rows_are_refused():
@@ -141,9 +142,9 @@ def test_absent_rows_are_refused():
     with pytest.raises(
         InvalidOptionError, match=r"stacking learns from one row of every member.*received 1 of 60 with"
     ):
-        fit_combiner("stacking", some, missing="renormalize")
+        fit_combiner(some, "stacking", missing="renormalize")
     with pytest.raises(InvalidOptionError, match="'Stacking' cannot combine rows that some members lack"):
-        combine(some, fit_combiner("stacking", members()), missing="renormalize")
+        combine(some, fit_combiner(members(), "stacking"), missing="renormalize")
 
 
 def test_it_must_be_fitted():
@@ -158,7 +159,7 @@ def test_it_must_be_fitted():
 @pytest.mark.parametrize(("how", "n_features"), [("average", 3), ("concatenation", 6)])
 def test_the_dense_layer_learns_from_either_features(keras, how, n_features):
     fit = members(n=90)
-    fitted = fit_combiner(Stacking("dense", inputs=how, epochs=5, seed=0), fit)
+    fitted = fit_combiner(fit, Stacking("dense", inputs=how, epochs=5, seed=0))
     model, history = fitted.final_estimator_.model_, fitted.final_estimator_.history_
     assert model.input_shape == (None, n_features)
     assert model.count_params() == 3 * n_features + 3
@@ -173,7 +174,7 @@ def test_the_dense_layer_learns_from_either_features(keras, how, n_features):
 def test_the_dense_layer_has_an_output_for_a_class_without_a_row(keras):
     given = members()
     seen = given[0].ids[given[0].labels != "owl"]
-    fitted = fit_combiner("stacking", [p.take(seen) for p in given], final_estimator="dense", epochs=1, seed=0)
+    fitted = fit_combiner([p.take(seen) for p in given], "stacking", final_estimator="dense", epochs=1, seed=0)
     assert combine(given, fitted).probas.shape == (60, 3)
 
 
@@ -181,7 +182,7 @@ def test_the_dense_layer_has_an_output_for_a_class_without_a_row(keras):
 def test_a_seed_makes_the_dense_layer_the_same_whatever_the_order(keras):
     first, second = members()
     runs = [
-        fit_combiner("stacking", given, final_estimator="dense", epochs=2, seed=7)
+        fit_combiner(given, "stacking", final_estimator="dense", epochs=2, seed=7)
         for given in ([first, second], [second, first.take(first.ids[::-1])])
     ]
     results = [combine([second, first], fitted).probas.tobytes() for fitted in runs]
@@ -194,8 +195,8 @@ def test_the_dense_layer_stops_by_the_validation_rows(keras):
     fields = {"ids": range(30), "classes": CLASSES, "labels": CLASSES * 10, "member": "k"}
     held = Predictions(np.tile(np.eye(3), (10, 1)), **fields)
     fitted = fit_combiner(
-        "stacking",
         members(names=["k"], start=100),
+        "stacking",
         validation=held,
         final_estimator="dense",
         epochs=60,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ensemblekit import Predictions, fit_combiner
-from ensemblekit_plugins.voting import Voting
+from ensemblekit_plugins.combiners.voting import Voting
 
 # crowd-kit calls pandas as it was.
 pytestmark = pytest.mark.filterwarnings("ignore:The (inplace|copy) keyword:DeprecationWarning")
@@ -118,12 +118,12 @@ def test_expectation_maximisation_is_that_of_crowd_kit(absent):
     ]
     theirs = aggregation.DawidSkene(n_iter=20, tol=-1).fit(crowd(cube, present))
     options = {"use_labels": False, "smoothing": 0, "tol": 0, "missing": "renormalize"}
-    fitted = fit_combiner("dawid_skene", members, max_iter=20, **options)
+    fitted = fit_combiner(members, "dawid_skene", max_iter=20, **options)
     np.testing.assert_allclose(fitted.prior_, theirs.priors_.loc[range(3)], atol=1e-7)
     for m in range(5):
         errors = theirs.errors_.loc[m].loc[range(3), range(3)]
         np.testing.assert_allclose(fitted.confusions_[m], errors.T, atol=1e-7)
     # Their posterior is that of the step before.
-    before = fit_combiner("dawid_skene", members, max_iter=19, **options)
+    before = fit_combiner(members, "dawid_skene", max_iter=19, **options)
     posterior = before.combine(cube, present=present)
     np.testing.assert_allclose(posterior, theirs.probas_.loc[range(200), range(3)], atol=1e-7)

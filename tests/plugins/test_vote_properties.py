@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemblekit import Predictions, combine, fit_combiner
-from ensemblekit_plugins.borda import Borda
-from ensemblekit_plugins.voting import Voting
+from ensemblekit_plugins.combiners.borda import Borda
+from ensemblekit_plugins.combiners.voting import Voting
 
 WEIGHTS = [0.1, 3, 0.7, 1e-3, 2]
 BY_NAME = {f"m{k}": WEIGHTS[k] for k in (3, 1, 4, 0, 2)}
@@ -48,7 +48,7 @@ def shuffled(p, rng):
 
 
 def answer(members, rule, options):
-    return combine(members, fit_combiner(rule, members, missing="renormalize", **options), missing="renormalize")
+    return combine(members, fit_combiner(members, rule, missing="renormalize", **options), missing="renormalize")
 
 
 @every_rule
@@ -79,7 +79,7 @@ def test_no_order_changes_a_bit(rule, options, seed, n, n_classes, dtype, ties, 
 def test_a_row_alone_gives_the_bits_it_gives_among_others(rule, options, seed, dtype):
     rng = np.random.default_rng(seed)
     members = draw(rng, 33, 4, dtype, ties=bool(seed % 2))
-    fitted = fit_combiner(rule, members, **options)
+    fitted = fit_combiner(members, rule, **options)
     whole = combine(members, fitted)
     for row in ("i0", "i13", "i32"):
         alone = combine([p.take([row]) for p in members], fitted)

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, Predictions, combine
-from ensemblekit_plugins.mean import Mean
-from ensemblekit_plugins.voting import Voting
-from ensemblekit_plugins.weighted import Weighted
+from ensemblekit import Predictions, combine
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.mean import Mean
+from ensemblekit_plugins.combiners.voting import Voting
+from ensemblekit_plugins.combiners.weighted import Weighted
 
 DTYPES = [np.float16, np.float32, np.float64]
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from ensemblekit import InvalidOptionError, NotFittedError, Predictions, combine, fit_combiner
-from ensemblekit_plugins.mean import Mean
-from ensemblekit_plugins.weighted import Weighted
+from ensemblekit import Predictions, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit_plugins.combiners.mean import Mean
+from ensemblekit_plugins.combiners.weighted import Weighted
 
 DTYPES = [np.float16, np.float32, np.float64]
 
@@ -98,7 +99,7 @@ def test_weights_by_name_need_names():
 def test_given_weights_need_no_fit_and_no_fit_changes_them():
     given = members()
     weights = {"m0": 1, "m1": 2, "m2": 3}
-    fitted = fit_combiner("weighted", given, weights=weights)
+    fitted = fit_combiner(given, "weighted", weights=weights)
     assert not hasattr(fitted, "weights_")
     assert combine(given, fitted).probas.tobytes() == combine(given, "weighted", weights=weights).probas.tobytes()
 
@@ -112,7 +113,7 @@ def test_learned_weights_minimise_the_log_loss(n_members, seed):
     from scipy.optimize import minimize
 
     given = members(n_members, seed=seed)
-    fitted = fit_combiner("weighted", given)
+    fitted = fit_combiner(given, "weighted")
     assert fitted.weights_.min() >= 0
     assert fitted.weights_.sum() == pytest.approx(1)
     best = minimize(
@@ -133,14 +134,14 @@ def test_a_member_that_is_always_right_takes_all():
     fields = {"ids": [1, 2], "classes": ["x", "y"], "labels": ["x", "y"]}
     right = Predictions([[1.0, 0.0], [0.0, 1.0]], member="right", **fields)
     wrong = Predictions([[0.1, 0.9], [0.9, 0.1]], member="wrong", **fields)
-    fitted = fit_combiner("weighted", [wrong, right])
+    fitted = fit_combiner([wrong, right], "weighted")
     assert fitted.members_ == ("right", "wrong")
     np.testing.assert_allclose(fitted.weights_, [1, 0], atol=1e-8)
 
 
 def test_members_that_say_the_same_keep_the_same_weight():
     given = members(2)
-    fitted = fit_combiner("weighted", [*given, given[1].rename("twin")])
+    fitted = fit_combiner([*given, given[1].rename("twin")], "weighted")
     assert fitted.weights_[1] == fitted.weights_[2]
 
 
@@ -156,23 +157,23 @@ def test_a_row_of_weight_two_is_two_rows():
         )
         for p in given
     ]
-    weighted = fit_combiner("weighted", given, sample_weight=[2] * 5 + [1] * 15)
-    np.testing.assert_allclose(weighted.weights_, fit_combiner("weighted", twice).weights_, atol=1e-9)
-    plain = fit_combiner("weighted", given)
+    weighted = fit_combiner(given, "weighted", sample_weight=[2] * 5 + [1] * 15)
+    np.testing.assert_allclose(weighted.weights_, fit_combiner(twice, "weighted").weights_, atol=1e-9)
+    plain = fit_combiner(given, "weighted")
     assert abs(weighted.weights_ - plain.weights_).max() > 1e-3
 
 
 def test_a_row_of_weight_zero_is_no_row():
     given = members(3, n=20)
     some = [p.take(p.ids[5:]) for p in given]
-    weighted = fit_combiner("weighted", given, sample_weight=[0] * 5 + [1] * 15)
-    np.testing.assert_allclose(weighted.weights_, fit_combiner("weighted", some).weights_, atol=1e-9)
+    weighted = fit_combiner(given, "weighted", sample_weight=[0] * 5 + [1] * 15)
+    np.testing.assert_allclose(weighted.weights_, fit_combiner(some, "weighted").weights_, atol=1e-9)
 
 
 def test_a_class_given_no_probability_by_anyone_is_survived():
     fields = {"ids": [1, 2], "classes": ["x", "y"], "labels": ["x", "x"]}
     given = [Predictions([[0.0, 1.0], [p, 1 - p]], member=f"m{p}", **fields) for p in (0.25, 0.75)]
-    assert np.isfinite(fit_combiner("weighted", given).weights_).all()
+    assert np.isfinite(fit_combiner(given, "weighted").weights_).all()
 
 
 def test_weights_are_learned_from_dense_outputs_too():
@@ -188,7 +189,7 @@ def test_weights_are_learned_from_dense_outputs_too():
         for p in flat
     ]
     np.testing.assert_allclose(
-        fit_combiner("weighted", dense).weights_, fit_combiner("weighted", flat).weights_, rtol=1e-9
+        fit_combiner(dense, "weighted").weights_, fit_combiner(flat, "weighted").weights_, rtol=1e-9
     )
 
 
@@ -197,7 +198,7 @@ def test_float32_predictions_give_float32():
         Predictions(p.probas.astype("f4"), ids=p.ids, classes=p.classes, labels=p.labels, member=p.member)
         for p in members()
     ]
-    fitted = fit_combiner("weighted", given)
+    fitted = fit_combiner(given, "weighted")
     assert fitted.weights_.dtype == np.float64
     assert combine(given, fitted).probas.dtype == np.float32
 
@@ -205,7 +206,7 @@ def test_float32_predictions_give_float32():
 def test_learning_needs_every_row():
     given = [*members(2, n=10), members(3, n=10)[2].take(range(5))]
     with pytest.raises(InvalidOptionError, match=r"weights are learned .* every row present; .* members lack 5\."):
-        fit_combiner("weighted", given, missing="renormalize")
+        fit_combiner(given, "weighted", missing="renormalize")
 
 
 def test_without_weights_and_fit_it_does_not_combine():

@@ -6,8 +6,9 @@ from scipy.optimize import minimize
 from sklearn.ensemble import VotingRegressor
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from ensemblekit import InvalidOptionError, align, combine, fit_combiner
-from ensemblekit_plugins.weighted import Weighted
+from ensemblekit import align, combine, fit_combiner
+from ensemblekit.errors import InvalidOptionError
+from ensemblekit_plugins.combiners.weighted import Weighted
 from tests.plugins.test_super_learner import drawn, members
 
 
@@ -33,7 +34,7 @@ def simplex_minimum(loss, n_members):
 def test_squared_error_on_the_simplex(metric):
     task = "multiclass" if metric == "brier" else "regression"
     predictions, probas, _, truth = given(task)
-    fitted = fit_combiner("weighted", predictions, metric=metric)
+    fitted = fit_combiner(predictions, "weighted", metric=metric)
     best = simplex_minimum(lambda w: np.square(np.tensordot(w, probas, 1) - truth).mean(), len(probas))
     np.testing.assert_allclose(fitted.weights_, best.x, atol=1e-5)
     assert fitted.weights_.sum() == pytest.approx(1)
@@ -41,8 +42,8 @@ def test_squared_error_on_the_simplex(metric):
 
 def test_an_offset_of_a_million_changes_no_weight():
     probas, labels, _ = drawn("regression")
-    near = fit_combiner("weighted", members(probas, labels, "regression"))
-    far = fit_combiner("weighted", members(probas + 1e6, labels + 1e6, "regression"))
+    near = fit_combiner(members(probas, labels, "regression"), "weighted")
+    far = fit_combiner(members(probas + 1e6, labels + 1e6, "regression"), "weighted")
     np.testing.assert_allclose(far.weights_, near.weights_, atol=1e-7)
 
 
@@ -53,15 +54,15 @@ def test_log_loss_of_labels():
         p = np.tensordot(w, probas, 1)
         return -np.log(np.where(labels == 1, p, 1 - p)).mean()
 
-    fitted = fit_combiner("weighted", predictions)
+    fitted = fit_combiner(predictions, "weighted")
     np.testing.assert_allclose(fitted.weights_, simplex_minimum(loss, len(probas)).x, atol=5e-3)
     assert loss(fitted.weights_) <= simplex_minimum(loss, len(probas)).fun + 1e-7
 
 
 def test_the_search_comes_near_the_minimum_of_a_convex_metric():
     predictions, probas, labels, _ = given()
-    fitted = fit_combiner("weighted", predictions, metric=lambda y, p: -log_loss(y, p))
-    learned = fit_combiner("weighted", predictions)
+    fitted = fit_combiner(predictions, "weighted", metric=lambda y, p: -log_loss(y, p))
+    learned = fit_combiner(predictions, "weighted")
     value = [log_loss(labels, np.tensordot(w, probas, 1)) for w in (fitted.weights_, learned.weights_)]
     assert value[0] == pytest.approx(value[1], abs=1e-4)
 
@@ -69,10 +70,10 @@ def test_the_search_comes_near_the_minimum_of_a_convex_metric():
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr"])
 def test_the_search_is_no_worse_than_equal_weights(metric):
     predictions, _, _, _ = given(n=200)
-    fitted = fit_combiner("weighted", predictions, metric=metric)
+    fitted = fit_combiner(predictions, "weighted", metric=metric)
     assert fitted.weights_.min() >= 0
     assert fitted.weights_.sum() == pytest.approx(1)
-    again = fit_combiner("weighted", list(predictions)[::-1], metric=metric)
+    again = fit_combiner(list(predictions)[::-1], "weighted", metric=metric)
     assert again.weights_.tobytes() == fitted.weights_.tobytes()
     if metric == "balanced_accuracy":
         labels = predictions.label_codes
@@ -86,15 +87,15 @@ def test_alone_each_member_is_weighed_by_its_score_above_chance():
     # m2 once: above chance 1/4, 1/2 and nothing.
     said = [[0, 0, 1, 0], [0, 0, 1, 1], [1, 1, 1, 0]]
     predictions = members(np.eye(2)[said], np.array([0, 0, 1, 1]))
-    fitted = fit_combiner("weighted", predictions, metric="accuracy", learn="alone")
+    fitted = fit_combiner(predictions, "weighted", metric="accuracy", learn="alone")
     np.testing.assert_allclose(fitted.weights_, [1 / 3, 2 / 3, 0])
-    nothing = fit_combiner("weighted", predictions.select(["m2"]), metric="accuracy", learn="alone")
+    nothing = fit_combiner(predictions.select(["m2"]), "weighted", metric="accuracy", learn="alone")
     assert nothing.weights_.tolist() == [1]
 
 
 def test_alone_by_callable_and_regression():
     predictions, probas, _, truth = given("regression")
-    fitted = fit_combiner("weighted", predictions, learn="alone")
+    fitted = fit_combiner(predictions, "weighted", learn="alone")
     above = truth.var(axis=0).mean() - np.square(probas - truth).mean(axis=(1, 2))
     np.testing.assert_allclose(fitted.weights_, np.maximum(above, 0) / np.maximum(above, 0).sum())
 
@@ -102,7 +103,7 @@ def test_alone_by_callable_and_regression():
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_weights_of_each_class(task):
     predictions, probas, _, truth = given(task)
-    fitted = fit_combiner("weighted", predictions, per_class=True)
+    fitted = fit_combiner(predictions, "weighted", per_class=True)
     assert fitted.weights_.shape == (4, 3)
     np.testing.assert_allclose(fitted.weights_.sum(axis=0), 1)
     for c in range(3):
@@ -186,7 +187,7 @@ def test_what_is_refused(options, error):
 @pytest.mark.keras
 def test_a_graph_of_weights_of_each_class_agrees(keras):
     predictions, probas, _, _ = given()
-    fitted = fit_combiner("weighted", align(list(predictions)), per_class=True)
+    fitted = fit_combiner(align(list(predictions)), "weighted", per_class=True)
     cube = probas.astype(np.float32)
     inputs = [keras.Input((3,)) for _ in cube]
     model = keras.Model(inputs, fitted.combine(keras.ops.stack(inputs, axis=0), xp=keras.ops))

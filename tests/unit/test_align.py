@@ -6,16 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    AlignmentError,
-    EnsembleKitError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    Predictions,
-    PredictionSet,
-    UnknownMemberError,
-    align,
-)
+from ensemblekit import AlignmentError, EnsembleKitError, InvalidOptionError, Predictions, PredictionSet, align
+from ensemblekit.errors import InvalidPredictionsError, UnknownMemberError
 
 NAN = [np.nan, np.nan]
 

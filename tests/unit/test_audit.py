@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from ensemblekit import Audit, DataError, FolderNotFoundError, InvalidOptionError, audit_images, image_splits
-from ensemblekit.data import read_image
+from ensemblekit import InvalidOptionError, audit_images, image_splits
+from ensemblekit.data import Audit, read_image
+from ensemblekit.errors import DataError, FolderNotFoundError
 from tests.strangers import REPO
 
 STUDY = Path(os.environ.get("ENSEMBLEKIT_DATA", REPO.parent / "shared")) / "data" / "chest-ctscan"

@@ -10,20 +10,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ensemblekit import (
-    AlignmentError,
-    DataError,
-    FolderNotFoundError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    LeakageError,
-    OutputExistsError,
-    Predictions,
-    combine,
-    fit_combiner,
-)
+from ensemblekit import AlignmentError, InvalidOptionError, LeakageError, Predictions, combine, fit_combiner
 from ensemblekit.cli import app
-from ensemblekit.cli._files import read_members, with_labels
+from ensemblekit.cli._inputs import read_members, with_labels
+from ensemblekit.errors import DataError, FolderNotFoundError, InvalidPredictionsError, OutputExistsError
 from ensemblekit.evaluation import compare_with_reference, score_table
 
 COMMAND = Path(sys.executable).parent / "ensemblekit"
@@ -81,7 +71,7 @@ def test_a_rule_is_fitted_kept_and_loaded(files):
         "saved": "rule",
     }  # fmt: skip
     valid = [files["cnn.valid.parquet"], files["svm.valid.npz"]]
-    expected = combine([files[n] for n in TEST], fit_combiner("weighted", valid, metric="brier"))
+    expected = combine([files[n] for n in TEST], fit_combiner(valid, "weighted", metric="brier"))
     np.testing.assert_array_equal(Predictions.load("w.npz").probas, expected.probas)
     run("combine", *reversed(TEST), "--load", "rule", "-o", "again.npz")
     again = Predictions.load("again.npz")
@@ -102,7 +92,7 @@ def test_evaluate_is_score_table(files):
     found = json.loads(run("evaluate", *TEST, "--json", "--seed", "3", "--metric", "accuracy").stdout)
     expected = score_table({"cnn": files[TEST[0]], "svm": files[TEST[1]]}, metrics=["accuracy"], seed=3)
     assert found["rows"][0] == {
-        "model": "cnn", "metric": "accuracy", "value": expected["value"][0], "low": expected["low"][0],
+        "model": "cnn", "row": "cnn", "metric": "accuracy", "value": expected["value"][0], "low": expected["low"][0],
         "high": expected["high"][0], "n": 60, "in_sample": None,
     }  # fmt: skip
     shown = run("evaluate", *TEST).output

@@ -67,7 +67,7 @@ def test_a_fitted_rule_and_a_saved_ensemble(made, tmp_path):
     rng = np.random.default_rng(0)
     fields = {"ids": np.arange(30), "classes": CLASSES, "labels": np.asarray(CLASSES)[np.arange(30) % 3]}
     rows = [Predictions(rng.dirichlet(np.ones(3), 30), member=m, **fields) for m in ("a", "b c")]
-    rule = fit_combiner("stacking", rows)
+    rule = fit_combiner(rows, "stacking")
     save(rule, tmp_path / "rule")
     members = (made / "a.keras", made / "b c.keras")
     done = run(*members, "--load", tmp_path / "rule", *NAMES, "--images", made / "pets", "-o", tmp_path / "out.keras")

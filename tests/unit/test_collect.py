@@ -8,17 +8,9 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from ensemblekit import (
-    AlignmentError,
-    DataError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    Predictions,
-    as_member,
-    collect,
-    image_folder,
-)
+from ensemblekit import AlignmentError, InvalidOptionError, Predictions, as_member, collect, image_folder
 from ensemblekit.data import _images
+from ensemblekit.errors import DataError, InvalidPredictionsError
 
 IDS = [f"s{row}" for row in range(10)]
 X = np.linspace(0, 1, 10).reshape(-1, 1)

@@ -7,15 +7,13 @@ from ensemblekit import (
     AlignmentError,
     Combiner,
     InvalidOptionError,
-    InvalidPredictionsError,
     LeakageError,
-    NotFittedError,
     Predictions,
-    UnknownPluginError,
     align,
     combine,
     fit_combiner,
 )
+from ensemblekit.errors import InvalidPredictionsError, NotFittedError, UnknownPluginError
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -197,7 +195,7 @@ def test_a_task_that_makes_no_sense_is_refused():
     ):
         combine([make(task="regression")], "voting")
     with pytest.raises(InvalidOptionError, match="'knora_e' makes no sense for the task 'multilabel'"):
-        fit_combiner("knora_e", [make(task="multilabel", labels=[[1, 0], [0, 1]])])
+        fit_combiner([make(task="multilabel", labels=[[1, 0], [0, 1]])], "knora_e")
 
 
 @pytest.mark.parametrize("value", [[0.5, 0.5], [[0.5, 0.5]], [[0.2, 0.3, 0.5]] * 2, [[[0.5, 0.5]] * 2], 0.5])
@@ -286,7 +284,7 @@ def test_a_combiner_that_learns_must_be_fitted():
 def test_a_fitted_combiner_knows_what_it_was_fitted_on_and_the_given_one_stays():
     given = Recorder()
     members = [member("m", 1, classes=["dog", "owl", "cat"]), member("k", 2, classes=["dog", "owl", "cat"])]
-    fitted = fit_combiner(given, members)
+    fitted = fit_combiner(members, given)
     assert vars(given) == {}
     assert (fitted.members_, fitted.classes_) == (("k", "m"), ("cat", "dog", "owl"))
     assert fitted.fit_ids_.tolist() == members[0].ids.tolist()
@@ -297,7 +295,7 @@ def test_a_fitted_combiner_knows_what_it_was_fitted_on_and_the_given_one_stays()
 def test_a_combiner_is_fitted_on_sorted_ids_members_and_classes():
     order = np.random.default_rng(5).permutation(20)
     first = member("m", 1)
-    fitted = fit_combiner(Recorder(), [first.take(first.ids[order]), member("k", 2, classes=["owl", "cat", "dog"])])
+    fitted = fit_combiner([first.take(first.ids[order]), member("k", 2, classes=["owl", "cat", "dog"])], Recorder())
     seen = fitted.seen_
     assert seen.ids.tolist() == sorted(first.ids.tolist())
     assert (seen.members, seen.classes) == (("k", "m"), ("cat", "dog", "owl"))
@@ -309,21 +307,21 @@ def test_fitting_needs_labels_and_rows():
     with pytest.raises(
         InvalidPredictionsError, match=r"'weighted' needs labels; received predictions of \('k',\) without"
     ):
-        fit_combiner("weighted", [make()])
+        fit_combiner([make()], "weighted")
     with pytest.raises(InvalidPredictionsError, match="'weighted' needs at least one row; received none"):
-        fit_combiner("weighted", [make(probas=np.empty((0, 2)), ids=[], labels=[])])
+        fit_combiner([make(probas=np.empty((0, 2)), ids=[], labels=[])], "weighted")
 
 
 def test_members_without_a_name_are_combined_but_nothing_is_fitted_on_their_positions():
     unnamed = [Predictions([[0.9, 0.1], [0.3, 0.7]], ids=[1, 2], classes=["a", "b"], labels=["a", "b"])] * 2
     assert combine(unnamed, "mean").predicted.tolist() == ["a", "b"]
     with pytest.raises(AlignmentError, match=r"fitted on named members.*received \['#1', '#2'\] without a name"):
-        fit_combiner("weighted", unnamed)
-    assert fit_combiner("weighted", {"x": unnamed[0], "y": unnamed[1]}).members_ == ("x", "y")
+        fit_combiner(unnamed, "weighted")
+    assert fit_combiner({"x": unnamed[0], "y": unnamed[1]}, "weighted").members_ == ("x", "y")
 
 
 def test_a_combiner_without_fit_has_nothing_to_learn():
-    fitted = fit_combiner(Plain(), [make(labels=[0, 1]), make("m")])
+    fitted = fit_combiner([make(labels=[0, 1]), make("m")], Plain())
     assert fitted.members_ == ("k", "m")
     assert combine([make("m"), make()], fitted).probas.tolist() == [[0.9, 0.1], [0.3, 0.7]]
 
@@ -332,37 +330,37 @@ def test_a_combiner_without_fit_has_nothing_to_learn():
 def test_rows_that_a_member_was_fitted_on_leak(combiner):
     members = [member("k", 1, fit_ids=["z", "i03", "i17"]), member("m", 2, fit_ids=["z"])]
     with pytest.raises(LeakageError, match=r"member 'k' was fitted on 2 of these 20 rows, first 'i03'\. Give held-out"):
-        fit_combiner(combiner, members)
-    fitted = fit_combiner(combiner, members, allow_leakage=True)
+        fit_combiner(members, combiner)
+    fitted = fit_combiner(members, combiner, allow_leakage=True)
     assert fitted.leaked_ == {"k": 2}
     held_out = [p.take(p.ids[4:17]) for p in members]
-    assert fit_combiner(combiner, held_out).leaked_ == {}
+    assert fit_combiner(held_out, combiner).leaked_ == {}
 
 
 def test_leakage_is_found_by_integer_ids_too():
     with pytest.raises(LeakageError, match="first 3"):
-        fit_combiner("weighted", [member("k", 1, ids=range(20), fit_ids=[3, 99])])
+        fit_combiner([member("k", 1, ids=range(20), fit_ids=[3, 99])], "weighted")
 
 
 def test_validation_rows_leak_and_need_labels_as_well():
     members = [member("k", 1, fit_ids=["i00"])]
     fit, held = [members[0].take(members[0].ids[10:])], [members[0].take(members[0].ids[:10])]
     with pytest.raises(LeakageError, match="was fitted on 1 of these 10 rows, first 'i00'"):
-        fit_combiner(Recorder(), fit, validation=held)
-    assert fit_combiner(Recorder(), fit, validation=held, allow_leakage=True).leaked_ == {}
+        fit_combiner(fit, Recorder(), validation=held)
+    assert fit_combiner(fit, Recorder(), validation=held, allow_leakage=True).leaked_ == {}
     with pytest.raises(InvalidPredictionsError, match="needs labels"):
-        fit_combiner(Recorder(), fit, validation=[member("k", 1, labels=None)])
+        fit_combiner(fit, Recorder(), validation=[member("k", 1, labels=None)])
 
 
 def test_validation_comes_in_the_order_of_what_is_fitted_on():
     order = np.random.default_rng(5).permutation(20)
     held = member("k", 3, classes=["owl", "dog", "cat"])
-    fitted = fit_combiner(Recorder(), [member("k", 1)], validation=[held.take(held.ids[order])])
+    fitted = fit_combiner([member("k", 1)], Recorder(), validation=[held.take(held.ids[order])])
     assert fitted.validation_.ids.tolist() == held.ids.tolist()
     assert fitted.validation_.classes == ("cat", "dog", "owl")
     assert fitted.validation_.labels.tolist() == held.labels.tolist()
     with pytest.raises(AlignmentError, match=r"was fitted on the members \('k',\); received \('x',\)"):
-        fit_combiner(Recorder(), [member("k", 1)], validation=[member("x", 1)])
+        fit_combiner([member("k", 1)], Recorder(), validation=[member("x", 1)])
 
 
 @pytest.mark.parametrize("option", ["sample_weight", "validation"])
@@ -370,7 +368,7 @@ def test_validation_comes_in_the_order_of_what_is_fitted_on():
 def test_what_a_combiner_makes_no_use_of_is_refused(combiner, option):
     value = {"sample_weight": np.ones(20), "validation": [member("k", 1)]}[option]
     with pytest.raises(InvalidOptionError, match=f"makes no use of {option}. Leave it out"):
-        fit_combiner(combiner, [member("k", 1)], **{option: value})
+        fit_combiner([member("k", 1)], combiner, **{option: value})
 
 
 def test_sample_weight_goes_with_its_rows():
@@ -379,7 +377,7 @@ def test_sample_weight_goes_with_its_rows():
     weights = np.arange(20.0)
     by_id = dict(zip(p.ids.tolist(), weights, strict=True))
     for given in (weights[order], by_id):
-        fitted = fit_combiner(Recorder(), [p.take(p.ids[order])], sample_weight=given)
+        fitted = fit_combiner([p.take(p.ids[order])], Recorder(), sample_weight=given)
         assert fitted.sample_weight_.tolist() == weights.tolist()
 
 
@@ -396,7 +394,7 @@ def test_sample_weight_goes_with_its_rows():
 )
 def test_bad_sample_weights_are_refused(weights, message):
     with pytest.raises(InvalidOptionError, match=f"sample_weight .*{message}"):
-        fit_combiner("weighted", [member("k", 1)], sample_weight=weights)
+        fit_combiner([member("k", 1)], "weighted", sample_weight=weights)
 
 
 # After the fit.
@@ -404,7 +402,7 @@ def test_bad_sample_weights_are_refused(weights, message):
 
 @pytest.fixture(scope="module", params=["weighted", "stacking"])
 def fitted(request):
-    return fit_combiner(request.param, [member("k", 1), member("m", 2)])
+    return fit_combiner([member("k", 1), member("m", 2)], request.param)
 
 
 def test_other_members_are_refused(fitted):
@@ -443,6 +441,6 @@ def test_another_order_of_members_rows_and_classes_gives_the_same_to_the_bit(fit
 def test_the_order_of_what_it_is_fitted_on_changes_nothing(fitted):
     order = np.random.default_rng(6).permutation(20)
     first, second = member("k", 1), member("m", 2)
-    again = fit_combiner(type(fitted)(), [second.take(second.ids[order]), first.take(first.ids[order[::-1]])])
+    again = fit_combiner([second.take(second.ids[order]), first.take(first.ids[order[::-1]])], type(fitted)())
     members = [member("k", 3), member("m", 4)]
     assert combine(members, again).probas.tobytes() == combine(members, fitted).probas.tobytes()

@@ -48,7 +48,7 @@ def test_features_are_looked_up_by_id(features):
     combine([member("one")], combiner, features=features)
     assert combiner.seen.tolist() == [[20, 2], [10, 1], [30, 3]]
     labelled = member("one", labels=["cat", "dog", "cat"])
-    assert fit_combiner(combiner, [labelled], features=features).fit_features_.tolist() == [[10, 1], [20, 2], [30, 3]]
+    assert fit_combiner([labelled], combiner, features=features).fit_features_.tolist() == [[10, 1], [20, 2], [30, 3]]
 
 
 def test_features_of_many_axes_keep_them():
@@ -72,7 +72,7 @@ def test_features_without_their_ids_are_refused(features, text):
         combine([member("one")], Nearest(), features=features)
 
 
-@pytest.mark.parametrize("call", [combine, lambda p, c, **k: fit_combiner(c, p, **k)])
+@pytest.mark.parametrize("call", [combine, lambda p, c, **k: fit_combiner(p, c, **k)])
 def test_features_of_no_use_are_refused(call):
     labelled = member("one", labels=["cat", "dog", "cat"])
     with pytest.raises(InvalidOptionError, match=r"makes no use of features\. Leave it out\."):
@@ -91,4 +91,4 @@ def test_bad_weights_are_refused_before_anything_is_learned():
 
     pair = [member(name, labels=["cat", "dog", "cat"]) for name in ("one", "two")]
     with pytest.raises(InvalidOptionError, match=r"weights must be finite and >= 0 .* received \[1.0, nan\]"):
-        fit_combiner(Learner(), pair)
+        fit_combiner(pair, Learner())

@@ -7,17 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemblekit import (
-    AlignmentError,
-    DataError,
-    FolderNotFoundError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    UnreadableImageError,
-    image_folder,
-    image_splits,
-)
+from ensemblekit import AlignmentError, InvalidOptionError, image_folder, image_splits
 from ensemblekit.data import read_image
+from ensemblekit.errors import DataError, FolderNotFoundError, InvalidPredictionsError, UnreadableImageError
 from tests.strangers import REPO
 
 RANDOM = np.random.default_rng(0)

@@ -17,17 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from ensemblekit import (
-    DataError,
-    EnsembleKitError,
-    FeatureBank,
-    UnreadableImageError,
-    audit_images,
-    extract_features,
-    image_folder,
-)
+from ensemblekit import EnsembleKitError, FeatureBank, audit_images, extract_features, image_folder
 from ensemblekit.data import read_image, resize_image
 from ensemblekit.data.reading import FORMATS, SUFFIXES
+from ensemblekit.errors import DataError, UnreadableImageError
 from ensemblekit.limits import VARIABLE
 from ensemblekit.predicting._files import list_images, survey
 from tests.plain_backbone import PlainBackbone

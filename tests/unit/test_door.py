@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from ensemblekit import DataError, UnknownPluginError
 from ensemblekit.cli import _app
+from ensemblekit.errors import DataError, UnknownPluginError
 from ensemblekit.predictions import Predictions
 
 COMMAND = Path(sys.executable).parent / "ensemblekit"

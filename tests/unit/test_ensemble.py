@@ -28,11 +28,11 @@ from ensemblekit import (
     EnsembleRegressor,
     InvalidOptionError,
     LeakageError,
-    MissingClassWarning,
     Predictions,
     combine,
     fit_combiner,
 )
+from ensemblekit.errors import MissingClassWarning
 
 X, CODES = load_iris(return_X_y=True)
 Y = load_iris().target_names[CODES]
@@ -66,7 +66,7 @@ def test_a_combiner_that_learns_is_fitted_on_out_of_fold_predictions():
         )
         for name, member in MEMBERS
     }
-    expected = fit_combiner("stacking", out_of_fold)
+    expected = fit_combiner(out_of_fold, "stacking")
     np.testing.assert_array_equal(ensemble.combiner_.final_estimator_.coef_, expected.final_estimator_.coef_)
     said = {
         n: Predictions(m.predict_proba(X), ids=range(150), classes=m.classes_)

@@ -16,13 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ensemblekit import (
-    Combiner,
-    EnsembleClassifier,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    as_member,
-)
+from ensemblekit import Combiner, EnsembleClassifier, InvalidOptionError, as_member
+from ensemblekit.errors import InvalidPredictionsError
 
 X, CODES = load_iris(return_X_y=True)
 Y = load_iris().target_names[CODES]

@@ -10,7 +10,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ensemblekit import (
-    CompatibilityError,
     EnsembleClassifier,
     EnsembleRegressor,
     InvalidOptionError,
@@ -18,6 +17,7 @@ from ensemblekit import (
     KerasRegressor,
     as_member,
 )
+from ensemblekit.errors import CompatibilityError
 
 pytestmark = pytest.mark.keras
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 
-from ensemblekit import InvalidPredictionsError, Predictions
+from ensemblekit import Predictions
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import (
     accuracy,
     accuracy_interval,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemblekit import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError, Predictions, combine
+from ensemblekit import AlignmentError, InvalidOptionError, LeakageError, Predictions, combine
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import ConformalIntervals, ConformalSets, fit_conformal
 from ensemblekit.store import load, save
 

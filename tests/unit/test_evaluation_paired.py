@@ -7,7 +7,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import AlignmentError, InvalidOptionError, LeakageError, Predictions, UnknownMemberError, combine
+from ensemblekit import AlignmentError, InvalidOptionError, LeakageError, Predictions, combine
+from ensemblekit.errors import UnknownMemberError
 from ensemblekit.evaluation import (
     accuracy,
     compare_with_best_member,

@@ -6,7 +6,8 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import InvalidOptionError, InvalidPredictionsError, Predictions
+from ensemblekit import InvalidOptionError, Predictions
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import (
     balanced_accuracy,
     brier_score,

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from ensemblekit import InvalidPredictionsError, Predictions, align
+from ensemblekit import Predictions, align
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import _uncertainty as module
 from ensemblekit.evaluation import uncertainty, uncertainty_maps
 

@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import (
-    AffineViews,
-    CompatibilityError,
-    DataError,
-    FeatureBank,
-    InvalidOptionError,
-    UnreadableImageError,
-    extract_features,
-    image_folder,
-    load_plugins,
-)
+from ensemblekit import AffineViews, FeatureBank, InvalidOptionError, extract_features, image_folder, load_plugins
 from ensemblekit.data import read_image
+from ensemblekit.errors import CompatibilityError, DataError, UnreadableImageError
 from ensemblekit.features import image_keys
 from tests.plain_backbone import PlainBackbone, make_images
 from tests.strangers import environment

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemblekit import AffineViews, DataError, FeatureBank, FeatureBankWarning, InvalidOptionError, extract_features
+from ensemblekit import AffineViews, FeatureBank, InvalidOptionError, extract_features
+from ensemblekit.errors import DataError, FeatureBankWarning
 from ensemblekit.features import _shelf
 from ensemblekit.features._files import make_room
 from ensemblekit.features._segment import read_segment
@@ -254,7 +255,8 @@ def test_a_bank_that_cannot_be_written_cannot_be_cleared(shared_folder):
     extract_features(PlainBackbone(), IMAGES, bank=bank)
     for path in [*bank.folder.iterdir(), bank.folder]:
         path.chmod(0o555)
-    code = "import os, sys; from ensemblekit import DataError, FeatureBank\nif os.geteuid() == 0: os.setuid(65534)\n"
+    code = "import os, sys; from ensemblekit import FeatureBank; from ensemblekit.errors import DataError\n"
+    code += "if os.geteuid() == 0: os.setuid(65534)\n"
     code += "try: FeatureBank(sys.argv[1]).clear()\nexcept DataError as error: print(error)"
     command = [sys.executable, "-c", code, bank.folder]
     done = subprocess.run(command, env=environment(REPO), capture_output=True, text=True, check=True)

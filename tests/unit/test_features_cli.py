@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ensemblekit import AffineViews, FeatureBank, extract_features
-from ensemblekit.cli._cache import age_of, size_of
+from ensemblekit.cli._screen import age_of, size_of
 from tests.plain_backbone import PlainBackbone, make_images
 from tests.strangers import environment
 from tests.unit.test_cli import in_terminal, run

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ensemblekit import CompatibilityError, FeatureBank, FeatureBankWarning, extract_features
+from ensemblekit import FeatureBank, extract_features
 from ensemblekit.cli import app
+from ensemblekit.errors import CompatibilityError, FeatureBankWarning
 from ensemblekit.features._files import shelf_folder
 from ensemblekit.features._segment import DamagedSegmentError, read_segment
 from tests.plain_backbone import PlainBackbone, make_images

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from ensemblekit import AffineViews, DataError, InvalidOptionError
+from ensemblekit import AffineViews, InvalidOptionError
+from ensemblekit.errors import DataError
 from ensemblekit.features import image_keys
 from tests.plain_backbone import make_images
 

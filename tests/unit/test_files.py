@@ -1,5 +1,6 @@
 """A file or folder appears whole or not at all."""
 
+import errno
 import os
 import signal
 import stat
@@ -8,10 +9,12 @@ import sys
 import threading
 from pathlib import Path
 
+import filelock
 import pytest
 
-from ensemblekit import OutputExistsError
-from ensemblekit.files import Replaceable, atomic_folder, atomic_path, atomic_write, write_text
+import ensemblekit.files
+from ensemblekit.errors import OutputExistsError
+from ensemblekit.files import Replaceable, atomic_folder, atomic_path, atomic_write, locked_folder, write_text
 
 
 def test_text_is_written_in_utf_8(tmp_path):
@@ -317,3 +320,55 @@ def test_a_file_that_comes_at_the_very_last_moment_is_not_replaced_unasked(tmp_p
     ):
         file.write(b"new")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "mine")]
+
+
+# Locks.
+
+
+def test_a_new_folder_that_another_process_takes_for_a_leftover_is_not_used(tmp_path, monkeypatch):
+    mkdir, taken = Path.mkdir, []
+
+    def and_another_locks_it(path, *args, **options):
+        mkdir(path, *args, **options)
+        if not taken:
+            taken.append(os.open(path, os.O_RDONLY))
+            assert filelock.lock_descriptor(taken[0], blocking=False)
+
+    monkeypatch.setattr(Path, "mkdir", and_another_locks_it)
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+        assert temporary.parent.name.endswith("0001")
+    os.close(taken[0])
+    assert (tmp_path / "a.txt").read_text() == "new"
+    write_text(tmp_path / "a.txt", "newer")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_without_locks_in_the_file_system_files_are_written_and_nothing_is_a_leftover(tmp_path, monkeypatch):
+    def none(descriptor, **options):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(filelock, "lock_descriptor", none)
+    with atomic_write(tmp_path / "a.txt") as file:
+        write_text(tmp_path / "a.txt", "by another")
+        file.write(b"by us")
+    with locked_folder(tmp_path / ".a.parts", tmp_path / "a.txt", "parts") as folder:
+        assert folder.names() == [".ensemblekit"]
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "by us")]
+
+
+def test_a_folder_that_another_process_has_locked_is_refused(tmp_path):
+    given = tmp_path / ".a.parts", tmp_path / "a.txt", "parts"
+    with (
+        locked_folder(*given),
+        pytest.raises(OutputExistsError, match=r"another is at work on '.*a\.txt'\. Wait"),
+        locked_folder(*given),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("held_folder", "locked_folder"), ("HeldFolder", "LockedFolder")])
+def test_old_names_still_work_and_say_the_new_ones(old, new):
+    with pytest.warns(DeprecationWarning, match=rf"^ensemblekit\.files\.{old} is .* use ensemblekit\.files\.{new}\."):
+        assert getattr(ensemblekit.files, old) is getattr(ensemblekit.files, new)

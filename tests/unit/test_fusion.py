@@ -14,25 +14,20 @@ from sklearn.linear_model import LogisticRegression
 
 from ensemblekit import (
     AlignmentError,
-    CompatibilityError,
     EnsembleClassifier,
     EnsembleRegressor,
     InvalidOptionError,
-    InvalidPredictionsError,
     KerasClassifier,
-    NotFittedError,
-    OutputExistsError,
     Predictions,
     as_member,
-    class_names,
     combine,
     export_fused,
     fit_combiner,
     fuse,
     load_plugins,
-    member_names,
-    with_members,
 )
+from ensemblekit.errors import CompatibilityError, InvalidPredictionsError, NotFittedError, OutputExistsError
+from ensemblekit.fusion import class_names, member_names, with_members
 from ensemblekit.fusion._names import _unescape, escape
 
 keras = pytest.importorskip("keras")
@@ -97,7 +92,7 @@ def said(members):
 
 def fitted(name, said, **options):
     combiner = REGISTRY.create_combiner(name, **options)
-    return fit_combiner(combiner, said) if "learns" in combiner.traits else combiner
+    return fit_combiner(said, combiner) if "learns" in combiner.traits else combiner
 
 
 @pytest.mark.parametrize("name", GRAPHABLE)
@@ -227,7 +222,7 @@ def test_classes_go_by_name_and_members_of_a_fitted_combiner_too(members):
     said = [
         Predictions(m.predict(X, verbose=0), ids=ids, classes=orders[n], member=n, labels=labels) for n, m in members
     ]
-    for combiner in ("mean", fit_combiner("stacking", said), REGISTRY.create_combiner("voting")):
+    for combiner in ("mean", fit_combiner(said, "stacking"), REGISTRY.create_combiner("voting")):
         fused = fuse(members[::-1], combiner, classes=orders)
         together = combine(said, combiner)
         assert class_names(fused) == orders["c"]

@@ -10,8 +10,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from ensemblekit import EnsembleKitError, InvalidOptionError, NotAFileError, load_plugins, open_model
+from ensemblekit import EnsembleKitError, InvalidOptionError, load_plugins, open_model
 from ensemblekit.assembly import load_keras_file
+from ensemblekit.errors import NotAFileError
 from ensemblekit.limits import VARIABLE
 
 pytestmark = pytest.mark.keras

@@ -3,16 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    AlignmentError,
-    InvalidPredictionsError,
-    LeakageError,
-    Predictions,
-    align,
-    collect,
-    combine,
-    fit_combiner,
-)
+from ensemblekit import AlignmentError, LeakageError, Predictions, align, collect, combine, fit_combiner
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import bootstrap_interval, compare_with_reference, fit_conformal, score_table
 from ensemblekit.predictions.choices import check_not_test
 from ensemblekit.predictions.names import all_fit_ids, among, as_ids, is_text, joined_names, named_by, text_array
@@ -80,7 +72,7 @@ def test_what_is_repeated_or_unknown_is_named_in_few_words(order):
 def test_leakage_is_watched(order):
     a, b = draw("a", fit_ids=[LONG, "z"]), draw("b", order, fit_ids=["z"])
     with pytest.raises(LeakageError, match=r"member 'a' was fitted on 1 of these 80 rows"):
-        fit_combiner("weighted", [a, b])
+        fit_combiner([a, b], "weighted")
     combined = combine([a, b], "mean")
     assert combined.fit_ids.tolist() == [LONG, "z"]
     assert score_table({"m": combined})["in_sample"].tolist()[0] == 1
@@ -94,7 +86,7 @@ def test_leakage_is_watched(order):
 def test_a_fitted_combiner_is_saved_with_its_ids(order, tmp_path):
     from ensemblekit.store import load, save
 
-    fitted = fit_combiner("weighted", [draw("a"), draw("b", order)])
+    fitted = fit_combiner([draw("a"), draw("b", order)], "weighted")
     save(fitted, tmp_path / "saved")
     again = load(tmp_path / "saved")
     assert again.fit_ids_.tolist() == sorted(IDS)

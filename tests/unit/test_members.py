@@ -11,7 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from ensemblekit import AlignmentError, InvalidOptionError, InvalidPredictionsError, Member, Predictions, as_member
+from ensemblekit import AlignmentError, InvalidOptionError, Member, Predictions, as_member
+from ensemblekit.errors import InvalidPredictionsError
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]])
 Y = np.array(["dog", "cat", "dog", "cat"])

@@ -11,16 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
-from ensemblekit import (
-    DataError,
-    EnsembleClassifier,
-    EnsembleKitError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    Predictions,
-    collect,
-)
-from ensemblekit.cli._files import read_column
+from ensemblekit import EnsembleClassifier, EnsembleKitError, InvalidOptionError, Predictions, collect
+from ensemblekit.cli._columns import read_column
+from ensemblekit.errors import DataError, InvalidPredictionsError
 from ensemblekit.evaluation import score_table
 
 HALF = [[0.5, 0.5], [0.5, 0.5]]

@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from ensemblekit import CompatibilityError, EnsembleKitError, InvalidOptionError, NotAFileError, open_model
+from ensemblekit import EnsembleKitError, InvalidOptionError, open_model
+from ensemblekit.errors import CompatibilityError, NotAFileError
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

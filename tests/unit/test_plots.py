@@ -10,14 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensemblekit import (
-    EnsembleKitError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    MissingDependencyError,
-    Predictions,
-    align,
-)
+from ensemblekit import EnsembleKitError, InvalidOptionError, Predictions, align
+from ensemblekit.errors import InvalidPredictionsError, MissingDependencyError
 from ensemblekit.plots import (
     plot_confusion,
     plot_copies,

@@ -12,13 +12,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ensemblekit import (
-    CompatibilityError,
-    DataError,
     EnsembleClassifier,
-    FolderNotFoundError,
     InvalidOptionError,
     KerasClassifier,
-    OutputExistsError,
     Predictions,
     as_member,
     combine,
@@ -27,6 +23,7 @@ from ensemblekit import (
     predict_images,
 )
 from ensemblekit.cli import app
+from ensemblekit.errors import CompatibilityError, DataError, FolderNotFoundError, OutputExistsError
 from ensemblekit.predicting import _run
 from ensemblekit.store import save
 from tests.pets import CLASSES, draw_pets, make_models, net

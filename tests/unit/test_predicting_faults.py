@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from ensemblekit import DataError, OutputExistsError, Predictions, UnreadableImageError, predict_images
+from ensemblekit import Predictions, predict_images
 from ensemblekit.cli import app
+from ensemblekit.errors import DataError, OutputExistsError, UnreadableImageError
 from ensemblekit.files import Folder
 from ensemblekit.predicting import _run
 from ensemblekit.predicting._parts import Parts

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemblekit import OutputExistsError, Predictions, predict_images
+from ensemblekit import Predictions, predict_images
+from ensemblekit.errors import OutputExistsError
 from ensemblekit.predicting import Predictor, _run
 
 

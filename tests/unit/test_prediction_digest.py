@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemblekit.predictions._digest import BLOCK, ContentDigest
+from ensemblekit.predictions.formats._digest import BLOCK, ContentDigest
 
 META = {
     "classes": ["cat", "dog"],

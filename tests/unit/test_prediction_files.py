@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ensemblekit import EnsembleKitError, InvalidPredictionsError, Predictions
+from ensemblekit import EnsembleKitError, Predictions
+from ensemblekit.errors import InvalidPredictionsError, OutputExistsError
 
 SUFFIXES = [".parquet", ".csv", ".npz"]
 
@@ -102,7 +103,7 @@ def predictions(draw, dense=False):
 def test_a_file_gives_back_what_was_saved_to_the_bit(suffix, tmp_path_factory, data):
     saved = data.draw(predictions())
     path = tmp_path_factory.getbasetemp() / f"table{suffix}"
-    saved.save(path)
+    saved.save(path, overwrite=True)
     assert_same(Predictions.load(path), saved)
 
 
@@ -111,7 +112,7 @@ def test_a_file_gives_back_what_was_saved_to_the_bit(suffix, tmp_path_factory, d
 def test_a_file_gives_back_dense_predictions_to_the_bit(suffix, tmp_path_factory, data):
     saved = data.draw(predictions(dense=True))
     path = tmp_path_factory.getbasetemp() / f"dense{suffix}"
-    saved.save(path)
+    saved.save(path, overwrite=True)
     assert_same(Predictions.load(path), saved)
 
 
@@ -303,7 +304,7 @@ def test_a_file_of_another_kind_under_our_suffix_is_refused(suffix, tmp_path):
         ("0.3,0.7", "0.4,0.6", r"SHA-256 is .*, and not .*: the file was cut, edited or damaged\. .*edited=True"),
         ('"member": null', '"member": "m"', r"SHA-256 is"),
         ('"sha256"', '"sha255"', r"a file of format 2 must say its SHA-256; it does not"),
-        ('"classes": ["cat", "dog"], ', "", r"what is said beside the rows must be as it was saved; classes is not"),
+        ('"classes": ["cat", "dog"], ', "", r"the metadata must be as saved; classes is not"),
         ('"n_samples": 2', '"n_samples": true', r"n_samples is not"),
         ("# ensemblekit", "# ensemblekot", r"each line must have 14 cells"),
     ],
@@ -487,7 +488,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     make().save(path)
     old = path.read_bytes()
     with pytest.raises(InvalidPredictionsError, match=r"a CSV file holds .*received \(2, 3, 2\).*\.parquet or \.npz"):
-        make(np.full((2, 3, 2), 0.5)).save(path)
+        make(np.full((2, 3, 2), 0.5)).save(path, overwrite=True)
     assert path.read_bytes() == old
     assert list(tmp_path.iterdir()) == [path]
 
@@ -503,9 +504,13 @@ def test_a_write_that_fails_midway_leaves_nothing(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_file_is_overwritten_as_a_whole(suffix, tmp_path):
+def test_a_file_is_overwritten_as_a_whole_where_that_is_asked_for(suffix, tmp_path):
     path = tmp_path / f"p{suffix}"
-    make(np.full((50, 2), 0.5), ids=range(50)).save(path)
-    make().save(path)
+    large = make(np.full((50, 2), 0.5), ids=range(50))
+    large.save(path)
+    with pytest.raises(OutputExistsError, match=rf"p\{suffix}' is there already\. .* overwrite=True"):
+        make().save(path)
+    assert_same(Predictions.load(path), large)
+    make().save(path, overwrite=True)
     assert_same(Predictions.load(path), make())
     assert list(tmp_path.iterdir()) == [path]

@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from ensemblekit import EnsembleKitError, InvalidPredictionsError, Predictions, PredictionSet, align
+from ensemblekit import EnsembleKitError, Predictions, PredictionSet, align
+from ensemblekit.errors import InvalidPredictionsError
 
 GOOD = [[0.9, 0.1], [0.3, 0.7]]
 NAN = [np.nan, np.nan]

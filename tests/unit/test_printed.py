@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from ensemblekit import DataError, PluginWarning, Predictions, align, errors
+from ensemblekit import Predictions, align, errors
+from ensemblekit.errors import DataError, PluginWarning
 from ensemblekit.evaluation import compare_with_reference, score_table
 from ensemblekit.plots import (
     plot_confusion,

@@ -11,9 +11,7 @@ from typer.testing import CliRunner
 from ensemblekit import (
     AlignmentError,
     InvalidOptionError,
-    InvalidPredictionsError,
     LeakageError,
-    NotFittedError,
     Predictions,
     align,
     combine,
@@ -23,7 +21,7 @@ from ensemblekit import (
     profile_model,
 )
 from ensemblekit.cli import app
-from ensemblekit.errors import ProfileWarning
+from ensemblekit.errors import InvalidPredictionsError, NotFittedError, ProfileWarning
 from ensemblekit.evaluation import accuracy, log_loss
 from ensemblekit.plots import plot_frontier
 from ensemblekit.profiling import _members, _memory, _profile
@@ -221,7 +219,7 @@ def test_a_rule_that_learns_is_fitted_on_other_rows(fused):
     found = profile_model(fused, predictions=said(), combiner="weighted", fit_on=said("held"), **quick)
     assert len(found.frontier) == 7
     row = found.frontier.set_index("members").loc[[("a", "c")]].iloc[0]
-    fitted = fit_combiner("weighted", [p for p in said("held") if p.member != "b"])
+    fitted = fit_combiner([p for p in said("held") if p.member != "b"], "weighted")
     assert row["log_loss"] == pytest.approx(log_loss(combine([p for p in said() if p.member != "b"], fitted)))
 
 

@@ -8,18 +8,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    Combiner,
-    DuplicateNameError,
-    EnsembleKitError,
-    InvalidOptionError,
-    PluginLoadError,
-    PluginWarning,
-    UnknownPluginError,
-    hookimpl,
-    load_plugins,
-)
-from ensemblekit.registry._loading import fields_of
+from ensemblekit import Combiner, EnsembleKitError, InvalidOptionError, __version__, hookimpl, load_plugins
+from ensemblekit.errors import DuplicateNameError, PluginLoadError, PluginWarning, UnknownPluginError
+from ensemblekit.registry._loading import _metadata_of
 from tests.strangers import COMBINER, REPO, uninstalled, write_distribution
 
 HOOK = "import ensemblekit\n@ensemblekit.hookimpl\ndef ensemblekit_register_"
@@ -117,6 +108,53 @@ def test_a_broken_plugin_is_named_and_all_else_goes_on(strangers, code, reason):
         registry.create_combiner("what_it_would_have_registered")
 
 
+@pytest.mark.parametrize("needed", ["1.0", None])
+def test_a_plugin_for_this_version_of_the_plugin_api_is_loaded(strangers, needed):
+    statement = f"ensemblekit_api = {needed!r}\n" if needed else ""
+    strangers("friendly", {"first": "friendly_first"}, friendly_first=statement + COMBINER.format(name="first"))
+    assert "first" in load_plugins().combiners
+
+
+@pytest.mark.parametrize(
+    ("ours", "needed", "remedy"),
+    [
+        ("1.0", "1.1", "Upgrade ensemblekit."),
+        ("1.0", "2.0", "Upgrade ensemblekit."),
+        ("1.9", "1.10", "Upgrade ensemblekit."),
+        ("2.3", "1.0", "Upgrade picky, or install an older ensemblekit."),
+    ],
+)
+def test_a_plugin_for_another_version_of_the_plugin_api_is_named(strangers, monkeypatch, ours, needed, remedy):
+    monkeypatch.setattr("ensemblekit.registry._loading.API_VERSION", ours)
+    strangers("picky", {"one": "picky_one"}, picky_one=f"ensemblekit_api = {needed!r}\n" + COMBINER.format(name="one"))
+    reason = f"it needs version {needed} of the plugin API, and ensemblekit {__version__} has version {ours}. {remedy}"
+    with pytest.warns(PluginWarning) as warned:
+        registry = load_plugins()
+    assert [str(w.message) for w in warned] == [f"The plugin 'one' of picky 1.0 is not loaded: {reason}"]
+    assert [(f.plugin, f.distribution, f.version, f.reason) for f in registry.failures] == [
+        ("one", "picky", "1.0", reason)
+    ]
+    assert "one" not in registry.combiners
+    assert "mean" in registry.combiners
+    with pytest.raises(UnknownPluginError, match="needs version"):
+        registry.create_combiner("one")
+
+
+@pytest.mark.parametrize("needed", [1.0, ">=1", "1", "1.0.0", "1.x", "\u0661.0"])
+def test_a_version_of_the_plugin_api_that_is_none_is_named(needed):
+    module = plugin()
+    module.ensemblekit_api = needed
+    with pytest.raises(PluginLoadError, match=r"ensemblekit_api must be the version .* such as '1.0'; received "):
+        load_plugins(plugins=[module])
+
+
+def test_an_older_minor_version_of_the_plugin_api_is_served(monkeypatch):
+    monkeypatch.setattr("ensemblekit.registry._loading.API_VERSION", "1.10")
+    module = plugin()
+    module.ensemblekit_api = "1.9"
+    assert "mine" in load_plugins(plugins=[module]).combiners
+
+
 def test_a_half_uninstalled_distribution_is_a_warning(tmp_path, strangers):
     strangers("half", {"gone": "half_gone"})
     (tmp_path / "half-1.0.dist-info" / "METADATA").unlink()
@@ -131,7 +169,7 @@ def test_the_backport_of_importlib_metadata_says_it_by_an_error(tmp_path, strang
     (found,) = (d for d in backport.distributions(path=[str(tmp_path)]))
     with pytest.raises(FileNotFoundError):
         _ = found.metadata
-    assert fields_of(found) == {}
+    assert _metadata_of(found) == {}
 
 
 def test_a_stranger_with_the_entry_point_of_a_built_in_is_refused(strangers):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemblekit import NotAFileError
+from ensemblekit.errors import NotAFileError
 from ensemblekit.regular import open_regular, read_regular
 
 

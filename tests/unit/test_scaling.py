@@ -18,15 +18,14 @@ from ensemblekit import (
     AlignmentError,
     EnsembleClassifier,
     InvalidOptionError,
-    InvalidPredictionsError,
     LeakageError,
-    OutputExistsError,
     Predictions,
     combine,
     fit_combiner,
 )
+from ensemblekit.errors import InvalidPredictionsError, OutputExistsError
 from ensemblekit.files import is_leftover
-from ensemblekit.scaling import _buckets, _files, combine_files, combine_partitions, predict_partitions
+from ensemblekit.scaling import _buckets, _combine_files, combine_files, combine_partitions, predict_partitions
 
 CLASSES = ("cat", "Cat", "dog")
 N = 3000
@@ -36,7 +35,7 @@ N = 3000
 def small(monkeypatch):
     """Many buckets and many batches for a few rows."""
     monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 7)
-    monkeypatch.setattr(_files, "LARGEST", 256)
+    monkeypatch.setattr(_combine_files, "LARGEST", 256)
 
 
 def draw(member, order, *, classes=CLASSES, text=True, labels=True, dtype=np.float32):
@@ -51,7 +50,7 @@ def draw(member, order, *, classes=CLASSES, text=True, labels=True, dtype=np.flo
 
 def write(folder, predictions):
     for p in predictions:
-        p.save(folder / f"{p.member}.parquet")
+        p.save(folder / f"{p.member}.parquet", overwrite=True)
     return [folder / f"{p.member}.parquet" for p in predictions]
 
 
@@ -100,7 +99,7 @@ def test_a_fitted_rule_and_rows_that_members_lack(tmp_path):
     whole = [draw("a", np.arange(N)), draw("bb", np.arange(N)[::-1])]
     fields = {"ids": [f"v{i}" for i in range(N)], "classes": CLASSES, "labels": whole[0].labels}
     valid = [Predictions(p.probas, member=p.member, **fields) for p in whole]
-    fitted = fit_combiner("stacking", valid)
+    fitted = fit_combiner(valid, "stacking")
     combine_files(write(tmp_path, whole), fitted, tmp_path / "out.parquet", overwrite=True)
     assert_same(tmp_path / "out.parquet", combine(whole, fitted))
 
@@ -135,7 +134,7 @@ def test_what_members_were_fitted_on_is_kept(text, shuffled, tmp_path):
     assert Predictions.load(tmp_path / "out.parquet").fit_ids.tolist() == sorted(sum(fitted_on, []))  # noqa: RUF017
     # As in memory, what such a file says keeps rules and calibration off those rows.
     with pytest.raises(LeakageError):
-        fit_combiner("weighted", [Predictions.load(tmp_path / "out.parquet"), c])
+        fit_combiner([Predictions.load(tmp_path / "out.parquet"), c], "weighted")
 
 
 def test_what_was_fitted_on_ids_of_another_kind_is_refused_with_the_file(tmp_path):

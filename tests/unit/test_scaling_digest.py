@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemblekit import InvalidPredictionsError, Predictions, combine
-from ensemblekit.scaling import _buckets, _files, combine_files, combine_partitions
+from ensemblekit import Predictions, combine
+from ensemblekit.errors import InvalidPredictionsError
+from ensemblekit.scaling import _buckets, _combine_files, combine_files, combine_partitions
 
 CLASSES = ("cat", "dog")
 N = 100
@@ -19,7 +20,7 @@ N = 100
 def small(monkeypatch):
     """Batches that end inside of files, and several buckets."""
     monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 3)
-    monkeypatch.setattr(_files, "LARGEST", 30)
+    monkeypatch.setattr(_combine_files, "LARGEST", 30)
 
 
 def draw(member, order, **fields):

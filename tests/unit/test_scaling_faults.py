@@ -10,25 +10,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ensemblekit import (
-    AlignmentError,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    Predictions,
-    combine,
-)
-from ensemblekit.errors import EnsembleKitError, FolderNotFoundError
+from ensemblekit import AlignmentError, InvalidOptionError, Predictions, combine
+from ensemblekit.errors import EnsembleKitError, FolderNotFoundError, InvalidPredictionsError
 from ensemblekit.scaling import (
     _buckets,
-    _different,
-    _files,
+    _combine_files,
     combine_batch,
     combine_files,
     combine_partitions,
     predict_batch,
     predict_partitions,
 )
-from ensemblekit.scaling._source import Source
+from ensemblekit.scaling._member_files import MemberFiles
 
 CLASSES = ("cat", "Cat", "dog")
 N = 2000
@@ -39,8 +32,8 @@ ORDER = np.random.default_rng(0).permutation(N)
 def small(monkeypatch):
     """Many buckets and many batches for a few rows."""
     monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 5)
-    monkeypatch.setattr(_different, "part_count", lambda n_rows, memory: 5)
-    monkeypatch.setattr(_files, "LARGEST", 256)
+    monkeypatch.setattr("part_count", lambda n_rows, memory: 5)
+    monkeypatch.setattr(_combine_files, "LARGEST", 256)
 
 
 def draw(member, order, *, dtype=np.float32, form="x{:05d}"):
@@ -166,10 +159,10 @@ def test_files_that_were_cut_or_edited(tmp_path):
         ),
         (
             json.dumps({k: v for k, v in meta.items() if k != "classes"}),
-            "is none: what is said beside the rows .* classes is not: the file",
+            "is none: the metadata .* classes is not: the file",
         ),
-        ("[]", "is none: what is said beside the rows .* all of it is not: the file was cut"),
-        ("{", r"is none: what is said beside the rows must be JSON \(Expecting property name"),
+        ("[]", "is none: the metadata .* all of it is not: the file was cut"),
+        ("{", r"is none: the metadata must be JSON \(Expecting property name"),
     ):
         pq.write_table(table.replace_schema_metadata({b"ensemblekit": said.encode()}), tmp_path / "edited.parquet")
         with pytest.raises(InvalidPredictionsError, match=rf"edited\.parquet'.*{text}"):
@@ -203,8 +196,8 @@ def test_what_is_given_is_checked_first(tmp_path):
 
 
 def test_long_ids_make_many_buckets(tmp_path):
-    short = Source(None, [save(tmp_path, draw("a", ORDER))["a"]])
-    long = Source(None, [save(tmp_path, draw("b", ORDER, form="x{:0200d}"))["b"]])
+    short = MemberFiles(None, [save(tmp_path, draw("a", ORDER))["a"]])
+    long = MemberFiles(None, [save(tmp_path, draw("b", ORDER, form="x{:0200d}"))["b"]])
     assert long.row_bytes > 3 * short.row_bytes
 
 

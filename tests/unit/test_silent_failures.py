@@ -10,14 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import LabelEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemblekit import (
-    AlignmentError,
-    EnsembleClassifier,
-    InvalidOptionError,
-    InvalidPredictionsError,
-    LeakageError,
-    as_member,
-)
+from ensemblekit import AlignmentError, EnsembleClassifier, InvalidOptionError, LeakageError, as_member
+from ensemblekit.errors import InvalidPredictionsError
 
 
 class Oracle(ClassifierMixin, BaseEstimator):

@@ -6,18 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    Combiner,
-    MissingDependencyError,
-    NotStorableError,
-    OutputExistsError,
-    Predictions,
-    StoreError,
-    align,
-    combine,
-    fit_combiner,
-    load_plugins,
-)
+from ensemblekit import Combiner, Predictions, align, combine, fit_combiner, load_plugins
+from ensemblekit.errors import MissingDependencyError, NotStorableError, OutputExistsError, StoreError
 from ensemblekit.store import _load, _manifest, load, save
 
 REGISTRY = load_plugins()
@@ -76,7 +66,7 @@ def same(left, right):
 @pytest.mark.parametrize("options", [{}, OPTIONS], ids=["default", "given"])
 @pytest.mark.parametrize("name", REGISTRY.combiners)
 def test_every_registered_combiner_comes_back_to_the_bit(name, options, tmp_path):
-    fitted = fit_combiner(name, members(), **options.get(name, {}))
+    fitted = fit_combiner(members(), name, **options.get(name, {}))
     save(fitted, tmp_path / "saved")
     again = load(tmp_path / "saved")
     assert type(again) is type(fitted)
@@ -110,7 +100,7 @@ def test_arrays_keep_their_order_and_what_is_shared_stays_shared(tmp_path):
 
 
 def test_combiners_hold_combiners_and_the_same_one_twice(tmp_path):
-    inner = fit_combiner("weighted", members())
+    inner = fit_combiner(members(), "weighted")
     again, other = through([inner, inner], tmp_path)
     assert same(vars(again), vars(inner))
     assert other is again
@@ -135,7 +125,7 @@ def test_no_constructor_runs(tmp_path, monkeypatch):
 
 
 def test_the_manifest_names_plugin_and_distribution(tmp_path):
-    save(fit_combiner("stacking", members()), tmp_path / "saved")
+    save(fit_combiner(members(), "stacking"), tmp_path / "saved")
     manifest = json.loads((tmp_path / "saved" / "manifest.json").read_text())
     assert manifest["format"] == 1
     assert manifest["object"]["class"] == "ensemblekit_plugins.stacking:Stacking"
@@ -145,7 +135,7 @@ def test_the_manifest_names_plugin_and_distribution(tmp_path):
 
 @pytest.mark.keras
 def test_a_keras_model_comes_back_to_the_bit(tmp_path, keras):
-    fitted = fit_combiner("stacking", members(), final_estimator="dense", epochs=1, seed=0)
+    fitted = fit_combiner(members(), "stacking", final_estimator="dense", epochs=1, seed=0)
     save(fitted, tmp_path / "saved")
     assert (tmp_path / "saved" / "keras0.keras").is_file()
     new = members(20, seed=1)
@@ -220,7 +210,7 @@ def test_what_has_no_safe_form_is_refused_and_nothing_is_written(held, message, 
 def test_skops_is_named_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "skops.io", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "ensemblekit\[store\]"'):
-        save(fit_combiner("stacking", members()), tmp_path / "saved")
+        save(fit_combiner(members(), "stacking"), tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -317,7 +307,7 @@ def test_an_interrupted_save_leaves_the_old_one_whole(broken, tmp_path, monkeypa
 @pytest.fixture
 def saved(tmp_path):
     folder = tmp_path / "saved"
-    save(fit_combiner("stacking", members()), folder)
+    save(fit_combiner(members(), "stacking"), folder)
     return folder
 
 
@@ -444,7 +434,7 @@ def test_what_a_scikit_learn_estimator_holds_of_others_is_refused_by_name(tmp_pa
     with pytest.raises(StoreError, match=r"holds the types \['(posix|nt).getcwd'\], which are not trusted"):
         load(tmp_path / "function", trusted=[Held])
     forest = RandomForestClassifier(3, random_state=0)
-    fitted = fit_combiner("stacking", members(), final_estimator=forest)
+    fitted = fit_combiner(members(), "stacking", final_estimator=forest)
     save(fitted, tmp_path / "forest")
     with pytest.raises(StoreError, match=r"trusted=\['sklearn.tree._tree.Tree'\]\)"):
         load(tmp_path / "forest")

@@ -23,11 +23,18 @@ class First(Combiner):
 def ensemblekit_register_combiners(register):
     register("acme_first", First)
 """
+MOVED = """
+ensemblekit_former_paths = {
+    "acme.old": "acme.plugin", "acme.plugin:Primus": "acme.plugin:First", "acme.older": "acme.script",
+    "json.tool": "acme.plugin", "acme.away": "json.tool", 7: 8,
+}
+"""
 HARM = "open('ran', 'a').close()\nclass Harm: pass\n"
 TRIALS = """
 import json, sys
 from pathlib import Path
-from ensemblekit import StoreError, load_plugins
+from ensemblekit import load_plugins
+from ensemblekit.errors import StoreError
 from ensemblekit.store import load, save
 from ensemblekit.store._manifest import seal
 save(load_plugins().create_combiner("acme_first"), "saved")
@@ -48,13 +55,14 @@ def test_a_manifest_imports_no_module_but_those_that_the_plugin_lists(tmp_path):
     package.mkdir()
     write_distribution(tmp_path, "acme", {"acme": "acme.plugin"})
     late = "def __getattr__(name):\n    import acme.script\n    return acme.script.Harm\nclass Late: pass\n"
-    modules = {"__init__": "", "plugin": PLUGIN, "script": HARM, "__main__": HARM, "late": late}
+    modules = {"__init__": MOVED, "plugin": PLUGIN, "script": HARM, "__main__": HARM, "late": late}
     for name, code in modules.items():
         (package / f"{name}.py").write_text(code)
     paths = ["acme.plugin:First", "acme.late:Late", "acme.script:Harm", "acme.__main__:Harm", "acme.late:Harm",
              "acme:script", "acme.late.script:Harm", "json.tool:main", "ensemblekit.cli._main:app", "acme..script:Harm",
              "ensemblekit.ensemble._classifier:EnsembleClassifier", "ensemblekit_plugins._classifiers:UpToNeighbours",
-             "ensemblekit.__main__:main", "sklearn.conftest:pytest", "sklearn.svm._classes:SVC"]  # fmt: skip
+             "ensemblekit.__main__:main", "sklearn.conftest:pytest", "sklearn.svm._classes:SVC", "acme.old:First",
+             "acme.plugin:Primus", "acme.older:Harm", "acme.old:Gone", "acme.away:main"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", TRIALS, *paths], cwd=tmp_path, capture_output=True, text=True,
         env=environment(tmp_path, REPO, REPO / "plugins"),
@@ -68,5 +76,8 @@ def test_a_manifest_imports_no_module_but_those_that_the_plugin_lists(tmp_path):
         "ensemblekit.ensemble._classifier:EnsembleClassifier": "EnsembleClassifier",
         "ensemblekit_plugins._classifiers:UpToNeighbours": "UpToNeighbours",
         "sklearn.svm._classes:SVC": "SVC",
+        "acme.old:First": "First",
+        "acme.plugin:Primus": "First",
     }
     assert "must be of a module that loading the plugins imports; 'acme.script' is not" in said["acme.script:Harm"]
+    assert "'acme.script' is not" in said["acme.older:Harm"]

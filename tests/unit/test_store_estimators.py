@@ -17,7 +17,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from ensemblekit import InvalidOptionError, StoreError, load_plugins
+from ensemblekit import InvalidOptionError, load_plugins
+from ensemblekit.errors import StoreError
 from ensemblekit.store import load, save
 from ensemblekit.store._estimators import check_made
 

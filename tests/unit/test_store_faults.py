@@ -21,7 +21,8 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from ensemblekit import EnsembleClassifier, KerasClassifier, StoreError, combine, load_plugins
+from ensemblekit import EnsembleClassifier, KerasClassifier, combine, load_plugins
+from ensemblekit.errors import StoreError
 from ensemblekit.store import load, save
 from ensemblekit.store._folder import hold
 from ensemblekit.store._manifest import versions

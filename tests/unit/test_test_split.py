@@ -23,19 +23,19 @@ def test_no_combiner_is_fitted_on_the_test_split(combiner):
     with pytest.raises(
         LeakageError, match=r"never fitted on the test split.*received 12 rows.*'test/0'.*allow_leakage"
     ):
-        fit_combiner(combiner, pair("test"))
-    assert fit_combiner(combiner, pair("valid")).leaked_ == {}
+        fit_combiner(pair("test"), combiner)
+    assert fit_combiner(pair("valid"), combiner).leaked_ == {}
 
 
 def test_ids_tell_the_split_where_nothing_else_does():
     with pytest.raises(LeakageError, match="12 of them of the split 'test'"):
-        fit_combiner("weighted", pair(None, "test"))
-    fit_combiner("weighted", pair(None, "tested"))
-    fit_combiner("weighted", pair("valid", "test"))
+        fit_combiner(pair(None, "test"), "weighted")
+    fit_combiner(pair(None, "tested"), "weighted")
+    fit_combiner(pair("valid", "test"), "weighted")
 
 
 def test_it_can_be_done_knowingly():
-    assert fit_combiner("weighted", pair("test"), allow_leakage=True).leaked_ == {}
+    assert fit_combiner(pair("test"), "weighted", allow_leakage=True).leaked_ == {}
     held_out = pair("test")["cnn"]
     assert fit_conformal(held_out, allow_leakage=True).calibration_ids.tolist() == held_out.ids.tolist()
 
@@ -65,5 +65,5 @@ def test_nothing_is_stopped_early_on_the_test_split():
             return xp.mean(member_probas, axis=0)
 
     with pytest.raises(LeakageError, match="never fitted on the test split"):
-        fit_combiner(Stops(), pair("train"), validation=pair("test"))
-    fit_combiner(Stops(), pair("train"), validation=pair("valid"))
+        fit_combiner(pair("train"), Stops(), validation=pair("test"))
+    fit_combiner(pair("train"), Stops(), validation=pair("valid"))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemblekit import DataError, as_member, collect, image_folder
+from ensemblekit import as_member, collect, image_folder
+from ensemblekit.errors import DataError
 
 pytestmark = pytest.mark.keras
 tf = pytest.importorskip("tensorflow")

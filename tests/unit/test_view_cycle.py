@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemblekit import DataError, EnsembleKitError, InvalidOptionError
+from ensemblekit import EnsembleKitError, InvalidOptionError
+from ensemblekit.errors import DataError
 
 pytestmark = pytest.mark.keras
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import Registry
+from ensemblekit.registry import Registry
 
 __all__ = ["Candidate", "fit", "make_candidates", "out_of_fold", "predict"]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import Predictions, PredictionSet, Registry, combine, fit_combiner
+from ensemblekit import Predictions, PredictionSet, combine, fit_combiner
 from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import log_loss, paired_bootstrap
+from ensemblekit.registry import Registry
 
 __all__ = ["RULES", "Choice", "calibrate", "choose", "shares"]
 
@@ -82,13 +83,13 @@ def choose(
         if _difference(held[rule], held[best], groups) < 0:
             best = rule
     rule_losses = {rule: log_loss(rows) for rule, rows in held.items()}
-    choice = Choice(members, best, fit_combiner(_make(best, registry), chosen), losses, rule_losses)
+    choice = Choice(members, best, fit_combiner(chosen, _make(best, registry)), losses, rule_losses)
     return choice, calibrated[members[0]], held[best]
 
 
 def calibrate(predictions: PredictionSet, name: str, registry: Registry) -> Any:
     """Fit the calibration of one candidate alone, in the way that an ensemble is calibrated."""
-    return fit_combiner(_make("mean", registry), predictions.select([name]))
+    return fit_combiner(predictions.select([name]), _make("mean", registry))
 
 
 def _difference(first: Predictions, second: Predictions, groups: dict[str, int]) -> float:
@@ -114,7 +115,7 @@ def _held_out(
     """Combine each fold by a rule that was fitted and calibrated on the other folds."""
     parts: list[Predictions] = []
     for fitted, held in folds:
-        combiner = fit_combiner(_make(rule, registry), predictions.take(predictions.ids[fitted]))
+        combiner = fit_combiner(predictions.take(predictions.ids[fitted]), _make(rule, registry))
         parts.append(combine(predictions.take(predictions.ids[held]), combiner))
     return Predictions(
         np.concatenate([part.probas for part in parts]),

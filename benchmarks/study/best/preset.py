@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemblekit import Predictions, PredictionSet, Registry, align, combine
+from ensemblekit import Predictions, PredictionSet, align, combine
 from ensemblekit.evaluation import accuracy, log_loss
 from ensemblekit.features import FeatureBank, extract_features, image_keys
+from ensemblekit.registry import Registry
 
 from ..images import SPLITS, Images, Split
 from ..models import EXTRACT_BATCH, build_first, create_backbone

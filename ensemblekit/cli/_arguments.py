@@ -1,0 +1,112 @@
+"""Arguments that several commands share: their options, how their text is read, and what it completes to."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import FolderNotFoundError, InvalidOptionError, OutputExistsError
+from ..files import check_file
+
+__all__ = [
+    "ClassNames", "CombinerOptions", "Confidence", "Groups", "Labels", "ModelPath", "Overwrite", "Seed", "check_output",
+    "complete_combiner", "complete_metric", "complete_plugin", "key_and_value", "name_and_path", "pairs_of",
+]  # fmt: skip
+
+ModelPath = Annotated[Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.")]
+ClassNames = Annotated[
+    list[str] | None,
+    typer.Option("--class", help="Name of an output, in their order, where the model holds none.", metavar="NAME"),
+]
+CombinerOptions = Annotated[
+    list[str] | None, typer.Option(help="An option of the rule; as often as needed.", metavar="KEY=VALUE")
+]
+Labels = Annotated[Path | None, typer.Option(help="A table with id and label, where the files have none.")]
+Groups = Annotated[
+    Path | None, typer.Option(help="A table with id and group: rows that are not independent, such as near copies.")
+]
+Confidence = Annotated[float, typer.Option(help="Of the intervals.")]
+Seed = Annotated[int, typer.Option(help="Of the resamples.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def pairs_of(option: str, texts: Sequence[str] | None) -> dict[str, str]:
+    """Parse the values of an option of the form OLD=NEW."""
+    pairs: dict[str, str] = {}
+    for text in texts or ():
+        old, _, new = text.partition("=")
+        if not (old and new):
+            raise InvalidOptionError(f"{option} must be OLD=NEW; received {text!r}.")
+        pairs[old] = new
+    return pairs
+
+
+def key_and_value(text: str) -> tuple[str, Any]:
+    """Parse an option of a plugin, KEY=VALUE; a value that is no Python literal is text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise InvalidOptionError(f"--option must be KEY=VALUE; received {text!r}.")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # all that literal_eval is known to raise
+        return key, value
+
+
+def name_and_path(text: str) -> tuple[str, Path]:
+    """Parse FILE or NAME=FILE; without NAME= the name is empty."""
+    name, equals, rest = text.partition("=")
+    named = bool(equals) and not Path(text).exists()
+    return (name, Path(rest)) if named else ("", Path(text))
+
+
+def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -> None:
+    """Refuse the path of an output before anything is computed.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder to be written.
+    overwrite : bool
+        Whether it may replace an existing one.
+    suffixes : sequence of str, optional
+        Admitted suffixes.
+    """
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise InvalidOptionError(f"an output must end in {', '.join(suffixes)}; received {str(path)!r}.")
+    if not path.parent.is_dir():
+        raise FolderNotFoundError(f"an output goes to a folder that is there; {str(path)!r} is in none. Make it first.")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{str(path)!r} is there already. Take another name, or give --overwrite.")
+    if suffixes:
+        check_file(path)
+
+
+def complete_combiner(incomplete: str) -> list[tuple[str, str]]:
+    """List the combiners whose names start so, with their summaries."""
+    return _complete(incomplete, "combiner")
+
+
+def complete_plugin(incomplete: str) -> list[tuple[str, str]]:
+    """List the plugins of every kind whose names start so, with their summaries."""
+    return _complete(incomplete, None)
+
+
+def complete_metric(incomplete: str) -> list[str]:
+    """List the metrics whose names start so."""
+    from ..evaluation import METRICS
+
+    return [name for name in METRICS if name.startswith(incomplete)]
+
+
+def _complete(incomplete: str, kind: str | None) -> list[tuple[str, str]]:
+    from ..registry import load_plugins
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        registrations = load_plugins().registrations
+    return [(r.name, r.summary) for r in registrations if r.name.startswith(incomplete) and kind in (None, r.kind)]

@@ -1,0 +1,28 @@
+"""Files of predictions: Parquet, CSV and NPZ, exact to the bit, written atomically.
+
+`Predictions.save` and `Predictions.load` are the way in for one file. What stands here beside them is for code that
+reads or writes Parquet batch by batch.
+"""
+
+from ._by_suffix import load, save
+from ._digest import ContentDigest
+from ._metadata import EDITED, PredictionFields, check_columns, check_digest, column_names, stored_digest
+from ._parquet import TableWriter, fields_from_arrow, join_parquet, read_metadata, to_arrow, update_digest
+
+__all__ = [
+    "EDITED",
+    "ContentDigest",
+    "PredictionFields",
+    "TableWriter",
+    "check_columns",
+    "check_digest",
+    "column_names",
+    "fields_from_arrow",
+    "join_parquet",
+    "load",
+    "read_metadata",
+    "save",
+    "stored_digest",
+    "to_arrow",
+    "update_digest",
+]

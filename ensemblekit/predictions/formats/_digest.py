@@ -1,0 +1,111 @@
+"""The digest of predictions: one SHA-256 over content and metadata, the same in every file format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["BLOCK", "ContentDigest"]
+
+DIGESTED = ("classes", "dtype", "ids", "labelled", "member", "shape", "split", "task")
+"""Metadata that the digest covers. The number of rows and absent rows follow from the content."""
+BLOCK = 2**20
+"""Numbers hashed at once: few enough to stay in the CPU cache between the NaN check and the hash."""
+
+
+class ContentDigest:
+    """Incremental digest of predictions; the size of the batches does not change it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> meta = {"classes": ["a", "b"], "dtype": "float64", "ids": "int", "labelled": False, "member": None,
+    ...     "shape": [2], "split": None, "task": "multiclass", "fit_ids": None}
+    >>> whole, parts = ContentDigest(), ContentDigest()
+    >>> whole.update(np.arange(2), np.array([[0.5, 0.5], [1.0, 0.0]]))
+    >>> parts.update(np.arange(1), np.array([[0.5, 0.5]]))
+    >>> parts.update(np.arange(1, 2), np.array([[1.0, 0.0]]))
+    >>> whole.hexdigest(meta) == parts.hexdigest(meta)
+    True
+    """
+
+    def __init__(self) -> None:
+        self._ids, self._labels, self._probas = (hashlib.sha256() for _ in range(3))
+        self._n_samples = 0
+
+    def update(self, ids: np.ndarray, probas: np.ndarray, label_codes: np.ndarray | None = None) -> None:
+        """Add rows.
+
+        Parameters
+        ----------
+        ids : ndarray of int64 or str, shape (n_rows,)
+            Ids of the rows.
+        probas : ndarray of shape (n_rows, ..., n_classes)
+            Predictions, in the dtype of the metadata.
+        label_codes : ndarray, optional
+            As `Predictions.label_codes`; in every batch or in none.
+        """
+        self._n_samples += len(ids)
+        _add_names(self._ids, ids)
+        _add_numbers(self._probas, probas)
+        if label_codes is not None:
+            _add_numbers(self._labels, label_codes)
+
+    def hexdigest(self, meta: Mapping[str, Any]) -> str:
+        """Compute the digest of all rows so far.
+
+        Parameters
+        ----------
+        meta : mapping
+            Metadata of the file. ``fit_ids`` is a sorted array or list, or None.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
+        fit_ids = meta["fit_ids"]
+        if fit_ids is not None:
+            fitted = hashlib.sha256()
+            _add_names(fitted, fit_ids)
+            fit_ids = fitted.hexdigest()
+        content = {
+            **{name: meta[name] for name in DIGESTED},
+            "fit_ids_sha256": fit_ids,
+            "ids_sha256": self._ids.hexdigest(),
+            "labels_sha256": self._labels.hexdigest() if meta["labelled"] else None,
+            "n_samples": self._n_samples,
+            "probas_sha256": self._probas.hexdigest(),
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _add_names(hasher: Any, names: Any) -> None:
+    """Hash text as UTF-8, each name followed by a zero byte; integers as int64. No name contains NUL."""
+    if not len(names):
+        return
+    if isinstance(names, np.ndarray) and names.dtype.kind in "iu":
+        hasher.update(np.ascontiguousarray(names, dtype="<i8"))
+        return
+    listed: list[Any] = names.tolist() if isinstance(names, np.ndarray) else list(names)
+    if isinstance(listed[0], str):
+        # NPZ files may contain lone surrogates, which strict UTF-8 refuses.
+        hasher.update(("\0".join(listed) + "\0").encode("utf-8", "surrogatepass"))
+    else:
+        hasher.update(np.array(listed, dtype="<i8"))
+
+
+def _add_numbers(hasher: Any, values: np.ndarray) -> None:
+    """Hash numbers row by row, little-endian. Every NaN hashes alike, as CSV cannot keep its payload."""
+    kind = values.dtype.newbyteorder("<")
+    rows = max(1, BLOCK // max(1, values[:1].size))
+    for start in range(0, len(values), rows):
+        block = np.ascontiguousarray(values[start : start + rows], dtype=kind)
+        if kind.kind == "f" and (is_nan := np.isnan(block)).any():
+            block = np.where(is_nan, np.array(np.nan, dtype=kind), block)
+        hasher.update(block)

@@ -1,0 +1,243 @@
+"""The metadata of a file: created, validated, and compared with the rows that were loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...errors import InvalidPredictionsError
+from ..choices import Task
+from ..names import is_text, shown
+from ._digest import ContentDigest
+
+__all__ = [
+    "EDITED",
+    "PredictionFields",
+    "check_columns",
+    "check_digest",
+    "check_unchanged",
+    "column_names",
+    "digest_of",
+    "fields_of",
+    "label_columns",
+    "metadata_of",
+    "parse_metadata",
+    "stored_digest",
+]
+
+FORMAT = 2
+"""Version of the file format. Version 1 has no digest."""
+EDITED = "the file was cut, edited or damaged. Save it again, or take it as it is: Predictions.load(path, edited=True)."
+"""End of an error about a file that differs from what was saved."""
+
+
+class PredictionFields(Protocol):
+    """The attributes of `Predictions` that a file stores."""
+
+    @property
+    def probas(self) -> np.ndarray:
+        """Predictions."""
+        ...
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Unique ids of the rows."""
+        ...
+
+    @property
+    def classes(self) -> tuple[Hashable, ...]:
+        """Class names."""
+        ...
+
+    @property
+    def label_codes(self) -> np.ndarray | None:
+        """Labels as positions in the classes."""
+        ...
+
+    @property
+    def task(self) -> Task:
+        """Task."""
+        ...
+
+    @property
+    def split(self) -> str | None:
+        """Part of the data."""
+        ...
+
+    @property
+    def member(self) -> str | None:
+        """Name of the member."""
+        ...
+
+    @property
+    def fit_ids(self) -> np.ndarray | None:
+        """Ids that the member was fitted on."""
+        ...
+
+    @property
+    def present(self) -> np.ndarray | None:
+        """Rows that are not NaN."""
+        ...
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+RULES: dict[str, Callable[[Any], bool]] = {
+    "format": _is_count,
+    "classes": lambda value: isinstance(value, list),
+    "task": lambda value: isinstance(value, str),
+    "split": lambda value: value is None or isinstance(value, str),
+    "member": lambda value: value is None or isinstance(value, str),
+    "fit_ids": lambda value: value is None or isinstance(value, list),
+    "dtype": lambda value: value in ("float16", "float32", "float64"),
+    "shape": lambda value: isinstance(value, list) and bool(value) and all(map(_is_count, value)),
+    "n_samples": _is_count,
+    "ids": lambda value: value in ("str", "int"),
+    "labelled": lambda value: isinstance(value, bool),
+    "missing": lambda value: isinstance(value, str),
+}
+
+
+def metadata_of(p: PredictionFields, *, fit_ids: bool = True) -> dict[str, Any]:
+    """Collect the metadata of predictions, without the digest."""
+    return {
+        "format": FORMAT,
+        "classes": list(p.classes),
+        "task": p.task,
+        "split": p.split,
+        "member": p.member,
+        "fit_ids": p.fit_ids.tolist() if fit_ids and p.fit_ids is not None else None,
+        "dtype": p.probas.dtype.name,
+        "shape": list(p.probas.shape[1:]),
+        "n_samples": len(p.ids),
+        "ids": "str" if is_text(p.ids) else "int",
+        "labelled": p.label_codes is not None,
+        "missing": "error" if p.present is None else "renormalize",
+    }
+
+
+def digest_of(p: PredictionFields) -> str:
+    """Compute the digest of predictions."""
+    content = ContentDigest()
+    content.update(p.ids, p.probas, p.label_codes)
+    return content.hexdigest(metadata_of(p, fit_ids=False) | {"fit_ids": p.fit_ids})
+
+
+def parse_metadata(text: str | bytes) -> dict[str, Any]:
+    """Parse and validate the JSON text of a file."""
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidPredictionsError(f"the metadata must be JSON ({error}): {EDITED}") from None
+    if isinstance(meta, dict) and type(meta.get("format")) is int and meta["format"] > FORMAT:
+        raise InvalidPredictionsError(f"format {meta['format']} is newer than this ensemblekit reads ({FORMAT}).")
+    wrong = ["all of it"]
+    if isinstance(meta, dict):
+        wrong = [name for name, holds in RULES.items() if name not in meta or not holds(meta[name])]
+        if not wrong and meta["shape"][-1] != len(meta["classes"]):
+            wrong = ["shape"]
+    if wrong:
+        raise InvalidPredictionsError(f"the metadata must be as saved; {', '.join(wrong)} is not: {EDITED}")
+    return meta
+
+
+def fields_of(meta: dict[str, Any], ids: Any, probas: np.ndarray, labels: Any, *, edited: bool) -> dict[str, Any]:
+    """Collect the arguments of `Predictions` from the metadata and arrays of a file."""
+    if len(ids) != meta["n_samples"] and not edited:
+        raise InvalidPredictionsError(
+            f"a file of {meta['n_samples']} predictions must have as many rows; it has {len(ids)}: {EDITED}"
+        )
+    return {
+        "probas": probas,
+        "ids": ids,
+        "labels": labels,
+        **{name: meta[name] for name in ("classes", "task", "split", "member", "fit_ids", "missing")},
+    }
+
+
+def check_columns(meta: dict[str, Any], found: list[str], *, edited: bool) -> None:
+    """Refuse a saved table with missing, additional or reordered columns.
+
+    Parameters
+    ----------
+    meta : dict
+        Metadata of the file.
+    found : list of str
+        Columns of the file.
+    edited : bool
+        Accept additional columns and another order.
+    """
+    expected = column_names(meta)
+    if (found != expected and not edited) or not {*expected} <= {*found} or len({*found}) != len(found):
+        raise InvalidPredictionsError(
+            f"the columns must be those that were saved, {shown(expected)}; received {shown(found)}: {EDITED}"
+        )
+
+
+def column_names(meta: dict[str, Any]) -> list[str]:
+    """List the columns of a saved table.
+
+    Parameters
+    ----------
+    meta : dict
+        Metadata of the file.
+
+    Returns
+    -------
+    list of str
+        In the order in which they are saved.
+    """
+    return ["id", *label_columns(meta), *(f"proba:{name}" for name in meta["classes"])]
+
+
+def label_columns(meta: dict[str, Any]) -> list[str]:
+    """List the columns of the labels."""
+    if not meta["labelled"]:
+        return []
+    return ["label"] if meta["task"] == "multiclass" else [f"label:{name}" for name in meta["classes"]]
+
+
+def check_unchanged(p: PredictionFields, meta: dict[str, Any]) -> None:
+    """Refuse loaded predictions whose digest differs from the stored one."""
+    if stored_digest(meta) is not None:
+        check_digest(digest_of(p), meta)
+
+
+def stored_digest(meta: dict[str, Any]) -> str | None:
+    """Get the digest from the metadata; files of format 1 have none.
+
+    Parameters
+    ----------
+    meta : dict
+        Metadata of the file.
+
+    Returns
+    -------
+    str or None
+        SHA-256 in hexadecimal digits.
+    """
+    digest = meta.get("sha256")
+    if digest is None and meta["format"] > 1:
+        raise InvalidPredictionsError(f"a file of format {meta['format']} must say its SHA-256; it does not: {EDITED}")
+    return digest
+
+
+def check_digest(found: str, meta: dict[str, Any]) -> None:
+    """Refuse a file whose stored digest differs from the computed one.
+
+    Parameters
+    ----------
+    found : str
+        Digest computed from the content.
+    meta : dict
+        Metadata of the file, with the key ``sha256``.
+    """
+    if found != meta["sha256"]:
+        raise InvalidPredictionsError(
+            f"what it holds must be what was saved; its SHA-256 is {found}, and not {shown(meta['sha256'])}: {EDITED}"
+        )

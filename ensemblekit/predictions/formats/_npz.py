@@ -1,0 +1,96 @@
+"""NPZ: plain arrays, without pickle, within the memory limit."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ...errors import InvalidPredictionsError
+from ...limits import check_size
+from ..names import named_by, shown
+from ._metadata import EDITED, PredictionFields, digest_of, fields_of, metadata_of, parse_metadata
+
+__all__ = ["read_npz", "write_npz"]
+
+
+ENTRIES = ("metadata", "ids", "probas", "labels", "fit_ids")
+KINDS = {"multiclass": np.int64, "multilabel": np.bool_, "regression": np.float64}
+
+
+def write_npz(p: PredictionFields, file: BinaryIO) -> None:
+    """Write predictions."""
+    arrays: dict[str, np.ndarray] = {"ids": _encode_names(p.ids), "probas": p.probas}
+    if p.label_codes is not None:
+        arrays["labels"] = p.label_codes
+    if p.fit_ids is not None:
+        arrays["fit_ids"] = _encode_names(p.fit_ids)
+    meta = metadata_of(p) | {"fit_ids": None, "sha256": digest_of(p)}
+    np.savez(file, allow_pickle=False, metadata=np.array(json.dumps(meta)), **arrays)
+
+
+def _encode_names(names: np.ndarray) -> np.ndarray:
+    """Encode text of no fixed width as UTF-8, each name followed by a zero byte; no name contains NUL."""
+    if names.dtype.kind != "O":
+        return names
+    text = "".join(f"{name}\0" for name in names.tolist())
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+
+
+def _decode_names(stored: np.ndarray, kind: str) -> Any:
+    if kind == "str" and stored.dtype == np.uint8 and stored.ndim == 1:
+        *names, rest = stored.tobytes().decode("utf-8", "surrogatepass").split("\0")
+        if not rest:
+            return names
+    elif stored.dtype.kind == {"str": "U", "int": "i"}[kind]:
+        return stored
+    raise InvalidPredictionsError(f"ids must be {kind}, as the metadata say; received {stored.dtype}: {EDITED}")
+
+
+def read_npz(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Read the arguments of `Predictions`, and the metadata."""
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        entries = [entry.removesuffix(".npy") for entry in archive.namelist()]
+        if {*entries} - {*ENTRIES} or len({*entries}) != len(entries) or not {*ENTRIES[:3]} <= {*entries}:
+            raise InvalidPredictionsError(
+                f"the arrays must be {', '.join(ENTRIES)}, of which the last two may be missing; received "
+                f"{shown(entries)}: {EDITED}"
+            )
+        n_bytes = sum(entry.file_size for entry in archive.infolist())
+        check_size(n_bytes, "its arrays", InvalidPredictionsError, stored=path.stat().st_size)
+        arrays = {name: _read_array(archive, f"{name}.npy") for name in entries}
+    meta = parse_metadata(str(arrays["metadata"].item()))
+    probas, labels, fit_ids = arrays["probas"], arrays.get("labels"), arrays.get("fit_ids")
+    expected = KINDS.get(meta["task"])
+    if (labels is not None) != meta["labelled"] or (labels is not None and labels.dtype != expected):
+        raise InvalidPredictionsError(f"labels must be of the kind that the metadata say: {EDITED}")
+    if probas.dtype != meta["dtype"] or probas.shape[1:] != tuple(meta["shape"]):
+        raise InvalidPredictionsError(f"probabilities must be of the dtype and shape that the metadata say: {EDITED}")
+    if labels is not None and meta["task"] == "multiclass":
+        if labels.size and not 0 <= labels.min() <= labels.max() < len(meta["classes"]):
+            raise InvalidPredictionsError(f"labels must be positions in the classes: {EDITED}")
+        labels = named_by(labels, tuple(meta["classes"]))
+    meta["fit_ids"] = None if fit_ids is None else _decode_names(fit_ids, meta["ids"])
+    return fields_of(meta, _decode_names(arrays["ids"], meta["ids"]), probas, labels, edited=edited), meta
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Read an array, if its header states the size that it has."""
+    with archive.open(name) as entry:
+        version = np.lib.format.read_magic(entry)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, is_fortran, dtype = read_header(entry)
+        if dtype.hasobject:
+            raise InvalidPredictionsError(f"the array {name!r} must be read with allow_pickle=False; it holds objects.")
+        start, size = entry.tell(), archive.getinfo(name).file_size
+        if math.prod(shape) * dtype.itemsize != size - start or min(shape, default=0) < 0:
+            raise InvalidPredictionsError(
+                f"the array {name!r} must be as large as it says, shape {shape} of {dtype}; it has {size - start} "
+                f"bytes: {EDITED}"
+            )
+        array = np.frombuffer(entry.read(), dtype=dtype)
+    return array.reshape(shape, order="F" if is_fortran else "C")

@@ -1,0 +1,270 @@
+"""Parquet: one column per class (a fixed-size list for dense outputs), the rest in the metadata of the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+
+from ...errors import InvalidPredictionsError
+from ..names import named_by, readonly
+from ._arrow import name_column, number_column, open_parquet, read_table
+from ._digest import ContentDigest
+from ._metadata import (
+    EDITED,
+    PredictionFields,
+    check_columns,
+    fields_of,
+    label_columns,
+    metadata_of,
+    parse_metadata,
+)
+from ._plain_tables import fields_from_plain_arrow
+
+__all__ = [
+    "TableWriter",
+    "fields_from_arrow",
+    "join_parquet",
+    "read_metadata",
+    "read_parquet",
+    "to_arrow",
+    "update_digest",
+    "write_parquet",
+]
+
+KEY = b"ensemblekit"
+
+
+def write_parquet(p: PredictionFields, file: BinaryIO) -> None:
+    """Write predictions."""
+    with TableWriter(file) as writer:
+        writer.write(p)
+
+
+def to_arrow(p: PredictionFields, *, fit_ids: bool = True) -> Any:
+    """Convert predictions to an Arrow table in the layout of a Parquet file.
+
+    Parameters
+    ----------
+    p : Predictions
+        What to convert.
+    fit_ids : bool, default=True
+        Include ``fit_ids`` in the metadata; otherwise they are None.
+
+    Returns
+    -------
+    pyarrow.Table
+        Its schema carries all metadata but the digest, which `TableWriter` adds.
+    """
+    import pyarrow as pa
+
+    def column(values: np.ndarray) -> Any:
+        flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        if values.ndim == 1:
+            return flat
+        return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
+
+    codes = p.label_codes
+    columns = {"id": pa.array(p.ids)}
+    if codes is not None and p.task == "multiclass":
+        names = named_by(codes, p.classes)
+        # A dictionary stores long names once, instead of in every row.
+        is_long = names.dtype.kind == "O" and codes.ndim == 1
+        columns["label"] = pa.DictionaryArray.from_arrays(codes, list(p.classes)) if is_long else column(names)
+    elif codes is not None:
+        columns |= {f"label:{name}": column(codes[..., place]) for place, name in enumerate(p.classes)}
+    columns |= {f"proba:{name}": column(p.probas[..., place]) for place, name in enumerate(p.classes)}
+    return pa.table(columns).replace_schema_metadata({KEY: json.dumps(metadata_of(p, fit_ids=fit_ids)).encode()})
+
+
+class TableWriter:
+    """Writer of a Parquet file of predictions in batches; use it in a ``with`` statement.
+
+    The first batch sets the columns and the metadata. The digest is written at the end. Other programs that rewrite the
+    file keep the metadata of the first batch and lose the digest.
+
+    Parameters
+    ----------
+    file : binary file
+        Output. Nothing is written to it without a batch.
+    **changed
+        Metadata that differ from those of the first batch, such as ``fit_ids``: an array, or None.
+    """
+
+    def __init__(self, file: BinaryIO, **changed: Any) -> None:
+        self._file, self._changed = file, changed
+        self._content = ContentDigest()
+        self._writer: Any = None
+        self._schema: Any = None
+        self._meta: dict[str, Any] = {}
+        self.n_rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            self.close()
+        elif self._writer is not None:
+            self._writer.close()
+
+    def write(self, p: PredictionFields) -> None:
+        """Append predictions with the columns of the first batch.
+
+        Parameters
+        ----------
+        p : Predictions
+            The next rows.
+        """
+        self._append(to_arrow(p, fit_ids="fit_ids" not in self._changed))
+        self._content.update(p.ids, p.probas, p.label_codes)
+
+    def write_table(self, table: Any) -> None:
+        """Append rows that are in the layout of `to_arrow` already.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Columns of the first batch, in the same order.
+        """
+        update_digest(self._content, self._append(table), self._meta)
+
+    def _append(self, table: Any) -> Any:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            self._schema = table.schema
+            self._meta = json.loads(table.schema.metadata[KEY])
+            self._writer = pq.ParquetWriter(self._file, self._schema, write_page_checksum=True)
+        table = pa.table(table.columns, schema=self._schema)
+        self._writer.write_table(table)
+        self.n_rows += len(table)
+        return table
+
+    def close(self) -> None:
+        """Write the metadata and the digest, and end the file."""
+        if self._writer is None:
+            return
+        meta = self._meta | self._changed | {"n_samples": self.n_rows}
+        digest = self._content.hexdigest(meta)
+        if isinstance(meta["fit_ids"], np.ndarray):
+            meta["fit_ids"] = meta["fit_ids"].tolist()
+        self._writer.add_key_value_metadata({KEY: json.dumps(meta | {"sha256": digest}).encode()})
+        self._writer.close()
+        self._writer = None
+
+
+def update_digest(content: ContentDigest, table: Any, meta: dict[str, Any]) -> None:
+    """Add the rows of a table to a digest.
+
+    Parameters
+    ----------
+    content : ContentDigest
+        Updated in place.
+    table : pyarrow.Table
+        Rows with all columns.
+    meta : dict
+        Metadata of the file.
+    """
+    ids, probas, labels = _arrays(table, meta)
+    if labels is not None and meta["task"] == "multiclass":
+        by_name = {name: code for code, name in enumerate(meta["classes"])}
+        labels = np.array([by_name.get(name, -1) for name in labels.ravel().tolist()], np.int64).reshape(labels.shape)
+    elif labels is not None:
+        labels = labels.astype(bool if meta["task"] == "multilabel" else np.float64)
+    content.update(ids, probas, labels)
+
+
+def join_parquet(parts: Iterable[PredictionFields], file: BinaryIO, n_samples: int) -> None:
+    """Write predictions to one Parquet file, part after part; an iterator of parts is never held as a whole.
+
+    Parameters
+    ----------
+    parts : iterable of Predictions
+        With the same metadata.
+    file : binary file
+        Output.
+    n_samples : int
+        Expected number of rows in all parts.
+    """
+    with TableWriter(file) as writer:
+        for p in parts:
+            writer.write(p)
+    if writer.n_rows != n_samples:
+        raise InvalidPredictionsError(f"the parts must have {n_samples} rows; they have {writer.n_rows}.")
+
+
+def read_metadata(file: Any) -> dict[str, Any] | None:
+    """Read the metadata that `Predictions.save` wrote to a Parquet file.
+
+    Parameters
+    ----------
+    file : pyarrow.parquet.ParquetFile
+        Open file.
+
+    Returns
+    -------
+    dict or None
+        Validated metadata, with ``sha256`` from format 2 on; None for any other table.
+    """
+    raw = (file.metadata.metadata or {}).get(KEY)
+    return None if raw is None else parse_metadata(raw)
+
+
+def read_parquet(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Read the arguments of `Predictions`, and the metadata; None for a table without."""
+    with open_parquet(path) as file:
+        meta = read_metadata(file)
+        table = read_table(file, path)
+    return fields_from_arrow(table, meta, edited=edited), meta
+
+
+def fields_from_arrow(table: Any, meta: dict[str, Any] | None, *, edited: bool = False) -> dict[str, Any]:
+    """Read the arguments of `Predictions` from an Arrow table.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Rows of a Parquet file.
+    meta : dict or None
+        Metadata, with the ``n_samples`` of this table; None for a table that `Predictions.save` did not write.
+    edited : bool, default=False
+        Accept a table that was changed since it was saved.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of `Predictions`.
+    """
+    if meta is None:
+        return fields_from_plain_arrow(table, edited=edited)
+    check_columns(meta, table.column_names, edited=edited)
+    ids, probas, labels = _arrays(table, meta)
+    return fields_of(meta, ids, probas, labels, edited=edited)
+
+
+def _arrays(table: Any, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    inner = tuple(meta["shape"][:-1])
+    size = int(np.prod(inner, dtype=np.int64))
+    dtype = np.dtype(meta["dtype"])
+
+    def numbers(name: str) -> np.ndarray:
+        return number_column(table, name, size if inner else None).reshape(len(table), *inner)
+
+    ids = name_column(table, "id")
+    if len(ids) and (ids.dtype.kind == "O") != (meta["ids"] == "str"):
+        raise InvalidPredictionsError(f"ids must be {meta['ids']}, as the metadata say: {EDITED}")
+    columns = [numbers(f"proba:{name}") for name in meta["classes"]]
+    if any(column.dtype != dtype for column in columns):
+        raise InvalidPredictionsError(f"probabilities must be {dtype}, as the metadata say: {EDITED}")
+    probas = readonly(np.stack(columns, axis=-1))
+    labels: np.ndarray | None = None
+    if meta["labelled"] and meta["task"] == "multiclass":
+        labels = name_column(table, "label", size if inner else None).reshape(len(table), *inner)
+    elif meta["labelled"]:
+        labels = np.stack([numbers(name) for name in label_columns(meta)], axis=-1)
+    return ids, probas, labels

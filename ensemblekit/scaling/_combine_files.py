@@ -1,0 +1,242 @@
+"""`combine_files`: prediction files that do not fit in memory, joined by id and combined batch by batch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..arguments import typed
+from ..combining import ask, combine
+from ..errors import (
+    AlignmentError,
+    FolderNotFoundError,
+    InvalidOptionError,
+    InvalidPredictionsError,
+)
+from ..files import atomic_write, check_file, locked_folder
+from ..predictions import Aliases, MissingPolicy, Predictions, align
+from ..predictions.formats import TableWriter
+from ..predictions.names import all_fit_ids
+from ._buckets import combine_buckets, has_unique_ids
+from ._digest_check import DigestCheck
+from ._member_files import MemberFiles, open_members
+
+__all__ = ["Combined", "combine_files"]
+
+LARGEST = 2**19
+"""Most rows of a batch when files are read side by side."""
+
+
+class Combined(NamedTuple):
+    """What was done.
+
+    Attributes
+    ----------
+    output : pathlib.Path
+        Where the combination is.
+    n_rows : int
+        How many rows it has.
+    members : tuple of str
+        Names of the members.
+    joined : bool
+        Whether the rows had to be joined; False where all files had the same ids in the same order.
+    seconds : float
+        How long it took.
+    """
+
+    output: Path
+    n_rows: int
+    members: tuple[str, ...]
+    joined: bool
+    seconds: float
+
+
+@typed(but=("files", "missing"))
+def combine_files(
+    files: Sequence[str | os.PathLike[str]] | Mapping[str, Any],
+    combiner: Any,
+    output: str | os.PathLike[str],
+    *,
+    aliases: Aliases | None = None,
+    missing: MissingPolicy = "error",
+    memory: int = 768 * 2**20,
+    folder: str | os.PathLike[str] | None = None,
+    edited: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
+) -> Combined:
+    """Combine Parquet files of predictions that do not fit in memory.
+
+    Where all files have the same ids in the same order, they are read side by side. Else they are joined by id: rows
+    are cut into buckets by a hash of the id, each bucket is combined by itself, and all are put in the order of the
+    first file, those that it lacks behind. Rows and columns are checked as `combine` checks them.
+
+    Parameters
+    ----------
+    files : sequence of path-like, or mapping of member to path-like or sequence of path-like
+        Written by `Predictions.save`, or tables with a column ``id``, a column a class, and perhaps ``label``. Several
+        files of a member are one after the other.
+    combiner : str or Combiner
+        As in `combine`.
+    output : path-like
+        A name that ends in ``.parquet``; `Predictions.load` reads it.
+    aliases, missing, **options
+        As in `combine`.
+    memory : int, default=768 MiB
+        Bytes that may be taken while rows are joined, about; at least 64 MiB.
+    folder : path-like, optional
+        Where what does not fit in memory is kept meanwhile: as large as the files. By default beside the output.
+    edited : bool, default=False
+        Take files that are no longer what `Predictions.save` wrote, as `Predictions.load` does.
+    overwrite : bool, default=False
+        Replace what is there.
+    progress : callable, optional
+        Called with what is counted (``"rows"`` or ``"buckets"``), how many are done and how many there are.
+
+    Returns
+    -------
+    Combined
+        What was done.
+
+    Raises
+    ------
+    AlignmentError
+        If ids, classes, labels or splits do not line up, as in `align`.
+    InvalidPredictionsError
+        If files, rows or ids are not valid, as in `Predictions`.
+    InvalidOptionError
+        If options are not valid.
+    OutputExistsError
+        If there is something already, another run is at work on it, or what is kept meanwhile would lie where something
+        is that is not ours.
+    FolderNotFoundError
+        If a folder to write to is not there.
+    OSError
+        If there is no room for the output, or for what does not fit in memory.
+
+    Notes
+    -----
+    Pages are checked by their checksums, where the files have them, and all that a file says by its digest, before the
+    output appears. Whether ids that do not rise are all different is
+    told by 64-bit hashes; where two of these are equal the files are joined, and the ids themselves compared.
+    """
+    output = _as_path("output", output)
+    room = output.parent if folder is None else _as_path("folder", folder)
+    if output.suffix.lower() != ".parquet":
+        raise InvalidOptionError(f"output must end in .parquet; received {output.name!r}.")
+    if not isinstance(memory, int) or memory < 64 * 2**20:
+        raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
+    if not (progress is None or callable(progress)):
+        raise InvalidOptionError(f"progress must be called with what is done, or None; received {progress!r}.")
+    check_file(output, overwrite=overwrite)
+    for needed in (output.parent, room):
+        if not needed.is_dir():
+            raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
+    start = time.perf_counter()
+    members = open_members(files, edited=edited)
+    if max(member.n_rows for member in members) == 0:
+        raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
+    asked = ask(combiner, options)
+    # Classes, tasks, splits and options are refused before a row is read.
+    align({m.member: m.predictions(m.schema.empty_table()) for m in members}, aliases=aliases, missing=missing)
+
+    def combine_batch(predictions: Mapping[str, Predictions], where: str) -> Predictions:
+        try:
+            return combine(predictions, asked.combiner, aliases=aliases, missing=missing).rename(asked.name)
+        except AlignmentError as error:
+            if where:
+                error.args = (f"{error} Found in {where}.",)
+            raise
+
+    def report(unit: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(unit, done, total) if progress else None
+
+    size = min(LARGEST, max(1, memory // (12 * sum(member.row_bytes for member in members))))
+    fit_ids = all_fit_ids((*(member.fit_ids for member in members), getattr(asked.combiner, "fit_ids_", None)))
+    with _scratch_folder(output, None if folder is None else room) as scratch:
+        try:
+            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+                _combine_side_by_side(
+                    members, combine_batch, writer, size, report("rows"),
+                    lambda: has_unique_ids(members[0], scratch, memory),
+                )  # fmt: skip
+            joined = False
+        except _OtherOrderError:
+            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+                combine_buckets(members, combine_batch, writer, scratch, memory, report("buckets"))
+            joined = True
+    names = tuple(member.member for member in members)
+    return Combined(output, writer.n_rows, names, joined, time.perf_counter() - start)
+
+
+def _as_path(option: str, value: Any) -> Path:
+    if not isinstance(value, (str, os.PathLike)) or "\0" in (path := os.fsdecode(value)):
+        raise InvalidOptionError(f"{option} must be a path; received {value!r}.")
+    return Path(path)
+
+
+@contextmanager
+def _scratch_folder(output: Path, folder: Path | None) -> Generator[Path]:
+    """Create an empty folder for temporary files, in ``folder`` or beside the output, and lock the output.
+
+    Remains of a killed run are removed.
+    """
+    real = Path(os.path.realpath(output))
+    beside = real.parent / f".{real.name}.joining"
+    with locked_folder(beside, real, "joining", own_folders=["scratch"]) as held, ExitStack() as also:
+        held.remove_tree("scratch")
+        if folder is not None:
+            # Several outputs of the same file name may use this folder.
+            name = f".{real.name}.{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
+            held = also.enter_context(locked_folder(folder / name, real, "scratch", own_folders=["scratch"]))
+        held.remove_tree("scratch")
+        scratch = held.path / "scratch"
+        scratch.mkdir()
+        try:
+            yield scratch
+        finally:
+            held.remove_tree("scratch")
+
+
+class _OtherOrderError(Exception):
+    """The files have different ids, or the same ids in another order."""
+
+
+def _combine_side_by_side(
+    members: Sequence[MemberFiles],
+    combine: Callable[[Mapping[str, Predictions], str], Predictions],
+    output: TableWriter,
+    size: int,
+    progress: Callable[[int, int], None],
+    are_ids_unique: Callable[[], bool],
+) -> None:
+    if len({member.n_rows for member in members}) > 1:
+        raise _OtherOrderError
+    total = members[0].n_rows
+    checks = [DigestCheck(member) for member in members]
+    last: Any = None
+    increasing = True
+    for tables in zip(*(member.batches(size) for member in members), strict=True):
+        ids = [table.column("id") for table in tables]
+        if not all(column.equals(ids[0]) for column in ids[1:]):
+            raise _OtherOrderError
+        if increasing:
+            # Increasing ids are unique. In any other order, uniqueness cannot be checked batch by batch.
+            first = ids[0].to_numpy()
+            increasing = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
+            last = first[-1]
+            if not increasing and not are_ids_unique():
+                raise _OtherOrderError
+        predictions = [member.predictions(table) for member, table in zip(members, tables, strict=True)]
+        for check, p in zip(checks, predictions, strict=True):
+            check.update(p)
+        done = output.n_rows
+        where = "" if total <= size else f"rows {done} to {done + len(ids[0]) - 1}"
+        output.write(combine({m.member: p for m, p in zip(members, predictions, strict=True)}, where))
+        progress(output.n_rows, total)

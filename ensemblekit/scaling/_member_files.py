@@ -1,0 +1,256 @@
+"""The Parquet files of one member: their common columns, and their rows in batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
+from ..predictions import Predictions
+from ..predictions.formats import EDITED, column_names, fields_from_arrow
+from ..predictions.names import WIDEST, all_fit_ids, as_fit_ids, few
+from .headers import RULE, FileHeader, open_predictions, read_header
+
+__all__ = ["MemberFiles", "open_members"]
+
+TEXT = 48
+"""Assumed size of a short text in memory, in bytes."""
+COMMON = ("classes", "task", "split", "dtype", "shape", "labelled")
+"""Metadata that all files of one member must share."""
+
+
+class MemberFiles:
+    """The Parquet files of one member, read one after the other.
+
+    Attributes
+    ----------
+    member : str
+        Name of the member.
+    headers : list of FileHeader
+        Headers of the files. All have the same columns in the same order.
+    where : str
+        The paths, for errors.
+    columns : list of str
+        Names of the columns.
+    meta : dict or None
+        Metadata that `Predictions.save` wrote; None for any other table.
+    n_rows : int
+        Number of rows in all files.
+    text_ids : bool
+        Whether ids are text; otherwise they are integers.
+    fit_ids : ndarray or None
+        Union of the ids that the member was fitted on, over all files.
+    fit_ids_of_each : list of (ndarray or None)
+        The same, for each file.
+    edited : bool
+        Whether files that were changed since they were saved are accepted.
+    """
+
+    def __init__(self, member: str | None, paths: Sequence[str | os.PathLike[str]], *, edited: bool = False) -> None:
+        self.edited = edited
+        self.headers = [read_header(os.fsdecode(path), edited=edited) for path in paths]
+        first = self.headers[0]
+        self.meta = first.meta
+        names: list[str] = first.schema.names
+        self.where = repr(first.path) + (f" and {len(self.headers) - 1} more" if len(self.headers) > 1 else "")
+        if "id" not in names:
+            raise InvalidPredictionsError(f"{RULE}; {first.path!r} has no column 'id' among {few(names)}.")
+        for header in self.headers:
+            if not (
+                header.schema.names == names
+                and header.schema.types == first.schema.types
+                and _common(header.meta) == _common(first.meta)
+            ):
+                raise InvalidPredictionsError(
+                    f"files of one member must have the same columns, classes, task and split; {header.path!r} has "
+                    f"{few(header.schema.names)} {_common(header.meta)}, {first.path!r} {few(names)} "
+                    f"{_common(first.meta)}."
+                )
+        if self.meta and any(header.meta and header.meta["missing"] == "renormalize" for header in self.headers):
+            self.meta = self.meta | {"missing": "renormalize"}
+        self.n_rows = sum(header.n_rows for header in self.headers)
+        self.member = str(member or (self.meta or {}).get("member") or Path(first.path).stem)
+        # Columns that were added to a saved file are ignored.
+        self.columns = names if self.meta is None else column_names(self.meta)
+        self.text_ids = self._is_text(first.schema.field("id").type)
+        self.fit_ids_of_each = [
+            self._fit_ids(header.meta["fit_ids"]) if header.meta else None for header in self.headers
+        ]
+        self.fit_ids = all_fit_ids(self.fit_ids_of_each)
+
+    def _is_text(self, kind: Any) -> bool:
+        import pyarrow.types as kinds
+
+        kind = kind.value_type if kinds.is_dictionary(kind) else kind
+        texts = bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))
+        if not (texts or kinds.is_integer(kind)):
+            raise InvalidPredictionsError(
+                f"{self.where}: ids must be all str or all int; received {kind}. Turn them into one kind, e.g. "
+                "[str(i) for i in ids]."
+            )
+        if self.meta is not None and self.meta["ids"] != ("str" if texts else "int"):
+            raise InvalidPredictionsError(
+                f"{self.where}: ids must be of the kind that the metadata say, {self.meta['ids']}; received "
+                f"{kind}: the file was edited."
+            )
+        return texts
+
+    def _fit_ids(self, stored: Any) -> np.ndarray | None:
+        if stored is None:
+            return None
+        first = next(self.batches(1, ["id"]), None)
+        try:
+            return as_fit_ids(stored, np.array([] if first is None else first.column("id").to_pylist()))
+        except InvalidPredictionsError as error:
+            raise InvalidPredictionsError(f"{self.where}: {error}") from None
+
+    @cached_property
+    def schema(self) -> Any:
+        """Schema of the tables that `batches` yields: plain ids and texts, without dictionaries and views."""
+        import pyarrow as pa
+
+        schema = self.headers[0].schema
+        fields = [schema.field(name) for name in self.columns]
+        ids = pa.string() if self.text_ids else pa.int64()
+        return pa.schema([pa.field(f.name, ids if f.name == "id" else _plain(f.type)) for f in fields])
+
+    @cached_property
+    def row_bytes(self) -> int:
+        """Approximate size of a row in memory, in bytes."""
+        n_bytes = 8 + sum(_width(field.type) for field in self.schema)
+        if self.text_ids:
+            for table in self.batches(2**14, ["id"]):
+                lengths = [len(text) for text in table.column("id").to_pylist()]
+                # Up to a width, a NumPy array of text gives every text the room of the longest.
+                length = max(lengths) if max(lengths) <= WIDEST else sum(lengths) // len(lengths)
+                return n_bytes + max(0, length * 4 // 3 - TEXT)
+        return n_bytes
+
+    def predictions(self, table: Any) -> Predictions:
+        """Convert rows with all columns to predictions; an error names the file.
+
+        ``fit_ids`` are left out, as they would be repeated in every batch.
+        """
+        meta = None if self.meta is None else self.meta | {"n_samples": len(table), "fit_ids": None}
+        try:
+            return Predictions(**fields_from_arrow(table, meta, edited=self.edited)).rename(self.member)
+        except InvalidPredictionsError as error:
+            raise InvalidPredictionsError(f"{self.where}: {error}") from None
+        except Exception as error:  # edited metadata raise errors of many types
+            raise InvalidPredictionsError(f"{RULE}; {self.where} cannot be read: {error}") from error
+
+    def batches(self, size: int, columns: list[str] | None = None) -> Generator[Any]:
+        """Yield Arrow tables of ``size`` rows, the last one shorter, with checksums verified."""
+        import pyarrow as pa
+
+        waiting: list[Any] = []
+        n_waiting = 0
+        for header in self.headers:
+            for batch in self._read(header, size, columns or self.columns):
+                waiting.append(batch)
+                n_waiting += len(batch)
+                if n_waiting >= size:
+                    table = pa.concat_tables(waiting)
+                    yield table.slice(0, size)
+                    rest = table.slice(size)
+                    waiting, n_waiting = ([rest], len(rest)) if len(rest) else ([], 0)
+        if n_waiting:
+            yield pa.concat_tables(waiting)
+
+    def _read(self, header: FileHeader, size: int, columns: list[str]) -> Generator[Any]:
+        import pyarrow as pa
+
+        some = None if columns == header.schema.names else columns
+        n_rows = 0
+        with open_predictions(header.path, header.state) as (file, _):
+            for batch in file.iter_batches(batch_size=size, columns=some):
+                table = pa.Table.from_batches([batch]).select(columns)
+                ids = table.column("id")
+                if ids.null_count:
+                    row = n_rows + ids.is_null().index(True).as_py()
+                    raise InvalidPredictionsError(f"{header.path!r}: each row must have an id; row {row} has none.")
+                if self.text_ids:
+                    ids.validate(full=True)  # refuse invalid UTF-8 here, where the file is known
+                n_rows += len(table)
+                yield self._cast(table, header.path)
+            if n_rows != header.n_rows:
+                raise InvalidPredictionsError(
+                    f"{header.path!r}: a file of {header.n_rows} predictions must have as many rows; it has {n_rows}: "
+                    f"{EDITED}"
+                )
+
+    def _cast(self, table: Any, path: str) -> Any:
+        import pyarrow as pa
+
+        for place, name in enumerate(table.column_names):
+            field, column = self.schema.field(name), table.column(place)
+            if column.type != field.type:
+                try:
+                    table = table.set_column(place, field, column.cast(field.type))
+                except pa.ArrowInvalid:
+                    if name != "id":
+                        raise
+                    raise InvalidPredictionsError(
+                        f"{path!r}: ids must fit in 64 signed bits; received larger ones."
+                    ) from None
+        return table
+
+
+def open_members(files: Any, *, edited: bool = False) -> list[MemberFiles]:
+    """Read the headers of the files of each member, given as paths or as a mapping of member to path or paths."""
+    rule = f"files must be a sequence of paths, or {{member: path or paths}}; received {files!r}."
+    if isinstance(files, (str, os.PathLike)) or not isinstance(files, Iterable):
+        raise InvalidOptionError(rule)
+    pairs: list[tuple[Any, Any]] = (
+        list(files.items()) if isinstance(files, Mapping) else [(None, [path]) for path in files]
+    )
+    pairs = [(name, [given] if isinstance(given, (str, os.PathLike)) else given) for name, given in pairs]
+    if not pairs or not all(
+        isinstance(given, Sequence) and given and all(isinstance(path, (str, os.PathLike)) for path in given)
+        for _, given in pairs
+    ):
+        raise InvalidOptionError(rule)
+    for name in files if isinstance(files, Mapping) else ():
+        if not isinstance(name, str) or not name:
+            raise InvalidOptionError(f"a member must have a name, which is text; received {name!r}.")
+    members = [MemberFiles(name, given, edited=edited) for name, given in pairs]
+    names = [member.member for member in members]
+    if len(set(names)) != len(names):
+        raise AlignmentError(
+            f"member names must be different; received {names}. Name them: combine_files({{'name': path, ...}}, ...)."
+        )
+    kinds = {member.text_ids for member in members}
+    if len(kinds) > 1:
+        text = next(m.member for m in members if m.text_ids)
+        number = next(m.member for m in members if not m.text_ids)
+        raise AlignmentError(
+            f"ids must be of one kind; those of member {text!r} are text, those of member {number!r} whole numbers. "
+            "Name the rows in one way."
+        )
+    return members
+
+
+def _width(kind: Any) -> int:
+    size = getattr(kind, "list_size", 1)
+    try:
+        return size * (kind.value_type if hasattr(kind, "list_size") else kind).bit_width // 8
+    except ValueError:
+        return TEXT
+
+
+def _plain(kind: Any) -> Any:
+    """Find the type of the same values that can be sorted and spilled: no dictionary, no view."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    return pa.large_string() if pa.types.is_string_view(kind) else kind
+
+
+def _common(meta: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if meta is None else {name: meta[name] for name in COMMON}

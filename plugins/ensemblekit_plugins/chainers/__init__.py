@@ -1,0 +1,1 @@
+"""The built-in chainers, one a file."""

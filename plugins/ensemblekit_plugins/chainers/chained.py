@@ -1,0 +1,107 @@
+"""The study's chained model: the first model's features, and a second head on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ensemblekit import hookimpl
+from ensemblekit.assembly import import_keras
+from ensemblekit.errors import CompatibilityError
+
+if TYPE_CHECKING:
+    import keras
+
+    from ensemblekit import Head
+
+__all__ = ["Chained"]
+
+
+class Chained:
+    """The first model up to its features, without its output layer, then a second head; one model, trained end to end.
+
+    Notes
+    -----
+    ``x -> head(features(x))``. Of the first model everything before the output layer (and its softmax, where that is a
+    layer of its own) is taken, with its weights; layers that are frozen there stay frozen. The second part is a head
+    alone: the first has done the augmentation, rescaling, convolutions and flattening.
+
+    Examples
+    --------
+    >>> from ensemblekit import build_classifier, load_plugins
+    >>> plugins = load_plugins()
+    >>> head = plugins.create_head("classifier_head")
+    >>> first = build_classifier(plugins.create_backbone("custom_cnn"), head, input_shape=(32, 32, 3), n_classes=4)
+    >>> plugins.create_chainer("chained").chain(first, head).output_shape
+    (None, 4)
+    """
+
+    def chain(self, first: keras.Model, second_head: Head) -> keras.Model:
+        """Compose the features of ``first`` with a second head.
+
+        Parameters
+        ----------
+        first : keras.Model
+            A classifier with one input and one output, made by the functional API or `keras.Sequential`. It is copied.
+        second_head : Head
+            Built on the features, for as many classes as ``first`` has; must build a Keras model.
+
+        Returns
+        -------
+        keras.Model
+            Not compiled. Its last layer is the second head.
+
+        Raises
+        ------
+        CompatibilityError
+            If ``first`` is not such a model, or the head builds no Keras model.
+        """
+        keras = import_keras("Chainer 'chained'")
+        if len(getattr(first, "inputs", None) or ()) != 1 or len(getattr(first, "outputs", None) or ()) != 1:
+            raise CompatibilityError(
+                "chained takes a functional or sequential Keras model with one input and one output; received "
+                f"{getattr(first, 'name', type(first).__name__)!r}."
+            )
+        _check_fed(first, _step_back(first.outputs[0])[1])  # Keras before 3.14 cannot copy one without layers
+        copy = keras.models.clone_model(first)
+        copy.set_weights(first.get_weights())
+        features = _features(keras, copy)
+        built = second_head.build(tuple(features.output.shape[1:]), first.output_shape[-1])
+        if not isinstance(built, keras.Model):
+            raise CompatibilityError(
+                f"chained needs a head that builds a Keras model; {type(second_head).__name__} built a "
+                f"{type(built).__name__}."
+            )
+        taken = {layer.name for layer in features.layers}
+        name = next(n for n in ("second_head", *(f"second_head_{k}" for k in range(2, 100))) if n not in taken)
+        second = keras.Model(built.inputs[0], built.outputs[0], name=name)
+        return keras.Model(features.inputs[0], second(features.output), name="chained")
+
+
+def _features(keras: Any, model: Any) -> Any:
+    """Take a model up to its features: without its output layer, which may stand in a nested model."""
+    inputs = model.inputs[0]
+    operation, fed = _step_back(model.outputs[0])
+    while isinstance(operation, (keras.layers.Activation, keras.layers.Softmax)):
+        operation, fed = _step_back(fed)
+    _check_fed(model, fed)
+    if isinstance(operation, keras.Model):
+        return keras.Model(inputs, _features(keras, operation)(fed), name=model.name)
+    return keras.Model(inputs, fed, name=model.name)
+
+
+def _check_fed(model: Any, fed: Any) -> None:
+    if fed is None:
+        raise CompatibilityError(f"{model.name!r} must have a layer before its output layer; it has none.")
+
+
+def _step_back(tensor: Any) -> tuple[Any, Any]:
+    """Find the operation that made a symbolic tensor, and what it was fed."""
+    history = tensor._keras_history
+    fed = history.operation._inbound_nodes[history.node_index].input_tensors
+    return history.operation, (fed[0] if fed else None)
+
+
+@hookimpl
+def ensemblekit_register_chainers(register: Any) -> None:
+    """Register ``chained``."""
+    register("chained", Chained)

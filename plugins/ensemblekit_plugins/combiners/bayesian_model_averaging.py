@@ -1,0 +1,116 @@
+"""Bayesian model averaging: members weighted by their posterior probability on labelled rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from ensemblekit import PredictionSet, hookimpl
+from ensemblekit.errors import InvalidOptionError
+
+from ..learning.rows import Rows, likelihoods, rows_of
+from ..options import check_number
+from .learned_weights import LearnedWeights
+from .weighted import Weighted
+
+__all__ = ["BayesianModelAveraging"]
+
+
+class BayesianModelAveraging(LearnedWeights):
+    """Mean of the members weighted by their posterior probabilities given the labels.
+
+    Parameters
+    ----------
+    prior : mapping of member name to float, or sequence of shape (n_members,), optional
+        Prior weight of each member: finite, >= 0, with a positive sum; a sequence is in the order of the sorted names.
+        By default all the same.
+    temperature : float, default=1.0
+        The log likelihood is divided by it: above 1 the posterior is flatter. The number of rows gives each row the
+        weight ``1 / n``.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_members,)
+        Posterior probabilities, in the order of ``members_``.
+    log_likelihood_ : ndarray of shape (n_members,)
+        Of the labels under each member, in nats.
+
+    Notes
+    -----
+    ``w_m = prior_m exp(l_m / T) / sum_k prior_k exp(l_k / T)`` with ``l_m = sum_i log p_m[i, y_i]`` [1]_; multilabel:
+    the sum over all labels of ``log p`` where true and ``log (1 - p)`` where not; regression: Gaussian, with the
+    member's own mean squared error of each output as variance, ``l_m = -n/2 sum_c (log(2 pi s_mc^2) + 1)``.
+    Probabilities below the spacing of float64 at 1 count as that. With many rows nearly all weight goes to one member:
+    this finds the member that is right, not the combination that is best.
+
+    References
+    ----------
+    .. [1] J. A. Hoeting, D. Madigan, A. E. Raftery, C. T. Volinsky, "Bayesian model averaging: a tutorial", Statistical
+       Science 14(4), 1999.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions, fit_combiner
+    >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "dog"]}
+    >>> sure = Predictions([[0.8, 0.2], [0.25, 0.75]], member="sure", **fields)
+    >>> torn = Predictions([[0.5, 0.5], [0.2, 0.8]], member="torn", **fields)
+    >>> fit_combiner([torn, sure], "bayesian_model_averaging").weights_
+    array([0.6, 0.4])
+    """
+
+    def __init__(self, prior: Mapping[str, float] | Sequence[float] | None = None, *, temperature: float = 1.0) -> None:
+        check_number("temperature", temperature, 0, open_low=True)
+        self.prior = prior
+        self.temperature = temperature
+
+    def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
+        prior = self._prior(predictions.members)
+        rows = rows_of(predictions, sample_weight, "posterior probabilities are")
+        # Rows.weight sums to 1; the likelihood wants the weights as they came.
+        pixels = int(np.prod(predictions.member_probas.shape[2:-1]))
+        n = len(rows.labels) if sample_weight is None else float(sample_weight.sum()) * pixels
+        self.log_likelihood_ = n * (_gaussian(rows) if rows.task == "regression" else _categorical(rows))
+        with np.errstate(divide="ignore"):
+            log_posterior = np.log(prior) + self.log_likelihood_ / self.temperature
+        posterior = np.exp(log_posterior - log_posterior.max())
+        self.weights_ = posterior / posterior.sum()
+        return self
+
+    def _prior(self, members: tuple[str, ...]) -> np.ndarray:
+        if self.prior is None:
+            return np.ones(len(members))
+        try:
+            settled: Any = Weighted(self.prior).for_members(members).weights
+        except InvalidOptionError as error:
+            raise InvalidOptionError(f"prior: {error}") from None
+        return settled / settled.sum()
+
+
+def _categorical(rows: Rows) -> np.ndarray:
+    mean = np.zeros(len(rows.probas))
+    share = rows.share()
+    for block in rows.blocks(max(1, (1 << 20) // len(rows.probas))):
+        likelihood = likelihoods(rows, block)
+        shares = np.repeat(share[block], likelihood.shape[1] // len(share[block]))
+        np.log(likelihood, out=likelihood)
+        mean += np.multiply(likelihood, shares, out=likelihood).sum(axis=1)
+    return mean
+
+
+def _gaussian(rows: Rows) -> np.ndarray:
+    variance = np.zeros((len(rows.probas), rows.probas.shape[-1]))
+    share = rows.share()[:, np.newaxis]
+    for block in rows.blocks(max(1, (1 << 20) // len(rows.probas))):
+        residuals = rows.probas[:, block] - rows.truth(block)
+        variance += (np.square(residuals, out=residuals) * share[block]).sum(axis=1)
+    # A member without error would have a density without bound.
+    variance = np.maximum(variance, np.finfo(np.float64).tiny)
+    return -0.5 * (np.log(2 * np.pi * variance) + 1).sum(axis=1)
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``bayesian_model_averaging``."""
+    register("bayesian_model_averaging", BayesianModelAveraging)

@@ -1,0 +1,163 @@
+"""Dawid and Skene's model of voters: each member has a confusion matrix of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from ensemblekit import Combiner, PredictionSet, hookimpl
+from ensemblekit.errors import NotFittedError
+
+from ..kernels.posteriors import infer_classes
+from ..kernels.sums import shaped_like_members
+from ..options import check_choice, check_count, check_number
+
+__all__ = ["DawidSkene"]
+
+LEAST_COUNT = 1e-10
+"""Counts are at least this, so that no logarithm is infinite."""
+
+
+class DawidSkene(Combiner):
+    """Posterior of the class, given the members' votes and the confusion matrix of each member.
+
+    Parameters
+    ----------
+    use_labels : bool, default=True
+        Whether the confusion matrices are counted from the labels. If not, labels are ignored, and the matrices are
+        learned by expectation maximisation from the votes alone, as for crowds of annotators.
+    smoothing : float, default=1.0
+        What is added to each count: the pseudo-counts of a symmetric Dirichlet prior.
+    max_iter : int, default=100
+        Most steps of expectation maximisation.
+    tol : float, default=1e-5
+        It ends when a step raises the mean log posterior of a row, in nats, by less.
+
+    Attributes
+    ----------
+    prior_ : ndarray of shape (n_classes,)
+        Probability of each class.
+    confusions_ : ndarray of shape (n_members, n_classes, n_classes)
+        ``confusions_[m, c, k]``: the probability that member ``m`` votes for ``k`` where the class is ``c``.
+    n_iter_ : int
+        Steps of expectation maximisation that were done; 0 with labels.
+
+    Notes
+    -----
+    ``p[i, c] = prior[c] prod_m prod_k confusion_m[c, k] ** v_m[i, k]``, divided by its sum over the classes, with
+    ``v_m[i, k] = 1/n`` where ``k`` is one of the ``n`` most probable classes of member ``m``, else 0: a member shares
+    its vote between its own tied classes. The members are taken to err independently, given the class. A member that is
+    absent has no vote, neither here nor in `fit`.
+
+    With labels ``prior[c]`` and ``confusion_m[c, k]`` are smoothed frequencies. Without, the classes start from the
+    share of the votes; then frequencies, weighted by the posterior, and posterior take turns [1]_. Which class is which
+    is then settled by the majority alone.
+
+    Tie rule: equal posteriors stay equal, and the first class by name is the predicted one.
+
+    References
+    ----------
+    .. [1] A. P. Dawid, A. M. Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm",
+       Journal of the Royal Statistical Society C 28(1), 1979.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions, combine, fit_combiner
+    >>> fields = {"ids": [1, 2, 3, 4], "classes": ["cat", "dog"], "labels": ["cat", "dog", "cat", "dog"]}
+    >>> right = Predictions([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.1, 0.9]], member="right", **fields)
+    >>> wrong = Predictions([[0.1, 0.9], [0.7, 0.3], [0.2, 0.8], [0.9, 0.1]], member="wrong", **fields)
+    >>> fitted = fit_combiner([right, wrong], "dawid_skene")
+    >>> combine([wrong, right], fitted).probas
+    array([[0.9, 0.1],
+           [0.1, 0.9],
+           [0.9, 0.1],
+           [0.1, 0.9]])
+    """
+
+    traits = frozenset({"learns", "graphable"})
+    tasks = frozenset({"multiclass"})
+
+    def __init__(
+        self, *, use_labels: bool = True, smoothing: float = 1.0, max_iter: int = 100, tol: float = 1e-5
+    ) -> None:
+        check_choice("use_labels", use_labels, (True, False))
+        check_number("smoothing", smoothing, 0)
+        check_count("max_iter", max_iter)
+        check_number("tol", tol, 0)
+        self.use_labels = use_labels
+        self.smoothing = smoothing
+        self.max_iter = max_iter
+        self.tol = tol
+
+    def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
+        n_classes, codes = len(predictions.classes), predictions.label_codes
+        assert codes is not None  # noqa: S101 - fit_combiner requires labels
+        votes = _votes(predictions.member_probas, predictions.present)
+        each = codes.size // len(codes)
+        weight = np.repeat(np.ones(len(codes)) if sample_weight is None else sample_weight, each)
+        self.n_iter_ = 0
+        if self.use_labels:
+            self._count(np.eye(n_classes)[codes.ravel()], votes, weight)
+            return self
+        posterior = votes.sum(axis=0)
+        posterior /= posterior.sum(axis=-1, keepdims=True)
+        self._count(posterior, votes, weight)
+        gained, before = np.inf, -np.inf
+        while self.n_iter_ < self.max_iter and gained >= self.tol:
+            logarithm = np.log(self.prior_) + sum(v @ np.log(c).T for v, c in zip(votes, self.confusions_, strict=True))
+            best = logarithm.max(axis=-1, keepdims=True)
+            posterior = np.exp(logarithm - best)
+            likelihood = posterior.sum(axis=-1, keepdims=True)
+            posterior /= likelihood
+            prior = np.log(self.prior_).sum() + np.log(self.confusions_).sum()
+            now = float((weight @ (np.log(likelihood) + best)[:, 0] + self.smoothing * prior) / weight.sum())
+            gained, before = now - before, now
+            self._count(posterior, votes, weight)
+            self.n_iter_ += 1
+        return self
+
+    def _count(self, posterior: np.ndarray, votes: np.ndarray, weight: np.ndarray) -> None:
+        weighted = (posterior * weight[:, np.newaxis]).T
+        self.prior_ = np.maximum(weighted.sum(axis=1) + self.smoothing, LEAST_COUNT)
+        self.prior_ /= self.prior_.sum()
+        self.confusions_ = np.maximum(np.stack([weighted @ v for v in votes]) + self.smoothing, LEAST_COUNT)
+        self.confusions_ /= self.confusions_.sum(axis=-1, keepdims=True)
+
+    def combine(self, member_probas: Any, *, present: Any = None, xp: Any = np) -> Any:
+        if not hasattr(self, "confusions_"):
+            raise NotFittedError("dawid_skene must be fitted before it combines. Call fit_combiner first.")
+        prior, tables = np.log(self.prior_), np.log(self.confusions_).swapaxes(-1, -2)
+        if xp is np:
+            return infer_classes(member_probas, prior, tables, present)
+        dtype = np.float64 if "64" in str(member_probas.dtype) else np.float32
+        one = xp.ones((), dtype=dtype)
+        if present is not None:
+            present = shaped_like_members(present, member_probas, xp)
+            member_probas = xp.where(present, member_probas, xp.zeros_like(member_probas))
+        top = xp.equal(member_probas, xp.max(member_probas, axis=-1, keepdims=True))
+        votes = xp.where(top, one, xp.zeros_like(one))
+        votes = xp.divide(votes, xp.sum(votes, axis=-1, keepdims=True))
+        if present is not None:
+            votes = xp.where(present, votes, xp.zeros_like(one))
+        inner = (1,) * (len(member_probas.shape) - 3)
+        logarithms = xp.array(tables.reshape(len(tables), *inner, *tables.shape[1:]), dtype=dtype)
+        logarithm = xp.add(xp.sum(xp.matmul(votes, logarithms), axis=0), xp.array(prior, dtype=dtype))
+        posterior = xp.exp(xp.subtract(logarithm, xp.max(logarithm, axis=-1, keepdims=True)))
+        posterior = xp.divide(posterior, xp.sum(posterior, axis=-1, keepdims=True))
+        return xp.array(posterior, dtype=member_probas.dtype)
+
+
+def _votes(member_probas: np.ndarray, present: np.ndarray | None) -> np.ndarray:
+    there = np.where(np.isnan(member_probas), 0, member_probas)
+    votes = (there == there.max(axis=-1, keepdims=True)).astype(np.float64)
+    votes /= votes.sum(axis=-1, keepdims=True)
+    if present is not None:
+        votes[~present] = 0
+    return votes.reshape(len(votes), -1, votes.shape[-1])
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``dawid_skene``."""
+    register("dawid_skene", DawidSkene)

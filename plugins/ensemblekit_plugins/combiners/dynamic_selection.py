@@ -1,0 +1,174 @@
+"""What dynamic selection shares: the rows it was fitted on, and the vote of the members that it selects."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from ensemblekit import Combiner, PredictionSet
+from ensemblekit.errors import InvalidOptionError, NotFittedError
+
+from ..kernels.ties import settle_ties
+from ..learning.flat_rows import (
+    blocks,
+    check_all_present,
+    flatten_features,
+    flatten_members,
+    flatten_weights,
+    side_by_side,
+)
+from ..learning.neighbours import Neighbours
+from ..options import check_choice, check_count
+
+__all__ = ["DynamicSelection"]
+
+
+class DynamicSelection(Combiner, abc.ABC):
+    """For each row, a vote of the members that are right on rows like it.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=7
+        How many of the rows that it was fitted on are asked; all of them where they are fewer.
+    voting : {"soft", "hard"}, default="soft"
+        The result is the weighted mean of the members' probabilities, or the share of their votes.
+
+    Attributes
+    ----------
+    points_ : ndarray of shape (n_rows, n_columns)
+        Where the rows lie: the members' probabilities side by side, or features.
+    right_ : ndarray of bool of shape (n_rows, n_members)
+        Which members are right there.
+    row_weight_ : ndarray of shape (n_rows,)
+        Weights of the rows, the largest 1; rows of weight 0 are left out.
+    n_features_ : int or None
+        How many features a row has; None where the members' probabilities serve.
+    """
+
+    name: str
+    tasks = frozenset({"multiclass"})
+
+    def __init__(self, n_neighbors: int = 7, *, voting: Literal["soft", "hard"] = "soft") -> None:
+        check_count("n_neighbors", n_neighbors)
+        check_choice("voting", voting, ("soft", "hard"))
+        self.n_neighbors = n_neighbors
+        self.voting = voting
+        self.traits = frozenset({"learns", "idempotent", "bounded"} if voting == "soft" else {"learns"})
+
+    def fit(
+        self,
+        predictions: PredictionSet,
+        *,
+        sample_weight: np.ndarray | None = None,
+        features: np.ndarray | None = None,
+    ) -> Self:
+        check_all_present(self.name, predictions)
+        codes = predictions.label_codes
+        assert codes is not None  # noqa: S101 - fit_combiner requires labels
+        rows = flatten_members(predictions.member_probas)
+        given = None if features is None else self._features(features, codes.shape, None)
+        weights = flatten_weights(sample_weight, codes.shape)
+        kept = weights > 0
+        self.n_features_ = None if given is None else given.shape[1]
+        self.points_ = (_points(rows) if given is None else given)[kept]
+        self.right_ = np.ascontiguousarray((rows.argmax(axis=-1) == codes.ravel()).T[kept])
+        self.row_weight_ = weights[kept] / weights.max()
+        self._learn(rows[:, kept], codes.ravel()[kept])
+        return self
+
+    def combine(self, member_probas: Any, *, features: np.ndarray | None = None, xp: Any = np) -> Any:
+        if getattr(self, "points_", None) is None:
+            raise NotFittedError(f"{self.name} must be fitted before it combines. Call fit_combiner first.")
+        if (features is None) != (self.n_features_ is None):
+            has, came = ("no", "received some") if self.n_features_ is None else ("", "received none")
+            raise InvalidOptionError(
+                f"combiner {self.name!r} was fitted with {f'{has} features'.strip()}; {came}. Give features to both "
+                "fit_combiner and combine, or to neither."
+            )
+        rows = flatten_members(member_probas)
+        given = None if features is None else self._features(features, member_probas.shape[1:-1], self.n_features_)
+        combined = np.empty(rows.shape[1:], dtype=member_probas.dtype)
+        neighbours = Neighbours(self.points_)
+        n_asked = self._n_asked()
+        for block in blocks(len(combined), max(rows.shape[0] * rows.shape[2], rows.shape[0] * self._values_a_member())):
+            probas = rows[:, block]
+            queries = _points(probas) if given is None else given[block]
+            nearest = neighbours.nearest(queries, n_asked)
+            combined[block] = vote(probas, self._competence(nearest, probas), self.voting)
+        return combined.reshape(member_probas.shape[1:])
+
+    def _learn(self, rows: np.ndarray, codes: np.ndarray) -> None:
+        """Learn more than who is right where, from rows whose weight is not 0."""
+
+    @abc.abstractmethod
+    def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
+        """Weigh the members for each row.
+
+        Parameters
+        ----------
+        nearest : ndarray of int of shape (n_rows, n_neighbors)
+            Rows of ``right_``, the nearest first.
+        probas : ndarray of shape (n_members, n_rows, n_classes)
+            What the members say.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_members)
+            Weights >= 0; a row of zeros counts as equal weights.
+        """
+
+    def _n_asked(self) -> int:
+        return min(self.n_neighbors, len(self.points_))
+
+    def _values_a_member(self) -> int:
+        return self.n_neighbors
+
+    def _features(self, features: np.ndarray, axes: tuple[int, ...], n_features: int | None) -> np.ndarray:
+        given = flatten_features(self.name, features, axes, n_features).astype(np.float64)
+        if not np.isfinite(given).all():
+            raise InvalidOptionError(
+                f"features among which {self.name} seeks neighbours must be finite; received NaN or infinity in "
+                f"{int((~np.isfinite(given)).any(axis=1).sum())} of {len(given)} rows."
+            )
+        return given
+
+
+def _points(rows: np.ndarray) -> np.ndarray:
+    return side_by_side(rows).astype(np.float64, copy=False)
+
+
+def vote(probas: np.ndarray, weights: np.ndarray, voting: str) -> np.ndarray:
+    """Let members vote with a weight for each row.
+
+    Parameters
+    ----------
+    probas : ndarray of shape (n_members, n_rows, n_classes)
+        What they say.
+    weights : ndarray of shape (n_rows, n_members)
+        Weights >= 0; a row of zeros counts as equal weights.
+    voting : {"soft", "hard"}
+        Mean of the probabilities, or shares of the votes.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_classes)
+        In the dtype of ``probas``.
+    """
+    dtype = np.result_type(probas.dtype, np.float32)
+    weights = np.where(weights.any(axis=1, keepdims=True), weights, 1).astype(np.float64)
+    # A power of two keeps the ratios exact, and tiny weights from vanishing in float32.
+    weights = np.ldexp(weights, -np.frexp(weights.max(axis=1, keepdims=True))[1])
+    shares = weights.T[..., np.newaxis].astype(dtype)
+    total = sum(shares, np.zeros((len(weights), 1), dtype=dtype))
+    summed = np.zeros(probas.shape[1:], dtype=dtype)
+    for member, share in zip(probas, shares, strict=True):
+        summed += member * share
+    if voting == "soft":
+        return (summed / total).astype(probas.dtype, copy=False)
+    votes = np.zeros_like(summed)
+    for member, share in zip(probas, shares, strict=True):
+        top = member == member.max(axis=-1, keepdims=True)
+        votes += top * (share / top.sum(axis=-1, keepdims=True, dtype=dtype))
+    return settle_ties(votes / total, summed, 2 * len(probas), probas.dtype, np)

@@ -1,0 +1,47 @@
+"""The median of the members' predictions, class by class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit import hookimpl
+
+from .order_statistics import OrderStatistics
+
+__all__ = ["Median"]
+
+
+class Median(OrderStatistics):
+    """Median of the members, class by class: no minority of them moves it far.
+
+    Notes
+    -----
+    ``q[i, c] = median_m p_m[i, c]``, the mean of the two in the middle where the number of members is even; then
+    ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``, and ``p = q`` for the others. A row in which
+    every median is 0 becomes uniform, which is the limit for zeros that are replaced with one small number. With
+    ``present`` it is the median of the members that are present.
+
+    Tie rule: none; equal values stay equal.
+
+    References
+    ----------
+    .. [1] J. Kittler, M. Hatef, R. P. W. Duin, J. Matas, "On combining classifiers", IEEE Transactions on Pattern
+       Analysis and Machine Intelligence 20(3), 1998.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.combiners.median import Median
+    >>> Median().combine(np.array([[[0.75, 0.25]], [[0.25, 0.75]], [[1.0, 0.0]]]))
+    array([[0.75, 0.25]])
+    """
+
+    def counts(self, n_members: int) -> tuple[int, ...]:
+        outside = (n_members - 1) // 2
+        return (0,) * outside + (1,) * (n_members - 2 * outside) + (0,) * outside
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``median``."""
+    register("median", Median)

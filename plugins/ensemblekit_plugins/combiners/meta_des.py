@@ -1,0 +1,195 @@
+"""META-DES: a meta-classifier says which members to trust on a row."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from ensemblekit import hookimpl
+from ensemblekit.errors import InvalidOptionError
+
+from ..learning.flat_rows import side_by_side
+from ..learning.neighbours import Neighbours
+from ..options import check_count, check_number
+from .dynamic_selection import DynamicSelection
+
+__all__ = ["MetaDES"]
+
+
+class MetaDES(DynamicSelection):
+    """Dynamic selection of the members that a meta-classifier holds competent for a row (META-DES).
+
+    Parameters
+    ----------
+    meta_classifier : scikit-learn classifier, optional
+        Needs ``predict_proba``. By default ``LogisticRegression(max_iter=1000)``. It is cloned, never fitted itself.
+    n_neighbors : int, default=7
+        How many of the rows that it was fitted on make the region of competence.
+    n_profiles : int, default=5
+        How many of the rows on which the members say most nearly the same are asked as well.
+    threshold : float, default=0.5
+        A member is selected where its competence is larger; from 0 to 1.
+    voting : {"soft", "hard"}, default="soft"
+        What the selected members answer: the mean of their probabilities, or the share of their votes, as in [1]_.
+
+    Attributes
+    ----------
+    meta_classifier_ : scikit-learn classifier or None
+        Fitted on one row for each pair of a row and a member, whose label is whether the member is right. None where
+        all members are right on all rows, or wrong: then all are selected.
+    points_ : ndarray of shape (n_rows, n_columns)
+        Where the rows lie: the members' probabilities side by side, or features.
+    profiles_ : ndarray of shape (n_rows, n_members * n_classes)
+        The members' probabilities side by side.
+    right_ : ndarray of bool of shape (n_rows, n_members)
+        Which members are right there.
+    true_probas_ : ndarray of shape (n_rows, n_members)
+        What the members say of the true class.
+    row_weight_ : ndarray of shape (n_rows,)
+        Weights of the rows, the largest 1.
+    n_features_ : int or None
+        How many features a row has; None where the members' probabilities serve.
+
+    Notes
+    -----
+    The meta-features of row ``i`` and member ``m`` are, in this order [1]_: whether ``m`` is right on each of the ``k``
+    nearest rows; the probability it gives to their true classes; the share it gets right; whether it is right on each
+    of the nearest output profiles; the largest probability it gives on ``i``. The meta-classifier makes a competence
+    ``t[i, m]`` of them, and ``p[i, c]`` is the mean of ``p_m[i, c]`` over the members with ``t[i, m] > threshold``, or
+    over all where there is none.
+
+    The meta-classifier is fitted out of fold: to each row that it learns from its neighbours are sought among the
+    others. Without ``features`` the region of competence is sought between output profiles too. Sample weights are
+    those of the meta-classifier, and rows of weight 0 are left out; one that makes no use of them is refused.
+
+    Neighbours are sought by Euclidean distance; of equally distant rows the first by id is the nearer. A member is
+    right where its most probable class, the first by name of equals, is the true one. A competence that exceeds the
+    threshold by rounding alone (1e-9) does not. Tie rule of ``voting="hard"``: as for ``knora_e``.
+
+    References
+    ----------
+    .. [1] R. M. O. Cruz, R. Sabourin, G. D. C. Cavalcanti, T. I. Ren, "META-DES: a dynamic ensemble selection framework
+       using meta-learning", Pattern Recognition 48(5), 2015.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions, combine, fit_combiner
+    >>> fields = {"ids": [1, 2, 3, 4], "classes": ["cat", "dog"], "labels": ["cat", "cat", "dog", "dog"]}
+    >>> cnn = Predictions([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.7, 0.3]], member="cnn", **fields)
+    >>> svm = Predictions([[0.3, 0.7], [0.4, 0.6], [0.1, 0.9], [0.2, 0.8]], member="svm", **fields)
+    >>> fitted = fit_combiner([cnn, svm], "meta_des", n_neighbors=1, n_profiles=1)
+    >>> combine([cnn, svm], fitted).predicted
+    array(['cat', 'cat', 'dog', 'dog'], dtype='<U3')
+    """
+
+    name = "meta_des"
+
+    def __init__(
+        self,
+        meta_classifier: Any = None,
+        *,
+        n_neighbors: int = 7,
+        n_profiles: int = 5,
+        threshold: float = 0.5,
+        voting: Literal["soft", "hard"] = "soft",
+    ) -> None:
+        super().__init__(n_neighbors, voting=voting)
+        check_count("n_profiles", n_profiles)
+        check_number("threshold", threshold, 0, 1)
+        if meta_classifier is not None and not hasattr(meta_classifier, "predict_proba"):
+            raise InvalidOptionError(
+                f"meta_classifier must be a classifier with predict_proba; {meta_classifier!r} has none. Wrap it, for "
+                "instance in scikit-learn's CalibratedClassifierCV."
+            )
+        self.meta_classifier = meta_classifier
+        self.n_profiles = n_profiles
+        self.threshold = threshold
+
+    def _learn(self, rows: np.ndarray, codes: np.ndarray) -> None:
+        if len(codes) < 2:
+            raise InvalidOptionError(
+                f"meta_des learns from the neighbours of each row among the others; received {len(codes)} row with a "
+                "weight. Give two at least."
+            )
+        self.profiles_ = side_by_side(rows).astype(np.float64)
+        self.true_probas_ = np.take_along_axis(rows, codes[np.newaxis, :, np.newaxis], axis=-1)[..., 0].T
+        # As many as there are among the others.
+        self.n_nearest_ = min(self.n_neighbors, len(codes) - 1)
+        self.n_nearest_profiles_ = min(self.n_profiles, len(codes) - 1)
+        self.meta_classifier_ = None
+        if self.right_.all() or not self.right_.any():
+            return
+        nearest = _others(self.points_, self._n_asked())
+        profiles = nearest if self.n_features_ is None else _others(self.profiles_, self.n_nearest_profiles_)
+        classifier = self._new_classifier()
+        weights = self._weights(classifier)
+        described = self._meta_features(nearest, profiles, rows)
+        self.meta_classifier_ = classifier.fit(described, self.right_.ravel(), **weights)
+
+    def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
+        if self.meta_classifier_ is None:
+            return np.ones((len(nearest), len(probas)), dtype=bool)
+        profiles = nearest
+        if self.n_features_ is not None:
+            queries = side_by_side(probas).astype(np.float64, copy=False)
+            profiles = Neighbours(self.profiles_).nearest(queries, self.n_nearest_profiles_)
+        described = self._meta_features(nearest, profiles, probas)
+        right = list(self.meta_classifier_.classes_).index(True)
+        competence = self.meta_classifier_.predict_proba(described)[:, right]
+        # The last bits may depend on the other rows, and must not decide.
+        return np.round(competence, 9).reshape(len(nearest), len(probas)) > self.threshold
+
+    def _n_asked(self) -> int:
+        # Without features the nearest rows and the nearest profiles are the same.
+        return self.n_nearest_ if self.n_features_ is not None else max(self.n_nearest_, self.n_nearest_profiles_)
+
+    def _meta_features(self, nearest: np.ndarray, profiles: np.ndarray, probas: np.ndarray) -> np.ndarray:
+        """Describe each member on each row: ``(n_rows * n_members, n_meta_features)``, members of a row together."""
+        nearest, profiles = nearest[:, : self.n_nearest_], profiles[:, : self.n_nearest_profiles_]
+        hits = np.moveaxis(self.right_[nearest], 2, 1).astype(np.float64)
+        described = [
+            hits,
+            np.moveaxis(self.true_probas_[nearest], 2, 1),
+            hits.mean(axis=-1, keepdims=True),
+            np.moveaxis(self.right_[profiles], 2, 1),
+            probas.max(axis=-1).T[..., np.newaxis],
+        ]
+        stacked = np.concatenate([d.astype(np.float64, copy=False) for d in described], axis=-1)
+        return stacked.reshape(-1, stacked.shape[-1])
+
+    def _values_a_member(self) -> int:
+        return 3 * self.n_neighbors + 2 * self.n_profiles + 2
+
+    def _new_classifier(self) -> Any:
+        if self.meta_classifier is None:
+            from sklearn.linear_model import LogisticRegression
+
+            return LogisticRegression(max_iter=1000)
+        from sklearn.base import clone
+
+        return clone(self.meta_classifier)
+
+    def _weights(self, classifier: Any) -> dict[str, np.ndarray]:
+        from sklearn.utils.validation import has_fit_parameter
+
+        if (self.row_weight_ == 1).all():
+            return {}
+        if not has_fit_parameter(classifier, "sample_weight"):
+            raise InvalidOptionError(f"meta_classifier {classifier!r} makes no use of sample_weight. Leave it out.")
+        return {"sample_weight": np.repeat(self.row_weight_, self.right_.shape[1])}
+
+
+def _others(points: np.ndarray, n_neighbors: int) -> np.ndarray:
+    """Find the points nearest to each, itself left out."""
+    found = Neighbours(points).nearest(points, n_neighbors + 1)
+    drop = found == np.arange(len(points))[:, np.newaxis]
+    # Where enough others lie at the same place before it, a point is not among its own nearest.
+    drop[~drop.any(axis=1), -1] = True
+    return found[~drop].reshape(len(points), n_neighbors)
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``meta_des``."""
+    register("meta_des", MetaDES)

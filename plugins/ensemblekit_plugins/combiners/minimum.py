@@ -1,0 +1,53 @@
+"""The smallest of the members' predictions, class by class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ensemblekit import hookimpl
+
+from ..kernels.blocks import Scratch
+from .order_statistics import OrderStatistics
+
+__all__ = ["Minimum"]
+
+
+class Minimum(OrderStatistics):
+    """Smallest value of the members, class by class: a class needs every member.
+
+    Notes
+    -----
+    ``q[i, c] = min_m p_m[i, c]``; then ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``, and ``p =
+    q`` for the others. A row in which every minimum is 0 becomes uniform, which is the limit for zeros that are
+    replaced with one small number. With ``present`` it is the smallest value of the members that are present.
+
+    Tie rule: none; equal values stay equal.
+
+    References
+    ----------
+    .. [1] J. Kittler, M. Hatef, R. P. W. Duin, J. Matas, "On combining classifiers", IEEE Transactions on Pattern
+       Analysis and Machine Intelligence 20(3), 1998.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.combiners.minimum import Minimum
+    >>> Minimum().combine(np.array([[[0.75, 0.25]], [[0.5, 0.5]]]))
+    array([[0.66666667, 0.33333333]])
+    """
+
+    def counts(self, n_members: int) -> tuple[int, ...]:
+        return (1,) + (0,) * (n_members - 1)
+
+    def pool_block(self, members: np.ndarray, counts: tuple[int, ...], total: np.ndarray, scratch: Scratch) -> None:
+        np.copyto(total, members[0])
+        for member in members[1:]:
+            np.minimum(total, member, out=total)
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``minimum``."""
+    register("minimum", Minimum)

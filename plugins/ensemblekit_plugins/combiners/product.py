@@ -1,0 +1,69 @@
+"""The product of the members' predictions, normalised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ensemblekit import Combiner, hookimpl
+
+from ..kernels.log_pool import pool_logs, pool_logs_in_blocks
+from ..kernels.presence import by_presence
+from ..kernels.sums import shaped_like_members
+
+__all__ = ["Product"]
+
+
+class Product(Combiner):
+    """Product of the members, normalised: right for members that judge independent evidence.
+
+    Notes
+    -----
+    ``p[i, c] = q[i, c] / sum_k q[i, k]`` with ``q[i, c] = prod_m p_m[i, c]`` [1]_. For the task ``multilabel`` each
+    column stands against its complement, ``p = q / (q + prod_m (1 - p_m))``. With ``present`` it is the product of the
+    members that are present. It is computed by logarithms, so that no number of members makes it 0.
+
+    Zeros stand for one small number, in the limit to 0. So a zero is a veto: that class gets 0. Where every class is
+    vetoed, those with the fewest vetoes share the row, in proportion to the product over the members that do not veto
+    them.
+
+    Tie rule: none; equal values stay equal.
+
+    References
+    ----------
+    .. [1] J. Kittler, M. Hatef, R. P. W. Duin, J. Matas, "On combining classifiers", IEEE Transactions on Pattern
+       Analysis and Machine Intelligence 20(3), 1998.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.combiners.product import Product
+    >>> Product().combine(np.array([[[0.75, 0.25]], [[0.75, 0.25]]])).round(3)
+    array([[0.9, 0.1]])
+    """
+
+    traits = frozenset({"symmetric", "graphable"})
+    tasks = frozenset({"multiclass", "multilabel"})
+
+    def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
+        if xp is np:
+            if present is None:
+                return _pool(member_probas, task)
+            return by_presence(lambda some, members: _pool(some, task), member_probas, present)
+        if present is None:
+            return pool_logs(member_probas, np.ones(member_probas.shape[0]), task, xp)
+        there = shaped_like_members(present, member_probas, xp)
+        known = xp.where(there, member_probas, xp.ones_like(member_probas))
+        one = xp.ones((), dtype="float32")
+        return pool_logs(known, xp.where(present, one, xp.zeros_like(one)), task, xp)
+
+
+def _pool(member_probas: np.ndarray, task: str) -> np.ndarray:
+    return pool_logs_in_blocks(member_probas, np.ones(len(member_probas)), task)
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``product``."""
+    register("product", Product)

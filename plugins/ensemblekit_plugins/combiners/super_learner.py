@@ -1,0 +1,93 @@
+"""The super learner: members weighted by non-negative least squares, or by log loss on the simplex."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from ensemblekit import PredictionSet, hookimpl
+
+from ..learning.rows import likelihoods, rows_of
+from ..learning.simplex import maximise_likelihood, nonnegative_least_squares
+from ..options import check_choice, check_count, check_number
+from .learned_weights import LearnedWeights
+
+__all__ = ["SuperLearner"]
+
+
+class SuperLearner(LearnedWeights):
+    """Weights of the members by non-negative least squares on the labels, divided by their sum.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "log_loss"}, default="squared_error"
+        ``squared_error``: non-negative least squares. ``log_loss``: the mean log loss on the simplex, not for
+        regression.
+    max_iter, tol : int and float, default=10000 and 1e-10
+        Of ``log_loss``: most steps, and the gain in nats that is too small to go on.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_members,)
+        Weights >= 0 with sum 1, in the order of ``members_``.
+
+    Notes
+    -----
+    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w = v / sum_m v_m`` and ``v`` the minimum of
+    ``sum_i sum_c (y[i, c] - sum_m v_m p_m[i, c])^2`` over ``v >= 0`` [1]_ [2]_, where ``y`` are the indicators of the
+    labels (the numbers, for regression) on rows that no member was fitted on. It is solved from the QR factor of the
+    members' columns, which is made block by block, so that memory does not grow with the rows. Where all ``v`` are 0
+    the members count the same. ``log_loss`` is what `weighted` learns.
+
+    Tie rule: of members that say the same, the solver gives the weight to some; their sum is what counts.
+
+    References
+    ----------
+    .. [1] M. J. van der Laan, E. C. Polley, A. E. Hubbard, "Super learner", Statistical Applications in Genetics and
+       Molecular Biology 6(1), 2007.
+    .. [2] L. Breiman, "Stacked regressions", Machine Learning 24, 1996.
+
+    Examples
+    --------
+    >>> from ensemblekit import Predictions, fit_combiner
+    >>> fields = {"ids": [1, 2], "classes": ["cat", "dog"], "labels": ["cat", "dog"]}
+    >>> left = Predictions([[0.9, 0.1], [0.4, 0.6]], member="left", **fields)
+    >>> right = Predictions([[0.6, 0.4], [0.1, 0.9]], member="right", **fields)
+    >>> fit_combiner([right, left], "super_learner").weights_.round(6)
+    array([0.5, 0.5])
+    """
+
+    def __init__(
+        self,
+        loss: Literal["squared_error", "log_loss"] = "squared_error",
+        *,
+        max_iter: int = 10_000,
+        tol: float = 1e-10,
+    ) -> None:
+        check_choice("loss", loss, ("squared_error", "log_loss"))
+        check_count("max_iter", max_iter)
+        check_number("tol", tol, 0)
+        self.loss = loss
+        self.max_iter = max_iter
+        self.tol = tol
+        if loss == "log_loss":
+            self.tasks = frozenset({"multiclass", "multilabel"})
+
+    def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
+        rows = rows_of(predictions, sample_weight, "the super learner's weights are")
+        if self.loss == "log_loss":
+            likelihood = likelihoods(rows)
+            share = np.repeat(rows.share(), likelihood.shape[1] // len(rows.labels))
+            self.weights_ = maximise_likelihood(likelihood, share / share.sum(), self.max_iter, self.tol)
+            return self
+        weights = nonnegative_least_squares(rows)
+        total = weights.sum()
+        self.weights_ = weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
+        return self
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``super_learner``."""
+    register("super_learner", SuperLearner)

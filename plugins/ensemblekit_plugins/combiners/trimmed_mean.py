@@ -1,0 +1,58 @@
+"""The mean of the members' predictions without the most extreme, class by class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit import hookimpl
+
+from .order_statistics import OrderStatistics, check_proportion
+
+__all__ = ["TrimmedMean"]
+
+
+class TrimmedMean(OrderStatistics):
+    """Mean of the members without the smallest and the largest values, class by class.
+
+    Parameters
+    ----------
+    proportion : float, default=0.2
+        Share of the members that is left out at either end, >= 0 and < 0.5.
+
+    Notes
+    -----
+    Of the values ``x_1 <= ... <= x_M`` of the members for a class, ``g = floor(proportion * M)`` are left out at
+    either end: ``q = (x_(g+1) + ... + x_(M-g)) / (M - 2 g)``. With fewer than ``1 / proportion`` members that is
+    the mean. Then ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``, and ``p = q`` for the others.
+    A row in which every ``q`` is 0 becomes uniform, which is the limit for zeros that are replaced with one small
+    number. With ``present`` ``M`` is the number of members that are present. ``scipy.stats.trim_mean`` gives the
+    same ``q``.
+
+    Tie rule: none; equal values stay equal.
+
+    References
+    ----------
+    .. [1] V. R. R. Jose, R. L. Winkler, "Simple robust averages of forecasts: some empirical results", International
+       Journal of Forecasting 24(1), 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.combiners.trimmed_mean import TrimmedMean
+    >>> TrimmedMean(0.25).combine(np.array([[[1.0, 0.0]], [[0.75, 0.25]], [[0.25, 0.75]], [[0.0, 1.0]]]))
+    array([[0.5, 0.5]])
+    """
+
+    def __init__(self, proportion: float = 0.2) -> None:
+        check_proportion(proportion)
+        self.proportion = proportion
+
+    def counts(self, n_members: int) -> tuple[int, ...]:
+        trimmed = int(self.proportion * n_members)
+        return (0,) * trimmed + (1,) * (n_members - 2 * trimmed) + (0,) * trimmed
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``trimmed_mean``."""
+    register("trimmed_mean", TrimmedMean)

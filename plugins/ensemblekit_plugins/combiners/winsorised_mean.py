@@ -1,0 +1,61 @@
+"""The mean of the members' predictions with the most extreme drawn in, class by class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit import hookimpl
+
+from .order_statistics import OrderStatistics, check_proportion
+
+__all__ = ["WinsorisedMean"]
+
+
+class WinsorisedMean(OrderStatistics):
+    """Mean of the members with the smallest and the largest values drawn in, class by class.
+
+    Parameters
+    ----------
+    proportion : float, default=0.2
+        Share of the members that is drawn in at either end, >= 0 and < 0.5.
+
+    Notes
+    -----
+    Of the values ``x_1 <= ... <= x_M`` of the members for a class, the first ``g = floor(proportion * M)`` are
+    replaced with ``x_(g+1)`` and the last ``g`` with ``x_(M-g)``; ``q`` is their mean. With fewer than ``1 /
+    proportion`` members that is the mean. Then ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``,
+    and ``p = q`` for the others. A row in which every ``q`` is 0 becomes uniform, which is the limit for zeros that
+    are replaced with one small number. With ``present`` ``M`` is the number of members that are present. The mean
+    of ``scipy.stats.mstats.winsorize`` is the same ``q``.
+
+    Tie rule: none; equal values stay equal.
+
+    References
+    ----------
+    .. [1] V. R. R. Jose, R. L. Winkler, "Simple robust averages of forecasts: some empirical results", International
+       Journal of Forecasting 24(1), 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.combiners.winsorised_mean import WinsorisedMean
+    >>> WinsorisedMean(0.25).combine(np.array([[[1.0, 0.0]], [[0.75, 0.25]], [[0.75, 0.25]], [[0.0, 1.0]]]))
+    array([[0.75, 0.25]])
+    """
+
+    def __init__(self, proportion: float = 0.2) -> None:
+        check_proportion(proportion)
+        self.proportion = proportion
+
+    def counts(self, n_members: int) -> tuple[int, ...]:
+        drawn = int(self.proportion * n_members)
+        kept = [1] * (n_members - 2 * drawn)
+        kept[0] += drawn
+        kept[-1] += drawn
+        return (0,) * drawn + tuple(kept) + (0,) * drawn
+
+
+@hookimpl
+def ensemblekit_register_combiners(register: Any) -> None:
+    """Register ``winsorised_mean``."""
+    register("winsorised_mean", WinsorisedMean)

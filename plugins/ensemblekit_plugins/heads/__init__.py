@@ -1,0 +1,1 @@
+"""The built-in heads, one a file."""

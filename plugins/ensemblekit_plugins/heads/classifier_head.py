@@ -1,0 +1,90 @@
+"""The study's classifier head: batch normalisation, a dense layer, dropout, softmax."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ensemblekit import hookimpl
+from ensemblekit.assembly import import_keras
+from ensemblekit.errors import InvalidOptionError
+
+from ..options import check_count, check_number
+from .vector_head import check_vectors
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["ClassifierHead"]
+
+
+class ClassifierHead:
+    """Batch normalisation, Dense ReLU, dropout and a Dense softmax, each but the last optional.
+
+    Parameters
+    ----------
+    dense_units : int, default=256
+        Of the ReLU layer; 0 leaves it out.
+    dropout : float, default=0.25
+        Rate before the output, in [0, 1); 0 leaves it out.
+    batch_normalization : bool, default=True
+        Normalise the features first.
+
+    Notes
+    -----
+    The defaults are the head of the study's first model. That of its second is
+    ``ClassifierHead(dense_units=128, batch_normalization=False)``, and the second part of its chained model
+    ``ClassifierHead(dense_units=256, batch_normalization=False)``.
+
+    Examples
+    --------
+    >>> from ensemblekit_plugins.heads.classifier_head import ClassifierHead
+    >>> ClassifierHead().build((2048,), 4).count_params()
+    533764
+    """
+
+    def __init__(self, *, dense_units: int = 256, dropout: float = 0.25, batch_normalization: bool = True) -> None:
+        check_count("dense_units", dense_units, 0)
+        check_number("dropout", dropout, 0, 1)
+        if dropout == 1:
+            raise InvalidOptionError(f"dropout must lie in [0, 1); received {dropout!r}.")
+        self.dense_units = dense_units
+        self.dropout = dropout
+        self.batch_normalization = batch_normalization
+
+    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> keras.Model:
+        """Build the head, newly initialised.
+
+        Parameters
+        ----------
+        feature_shape : tuple of int
+            Shape of one sample's features, ``(d,)``.
+        n_classes : int
+            Number of classes, at least 2.
+
+        Returns
+        -------
+        keras.Model
+            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)``.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there are fewer than two classes, or the features are no vectors.
+        """
+        keras = import_keras("Head 'classifier_head'")
+        check_vectors("classifier_head", feature_shape, n_classes)
+        features = keras.Input(feature_shape, name="features")
+        x = features
+        if self.batch_normalization:
+            x = keras.layers.BatchNormalization()(x)
+        if self.dense_units:
+            x = keras.layers.Dense(self.dense_units, "relu")(x)
+        if self.dropout:
+            x = keras.layers.Dropout(self.dropout)(x)
+        return keras.Model(features, keras.layers.Dense(n_classes, "softmax")(x), name="classifier_head")
+
+
+@hookimpl
+def ensemblekit_register_heads(register: Any) -> None:
+    """Register ``classifier_head``."""
+    register("classifier_head", ClassifierHead)

@@ -1,0 +1,41 @@
+"""Classifiers of scikit-learn that make do with few rows; imported where one is built."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.ensemble import StackingClassifier
+from sklearn.neighbors import KNeighborsClassifier
+
+from ensemblekit.errors import DataError
+
+__all__ = ["StackedByFolds", "UpToNeighbours"]
+
+
+class UpToNeighbours(KNeighborsClassifier):
+    """Nearest neighbours: as many as there are, where there are fewer than asked for."""
+
+    def kneighbors(self, X: Any = None, n_neighbors: int | None = None, return_distance: bool = True) -> Any:  # noqa: N803 - scikit-learn's name
+        """Find the neighbours, at most as many as there are rows."""
+        wanted: int = n_neighbors or self.n_neighbors  # pyright: ignore[reportAssignmentType] - never None here
+        return super().kneighbors(X, min(wanted, self.n_samples_fit_), return_distance)
+
+
+class StackedByFolds(StackingClassifier):
+    """A classifier on held-out scores: in as many folds as the smallest class has rows, where they are fewer."""
+
+    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:  # noqa: N803 - scikit-learn's name
+        """Fit the inner classifier on all rows, and the last one on its held-out scores."""
+        names, counts = np.unique(y, return_counts=True)
+        if counts.min() < 2:
+            raise DataError(
+                "scores are calibrated on held-out rows, so that each class needs 2 at least; class "
+                f"{names[counts.argmin()]!r} has {counts.min()}."
+            )
+        wanted: int = self.cv  # pyright: ignore[reportAssignmentType] - made here with a number
+        self.cv = min(wanted, int(counts.min()))
+        try:
+            return super().fit(X, y, **fit_params)
+        finally:
+            self.cv = wanted

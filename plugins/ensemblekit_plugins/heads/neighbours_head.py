@@ -1,0 +1,63 @@
+"""Nearest neighbours by the angle between features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit import hookimpl
+
+from ..options import check_count
+from .vector_head import VectorHead
+
+__all__ = ["NeighboursHead"]
+
+ensemblekit_stored_modules = ("ensemblekit_plugins.heads.few_rows",)
+"""Imported late: what is fitted is of its classes."""
+
+
+class NeighboursHead(VectorHead):
+    """Nearest neighbours by the angle between standardised features, weighted by their nearness.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        How many are asked, at least 1; as many as there are rows, where there are fewer.
+
+    Notes
+    -----
+    A class has the share of the weights ``1 / distance`` of those neighbours that belong to it, the distance being that
+    of the standardised features, each row scaled to length 1. A row at the distance 0 is asked alone.
+
+    References
+    ----------
+    .. [1] T. Cover, P. Hart, "Nearest neighbor pattern classification", IEEE Transactions on Information
+       Theory 13, 1967.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.heads.neighbours_head import NeighboursHead
+    >>> features = np.random.default_rng(0).normal(size=(60, 8))
+    >>> classes = features[:, :3].argmax(axis=1)
+    >>> NeighboursHead().build((8,), 3).fit(features, classes).predict_proba(features).shape
+    (60, 3)
+    """
+
+    name = "neighbours_head"
+
+    def __init__(self, *, n_neighbors: int = 5) -> None:
+        check_count("n_neighbors", n_neighbors)
+        self.n_neighbors = n_neighbors
+
+    def _steps(self) -> tuple[Any, ...]:
+        from sklearn.preprocessing import Normalizer, StandardScaler
+
+        from .few_rows import UpToNeighbours
+
+        return (StandardScaler(), Normalizer(), UpToNeighbours(self.n_neighbors, weights="distance"))
+
+
+@hookimpl
+def ensemblekit_register_heads(register: Any) -> None:
+    """Register ``neighbours_head``."""
+    register("neighbours_head", NeighboursHead)

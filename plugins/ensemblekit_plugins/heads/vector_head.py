@@ -1,0 +1,53 @@
+"""What the heads share: they map vectors to two classes at least; and the body of those made of scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensemblekit.errors import InvalidOptionError
+
+__all__ = ["VectorHead", "check_vectors"]
+
+
+def check_vectors(name: str, feature_shape: tuple[int, ...], n_classes: int) -> None:
+    """Refuse features that are no vectors, and fewer than two classes."""
+    if n_classes < 2 or len(feature_shape) != 1:
+        raise InvalidOptionError(
+            f"{name} maps features (d,) to at least 2 classes; received features {tuple(feature_shape)} and "
+            f"{n_classes} classes."
+        )
+
+
+class VectorHead:
+    """A head that is a scikit-learn classifier of vectors."""
+
+    name = ""
+
+    def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
+        """Build the head, not fitted.
+
+        Parameters
+        ----------
+        feature_shape : tuple of int
+            Shape of one sample's features, ``(d,)``.
+        n_classes : int
+            Number of classes, at least 2.
+
+        Returns
+        -------
+        sklearn.pipeline.Pipeline
+            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there are fewer than two classes, or the features are no vectors.
+        """
+        check_vectors(self.name, feature_shape, n_classes)
+        from sklearn.pipeline import make_pipeline
+
+        return make_pipeline(*self._steps())
+
+    def _steps(self) -> tuple[Any, ...]:
+        """Make what the features go through, the classifier last."""
+        raise NotImplementedError

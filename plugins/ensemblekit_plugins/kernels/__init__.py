@@ -1,0 +1,1 @@
+"""Array kernels of the combination rules: blocks, sums, sorting, votes, logarithmic pools, ranks."""

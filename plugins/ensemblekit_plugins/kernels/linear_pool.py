@@ -1,0 +1,150 @@
+"""Weighted means over members: the reference, and on NumPy in blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .blocks import Scratch, Where, in_blocks
+from .normalisation import sum_classes
+from .sums import add_members, shaped_like_members, sum_dtype, sum_members, weighted_sum
+
+__all__ = ["pool_classes", "pool_linearly"]
+
+BLOCK_VALUES = 5 * 2**16
+"""Values that the arrays of one block hold together: measured, a little more than the cache holds is quickest."""
+
+LEAST_DOT = 2**8
+"""Numbers of a row from which on einsum goes along the row, and not across the members."""
+
+
+def pool_linearly(member_probas: Any, weights: np.ndarray | None = None, present: Any = None, xp: Any = np) -> Any:
+    """Average over the members: ``sum_m w_m p_m``.
+
+    Parameters
+    ----------
+    member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
+        Aligned predictions.
+    weights : ndarray of shape (n_members,), optional
+        Weight of each member; they sum to 1. By default all the same.
+    present : array of bool of shape (n_members, n_samples), optional
+        Which rows the members have; absent rows are ignored, and the weights of the members that are present are
+        divided by their sum.
+    xp : array namespace, default=numpy
+        ``numpy`` or ``keras.ops``.
+
+    Returns
+    -------
+    array of shape (n_samples, ..., n_classes)
+        In the dtype of ``member_probas``; on NumPy sums are made in float32 at least.
+    """
+    if xp is np:
+        return _pool_in_blocks(member_probas, weights, present)
+    if weights is None and present is None:
+        return xp.mean(member_probas, axis=0)
+    unit = np.ones(member_probas.shape[0]) if weights is None else weights
+    weight = shaped_like_members(xp.array(unit, dtype=member_probas.dtype), member_probas, xp)
+    if present is None:
+        return xp.sum(xp.multiply(member_probas, weight), axis=0)
+    there = shaped_like_members(present, member_probas, xp)
+    total = xp.sum(xp.multiply(xp.where(there, member_probas, xp.zeros_like(member_probas)), weight), axis=0)
+    return xp.divide(total, xp.sum(xp.where(there, weight, xp.zeros_like(weight)), axis=0))
+
+
+def _pool_in_blocks(member_probas: np.ndarray, weights: np.ndarray | None, present: np.ndarray | None) -> np.ndarray:
+    mean = np.empty(member_probas.shape[1:], member_probas.dtype)
+    dtype = sum_dtype(mean.dtype)
+
+    def average(where: Where, scratch: Scratch) -> None:
+        members, block = member_probas[(slice(None), *where)], mean[where]
+        total = block if dtype == mean.dtype else scratch("total", block.shape, dtype)
+        if present is not None:
+            there = shaped_like_members(present[:, where[0]], members)
+            add_members(members, weights, total, scratch, there)
+            unit = np.ones(len(members)) if weights is None else weights
+            mass = np.zeros(there.shape[1:], dtype)
+            for member_there, weight in zip(there, unit, strict=True):
+                mass += member_there * dtype.type(weight)
+            np.divide(total, mass, out=block, casting="same_kind")
+        elif weights is None:
+            add_members(members, None, total, scratch)
+            np.divide(total, dtype.type(len(members)), out=block, casting="same_kind")
+        else:
+            _dot(np.asarray(weights, dtype), members, total, scratch)
+            if total is not block:
+                np.copyto(block, total, casting="same_kind")
+
+    in_blocks(average, member_probas.shape, arrays=2 if dtype == mean.dtype else 3, values=BLOCK_VALUES)
+    return mean
+
+
+def _dot(weights: np.ndarray, members: np.ndarray, total: np.ndarray, scratch: Scratch) -> None:
+    # einsum multiplies and adds in one step, one member after the other; so it does only for rows of numbers that lie
+    # side by side, and enough of them. Others are copied to such rows, for their bits are not to differ.
+    size = total.size
+    if size < LEAST_DOT or members.dtype != total.dtype or not members[0].flags.c_contiguous:
+        rows = scratch("rows", (len(members), max(size, LEAST_DOT)), total.dtype)
+        rows[:, size:] = 0
+        np.copyto(rows[:, :size].reshape(members.shape), members)
+        sums = scratch("sums", rows.shape[1:], total.dtype)
+        np.einsum("m,mi->i", weights, rows, out=sums)
+        np.copyto(total, sums[:size].reshape(total.shape))
+    else:
+        np.einsum("m,mi->i", weights, members.reshape(len(members), size), out=total.reshape(size))
+
+
+def pool_classes(member_probas: Any, weights: np.ndarray, present: Any, task: str, xp: Any) -> Any:
+    """Average over the members with weights of each class: ``sum_m w_mc p_m``.
+
+    Parameters
+    ----------
+    member_probas, present, xp
+        As in `pool_linearly`.
+    weights : ndarray of shape (n_members, n_classes)
+        They sum to 1 over the members.
+    task : {"multiclass", "multilabel", "regression"}
+        Rows of ``multiclass`` are divided by their sums; a row of zeros becomes the plain mean.
+
+    Returns
+    -------
+    array of shape (n_samples, ..., n_classes)
+        In the dtype of ``member_probas``.
+    """
+    if xp is np and present is None:
+        return _pool_classes_in_blocks(member_probas, weights, task)
+    shape = (len(weights), *(1,) * (len(member_probas.shape) - 2), weights.shape[1])
+    weight = xp.reshape(xp.array(weights, dtype=member_probas.dtype), shape)
+    there = None if present is None else shaped_like_members(present, member_probas, xp)
+    if there is not None:
+        member_probas = xp.where(there, member_probas, xp.zeros_like(member_probas))
+        weight = xp.where(there, weight, xp.zeros_like(weight))
+    pooled = sum_members(xp.multiply(member_probas, weight), xp)
+    one = xp.ones((), dtype=member_probas.dtype)
+    if there is not None:
+        total = sum_members(weight, xp)
+        pooled = xp.divide(pooled, xp.where(xp.greater(total, 0), total, xp.ones_like(total)))
+    if task == "multiclass":
+        counts = member_probas.shape[0] if there is None else sum_members(xp.where(there, one, xp.zeros_like(one)), xp)
+        mean = xp.divide(sum_members(member_probas, xp), counts)
+        total = xp.sum(pooled, axis=-1, keepdims=True)
+        none = xp.less_equal(total, 0)
+        pooled = xp.where(none, mean, xp.divide(pooled, xp.where(none, xp.ones_like(total), total)))
+    return pooled.astype(member_probas.dtype, copy=False) if xp is np else xp.cast(pooled, member_probas.dtype)
+
+
+def _pool_classes_in_blocks(member_probas: np.ndarray, weights: np.ndarray, task: str) -> np.ndarray:
+    pooled = np.empty(member_probas.shape[1:], sum_dtype(member_probas.dtype))
+
+    def pool(where: Where, scratch: Scratch) -> None:
+        members, part = member_probas[(slice(None), *where)], pooled[where]
+        add_members(members, weights, part, scratch)
+        if task == "multiclass":
+            total = sum_classes(part, scratch)
+            none = total <= 0
+            np.divide(part, np.where(none, 1, total)[..., np.newaxis], out=part)
+            if none.any():
+                part[none] = weighted_sum(members)[none] / len(weights)
+
+    in_blocks(pool, member_probas.shape, arrays=2)
+    return pooled.astype(member_probas.dtype, copy=False)

@@ -1,0 +1,65 @@
+"""Rows that some members lack: the rows with the same members at a time, each by the rule without the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["by_presence"]
+
+COPIED_VALUES = 2**20
+"""Values that are copied at a time, at most, where one row has no more."""
+
+
+def by_presence(
+    rule: Callable[[np.ndarray, np.ndarray], np.ndarray], member_probas: np.ndarray, present: Any
+) -> np.ndarray:
+    """Combine each row from the members that have it, as if there were no others.
+
+    Parameters
+    ----------
+    rule : callable
+        Maps ``(n_some_members, n_some_rows, ..., n_classes)`` and the positions of these members, ascending, to
+        ``(n_some_rows, ..., n_classes)``. Take ``weights[members]`` of what is one value a member. Each row on its own.
+    member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
+        Aligned predictions; absent rows hold anything.
+    present : array of bool of shape (n_members, n_samples)
+        Which rows there are: each for one member at least.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ..., n_classes)
+        In the dtype of ``member_probas``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.kernels.presence import by_presence
+    >>> member_probas = np.array([[[0.2, 0.8], [0.6, 0.4]], [[np.nan, np.nan], [1.0, 0.0]]])
+    >>> present = np.array([[True, True], [False, True]])
+    >>> by_presence(lambda some, members: some.mean(axis=0), member_probas, present)
+    array([[0.2, 0.8],
+           [0.8, 0.2]])
+    """
+    present = np.asarray(present)
+    everyone = np.arange(len(member_probas))
+    if present.all():
+        return rule(member_probas, everyone)
+    combined = np.empty(member_probas.shape[1:], member_probas.dtype)
+    step = max(1, COPIED_VALUES // max(1, len(member_probas) * math.prod(member_probas.shape[2:])))
+    for rows in _same_members(present):
+        members = everyone[present[:, rows[0]]]
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            combined[some] = rule(member_probas[np.ix_(members, some)], members)
+    return combined
+
+
+def _same_members(present: np.ndarray) -> list[np.ndarray]:
+    patterns = np.packbits(present, axis=0)
+    order = np.lexsort(patterns)
+    patterns = patterns[:, order]
+    return np.split(order, np.flatnonzero((patterns[:, 1:] != patterns[:, :-1]).any(axis=0)) + 1)

@@ -1,0 +1,1 @@
+"""What combiners learn with: labelled rows, metrics, weights, final estimators, calibration maps."""

@@ -1,0 +1,290 @@
+"""Scores of many blends that differ from one blend by one member each, without averaging every one of them anew.
+
+A blend is ``sum_m w_m p_m / sum_m w_m``. A scorer keeps what all candidates share, and asks of each only what it adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .rows import SMALLEST, Rows
+
+__all__ = ["Blends", "Likelihood", "SampleLosses", "Squared", "Summed", "Whole", "binary_log_loss"]
+
+_CHUNK = 1 << 13  # values of one member's block; so few that BLAS wakes no threads for a product with a vector
+_PRODUCT = 1 << 18  # multiplications in a product of matrices
+_KEPT = 1 << 22  # likelihoods kept in float64: 32 MB; more stay in the dtype of the predictions
+
+
+class Blends:
+    """The blend so far, and the scores of those next to it; greater is better.
+
+    Parameters
+    ----------
+    rows : Rows
+        What the members said, and the truth.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.weights = np.zeros(len(rows.probas))
+
+    def start(self, weights: np.ndarray) -> None:
+        """Begin with the blend of these weights; with zeros, from nothing."""
+        self.weights = np.zeros(len(self.rows.probas))
+        self._clear()
+        for member in np.flatnonzero(weights):
+            self.add(int(member), float(weights[member]))
+
+    def add(self, member: int, gain: float = 1.0) -> None:
+        """Give a member so much more weight (less, where negative)."""
+        self._add(member, gain)
+        self.weights[member] += gain
+
+    def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Score the blends in which one member each has so much more weight.
+
+        Parameters
+        ----------
+        members : ndarray of int of shape (n_candidates,)
+            Positions of members.
+        gains : ndarray of shape (n_candidates,)
+            What each gains in weight; the sum of the weights stays positive.
+
+        Returns
+        -------
+        ndarray of shape (n_candidates,)
+            Scores in float64, greater is better.
+        """
+        raise NotImplementedError
+
+    def _clear(self) -> None:
+        raise NotImplementedError
+
+    def _add(self, member: int, gain: float) -> None:
+        raise NotImplementedError
+
+
+class Summed(Blends):
+    """Keeps the weighted sum of the members' predictions in float64."""
+
+    total: np.ndarray
+
+    def _clear(self) -> None:
+        self.total = np.zeros(self._shape())
+
+    def _shape(self) -> tuple[int, ...]:
+        return self.rows.probas.shape[1:]
+
+    def _member(self, member: int) -> np.ndarray:
+        return self.rows.probas[member]
+
+    def _add(self, member: int, gain: float) -> None:
+        said = self._member(member)
+        for block in self._chunks():
+            self.total[block] += np.multiply(said[block], gain, dtype=np.float64)
+
+    def _chunks(self) -> Any:
+        return self.rows.blocks(_CHUNK)
+
+    def _sums(self, members: np.ndarray, gains: np.ndarray, *, divided: bool = True) -> Any:
+        """Yield chunk, candidate and its mean (or sum) in that chunk, in a buffer that the next one overwrites."""
+        counts = self.weights.sum() + gains if divided else np.ones(len(members))
+        for block in self._chunks():
+            total = self.total[block]
+            shared, mean = np.empty_like(total), np.empty_like(total)
+            scaled_for = None
+            for place, (member, gain, count) in enumerate(zip(members, gains, counts, strict=True)):
+                if count != scaled_for:
+                    np.multiply(total, 1 / count, out=shared)
+                    scaled_for = count
+                np.multiply(self._member(member)[block], gain / count, out=mean, dtype=np.float64)
+                np.add(mean, shared, out=mean)
+                yield block, place, mean
+
+
+class SampleLosses(Summed):
+    """A metric of the weighted mean over rows of ``loss(mean, truth)`` of each output.
+
+    Parameters
+    ----------
+    rows : Rows
+        What the members said, and the truth.
+    loss : callable
+        ``(truth) -> (mean) -> losses``, all of the same shape; it may write into ``mean``.
+    score : callable, optional
+        From the mean losses ``(n_candidates, n_outputs)`` to scores; by default their mean, negated.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        loss: Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]],
+        score: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        super().__init__(rows)
+        self.loss = loss
+        self.score = score or (lambda losses: -losses.mean(axis=1))
+        self.share = rows.share()
+
+    def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Add up the losses, chunk by chunk."""
+        losses = np.zeros((len(members), self.rows.probas.shape[-1]))
+        loss = None
+        for block, place, mean in self._sums(members, gains):
+            if place == 0:
+                loss = self.loss(self.rows.truth(block))
+            losses[place] += self.share[block] @ loss(mean)  # type: ignore[misc]
+        return self.score(losses)
+
+
+class Likelihood(Summed):
+    """Log loss of multiclass predictions: only the true class counts.
+
+    The logarithm of a product of sixteen probabilities takes the time of one logarithm, and none is below 1e-251.
+
+    Parameters
+    ----------
+    rows : Rows
+        What the members said, and the truth.
+    score : callable, optional
+        From the mean log likelihoods ``(n_candidates,)`` to scores.
+    """
+
+    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
+        super().__init__(rows)
+        self.score = score or (lambda means: means)
+        n_members, n_rows = rows.probas.shape[:2]
+        dtype = np.float64 if n_members * n_rows <= _KEPT else np.result_type(rows.probas.dtype, np.float32)
+        self.likelihood = np.ones((n_members, -(-n_rows // 16) * 16), dtype=dtype)
+        for block in rows.blocks(max(1, _KEPT // (4 * n_members))):
+            kept = self.likelihood[:, :n_rows][:, block]
+            kept[:] = np.take_along_axis(rows.probas[:, block], rows.labels[np.newaxis, block, np.newaxis], -1)[..., 0]
+        self.bounded = self.likelihood.min() >= SMALLEST and self.likelihood.max() <= 1
+
+    def _shape(self) -> tuple[int, ...]:
+        return self.likelihood.shape[1:]
+
+    def _member(self, member: int) -> np.ndarray:
+        return self.likelihood[member]
+
+    def _chunks(self) -> Any:
+        return (slice(start, start + 2 * _CHUNK) for start in range(0, self.likelihood.shape[1], 2 * _CHUNK))
+
+    def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Add up the logarithms, chunk by chunk."""
+        losses = np.zeros(len(members))
+        share = self.rows.weight
+        for block, place, mean in self._sums(members, gains):
+            # The rest of the last chunk holds ones, whose logarithm adds nothing but rounding.
+            if not self.bounded or gains[place] < 0:
+                np.clip(mean, SMALLEST, 1, out=mean)
+            if share is None:
+                products = np.multiply.reduce(mean.reshape(16, -1), axis=0)
+                losses[place] += np.log(products, out=products).sum()
+            else:
+                some = share[block]
+                losses[place] += np.multiply(np.log(mean, out=mean)[: len(some)], some, out=mean[: len(some)]).sum()
+        return self.score(losses if share is not None else losses / len(self.rows.labels))
+
+
+class Squared(Blends):
+    """Mean squared error of each output, from the members' residuals multiplied with each other, once.
+
+    Parameters
+    ----------
+    rows : Rows
+        What the members said, and the truth.
+    score : callable
+        ``(errors) -> scores``: from the weighted mean squares ``(n_candidates, n_outputs)``, summed over the classes
+        to one output for probabilities.
+    centred : bool, default=False
+        Take the variances of the errors instead.
+    """
+
+    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray], *, centred: bool = False) -> None:
+        super().__init__(rows)
+        self.score = score
+        n_members, _, n_classes = rows.probas.shape
+        n_outputs = n_classes if rows.task == "regression" else 1
+        self.products = np.zeros((n_outputs, n_members, n_members))
+        # In pieces so small that BLAS wakes no threads: on a busy machine they wait for each other, up to a second.
+        width = _PRODUCT // n_members**2 if n_members <= 128 else _PRODUCT
+        share, blocks = rows.share()[:, np.newaxis], list(rows.blocks(max(1, (1 << 20) // n_members)))
+        offset = np.zeros((n_members, 1, n_classes))
+        if centred:
+            for block in blocks:
+                residuals = rows.probas[:, block] - rows.truth(block)
+                offset += (residuals * share[block]).sum(axis=1, keepdims=True)
+        for block in blocks:
+            residuals = np.subtract(rows.probas[:, block], rows.truth(block), dtype=np.float64)
+            residuals -= offset
+            residuals *= np.sqrt(share[block])
+            for output, products in enumerate(self.products):
+                part = residuals[..., output] if n_outputs > 1 else residuals.reshape(n_members, -1)
+                for start in range(0, part.shape[1], width):
+                    piece = part[:, start : start + width]
+                    products += piece @ piece.T
+
+    def _clear(self) -> None:
+        self.crossed = np.zeros(self.products.shape[:2])
+
+    def _add(self, member: int, gain: float) -> None:
+        self.crossed += gain * self.products[:, member]
+
+    def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Expand ``|sum_m w_m r_m + g r_j|^2``."""
+        own = np.diagonal(self.products, axis1=1, axis2=2)
+        squares = (self.crossed @ self.weights)[:, np.newaxis]
+        squares = squares + 2 * gains * self.crossed[:, members] + np.square(gains) * own[:, members]
+        return self.score(np.maximum(squares / np.square(self.weights.sum() + gains), 0).T)
+
+
+class Whole(Summed):
+    """Any function of the whole blend: each candidate is averaged and scored.
+
+    Parameters
+    ----------
+    rows : Rows
+        What the members said, and the truth.
+    score : callable
+        ``(truth, mean, sample_weight) -> float``, greater is better; it must not keep ``mean``.
+    """
+
+    def __init__(self, rows: Rows, score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]) -> None:
+        super().__init__(rows)
+        self.score = score
+
+    def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Average and call, one candidate after the other."""
+        labels = self.rows.labels
+        mean = np.empty(self.total.shape)
+        # What has one output has one axis, as scikit-learn's users have it.
+        shown = mean[:, 0] if self.rows.task == "regression" and self.rows.probas.shape[-1] == 1 else mean
+        truth = labels[:, 0] if shown.ndim < labels.ndim else labels
+        found = np.empty(len(members))
+        counts = self.weights.sum() + gains
+        for place, (member, gain, count) in enumerate(zip(members, gains, counts, strict=True)):
+            np.multiply(self._member(member), gain, out=mean, dtype=np.float64)
+            np.add(mean, self.total, out=mean)
+            np.divide(mean, count, out=mean)
+            if self.rows.task == "multiclass":
+                # Rows of float32 sum to 1 in float32 alone, and scikit-learn warns.
+                np.divide(mean, mean.sum(axis=1, keepdims=True), out=mean)
+            found[place] = self.score(truth, shown, self.rows.weight)
+        return found
+
+
+def binary_log_loss(truth: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Log loss of probabilities of independent labels."""
+    absent, sign = 1 - truth, 2 * truth - 1
+
+    def loss(mean: np.ndarray) -> np.ndarray:
+        chosen = np.multiply(mean, sign, out=mean)
+        chosen += absent
+        return np.negative(np.log(np.clip(chosen, SMALLEST, 1, out=chosen), out=chosen), out=chosen)
+
+    return loss

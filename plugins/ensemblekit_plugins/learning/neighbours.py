@@ -1,0 +1,89 @@
+"""The nearest rows, by scikit-learn, in one stated order: by exact distance, then by position."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .flat_rows import blocks
+
+__all__ = ["Neighbours"]
+
+SPARE = 4
+"""How many more candidates than neighbours are asked for."""
+
+FEW = 2**14
+"""Up to so many pairs all points are candidates: a search, and its threads, would cost more."""
+
+
+class Neighbours:
+    """Rows among which the nearest are sought.
+
+    scikit-learn's brute force finds candidates quickly, by matrix products, whose last bits depend on the rows that are
+    asked together. So the candidates' distances are computed again, one column after the other, and where candidates
+    and others are too close to tell apart more candidates are taken. What comes out is what an exhaustive search by
+    ``(distance, position)`` finds, for a row alone as among others.
+
+    Parameters
+    ----------
+    points : ndarray of float64 of shape (n_points, n_columns)
+        Finite.
+    """
+
+    def __init__(self, points: np.ndarray) -> None:
+        from sklearn.neighbors import NearestNeighbors
+
+        self._search = NearestNeighbors(algorithm="brute").fit(points)
+        self._columns = np.ascontiguousarray(points.T)
+        self._largest = float(np.square(points).sum(axis=1).max())
+
+    def nearest(self, queries: np.ndarray, n_neighbors: int) -> np.ndarray:
+        """Find the nearest points by Euclidean distance; of equally distant ones the first.
+
+        Parameters
+        ----------
+        queries : ndarray of float64 of shape (n_queries, n_columns)
+            Finite.
+        n_neighbors : int
+            At most the number of points.
+
+        Returns
+        -------
+        ndarray of int of shape (n_queries, n_neighbors)
+            Positions of points, the nearest first.
+        """
+        return self._nearest(queries, n_neighbors, n_neighbors + SPARE)
+
+    def _nearest(self, queries: np.ndarray, n_neighbors: int, n_candidates: int) -> np.ndarray:
+        n_columns, n_points = self._columns.shape
+        n_candidates = n_points if len(queries) * n_points <= FEW else min(n_candidates, n_points)
+        found = np.empty((len(queries), n_neighbors), dtype=np.intp)
+        for block in blocks(len(queries), max(n_columns, n_candidates)):
+            asked = queries[block]
+            if n_candidates == n_points:
+                reach, candidates = None, np.tile(np.arange(n_points), (len(asked), 1))
+            else:
+                reach, candidates = self._search.kneighbors(asked, n_candidates)
+                candidates.sort(axis=1)
+            distances = self._squared_distances(asked, candidates)
+            order = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
+            found[block] = np.take_along_axis(candidates, order, axis=1)
+            if reach is None:
+                continue
+            last = np.take_along_axis(distances, order[:, -1:], axis=1)[:, 0]
+            rounding = 4 * (n_columns + 8) * np.finfo(np.float64).eps
+            margin = rounding * (np.square(asked).sum(axis=1) + self._largest)
+            unsure = np.flatnonzero(np.square(reach[:, -1]) - last <= margin)
+            if len(unsure):
+                # Ties are many where the outputs are few, and then so are the different rows.
+                different, which = np.unique(asked[unsure], axis=0, return_inverse=True)
+                found[block.start + unsure] = self._nearest(different, n_neighbors, 4 * n_candidates)[which.ravel()]
+        return found
+
+    def _squared_distances(self, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        total = np.zeros(candidates.shape)
+        for point, query in zip(self._columns, np.ascontiguousarray(queries.T), strict=True):
+            step = point[candidates]
+            step -= query[:, np.newaxis]
+            step *= step
+            total += step
+        return total

@@ -72,7 +72,7 @@ def prediction_files(name: str) -> list[str]:
 
 def _save_predictions(folder: Path, name: str, by_split: Mapping[str, Predictions]) -> None:
     for split, file in zip(SPLITS, prediction_files(name), strict=True):
-        by_split[split].save(folder / file)
+        by_split[split].save(folder / file, overwrite=True)
 
 
 def _load_predictions(folder: Path, name: str) -> dict[str, Predictions]:

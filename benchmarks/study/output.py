@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ensemblekit import InvalidOptionError
 from ensemblekit.errors import OutputExistsError
-from ensemblekit.files import is_leftover, remove_leftovers
+from ensemblekit.files import is_leftover, locked_file, open_folder, remove_leftovers
 
 from .config import CONFIG, is_config
 from .pieces import RECORDS, writing
@@ -39,33 +38,26 @@ def hold(folder: Path) -> Generator[None]:
             f"--out must be a new or empty folder, or hold an earlier run; {str(folder)!r} holds "
             f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}. Choose another."
         )
-    with writing("the results", folder):
-        (folder / RECORDS).mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / RECORDS / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    try:
-        _lock(lock, folder)
+    lock = folder / RECORDS / LOCK
+    with ExitStack() as stack:
+        try:
+            with writing("the results", folder):
+                lock.parent.mkdir(parents=True, exist_ok=True)
+                records = stack.enter_context(open_folder(lock.parent))
+                stack.enter_context(locked_file(records, LOCK, wait=False))
+                lock.write_text(f"{os.getpid()}\n", encoding="utf-8")
+        except BlockingIOError:
+            process = lock.read_text(encoding="utf-8", errors="replace")[:20].strip()
+            raise OutputExistsError(
+                f"--out must be one run's alone; another is at work in {str(folder)!r}"
+                f"{f' (process {process})' if process else ''}. Wait for its end, or choose another."
+            ) from None
         yield
-    finally:
-        os.close(lock)  # releases the lock, as the end of a killed process does
 
 
 def _is_begun(records: Path) -> bool:
     """Tell whether a run was killed here before it had written anything but its lock."""
     return records.is_dir() and not records.is_symlink() and all(p.name == LOCK for p in records.iterdir())
-
-
-def _lock(lock: int, folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        process = os.pread(lock, 20, 0).decode(errors="replace").strip()
-        raise OutputExistsError(
-            f"--out must be one run's alone; another is at work in {str(folder)!r}"
-            f"{f' (process {process})' if process else ''}. Wait for its end, or choose another."
-        ) from None
-    with writing("the results", folder):
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
 
 def prepare(folder: Path, *, overwrite: bool, resume: bool) -> bool:

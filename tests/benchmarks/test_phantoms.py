@@ -15,7 +15,7 @@ from platformdirs.unix import Unix
 from benchmarks.phantoms import default_folder, drawing, make_phantoms, making
 from benchmarks.phantoms.drawing import CLASSES, Phantom, draw, draw_mass
 from benchmarks.phantoms.making import plan
-from ensemblekit import DataError, MissingDependencyError, OutputExistsError
+from ensemblekit.errors import DataError, MissingDependencyError, OutputExistsError
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -8,8 +8,6 @@ import typer
 
 from ensemblekit import EnsembleKitError
 
-__all__ = ["make_app", "run_app"]
-
 
 def make_app() -> typer.Typer:
     """Make an application whose errors are not dressed up."""

@@ -18,8 +18,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
-__all__ = ["TASKS", "EnsembleSelection", "library", "measure_of"]
-
 KINDS, AVERAGES = ("f1", "precision", "recall", "jaccard"), ("macro", "micro", "weighted")
 AVERAGED = tuple(f"{kind}_{average}" for kind in KINDS for average in AVERAGES)
 TASKS: dict[str, tuple[str, ...]] = {

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PEERS", "Peer", "votes_of"]
-
 
 @dataclass(frozen=True)
 class Peer:

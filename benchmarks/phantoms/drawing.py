@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["CLASSES", "Phantom", "draw", "draw_mass"]
-
 Point = tuple[float, float]
 AIR, FAT, MUSCLE, MARROW, BONE = -1000.0, -100.0, 50.0, 250.0, 850.0  # Hounsfield units
 

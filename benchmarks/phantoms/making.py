@@ -14,8 +14,6 @@ from ensemblekit.files import cache_folder
 
 from .drawing import CLASSES, Phantom, draw
 
-__all__ = ["COUNTS", "VERSION", "default_folder", "make_phantoms", "plan"]
-
 VERSION = 2
 """Of the drawing: raised with every change of a pixel or a name, so that no old cache is taken for the new set."""
 

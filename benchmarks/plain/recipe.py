@@ -8,8 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["NETWORKS", "SPLITS", "Recipe"]
-
 SPLITS = ("train", "valid", "test")
 NETWORKS = ("first_model", "second_model", "chained_model")
 

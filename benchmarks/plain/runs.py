@@ -20,8 +20,6 @@ import pandas as pd
 
 from ensemblekit import EnsembleKitError
 
-__all__ = ["Ours", "Plain", "run_ours", "run_plain"]
-
 ENSEMBLE_EPOCHS = 100
 CTSCAN = Path(__file__).resolve().parent.parent / "ctscan.py"
 

@@ -10,8 +10,6 @@ from ensemblekit.evaluation import accuracy_interval
 
 from .runs import Ours, Plain
 
-__all__ = ["PROMISES", "Promise", "accuracy_table", "broken", "ratios", "seconds_table"]
-
 
 @dataclass(frozen=True)
 class Promise:

@@ -16,8 +16,6 @@ from ensemblekit import Predictions, combine, export_fused, fit_combiner, fuse, 
 from ensemblekit.data import read_image
 from ensemblekit.fusion import Exported
 
-__all__ = ["Study", "export_all", "files_table", "load_study", "promises", "time_ways", "times_table"]
-
 NETWORKS = ("first_model", "second_model", "chained_model")
 RULES = ("mean", "weighted", "geometric_mean", "voting", "stacking")
 SHARED = ("first_model", "chained_model")

@@ -10,8 +10,6 @@ import numpy as np
 
 from ensemblekit import InvalidOptionError, Predictions, PredictionSet, align
 
-__all__ = ["FIT_ROWS", "LARGE", "SHAPES", "Shape", "draw", "labelled", "parse_shape"]
-
 FIT_ROWS = 2_000
 """Labelled rows that learning combiners are fitted on; of dense predictions, as many positions."""
 

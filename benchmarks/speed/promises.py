@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from .rules import Measurement
 from .selection import Selected
 
-__all__ = ["EXTRA_MEMORY", "PROMISES", "SELECTION", "Promise", "broken", "broken_selections"]
-
 EXTRA_MEMORY = 64_000_000
 """Bytes that a rule may need beyond its output."""
 

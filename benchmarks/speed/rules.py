@@ -16,8 +16,6 @@ from ensemblekit.registry import Registry
 from .cubes import Shape
 from .timing import Budget, Copy, Timing, measure
 
-__all__ = ["OPTIONS", "Measurement", "error_text", "measure_rule", "timed"]
-
 OPTIONS: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "weighted": lambda n_members: {"weights": list(range(1, n_members + 1))},
 }

@@ -15,8 +15,6 @@ from ensemblekit.registry import Registry
 from .cubes import Shape, labelled
 from .rules import error_text
 
-__all__ = ["METRICS", "SMALL_TASK", "TASK", "Selected", "Task", "measure_selection"]
-
 METRICS = ("log_loss", "neg_brier_score", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr")
 
 

@@ -20,8 +20,6 @@ from .promises import PROMISES
 from .rules import Measurement
 from .selection import Selected
 
-__all__ = ["Measured", "Results", "duration", "to_json", "to_markdown"]
-
 NOTHING = "–"
 SCALED = " ¹"
 FIRST_ROUNDS = " ²"

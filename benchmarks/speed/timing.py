@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Budget", "Copy", "Timing", "extra_memory", "floor_seconds", "measure"]
-
 SHORTEST = 0.002
 """Seconds: a quicker call is repeated between two readings of the clock."""
 

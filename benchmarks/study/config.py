@@ -17,8 +17,6 @@ from .images import Images
 from .pieces import write_json, writing
 from .settings import Settings
 
-__all__ = ["CONFIG", "Config", "basis", "is_config"]
-
 CONFIG = "config.json"
 
 FREE = ("bank", "data", "drop_leaks", "out", "overwrite", "repeats", "resume")

@@ -14,8 +14,6 @@ from ensemblekit.registry import Registry
 
 from .settings import ENSEMBLE_EPOCHS, PATIENCE
 
-__all__ = ["MEMBERS", "RULES", "Rule", "combine_rule"]
-
 MEMBERS = ("first_model", "second_model")
 
 

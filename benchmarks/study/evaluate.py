@@ -20,8 +20,6 @@ from ensemblekit.evaluation import (
 
 from .ensembles import MEMBERS, RULES
 
-__all__ = ["COMPARED", "Evaluation", "evaluate"]
-
 COMPARED: Mapping[str, Sequence[str]] = {rule.name: MEMBERS for rule in RULES} | {"chained_model": ("first_model",)}
 """Model -> the models that it is compared with."""
 

@@ -14,8 +14,6 @@ from ensemblekit.errors import FolderNotFoundError, MissingDependencyError, Unre
 
 from .settings import Settings
 
-__all__ = ["SPLITS", "Images", "Split", "load_images"]
-
 SPLITS = ("train", "valid", "test")
 KAGGLE = "mohamedhanyyy/chest-ctscan-images"
 

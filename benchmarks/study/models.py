@@ -17,27 +17,6 @@ from ensemblekit.registry import Registry
 from .images import Images
 from .settings import PATIENCE, Settings
 
-__all__ = [
-    "CHAINED",
-    "EXTRACT_BATCH",
-    "FIRST",
-    "NETWORKS",
-    "SECOND",
-    "assemble",
-    "best_epoch",
-    "build_first",
-    "build_fresh",
-    "build_head",
-    "build_second_model",
-    "compile_model",
-    "create_backbone",
-    "in_bfloat16",
-    "ms_per_image",
-    "multiplies_bfloat16",
-    "set_seed",
-    "train_fresh",
-]
-
 FIRST, SECOND, CHAINED = NETWORKS = ("first_model", "second_model", "chained_model")
 
 EXTRACT_BATCH = 8

@@ -34,8 +34,6 @@ from .models import (
 )
 from .settings import Settings
 
-__all__ = ["Networks"]
-
 TOLERANCE = 1e-3
 """Largest difference allowed between a probability of the whole model and that of its head on banked features."""
 FEW = 8

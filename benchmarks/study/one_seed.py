@@ -21,8 +21,6 @@ from .pieces import Pieces
 from .screen import Screen
 from .settings import BEST, BEST_FILE, Settings
 
-__all__ = ["SeedResults", "prediction_files", "run_seed"]
-
 
 @dataclasses.dataclass(frozen=True)
 class SeedResults:

@@ -16,8 +16,6 @@ from .config import CONFIG, is_config
 from .pieces import RECORDS, writing
 from .settings import BEST_FILE
 
-__all__ = ["AUDIT", "EVALUATION", "PAGE", "REPEATS", "REPORT", "hold", "prepare"]
-
 AUDIT = "audit.json"
 PAGE = "report.html"
 REPEATS = "repeats"

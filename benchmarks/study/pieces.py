@@ -13,8 +13,6 @@ from typing import Any
 from ensemblekit import EnsembleKitError
 from ensemblekit.files import write_text
 
-__all__ = ["RECORDS", "Pieces", "UnwritableError", "write_json", "writing"]
-
 UNWRITABLE = {
     errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ENOTDIR,
 }  # fmt: skip

@@ -22,19 +22,6 @@ from .output import EVALUATION, REPORT
 from .pieces import write_json
 from .settings import BEST, Settings
 
-__all__ = [
-    "DISCLAIMER",
-    "Report",
-    "confusion_section",
-    "evaluation_sections",
-    "make_report",
-    "print_sections",
-    "report_files",
-    "report_sections",
-    "to_text",
-    "write_report",
-]
-
 DISCLAIMER = "Research software, not for diagnosis."
 PUBLISHED = Path(__file__).resolve().parent.parent / "published.json"
 

@@ -24,8 +24,6 @@ from .report import Report, make_report, print_sections, report_files, report_se
 from .screen import Screen
 from .settings import Settings
 
-__all__ = ["run"]
-
 
 def run(settings: Settings) -> None:
     """Run the study, or go on with it, and leave its results in the output folder."""

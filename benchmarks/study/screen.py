@@ -9,8 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["Screen"]
-
 
 class Screen:
     """Progress bars on a terminal; elsewhere a line now and then."""

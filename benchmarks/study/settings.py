@@ -13,8 +13,6 @@ import typer
 
 from ensemblekit import InvalidOptionError
 
-__all__ = ["BEST", "BEST_FILE", "ENSEMBLE_EPOCHS", "PATIENCE", "PRESETS", "Settings", "command_signature"]
-
 ENSEMBLE_EPOCHS = 100
 """The trained ensembles cost seconds, and fewer epochs leave their 20 parameters near chance: never shortened."""
 PATIENCE = 20

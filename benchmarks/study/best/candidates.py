@@ -10,8 +10,6 @@ import numpy as np
 
 from ensemblekit.registry import Registry
 
-__all__ = ["Candidate", "fit", "make_candidates", "out_of_fold", "predict"]
-
 N_JOBS = 2
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "logistic": ("logistic_head", {}),

@@ -13,8 +13,6 @@ from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import log_loss, paired_bootstrap
 from ensemblekit.registry import Registry
 
-__all__ = ["RULES", "Choice", "calibrate", "choose", "shares"]
-
 RULES: dict[str, dict[str, Any]] = {"mean": {}, "super_learner": {"loss": "log_loss"}, "greedy_selection": {}}
 """Combiners and their options, the simplest first."""
 

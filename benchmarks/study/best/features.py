@@ -9,8 +9,6 @@ import numpy as np
 
 from ensemblekit.assembly import import_keras
 
-__all__ = ["N_VIEWS", "Mirror", "Pyramid"]
-
 N_VIEWS = 2
 
 

@@ -8,8 +8,6 @@ import numpy as np
 
 from ensemblekit.errors import DataError
 
-__all__ = ["alike", "copy_groups", "folds_of", "make_folds"]
-
 SIDE = 32
 IMAGES_A_GROUP = 10
 """Slices of one subject look alike without being copies: groups this coarse rarely split a subject over two folds."""

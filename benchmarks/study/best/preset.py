@@ -24,8 +24,6 @@ from .choice import Choice, calibrate, choose
 from .features import N_VIEWS, Mirror, Pyramid
 from .folds import alike, copy_groups, folds_of
 
-__all__ = ["BEST_MODELS", "BestRun", "run_best"]
-
 CHOSEN_ON = ("train", "valid")
 N_FOLDS = 5
 

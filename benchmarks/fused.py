@@ -1,4 +1,4 @@
-"""The study's networks as one model: the same probabilities in every format, and how long one image takes.
+"""The study's networks as one model: the same probabilities in every format, and the time for one image.
 
 Run it on what ``ctscan.py`` has written: ``python benchmarks/fused.py OUT --data FOLDER``, with the same ``--data``.
 """
@@ -32,7 +32,7 @@ def fused(
     rounds: Annotated[int, typer.Option(help="How often each way predicts one image.", min=3)] = 60,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 where a promise is not kept.")] = False,
 ) -> None:
-    """Fuse the study's three networks with five rules, prove each file, and time one image at a time."""
+    """Fuse the study's three networks with five rules, compare each file, and time one image at a time."""
     if not (out / "first_model.keras").is_file():
         raise FolderNotFoundError(f"OUT must be a folder that ctscan.py wrote; {str(out)!r} has no first_model.keras.")
     console = Console()

@@ -1,4 +1,4 @@
-"""The folder of the phantoms: which images it holds, where it is, and how it is made once, completely or not at all."""
+"""The folder of the phantoms: its images, its place, and making it once, completely or not at all."""
 
 from __future__ import annotations
 

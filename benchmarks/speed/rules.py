@@ -1,4 +1,4 @@
-"""Every registered rule, and every peer, made, fitted where it learns, and timed."""
+"""Timing a registered rule, fitted where it learns, or a peer."""
 
 from __future__ import annotations
 

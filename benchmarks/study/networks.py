@@ -78,7 +78,7 @@ class Networks:
         self._keys: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, bool], np.ndarray] = {}
         self._heads: dict[str, Any] = {}
-        build_first(backbone, settings)  # here, whatever is trained first
+        build_first(backbone, settings)  # here, so that the order of training does not matter
         self.fingerprint: str = backbone.fingerprint
 
     @property

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemblekit import Predictions, combine, export_fused, fit_combiner, fuse, load_plugins
+from ensemblekit import Predictions, combine, export_fused, fit_combiner, fuse
+from ensemblekit.combining.asked import ask
 from ensemblekit.data import read_image
 from ensemblekit.fusion import Exported
 
@@ -46,8 +47,8 @@ def load_study(out: Path, data: Path) -> Study:
 
 def rule(study: Study, name: str) -> Any:
     """Make a combiner, fitted on the validation images where it learns."""
-    combiner = load_plugins().create_combiner(name)
-    return fit_combiner(study.valid, combiner) if "learns" in combiner.traits else combiner
+    asked = ask(name)
+    return fit_combiner(study.valid, asked.combiner) if asked.learns else asked.combiner
 
 
 def export_all(study: Study, folder: Path) -> dict[str, list[Exported]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensemblekit import PredictionSet, fit_combiner
+from ensemblekit.combining.asked import ask
 from ensemblekit.registry import Registry
 
 from .cubes import Shape
@@ -51,15 +52,12 @@ def measure_rule(
     """Time a rule, fitted on the predictions that ``fit_set`` returns where it learns."""
 
     def make() -> tuple[Callable[[np.ndarray], Any], float | None]:
-        combiner = registry.create_combiner(name, **OPTIONS.get(name, lambda _: {})(shape.axes[0]))
-        tasks = getattr(combiner, "tasks", ("multiclass",))
-        if "multiclass" not in tasks:
-            raise ValueError(f"not for the task 'multiclass', only for {', '.join(sorted(tasks))}")
-        seconds = None
-        if "learns" in getattr(combiner, "traits", ()):
-            combiner, seconds = _fitted(combiner, fit_set())
-        settle = getattr(combiner, "for_members", None)
-        return (settle(shape.members) if settle else combiner).combine, seconds
+        asked, seconds = ask(registry.create_combiner(name, **OPTIONS.get(name, lambda _: {})(shape.axes[0]))), None
+        asked.check_task("multiclass")
+        if asked.learns:
+            combiner, seconds = _fitted(asked.combiner, fit_set())
+            asked = ask(combiner)
+        return asked.settle(shape.members).combiner.combine, seconds
 
     return timed(name, name, make, cube, shape, copy=copy, budget=budget)
 

@@ -167,7 +167,7 @@ def test_every_registered_rule_becomes_a_row(registry, copy):
 def test_a_rule_that_fails_is_a_row_with_the_reason(registry, copy):
     assert measured(registry, copy, "broken").reason == "RuntimeError: nothing to give"
     assert measured(registry, copy, "numbers").reason == (
-        "ValueError: not for the task 'multiclass', only for regression"
+        "InvalidOptionError: combiner 'Numbers' makes no sense for the task 'multiclass'; it is for regression."
     )
 
 

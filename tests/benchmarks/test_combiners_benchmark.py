@@ -160,7 +160,7 @@ def test_every_registered_rule_becomes_a_row(registry, copy):
         got = measured(registry, copy, name)
         assert got.reason is None, (name, got.reason)
         assert got.timing.best > 0
-        learns = "learns" in load_plugins().create_combiner(name).traits and name != "weighted"
+        learns = "learns" in registry.create_combiner(name).traits and name != "weighted"
         assert (got.fit is not None) == learns, name
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -107,15 +107,9 @@ def evaluation_sections(
     """Return the tables about the test images: intervals, comparisons, figures without leaked images, repeats."""
     scores, comparisons = evaluation.scores, evaluation.comparisons
     n_images = int(scores["n"].max())
-    tables = [
-        Table(
-            _intervals(scores, pair),
-            f"{_title(*pair)} on the {n_images} test images, with 95 % intervals",
-            marks,
-            notes,
-        )
-        for pair in PAIRS
-    ]
+    captions = [f"{_title(*pair)} on the {n_images} test images, with 95 % intervals" for pair in PAIRS]
+    tables = [Table(_intervals(scores, pair), caption) for pair, caption in zip(PAIRS, captions, strict=True)]
+    tables[0] = replace(tables[0], marks=marks, notes=notes)
     sections = [Section("Figures of the test images", tables)]
     if not comparisons.empty:
         sentences = comparisons[comparisons["metric"] == "accuracy"] if brief else comparisons
@@ -191,7 +185,8 @@ def confusion_section(evaluation: Evaluation) -> Section:
 
 
 def _title(*metrics: str) -> str:
-    return " and ".join(metric.replace("_", " ").replace("auroc", "AUROC") for metric in metrics).capitalize()
+    title = " and ".join(metrics).replace("_", " ").replace("auroc", "AUROC")
+    return title[0].upper() + title[1:]
 
 
 def _by_metric(table: pd.DataFrame, metric: str) -> pd.DataFrame:

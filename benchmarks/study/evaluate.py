@@ -45,22 +45,11 @@ def evaluate(
     repeats: Mapping[int, pd.DataFrame] | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Compute the tables.
+    """Compute the tables from the predictions of each model and split.
 
-    Parameters
-    ----------
-    predictions : mapping of str to mapping of str to Predictions
-        Model -> split -> its predictions.
-    compared : mapping of str to sequence of str
-        Model -> its members; it is compared with the one that is best on the validation images.
-    groups : mapping of str to int, optional
-        Id -> group of near copies.
-    leaked : collection of str
-        Ids of test images that are also in another split.
-    repeats : mapping of int to DataFrame, optional
-        Seed -> its results table.
-    seed : int
-        Of the resamples.
+    Each model of ``compared`` is compared with the one of its members that is best on the validation images. ``groups``
+    are the groups of near copies by id, ``leaked`` the ids of test images that are also in another split, ``repeats``
+    the results tables by seed; ``seed`` is that of the resamples.
     """
     test = {name: by_split["test"] for name, by_split in predictions.items()}
     members = {name: others for name, others in compared.items() if name in predictions}

@@ -42,19 +42,9 @@ FEW = 8
 class Networks:
     """Trains the networks of one run and predicts with them. None depends on whether another was trained before it.
 
-    Parameters
-    ----------
-    log : callable
-        Called with sentences.
-    count : callable
-        Called with what is being done, how much is done, how much there is, and ``unit``.
-
-    Attributes
-    ----------
-    seconds, processor_seconds : dict of str to float
-        Time taken so far by ``features`` and by each network: by the clock, and of all threads together.
-    histories : dict of str to dict
-        By network: ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy``, each with one value an epoch.
+    ``log`` is called with sentences, ``count`` with what is being done, how much is done, how much there is, and
+    ``unit``. ``seconds`` and ``processor_seconds`` are the time taken so far by ``features`` and by each network: by
+    the clock, and of all threads together. ``histories`` has losses and accuracies by network, one value an epoch.
     """
 
     def __init__(

@@ -24,31 +24,20 @@ from .settings import BEST, BEST_FILE, Settings
 
 @dataclasses.dataclass(frozen=True)
 class SeedResults:
-    """All models of one seed.
+    """All models of one seed, in the order of the table.
 
-    Attributes
-    ----------
-    predictions : dict
-        Model -> split -> Predictions, in the order of the table.
-    records : dict
-        Model -> the record of its piece: ``train_seconds``, ``ms_per_image``; of a network ``epochs`` too.
-    weights_used, fingerprint : str
-        Of the backbone.
-    complaints : list of str
-        Which of the study's requirements the networks do not meet.
-    compared : mapping of str to sequence of str
-        Model -> the models that it is compared with.
-    remarks : list of str
-        Other sentences for the report.
+    ``records`` are those of the pieces: ``train_seconds``, ``ms_per_image``, and of a network ``epochs``.
+    ``complaints`` say which of the study's requirements the networks do not meet; ``compared`` names the models that
+    each model is compared with; ``remarks`` are further sentences for the report.
     """
 
     predictions: dict[str, dict[str, Predictions]]
     records: dict[str, dict[str, Any]]
     weights_used: str
     fingerprint: str
-    complaints: list[str] = dataclasses.field(default_factory=list[str])
+    complaints: Sequence[str] = ()
     compared: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=lambda: COMPARED)
-    remarks: list[str] = dataclasses.field(default_factory=list[str])
+    remarks: Sequence[str] = ()
 
     @property
     def networks(self) -> list[str]:

@@ -26,19 +26,11 @@ class UnwritableError(EnsembleKitError, OSError):
 
 
 class Pieces:
-    """The finished pieces of a run.
+    """The finished pieces of a run. The record of a piece is ``pieces/NAME.json`` in its folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the run. The record of a piece is ``pieces/NAME.json``.
-    basis : str
-        Digest of what every piece depends on. A record with another digest does not count.
-    log : callable
-        Called with a sentence where a piece is made again: which one, and why.
+    ``basis`` is a digest of what every piece depends on; a record with another digest does not count. ``log`` is called
+    with a sentence where a piece is made again: which one, and why.
 
-    Notes
-    -----
     A record is written after all files of its piece, and holds the size and SHA-256 of each. It counts as long as its
     files, and the files that the piece was made from, are unchanged. Before a piece is made again its record is
     removed: a record never describes files that are missing.

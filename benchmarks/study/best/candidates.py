@@ -53,21 +53,8 @@ def out_of_fold(
 ) -> dict[str, np.ndarray]:
     """Predict the rows of each fold with each candidate, fitted on the other folds.
 
-    Parameters
-    ----------
-    features : mapping of str to ndarray of shape (n_views, n, d)
-        By source.
-    codes : ndarray of int, shape (n,)
-        The classes.
-    folds : sequence of (fit rows, held-out rows)
-        Each row is held out once.
-    progress : callable
-        Called with the number of fits done, their total, and the candidate's name.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n, n_classes)
-        By candidate.
+    ``features`` are ``(n_views, n, d)`` by source. The result has probabilities ``(n, n_classes)`` by candidate.
+    ``progress`` is called with the number of fits done, their total, and the candidate's name.
     """
     n_classes = int(codes.max()) + 1
     probas = {c.name: np.zeros((len(codes), n_classes)) for c in candidates}

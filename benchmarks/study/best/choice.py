@@ -40,27 +40,13 @@ def choose(
 ) -> tuple[Choice, Predictions, Predictions]:
     """Choose the members that predict better than the class shares, and the simplest rule that combines them well.
 
-    Parameters
-    ----------
-    predictions : PredictionSet
-        Out-of-fold predictions of every candidate, labelled. No test image is among them.
-    folds : sequence of (fit rows, held-out rows)
-        By group, so that each calibration is scored on rows that neither it nor its members were fitted on.
-    groups : dict of str to int
-        Id -> group of similar images.
+    ``predictions`` are the out-of-fold predictions of every candidate, labelled, without any test image. ``folds`` are
+    drawn by group, and ``groups`` gives the group of similar images of each id. The result is the choice, then the
+    predictions of the best member and of the combination, each row by a fit and a calibration that did not see it.
 
-    Returns
-    -------
-    choice : Choice
-        The members, best first, and their combiner.
-    alone, best : Predictions
-        Of the best member and of the combination, each row by a fit and a calibration that did not see it.
-
-    Notes
-    -----
     A candidate is a member where its log loss, calibrated, is below that of the class shares, with a 95 % interval by
     group that excludes 0. The rule is the first of `RULES`, unless a later one is better with such an interval: with
-    few images, weights that are learned must earn their keep.
+    few images, learned weights must prove to be better.
     """
     calibrated = {n: _held_out("mean", predictions.select([n]), folds, registry) for n in predictions.members}
     prior = shares(predictions[predictions.members[0]])

@@ -29,15 +29,8 @@ class Mirror:
 class Pyramid:
     """A frozen backbone whose map is pooled over the whole (largest value, mean) and over its quarters (mean).
 
-    Parameters
-    ----------
-    backbone : Backbone
-        Ends in a global pooling of its map, or in layers after one. One that does not is taken as it is.
-
-    Attributes
-    ----------
-    parts : tuple of str
-        After `build`: the parts of the features, in order, all of one width.
+    A backbone that does not end in a global pooling of its map, or in layers after one, is taken as it is. After
+    `build`, ``parts`` names the parts of the features, in order, all of one width.
     """
 
     frozen = True

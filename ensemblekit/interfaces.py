@@ -276,6 +276,10 @@ class Combiner:
         -------
         array of shape (n_samples, ..., n_classes)
             Combined predictions, in the dtype of ``member_probas``.
+
+        Notes
+        -----
+        A rule may take more by name: ``present``, ``task`` and ``features``, which the attribute ``takes`` describes.
         """
         raise NotImplementedError(f"{type(self).__name__} must define combine(member_probas, *, xp=numpy).")
 

@@ -183,7 +183,7 @@ def test_weights_that_cannot_be_had_are_an_error_or_one_warning(tmp_path):
     said = [line for line in done.stdout.splitlines() if line.startswith(("error:", "warning:", "random"))]
     for name, lines in (("resnet50", said[:3]), ("mobilenet_v2", said[3:])):
         error, warning, used = lines
-        assert f"ImageNet weights of backbone '{name}' are neither cached nor to be downloaded" in error
+        assert f"ImageNet weights of backbone '{name}' are not cached and cannot be downloaded" in error
         assert "Give the path of a weights file, or weights='none'" in error
         assert warning.startswith(f"warning: RandomWeightsWarning: Backbone '{name}' has random weights:")
         assert used == "random"

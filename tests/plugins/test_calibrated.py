@@ -313,7 +313,9 @@ def test_numbers_are_not_calibrated():
         def combine(self, member_probas, *, xp=np):
             return member_probas[0]
 
-    with pytest.raises(InvalidOptionError, match=r"calibrated are probabilities; the combiner .* is for regression"):
+    with pytest.raises(
+        InvalidOptionError, match=r"only probabilities can be calibrated; the combiner .* is for regression"
+    ):
         Calibrated(OfNumbers())
     numbers = members(np.ones((2, 3, 1)), np.ones((3, 1)), "regression")
     with pytest.raises(InvalidOptionError, match="'calibrated' makes no sense for the task 'regression'"):

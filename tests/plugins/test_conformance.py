@@ -1,6 +1,7 @@
 """Every registered plugin keeps its promises: the public kit, with nothing that a stranger does not have."""
 
 import inspect
+import re
 import warnings
 from functools import partial
 
@@ -130,3 +131,10 @@ def test_a_head_keeps_its_promises(check, keras):
 @parametrize_with_chainer_checks(dict(PLUGINS.chainers))
 def test_a_chainer_keeps_its_promises(check, keras):
     check()
+
+
+@pytest.mark.parametrize("name", sorted(PLUGINS.combiners))
+def test_help_tells_the_parameters_of_every_method(name):
+    # Methods whose parameters are those of Combiner have its docstring, and no copy of it.
+    for method in (getattr(PLUGINS.combiners[name], which) for which in ("fit", "combine", "for_members")):
+        assert re.search(r"^Parameters\n-+$", inspect.getdoc(method) or "", re.MULTILINE), method

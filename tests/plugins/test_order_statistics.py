@@ -235,7 +235,7 @@ def test_a_proportion_that_is_none_is_refused(rule):
     for proportion in (-0.1, 0.6, np.nan, "a"):
         with pytest.raises(InvalidOptionError, match=r"proportion must be a finite number >= 0 and <= 0.5; received"):
             rule(proportion)
-    with pytest.raises(InvalidOptionError, match=r"proportion must be < 0.5, lest nothing is left; received 0.5"):
+    with pytest.raises(InvalidOptionError, match=r"proportion must be < 0.5, or no member is left; received 0.5"):
         rule(0.5)
 
 

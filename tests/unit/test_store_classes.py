@@ -26,7 +26,7 @@ def ensemblekit_register_combiners(register):
 MOVED = """
 ensemblekit_former_paths = {
     "acme.old": "acme.plugin", "acme.plugin:Primus": "acme.plugin:First", "acme.older": "acme.script",
-    "json.tool": "acme.plugin", "acme.away": "json.tool", 7: 8,
+    "json.tool": "acme.plugin", "acme.away": "json.decoder", 7: 8,
 }
 """
 HARM = "open('ran', 'a').close()\nclass Harm: pass\n"
@@ -62,7 +62,7 @@ def test_a_manifest_imports_no_module_but_those_that_the_plugin_lists(tmp_path):
              "acme:script", "acme.late.script:Harm", "json.tool:main", "ensemblekit.cli._main:app", "acme..script:Harm",
              "ensemblekit.ensemble._classifier:EnsembleClassifier", "ensemblekit_plugins._classifiers:UpToNeighbours",
              "ensemblekit.__main__:main", "sklearn.conftest:pytest", "sklearn.svm._classes:SVC", "acme.old:First",
-             "acme.plugin:Primus", "acme.older:Harm", "acme.old:Gone", "acme.away:main"]  # fmt: skip
+             "acme.plugin:Primus", "acme.older:Harm", "acme.old:Gone", "acme.away:JSONDecoder"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", TRIALS, *paths], cwd=tmp_path, capture_output=True, text=True,
         env=environment(tmp_path, REPO, REPO / "plugins"),

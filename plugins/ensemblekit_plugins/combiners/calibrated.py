@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from ensemblekit import Combiner, Predictions, PredictionSet, align, fit_combiner, hookimpl
+from ensemblekit.combining.asked import ask
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 from ensemblekit.registry import default_registry
 
@@ -239,11 +239,10 @@ def _of(values: np.ndarray | None, rows: Any) -> np.ndarray | None:
 
 
 def _combine(inner: Any, member_probas: Any, features: np.ndarray | None, task: str, xp: Any) -> Any:
-    accepted = inspect.signature(inner.combine).parameters
-    kwargs: dict[str, Any] = {"task": task} if "task" in accepted else {}
+    asked = ask(inner)
+    kwargs: dict[str, Any] = {"task": task} if "task" in asked.takes else {}
     if features is not None:
-        if "features" not in accepted:
-            raise InvalidOptionError(f"combiner {inner!r} makes no use of features. Leave them out.")
+        asked.check_takes("features")
         kwargs["features"] = features
     return inner.combine(member_probas, **kwargs) if xp is np else inner.combine(member_probas, xp=xp, **kwargs)
 

@@ -29,7 +29,7 @@ ROWS = [
 ]  # fmt: skip
 FIGURES = ["Train Loss", "Train Accuracy", "Validation Loss", "Validation Accuracy", "Test Loss", "Test Accuracy"]
 SAME = {"cat": "cat", "dog": "dog", "owl": "owl"}
-TINY = ("--backbone", "mobilenet_v2", "--weights", "none", "--image-size", "32", "--epochs", "1")
+TINY = ("--backbone", "mobilenet_v2", "--weights", "none", "--image-size", "32", "--views", "2", "--epochs", "1")
 BANK = Path(tempfile.mkdtemp(prefix="bank-"))
 """Of all runs here, so that none writes to the bank of the user."""
 

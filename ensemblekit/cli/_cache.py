@@ -24,10 +24,10 @@ def cache(
     folder: Annotated[
         Path | None, typer.Option(help="Another feature bank than that of the user's cache folder.", show_default=False)
     ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept, without asking.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove everything, without confirmation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Show the feature bank: what is kept, how much of it, and when it was last used; or clear it."""
+    """Show the entries of the feature bank, their sizes and last uses; or clear it."""
     from ..features import FeatureBank
 
     if folder is not None and not folder.exists():

@@ -112,7 +112,7 @@ class File(Scenario):
         predictions(0).save(self.root / self.names[0])
 
     def work(self):
-        predictions(1).save(self.root / self.names[0])
+        predictions(1).save(self.root / self.names[0], overwrite=True)
 
     def state(self):
         return {"m0": "old", "m1": "new"}[self.whole(Predictions.load(self.root / self.names[0]))]
@@ -142,7 +142,7 @@ class Joined(File):
     def prepare(self):
         predictions(0).save(self.root / "a.parquet")
         predictions(1, slice(None, None, -1)).save(self.root / "b.parquet")
-        predictions(0).save(self.root / "out.parquet")
+        predictions(0).save(self.root / "out.parquet", overwrite=True)
 
     def work(self):
         combine_files([self.root / "a.parquet", self.root / "b.parquet"], "mean", self.root / "out.parquet",
@@ -199,7 +199,7 @@ class Overwritten(Predicted):
 
     def prepare(self):
         super().prepare()
-        predictions(0).save(self.root / "out.parquet")
+        predictions(0).save(self.root / "out.parquet", overwrite=True)
 
     def state(self):
         found = Predictions.load(self.root / "out.parquet")

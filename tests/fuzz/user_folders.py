@@ -20,7 +20,7 @@ from ensemblekit.features._keys import row_keys
 from ensemblekit.features._session import BankSession
 from ensemblekit.files._folder import marker_for
 from ensemblekit.files._staging import staging_prefix
-from ensemblekit.fusion._formats import format_of
+from ensemblekit.fusion.formats import format_of
 from ensemblekit.predicting import Predictor
 from ensemblekit.report import to_csv
 from ensemblekit.scaling import combine_files
@@ -137,7 +137,7 @@ def export(rng, root):
 
 def write_file(rng, root):
     if rng.random() < 0.5:
-        predictions("m").save(root / "out.parquet")
+        predictions("m").save(root / "out.parquet", overwrite=True)
     else:
         to_csv(pd.DataFrame({"a": [1]}), root / rng.choice(["mine", "linked"]))
 
@@ -175,9 +175,9 @@ def attack(rng, root, doors):
         (root / name).mkdir()
     for k in range(2):
         Image.fromarray(np.full((8, 8, 3), 80 * k, np.uint8)).save(root / "images" / f"{k}.png")
-    predictions("a").save(root / "a.parquet")
-    predictions("b").save(root / "b.parquet")
-    predictions("c").take(IDS[::-1]).save(root / "c.parquet")
+    predictions("a").save(root / "a.parquet", overwrite=True)
+    predictions("b").save(root / "b.parquet", overwrite=True)
+    predictions("c").take(IDS[::-1]).save(root / "c.parquet", overwrite=True)
     shelf = collection_folder(root / "bank", ABOUT)
     workplace = root / f"{staging_prefix('out.parquet')}0000"
     targets = [

@@ -17,7 +17,7 @@ ROOMS = (
     "store",
 )  # fmt: skip
 NOT_HERE = {
-    "evaluation": {"ConformalIntervals", "ConformalSets", "McNemar"},  # results
+    "evaluation": {"ConformalIntervals", "ConformalSets", "McNemar", "Metric"},  # results and records
     "report": {"Code", "Picture", "Section", "Sentences", "Table", "print_audit"},  # plain records
     "plots": set(),
     "data": {"Audit", "ImageFolder"},

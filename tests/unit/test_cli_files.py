@@ -167,7 +167,7 @@ def test_an_output_that_cannot_be_is_refused_before_a_rule_is_kept(files):
     rule = ("-c", "weighted", *VALID, "--save", "rule")
     with pytest.raises(InvalidOptionError, match=r"must end in \.parquet, \.csv, \.npz; received 'out\.txt'"):
         run("combine", *TEST, *rule, "-o", "out.txt")
-    with pytest.raises(FolderNotFoundError, match=r"'nowhere/out\.csv' is in none"):
+    with pytest.raises(FolderNotFoundError, match=r"'nowhere/out\.csv' does not"):
         run("combine", *TEST, *rule, "-o", "nowhere/out.csv")
     with pytest.raises(AlignmentError):
         run("combine", TEST[0], "svm.valid.npz", *rule, "-o", "out.csv")

@@ -109,6 +109,7 @@ def test_compare_is_compare_with_reference_by_group_too(files):
     assert found["reference"] == "svm"
     assert [line["sentence"] for line in found["rows"]] == expected["sentence"].tolist()
     assert [line["group_low"] for line in found["rows"]] == expected["group_low"].tolist()
+    assert {(line["row"], line["row_only"]) for line in found["rows"]} == {("cnn", expected["model_only"][0])}
     shown = run("compare", *TEST, "--unit", "images").output
     assert "Against cnn, with 95 % intervals by row" in shown
     assert "on these 60 images" in shown

@@ -91,10 +91,10 @@ def combine(
     elif fit_on:
         rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
         with naming_files(fit_on):
-            rule = fit_combiner(rows, combiner, aliases=aliases, missing=policy, **options)
+            rule = fit_combiner(rows, combiner, aliases=aliases, missing=policy, options=options)
         options = {}
     with naming_files(files):
-        combined = combine_members(members, rule, aliases=aliases, missing=policy, **options)
+        combined = combine_members(members, rule, aliases=aliases, missing=policy, options=options)
     if save is not None:
         save_fitted(rule, save, overwrite=overwrite)
     if to_stdout:
@@ -142,7 +142,7 @@ def _combine_large(
         return (meta["member"] if meta else None), path
 
     sources = read_named(files, read)
-    done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, **options)
+    done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, options=options)
     meta = read_header(output).meta or {}
     return {
         "output": output,

@@ -99,11 +99,9 @@ def _read(files: list[str]) -> list[tuple[str, Any]]:
 
 def _image_size(members: Any) -> tuple[int, int]:
     """Read the size of the input images from the first member."""
-    import keras
+    from ..fusion.members import read_members
 
-    from ..fusion._parts import ensemble_parts
-
-    first: Any = members[0][1] if isinstance(members, list) else ensemble_parts(keras, members)[0].model
+    first: Any = members[0][1] if isinstance(members, list) else read_members(members)[0].model
     shape = tuple(first.inputs[0].shape[1:])
     if len(shape) != 3 or None in shape or shape[2] != 3:
         raise InvalidOptionError(

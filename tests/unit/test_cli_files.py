@@ -64,7 +64,7 @@ def test_combine_is_combine(files):
 
 
 def test_a_rule_is_fitted_kept_and_loaded(files):
-    rule = ("-c", "weighted", "--option", "metric=brier", *VALID, "--save", "rule")
+    rule = ("-c", "weighted", "--option", "metric=brier_score", *VALID, "--save", "rule")
     record = json.loads(run("combine", *TEST, *rule, "-o", "w.npz", "--json").stdout)
     assert record == {
         "output": "w.npz", "combiner": "Weighted", "members": ["cnn", "svm"], "n_rows": 60, "classes": list(CLASSES),

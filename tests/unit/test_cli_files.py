@@ -71,7 +71,7 @@ def test_a_rule_is_fitted_kept_and_loaded(files):
         "saved": "rule",
     }  # fmt: skip
     valid = [files["cnn.valid.parquet"], files["svm.valid.npz"]]
-    expected = combine([files[n] for n in TEST], fit_combiner(valid, "weighted", metric="brier"))
+    expected = combine([files[n] for n in TEST], fit_combiner(valid, "weighted", metric="brier_score"))
     np.testing.assert_array_equal(Predictions.load("w.npz").probas, expected.probas)
     run("combine", *reversed(TEST), "--load", "rule", "-o", "again.npz")
     again = Predictions.load("again.npz")

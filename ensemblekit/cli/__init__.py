@@ -16,19 +16,23 @@ _COMMANDS = ("audit", "cache", "check", "combine", "evaluate", "fuse", "plugins"
 def main() -> None:
     """Run the command; Ctrl-C during its imports ends it as quietly as later."""
     try:
-        run = _load().main
+        from ._app import main as run
+
+        _add_commands()
     except KeyboardInterrupt:
         sys.exit(130)
     run()
 
 
-def _load() -> Any:
+def _add_commands() -> None:
     for name in _COMMANDS:
-        importlib.import_module(f"._{name}", __name__)
-    return importlib.import_module("._app", __name__)
+        importlib.import_module(f"{__name__}._{name}")
 
 
 def __getattr__(name: str) -> Any:
     if name == "app":
-        return _load().app
+        from ._app import app
+
+        _add_commands()
+        return app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

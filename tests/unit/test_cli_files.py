@@ -64,14 +64,14 @@ def test_combine_is_combine(files):
 
 
 def test_a_rule_is_fitted_kept_and_loaded(files):
-    rule = ("-c", "weighted", "--option", "metric=brier", *VALID, "--save", "rule")
+    rule = ("-c", "weighted", "--option", "metric=brier_score", *VALID, "--save", "rule")
     record = json.loads(run("combine", *TEST, *rule, "-o", "w.npz", "--json").stdout)
     assert record == {
         "output": "w.npz", "combiner": "Weighted", "members": ["cnn", "svm"], "n_rows": 60, "classes": list(CLASSES),
         "saved": "rule",
     }  # fmt: skip
     valid = [files["cnn.valid.parquet"], files["svm.valid.npz"]]
-    expected = combine([files[n] for n in TEST], fit_combiner(valid, "weighted", metric="brier"))
+    expected = combine([files[n] for n in TEST], fit_combiner(valid, "weighted", metric="brier_score"))
     np.testing.assert_array_equal(Predictions.load("w.npz").probas, expected.probas)
     run("combine", *reversed(TEST), "--load", "rule", "-o", "again.npz")
     again = Predictions.load("again.npz")
@@ -109,6 +109,7 @@ def test_compare_is_compare_with_reference_by_group_too(files):
     assert found["reference"] == "svm"
     assert [line["sentence"] for line in found["rows"]] == expected["sentence"].tolist()
     assert [line["group_low"] for line in found["rows"]] == expected["group_low"].tolist()
+    assert {(line["row"], line["row_only"]) for line in found["rows"]} == {("cnn", expected["model_only"][0])}
     shown = run("compare", *TEST, "--unit", "images").output
     assert "Against cnn, with 95 % intervals by row" in shown
     assert "on these 60 images" in shown
@@ -167,7 +168,7 @@ def test_an_output_that_cannot_be_is_refused_before_a_rule_is_kept(files):
     rule = ("-c", "weighted", *VALID, "--save", "rule")
     with pytest.raises(InvalidOptionError, match=r"must end in \.parquet, \.csv, \.npz; received 'out\.txt'"):
         run("combine", *TEST, *rule, "-o", "out.txt")
-    with pytest.raises(FolderNotFoundError, match=r"'nowhere/out\.csv' is in none"):
+    with pytest.raises(FolderNotFoundError, match=r"'nowhere/out\.csv' does not"):
         run("combine", *TEST, *rule, "-o", "nowhere/out.csv")
     with pytest.raises(AlignmentError):
         run("combine", TEST[0], "svm.valid.npz", *rule, "-o", "out.csv")

@@ -156,3 +156,15 @@ def test_unknown_metrics_and_methods_are_refused():
         score_table({"row": drawn(0)}, metrics=["accuracy", "accuracy"])
     with pytest.raises(InvalidOptionError, match="'percentile' or 'bca'"):
         bootstrap_interval(drawn(0), "accuracy", method="basic")
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_has_the_name_of_its_function_and_knows_which_way_is_better(name):
+    metric = METRICS[name]
+    assert metric.score is POINT[name]
+    labels = ["cat", "dog"] * 10
+    fields = {"ids": range(20), "classes": ["cat", "dog"], "labels": labels}
+    right = np.where(np.array(labels)[:, np.newaxis] == ["cat", "dog"], 0.9, 0.1)
+    good, bad = (metric.score(Predictions(probas, **fields)) for probas in (right, 1 - right))
+    assert (good > bad) == metric.higher_is_better
+    assert good != bad

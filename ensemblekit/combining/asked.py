@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError, NotFittedError
-from ..interfaces import taken_by
+from ..interfaces import Combiner, taken_by
 from ..registry import default_registry
 
 __all__ = ["GIVEN_BY_FIT", "AskedCombiner", "ask", "check_same_names", "merged_options", "sorted_names"]
@@ -104,6 +104,12 @@ class AskedCombiner:
         return frozenset(getattr(self.combiner, "traits", ()))
 
     @property
+    def tasks(self) -> frozenset[str]:
+        """The tasks for which it makes sense; all for a class without ``tasks``."""
+        declared = getattr(self.combiner, "tasks", None)
+        return Combiner.tasks if declared is None else frozenset(declared)
+
+    @property
     def fitted_members(self) -> tuple[str, ...] | None:
         """The members that `fit_combiner` fitted it on, in the order it needs; None if it was not fitted so."""
         return getattr(self.combiner, "members_", None)
@@ -176,10 +182,10 @@ class AskedCombiner:
         InvalidOptionError
             If it is not among the combiner's ``tasks``.
         """
-        tasks = getattr(self.combiner, "tasks", None)
-        if tasks is not None and task not in tasks:
+        if task not in self.tasks:
             raise InvalidOptionError(
-                f"combiner {self.name!r} makes no sense for the task {task!r}; it is for {', '.join(sorted(tasks))}."
+                f"combiner {self.name!r} makes no sense for the task {task!r}; it is for "
+                f"{', '.join(sorted(self.tasks))}."
             )
 
     def check_fitted(self, before: str, remedy: str) -> None:

@@ -18,7 +18,7 @@ from ensemblekit import fit_combiner as fit
 from ensemblekit.combining import ask
 from ensemblekit.combining import asked as asked_room
 from ensemblekit.combining.subsets import SubsetCombiner
-from ensemblekit.errors import NotFittedError
+from ensemblekit.errors import EnsembleKitError, NotFittedError
 from ensemblekit.evaluation import leave_one_member_out
 from ensemblekit.interfaces import TAKES, taken_by
 from ensemblekit.registry import load_plugins
@@ -105,6 +105,7 @@ def test_a_class_that_declares_nothing_is_read_by_its_signature():
     assert taken_by(lambda probas, **given: probas) == TAKES
     assert taken_by(None) == set()
     assert taken_by(dict.get) == set()
+    assert taken_by(max) == set()  # says nothing of its arguments
 
 
 @pytest.mark.parametrize("name", sorted(load_plugins().combiners))
@@ -212,6 +213,8 @@ def test_subsets_are_combined_by_the_same_rule():
     assert subsets.combine(("good",)).probas.tolist() == GOOD.probas.tolist()
     with pytest.raises(LeakageError, match="3 of 3 are in fit_on"):
         SubsetCombiner(predictions, "weighted", fit_on=predictions)
+    with pytest.raises(NotFittedError, match="must be fitted anew without each member"):
+        SubsetCombiner(predictions, fit(predictions, "mean"))  # combines the members it was fitted on, no others
 
 
 # The order of `fit_combiner`.
@@ -231,6 +234,11 @@ def test_the_old_order_is_warned_about_and_works(old):
         fitted = old()
     assert caught[0].filename == __file__
     assert fitted.weights_.tolist() == fit([GOOD, COIN], "weighted").weights_.tolist()
+
+
+def test_two_combiners_are_no_old_order():
+    with pytest.raises(EnsembleKitError, match="a file of predictions must end in"):
+        fit("mean", "weighted")
 
 
 def test_keywords_take_any_order_in_silence():

@@ -1,6 +1,6 @@
 """A combiner, resolved and asked: its name, whether it learns, what it takes, and in which order names must come.
 
-Every room that combines asks here, so that all get the same answers.
+All rooms ask here, so that they get the same answers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError, NotFittedError
-from ..interfaces import taken_by
+from ..interfaces import Combiner, taken_by
 from ..registry import default_registry
 
 __all__ = ["GIVEN_BY_FIT", "AskedCombiner", "ask", "check_same_names", "merged_options", "sorted_names"]
@@ -60,23 +60,7 @@ def ask(
 
 
 def merged_options(options: Mapping[str, Any] | None, more_options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Join the argument ``options`` of a function with the options among its keyword arguments.
-
-    Parameters
-    ----------
-    options, more_options : mapping of str to Any, or None
-        Options of a combiner.
-
-    Returns
-    -------
-    dict
-        All of them.
-
-    Raises
-    ------
-    InvalidOptionError
-        If one comes twice.
-    """
+    """Join the argument ``options`` of a function and its other keyword arguments; see `ask`."""
     options, more_options = options or {}, more_options or {}
     if twice := sorted(options.keys() & more_options.keys()):
         raise InvalidOptionError(f"each option must be given once; received {twice} in options= and beside it.")
@@ -104,6 +88,12 @@ class AskedCombiner:
         return frozenset(getattr(self.combiner, "traits", ()))
 
     @property
+    def tasks(self) -> frozenset[str]:
+        """The tasks for which it makes sense; all for a class without ``tasks``."""
+        declared = getattr(self.combiner, "tasks", None)
+        return Combiner.tasks if declared is None else frozenset(declared)
+
+    @property
     def fitted_members(self) -> tuple[str, ...] | None:
         """The members that `fit_combiner` fitted it on, in the order it needs; None if it was not fitted so."""
         return getattr(self.combiner, "members_", None)
@@ -122,7 +112,7 @@ class AskedCombiner:
     def learns(self) -> bool:
         """Whether to fit it: it has the trait ``learns``; a class without ``traits`` learns if it has a ``fit``."""
         if hasattr(self.combiner, "traits"):
-            return "learns" in self.combiner.traits
+            return "learns" in self.traits
         return callable(getattr(self.combiner, "fit", None))
 
     @property
@@ -131,7 +121,7 @@ class AskedCombiner:
 
         The ``fit`` of a class without ``traits`` may do nothing, so that such a class is never unfitted.
         """
-        return not self.fitted and "learns" in getattr(self.combiner, "traits", ())
+        return not self.fitted and "learns" in self.traits
 
     @property
     def takes(self) -> frozenset[str]:
@@ -146,40 +136,16 @@ class AskedCombiner:
         return taken_by(getattr(self.combiner, "fit", None)) if declared is None else declared
 
     def check_takes(self, option: str, *, fit: bool = False) -> None:
-        """Refuse an argument that ``combine``, or ``fit``, makes no use of.
-
-        Parameters
-        ----------
-        option : str
-            Name of the argument.
-        fit : bool, default=False
-            Whether it is for ``fit``.
-
-        Raises
-        ------
-        InvalidOptionError
-            If the method does not take it.
-        """
+        """Refuse an argument that ``combine``, or ``fit``, does not take; see `Combiner`."""
         if option not in (self.fit_takes if fit else self.takes):
             raise InvalidOptionError(f"combiner {self.name!r} makes no use of {option}. Leave it out.")
 
     def check_task(self, task: str) -> None:
-        """Refuse a task for which the rule makes no sense.
-
-        Parameters
-        ----------
-        task : {"multiclass", "multilabel", "regression"}
-            The task of the predictions.
-
-        Raises
-        ------
-        InvalidOptionError
-            If it is not among the combiner's ``tasks``.
-        """
-        tasks = getattr(self.combiner, "tasks", None)
-        if tasks is not None and task not in tasks:
+        """Refuse a task that is not among the combiner's ``tasks``; see `Combiner`."""
+        if task not in self.tasks:
             raise InvalidOptionError(
-                f"combiner {self.name!r} makes no sense for the task {task!r}; it is for {', '.join(sorted(tasks))}."
+                f"combiner {self.name!r} makes no sense for the task {task!r}; it is for "
+                f"{', '.join(sorted(self.tasks))}."
             )
 
     def check_fitted(self, before: str, remedy: str) -> None:
@@ -201,21 +167,10 @@ class AskedCombiner:
             raise NotFittedError(f"combiner {self.name!r} learns, and must be fitted before {before}. {remedy}")
 
     def check_names(self, members: tuple[str, ...], classes: tuple[Hashable, ...]) -> None:
-        """Refuse members or classes other than those it was fitted on.
-
-        Parameters
-        ----------
-        members, classes : tuple
-            Names of the predictions, in any order.
-
-        Raises
-        ------
-        AlignmentError
-            If some are missing or unknown.
-        """
+        """Refuse members or classes other than those it was fitted on, in any order; see `fit_combiner`."""
         if self.fitted_members is not None:
             check_same_names(self.name, "members", self.fitted_members, members)
-            check_same_names(self.name, "classes", self.combiner.classes_, classes)
+            check_same_names(self.name, "classes", self.fitted_classes or (), classes)
 
     def order_members(self, members: tuple[str, ...]) -> tuple[str, ...]:
         """Put members in the order that ``combine`` needs.
@@ -235,7 +190,7 @@ class AskedCombiner:
         # Sums of floats depend on their order. Where position means nothing, the order of the names makes the result
         # the same to the bit, however the members came.
         by_name = isinstance(getattr(self.combiner, "weights", None), Mapping)
-        return tuple(sorted(members)) if by_name or "symmetric" in getattr(self.combiner, "traits", ()) else members
+        return tuple(sorted(members)) if by_name or "symmetric" in self.traits else members
 
     def order_classes(self, classes: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
         """Put classes in the order that ``combine`` needs.
@@ -253,26 +208,10 @@ class AskedCombiner:
         """
         if self.fitted_classes:
             return tuple(self.fitted_classes)
-        return classes if "class_equivariant" in getattr(self.combiner, "traits", ()) else sorted_names(classes)
+        return classes if "class_equivariant" in self.traits else sorted_names(classes)
 
     def settle(self, members: tuple[str, ...]) -> AskedCombiner:
-        """Turn weights by member name into an array for members in this order.
-
-        Parameters
-        ----------
-        members : tuple of str
-            As `order_members` gives them.
-
-        Returns
-        -------
-        AskedCombiner
-            Itself where there is nothing to settle.
-
-        Raises
-        ------
-        InvalidOptionError
-            If the weights are not for these members.
-        """
+        """Turn weights by member name into an array in the order of these members; see `Combiner.for_members`."""
         for_members = getattr(self.combiner, "for_members", None)
         settled = for_members(members) if for_members else self.combiner
         return self if settled is self.combiner else replace(self, combiner=settled)
@@ -304,22 +243,7 @@ class AskedCombiner:
 
 
 def check_same_names(name: str, what: str, fitted: tuple[Any, ...], received: tuple[Any, ...]) -> None:
-    """Refuse names other than those that a combiner was fitted on.
-
-    Parameters
-    ----------
-    name : str
-        What the combiner is called.
-    what : {"members", "classes"}
-        What the names are of.
-    fitted, received : tuple
-        Names in any order.
-
-    Raises
-    ------
-    AlignmentError
-        If some are missing or unknown.
-    """
+    """Refuse names of members or classes other than those that a combiner was fitted on; the order may differ."""
     if set(fitted) != set(received):
         raise AlignmentError(
             f"combiner {name!r} was fitted on the {what} {tuple(fitted)}; received {received}: missing "
@@ -328,16 +252,6 @@ def check_same_names(name: str, what: str, fitted: tuple[Any, ...], received: tu
 
 
 def sorted_names(classes: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
-    """Sort class names, which are of one kind.
-
-    Parameters
-    ----------
-    classes : tuple of str or int
-        Names.
-
-    Returns
-    -------
-    tuple of str or int
-    """
+    """Sort class names, which are all text or all numbers."""
     names: list[Any] = list(classes)
     return tuple(sorted(names))

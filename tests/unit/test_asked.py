@@ -1,5 +1,7 @@
 """`ask`: one answer to what every room asks about a combiner; and the old order of `fit_combiner`."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from ensemblekit import fit_combiner as fit
 from ensemblekit.combining import ask
 from ensemblekit.combining import asked as asked_room
 from ensemblekit.combining.subsets import SubsetCombiner
-from ensemblekit.errors import NotFittedError
+from ensemblekit.errors import EnsembleKitError, NotFittedError
 from ensemblekit.evaluation import leave_one_member_out
 from ensemblekit.interfaces import TAKES, taken_by
 from ensemblekit.registry import load_plugins
@@ -95,6 +97,7 @@ def test_a_class_that_declares_nothing_is_read_by_its_signature():
     assert taken_by(lambda probas, **given: probas) == TAKES
     assert taken_by(None) == set()
     assert taken_by(dict.get) == set()
+    assert taken_by(max) == set()  # says nothing of its arguments
 
 
 @pytest.mark.parametrize("name", sorted(load_plugins().combiners))
@@ -174,11 +177,11 @@ class Plugin:
 
 def test_options_that_are_called_like_an_argument_go_into_options(monkeypatch):
     monkeypatch.setattr(asked_room, "default_registry", lambda: load_plugins(plugins=[Plugin()]))
-    options = {"missing": "x", "features": 2}
-    assert combine([GOOD, COIN], "clash", options=options).probas[0].tolist() == [0.2, 0.8]
+    options = {"missing": "x", "features": 8}
+    assert combine([GOOD, COIN], "clash", options=options).probas[0].tolist() == pytest.approx([0.8, 0.2])
     assert fit([GOOD, COIN], "clash", options=options).missing == "x"
     table = leave_one_member_out(align(GOOD, COIN), "clash", metric="accuracy", options=options)
-    assert table.with_all.tolist() == pytest.approx([2 / 3, 2 / 3])
+    assert table.with_all.tolist() == pytest.approx([1 / 3, 1 / 3])
 
 
 def test_options_come_once_and_beside_a_name():
@@ -202,6 +205,8 @@ def test_subsets_are_combined_by_the_same_rule():
     assert subsets.combine(("good",)).probas.tolist() == GOOD.probas.tolist()
     with pytest.raises(LeakageError, match="3 of 3 are in fit_on"):
         SubsetCombiner(predictions, "weighted", fit_on=predictions)
+    with pytest.raises(NotFittedError, match="must be fitted anew without each member"):
+        SubsetCombiner(predictions, fit(predictions, "mean"))  # combines the members it was fitted on, no others
 
 
 # The order of `fit_combiner`.
@@ -223,6 +228,16 @@ def test_the_old_order_is_warned_about_and_works(old):
     assert fitted.weights_.tolist() == fit([GOOD, COIN], "weighted").weights_.tolist()
 
 
+def test_two_combiners_are_no_old_order():
+    with pytest.raises(EnsembleKitError, match="a file of predictions must end in"):
+        fit("mean", "weighted")
+
+
 def test_keywords_take_any_order_in_silence():
     assert fit(combiner="weighted", predictions=[GOOD, COIN]).members_ == ("coin", "good")
     assert fit([GOOD, COIN], combiner=Long()).leaked_ == {}
+
+
+def test_what_a_combiner_may_take_is_described_in_the_base_class():
+    described = {name for name in TAKES if f"``{name}``" in f"{Combiner.combine.__doc__}{Combiner.fit.__doc__}"}
+    assert described | set(inspect.signature(Combiner.combine).parameters) | {"sample_weight"} >= TAKES

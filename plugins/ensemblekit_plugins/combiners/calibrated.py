@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from ensemblekit import Combiner, Predictions, PredictionSet, align, fit_combiner, hookimpl
-from ensemblekit.combining.asked import ask
+from ensemblekit.combining import ask
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 from ensemblekit.registry import default_registry
 
@@ -99,19 +99,17 @@ class Calibrated(Combiner):
         self.method = method
         self.order = order
         self.cv = cv
-        made = self._new_inner()
-        known = frozenset({"multiclass", "multilabel"})
-        self.tasks = known & frozenset(getattr(made, "tasks", known))
+        asked = ask(self._new_inner())
+        self.tasks = asked.tasks & {"multiclass", "multilabel"}
         if not self.tasks:
             raise InvalidOptionError(
-                f"only probabilities can be calibrated; the combiner {inner!r} is for {', '.join(made.tasks)}."
+                f"only probabilities can be calibrated; the combiner {inner!r} is for {', '.join(asked.tasks)}."
             )
-        kept = frozenset(getattr(made, "traits", ()))
         self.traits = frozenset({"learns"})
         if method != "isotonic":
-            self.traits |= kept & {"graphable"}
+            self.traits |= asked.traits & {"graphable"}
         if order == "after":
-            self.traits |= kept & {"symmetric"}
+            self.traits |= asked.traits & {"symmetric"}
 
     def fit(
         self,
@@ -125,7 +123,7 @@ class Calibrated(Combiner):
             rows = np.flatnonzero(sample_weight)
             predictions, sample_weight = predictions.reorder(rows=rows), sample_weight[rows]
             features = None if features is None else features[rows]
-        learns = "learns" in getattr(self._new_inner(), "traits", ())
+        learns = ask(self._new_inner()).learns
         if self.order == "before":
             self.maps_ = self._fit_maps(predictions.member_probas, predictions, sample_weight)
             if learns:
@@ -216,13 +214,14 @@ class Calibrated(Combiner):
     def _fit_inner(
         self, predictions: PredictionSet, sample_weight: np.ndarray | None, features: np.ndarray | None
     ) -> Any:
-        inner = self._new_inner()
-        if "learns" in getattr(inner, "traits", ()):
+        asked = ask(self._new_inner())
+        if asked.learns:
             named = None if features is None else (predictions.ids, features)
             # The outer `fit_combiner` has checked for leaks.
-            return fit_combiner(predictions, inner, sample_weight=sample_weight, features=named, allow_leakage=True)
-        settle = getattr(inner, "for_members", None)
-        return settle(predictions.members) if settle else inner
+            return fit_combiner(
+                predictions, asked.combiner, sample_weight=sample_weight, features=named, allow_leakage=True
+            )
+        return asked.settle(predictions.members).combiner
 
     def _new_inner(self) -> Any:
         if isinstance(self.inner, str):

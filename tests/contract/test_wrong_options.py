@@ -22,7 +22,7 @@ NOT_HERE = {
     "plots": set(),
     "combining": {"AskedCombiner", "ask"},  # between rooms: the public functions check before they ask
     "data": {"Audit", "ImageFolder"},
-    "features": {"ShelfInfo", "extract_features"},  # the second needs Keras
+    "features": {"Augmentation", "CollectionInfo", "extract_features"},  # the last needs Keras
     "members": {"Source", "collect"},
     "predictions": {"Aliases", "Alignable", "Missing", "MissingPolicy", "PredictionSet", "Task"},
     "registry": {"Failure", "PluginMapping", "Registration", "Registry", "default_registry", "entry_points"},

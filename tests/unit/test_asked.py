@@ -3,20 +3,12 @@
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    Combiner,
-    InvalidOptionError,
-    LeakageError,
-    NotFittedError,
-    Predictions,
-    align,
-    combine,
-    hookimpl,
-)
+from ensemblekit import Combiner, InvalidOptionError, LeakageError, Predictions, align, combine, hookimpl
 from ensemblekit import fit_combiner as fit
 from ensemblekit.combining import ask
 from ensemblekit.combining import asked as asked_room
 from ensemblekit.combining.subsets import SubsetCombiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit.evaluation import leave_one_member_out
 from ensemblekit.interfaces import TAKES, taken_by
 from ensemblekit.registry import load_plugins

@@ -323,7 +323,7 @@ def test_a_page_that_claims_two_gigabytes_takes_none(tmp_path):
 
 
 def test_a_policy_is_refused_before_a_partition_is_combined():
-    with pytest.raises(InvalidOptionError, match="missing must be 'error', .* received 'bogus'"):
+    with pytest.raises(InvalidOptionError, match=r"missing must be 'error', .* received 'bogus'"):
         combine_partitions([], "mean", missing="bogus")
 
 

@@ -133,10 +133,8 @@ def combine_files(
     room = output.parent if folder is None else _as_path("folder", folder)
     if output.suffix.lower() != ".parquet":
         raise InvalidOptionError(f"output must end in .parquet; received {output.name!r}.")
-    if not isinstance(memory, int) or memory < 64 * 2**20:
+    if memory < 64 * 2**20:
         raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
-    if not (progress is None or callable(progress)):
-        raise InvalidOptionError(f"progress must be called with what is done, or None; received {progress!r}.")
     check_file(output, overwrite=overwrite)
     for needed in (output.parent, room):
         if not needed.is_dir():

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-import reprlib
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,7 +72,6 @@ def combine_partitions(
     [[[0.7, 0.3]], [[0.7, 0.3]]]
     """
     asked = ask(combiner, options, more_options)
-    _check_partitions(partitions)
     missing_policy(missing)  # before a worker meets it
     work = functools.partial(combine_batch, combiner=asked.combiner, name=asked.name, aliases=aliases, missing=missing)
     return _run(work, partitions, client)
@@ -150,7 +148,6 @@ def predict_partitions(
         raise InvalidOptionError(
             f"a model goes to the workers as a path, from which each opens it; received {type(model).__name__}."
         )
-    _check_partitions(partitions)
     _check_batch_size(batch_size)
     names = None if classes is None else as_classes(classes)
     work = functools.partial(predict_batch, model=os.fspath(model), classes=names, batch_size=batch_size)
@@ -181,8 +178,6 @@ def predict_batch(
     Predictions
         The predictions of the batch.
     """
-    if not isinstance(images, Mapping) or not all(isinstance(path, (str, os.PathLike)) for path in images.values()):
-        raise InvalidOptionError(f"a batch of images must be a mapping of id to path; received {_describe(images)}.")
     if not images:
         raise InvalidOptionError("a batch of images must have at least one; received none.")
     _check_batch_size(batch_size)
@@ -204,20 +199,9 @@ def predict_batch(
     )
 
 
-def _check_partitions(partitions: Any) -> None:
-    if isinstance(partitions, (str, bytes, Mapping, Predictions)) or not isinstance(partitions, Iterable):
-        raise InvalidOptionError(
-            f"partitions must be a sequence of mappings, one for each partition; received {_describe(partitions)}."
-        )
-
-
-def _check_batch_size(batch_size: Any) -> None:
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+def _check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
-
-
-def _describe(value: Any) -> str:
-    return reprlib.repr(value) if isinstance(value, (str, int, float, list, dict)) else type(value).__name__
 
 
 @functools.lru_cache(maxsize=2)

@@ -320,3 +320,21 @@ def test_a_page_that_claims_two_gigabytes_takes_none(tmp_path):
     with pytest.raises(InvalidPredictionsError, match=r"bb\.parquet"):
         combine_files(files, "mean", tmp_path / "out.parquet")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # kB
+
+
+def test_a_policy_is_refused_before_a_partition_is_combined():
+    with pytest.raises(InvalidOptionError, match=r"missing must be 'error', .* received 'bogus'"):
+        combine_partitions([], "mean", missing="bogus")
+
+
+def test_options_may_be_given_by_a_mapping(tmp_path):
+    rows = {name: Predictions([[p, 1 - p]], ids=[1], classes=["a", "b"]) for name, p in (("x", 0.25), ("y", 0.5))}
+    (combined,) = combine_partitions([rows], "weighted", options={"weights": [1.0, 0.0]})
+    assert combined.probas.tolist() == [[0.25, 0.75]]
+    for name, p in rows.items():
+        p.save(tmp_path / f"{name}.parquet")
+    files = [tmp_path / "x.parquet", tmp_path / "y.parquet"]
+    combine_files(files, "weighted", tmp_path / "out.parquet", options={"weights": [0.0, 1.0]})
+    assert Predictions.load(tmp_path / "out.parquet").probas.tolist() == [[0.5, 0.5]]
+    with pytest.raises(InvalidOptionError, match=r"each option must be given once; received \['weights'\]"):
+        combine_files(files, "weighted", tmp_path / "o.parquet", options={"weights": [0.0, 1.0]}, weights=[1.0, 0.0])

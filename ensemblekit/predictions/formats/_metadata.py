@@ -38,49 +38,23 @@ class PredictionFields(Protocol):
     """The attributes of `Predictions` that a file stores."""
 
     @property
-    def probas(self) -> np.ndarray:
-        """Predictions."""
-        ...
-
+    def probas(self) -> np.ndarray: ...
     @property
-    def ids(self) -> np.ndarray:
-        """Unique ids of the rows."""
-        ...
-
+    def ids(self) -> np.ndarray: ...
     @property
-    def classes(self) -> tuple[Hashable, ...]:
-        """Class names."""
-        ...
-
+    def classes(self) -> tuple[Hashable, ...]: ...
     @property
-    def label_codes(self) -> np.ndarray | None:
-        """Labels as positions in the classes."""
-        ...
-
+    def label_codes(self) -> np.ndarray | None: ...
     @property
-    def task(self) -> Task:
-        """Task."""
-        ...
-
+    def task(self) -> Task: ...
     @property
-    def split(self) -> str | None:
-        """Part of the data."""
-        ...
-
+    def split(self) -> str | None: ...
     @property
-    def member(self) -> str | None:
-        """Name of the member."""
-        ...
-
+    def member(self) -> str | None: ...
     @property
-    def fit_ids(self) -> np.ndarray | None:
-        """Ids that the member was fitted on."""
-        ...
-
+    def fit_ids(self) -> np.ndarray | None: ...
     @property
-    def present(self) -> np.ndarray | None:
-        """Rows that are not NaN."""
-        ...
+    def present(self) -> np.ndarray | None: ...
 
 
 def _is_count(value: Any) -> bool:
@@ -161,17 +135,7 @@ def fields_of(meta: dict[str, Any], ids: Any, probas: np.ndarray, labels: Any, *
 
 
 def check_columns(meta: dict[str, Any], found: list[str], *, edited: bool) -> None:
-    """Refuse a saved table with missing, additional or reordered columns.
-
-    Parameters
-    ----------
-    meta : dict
-        Metadata of the file.
-    found : list of str
-        Columns of the file.
-    edited : bool
-        Accept additional columns and another order.
-    """
+    """Refuse a saved table with missing columns and, unless it is edited, with additional or reordered ones."""
     expected = column_names(meta)
     if (found != expected and not edited) or not {*expected} <= {*found} or len({*found}) != len(found):
         raise InvalidPredictionsError(
@@ -180,18 +144,7 @@ def check_columns(meta: dict[str, Any], found: list[str], *, edited: bool) -> No
 
 
 def column_names(meta: dict[str, Any]) -> list[str]:
-    """List the columns of a saved table.
-
-    Parameters
-    ----------
-    meta : dict
-        Metadata of the file.
-
-    Returns
-    -------
-    list of str
-        In the order in which they are saved.
-    """
+    """List the columns of a saved table, in the order in which they are saved."""
     return ["id", *label_columns(meta), *(f"proba:{name}" for name in meta["classes"])]
 
 
@@ -209,18 +162,7 @@ def check_unchanged(p: PredictionFields, meta: dict[str, Any]) -> None:
 
 
 def stored_digest(meta: dict[str, Any]) -> str | None:
-    """Get the digest from the metadata; files of format 1 have none.
-
-    Parameters
-    ----------
-    meta : dict
-        Metadata of the file.
-
-    Returns
-    -------
-    str or None
-        SHA-256 in hexadecimal digits.
-    """
+    """Get the digest from the metadata; files of format 1 have none."""
     digest = meta.get("sha256")
     if digest is None and meta["format"] > 1:
         raise InvalidPredictionsError(f"a file of format {meta['format']} must say its SHA-256; it does not: {EDITED}")
@@ -228,15 +170,7 @@ def stored_digest(meta: dict[str, Any]) -> str | None:
 
 
 def check_digest(found: str, meta: dict[str, Any]) -> None:
-    """Refuse a file whose stored digest differs from the computed one.
-
-    Parameters
-    ----------
-    found : str
-        Digest computed from the content.
-    meta : dict
-        Metadata of the file, with the key ``sha256``.
-    """
+    """Refuse a file whose stored digest differs from the computed one."""
     if found != meta["sha256"]:
         raise InvalidPredictionsError(
             f"what it holds must be what was saved; its SHA-256 is {found}, and not {shown(meta['sha256'])}: {EDITED}"

@@ -34,7 +34,7 @@ def combine(
     files: Annotated[list[str], typer.Argument(help=FILES)],
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="Where the combination goes: .csv, .npz, .parquet; - is CSV on stdout."),
+        typer.Option("--output", "-o", help="Output file: .csv, .npz, .parquet; - is CSV on stdout."),
     ],
     combiner: Annotated[
         str, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
@@ -45,13 +45,13 @@ def combine(
         typer.Option(help="Labelled predictions to fit a rule on, one of each member; as FILE or NAME=FILE."),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of the --fit-on rows: a table with id and label.")] = None,
-    load: Annotated[Path | None, typer.Option(help="A fitted rule that --save wrote.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Folder to keep the fitted rule in.")] = None,
+    load: Annotated[Path | None, typer.Option(help="A fitted rule saved with --save.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder to save the fitted rule in.")] = None,
     alias: Annotated[
         list[str] | None, typer.Option(help="Common name of a class; as often as needed.", metavar="OLD=NEW")
     ] = None,
     missing: Annotated[
-        str, typer.Option(help="error, zero or renormalize: what is done about absent classes and rows.")
+        str, typer.Option(help="Policy for absent classes and rows: error, zero or renormalize.")
     ] = "error",
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -76,11 +76,12 @@ def combine(
     if save is not None:
         check_output(save, overwrite=overwrite)
     aliases: Any = pairs_of("--alias", alias) or None
+    policy: Any = missing  # combine checks it
     options = dict(key_and_value(text) for text in option or [])
     if not fit_on and _are_large(files, output):
         rule = combiner if load is None else load_fitted(load)
         with naming_files(files):
-            record = _combine_large(files, rule, output, aliases, missing, options)
+            record = _combine_large(files, rule, output, aliases, policy, options)
         _print_record(record, as_json)
         return
     members = read_members(files)
@@ -90,10 +91,10 @@ def combine(
     elif fit_on:
         rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
         with naming_files(fit_on):
-            rule = fit_combiner(rows, combiner, aliases=aliases, missing=missing, **options)
+            rule = fit_combiner(rows, combiner, aliases=aliases, missing=policy, options=options)
         options = {}
     with naming_files(files):
-        combined = combine_members(members, rule, aliases=aliases, missing=missing, **options)
+        combined = combine_members(members, rule, aliases=aliases, missing=policy, options=options)
     if save is not None:
         save_fitted(rule, save, overwrite=overwrite)
     if to_stdout:
@@ -141,7 +142,7 @@ def _combine_large(
         return (meta["member"] if meta else None), path
 
     sources = read_named(files, read)
-    done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, **options)
+    done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, options=options)
     meta = read_header(output).meta or {}
     return {
         "output": output,

@@ -1,67 +1,77 @@
-"""`export_fused`: one model in files, each proven to say what the members and the combiner say apart."""
+"""`export_fused`: write a fused model to files, and compare each with the members and the combiner."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..arguments import typed
 from ..assembly import import_keras
+from ..combining import combine
 from ..errors import CompatibilityError, InvalidOptionError
 from ..files import size_on_disk
-from ..predictions import Task
-from ._formats import BATCH, flat_inputs, format_of
-from ._fuse import fuse
-from ._unfused import predict_unfused
+from ..interfaces import CombinerLike
+from ..predictions import Predictions, Task
+from ..predictions.names import is_text
+from ._fuse import Members, fuse
+from .formats import BATCH, FormatName, format_of, list_inputs
+from .members import MemberModel, is_ensemble, name_outputs, read_members
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["Exported", "export_fused"]
 
+FUSE_ONLY = ("name", "input_shape")
+"""Keyword arguments of `fuse` that are no options of a combiner."""
+
 
 class Exported(NamedTuple):
-    """One file, or folder, that was kept.
+    """One file, or folder, that was written.
 
     Attributes
     ----------
     path : pathlib.Path
         Where it is.
     format : {"keras", "onnx", "saved_model"}
-        What it is.
+        Of the file.
     n_bytes : int
-        How large it is.
+        Its size.
     max_difference : float
-        Largest difference of a probability from what the members and the combiner say apart.
+        Largest absolute difference of a probability from the members' predictions, combined in NumPy.
     """
 
     path: Path
-    format: str
+    format: FormatName
     n_bytes: int
     max_difference: float
 
 
-@typed()
+@typed(but=("members", "combiner", "classes"))
 def export_fused(
-    members: Any,
-    combiner: Any = None,
+    members: Members | keras.Model,
+    combiner: str | CombinerLike | None = None,
     *,
     to: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     inputs: Any,
-    classes: Any = None,
+    classes: Sequence[Hashable] | Mapping[str, Sequence[Hashable]] | None = None,
     task: Task | None = None,
     tolerance: float = 1e-5,
     overwrite: bool = False,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
 ) -> list[Exported]:
-    """Fuse, write the model to files, run each file, and keep it only where it says what the members say apart.
+    """Fuse models, write the result to files, and keep them only if each predicts what the members and combiner do.
 
     Parameters
     ----------
     members, combiner
-        As in `fuse`. Or a fused model alone, with which the files are then compared.
+        As in `fuse`. Or a fused model without a combiner: the files are then compared with it.
     to : path-like, or sequence of path-like
         Names that end in ``.keras`` or ``.onnx``, or a folder for a SavedModel.
     inputs : array-like of shape (n_samples, ...), or mapping of input name to such
@@ -69,23 +79,23 @@ def export_fused(
     classes, task
         As in `fuse`.
     tolerance : float, default=1e-5
-        Largest difference of a probability that is admitted, > 0.
+        Largest absolute difference of a probability that is accepted, > 0.
     overwrite : bool, default=False
-        Replace what is there.
-    **options
-        As in `fuse`.
+        Replace existing files, and a SavedModel that this wrote.
+    options, **more_options
+        As in `fuse`; ``name`` and ``input_shape`` of `fuse` can be given here, too.
 
     Returns
     -------
     list of Exported
-        One for each name in ``to``. All are kept, or none.
+        One for each name in ``to``. All files are kept, or none.
 
     Raises
     ------
     CompatibilityError
-        If a file says something else, or what `fuse` refuses.
+        If a file predicts otherwise, or `fuse` refuses the members.
     OutputExistsError
-        If there is something already.
+        If there is a file or folder of that name already.
     MissingDependencyError
         If ONNX is asked for and not installed.
 
@@ -106,26 +116,28 @@ def export_fused(
     formats = [format_of(path) for path in paths]
     if len({path.resolve() for path in paths}) != len(paths) or not paths:
         raise InvalidOptionError(f"to must hold different names, at least one; received {[str(p) for p in paths]}.")
-    inputs = {k: np.asarray(v) for k, v in inputs.items()} if isinstance(inputs, dict) else np.asarray(inputs)
-    if not len(flat_inputs(inputs)[0]):
+    inputs = {k: np.asarray(v) for k, v in inputs.items()} if isinstance(inputs, Mapping) else np.asarray(inputs)
+    if not len(list_inputs(inputs)[0]):
         raise InvalidOptionError("inputs must hold at least one sample to compare on; received none.")
-    keras = import_keras("export_fused")
-    if isinstance(members, keras.Model):
-        model, expected = members, np.asarray(members.predict(inputs, batch_size=BATCH, verbose=0))
+    model: Any
+    if isinstance(members, import_keras("export_fused").Model):
+        model = members
+        expected = np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0))
     else:
-        model = fuse(members, combiner, classes=classes, task=task, **options)
-        expected = predict_unfused(members, combiner, inputs, classes=classes, task=task, **options)
+        model = fuse(members, combiner, classes=classes, task=task, options=options, **more_options)
+        of_combiner = {**(options or {}), **{k: v for k, v in more_options.items() if k not in FUSE_ONLY}}
+        expected = _predict_unfused(members, combiner, inputs, classes, task or "multiclass", of_combiner)
     kept: list[Exported] = []
-    with ExitStack() as waiting:
+    with ExitStack() as stack:
         for path, form in zip(paths, formats, strict=True):
-            temporary = waiting.enter_context(form.new(path, overwrite))
+            temporary = stack.enter_context(form.new(path, overwrite))
             form.write(model, temporary)
             difference = _difference(form.run(temporary, inputs), expected)
             if not difference <= tolerance:
                 raise CompatibilityError(
-                    f"{path.name} ({form.name}) must give the probabilities of the members and the combiner apart, to "
-                    f"{tolerance:g}; on {len(expected)} inputs it differs by {difference:.2g}. Nothing was kept. A "
-                    "larger tolerance= admits it."
+                    f"{path.name} ({form.name}) must give the probabilities of the members and the combiner, to "
+                    f"{tolerance:g}; on {len(expected)} inputs it differs by {difference:.2g}. Nothing was kept. "
+                    "Give a larger tolerance= to accept it."
                 )
             kept.append(Exported(path, form.name, size_on_disk(temporary), difference))
     return kept
@@ -135,3 +147,41 @@ def _difference(received: np.ndarray, expected: np.ndarray) -> float:
     if received.shape != expected.shape:
         return float("inf")
     return float(np.abs(received.astype(np.float64) - expected).max())
+
+
+def _predict_unfused(
+    members: Any, combiner: Any, inputs: Any, classes: Any, task: Task, options: Mapping[str, Any]
+) -> np.ndarray:
+    """Predict with each member's own ``predict``, and combine in NumPy."""
+    if is_ensemble(members):
+        probas = np.asarray((getattr(members, "predict_proba", None) or members.predict)(inputs))
+        return probas if probas.ndim > 1 else probas[:, np.newaxis]
+    named, outputs = name_outputs(
+        read_members(members, classes), task, getattr(combiner, "classes_", None) if task == "regression" else None
+    )
+    ids = np.arange(len(list_inputs(inputs)[0]))
+    fit_ids = getattr(combiner, "fit_ids_", None)
+    if fit_ids is not None and is_text(np.asarray(fit_ids)):
+        ids = np.array([f"input {k}" for k in ids])
+    predictions = [
+        Predictions(_predict_member(m, inputs, task), ids=ids, classes=m.classes or (), task=task, member=m.name)
+        for m in named
+    ]
+    combined = combine(predictions, combiner, options=options)
+    return combined.probas[..., [combined.classes.index(name) for name in outputs]]
+
+
+def _predict_member(member: MemberModel, inputs: Any, task: Task) -> np.ndarray:
+    if isinstance(inputs, Mapping):
+        inputs = {tensor.name: inputs[tensor.name] for tensor in member.model.inputs}
+    output = np.asarray(member.model.predict(inputs, batch_size=BATCH, verbose=0))
+    if output.dtype != np.float64:
+        output = output.astype(np.float32)
+    one_output = task == "multiclass" and output.shape[-1] == 1 and len(member.classes or ()) == 2
+    if member.logits:
+        if one_output:
+            output = 1 / (1 + np.exp(-output))
+        else:
+            output = np.exp(output - output.max(axis=-1, keepdims=True))
+            output /= output.sum(axis=-1, keepdims=True)
+    return np.concatenate([1 - output, output], axis=-1) if one_output else output

@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+import numpy as np
 
 from ..arguments import typed
 from ..assembly import import_keras
 from ..combining import AskedCombiner, ask
-from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError
+from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError, InvalidPredictionsError
+from ..interfaces import CombinerLike
 from ..predictions import Task
-from ._checking import check_same
 from ._graph import Graph
 from ._inputs import make_inputs
-from ._names import classes_layer, escape, member_layer
-from ._parts import Part, ensemble_parts, member_parts, name_outputs
+from ._layer_names import classes_layer, escape, member_layer, with_members
+from .members import MemberModel, is_ensemble, name_outputs, read_members
 
-__all__ = ["fuse"]
+if TYPE_CHECKING:
+    import keras
+
+    from ..ensemble import EnsembleClassifier, EnsembleRegressor
+
+__all__ = ["Members", "fuse"]
+
+Members: TypeAlias = Union[Sequence[tuple[str, Any]], Mapping[str, Any], "EnsembleClassifier", "EnsembleRegressor"]
+"""What can be fused: Keras models by name, or a fitted ensemble."""
 
 
-@typed()
+@typed(but=("members", "combiner", "classes"))
 def fuse(
-    members: Any,
-    combiner: Any = None,
+    members: Members,
+    combiner: str | CombinerLike | None = None,
     *,
-    classes: Any = None,
+    classes: Sequence[Hashable] | Mapping[str, Sequence[Hashable]] | None = None,
     task: Task | None = None,
     input_shape: tuple[int, int, int] | None = None,
     name: str = "fused",
-    **options: Any,
-) -> Any:
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
+) -> keras.Model:
     """Make one Keras model out of several and a combiner.
 
-    The models are copied, with their preprocessing and weights, and not changed. Layers of the same kind, options and
-    weights on the same input are there once, so that members that share a backbone share its run; layers that only
-    training needs (dropout, augmentation) are left out. The combiner's own ``combine`` writes the rest of the graph.
+    The models are copied, with their preprocessing and weights, and not changed. Layers of the same class, options and
+    weights on the same input are merged, so that a backbone that members share runs once. Layers that only act in
+    training (dropout, augmentation) are left out. The combiner's own ``combine`` adds the rest of the graph.
 
     Parameters
     ----------
     members : sequence of (str, model), mapping of str to model, or fitted EnsembleClassifier or EnsembleRegressor
         Functional or sequential Keras models with one output, fitted `KerasClassifier`, or members made of a Keras
-        model. Those with one input all take the same one; inputs of members with several are shared by name.
-    combiner : str or Combiner
-        A registered name, or an object with a method ``combine``, fitted where it learns. An ensemble brings its own.
+        model. Members with one input all take the same one; members with several inputs share them by name.
+    combiner : str or Combiner, optional
+        A registered name, or an object with a method ``combine``, fitted if it learns. An ensemble brings its own.
     classes : sequence of str or int, or mapping of member name to such, optional
         Names of the members' outputs in their order. The model's outputs are in the order of the first member.
     task : {"multiclass", "multilabel", "regression"}, optional
@@ -53,23 +64,23 @@ def fuse(
         sizes: each then starts with a `keras.layers.Resizing` (bilinear) to its own.
     name : str, default="fused"
         Of the model.
-    **options
-        Options of the combiner, where it is given by name.
+    options, **more_options
+        Options of the combiner, as in `combine`.
 
     Returns
     -------
     keras.Model
-        Not compiled; maps what the members take to ``(n_samples, ..., n_classes)``. `class_names` reads the names of
-        its outputs, `with_members` shows the members' own.
+        Not compiled; maps the members' inputs to probabilities of shape ``(n_samples, ..., n_classes)``. `class_names`
+        reads the names of its outputs, `with_members` adds the outputs of each member.
 
     Raises
     ------
     CompatibilityError
-        If a member is no such model, or the combiner cannot be written as a graph.
+        If a member is no such model, or the combiner cannot be part of a graph.
     NotFittedError
         If the combiner learns and was not fitted.
     AlignmentError
-        If members have other classes, or are not those that the combiner was fitted on.
+        If members have different classes, or are not those that the combiner was fitted on.
     InvalidOptionError
         If names or options are not valid.
     MissingDependencyError
@@ -77,9 +88,8 @@ def fuse(
 
     Notes
     -----
-    Augmentation, dropout and noise do nothing at prediction, so a copy without them predicts the same; a copy is run
-    once on random numbers beside the members, and refused where it does not. Outputs of half precision become float32
-    before they are combined.
+    The fused model and the members are run once on random inputs; a model whose members predict otherwise is refused.
+    Outputs of half precision are cast to float32 before they are combined.
 
     Examples
     --------
@@ -91,95 +101,114 @@ def fuse(
     (None, 2)
     """
     keras = import_keras("fuse")
-    plan = _read(keras, members, combiner, classes, task, options)
+    plan = _plan(members, combiner, classes, task, options, more_options)
     graph = Graph(keras)
-    inputs = make_inputs(graph, plan.parts, input_shape)
-    said: dict[str, Any] = {}
-    for place, part in enumerate(plan.parts):
-        (raw,) = graph.add_model(part.model, inputs[part.name], escape(part.name))
-        answer = _answer(keras, plan, part, raw)
-        (probas,) = [raw] if answer is None else graph.add_model(answer, [raw], escape(part.name))
-        said[part.name] = graph.label(probas, member_layer(place, part.name))
-    combined = graph.add_model(_combination(keras, plan, said), [said[member] for member in plan.order], "combiner")
-    fused = keras.Model(inputs.all, graph.label(combined[0], classes_layer(plan.shown)), name=name)
-    check_same(keras, fused, plan.parts, plan.outputs, plan.task, input_shape)
+    inputs = make_inputs(graph, plan.members, input_shape)
+    member_probas: dict[str, Any] = {}
+    for position, member in enumerate(plan.members):
+        prefix = escape(member.name)
+        (output,) = graph.add_model(member.model, inputs.of_member[member.name], prefix)
+        adapter = _adapter(keras, plan, member, output)
+        (probas,) = [output] if adapter is None else graph.add_model(adapter, [output], prefix)
+        member_probas[member.name] = graph.label(probas, member_layer(position, member.name))
+    combination = _combination(keras, plan, member_probas)
+    (combined,) = graph.add_model(combination, [member_probas[member] for member in plan.member_order], "combiner")
+    fused = keras.Model(inputs.of_model, graph.label(combined, classes_layer(plan.output_names)), name=name)
+    _check_outputs(keras, fused, plan, input_shape)
     return fused
 
 
 @dataclass(frozen=True)
 class _Plan:
-    parts: list[Part]
+    members: list[MemberModel]
     asked: AskedCombiner
     task: Task
-    order: tuple[str, ...]
+    member_order: tuple[str, ...]
     """Members as the combiner takes them."""
-    columns: tuple[Hashable, ...]
+    class_order: tuple[Hashable, ...]
     """Classes as the combiner takes them."""
     outputs: tuple[Hashable, ...]
-    """Classes as the model gives them."""
-    shown: tuple[Hashable, ...]
-    """What they are called."""
+    """Classes as the model outputs them."""
+    output_names: tuple[Hashable, ...]
+    """The same by their labels, where an ensemble knows classes by other names."""
 
 
-def _read(keras: Any, members: Any, combiner: Any, classes: Any, task: Task | None, options: dict[str, Any]) -> _Plan:
-    shown: tuple[Hashable, ...] | None = None
-    what: Task = task or "multiclass"
-    if hasattr(members, "estimators"):
-        if combiner is not None or classes is not None or options:
+def _plan(
+    given: Any,
+    combiner: Any,
+    classes: Any,
+    task: Task | None,
+    options: Mapping[str, Any] | None,
+    more_options: Mapping[str, Any],
+) -> _Plan:
+    labels: tuple[Hashable, ...] | None = None
+    if is_ensemble(given):
+        if combiner is not None or classes is not None or options or more_options:
             raise InvalidOptionError(
-                f"an {type(members).__name__} brings its own combiner and classes; received also others. Leave them "
+                f"an {type(given).__name__} brings its own combiner and classes; received also others. Leave them "
                 "out, or give its members alone."
             )
-        parts = ensemble_parts(keras, members)
-        combiner, what = members.combiner_, members._task
-        if what == "multiclass" and all(isinstance(label, (str, int)) for label in members.classes_.tolist()):
-            shown = tuple(members.classes_.tolist())
-        parts, outputs = name_outputs(parts, what, tuple(members._outputs()), absent_as_zero=members.missing == "zero")
+        members = read_members(given)
+        combiner, task = given.combiner_, given.task
+        if task == "multiclass" and all(isinstance(label, (str, int)) for label in given.classes_.tolist()):
+            labels = tuple(given.classes_.tolist())
+        members, outputs = name_outputs(
+            members, given.task, given.output_names_, absent_as_zero=given.missing == "zero"
+        )
     else:
-        known = getattr(combiner, "classes_", None) if what == "regression" else None
-        parts, outputs = name_outputs(member_parts(keras, members, classes), what, known)
-    names = tuple(part.name for part in parts)
+        fitted_classes = getattr(combiner, "classes_", None) if task == "regression" else None
+        members, outputs = name_outputs(read_members(given, classes), task or "multiclass", fitted_classes)
+    names = tuple(member.name for member in members)
     if combiner is None:
         raise InvalidOptionError("fuse needs a combiner, a registered name or an object with a method combine.")
-    asked = ask(combiner, options)
-    asked.check_task(what)
+    asked = ask(combiner, options, more_options)
+    asked.check_task(task or "multiclass")
     asked.check_fitted("it is fused", "Call fit_combiner first.")
     asked.check_names(names, outputs)
-    order, columns = asked.order_members(names), asked.order_classes(outputs)
-    return _Plan(parts, asked.settle(order), what, order, columns, outputs, shown or outputs)
+    order = asked.order_members(names)
+    return _Plan(
+        members,
+        asked.settle(order),
+        task or "multiclass",
+        order,
+        asked.order_classes(outputs),
+        outputs,
+        labels or outputs,
+    )
 
 
-def _answer(keras: Any, plan: _Plan, part: Part, raw: Any) -> Any:
-    """Make a model of its own of what is done to a member's output: probabilities, in the order of the whole.
+def _adapter(keras: Any, plan: _Plan, member: MemberModel, output: Any) -> Any:
+    """Make a model that turns a member's output into probabilities, in the class order of the fused model.
 
-    None where nothing is done: before 3.14 Keras makes no model whose output is its input.
+    None where there is nothing to do: before 3.14 Keras makes no model whose output is its input.
     """
     ops = keras.ops
-    given = probas = keras.Input(raw.shape[1:], dtype=raw.dtype)
-    if raw.dtype in ("float16", "bfloat16"):
+    given = probas = keras.Input(output.shape[1:], dtype=output.dtype)
+    if output.dtype in ("float16", "bfloat16"):
         probas = ops.cast(probas, "float32")
-    one = plan.task == "multiclass" and raw.shape[-1] == 1 and len(part.classes or ()) == 2
-    if part.logits:
-        probas = ops.sigmoid(probas) if one else ops.softmax(probas, axis=-1)
-    if one:
+    one_output = plan.task == "multiclass" and output.shape[-1] == 1 and len(member.classes or ()) == 2
+    if member.logits:
+        probas = ops.sigmoid(probas) if one_output else ops.softmax(probas, axis=-1)
+    if one_output:
         probas = ops.concatenate([ops.subtract(1.0, probas), probas], axis=-1)
-    probas = _in_order(keras, probas, part.classes or plan.outputs, plan.outputs)
+    probas = _reorder(keras, probas, member.classes or plan.outputs, plan.outputs)
     return None if probas is given else keras.Model(given, probas)
 
 
-def _in_order(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[Hashable, ...]) -> Any:
+def _reorder(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[Hashable, ...]) -> Any:
     if own == wanted:
         return probas
     if any(c not in own for c in wanted):
-        nothing = keras.ops.zeros_like(keras.ops.take(probas, [0], axis=-1))
-        probas = keras.ops.concatenate([probas, nothing], axis=-1)
+        zeros = keras.ops.zeros_like(keras.ops.take(probas, [0], axis=-1))
+        probas = keras.ops.concatenate([probas, zeros], axis=-1)
     return keras.ops.take(probas, [own.index(c) if c in own else len(own) for c in wanted], axis=-1)
 
 
-def _combination(keras: Any, plan: _Plan, said: dict[str, Any]) -> Any:
-    """Make a model of its own of the combiner: what the members say in, the combination out."""
-    inputs = [keras.Input(said[member].shape[1:], dtype=said[member].dtype) for member in plan.order]
-    stacked = _in_order(keras, keras.ops.stack(inputs, axis=0), plan.outputs, plan.columns)
+def _combination(keras: Any, plan: _Plan, member_probas: dict[str, Any]) -> Any:
+    """Make a model of the combiner, from the probabilities of the members to those of the ensemble."""
+    ordered = [member_probas[member] for member in plan.member_order]
+    inputs = [keras.Input(probas.shape[1:], dtype=probas.dtype) for probas in ordered]
+    stacked = _reorder(keras, keras.ops.stack(inputs, axis=0), plan.outputs, plan.class_order)
     asked = plan.asked
     if "xp" not in asked.takes:
         raise CompatibilityError(f"combiner {asked.name!r} takes no xp=, and cannot be written as a graph.")
@@ -195,4 +224,46 @@ def _combination(keras: Any, plan: _Plan, said: dict[str, Any]) -> Any:
             f"combiner {asked.name!r} promises no graph (its traits lack 'graphable'), and cannot be fused. Save it "
             "with ensemblekit.store.save instead."
         ) from error
-    return keras.Model(inputs, _in_order(keras, combined, plan.columns, plan.outputs))
+    return keras.Model(inputs, _reorder(keras, combined, plan.class_order, plan.outputs))
+
+
+def _check_outputs(keras: Any, fused: Any, plan: _Plan, input_shape: tuple[int, int, int] | None) -> None:
+    """Compare the members in a fused model with the members themselves, on random inputs.
+
+    Nothing is run if a size is not known, or members resize images first.
+    """
+    if input_shape is not None or any(None in tensor.shape[1:] for tensor in fused.inputs):
+        return
+    rng = np.random.default_rng(0)
+    inputs = {tensor.name: _random_input(rng, tensor) for tensor in fused.inputs}
+    shared = next(iter(inputs.values())) if len(inputs) == 1 else None
+    with_outputs: Any = with_members(fused)
+    outputs = with_outputs(inputs if shared is None else shared, training=False)
+    for member in plan.members:
+        own_inputs = {t.name: inputs[t.name] for t in member.model.inputs} if shared is None else shared
+        output = member.model(own_inputs, training=False)
+        own, copied = (np.asarray(keras.ops.convert_to_numpy(t), np.float64) for t in (output, outputs[member.name]))
+        if not member.logits and own.shape == copied.shape:
+            classes = list(member.classes or plan.outputs)
+            columns = [classes.index(c) for c in plan.outputs if c in classes]
+            difference = float(np.abs(own[..., columns] - copied).max())
+            if not difference <= (1e-4 if member.model.dtype == "float32" else 2e-2) * max(1.0, np.abs(own).max()):
+                raise CompatibilityError(
+                    f"member {member.name!r} must give the same outputs in one model; on random inputs they differ by "
+                    f"{difference:.2g}. It has a layer that its options and weights do not describe."
+                )
+        if plan.task == "multiclass" and not (copied.min() >= -1e-3 and np.allclose(copied.sum(axis=-1), 1, atol=2e-2)):
+            raise InvalidPredictionsError(
+                f"members must give probabilities, >= 0 with the sum 1; on random inputs member {member.name!r} gave "
+                f"{copied.reshape(-1, copied.shape[-1])[0].round(3).tolist()}. Put a softmax behind it."
+            )
+
+
+def _random_input(rng: np.random.Generator, tensor: Any) -> np.ndarray:
+    shape = (2, *tensor.shape[1:])
+    if tensor.dtype == "string":
+        return rng.choice(np.array(["a", "b"], dtype=object), shape)
+    if tensor.dtype.startswith(("int", "uint")):
+        return rng.integers(0, 2, shape).astype(tensor.dtype)
+    values = rng.uniform(0, 255, shape) if len(shape) == 4 else rng.normal(size=shape)
+    return values.astype("float32" if tensor.dtype == "bfloat16" else tensor.dtype)

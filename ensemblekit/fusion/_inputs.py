@@ -1,31 +1,40 @@
-"""The inputs of a fused model: one for all members, or several that are shared by name."""
+"""The inputs of a fused model: one for all members, or several that members share by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import CompatibilityError
 from ._graph import Graph
-from ._parts import Part
+from .members import MemberModel
 
 __all__ = ["Inputs", "make_inputs"]
 
 
-class Inputs(dict[str, list[Any]]):
-    """Member -> its inputs; ``all`` is what the model takes: one tensor, or a dict by name."""
+class Inputs(NamedTuple):
+    """The inputs of a fused model.
 
-    all: Any
+    Attributes
+    ----------
+    of_model : KerasTensor, or dict of str to KerasTensor
+        What the fused model takes.
+    of_member : dict of str to list of KerasTensor
+        What each member takes.
+    """
+
+    of_model: Any
+    of_member: dict[str, list[Any]]
 
 
-def make_inputs(graph: Graph, parts: Sequence[Part], input_shape: tuple[int, int, int] | None) -> Inputs:
-    """Lay out the inputs.
+def make_inputs(graph: Graph, members: Sequence[MemberModel], input_shape: tuple[int, int, int] | None) -> Inputs:
+    """Add the inputs of all members to a graph.
 
     Parameters
     ----------
     graph : Graph
-        To put them in.
-    parts : sequence of Part
+        To add them to.
+    members : sequence of MemberModel
         The members.
     input_shape : tuple of int or None
         ``(height, width, channels)``, where each member resizes images to its own size.
@@ -33,42 +42,34 @@ def make_inputs(graph: Graph, parts: Sequence[Part], input_shape: tuple[int, int
     Returns
     -------
     Inputs
-        For each member.
+        Of the graph.
 
     Raises
     ------
     CompatibilityError
         If members take inputs of different shapes.
     """
-    inputs = Inputs()
-    if all(len(part.model.inputs) == 1 for part in parts):
-        shape = input_shape or _common("an input", {p.name: tuple(p.model.inputs[0].shape[1:]) for p in parts})
-        name = parts[0].model.inputs[0].name if len({p.model.inputs[0].name for p in parts}) == 1 else "inputs"
-        inputs.all = graph.add_input(shape, _dtype([p.model.inputs[0] for p in parts]), name)
-        for part in parts:
-            inputs[part.name] = [_resized(graph, inputs.all, part, input_shape)]
-        return inputs
+    if all(len(member.model.inputs) == 1 for member in members):
+        own = {member.name: member.model.inputs[0] for member in members}
+        names = {tensor.name for tensor in own.values()}
+        shape = input_shape or _common_shape("an input", own)
+        images = graph.add_input(shape, _common_dtype(own), names.pop() if len(names) == 1 else "inputs")
+        return Inputs(images, {member.name: [_resize(graph, images, member, input_shape)] for member in members})
     if input_shape is not None:
         raise CompatibilityError("input_shape is for members with one input each; some here have several.")
     by_name: dict[str, dict[str, Any]] = {}
-    for part in parts:
-        for tensor in part.model.inputs:
-            by_name.setdefault(tensor.name, {})[part.name] = tensor
-    inputs.all = {
-        name: graph.add_input(
-            _common(f"the input {name!r}", {m: tuple(t.shape[1:]) for m, t in taken.items()}),
-            _dtype(list(taken.values())),
-            name,
-        )
+    for member in members:
+        for tensor in member.model.inputs:
+            by_name.setdefault(tensor.name, {})[member.name] = tensor
+    inputs = {
+        name: graph.add_input(_common_shape(f"the input {name!r}", taken), _common_dtype(taken), name)
         for name, taken in by_name.items()
     }
-    for part in parts:
-        inputs[part.name] = [inputs.all[tensor.name] for tensor in part.model.inputs]
-    return inputs
+    return Inputs(inputs, {member.name: [inputs[tensor.name] for tensor in member.model.inputs] for member in members})
 
 
-def _common(what: str, shapes: dict[str, tuple[int | None, ...]]) -> tuple[int | None, ...]:
-    (first, shape), *others = shapes.items()
+def _common_shape(what: str, tensors: dict[str, Any]) -> tuple[int | None, ...]:
+    (first, shape), *others = ((member, tuple(tensor.shape[1:])) for member, tensor in tensors.items())
     for member, other in others:
         if len(other) != len(shape) or any(None not in (a, b) and a != b for a, b in zip(shape, other, strict=False)):
             raise CompatibilityError(
@@ -79,18 +80,18 @@ def _common(what: str, shapes: dict[str, tuple[int | None, ...]]) -> tuple[int |
     return shape
 
 
-def _dtype(tensors: Sequence[Any]) -> str:
-    kinds = {tensor.dtype for tensor in tensors}
-    return kinds.pop() if len(kinds) == 1 else "float32"
+def _common_dtype(tensors: dict[str, Any]) -> str:
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    return dtypes.pop() if len(dtypes) == 1 else "float32"
 
 
-def _resized(graph: Graph, images: Any, part: Part, input_shape: tuple[int, int, int] | None) -> Any:
-    wanted = tuple(part.model.inputs[0].shape[1:])
+def _resize(graph: Graph, images: Any, member: MemberModel, input_shape: tuple[int, int, int] | None) -> Any:
+    wanted = tuple(member.model.inputs[0].shape[1:])
     if input_shape is None or wanted == tuple(input_shape):
         return images
     if len(wanted) != 3 or None in wanted[:2] or wanted[2] != input_shape[2]:
         raise CompatibilityError(
-            f"member {part.name!r} takes inputs of shape {wanted}, to which images of shape {tuple(input_shape)} "
+            f"member {member.name!r} takes inputs of shape {wanted}, to which images of shape {tuple(input_shape)} "
             "cannot be resized."
         )
     resizing = graph.keras.layers.Resizing(*wanted[:2], name=f"resize_to_{wanted[0]}_{wanted[1]}")

@@ -1,4 +1,4 @@
-"""A model over any number of images: streamed, resumable, every id kept."""
+"""Predict any number of images with a shipped model, as a stream that can be resumed."""
 
 from ._model import Predictor, open_model
 from ._run import Predicted, predict_images

@@ -1,4 +1,4 @@
-"""`open_model`: whatever an ensemble was shipped as, as one thing that predicts images."""
+"""`open_model`: files of several formats, saved ensembles and Keras models, opened as one class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,12 +15,19 @@ from ..arguments import typed
 from ..assembly import load_keras_file
 from ..errors import CompatibilityError, EnsembleKitError, FolderNotFoundError, InvalidOptionError
 from ..fusion import class_names, fuse, member_names, with_members
-from ..fusion._digests import digest_of
+from ..fusion.digests import digest_of
 from ..limits import check_size
 from ..predictions import Task
 from ..predictions.names import as_classes
 from ..regular import open_regular
+from ..store import MANIFEST, load_with_digest
 from ._onnx import open_onnx
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..ensemble import EnsembleClassifier
+    from ..interfaces import CombinerLike
 
 __all__ = ["Predictor", "open_model"]
 
@@ -36,21 +43,19 @@ class Predictor:
         Of the file, folder or model.
     classes : tuple of str or int
         Names of the outputs, in their order.
-    task : str
-        ``multiclass``, ``multilabel`` or ``regression``.
+    task : {"multiclass", "multilabel", "regression"}
+        What it predicts.
     input_shape : tuple of int
         ``(height, width, channels)`` of an image in pixels.
     members : tuple of str
-        Names of the members, where the model knows them.
+        Names of the members, if the model knows them.
     fingerprint : str
         Digest of the file or of the weights.
     model : keras.Model or None
-        What predicts, where it is of Keras.
+        The Keras model, if it is one.
     combiner : Combiner or None
-        The fitted rule, where it was opened from an ensemble; a file of Keras does not tell it.
+        The fitted combiner, if an ensemble was opened; files of fused models do not name it.
     """
-
-    combiner: Any = None
 
     def __init__(
         self,
@@ -59,15 +64,17 @@ class Predictor:
         input_shape: tuple[int, int, int],
         fingerprint: str,
         run: Callable[[np.ndarray], np.ndarray],
+        *,
         members: tuple[str, ...] = (),
-        run_all: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None,
-        model: Any = None,
+        run_members: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None,
+        model: keras.Model | None = None,
+        combiner: CombinerLike | None = None,
     ) -> None:
         self.name, self.classes, self.members = name, classes, members
         self.task: Task = "multiclass"
         self.input_shape, self.fingerprint = input_shape, fingerprint
-        self.model = model
-        self._run, self._run_all = run, run_all
+        self.model, self.combiner = model, combiner
+        self._run, self._run_members = run, run_members
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Predict one batch.
@@ -82,10 +89,10 @@ class Predictor:
         ndarray of shape (n_samples, ..., n_classes)
             Probabilities.
         """
-        return _asked(self.name, self._run, x)
+        return _run_checked(self.name, self._run, x)
 
     def predict_members(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Predict one batch, and tell what each member says.
+        """Predict one batch with each member, and combined.
 
         Parameters
         ----------
@@ -102,21 +109,30 @@ class Predictor:
         InvalidOptionError
             If the model does not know its members.
         """
-        if self._run_all is None:
+        run = self._run_members
+        if run is None:
             raise InvalidOptionError(
                 f"{self.name!r} does not know its members; a fused .keras file or a saved ensemble does."
             )
-        run = self._run_all
-        answer: dict[str, np.ndarray] = {}
-        _asked(self.name, lambda x: answer.update(run(x)) or answer["combined"], x)
-        return answer
+        probas: dict[str, np.ndarray] = {}
+
+        def run_combined(x: np.ndarray) -> np.ndarray:
+            probas.update(run(x))
+            return probas["combined"]
+
+        _run_checked(self.name, run_combined, x)
+        return probas
 
     def __repr__(self) -> str:
         return f"<model {self.name!r} of {self.input_shape} images, classes {self.classes!r}>"
 
 
-@typed()
-def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Predictor:
+@typed(but=("model",))
+def open_model(
+    model: str | os.PathLike[str] | keras.Model | EnsembleClassifier | Predictor,
+    *,
+    classes: Sequence[Hashable] | None = None,
+) -> Predictor:
     """Open a model that predicts images.
 
     Parameters
@@ -125,7 +141,7 @@ def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Pred
         A ``.keras`` or ``.onnx`` file, a folder that `ensemblekit.store.save` wrote, or the model itself. It takes RGB
         images, 0 to 255, its preprocessing inside.
     classes : sequence of str or int, optional
-        Names of the outputs in their order, where the model does not hold them.
+        Names of the outputs in their order, if the model has none.
 
     Returns
     -------
@@ -137,9 +153,9 @@ def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Pred
     FolderNotFoundError
         If nothing is there.
     InvalidOptionError
-        If it is no such model, or its class names are not known, or others than its own are given.
+        If it is no such model, its class names are not known, or ``classes`` differ from its own.
     CompatibilityError
-        If it does not take images of one size.
+        If its input is no image of a fixed size.
     StoreError
         If a saved ensemble was changed.
     """
@@ -147,27 +163,28 @@ def open_model(model: Any, *, classes: Sequence[Hashable] | None = None) -> Pred
         return model
     names = None if classes is None else as_classes(classes)
     if not isinstance(model, (str, os.PathLike)):
-        if hasattr(model, "combiner_"):
-            return _of_ensemble("ensemble", model, names, None)
-        if callable(getattr(model, "predict_on_batch", None)):
-            return _of_keras(model.name, model, names, None)
-        raise InvalidOptionError(f"{RULE}; received {type(model).__name__}.")
+        given: Any = model
+        if hasattr(given, "combiner_"):
+            return _open_ensemble("ensemble", given, names, None)
+        if callable(getattr(given, "predict_on_batch", None)):
+            return _open_keras(given.name, given, names, None)
+        raise InvalidOptionError(f"{RULE}; received {type(given).__name__}.")
     path = Path(model)
     if not path.exists():
         raise FolderNotFoundError(f"{RULE}; nothing is at {os.fspath(path)!r}.")
     if path.is_dir():
-        return _of_folder(path, names)
+        return _open_folder(path, names)
     if path.suffix == ".keras":
-        return _of_keras(path.stem, load_keras_file(path), names, _digest_of_file(path))
+        return _open_keras(path.stem, load_keras_file(path), names, _digest_of_file(path))
     if path.suffix == ".onnx":
-        return _of_onnx(path, names)
+        return _open_onnx(path, names)
     raise InvalidOptionError(f"{RULE}; received {os.fspath(path)!r}.")
 
 
-def _asked(name: str, run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+def _run_checked(name: str, run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     try:
         probas = run(x)
-    except Exception as error:  # a graph of others can fail in any way
+    except Exception as error:  # Keras and ONNX Runtime raise errors of many classes
         raise CompatibilityError(
             f"a model of images must predict what it says it takes; {name!r} fails on images of shape {x.shape}: "
             f"{shorten(str(error), 400) or type(error).__name__}"
@@ -180,33 +197,30 @@ def _asked(name: str, run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) ->
     return probas
 
 
-def _of_folder(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
-    from ..store._load import load_with_digest
-    from ..store._manifest import MANIFEST
-
+def _open_folder(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
     if not (path / MANIFEST).is_file():
         raise InvalidOptionError(f"{RULE}; the folder {os.fspath(path)!r} has no {MANIFEST}.")
     ensemble, digest = load_with_digest(path)
-    return _of_ensemble(path.name, ensemble, names, digest)
+    return _open_ensemble(path.name, ensemble, names, digest)
 
 
-def _of_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None) -> Predictor:
+def _open_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None) -> Predictor:
     if not hasattr(ensemble, "combiner_") or not hasattr(ensemble, "predict_proba"):
         raise InvalidOptionError(
             f"a saved object must be a fitted EnsembleClassifier; it is a {type(ensemble).__name__}."
         )
     try:
-        predictor = _of_keras(name, fuse(ensemble), names, fingerprint)
+        return _open_keras(name, fuse(ensemble), names, fingerprint, combiner=ensemble.combiner_)
     except EnsembleKitError as error:
         raise CompatibilityError(
             "an ensemble must be of Keras members that take images, and a combiner that can stand in a graph; "
             f"{name!r} is not: {error}"
         ) from error
-    predictor.combiner = ensemble.combiner_
-    return predictor
 
 
-def _of_keras(name: str, model: Any, names: tuple[Hashable, ...] | None, fingerprint: str | None) -> Predictor:
+def _open_keras(
+    name: str, model: Any, names: tuple[Hashable, ...] | None, fingerprint: str | None, *, combiner: Any = None
+) -> Predictor:
     shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
     if len(shapes) != 1 or len(model.outputs) != 1:
         raise CompatibilityError(
@@ -214,41 +228,47 @@ def _of_keras(name: str, model: Any, names: tuple[Hashable, ...] | None, fingerp
             f"{len(model.outputs)}."
         )
     members = member_names(model)
-    whole = with_members(model) if members else None
+    with_outputs: Any = with_members(model)
 
     def run(x: np.ndarray) -> np.ndarray:
         return np.asarray(model.predict_on_batch(x))
 
-    def run_all(x: np.ndarray) -> dict[str, np.ndarray]:
-        assert whole is not None  # noqa: S101 - given with members only
-        return {key: np.asarray(value) for key, value in whole.predict_on_batch(x).items()}
+    def run_members(x: np.ndarray) -> dict[str, np.ndarray]:
+        return {key: np.asarray(value) for key, value in with_outputs.predict_on_batch(x).items()}
 
-    classes = _settle(name, class_names(model), names, model.outputs[0].shape[-1])
-    fingerprint = fingerprint or digest_of(model.get_config(), *model.get_weights())
-    shape = _image_shape(name, shapes[0])
-    return Predictor(name, classes, shape, fingerprint, run, members, run_all if members else None, model)
+    return Predictor(
+        name,
+        _output_names(name, class_names(model), names, model.outputs[0].shape[-1]),
+        _image_shape(name, shapes[0]),
+        fingerprint or digest_of(model.get_config(), *model.get_weights()),
+        run,
+        members=members,
+        run_members=run_members if members else None,
+        model=model,
+        combiner=combiner,
+    )
 
 
-def _of_onnx(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
+def _open_onnx(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
     model = open_onnx(path)
-    own = None if model.classes is None else _own_classes(path.stem, model.classes)
-    classes = _settle(path.stem, own, names, model.width)
+    own = None if model.classes is None else _stored_classes(path.stem, model.classes)
+    classes = _output_names(path.stem, own, names, model.width)
     fingerprint = hashlib.sha256(model.content).hexdigest()
-    # What is kept is the session: it needs the content no longer.
+    # Without the content, of which the session has a copy.
     return Predictor(
         path.stem, classes, _image_shape(path.stem, model.shape), fingerprint, model._replace(content=b"").run
     )
 
 
-def _own_classes(name: str, said: Any) -> tuple[Hashable, ...]:
-    if not isinstance(said, list) or not all(isinstance(one, (str, int)) for one in said):
+def _stored_classes(name: str, stored: Any) -> tuple[Hashable, ...]:
+    if not isinstance(stored, list) or not all(isinstance(one, (str, int)) for one in stored):
         raise InvalidOptionError(
-            f"a model must hold the names of its classes as a list of str or int; {name!r} holds {str(said)[:200]!r}."
+            f"a model must hold the names of its classes as a list of str or int; {name!r} holds {str(stored)[:200]!r}."
         )
-    return as_classes(said)
+    return as_classes(stored)
 
 
-def _settle(
+def _output_names(
     name: str, own: tuple[Hashable, ...] | None, given: tuple[Hashable, ...] | None, width: int | None
 ) -> tuple[Hashable, ...]:
     if own is not None and given is not None and own != given:

@@ -1,4 +1,4 @@
-"""ONNX files of others: looked through before ONNX Runtime loads them."""
+"""ONNX files, which are checked before ONNX Runtime loads them."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError
-from ..fusion._formats import import_extra
+from ..fusion.formats import import_onnx_package
 from ..limits import check_size
 from ..regular import bytes_on_disk, open_regular
 
 __all__ = ["OnnxModel", "open_onnx"]
 
 FLOATS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
-NOTHING = 4
-"""The level of logging at which ONNX Runtime prints nothing: what fails is raised."""
+LOG_NOTHING = 4
+"""Log level at which ONNX Runtime prints nothing; errors are raised in any case."""
 
 
 class OnnxModel(NamedTuple):
-    """A model of one input and one output, each numbers.
+    """A model with one numerical input and one numerical output.
 
     Attributes
     ----------
     session : onnxruntime.InferenceSession
-        What runs it.
+        Runs the model.
     content : bytes
         Of its file.
-    classes : list or None
-        What the file says of its classes, whatever that is.
+    classes : Any
+        What the file's metadata has as class names, not checked; None without them.
     shape : tuple of int or None
         Of one sample.
     width : int or None
-        How many outputs.
+        Number of outputs for a sample.
     """
 
     session: Any
@@ -46,22 +46,22 @@ class OnnxModel(NamedTuple):
     width: int | None
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        """Run it on samples, as many at a time as it takes."""
+        """Run the model, with batches of its own size if that is fixed."""
         (given,) = self.session.get_inputs()
         x = x.astype(FLOATS[given.type], copy=False)
-        step = _whole(given.shape[0]) or len(x)
-        found: list[np.ndarray] = []
+        step = _known_length(given.shape[0]) or len(x)
+        outputs: list[np.ndarray] = []
         for start in range(0, len(x), step):
             rows = x[start : start + step]
-            lacking = step - len(rows)
-            if lacking:
-                rows = np.concatenate([rows, np.zeros((lacking, *x.shape[1:]), x.dtype)])
-            found.append(self.session.run(None, {given.name: rows})[0][: step - lacking])
-        return np.concatenate(found)
+            padding = step - len(rows)
+            if padding:
+                rows = np.concatenate([rows, np.zeros((padding, *x.shape[1:]), x.dtype)])
+            outputs.append(self.session.run(None, {given.name: rows})[0][: step - padding])
+        return np.concatenate(outputs)
 
 
 def open_onnx(path: Path) -> OnnxModel:
-    """Open a model that is one file.
+    """Check and open a model that is one file.
 
     Parameters
     ----------
@@ -84,18 +84,18 @@ def open_onnx(path: Path) -> OnnxModel:
     MissingDependencyError
         If ONNX Runtime is not installed.
     """
-    runtime = import_extra("onnxruntime")
+    runtime = import_onnx_package("onnxruntime")
     try:
         content = _read(path)
         options = runtime.SessionOptions()
-        options.log_severity_level = NOTHING
+        options.log_severity_level = LOG_NOTHING
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        return _described(path.name, session, content)
+        return _describe(path.name, session, content)
     except EnsembleKitError:
         raise
     except Exception as error:  # ONNX Runtime has a dozen errors of its own
-        said = shorten(str(error), 400) or type(error).__name__
-        raise InvalidOptionError(f"{os.fspath(path)!r} cannot be opened by ONNX Runtime: {said}") from error
+        reason = shorten(str(error), 400) or type(error).__name__
+        raise InvalidOptionError(f"{os.fspath(path)!r} cannot be opened by ONNX Runtime: {reason}") from error
 
 
 def _read(path: Path) -> bytes:
@@ -103,16 +103,16 @@ def _read(path: Path) -> bytes:
         n_bytes = os.fstat(file.fileno()).st_size
         check_size(n_bytes, f"the file {os.fspath(path)!r}", InvalidOptionError, stored=bytes_on_disk(file))
         content = file.read(n_bytes)
-    # Data in other files are named by this key: without it there are none to look for.
+    # Any reference to another file has this key. Most models have none, and need not be parsed.
     if b"location" in content:
-        _check_data(os.fspath(path), import_extra("onnx").load_model_from_string(content))
+        _check_no_external_data(os.fspath(path), import_onnx_package("onnx").load_model_from_string(content))
     return content
 
 
-def _check_data(name: str, model: Any) -> None:
-    waiting = [model]
-    while waiting:
-        message = waiting.pop()
+def _check_no_external_data(name: str, model: Any) -> None:
+    messages = [model]
+    while messages:
+        message = messages.pop()
         if message.DESCRIPTOR.name == "TensorProto" and (message.external_data or message.data_location):
             raise InvalidOptionError(
                 f"an ONNX model must be one file; {name!r} refers to others for the values of {message.name!r}. Save "
@@ -120,10 +120,10 @@ def _check_data(name: str, model: Any) -> None:
             )
         for field, value in message.ListFields():
             if field.message_type is not None:
-                waiting += [value] if hasattr(value, "ListFields") else list(value)
+                messages += [value] if hasattr(value, "ListFields") else list(value)
 
 
-def _described(name: str, session: Any, content: bytes) -> OnnxModel:
+def _describe(name: str, session: Any, content: bytes) -> OnnxModel:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:
         raise CompatibilityError(
@@ -134,16 +134,16 @@ def _described(name: str, session: Any, content: bytes) -> OnnxModel:
             f"a model of images must take and give floating-point numbers; {name!r} takes {inputs[0].type} and gives "
             f"{outputs[0].type}."
         )
-    said = session.get_modelmeta().custom_metadata_map.get("ensemblekit.classes")
+    classes = session.get_modelmeta().custom_metadata_map.get("ensemblekit.classes")
     return OnnxModel(
         session,
         content,
-        json.loads(said) if said else None,
-        tuple(map(_whole, inputs[0].shape[1:])),
-        _whole(outputs[0].shape[-1]) if len(outputs[0].shape) > 1 else None,
+        json.loads(classes) if classes else None,
+        tuple(map(_known_length, inputs[0].shape[1:])),
+        _known_length(outputs[0].shape[-1]) if len(outputs[0].shape) > 1 else None,
     )
 
 
-def _whole(length: Any) -> int | None:
-    """Give the length of an axis, where it is one: others have a name or nothing."""
+def _known_length(length: Any) -> int | None:
+    """Give the length of an axis; None if it is a name or unknown."""
     return length if isinstance(length, int) and length > 0 else None

@@ -1,4 +1,4 @@
-"""`predict_images`: images in, predictions with ids out, in memory that does not grow."""
+"""`predict_images`: predict images as a stream, in memory that does not grow with their number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,33 +21,38 @@ from ..errors import FolderNotFoundError, InvalidOptionError, UnreadableImageErr
 from ..limits import check_size
 from ..predictions import Predictions
 from ..predictions.names import readonly
-from ._files import list_again, survey
+from ._checkpoints import Checkpoints
 from ._model import Predictor, open_model
-from ._parts import Parts, part_slices
+from ._survey import list_surveyed, survey_images
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..ensemble import EnsembleClassifier
 
 __all__ = ["Predicted", "predict_images"]
 
 PART = 1024
-"""Images a part: what a killed run loses at most."""
+"""Images in a part, which is what a killed run loses at most."""
 
 
 class Predicted(NamedTuple):
-    """What a run has done.
+    """The result of a run.
 
     Attributes
     ----------
     outputs : dict of str to pathlib.Path
-        ``combined``, and each member where they were wanted.
+        ``combined``, and each member if ``members`` was given.
     n_images : int
-        Images predicted.
+        Number of images predicted.
     unreadable : dict of str to str
         Id -> reason, for each image that could not be read.
     n_others : int
-        Files that are no images by their name, and were left out.
+        Number of files without the suffix of an image, which are left out.
     seconds : float
         Of this run.
     images_per_second : float
-        Of this run; what an earlier one had finished is not counted.
+        Of this run, without the parts that an interrupted run had finished.
     """
 
     outputs: dict[str, Path]
@@ -58,9 +63,9 @@ class Predicted(NamedTuple):
     images_per_second: float
 
 
-@typed()
+@typed(but=("model",))
 def predict_images(
-    model: Any,
+    model: str | os.PathLike[str] | keras.Model | EnsembleClassifier | Predictor,
     images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     *,
@@ -75,56 +80,56 @@ def predict_images(
 ) -> Predicted:
     """Predict any number of images, and write predictions with their ids to a file.
 
-    Images are decoded in two threads beside the model. Every 1,024 a part is written to a hidden folder beside the
-    output; at the end the parts become one file, which appears whole or not at all.
+    Two threads decode images while the model predicts. Each part of 1,024 images is written to a hidden folder beside
+    the output; at the end the parts are joined to one file, which appears whole or not at all.
 
     Parameters
     ----------
     model : path-like, keras.Model, EnsembleClassifier or Predictor
         As in `open_model`.
     images : path-like, or sequence of path-like
-        Folders, looked through to any depth for names that end as those of images do; image files; and ``.txt`` files
-        that list images, a path a line, from the folder of the list. Ids are paths from the data root, split included,
-        as in `image_folder`; of files and in lists, the path as given.
+        Folders, searched to any depth for files with the suffix of an image; image files; and ``.txt`` files that list
+        images, one path a line, relative to the list. The id of an image in a folder is its path from the data root,
+        split included, as in `image_folder`; the id of another image is its path as given.
     output : path-like
         A name that ends in ``.parquet``, ``.csv`` or ``.npz``; `Predictions.load` reads it. Only a Parquet file is
-        joined without being held in memory.
+        written without loading all predictions into memory.
     classes : sequence of str or int, optional
-        Names of the model's outputs, where it does not hold them.
+        Names of the model's outputs, if it has none.
     members : bool, default=False
-        Write what each member says too, beside the output: ``out.cnn.parquet``.
+        Also write the predictions of each member, beside the output: ``out.cnn.parquet``.
     labels : bool, default=False
-        Take the class folder of each image, after ``aliases``, as its label.
+        Use the class folder of each image, after ``aliases``, as its label.
     aliases : mapping of str to str, optional
         Class folder -> class.
     batch_size : int, default=32
         Images that the model is given at a time; 1,024 at most.
     resume : bool, default=False
-        Go on with a run that was cut off; its model, images and options must be the same. Parts that are damaged are
-        predicted again.
+        Continue a run that was interrupted, with the same model, images and options. Damaged parts are predicted again.
     overwrite : bool, default=False
-        Replace what is there, and what a run that was cut off has left.
+        Replace existing outputs, and the parts of a run that was interrupted.
     progress : callable, optional
-        Called with the images done and in all after each batch.
+        Called after each batch with the number of images done and of all images.
 
     Returns
     -------
     Predicted
-        Images that cannot be read are listed there, and in a file ``out.unreadable.csv``.
+        Images that cannot be read are listed in it, and in the file ``out.unreadable.csv``.
 
     Raises
     ------
     InvalidOptionError
         If options, labels or the model are not valid.
     FolderNotFoundError
-        If the model, images or the folder of the output are not there.
+        If the model, the images or the folder of the output do not exist.
     DataError
-        If there is no image that can be read, images come or go meanwhile, or a resumed run is another.
+        If there is no image that can be read, images are added or removed meanwhile, or ``resume`` finds a run with
+        another model, images or options.
     OutputExistsError
-        If the output is there and ``overwrite`` is not given, a run was cut off and neither this nor ``resume`` is,
-        another run is at work on it, or what is kept meanwhile would lie where something is that is not ours.
+        If the output exists and ``overwrite`` is False; an interrupted run is found and neither ``resume`` nor
+        ``overwrite`` is given; another run writes the same output; or the hidden folder would replace other files.
     InvalidPredictionsError
-        If the model gives what are no probabilities.
+        If the model's outputs are no probabilities.
     """
     if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
@@ -141,96 +146,108 @@ def predict_images(
         raise InvalidOptionError(
             f"{predictor.name!r} does not know its members; a fused .keras file or a saved ensemble does."
         )
-    known = {str(name): name for name in predictor.classes} | dict(aliases or {}) if labels else None
-    listing = survey(given, known)  # pyright: ignore[reportArgumentType] - names of folders are text
+    class_of_folder: dict[str, Hashable] | None = None
+    if labels:
+        class_of_folder = {str(name): name for name in predictor.classes} | dict(aliases or {})
+    survey = survey_images(given, class_of_folder)
     names = ["combined", *(predictor.members if members else ())]
     plan = {
         "model": predictor.fingerprint,
         "classes": list(predictor.classes),
-        "images": listing.digest,
+        "images": survey.digest,
         "members": names[1:],
-        "labels": known and {k: str(v) for k, v in known.items()},
+        "labels": class_of_folder and {folder: str(name) for folder, name in class_of_folder.items()},
         "part": PART,
     }
-    parts = Parts(output, plan, names)
-    with parts.at_work(resume=resume, overwrite=overwrite):
+    checkpoints = Checkpoints(output, plan, names)
+    with checkpoints.opened(resume=resume, overwrite=overwrite):
         start = time.perf_counter()
-        n_parts = done = fresh = 0
-        split = split_of(given)
-        batch_size = min(batch_size, PART, listing.n_images)
+        batch_size = min(batch_size, PART, survey.n_images)
         n_bytes = 4 * batch_size * math.prod(predictor.input_shape)
         check_size(n_bytes, f"a batch of {batch_size} images (batch_size)", InvalidOptionError)
-        files = list_again(given, listing)
-        for number, size in part_slices(listing.n_images, PART):
-            n_parts += 1
-            if not parts.finished(number):
-                few = list(islice(files, size))
-                said, unreadable = _predict(
-                    predictor, few, batch_size, members, known, split, progress, done, listing.n_images
-                )
-                parts.write(number, said, unreadable)
-                fresh += size
+        run = _Run(predictor, batch_size, members, class_of_folder, split_of(given), progress, survey.n_images)
+        files = list_surveyed(given, survey)
+        n_parts = math.ceil(survey.n_images / PART)
+        for number in range(n_parts):
+            part = islice(files, PART)
+            if checkpoints.is_finished(number):
+                run.skip(sum(1 for _ in part))
             else:
-                next(islice(files, size, size), None)
-            done += size
-            if progress:
-                progress(done, listing.n_images)
+                checkpoints.write(number, *run.predict(list(part)))
         for _ in files:
-            pass  # at its end it says whether files came or went
-        outputs, unreadable, n_images = parts.join(n_parts)
+            pass  # at its end the listing compares the files with the survey
+        outputs, unreadable, n_images = checkpoints.join(n_parts)
     seconds = time.perf_counter() - start
-    return Predicted(outputs, n_images, unreadable, listing.n_others, seconds, fresh / seconds)
+    return Predicted(outputs, n_images, unreadable, survey.n_others, seconds, run.n_predicted / seconds)
 
 
-def _predict(
-    predictor: Predictor,
-    files: list[ImageFile],
-    batch_size: int,
-    members: bool,
-    known: Mapping[str, Any] | None,
-    split: str | None,
-    progress: Callable[[int, int], None] | None,
-    done: int,
-    total: int,
-) -> tuple[dict[str, Predictions], dict[str, str]]:
-    kept: list[ImageFile] = []
-    unreadable: dict[str, str] = {}
-    said: dict[str, list[np.ndarray]] = {}
-    with warnings.catch_warnings(), closing(_batches(predictor, files, batch_size)) as batches:
-        # Pillow warns of odd tags and large pictures: what it cannot decode is told as an error.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        for read, batch, broken in batches:
-            unreadable |= broken
-            kept += read
-            done += len(read) + len(broken)
-            if read:
-                answer = predictor.predict_members(batch) if members else {"combined": predictor.predict(batch)}
-                for name, probas in answer.items():
-                    said.setdefault(name, []).append(np.array(probas[: len(read)]))
-            if progress:
-                progress(done, total)
-    if not kept:
-        return {}, unreadable
-    ids = [file.id for file in kept]
-    labels = None if known is None else [known[str(file.folder)] for file in kept]
-    return {
-        name: Predictions(
-            readonly(np.concatenate(arrays)),
-            ids=ids,
-            classes=predictor.classes,
-            labels=labels,
-            task=predictor.task,
-            split=split,
-            member=predictor.name if name == "combined" else name,
-        )
-        for name, arrays in said.items()
-    }, unreadable
+class _Run:
+    """Predict the parts of one run, and count the images."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        batch_size: int,
+        members: bool,
+        class_of_folder: Mapping[str, Hashable] | None,
+        split: str | None,
+        progress: Callable[[int, int], None] | None,
+        n_images: int,
+    ) -> None:
+        self.predictor, self.batch_size, self.members = predictor, batch_size, members
+        self.class_of_folder, self.split = class_of_folder, split
+        self.progress, self.n_images = progress, n_images
+        self.n_done = self.n_predicted = 0
+
+    def skip(self, n_images: int) -> None:
+        self._count(n_images)
+
+    def predict(self, files: list[ImageFile]) -> tuple[dict[str, Predictions], dict[str, str]]:
+        """Predict images; return the predictions by name, and the ids that cannot be read with the reasons."""
+        predictor, kept = self.predictor, list[ImageFile]()
+        unreadable: dict[str, str] = {}
+        probas: dict[str, list[np.ndarray]] = {}
+        with warnings.catch_warnings(), closing(_batches(predictor, files, self.batch_size)) as batches:
+            # Pillow warns of odd tags and large pictures. What it cannot decode is an error.
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            for read, batch, broken in batches:
+                unreadable |= broken
+                kept += read
+                if read:
+                    outputs = (
+                        predictor.predict_members(batch) if self.members else {"combined": predictor.predict(batch)}
+                    )
+                    for name, rows in outputs.items():
+                        probas.setdefault(name, []).append(np.array(rows[: len(read)]))
+                self._count(len(read) + len(broken))
+        self.n_predicted += len(files)
+        ids = [file.id for file in kept]
+        labels = None
+        if self.class_of_folder is not None:
+            labels = [self.class_of_folder[str(file.folder)] for file in kept]
+        return {
+            name: Predictions(
+                readonly(np.concatenate(arrays)),
+                ids=ids,
+                classes=predictor.classes,
+                labels=labels,
+                task=predictor.task,
+                split=self.split,
+                member=predictor.name if name == "combined" else name,
+            )
+            for name, arrays in probas.items()
+        }, unreadable
+
+    def _count(self, n_images: int) -> None:
+        self.n_done += n_images
+        if self.progress:
+            self.progress(self.n_done, self.n_images)
 
 
 def _batches(
     predictor: Predictor, files: list[ImageFile], batch_size: int
 ) -> Generator[tuple[list[ImageFile], np.ndarray, dict[str, str]]]:
-    """Yield the images read, the batch, filled up to its full size, and what could not be read."""
+    """Yield the files that were read, their pixels, padded to the batch size, and the ids that could not be read."""
     height, width, _ = predictor.input_shape
 
     def read(file: ImageFile) -> np.ndarray | str:
@@ -245,14 +262,14 @@ def _batches(
 
     with closing(in_threads(read, files, 2 * batch_size)) as pixels:
         for start in range(0, len(files), batch_size):
-            # A batch of another size would be compiled anew.
+            # Padded, as TensorFlow compiles the model for each batch size.
             batch = np.zeros((batch_size, *predictor.input_shape), dtype=np.float32)
             kept: list[ImageFile] = []
             broken: dict[str, str] = {}
-            for file, found in zip(files[start : start + batch_size], islice(pixels, batch_size), strict=True):
-                if isinstance(found, str):
-                    broken[file.printable_id] = found
+            for file, image in zip(files[start : start + batch_size], islice(pixels, batch_size), strict=True):
+                if isinstance(image, str):
+                    broken[file.printable_id] = image
                 else:
-                    batch[len(kept)] = found
+                    batch[len(kept)] = image
                     kept.append(file)
             yield kept, batch, broken

@@ -1,4 +1,4 @@
-"""What a model costs, member by member, and what each member is worth."""
+"""The costs of a model by member, and how well it predicts without some of them."""
 
 from ._profile import Profile, profile_model
 

@@ -1,4 +1,4 @@
-"""Which layers of a fused model each member needs: what members share, and sub-models of some of them."""
+"""The layers that each member of a fused model needs, and models of some of the members."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..assembly import import_keras
 from ..errors import InvalidOptionError
 from ..fusion import member_names, with_members
 
-__all__ = ["FusedGraph", "compiled"]
+__all__ = ["FusedGraph", "compile_call"]
 
 
 class Cost(NamedTuple):
-    """What layers hold."""
+    """Parameters of layers, and their size."""
 
     n_parameters: int
     n_bytes: int
 
 
 class FusedGraph:
-    """A fused model, looked at member by member.
+    """The layers of a fused model, by member.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class FusedGraph:
     members : tuple of str
         Their names.
     groups : dict of frozenset of str to Cost
-        Members that share layers -> parameters of the layers that these, and no others, need.
+        Set of members -> cost of the layers that exactly these members need.
     """
 
     def __init__(self, model: Any) -> None:
@@ -44,56 +44,57 @@ class FusedGraph:
             raise InvalidOptionError(
                 f"costs of members are those of a fused model; {model.name!r} knows no members. Make it with fuse."
             )
-        outputs = with_members(model).output
+        with_outputs: Any = with_members(model)
+        outputs = with_outputs.output
         self._outputs: dict[str, Any] = {name: outputs[name] for name in self.members}
         needed = {name: _layers_behind(output) for name, output in self._outputs.items()}
         self.groups: dict[frozenset[str], Cost] = {}
         for layer in {id(layer): layer for layers in needed.values() for layer in layers.values()}.values():
             owners = frozenset(name for name in self.members if id(layer) in needed[name])
-            known = self.groups.get(owners, Cost(0, 0))
+            cost = self.groups.get(owners, Cost(0, 0))
             weights = [(int(np.prod(w.shape)), w.dtype) for w in getattr(layer, "weights", ())]
             self.groups[owners] = Cost(
-                known.n_parameters + sum(n for n, _ in weights),
-                known.n_bytes + sum(n * dtype_size(dtype) for n, dtype in weights),
+                cost.n_parameters + sum(n for n, _ in weights),
+                cost.n_bytes + sum(n * dtype_size(dtype) for n, dtype in weights),
             )
 
     def cost(self, members: Iterable[str]) -> Cost:
-        """Count what some members need."""
+        """Count the parameters that some members need together."""
         wanted = set(members)
         needed = [cost for owners, cost in self.groups.items() if owners & wanted]
         return Cost(sum(cost.n_parameters for cost in needed), sum(cost.n_bytes for cost in needed))
 
     def call_of(self, members: Iterable[str], x: np.ndarray) -> Callable[[], object]:
-        """Make a compiled call of some members alone, on these images."""
+        """Compile a call of some members alone, on these images."""
         keras = import_keras("profile_model")
-        return compiled(keras.Model(self.model.input, [self._outputs[name] for name in members]), x)
+        return compile_call(keras.Model(self.model.input, [self._outputs[name] for name in members]), x)
 
 
-def compiled(model: Any, x: np.ndarray) -> Callable[[], object]:
-    """Make a call of a Keras model on these images: compiled for their number, its answer brought back to NumPy."""
+def compile_call(model: Any, x: np.ndarray) -> Callable[[], object]:
+    """Compile a call of a Keras model on these images, which returns NumPy arrays."""
     import tensorflow as tf
 
     keras = import_keras("profile_model")
     call = tf.function(lambda images: model(images, training=False)).get_concrete_function(tf.constant(x))
-    return lambda: [np.asarray(said) for said in keras.tree.flatten(call(tf.constant(x)))]
+    return lambda: [np.asarray(output) for output in keras.tree.flatten(call(tf.constant(x)))]
 
 
 def dtype_size(dtype: str) -> int:
-    """Count the bytes of one number."""
+    """Give the bytes of one number of this dtype."""
     import tensorflow as tf
 
     return int(tf.as_dtype(dtype).size)
 
 
 def _layers_behind(output: Any) -> dict[int, Any]:
-    found: dict[int, Any] = {}
-    waiting, seen = [output], set[int]()
-    while waiting:
-        tensor = waiting.pop()
+    layers: dict[int, Any] = {}
+    tensors, seen = [output], set[int]()
+    while tensors:
+        tensor = tensors.pop()
         if id(tensor) in seen:
             continue
         seen.add(id(tensor))
         operation, index, _ = tensor._keras_history
-        found[id(operation)] = operation
-        waiting += operation._inbound_nodes[index].input_tensors
-    return found
+        layers[id(operation)] = operation
+        tensors += operation._inbound_nodes[index].input_tensors
+    return layers

@@ -1,4 +1,4 @@
-"""Costs and worth by member, and the frontier of subsets."""
+"""Costs and scores by member, and the frontier of subsets."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import numpy as np
 
 from ..evaluation import paired_bootstrap
 from ._graph import FusedGraph
+from ._subset_scores import SubsetScores, subsets_of
 from ._timing import difference_of, time_calls
-from ._worth import Worth, subsets_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["costs_and_worth"]
+__all__ = ["profile_members"]
 
 Times = dict[frozenset[str], np.ndarray]
 
 
-def costs_and_worth(
-    graph: FusedGraph, worth: Worth | None, images: np.ndarray, seconds: float, seed: int
+def profile_members(
+    graph: FusedGraph, scores: SubsetScores | None, images: np.ndarray, seconds: float, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Measure each member alone and the model without it, and score subsets of the members.
+    """Time each member alone and the model without it, and score subsets of the members.
 
     Parameters
     ----------
     graph : FusedGraph
         The model.
-    worth : Worth or None
-        What the members say about labelled rows.
+    scores : SubsetScores or None
+        Of labelled predictions, if there are any.
     images : ndarray of float32 of shape (n_images, height, width, channels)
-        What is predicted.
+        What the members predict.
     seconds : float
-        How long to measure.
+        How long to time.
     seed : int
         Of the resamples.
 
@@ -46,17 +46,17 @@ def costs_and_worth(
     import pandas as pd
 
     whole = graph.members
-    rests = [tuple(o for o in whole if o != member) for member in whole]
-    looked_at = dict.fromkeys([whole, *((member,) for member in whole), *filter(None, rests)])
-    taken = time_calls({some: graph.call_of(some, images) for some in looked_at}, seconds)
-    times = {frozenset(some): rounds for some, rounds in taken.items()}
+    others = [tuple(other for other in whole if other != member) for member in whole]
+    subsets = dict.fromkeys([whole, *((member,) for member in whole), *filter(None, others)])
+    timed = time_calls({subset: graph.call_of(subset, images) for subset in subsets}, seconds)
+    times = {frozenset(subset): rounds for subset, rounds in timed.items()}
     rows: list[dict[str, Any]] = []
-    for member, rest in zip(whole, rests, strict=True):
+    for member, rest in zip(whole, others, strict=True):
         row = _costs(graph, times, member, rest)
-        if worth is not None and rest:
-            row |= _loss(worth, whole, rest, seed)
+        if scores is not None and rest:
+            row |= _score_changes(scores, whole, rest, seed)
         rows.append(row)
-    return pd.DataFrame(rows), None if worth is None else _frontier(graph, worth, times)
+    return pd.DataFrame(rows), None if scores is None else _frontier(graph, scores, times)
 
 
 def _costs(graph: FusedGraph, times: Times, member: str, rest: Sequence[str]) -> dict[str, Any]:
@@ -76,36 +76,41 @@ def _costs(graph: FusedGraph, times: Times, member: str, rest: Sequence[str]) ->
     }
 
 
-def _loss(worth: Worth, whole: Sequence[str], rest: Sequence[str], seed: int) -> dict[str, float]:
+def _score_changes(scores: SubsetScores, whole: Sequence[str], rest: Sequence[str], seed: int) -> dict[str, float]:
     changes = paired_bootstrap(
-        worth.combined(rest), worth.combined(whole), metrics=("accuracy", "log_loss"), seed=seed
+        scores.combined(rest), scores.combined(whole), metrics=("accuracy", "log_loss"), seed=seed
     ).set_index("metric")
-    found: dict[str, float] = {}
+    columns: dict[str, float] = {}
     for metric in ("accuracy", "log_loss"):
-        line: Any = changes.loc[metric]
-        found |= {
-            metric: float(line["first"]),
-            f"{metric}_change": float(line["difference"]),
-            f"{metric}_change_low": float(line["low"]),
-            f"{metric}_change_high": float(line["high"]),
+        change: Any = changes.loc[metric]
+        columns |= {
+            metric: float(change["first"]),
+            f"{metric}_change": float(change["difference"]),
+            f"{metric}_change_low": float(change["low"]),
+            f"{metric}_change_high": float(change["high"]),
         }
-    return found
+    return columns
 
 
-def _frontier(graph: FusedGraph, worth: Worth, times: Times) -> pd.DataFrame:
+def _frontier(graph: FusedGraph, scores: SubsetScores, times: Times) -> pd.DataFrame:
     import pandas as pd
 
-    ms = {some: 1000 * float(np.median(rounds)) for some, rounds in times.items()}
+    ms = {subset: 1000 * float(np.median(rounds)) for subset, rounds in times.items()}
     estimate = _estimator(list(graph.groups), ms)
     rows: list[dict[str, Any]] = []
-    for some in subsets_of(graph.members, worth):
-        right, loss = worth.score(some)
-        key = frozenset(some)
-        known = key in ms
+    for members in subsets_of(graph.members, scores):
+        accuracy, log_loss = scores.score(members)
+        subset = frozenset(members)
+        measured = subset in ms
         rows.append(
-            {"members": some, "ms": ms[key] if known else estimate(key), "measured": known, "accuracy": right,
-             "log_loss": loss}
-        )  # fmt: skip
+            {
+                "members": members,
+                "ms": ms[subset] if measured else estimate(subset),
+                "measured": measured,
+                "accuracy": accuracy,
+                "log_loss": log_loss,
+            }
+        )
     rows.sort(key=lambda row: (row["ms"], -row["accuracy"]))
     best = -1.0
     for row in rows:
@@ -118,7 +123,7 @@ def _estimator(groups: list[frozenset[str]], ms: dict[frozenset[str], float]) ->
     from scipy.optimize import nnls
 
     subsets = list(ms)
-    # Whatever is run costs a call: the last column.
-    uses = np.array([[bool(group & some) for group in groups] + [True] for some in subsets], dtype=np.float64)
-    costs, _ = nnls(uses, np.array([ms[some] for some in subsets]))
-    return lambda some: float(np.array([bool(group & some) for group in groups] + [True]) @ costs)
+    # The last column is the cost of a call, which every subset has.
+    uses = np.array([[bool(group & subset) for group in groups] + [True] for subset in subsets], dtype=np.float64)
+    costs, _ = nnls(uses, np.array([ms[subset] for subset in subsets]))
+    return lambda subset: float(np.array([bool(group & subset) for group in groups] + [True]) @ costs)

@@ -1,4 +1,4 @@
-"""How large a model is on disk, and in the memory of a process of its own."""
+"""The size of a model on disk, and in the memory of a process of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if not sys.argv[1].endswith(".onnx"):
 def size(key):
     return int([line for line in open("/proc/self/status") if line.startswith(key)][0].split()[1]) * 1024
 try:
-    open("/proc/self/clear_refs", "w").write("5")  # what imports needed for a moment is forgotten
+    open("/proc/self/clear_refs", "w").write("5")  # reset the peak, which the imports have raised
 except OSError:
     pass
 before = size("VmRSS")
@@ -39,14 +39,14 @@ print(size("VmHWM") - before)
 
 @contextmanager
 def on_disk(model: Any, path: Path | None) -> Generator[Path]:
-    """Give the place of a model, which is saved for that long where it has none.
+    """Give the path of a model; one in memory is saved to a temporary file.
 
     Parameters
     ----------
     model : keras.Model
-        What is saved.
+        Saved if ``path`` is None.
     path : Path or None
-        Where it is already.
+        Of a model that is on disk.
 
     Yields
     ------
@@ -77,8 +77,8 @@ def peak_memory(path: Path, batch: int, classes: Sequence[Hashable] | None) -> i
     Returns
     -------
     int or None
-        Bytes of resident memory at their peak, less those before it was opened; None where the system has no
-        ``/proc``, and, with a warning, where the process fails.
+        Peak of the resident memory in bytes, less what there was before the model was opened. None if the system has no
+        ``/proc``, and, with a warning, if the process fails.
     """
     if not Path("/proc/self/status").is_file():
         return None

@@ -1,4 +1,4 @@
-"""`profile_model`: latency, size and memory, by member; and what dropping a member saves and loses."""
+"""`profile_model`: latency, size and memory of a model, and what dropping a member saves and loses."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from ..combining import ask
 from ..errors import CompatibilityError, InvalidOptionError
 from ..files import size_on_disk
 from ..fusion import fuse
+from ..interfaces import CombinerLike
 from ..predicting import Predictor, open_model
-from ..predictions import PredictionSet, align
-from ._graph import FusedGraph, compiled
-from ._members import costs_and_worth
+from ..predictions import Alignable, PredictionSet, align
+from ._graph import FusedGraph, compile_call
+from ._members import profile_members
 from ._memory import on_disk, peak_memory
+from ._subset_scores import SubsetScores
 from ._timing import time_calls
-from ._worth import Worth
 
 if TYPE_CHECKING:
+    import keras
     import pandas as pd
+
+    from ..ensemble import EnsembleClassifier
 
 __all__ = ["Profile", "profile_model"]
 
-SAME = 1e-4
-"""Most that a mean in float32 may be off from the model's own."""
+MEAN_TOLERANCE = 1e-4
+"""Largest difference between the mean of members in NumPy and a model that combines by the mean, in float32."""
 
 
 class Profile(NamedTuple):
@@ -39,30 +43,29 @@ class Profile(NamedTuple):
     name : str
         Of the model.
     latency : pandas.DataFrame
-        A row a batch size: ``batch``; ``ms``, the median for a whole batch, with the deciles ``low`` and ``high``;
-        ``images_per_second``.
+        One row for each batch size: ``batch``; ``ms``, the median for a whole batch, with the first and last deciles
+        ``low`` and ``high``; ``images_per_second``.
     members : pandas.DataFrame or None
-        A row a member, ``member``. What it costs by itself: ``alone_ms``, ``alone_parameters``, ``alone_bytes`` of
-        weights. What the model without it costs less, which is less than that where layers are shared: ``saves_ms``
-        with ``_low`` and ``_high`` of its 95 % interval, ``saves_parameters``, ``saves_bytes``. With predictions
-        ``accuracy`` and ``log_loss`` of the ensemble without it, and ``accuracy_change`` and ``log_loss_change``
-        against the whole, each with ``_low`` and ``_high`` of its 95 % paired interval. None where the members are not
-        known.
+        One row for each ``member``. Its own costs: ``alone_ms``, ``alone_parameters``, and ``alone_bytes`` of weights.
+        What is saved without it, which is less if it shares layers: ``saves_ms`` with ``_low`` and ``_high`` of its
+        95 % interval, ``saves_parameters``, ``saves_bytes``. With predictions: ``accuracy`` and ``log_loss`` of the
+        ensemble without it, and ``accuracy_change`` and ``log_loss_change`` against all members, each with ``_low`` and
+        ``_high`` of its 95 % paired interval. None if the members are not known.
     frontier : pandas.DataFrame or None
-        A row a subset of the members: ``members``, ``ms``, whether that is ``measured``, ``accuracy``, ``log_loss``,
-        and ``on_frontier``: no other subset is as fast and more accurate, or as accurate and faster. None without
-        predictions.
+        One row for each subset of the members: ``members``; ``ms``, and whether it is ``measured`` or estimated;
+        ``accuracy``; ``log_loss``; and ``on_frontier``, which is True if no other subset is as fast and more accurate,
+        or as accurate and faster. None without predictions.
     greedy : bool
-        Whether the frontier is that of some subsets only, as there are too many.
+        Whether only some of the subsets are scored, as there are too many.
     batch : int
-        Batch size that the costs of members are measured at.
+        Batch size at which the costs of members are measured.
     n_parameters : int or None
-        Of the model, where it is of Keras.
+        Of the model, if it is of Keras.
     n_bytes : int or None
         On disk; of a model in memory, as a ``.keras`` file.
     peak_memory : int or None
-        Bytes that a process of its own takes more to load it and predict its largest batch. None where that was not
-        asked for or cannot be measured, as it needs Linux.
+        Bytes by which the memory of a process grows when it loads the model and predicts the largest batch. None if it
+        was not measured, which needs Linux.
     """
 
     name: str
@@ -76,40 +79,41 @@ class Profile(NamedTuple):
     peak_memory: int | None
 
 
-@typed()
+@typed(but=("model", "predictions", "combiner", "fit_on"))
 def profile_model(
-    model: Any,
+    model: str | os.PathLike[str] | keras.Model | EnsembleClassifier | Predictor | Mapping[str, keras.Model],
     *,
     classes: Sequence[Hashable] | None = None,
-    predictions: Any = None,
-    combiner: Any = None,
-    fit_on: Any = None,
+    predictions: Alignable | None = None,
+    combiner: str | CombinerLike | None = None,
+    fit_on: Alignable | None = None,
     batch_sizes: Sequence[int] = (1, 8, 32),
     seconds: float = 2.0,
     memory: bool = True,
     seed: int = 0,
 ) -> Profile:
-    """Measure what a model costs, and what each of its members is worth.
+    """Measure the costs of a model and its members, and how well it predicts without some of them.
 
     Parameters
     ----------
     model : path-like, keras.Model, EnsembleClassifier, Predictor, or mapping of str to keras.Model
-        As in `open_model`; a mapping is fused first, by the mean where ``combiner`` cannot be a graph as it came.
+        As in `open_model`. The models of a mapping are fused first: by ``combiner``, or by the mean if that cannot be
+        part of a graph or is not fitted.
     classes : sequence of str or int, optional
-        Names of the outputs, where the model does not hold them.
+        Names of the outputs, if the model has none.
     predictions : PredictionSet, or sequence or mapping of Predictions or paths, optional
         Labelled predictions of each member, as `predict_images` writes with ``members=True``.
     combiner : str or Combiner, optional
-        The rule by which the members' predictions are combined anew without some of them. By default that of the
-        ensemble, or the mean where a model combines so; a file of Keras that does otherwise does not tell its rule.
+        Combines the predictions of each subset of the members. By default that of the ensemble, or the mean if a fused
+        model combines by the mean. It must be given for a fused model of any other rule.
     fit_on : like ``predictions``, optional
-        Held-out predictions, for a rule that learns; never the rows of ``predictions``.
+        Held-out predictions to fit a combiner that learns on; no rows of ``predictions``.
     batch_sizes : sequence of int, default=(1, 8, 32)
-        Images at a time. Members are measured at the first.
+        Numbers of images at a time. Members are measured at the first.
     seconds : float, default=2
-        How long each comparison is measured.
+        Time for each comparison.
     memory : bool, default=True
-        Whether to measure memory, for which a process of its own loads the model anew.
+        Whether to measure memory, for which another process loads the model.
     seed : int, default=0
         Of the images, which are noise, and of the resamples.
 
@@ -121,13 +125,13 @@ def profile_model(
     Raises
     ------
     InvalidOptionError
-        If options are not valid, or the rule must be given.
+        If options are not valid, or ``combiner`` must be given.
     AlignmentError
         If predictions are not of the members and classes of the model.
     InvalidPredictionsError
         If predictions have no labels.
     NotFittedError
-        If the rule learns and ``fit_on`` is not given.
+        If the combiner learns and ``fit_on`` is not given.
     LeakageError
         If ``fit_on`` has rows of ``predictions``, or of the test split.
 
@@ -138,16 +142,15 @@ def profile_model(
 
     Notes
     -----
-    All is compiled and called once before it is timed, and timed in rounds, each in an order of its own, so that other
-    work on the machine hits all alike. Calls are those of the compiled graph, from images in NumPy to answers in NumPy;
-    `Predictor.predict` and Keras add some milliseconds a call of their own. A member's cost is that of the layers that
-    it needs; the combiner's own is left out. What dropping it saves is the median over the rounds of the difference
-    between the model and the model without it.
+    Calls are compiled, called once, and then timed in rounds of random order, so that other work on the machine affects
+    all of them. They run the compiled graph, from NumPy to NumPy; `Predictor.predict` and Keras add some milliseconds
+    to each. The cost of a member is that of the layers it needs, without the combiner. What dropping it saves is the
+    median over the rounds of the difference between the model and the model without it.
 
-    The latency of a subset of the members is measured for all members, each alone, and all but one; that of other
-    subsets is estimated, as the sum of what groups of layers cost that the same members share, which fits the measured
-    ones best (non-negative least squares). Up to 10 members (6 where the rule learns) all subsets are looked at, beyond
-    that the measured ones and those of a greedy way down.
+    Latencies are measured for all members, each alone, and all but one. For other subsets they are estimated as a sum
+    of costs of groups of layers, those that the same members share; the costs are fitted to the measured latencies by
+    non-negative least squares. Up to 10 members (6 if the combiner learns) all subsets are scored; of more, the
+    measured ones and those of backward elimination by log loss.
     """
     sizes = list(batch_sizes)
     if not sizes or any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in sizes):
@@ -155,43 +158,42 @@ def profile_model(
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < np.inf:
         raise InvalidOptionError(f"seconds must be a number > 0; received {seconds!r}.")
     if predictions is None and (fit_on is not None or (combiner is not None and not isinstance(model, Mapping))):
-        raise InvalidOptionError("combiner and fit_on tell how predictions are combined anew. Give predictions, too.")
+        raise InvalidOptionError("combiner and fit_on say how predictions are combined. Give predictions, too.")
     path = Path(model) if isinstance(model, (str, os.PathLike)) else None
     if isinstance(model, Mapping):
-        model = _fused(model, combiner, classes)
+        model = _fuse(model, combiner, classes)
         combiner, classes = combiner or "mean", None
     predictor = open_model(model, classes=classes)
-    random = np.random.default_rng(seed)
-    images = random.uniform(0, 255, (max(sizes), *predictor.input_shape)).astype(np.float32)
+    images = np.random.default_rng(seed).uniform(0, 255, (max(sizes), *predictor.input_shape)).astype(np.float32)
     graph = FusedGraph(predictor.model) if predictor.members else None
-    worth = None
+    scores = None
     if predictions is not None:
         if graph is None:
-            raise InvalidOptionError(
-                f"{predictor.name!r} does not know its members, of which predictions tell the worth."
-            )
+            raise InvalidOptionError(f"{predictor.name!r} does not know its members, by which predictions are scored.")
         rule = combiner if combiner is not None else _rule_of(predictor, images)
-        held_out = None if fit_on is None else _set(fit_on)
-        worth = Worth(_set(predictions), rule, held_out, graph.members, predictor.classes)
+        held_out = None if fit_on is None else _align(fit_on)
+        scores = SubsetScores(_align(predictions), rule, held_out, graph.members, predictor.classes)
     latency = _latency(predictor, images, sizes, seconds)
     members = frontier = None
     if graph is not None:
-        members, frontier = costs_and_worth(graph, worth, images[: sizes[0]], seconds, seed)
+        members, frontier = profile_members(graph, scores, images[: sizes[0]], seconds, seed)
     n_bytes = peak = None
     if path is not None or predictor.model is not None:
-        with on_disk(predictor.model, path) as place:
-            n_bytes = size_on_disk(place)
-            peak = peak_memory(place, max(sizes), predictor.classes) if memory else None
+        with on_disk(predictor.model, path) as saved:
+            n_bytes = size_on_disk(saved)
+            peak = peak_memory(saved, max(sizes), predictor.classes) if memory else None
     n_parameters = None if predictor.model is None else int(predictor.model.count_params())
-    greedy = worth is not None and worth.greedy
+    greedy = scores is not None and scores.greedy
     return Profile(predictor.name, latency, members, frontier, greedy, sizes[0], n_parameters, n_bytes, peak)
 
 
-def _set(predictions: Any) -> PredictionSet:
+def _align(predictions: Alignable) -> PredictionSet:
     return predictions if isinstance(predictions, PredictionSet) else align(predictions)
 
 
-def _fused(models: Mapping[str, Any], combiner: Any, classes: Sequence[Hashable] | None) -> Any:
+def _fuse(
+    models: Mapping[str, Any], combiner: str | CombinerLike | None, classes: Sequence[Hashable] | None
+) -> keras.Model:
     asked = ask("mean" if combiner is None else combiner)
     if asked.unfitted:
         return fuse(models, "mean", classes=classes)
@@ -201,18 +203,18 @@ def _fused(models: Mapping[str, Any], combiner: Any, classes: Sequence[Hashable]
         return fuse(models, "mean", classes=classes)
 
 
-def _rule_of(predictor: Predictor, images: np.ndarray) -> Any:
+def _rule_of(predictor: Predictor, images: np.ndarray) -> str | CombinerLike:
     if predictor.combiner is not None:
         return predictor.combiner
-    # Members that are sure of all agree on much; plain images of several brightnesses are not like noise.
+    # On noise alone, members may agree by chance. Plain images of several brightnesses tell more.
     plain = np.broadcast_to(np.linspace(0, 255, 8, dtype=np.float32)[:, None, None, None], (8, *images.shape[1:]))
-    said = predictor.predict_members(np.concatenate([images[:8], plain]))
-    combined = said.pop("combined")
-    off = float(np.max(np.abs(np.mean(list(said.values()), axis=0) - combined)))
-    if off > SAME:
+    members = predictor.predict_members(np.concatenate([images[:8], plain]))
+    combined = members.pop("combined")
+    difference = float(np.max(np.abs(np.mean(list(members.values()), axis=0) - combined)))
+    if difference > MEAN_TOLERANCE:
         raise InvalidOptionError(
             f"a file of Keras does not tell its rule, and {predictor.name!r} does not combine by the mean: it is off "
-            f"by {off:.1g} on noise. Name the rule: combiner=..., on the command line --combiner NAME."
+            f"by {difference:.1g} on noise. Name the rule: combiner=..., on the command line --combiner NAME."
         )
     return "mean"
 
@@ -222,10 +224,10 @@ def _latency(predictor: Predictor, images: np.ndarray, sizes: Sequence[int], sec
 
     def call(n: int) -> Callable[[], object]:
         if predictor.model is not None:
-            return compiled(predictor.model, images[:n])
+            return compile_call(predictor.model, images[:n])
         return lambda: predictor.predict(images[:n])
 
-    taken = time_calls({n: call(n) for n in sizes}, seconds)
+    timed = time_calls({n: call(n) for n in sizes}, seconds)
     rows = [
         {
             "batch": n,
@@ -234,6 +236,6 @@ def _latency(predictor: Predictor, images: np.ndarray, sizes: Sequence[int], sec
             "high": 1000 * float(np.quantile(times, 0.9)),
             "images_per_second": n / float(np.median(times)),
         }
-        for n, times in taken.items()
+        for n, times in timed.items()
     ]
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Latencies of several models on the same images, turn by turn."""
+"""Latencies of several calls, timed in turns."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ import numpy as np
 __all__ = ["difference_of", "time_calls"]
 
 Key = TypeVar("Key", bound=Hashable)
-LEAST, MOST = 5, 100
+MIN_ROUNDS, MAX_ROUNDS = 5, 100
 
 
 def time_calls(calls: Mapping[Key, Callable[[], object]], seconds: float) -> dict[Key, np.ndarray]:
-    """Time calls in turns, so that whatever else the machine does hits all alike.
+    """Time calls in turns, so that other work on the machine affects all of them.
 
-    Each round has an order of its own: none always runs after a large one, which leaves it cold caches.
+    Each round has another random order, so that no call always follows a large one, which leaves the caches cold.
 
     Parameters
     ----------
     calls : mapping of key to callable
-        Each is called once before, and compiled by that where it must be.
+        Each is called once before it is timed.
     seconds : float
-        How long to go on, > 0; each is timed 5 times at least and 100 times at most.
+        Total time, > 0; each is timed 5 times at least and 100 times at most.
 
     Returns
     -------
     dict of key to ndarray of shape (n_rounds,)
-        Seconds of each call, round by round.
+        Seconds of each call in each round.
     """
     for call in calls.values():
         call()
-    taken: dict[Key, list[float]] = {key: [] for key in calls}
+    times: dict[Key, list[float]] = {key: [] for key in calls}
     order = list(calls.items())
     shuffled = random.Random(0)  # noqa: S311 - an order of work, no secret
     started = time.perf_counter()
     n_rounds = 0
-    while n_rounds < LEAST or (n_rounds < MOST and time.perf_counter() - started < seconds):
+    while n_rounds < MIN_ROUNDS or (n_rounds < MAX_ROUNDS and time.perf_counter() - started < seconds):
         shuffled.shuffle(order)
         for key, call in order:
             start = time.perf_counter()
             call()
-            taken[key].append(time.perf_counter() - start)
+            times[key].append(time.perf_counter() - start)
         n_rounds += 1
-    return {key: np.array(times) for key, times in taken.items()}
+    return {key: np.array(seconds_taken) for key, seconds_taken in times.items()}
 
 
 def difference_of(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
@@ -60,12 +60,12 @@ def difference_of(first: np.ndarray, second: np.ndarray) -> tuple[float, float, 
     Returns
     -------
     tuple of (float, float, float)
-        Median of the differences, and its 95 % interval: the two order statistics that hold a median so often, by the
-        binomial distribution. Of fewer than 6 rounds, the least and the greatest difference.
+        Median of the differences, and its 95 % interval, between two order statistics by the binomial distribution. Of
+        fewer than 6 rounds, the least and the greatest difference.
     """
     from scipy.stats import binom
 
-    apart = np.sort(first - second)
-    n = len(apart)
+    differences = np.sort(first - second)
+    n = len(differences)
     rank = max(int(binom.ppf(0.025, n, 0.5)), 1)
-    return float(np.median(apart)), float(apart[rank - 1]), float(apart[n - rank])
+    return float(np.median(differences)), float(differences[rank - 1]), float(differences[n - rank])

@@ -1,4 +1,4 @@
-"""Archives in a saved folder: only what the writers make, and no more in memory than there is on disk."""
+"""Checks of the zip archives in a saved folder, made before any content is read into memory."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ LONGEST_HEADER = 10_000
 """Bytes of an array's header that NumPy reads."""
 
 OVERHEAD = 2**10
-"""Bytes that a zip file may spend on an entry beside its content and twice its name."""
+"""Bytes of a zip file that may belong to an entry, beside its content and twice its name."""
 
 
 def check_archive(name: str, file: IO[bytes]) -> None:
-    """Refuse what none of the writers makes, before anything of it is read into memory.
+    """Refuse an archive that neither NumPy, skops nor Keras writes.
 
     Parameters
     ----------
     name : str
         Of the file.
     file : binary file
-        Is read, and left at its start.
+        Open for reading; left at its start.
 
     Raises
     ------
     StoreError
-        If it is no archive; if an entry is compressed, is there twice, or has a name that leaves it; if the entries
-        are larger than the file, or less than it; or if an array is not as large as its header says.
+        If it is no archive; if an entry is compressed, occurs twice, or has a path outside of it; if the entries have
+        more or fewer bytes than the file; or if an array is not as large as its header says.
     """
     size = file.seek(0, os.SEEK_END)
     try:
@@ -74,14 +74,14 @@ def _check_entries(name: str, entries: list[zipfile.ZipInfo], size: int) -> None
 
 
 def _check_entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    # By what it holds, as NumPy does it, whatever it is called.
+    # NumPy and skops tell the kind of an entry by its first bytes, not by its name.
     with archive.open(entry) as content:
         start = content.read(len(ARRAY))
         if start == ARRAY:
             _check_array(f"{entry.filename} in {name}", content, entry.file_size)
             return
     if start.startswith(b"PK"):
-        # What scipy writes of a sparse matrix. It compresses, so that it may swell, within bounds.
+        # A sparse matrix as scipy writes it, which is compressed.
         with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
             parts = inner.infolist()
             total = sum(part.file_size for part in parts)
@@ -94,7 +94,7 @@ def _check_entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) ->
 
 
 def _check_array(title: str, content: IO[bytes], size: int) -> None:
-    """Compare what the header of an array says, its first bytes apart, with its size."""
+    """Compare the size of an array with that in its header, of which the first bytes were read."""
     major, _ = content.read(2)
     (length,) = struct.unpack("<H", content.read(2)) if major == 1 else struct.unpack("<I", content.read(4))
     if length > LONGEST_HEADER:

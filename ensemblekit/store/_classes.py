@@ -1,4 +1,4 @@
-"""Finding the classes that a manifest names, without running code of anyone's choice."""
+"""Find the classes that a manifest names, without importing a module only because it is named."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import StoreError
-from ._estimators import public_class
 from ._manifest import SPLITTERS, Owner, path_of
+from ._sklearn_types import public_class
 
 __all__ = ["find_class"]
 
@@ -20,13 +20,13 @@ DISTRIBUTION = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
     """Find the class of an object in a manifest.
 
-    An import runs a module. So none is imported because a manifest names it: a class is of a module that loading the
-    plugins has imported, or the program itself; of one that its plugin lists; or a known estimator of scikit-learn.
+    An import runs code, so the class must be in a module that is imported already, by the plugins or the program; in
+    one that its plugin lists; or a known estimator of scikit-learn.
 
     Parameters
     ----------
     node : dict
-        The object.
+        The object in the manifest.
     owners : mapping of str to Owner
         By top-level package.
 
@@ -38,7 +38,7 @@ def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
     Raises
     ------
     StoreError
-        If there is none, or it is of no installed plugin.
+        If there is no such class, or it is of no installed plugin.
     """
     path = node["class"]
     module, _, name = path.partition(":")
@@ -65,7 +65,7 @@ def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
             if re.fullmatch(r"[\w.]+", module)
             else f"{module!r} is the name of no module."
         )
-    # Not by getattr: a module can import others when it is asked for a name.
+    # Not by getattr, which may run a module's __getattr__.
     found: Any = sys.modules[module]
     for part in name.split("."):
         try:
@@ -75,7 +75,7 @@ def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
                 f"{_title(node)} was saved with {node.get('distribution')} {node.get('version', '')}, and is not in "
                 f"what is installed now: {module!r} has no attribute {name!r}."
             ) from None
-    # A class under the name that it has itself, and not what happens to be imported there.
+    # The class must be defined there, not imported from elsewhere.
     if not isinstance(found, type) or path_of(found) != path:
         raise StoreError(f"{path!r} must be the class of that name; it is {found!r}.")
     return found

@@ -1,4 +1,4 @@
-"""Reading a saved folder once: what is checked is what is parsed, whoever writes there meanwhile."""
+"""Read a saved folder once, so that what is parsed is what was checked, even if others write to the folder."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ..errors import StoreError
 from ..limits import RATIO, check_size
 from ._manifest import FILE_NAME, MANIFEST
 
-__all__ = ["Held", "hold"]
+__all__ = ["SavedFolder", "read_folder"]
 
 TRIES = 100
-"""How often a folder that is replaced while it is read is read again."""
+"""Most attempts to read a folder that is replaced meanwhile."""
 
 IN_MEMORY = 2**26
-"""Bytes of a folder up to which it is held in memory; a larger one lies in a temporary file that has no name."""
+"""Bytes up to which the copy of a folder is in memory; a larger one is in an unnamed temporary file."""
 
 CHUNK = 2**20
 
 
 @dataclass
-class Held:
-    """A folder that was read: nothing that is written there later changes it."""
+class SavedFolder:
+    """A copy of a saved folder."""
 
     manifest: dict[str, Any]
     digest: str
@@ -38,12 +38,12 @@ class Held:
     files: dict[str, BinaryIO] = field(default_factory=dict[str, BinaryIO])
 
 
-class _Part(io.RawIOBase):
-    """One file of a folder, within the copy of all: however many there are, one file is open."""
+class _Section(io.RawIOBase):
+    """One file of a folder, as a section of the file that has the copies of all."""
 
     def __init__(self, whole: IO[bytes], name: str, start: int, size: int) -> None:
         super().__init__()
-        self.name, self._whole, self._start, self._size, self._at = name, whole, start, size, 0
+        self.name, self._whole, self._start, self._size, self._position = name, whole, start, size, 0
 
     def readable(self) -> bool:
         return True
@@ -52,39 +52,39 @@ class _Part(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = max(0, offset + (0, self._at, self._size)[whence])
-        return self._at
+        self._position = max(0, offset + (0, self._position, self._size)[whence])
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        self._whole.seek(self._start + self._at)
-        n_read: int = self._whole.readinto(memoryview(buffer)[: max(0, self._size - self._at)])  # type: ignore[attr-defined]
-        self._at += n_read
+        self._whole.seek(self._start + self._position)
+        n_read: int = self._whole.readinto(memoryview(buffer)[: max(0, self._size - self._position)])  # type: ignore[attr-defined]
+        self._position += n_read
         return n_read
 
 
 @contextlib.contextmanager
-def hold(folder: Path, parse: Callable[[bytes], dict[str, Any]]) -> Generator[Held]:
-    """Read the manifest and every file that it names, each once.
+def read_folder(folder: Path, parse: Callable[[bytes], dict[str, Any]]) -> Generator[SavedFolder]:
+    """Copy the manifest and every file that it names, each read once.
 
-    All come from one directory, which is held by its descriptor; no link in it is followed. Where another folder took
-    its place and it was emptied, all is read again from the new one.
+    The folder is opened once, and no link in it is followed. If it is replaced and emptied meanwhile, the new folder is
+    read instead.
 
     Parameters
     ----------
     folder : Path
         The folder, or a link to it.
     parse : callable
-        Turns the manifest's bytes into a manifest, or raises a StoreError.
+        Parses the bytes of the manifest, or raises a StoreError.
 
     Yields
     ------
-    Held
-        Its files are copies, open at their start, and gone at the end.
+    SavedFolder
+        Its files are open until the end of the context.
 
     Raises
     ------
     StoreError
-        If there is none, a file is missing, no regular file, or not what the manifest says.
+        If there is no manifest, or a file is missing, no regular file, or has another digest than in the manifest.
     """
     for _ in range(TRIES):
         with contextlib.ExitStack() as stack:
@@ -94,19 +94,19 @@ def hold(folder: Path, parse: Callable[[bytes], dict[str, Any]]) -> Generator[He
                 raise StoreError(_none_at(folder, error)) from error
             stack.callback(os.close, place)
             try:
-                held = _read(folder, place, parse, stack)
+                saved = _read(folder, place, parse, stack)
             except (StoreError, OSError) as error:
-                if not _is_there(folder, place):
+                if not _is_same(folder, place):
                     continue
-                if isinstance(error, OSError):  # the disk of either, or no place left for the copy
+                if isinstance(error, OSError):  # of the disk, or no space for the copy
                     raise StoreError(f"{os.fspath(folder)!r} cannot be read: {error}.") from error
                 raise
-            yield held
+            yield saved
             return
     raise StoreError(f"{os.fspath(folder)!r} was replaced {TRIES} times while it was read. Load it when it is at rest.")
 
 
-def _is_there(folder: Path, place: int) -> bool:
+def _is_same(folder: Path, place: int) -> bool:
     try:
         return os.path.samestat(folder.stat(), os.fstat(place))
     except OSError:
@@ -119,39 +119,41 @@ def _none_at(folder: Path, error: Exception) -> str:
     return f"{os.fspath(folder)!r} cannot be read: {error}."
 
 
-def _read(folder: Path, place: int, parse: Callable[[bytes], dict[str, Any]], stack: contextlib.ExitStack) -> Held:
+def _read(
+    folder: Path, place: int, parse: Callable[[bytes], dict[str, Any]], stack: contextlib.ExitStack
+) -> SavedFolder:
     with _opened(folder, place, MANIFEST) as (descriptor, size):
         if descriptor is None:
             raise StoreError(f"No saved ensemble at {os.fspath(folder)!r}: it has no {MANIFEST}.")
-        # An object of JSON takes some 30 times the memory of its text.
+        # Parsed JSON takes about 30 times the memory of its text.
         check_size(RATIO * size, f"the manifest {os.fspath(folder / MANIFEST)!r}", StoreError)
         text = b"".join(_chunks(descriptor, size))
-    held = Held(parse(text), hashlib.sha256(text).hexdigest())
+    saved = SavedFolder(parse(text), hashlib.sha256(text).hexdigest())
     whole = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the stack closes it
-    for name, digest in held.manifest["files"].items():
+    for name, digest in saved.manifest["files"].items():
         if not FILE_NAME.fullmatch(name):
             raise StoreError(_outside(folder, name))
         with _opened(folder, place, name) as (descriptor, size):
             if descriptor is None:
                 raise StoreError(f"{os.fspath(folder)!r}: the file {name} is missing.")
-            start, found = whole.seek(0, os.SEEK_END), hashlib.sha256()
+            start, sha256 = whole.seek(0, os.SEEK_END), hashlib.sha256()
             if start + size > IN_MEMORY:
-                whole.rollover()  # before it is written, not in the middle
+                whole.rollover()  # now, and not after this file is half written
             for chunk in _chunks(descriptor, size):
-                found.update(chunk)
+                sha256.update(chunk)
                 whole.write(chunk)
-        if found.hexdigest() != digest:
+        if sha256.hexdigest() != digest:
             raise StoreError(f"{os.fspath(folder)!r}: the file {name} was changed after it was saved. Save it again.")
-        held.files[name] = io.BufferedReader(_Part(whole, name, start, size))
-    return held
+        saved.files[name] = io.BufferedReader(_Section(whole, name, start, size))
+    return saved
 
 
 @contextlib.contextmanager
 def _opened(folder: Path, place: int, name: str) -> Generator[tuple[int | None, int]]:
-    # Not to wait for the other end of a pipe is to open it without waiting; it is refused then.
-    how = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    # O_NONBLOCK: opening a pipe does not wait for a writer. It is then refused.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(name, how, dir_fd=place)
+        descriptor = os.open(name, flags, dir_fd=place)
     except FileNotFoundError:
         yield None, 0
         return
@@ -160,7 +162,7 @@ def _opened(folder: Path, place: int, name: str) -> Generator[tuple[int | None, 
     try:
         status = os.fstat(descriptor)
         if stat.S_ISREG(status.st_mode):
-            # Holes in a file take no place on disk; a copy would.
+            # A sparse file takes less space on disk than its copy would.
             check_size(status.st_size, f"the file {name}", StoreError, stored=512 * status.st_blocks)
             yield descriptor, status.st_size
         else:

@@ -1,4 +1,4 @@
-"""Loading: everything is checked before anything is made, and nothing is run but what is installed or trusted."""
+"""Load a saved folder: all checks come before any object is created, and only installed or trusted classes are used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import reprlib
 import warnings
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, overload
 
 import numpy as np
 
@@ -17,38 +17,57 @@ from ..assembly import load_keras_file
 from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, StoreError
 from ._archives import check_archive
 from ._classes import find_class
-from ._estimators import HARMLESS, asking, check_made, types_in
-from ._folder import Held, hold
-from ._manifest import ARRAYS, FORMAT, MANIFEST, import_skops, owners, path_of, sealed, versions
+from ._folder import SavedFolder, read_folder
+from ._manifest import ARRAYS, FORMAT, MANIFEST, import_skops, is_sealed, owners, path_of, versions
+from ._sklearn_types import HARMLESS, check_loaded, needing_trust, types_in
+
+if TYPE_CHECKING:
+    from ..ensemble import EnsembleClassifier, EnsembleRegressor
+    from ..interfaces import Combiner
 
 __all__ = ["load", "load_with_digest"]
 
+T = TypeVar("T")
+
+
+@overload
+def load(
+    folder: str | os.PathLike[str], *, kind: None = None, trusted: Iterable[type | str] = ()
+) -> EnsembleClassifier | EnsembleRegressor | Combiner: ...
+
+
+@overload
+def load(folder: str | os.PathLike[str], *, kind: type[T], trusted: Iterable[type | str] = ()) -> T: ...
+
 
 @typed(but=("trusted",))
-def load(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) -> Any:
+def load(folder: str | os.PathLike[str], *, kind: type | None = None, trusted: Iterable[type | str] = ()) -> Any:
     """Read what `save` wrote.
 
-    Everything is checked before anything is made: that no byte has changed, that every file is there, and that every
-    class is one of ensemblekit, of an installed plugin, of scikit-learn, or trusted by you. No constructor is run.
+    Before any object is created, all bytes are compared with their digests, and every class is checked: it must be of
+    ensemblekit, an installed plugin or scikit-learn, or trusted by you. No constructor is run.
 
     Parameters
     ----------
     folder : path-like
-        Made by `save`.
+        Written by `save`.
+    kind : type, optional
+        The class that you expect, such as `EnsembleClassifier`. Anything else is refused, and type checkers and editors
+        know what is returned.
     trusted : iterable of type or str, default=()
-        Classes of your own that it may hold, such as ``[MyCombiner]``; of what scikit-learn estimators hold, names too,
-        such as ``"sklearn.tree._tree.Tree"``.
+        Classes of your own that the folder may hold, such as ``[MyCombiner]``; names for parts of scikit-learn's
+        estimators, such as ``"sklearn.tree._tree.Tree"``.
 
     Returns
     -------
-    object
-        As it was saved.
+    EnsembleClassifier, EnsembleRegressor or Combiner
+        As it was saved; another object if that was saved.
 
     Raises
     ------
     StoreError
         If there is no saved ensemble, a file is missing or changed, its format is newer than this ensemblekit reads,
-        or it holds what is neither installed nor trusted.
+        a class in it is neither installed nor trusted, or it is not of the ``kind``.
     MissingDependencyError
         If skops or Keras is needed and not installed.
 
@@ -58,14 +77,31 @@ def load(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) 
 
     Notes
     -----
-    Digests tell damage from what was saved; they do not tell who saved it. Compiled parts of scikit-learn, such as
-    decision trees, trust the numbers they are given: name them in ``trusted`` only for folders whose source you trust.
+    Digests show that a folder was damaged, not who saved it. Compiled parts of scikit-learn, such as decision trees, do
+    not check their arrays: trust them only in folders whose source you trust.
     """
-    return load_with_digest(folder, trusted=trusted)[0]
+    loaded = load_with_digest(folder, trusted=trusted)[0]
+    if kind is not None and not isinstance(loaded, kind):
+        raise StoreError(
+            f"{os.fspath(folder)!r} must hold a {kind.__name__} (kind); it holds a {type(loaded).__name__}. Leave kind "
+            "out, or load another folder."
+        )
+    return loaded
 
 
 def load_with_digest(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) -> tuple[Any, str]:
-    """Load what was saved, with the SHA-256 digest of its manifest, and so of all of it, from the same reading."""
+    """Load what was saved, and digest it.
+
+    Parameters
+    ----------
+    folder, trusted
+        As in `load`.
+
+    Returns
+    -------
+    tuple of (object, str)
+        What was saved, and the SHA-256 of its manifest, which has the digests of all files.
+    """
     known = None if isinstance(trusted, (str, type)) or not isinstance(trusted, Iterable) else tuple(trusted)
     if known is None or not all(isinstance(one, (str, type)) for one in known):
         raise InvalidOptionError(
@@ -73,9 +109,9 @@ def load_with_digest(folder: str | os.PathLike[str], *, trusted: Iterable[type |
             f"{reprlib.repr(trusted)}. Give trusted=[MyCombiner]."
         )
     folder = Path(folder)
-    with hold(folder, lambda text: _manifest(folder, text)) as held:
+    with read_folder(folder, lambda text: _parse_manifest(folder, text)) as saved:
         try:
-            return _Reader(held, known).read(), held.digest
+            return _Reader(saved, known).read(), saved.digest
         except StoreError as error:
             raise StoreError(f"{os.fspath(folder)!r}: {error}") from error.__cause__
         except EnsembleKitError:
@@ -83,25 +119,25 @@ def load_with_digest(folder: str | os.PathLike[str], *, trusted: Iterable[type |
         except Exception as error:
             raise StoreError(
                 f"{os.fspath(folder)!r} is no saved ensemble that makes sense: {error!r}."
-                f"{_other_versions(held.manifest)}"
+                f"{_other_versions(saved.manifest)}"
             ) from error
 
 
 def _other_versions(manifest: dict[str, Any]) -> str:
-    saved, here = manifest.get("versions"), versions()
-    if not isinstance(saved, dict):
+    then, now = manifest.get("versions"), versions()
+    if not isinstance(then, dict):
         return ""
-    other = [f"{name} {saved[name]} (here {here[name]})" for name in here if saved.get(name, here[name]) != here[name]]
-    return f" It was saved with {', '.join(other)}." if other else ""
+    changed = [f"{name} {then[name]} (here {now[name]})" for name in now if then.get(name, now[name]) != now[name]]
+    return f" It was saved with {', '.join(changed)}." if changed else ""
 
 
-def _manifest(folder: Path, content: bytes) -> dict[str, Any]:
-    """Parse a manifest, and check its seal and its form."""
+def _parse_manifest(folder: Path, content: bytes) -> dict[str, Any]:
+    """Parse a manifest, and check its seal and its keys."""
     path = os.fspath(folder / MANIFEST)
     try:
         text = content.decode()
         manifest = json.loads(text)
-        untouched = isinstance(manifest, dict) and sealed(manifest, text)
+        unchanged = isinstance(manifest, dict) and is_sealed(manifest, text)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path!r} cannot be read: {error}") from error
     version = manifest.get("format") if isinstance(manifest, dict) else None
@@ -112,7 +148,7 @@ def _manifest(folder: Path, content: bytes) -> dict[str, Any]:
             f"{os.fspath(folder)!r} has the format {version}, of ensemblekit {manifest.get('ensemblekit')}; this one "
             f"reads {FORMAT}. Update it: pip install --upgrade ensemblekit."
         )
-    if not untouched:
+    if not unchanged:
         raise StoreError(f"{path!r} was changed after it was saved. Save it again.")
     files = manifest.get("files")
     if "object" not in manifest or not isinstance(files, dict) or not all(isinstance(d, str) for d in files.values()):
@@ -121,14 +157,14 @@ def _manifest(folder: Path, content: bytes) -> dict[str, Any]:
 
 
 class _Reader:
-    def __init__(self, held: Held, trusted: tuple[type | str, ...]) -> None:
-        self.tree, self.files = held.manifest["object"], held.files
+    def __init__(self, saved: SavedFolder, trusted: tuple[type | str, ...]) -> None:
+        self.tree, self.files = saved.manifest["object"], saved.files
         self.trusted = {path_of(t): t for t in trusted if isinstance(t, type)}
         self.names = [t if isinstance(t, str) else f"{t.__module__}.{t.__qualname__}" for t in trusted]
         self.owners = owners()
         self.classes: dict[str, type] = {}
         self.arrays: dict[str, np.ndarray] = {}
-        self.made: dict[str, Any] = {}
+        self.loaded_files: dict[str, Any] = {}
         self.numbered: dict[int, Any] = {}
 
     def read(self) -> Any:
@@ -137,26 +173,26 @@ class _Reader:
         for node in _objects(self.tree):
             path = node["class"]
             self.classes[path] = self.trusted[path] if path in self.trusted else find_class(node, self.owners)
-        self._audit()
+        self._check_skops_types()
         if ARRAYS in self.files:
             with np.load(self.files[ARRAYS], allow_pickle=False) as arrays:
                 self.arrays = {name: arrays[name] for name in arrays.files}
-        made = self._decode(self.tree)
-        check_made(made, self.names)
-        return made
+        decoded = self._decode(self.tree)
+        check_loaded(decoded, self.names)
+        return decoded
 
-    def _audit(self) -> None:
-        # Trusted by skops is what makes no other object; we ask whether it would break the interpreter, too.
-        foreign: dict[str, set[str]] = {}
+    def _check_skops_types(self) -> None:
+        # skops trusts types that run no other code. Some of them could still crash the interpreter.
+        untrusted: dict[str, set[str]] = {}
         for name, file in self.files.items():
             if name.endswith(".skops"):
-                asked = asking(types_in(file), self.names)
-                asked |= set(import_skops().get_untrusted_types(file=file)) - {*HARMLESS, *self.names}
-                foreign |= {name: asked} if asked else {}
-        if foreign:
-            types = sorted(set().union(*foreign.values()))
+                types = needing_trust(types_in(file), self.names)
+                types |= set(import_skops().get_untrusted_types(file=file)) - {*HARMLESS, *self.names}
+                untrusted |= {name: types} if types else {}
+        if untrusted:
+            types = sorted(set().union(*untrusted.values()))
             raise StoreError(
-                f"{', '.join(foreign)} holds the types {types}, which are not trusted. If you know who saved it: "
+                f"{', '.join(untrusted)} holds the types {types}, which are not trusted. If you know who saved it: "
                 f"load(folder, trusted={types})."
             )
 
@@ -166,18 +202,18 @@ class _Reader:
         if not isinstance(node, dict):
             return node
         if "class" in node:
-            made = object.__new__(self.classes[node["class"]])
-            vars(made).update({name: self._decode(value) for name, value in node["state"].items()})
-            self.numbered[node["number"]] = made
-            return made
+            decoded = object.__new__(self.classes[node["class"]])
+            vars(decoded).update({name: self._decode(value) for name, value in node["state"].items()})
+            self.numbered[node["number"]] = decoded
+            return decoded
         if "objects" in node:
             array = np.empty(len(node["objects"]), dtype=object)
             array[:] = [self._decode(value) for value in node["objects"]]
             return array.reshape(node["shape"])
         ((kind, value),) = node.items()
-        return self._simple(kind, value)
+        return self._decode_kind(kind, value)
 
-    def _simple(self, kind: str, value: Any) -> Any:
+    def _decode_kind(self, kind: str, value: Any) -> Any:
         match kind:
             case "float":
                 return float(value)
@@ -188,11 +224,11 @@ class _Reader:
             case "frozenset":
                 return frozenset(self._decode(value))
             case "dict":
-                return {self._decode(key): self._decode(held) for key, held in value}
+                return {self._decode(key): self._decode(item) for key, item in value}
             case "bunch":
                 from sklearn.utils import Bunch
 
-                return Bunch(**self._simple("dict", value))
+                return Bunch(**self._decode_kind("dict", value))
             case "array":
                 return self.arrays[value]
             case "scalar":
@@ -200,20 +236,21 @@ class _Reader:
             case "same":
                 return self.numbered[value]
             case "sklearn" | "keras":
-                if value not in self.made:
-                    self.made[value] = (self._sklearn if kind == "sklearn" else self._keras)(self.files[value])
-                return self.made[value]
+                if value not in self.loaded_files:
+                    load_file = self._load_skops if kind == "sklearn" else self._load_keras
+                    self.loaded_files[value] = load_file(self.files[value])
+                return self.loaded_files[value]
             case _:
                 raise StoreError(f"there is nothing of the kind {kind!r} in the format {FORMAT}.")
 
-    def _sklearn(self, file: BinaryIO) -> Any:
+    def _load_skops(self, file: BinaryIO) -> Any:
         return import_skops().load(file, trusted=[*HARMLESS, *self.names])
 
-    def _keras(self, file: BinaryIO) -> Any:
+    def _load_keras(self, file: BinaryIO) -> Any:
         custom = {cls.__name__: cls for cls in self.trusted.values()}
         try:
             with warnings.catch_warnings():
-                # A model that was compiled and never trained has an optimizer without state.
+                # The optimizer of a model that was compiled but not trained has no state.
                 warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
                 return load_keras_file(file, custom_objects=custom, compiled=True)
         except MissingDependencyError:

@@ -1,4 +1,4 @@
-"""What saving and loading share: the manifest, the classes that may stand in it, and what scikit-learn's may hold."""
+"""The manifest of a saved folder: its format, its seal, and the packages whose classes it may name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..hookspecs import PROJECT
 from ..registry import default_registry, entry_points
 
 __all__ = [
-    "ARRAYS", "FILE_NAME", "FORMAT", "LATE", "MANIFEST", "SPLITTERS", "Owner", "import_skops",
-    "owners", "path_of", "seal", "sealed", "versions",
+    "ARRAYS", "FILE_NAME", "FORMAT", "LATE", "MANIFEST", "SPLITTERS", "Owner", "import_skops", "is_sealed",
+    "owners", "path_of", "seal", "versions",
 ]  # fmt: skip
 
 FORMAT = 1
@@ -28,39 +28,39 @@ ARRAYS = "arrays.npz"
 FILE_NAME = re.compile(r"\w+\.(npz|skops|keras)", re.ASCII)
 
 SPLITTERS = "sklearn.model_selection._split"
-"""The module of scikit-learn's splitters, ``cv=``: plain objects, which skops does not know."""
+"""The module of scikit-learn's splitters, ``cv=``: plain objects, which skops cannot save."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The distribution that a package of plugins came with."""
+    """The distribution that installed a package of plugins."""
 
     distribution: str
     version: str
     late: tuple[str, ...] = ()
-    """Modules that loading the plugins does not import, and a saved object may be of."""
+    """Modules of saved classes that loading the plugins does not import."""
     former: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Path that a module or a class had in an earlier version -> its path now."""
+    """Former path of a module or class -> its present path."""
 
     def path_now(self, path: str) -> str:
-        """Translate the path ``module:qualname`` that a class had when it was saved."""
+        """Translate the path ``module:qualname`` of a class, as it was when the class was saved."""
         module, _, name = path.partition(":")
         return self.former.get(path, f"{self.former.get(module, module)}:{name}")
 
 
 LATE = "ensemblekit_stored_modules"
-"""The name under which a plugin lists modules that it imports late, and fitted objects of it are of."""
+"""Attribute of a plugin that lists the modules of fitted objects which it imports late."""
 
 FORMER = "ensemblekit_former_paths"
-"""The name under which the top-level package of a plugin maps former paths of modules and classes to those of now."""
+"""Attribute of a plugin's top-level package that maps former paths of modules and classes to the present ones."""
 
 FORMER_OF_CORE: dict[str, str] = {}
-"""The same of ensemblekit itself: ``"ensemblekit.room._module"``, or ``"ensemblekit.room._module:Class"``, and now."""
+"""Former paths of ensemblekit itself: ``"ensemblekit.room._module"`` or ``"ensemblekit.room._module:Class"``."""
 
 
 @functools.cache
 def owners() -> dict[str, Owner]:
-    """Map each top-level package whose classes may be saved and loaded to its distribution; once a process."""
+    """Map each top-level package whose classes may be saved and loaded to its distribution."""
     registered = {
         (r.distribution, r.plugin): Owner(r.distribution, r.version) for r in default_registry().registrations
     }
@@ -88,7 +88,7 @@ def _former_paths(package: str) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Tell the versions of Python and of what saved parts are made of, where they are installed."""
+    """List the versions of Python and of the installed packages that saved objects depend on."""
     found = {"python": platform.python_version()}
     for name in ("numpy", "scikit-learn", "skops", "keras", "tensorflow"):
         try:
@@ -104,14 +104,13 @@ def path_of(cls: type) -> str:
 
 
 def seal(manifest: dict[str, Any]) -> str:
-    """Write a manifest as text, with a digest of itself, so that no byte of it can change unnoticed."""
+    """Write a manifest as text, with its own digest, so that every change is noticed."""
     return _text({**manifest, "sha256": hashlib.sha256(_text(manifest).encode()).hexdigest()})
 
 
-def sealed(manifest: dict[str, Any], text: str) -> bool:
-    """Say whether a manifest is as `seal` wrote it."""
-    rest = {name: value for name, value in manifest.items() if name != "sha256"}
-    return seal(rest) == text
+def is_sealed(manifest: dict[str, Any], text: str) -> bool:
+    """Tell whether a manifest is as `seal` wrote it."""
+    return seal({name: value for name, value in manifest.items() if name != "sha256"}) == text
 
 
 def _text(manifest: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Saving: an object tree as JSON, its arrays, its scikit-learn estimators and its Keras models as files beside it."""
+"""Save objects: their tree as JSON, with arrays, scikit-learn estimators and Keras models in files beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from .._version import __version__
 from ..arguments import typed
-from ..errors import NotStorableError
+from ..errors import NotStorableError, OutputExistsError
 from ..files import Folder, Replaceable, atomic_folder
 from ..registry import default_registry
 from ._manifest import (
@@ -25,10 +25,10 @@ from ._manifest import (
     MANIFEST,
     SPLITTERS,
     import_skops,
+    is_sealed,
     owners,
     path_of,
     seal,
-    sealed,
     versions,
 )
 
@@ -42,7 +42,7 @@ CAN = (
 
 @typed()
 def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a fitted combiner, or an estimator made of members and a combiner, to a folder.
+    """Write a combiner, or an ensemble of members and a combiner, to a folder.
 
     The folder appears whole or not at all, and holds no pickle: a manifest, NumPy arrays, scikit-learn estimators as
     skops writes them, and Keras models.
@@ -50,21 +50,22 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
     Parameters
     ----------
     obj : object
-        A combiner, fitted or not, or an object of ensemblekit or one of its plugins. All that it holds is saved with
-        it, in turn: `None`, numbers, text, NumPy arrays and scalars, tuples, lists, sets and dicts of these, other
-        such objects, scikit-learn estimators (needs the extra ``store``) and Keras models.
+        A combiner, fitted or not, or another object of ensemblekit or its plugins. Its attributes may be `None`,
+        numbers, text, NumPy arrays and scalars, tuples, lists, sets and dicts of these, other such objects,
+        scikit-learn estimators (needs the extra ``store``) and Keras models.
     folder : path-like
-        To be made. Its parent must be there.
+        To be created, in a folder that exists.
     overwrite : bool, default=False
-        Replace an ensemble that was saved there before. Nothing else is ever replaced: its manifest must be as it was
-        written, and no other file may lie beside it.
+        Replace an ensemble that was saved there before. A folder with another file, or a manifest that was changed, is
+        not replaced.
 
     Raises
     ------
     NotStorableError
-        If something that it holds cannot be saved without a pickle. Nothing is written then.
+        If an attribute cannot be saved without a pickle. Nothing is written then.
     OutputExistsError
-        If ``folder`` is there, and ``overwrite`` is False or it is not a saved ensemble alone.
+        If ``folder`` exists, and ``overwrite`` is False or it is not a saved ensemble alone; if it has no name of its
+        own, such as ``"."``.
     MissingDependencyError
         If skops is needed and not installed.
 
@@ -82,6 +83,11 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
     >>> load(folder)
     Weighted(weights={'cnn': 2, 'svm': 1}, ...)
     """
+    if Path(folder).name in ("", ".."):
+        raise OutputExistsError(
+            f"an ensemble is saved to a folder that is given by its name; received {os.fspath(folder)!r}, which cannot "
+            "be replaced from inside. Change to another folder, and give its path from there."
+        )
     with atomic_folder(folder, replaces=SAVED if overwrite else None) as temporary:
         writer = _Writer(temporary)
         tree = writer.encode(obj, type(obj).__name__)
@@ -94,7 +100,7 @@ def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -
             "object": tree,
             "files": files,
         }
-        manifest |= _about(obj, writer, files)
+        manifest |= _summary(obj, writer, files)
         (temporary / MANIFEST).write_text(seal(manifest), encoding="utf-8")
 
 
@@ -102,35 +108,35 @@ def _own_files(folder: Folder) -> list[str] | None:
     try:
         text = (folder.read(MANIFEST) or b"").decode()
         manifest = json.loads(text)
-        ours = isinstance(manifest, dict) and "format" in manifest and sealed(manifest, text)
+        ours = isinstance(manifest, dict) and "format" in manifest and is_sealed(manifest, text)
         return [MANIFEST, *filter(FILE_NAME.fullmatch, manifest["files"])] if ours else None
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
 SAVED = Replaceable("a saved ensemble", _own_files)
-"""What may be replaced: a folder with a manifest as `save` writes it, and the files that it names."""
+"""The folders that may be replaced: a manifest as `save` wrote it, and the files that it names."""
 
 
-def _about(obj: Any, writer: _Writer, files: dict[str, str]) -> dict[str, Any]:
-    """Say for people, and other programs, what an ensemble is of; nothing that is loaded depends on it."""
+def _summary(obj: Any, writer: _Writer, files: dict[str, str]) -> dict[str, Any]:
+    """Describe the classes and members of an ensemble, for people and other programs; `load` does not read it."""
     classes = getattr(obj, "classes_", None)
     members = getattr(obj, "named_estimators_", None)
-    about: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
     if classes is not None:
-        about["classes"] = [
+        summary["classes"] = [
             label if isinstance(label, (str, int)) else str(label) for label in np.asarray(classes).tolist()
         ]
     if members is not None:
-        about["members"] = {
+        summary["members"] = {
             name: {"type": path_of(type(member)), "fingerprint": writer.fingerprint(member, files)}
             for name, member in members.items()
         }
-    return about
+    return summary
 
 
 def _content_of_skops(path: Path) -> Any:
-    """Read what skops wrote without the addresses in it, which are others in each process."""
+    """Read a skops file without the ids of objects in it, which differ between processes."""
     with zipfile.ZipFile(path) as archive:
 
         def content(node: Any) -> Any:
@@ -158,7 +164,7 @@ class _Writer:
         self.files: list[str] = []
         self.owners = owners()
         self.combiners = {r.factory: r for r in default_registry().registrations if r.kind == "combiner"}
-        # What is met twice is written once. The objects are kept, or another could come to stand at the same address.
+        # By id, with the object itself: while that lives, no other object has its id.
         self.known: dict[int, tuple[Any, dict[str, Any]]] = {}
         self.n_objects = 0
         self.open: set[int] = set()
@@ -183,52 +189,52 @@ class _Writer:
     def _encode_container(self, value: Any, where: str) -> Any:
         kind = type(value)
         if kind is list:
-            return self._all(value, where)
+            return self._encode_all(value, where)
         if kind is tuple:
-            return {"tuple": self._all(value, where)}
+            return {"tuple": self._encode_all(value, where)}
         if kind in (set, frozenset):
-            return {kind.__name__: self._all(sorted(value, key=repr), where)}
+            return {kind.__name__: self._encode_all(sorted(value, key=repr), where)}
         if kind is dict or path_of(kind) == "sklearn.utils._bunch:Bunch":
             pairs = [[self.encode(k, f"a key of {where}"), self.encode(v, f"{where}[{k!r}]")] for k, v in value.items()]
             return {"dict" if kind is dict else "bunch": pairs}
         if isinstance(value, np.generic):
-            return {"scalar": self._array(np.asarray(value), where)["array"]}
+            return {"scalar": self._add_array(np.asarray(value), where)["array"]}
         if kind is np.ndarray:
             if value.dtype.kind == "O":
-                return {"objects": self._all(value.ravel().tolist(), where), "shape": list(value.shape)}
-            return self._keep(value, self._array(value, where))
+                return {"objects": self._encode_all(value.ravel().tolist(), where), "shape": list(value.shape)}
+            return self._remember(value, self._add_array(value, where))
         if _is_keras_model(value):
-            return self._keep(value, self._keras(value))
-        foreign = kind.__module__.partition(".")[0] not in self.owners and _is_estimator(value)
-        if foreign and not (_is_sklearn(kind) and self._holds_ours(value, set())):
-            return self._keep(value, self._sklearn(value, where))
-        node = self._object(value, where)
-        self._keep(value, {"same": node["number"]})
+            return self._remember(value, self._add_keras(value))
+        is_foreign = kind.__module__.partition(".")[0] not in self.owners and _is_estimator(value)
+        if is_foreign and not (_is_sklearn(kind) and self._contains_ours(value, set())):
+            return self._remember(value, self._add_sklearn(value, where))
+        node = self._encode_object(value, where)
+        self._remember(value, {"same": node["number"]})
         return node
 
-    def _holds_ours(self, value: Any, seen: set[int]) -> bool:
-        # skops knows neither Keras models nor what ensemblekit wraps around them.
+    def _contains_ours(self, value: Any, seen: set[int]) -> bool:
+        # skops saves neither Keras models nor classes of ensemblekit.
         if id(value) in seen:
             return False
         seen.add(id(value))
         if type(value) in (list, tuple):
-            held: Any = value
+            contents: Any = value
         elif type(value) is dict:
-            held = value.values()
+            contents = value.values()
         elif _is_keras_model(value) or type(value).__module__.partition(".")[0] in self.owners:
             return True
         else:
-            held = vars(value).values() if _is_estimator(value) else ()
-        return any(self._holds_ours(part, seen) for part in held)
+            contents = vars(value).values() if _is_estimator(value) else ()
+        return any(self._contains_ours(part, seen) for part in contents)
 
-    def _all(self, values: Any, where: str) -> list[Any]:
-        return [self.encode(value, f"{where}[{place}]") for place, value in enumerate(values)]
+    def _encode_all(self, values: Any, where: str) -> list[Any]:
+        return [self.encode(value, f"{where}[{k}]") for k, value in enumerate(values)]
 
-    def _keep(self, value: Any, node: dict[str, Any]) -> dict[str, Any]:
+    def _remember(self, value: Any, node: dict[str, Any]) -> dict[str, Any]:
         self.known[id(value)] = value, node
         return node
 
-    def _array(self, array: np.ndarray, where: str) -> dict[str, str]:
+    def _add_array(self, array: np.ndarray, where: str) -> dict[str, str]:
         if array.dtype.hasobject:
             raise NotStorableError(
                 f"an array of Python objects in fields cannot be saved without a pickle; {where} is."
@@ -237,14 +243,14 @@ class _Writer:
         self.arrays[name] = array
         return {"array": name}
 
-    def _keras(self, model: Any) -> dict[str, str]:
-        name = self._file("keras")
+    def _add_keras(self, model: Any) -> dict[str, str]:
+        name = self._add_file("keras")
         model.save(self.folder / name)
         return {"keras": name}
 
-    def _sklearn(self, estimator: Any, where: str) -> dict[str, str]:
+    def _add_sklearn(self, estimator: Any, where: str) -> dict[str, str]:
         skops = import_skops()
-        name = self._file("skops")
+        name = self._add_file("skops")
         try:
             skops.dump(estimator, self.folder / name)
         except Exception as error:
@@ -253,16 +259,16 @@ class _Writer:
             ) from error
         return {"sklearn": name}
 
-    def _file(self, suffix: str) -> str:
+    def _add_file(self, suffix: str) -> str:
         self.files.append(f"{suffix}{len(self.files)}.{suffix}")
         return self.files[-1]
 
-    def _object(self, value: Any, where: str) -> dict[str, Any]:
+    def _encode_object(self, value: Any, where: str) -> dict[str, Any]:
         cls = type(value)
         owner = self.owners.get(cls.__module__.partition(".")[0])
-        plain = cls.__module__ == SPLITTERS or (_is_sklearn(cls) and _is_estimator(value))
-        combines = not isinstance(value, type) and callable(getattr(value, "combine", None))
-        if not hasattr(value, "__dict__") or isinstance(value, type) or (owner is None and not combines and not plain):
+        is_object = hasattr(value, "__dict__") and not isinstance(value, type)
+        is_plain = cls.__module__ == SPLITTERS or (_is_sklearn(cls) and _is_estimator(value))
+        if not is_object or not (owner is not None or is_plain or callable(getattr(value, "combine", None))):
             raise NotStorableError(
                 f"{where} cannot be saved: it is of the type {path_of(cls).replace(':', '.')}. What can be is {CAN}."
             )
@@ -273,7 +279,7 @@ class _Writer:
             node["combiner"] = registration.name
         if owner is not None:
             node |= {"distribution": owner.distribution, "version": owner.version}
-        state = {name: self.encode(held, f"{where}.{name}") for name, held in vars(value).items()}
+        state = {name: self.encode(item, f"{where}.{name}") for name, item in vars(value).items()}
         return {**node, "state": state}
 
     def write_arrays(self) -> None:
@@ -285,7 +291,7 @@ class _Writer:
         return {name: _digest_of_file(self.folder / name) for name in sorted(self.files)}
 
     def fingerprint(self, value: Any, files: dict[str, str]) -> str:
-        """Digest what was written of an object: the same object, saved in another ensemble, has the same."""
+        """Digest what was written for an object; it has the same fingerprint in any ensemble."""
         return hashlib.sha256(json.dumps(self._content(self.encode(value, ""), files)).encode()).hexdigest()
 
     def _content(self, node: Any, files: dict[str, str]) -> Any:
@@ -295,7 +301,7 @@ class _Writer:
             return node
         if "same" in node:
             (value,) = (value for value, known in self.known.values() if known is node)
-            return {name: self._content(self.encode(held, ""), files) for name, held in vars(value).items()}
+            return {name: self._content(self.encode(item, ""), files) for name, item in vars(value).items()}
         if "array" in node or "scalar" in node:
             array = self.arrays[node["array"] if "array" in node else node["scalar"]]
             return [array.dtype.str, list(array.shape), hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()]

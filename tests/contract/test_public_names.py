@@ -24,6 +24,7 @@ NOT_CALLED = {
     "Answer": "made by check_compatible",
     "AskedCombiner": "made by ask",
     "Audit": "made by audit_images",
+    "Augmentation": "a protocol",
     "Backbone": "a protocol",
     "Chainer": "a protocol",
     "CheckResult": "made by run_checks",
@@ -46,7 +47,7 @@ NOT_CALLED = {
     "Register": "a protocol",
     "Registration": "made by load_plugins",
     "Registry": "made by load_plugins",
-    "ShelfInfo": "made by FeatureBank",
+    "CollectionInfo": "made by FeatureBank",
     "Source": "a protocol",
 }
 """Classes whose parameters are nobody's business, and why."""

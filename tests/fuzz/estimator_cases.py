@@ -22,8 +22,8 @@ import numpy as np
 
 from ensemblekit.errors import StoreError
 from ensemblekit.store import load
-from ensemblekit.store._fitted import CHECKS
 from ensemblekit.store._manifest import FORMAT, seal
+from ensemblekit.store._sklearn_checks import CHECKS
 from tests.fuzz.store_cases import digest, nodes
 
 X = np.random.default_rng(0).uniform(0.1, 2, (24, 4))

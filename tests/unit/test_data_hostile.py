@@ -19,10 +19,11 @@ from PIL import Image, ImageFile
 
 from ensemblekit import EnsembleKitError, FeatureBank, audit_images, extract_features, image_folder
 from ensemblekit.data import read_image, resize_image
+from ensemblekit.data.listing import list_images
 from ensemblekit.data.reading import FORMATS, SUFFIXES
 from ensemblekit.errors import DataError, UnreadableImageError
 from ensemblekit.limits import VARIABLE
-from ensemblekit.predicting._files import list_images, survey
+from ensemblekit.predicting._survey import survey_images
 from tests.plain_backbone import PlainBackbone
 from tests.strangers import environment
 
@@ -385,7 +386,7 @@ FOLDERS = {
 def test_whatever_a_folder_holds_is_read_or_told_in_one_line(folder, kind):
     expected = FOLDERS[kind](folder)
     if isinstance(expected, str):
-        for look in (image_folder, audit_images, lambda folder: survey([folder], None)):
+        for look in (image_folder, audit_images, lambda folder: survey_images([folder], None)):
             with pytest.raises(DataError, match=expected):
                 look(folder)
         return
@@ -395,7 +396,7 @@ def test_whatever_a_folder_holds_is_read_or_told_in_one_line(folder, kind):
     assert n_read >= (expected or 3)
     assert len(audit) == n_read or kind == "a class that is a link to all"
     assert audit.summary
-    found = survey([folder], None)
+    found = survey_images([folder], None)
     assert found.n_images == len([file for file in list_images([folder]) if file])
     for file in list_images([folder]):
         if file:

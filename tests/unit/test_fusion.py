@@ -28,7 +28,7 @@ from ensemblekit import (
 )
 from ensemblekit.errors import CompatibilityError, InvalidPredictionsError, NotFittedError, OutputExistsError
 from ensemblekit.fusion import class_names, member_names, with_members
-from ensemblekit.fusion._names import _unescape, escape
+from ensemblekit.fusion._layer_names import _unescape, escape
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
@@ -460,5 +460,5 @@ def test_a_layer_that_is_not_what_it_says_is_found_out():
     shifted = Shifted()
     shifted.shift = 3.0
     crooked = keras.Sequential([keras.Input((6,)), layers.Dense(3), layers.Softmax(), shifted])
-    with pytest.raises(CompatibilityError, match=r"member 'crooked' must say the same .* says others by 3"):
+    with pytest.raises(CompatibilityError, match=r"member 'crooked' must give the same outputs .* differ by 3"):
         fuse([("crooked", crooked)], "mean", classes=CLASSES)

@@ -16,7 +16,7 @@ from ensemblekit.cli import app
 from ensemblekit.errors import DataError, OutputExistsError, UnreadableImageError
 from ensemblekit.files import Folder
 from ensemblekit.predicting import _run
-from ensemblekit.predicting._parts import Parts
+from ensemblekit.predicting._checkpoints import Checkpoints
 from tests.pets import draw_pets, make_models
 
 pytest.importorskip("keras")
@@ -171,14 +171,14 @@ def test_a_run_that_is_cut_off_as_it_ends_is_finished(made, images, tmp_path, mo
     out = tmp_path / "p.parquet"
     with monkeypatch.context() as patch:
         if end == "between two outputs":
-            whole = Parts._join_one
+            whole = Checkpoints._join_one
 
             def join(self, path, files, n_rows):
                 if path != out:
                     raise KeyboardInterrupt
                 whole(self, path, files, n_rows)
 
-            patch.setattr(Parts, "_join_one", join)
+            patch.setattr(Checkpoints, "_join_one", join)
         else:
             remove = Folder.remove
 
@@ -236,11 +236,11 @@ def test_the_command_says_how_to_go_on_when_it_is_stopped(made, images, tmp_path
 
     command = ["predict", str(made[0] / "m.keras"), str(images), "-o", str(tmp_path / "p.parquet"), "--resume"]
     with monkeypatch.context() as patch:
-        patch.setattr(Parts, "join", stop)
+        patch.setattr(Checkpoints, "join", stop)
         done = CliRunner().invoke(app, command)
     assert done.exit_code == 130
     assert "Stopped. --resume goes on where it was." in done.stderr
-    monkeypatch.setattr(_run, "_predict", stop)  # every part is finished
+    monkeypatch.setattr(_run._Run, "predict", stop)  # every part is finished
     assert CliRunner().invoke(app, command).exit_code == 0
     assert len(Predictions.load(tmp_path / "p.parquet")) == 21
 

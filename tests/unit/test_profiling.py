@@ -25,10 +25,10 @@ from ensemblekit.errors import InvalidPredictionsError, NotFittedError, ProfileW
 from ensemblekit.evaluation import accuracy, log_loss
 from ensemblekit.plots import plot_frontier
 from ensemblekit.profiling import _members, _memory, _profile
-from ensemblekit.profiling._graph import FusedGraph, compiled
+from ensemblekit.profiling._graph import FusedGraph, compile_call
 from ensemblekit.profiling._members import _estimator
+from ensemblekit.profiling._subset_scores import SubsetScores, subsets_of
 from ensemblekit.profiling._timing import difference_of, time_calls
-from ensemblekit.profiling._worth import Worth, subsets_of
 from ensemblekit.registry import default_registry
 
 keras = pytest.importorskip("keras")
@@ -141,7 +141,7 @@ def test_the_interval_of_a_difference_holds_its_median_as_often_as_it_says():
 
 def test_a_compiled_call_answers_as_the_model(fused):
     x = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
-    np.testing.assert_allclose(compiled(fused, x)()[0], fused.predict_on_batch(x), atol=1e-6)
+    np.testing.assert_allclose(compile_call(fused, x)()[0], fused.predict_on_batch(x), atol=1e-6)
 
 
 def test_what_members_cost_and_are_worth(fused):
@@ -196,7 +196,7 @@ def test_costs_of_subsets_that_were_not_measured_are_sums_of_what_they_need():
 
 def test_of_many_members_some_subsets_are_looked_at():
     members = tuple(f"m{k:02d}" for k in range(12))
-    worth = Worth(align(said(members=members, n=60)), "mean", None, members)
+    worth = SubsetScores(align(said(members=members, n=60)), "mean", None, members)
     looked_at = list(subsets_of(members, worth))
     assert worth.greedy
     assert len(set(looked_at)) == len(looked_at)
@@ -207,7 +207,7 @@ def test_of_many_members_some_subsets_are_looked_at():
     for n in range(2, 10):
         fewer = [tuple(o for o in way[n + 1] if o != m) for m in way[n + 1]]
         assert way[n] == min(fewer, key=lambda some: worth.score(some)[1])
-    assert not Worth(align(said()), "mean", None, tuple("abc")).greedy
+    assert not SubsetScores(align(said()), "mean", None, tuple("abc")).greedy
 
 
 def test_a_rule_that_learns_is_fitted_on_other_rows(fused):
@@ -259,7 +259,7 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(fused, monkeypatc
     for seconds in (0, float("nan"), float("inf")):
         with pytest.raises(InvalidOptionError, match="seconds must be a number > 0"):
             profile_model(fused, seconds=seconds)
-    with pytest.raises(InvalidOptionError, match=r"combined anew\. Give predictions, too"):
+    with pytest.raises(InvalidOptionError, match=r"say how predictions are combined\. Give predictions, too"):
         profile_model(fused, fit_on=said())
     with pytest.raises(AlignmentError, match=r"must be of the members of the model, \('a', 'b', 'c'\)"):
         profile_model(fused, predictions=said(members=("a", "b")))
@@ -267,9 +267,9 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(fused, monkeypatc
     with pytest.raises(AlignmentError, match=r"of the classes of the model, \('cat', 'dog', 'owl'\); received"):
         profile_model(fused, predictions=others)
     bare = [Predictions(p.probas, ids=p.ids, classes=CLASSES, member=p.member) for p in said()]
-    with pytest.raises(InvalidPredictionsError, match="from predictions with labels; received none"):
+    with pytest.raises(InvalidPredictionsError, match="members are scored on predictions with labels; received none"):
         profile_model(fused, predictions=bare)
-    with pytest.raises(InvalidOptionError, match="does not know its members, of which predictions"):
+    with pytest.raises(InvalidOptionError, match="does not know its members, by which predictions"):
         profile_model(net(1, 4), classes=CLASSES, predictions=said())
     with pytest.raises(InvalidOptionError, match="a frontier must have one subset"):
         plot_frontier(pd.DataFrame({"members": [], "ms": [], "accuracy": [], "on_frontier": []}))
@@ -334,7 +334,7 @@ def test_the_command(fused, tmp_path, monkeypatch):
     assert record["greedy"] is False
     for more, text in (
         (["--plot", str(tmp_path / "f.jpg"), *files], "must end in .png, .svg, .pdf"),
-        (["--plot", str(tmp_path / "none" / "f.png"), *files], "goes to a folder that is there"),
+        (["--plot", str(tmp_path / "none" / "f.png"), *files], "the folder of an output must exist"),
         (["--plot", str(tmp_path / "f.png")], "needs --predictions of each member"),
         (["--labels", str(tmp_path / "l.csv")], "Give these, too"),
     ):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from ensemblekit.errors import OutputExistsError
-from ensemblekit.fusion._formats import format_of
+from ensemblekit.fusion.formats import format_of
 
 OURS = {"classes": [], "members": [], "files": ["saved_model.pb", "variables/variables.index"]}
 

@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from ensemblekit import InvalidOptionError, load_plugins
 from ensemblekit.errors import StoreError
 from ensemblekit.store import load, save
-from ensemblekit.store._estimators import check_made
+from ensemblekit.store._sklearn_types import check_loaded
 
 pytest.importorskip("skops")
 X = np.random.default_rng(0).normal(size=(30, 4))
@@ -155,18 +155,18 @@ def test_what_derives_from_a_compiled_estimator_is_checked_as_it_is():
     head = load_plugins().create_head("neighbours_head", n_neighbors=3).build((40,), 3)
     rows = np.random.default_rng(0).normal(size=(30, 40))
     fitted = head.fit(rows, CODES)
-    check_made(fitted, ())
+    check_loaded(fitted, ())
     search = fitted.steps[-1][1]
     search._y = search._y + 10**6
     with pytest.raises(StoreError, match="_y has places that classes_ has not"):
-        check_made(fitted, ())
+        check_loaded(fitted, ())
 
     class Mine(KMeans):
         pass
 
     with pytest.raises(StoreError, match=r"Mine is not trusted"):
-        check_made([Mine()], ())
-    check_made([Mine()], [f"{Mine.__module__}.{Mine.__qualname__}"])
+        check_loaded([Mine()], ())
+    check_loaded([Mine()], [f"{Mine.__module__}.{Mine.__qualname__}"])
 
 
 def test_what_is_compiled_and_not_checked_is_loaded_only_where_it_is_trusted(tmp_path):

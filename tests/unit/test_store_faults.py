@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -21,10 +22,10 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from ensemblekit import EnsembleClassifier, KerasClassifier, combine, load_plugins
-from ensemblekit.errors import StoreError
+from ensemblekit import Combiner, EnsembleClassifier, InvalidOptionError, KerasClassifier, combine, load_plugins
+from ensemblekit.errors import OutputExistsError, StoreError
 from ensemblekit.store import load, save
-from ensemblekit.store._folder import hold
+from ensemblekit.store._folder import read_folder
 from ensemblekit.store._manifest import versions
 from tests.fuzz.store_cases import read, reseal
 
@@ -112,6 +113,24 @@ def test_many_bytes_that_are_flipped_are_noticed(saved, saved_keras):
     assert check_flips(saved, 300) + check_flips(saved_keras, 200) >= 1000
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", [".", "..", "../saved/.."])
+def test_a_folder_is_not_replaced_from_inside(name, overwrite, saved, tmp_path, monkeypatch):
+    shutil.copytree(saved, tmp_path / "saved")
+    monkeypatch.chdir(tmp_path / "saved")
+    with pytest.raises(OutputExistsError, match=re.escape(f"given by its name; received {name!r}, which cannot be")):
+        save(load_plugins().create_combiner("mean"), name, overwrite=overwrite)
+    assert isinstance(load(tmp_path / "saved"), EnsembleClassifier)
+
+
+def test_load_refuses_another_kind_than_was_expected(saved):
+    assert isinstance(load(saved, kind=EnsembleClassifier), EnsembleClassifier)
+    with pytest.raises(StoreError, match=r"saved' must hold a Combiner \(kind\); it holds a EnsembleClassifier\."):
+        load(saved, kind=Combiner)
+    with pytest.raises(InvalidOptionError, match=r"kind must be type or None; received 'Combiner' of the type str"):
+        load(saved, kind="Combiner")
+
+
 def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(saved, tmp_path):
     folder = tmp_path / "saved"
     shutil.copytree(saved, folder)
@@ -123,8 +142,8 @@ def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(saved, tmp_pat
             save(load_plugins().create_combiner("mean"), folder, overwrite=True)
         return json.loads(text)
 
-    with hold(folder, parse) as held:
-        assert held.manifest["object"]["class"] == "ensemblekit_plugins.mean:Mean"
+    with read_folder(folder, parse) as held:
+        assert held.manifest["object"]["class"] == "ensemblekit_plugins.combiners.mean:Mean"
         assert held.digest == hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     assert len(texts) == 2
 
@@ -138,7 +157,7 @@ def test_a_folder_that_never_rests_is_given_up(saved, tmp_path):
         return {"files": {"missing.npz": ""}}
 
     shutil.copytree(saved, folder)
-    with pytest.raises(StoreError, match="was replaced 100 times while it was read"), hold(folder, parse):
+    with pytest.raises(StoreError, match="was replaced 100 times while it was read"), read_folder(folder, parse):
         pass
 
 
@@ -147,7 +166,7 @@ def test_what_was_checked_is_what_is_parsed(saved, tmp_path):
     folder = tmp_path / "saved"
     shutil.copytree(saved, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with hold(folder, json.loads) as held:
+    with read_folder(folder, json.loads) as held:
         for path in folder.iterdir():
             path.write_bytes(b"another")
         assert {name: file.read() for name, file in held.files.items()}.items() <= before.items()

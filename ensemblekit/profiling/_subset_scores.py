@@ -1,24 +1,24 @@
-"""What combinations of some members say, against all of them."""
+"""Scores of subsets of the members, combined by one rule."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import combinations
-from typing import Any
 
 from ..combining.subsets import SubsetCombiner
 from ..errors import AlignmentError, InvalidPredictionsError
 from ..evaluation import accuracy, log_loss
+from ..interfaces import CombinerLike
 from ..predictions import Predictions, PredictionSet
 
-__all__ = ["Worth", "subsets_of"]
+__all__ = ["SubsetScores", "subsets_of"]
 
 ALL_SUBSETS, ALL_SUBSETS_LEARNED = 10, 6
-"""Most members of which all subsets are combined, and where the rule is fitted anew for each."""
+"""Most members of which all subsets are scored; the second if the rule is fitted anew for each subset."""
 
 
-class Worth:
-    """Combine some members of a set of predictions, by one rule.
+class SubsetScores:
+    """Combine and score subsets of the members of a set of predictions.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Worth:
     combiner : str or Combiner
         The rule.
     fit_on : PredictionSet or None
-        Held-out rows to fit a rule on that learns.
+        Held-out rows, for a rule that learns.
     members : tuple of str
         Of the model.
     classes : tuple of str or int, optional
@@ -37,8 +37,8 @@ class Worth:
     def __init__(
         self,
         predictions: PredictionSet,
-        combiner: Any,
-        fit_on: Any,
+        combiner: str | CombinerLike,
+        fit_on: PredictionSet | None,
         members: tuple[str, ...],
         classes: tuple[Hashable, ...] | None = None,
     ) -> None:
@@ -52,45 +52,45 @@ class Worth:
             )
         if predictions.labels is None:
             raise InvalidPredictionsError(
-                "what a member is worth is told from predictions with labels; received none. On the command line, give "
+                "members are scored on predictions with labels; received none. On the command line, give "
                 "--labels FILE, a table with the columns id and label."
             )
-        # Weights that are a sequence go with the members in the order of the model.
+        # A sequence of weights is in the order of the model's members.
         self.predictions = predictions.select(members)
         self._subsets = SubsetCombiner(self.predictions, combiner, fit_on=fit_on)
         self.greedy = len(members) > (ALL_SUBSETS_LEARNED if self._subsets.refits else ALL_SUBSETS)
-        self._known: dict[frozenset[str], Predictions] = {}
+        self._combined: dict[frozenset[str], Predictions] = {}
 
     def combined(self, members: Sequence[str]) -> Predictions:
         """Combine some members."""
         key = frozenset(members)
-        if key not in self._known:
+        if key not in self._combined:
             ordered = tuple(m for m in self.predictions.members if m in key)
-            self._known[key] = self._subsets.combine(ordered)
-        return self._known[key]
+            self._combined[key] = self._subsets.combine(ordered)
+        return self._combined[key]
 
     def score(self, members: Sequence[str]) -> tuple[float, float]:
         """Give the accuracy and the log loss of some members together."""
-        said = self.combined(members)
-        return accuracy(said), log_loss(said)
+        combined = self.combined(members)
+        return accuracy(combined), log_loss(combined)
 
 
-def subsets_of(members: tuple[str, ...], worth: Worth) -> Iterator[tuple[str, ...]]:
-    """List the subsets to look at, the whole first: all of them, or, of many members, some.
+def subsets_of(members: tuple[str, ...], scores: SubsetScores) -> Iterator[tuple[str, ...]]:
+    """List the subsets to score, that of all members first.
 
-    Those are the members each alone, all but one, and those of a greedy way down, which drops at each step the member
-    without which the log loss is least.
+    Of many members these are all, each alone, all but one, and those of backward elimination, which drops at each step
+    the member without which the log loss is least.
     """
-    if not worth.greedy:
+    if not scores.greedy:
         for n in range(len(members), 0, -1):
             yield from combinations(members, n)
         return
-    looked_at: dict[tuple[str, ...], None] = {members: None}
+    subsets: dict[tuple[str, ...], None] = {members: None}
     left = members
     while len(left) > 1:
         fewer = [tuple(m for m in left if m != dropped) for dropped in left]
         if left == members:
-            looked_at |= dict.fromkeys(fewer)
-        left = min(fewer, key=lambda some: worth.score(some)[1])
-        looked_at[left] = None
-    yield from (looked_at | dict.fromkeys((member,) for member in members))
+            subsets |= dict.fromkeys(fewer)
+        left = min(fewer, key=lambda subset: scores.score(subset)[1])
+        subsets[left] = None
+    yield from (subsets | dict.fromkeys((member,) for member in members))

@@ -1,7 +1,7 @@
-"""Scikit-learn's estimators: which are loaded without being trusted, and what is checked of those that are compiled.
+"""Estimators of scikit-learn: which are loaded without being trusted, and which arrays of them are checked.
 
-Compiled code believes the numbers that it is given: an index out of range, and the interpreter is gone. So only those
-estimators are loaded that never hand numbers of their own to it, or whose numbers are checked here.
+Compiled code does not check its arrays: an index out of range crashes the interpreter. So an estimator is loaded only
+if it passes no fitted arrays to compiled code, or if they are checked here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import IO, Any
 import numpy as np
 
 from ..errors import StoreError
-from ._fitted import CHECKS, check_random, check_sparse
 from ._manifest import SPLITTERS, path_of
+from ._sklearn_checks import CHECKS, check_random, check_sparse
 
-__all__ = ["HARMLESS", "asking", "check_made", "is_known", "public_class", "types_in"]
+__all__ = ["HARMLESS", "check_loaded", "is_known", "needing_trust", "public_class", "types_in"]
 
 HARMLESS = (
     "numpy.dtype",
@@ -35,16 +35,16 @@ HARMLESS = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.utils._bunch.Bunch",
 )
-"""Parts of scikit-learn's estimators, written in Python or types of arrays, that skops does not trust by itself."""
+"""Parts of scikit-learn's estimators that are written in Python, or types of arrays, and that skops does not trust."""
 
 PLAIN = (SPLITTERS + ".", "sklearn._loss.", "sklearn.linear_model._sgd_fast.", "sklearn.utils._bunch.")
-"""Splitters, which are plain objects; losses, whose compiled code is for `fit`, on arrays that `fit` makes; dicts."""
+"""Splitters, which are plain objects; losses, whose compiled code only `fit` calls, with its own arrays; dicts."""
 
 BINS, NODES = (
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
-"""Who trusts the second, the compiled part of histogram gradient boosting, trusts the first, which comes with it."""
+"""Parts of histogram gradient boosting. Trust in the second, which is compiled, includes the first."""
 
 KNOWN = {
     "calibration": "CalibratedClassifierCV",
@@ -53,7 +53,7 @@ KNOWN = {
     "decomposition": "FactorAnalysis FastICA IncrementalPCA KernelPCA PCA TruncatedSVD",
     "discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
     "dummy": "DummyClassifier DummyRegressor",
-    # Those of trees hold them as compiled objects of their own, which must be trusted.
+    # Ensembles of trees hold compiled trees, which must be trusted.
     "ensemble": "AdaBoostClassifier AdaBoostRegressor BaggingClassifier BaggingRegressor ExtraTreesClassifier "
     "ExtraTreesRegressor GradientBoostingClassifier GradientBoostingRegressor HistGradientBoostingClassifier "
     "HistGradientBoostingRegressor IsolationForest RandomForestClassifier RandomForestRegressor StackingClassifier "
@@ -91,19 +91,19 @@ KNOWN = {
     "svm": "LinearSVC LinearSVR NuSVC NuSVR OneClassSVM SVC SVR",
     "tree": "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
 }
-"""Estimators by public module that are loaded without being trusted: what they predict with is NumPy, or checked."""
+"""Estimators by public module that are loaded without being trusted: they predict with NumPy, or are checked."""
 
 
 def is_known(name: str) -> bool:
-    """Say whether a type of scikit-learn, ``module.name``, is loaded without being trusted."""
+    """Tell whether a type of scikit-learn, ``module.name``, is loaded without being trusted."""
     parts = name.split(".")
     return (
         name in HARMLESS or name.startswith(PLAIN) or (len(parts) > 2 and parts[-1] in KNOWN.get(parts[1], "").split())
     )
 
 
-def asking(names: Iterable[str], trusted: Collection[str]) -> set[str]:
-    """Choose the types of a skops file that must be trusted, though skops would load them."""
+def needing_trust(names: Iterable[str], trusted: Collection[str]) -> set[str]:
+    """Select the types of a skops file that must be trusted, even if skops would load them."""
     return {
         name
         for name in names
@@ -113,7 +113,7 @@ def asking(names: Iterable[str], trusted: Collection[str]) -> set[str]:
 
 
 def public_class(module: str, name: str) -> type | None:
-    """Find a known estimator by the module that it says it is of; no module is imported but the public one."""
+    """Find a known estimator by its module and name; only the public module of scikit-learn is imported."""
     parts = module.split(".")
     if not is_known(f"{module}.{name}") or parts[1] not in KNOWN:
         return None
@@ -122,49 +122,49 @@ def public_class(module: str, name: str) -> type | None:
 
 
 def types_in(file: IO[bytes]) -> set[str]:
-    """Name every type that a skops file says it holds.
+    """List the types that are named in a skops file.
 
     Raises
     ------
     StoreError
-        If two objects in it are to be made of one entry: a small file would take much memory.
+        If two objects are to be read from one entry, by which a small file could take much memory.
     """
     found: set[str] = set()
     owners: dict[str, Any] = {}
     with zipfile.ZipFile(file) as archive:
-        rest = [json.loads(archive.read("schema.json"))]
-    while rest:
-        node = rest.pop()
+        nodes = [json.loads(archive.read("schema.json"))]
+    while nodes:
+        node = nodes.pop()
         if isinstance(node, list):
-            rest += node
+            nodes += node
         elif isinstance(node, dict):
-            rest += node.values()
+            nodes += node.values()
             found.add(f"{node.get('__module__')}.{node.get('__class__')}")
             if "file" in node and owners.setdefault(str(node["file"]), node.get("__id__")) != node.get("__id__"):
-                raise StoreError(f"an entry must be one object; {node['file']!r} is to be several.")
+                raise StoreError(f"each entry must belong to one object; {node['file']!r} belongs to several.")
     return found
 
 
-def check_made(made: Any, trusted: Collection[str]) -> None:
-    """Refuse what would break the interpreter when it is used.
+def check_loaded(loaded: Any, trusted: Collection[str]) -> None:
+    """Refuse a loaded object that could crash the interpreter when it is used.
 
     Parameters
     ----------
-    made : object
-        What was loaded; all that it holds is checked.
+    loaded : object
+        Checked with all that it holds.
     trusted : collection of str
-        Names of types of scikit-learn, ``module.name``, that may be in it unchecked.
+        Names of types of scikit-learn, ``module.name``, that are not checked.
 
     Raises
     ------
     StoreError
-        If an estimator of scikit-learn is neither known nor trusted, or numbers of it do not fit each other.
+        If an estimator of scikit-learn is neither known nor trusted, or its arrays contradict each other.
     """
     seen: set[int] = set()
-    rest = [made]
+    values = [loaded]
     sparse: Any = sys.modules.get("scipy.sparse")
-    while rest:
-        value = rest.pop()
+    while values:
+        value = values.pop()
         if value is None or type(value) in (bool, int, float, str) or id(value) in seen:
             continue
         seen.add(id(value))
@@ -174,10 +174,10 @@ def check_made(made: Any, trusted: Collection[str]) -> None:
             check_random(value)
         else:
             _check_estimator(value, trusted)
-            rest.extend(_held(value))
+            values.extend(_contents(value))
 
 
-def _held(value: Any) -> Iterable[Any]:
+def _contents(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
         return [*value.keys(), *value.values(), *getattr(value, "__dict__", {}).values()]
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -204,11 +204,13 @@ def _check_estimator(value: Any, trusted: Collection[str]) -> None:
         if is_known(name):
             for problem in CHECKS.get(base.__name__, _nothing)(value):
                 raise StoreError(
-                    f"the numbers of a {base.__name__} must fit each other, as compiled code believes them; {problem}. "
-                    f"If you know who saved it: load(folder, trusted=[{own!r}])."
+                    f"the numbers of a {base.__name__} must fit each other, as compiled code does not check them; "
+                    f"{problem}. If you know who saved it: load(folder, trusted=[{own!r}])."
                 )
-        # A class of others derives from it; what has no public name does nothing by itself.
-        elif (name == own or (not own.startswith("sklearn.") and _is_estimator(base))) and asking([name], trusted):
+        # A class outside scikit-learn may derive from its private classes, but from estimators only if these are known.
+        elif needing_trust([name], trusted) and (
+            name == own or (not own.startswith("sklearn.") and _is_estimator(base))
+        ):
             raise StoreError(f"{own} is not trusted. If you know who saved it: load(folder, trusted=[{own!r}]).")
 
 

@@ -1,10 +1,10 @@
-"""Which images are predicted, under which ids, and with which labels: listed lazily, folder by folder."""
+"""List the images of a run twice: before it, to count and check them, and during it, to notice changes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,43 +12,55 @@ from ..data.listing import ImageFile, list_images
 from ..data.reading import SUFFIXES
 from ..errors import DataError, InvalidOptionError
 
-__all__ = ["Listing", "list_again", "survey"]
+__all__ = ["Survey", "list_surveyed", "survey_images"]
 
 
-class Listing(NamedTuple):
-    """All images of a run, before one is read.
+class Survey(NamedTuple):
+    """What is known of the images of a run before one is read.
 
     Attributes
     ----------
     n_images : int
-        How many there are.
+        Number of images.
     n_others : int
-        Files of other kinds, which are left out.
+        Number of other files, which are left out.
     digest : str
-        Of ids, sizes and times of change.
-    ids : str
-        Digest of the ids alone.
+        Of ids, sizes and modification times.
+    ids_digest : str
+        Of the ids alone.
     """
 
     n_images: int
     n_others: int
     digest: str
-    ids: str
+    ids_digest: str
 
 
-def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] | None) -> Listing:
-    """Count the images and digest their names, sizes and times; check that each has a label where labels are wanted.
+def survey_images(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, Hashable] | None) -> Survey:
+    """Count the images, digest their ids, sizes and modification times, and check their ids and labels.
 
     Parameters
     ----------
     images : sequence of path-like
         As in `list_images`.
     classes : mapping of class folder to class, or None
-        Where labels are wanted.
+        Where each image must have a label.
+
+    Returns
+    -------
+    Survey
+        Of the images.
+
+    Raises
+    ------
+    DataError
+        If there is no image, or two have the same id.
+    InvalidOptionError
+        If an image is in no folder of ``classes``.
     """
     digest, ids = hashlib.sha256(), hashlib.sha256()
     n_images = n_others = 0
-    # In one folder the ids rise; only in lists, and where several are given, can one come twice.
+    # Ids in one folder are unique, and their set would grow with the number of images.
     seen: set[str] | None = None if len(images) == 1 and Path(images[0]).is_dir() else set()
     for found in list_images(images):
         if found is None:
@@ -65,23 +77,41 @@ def survey(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, str] 
             )
         name = _as_bytes(found.id)
         ids.update(name)
-        digest.update(name + _state(found.path))
+        digest.update(name + _size_and_time(found.path))
         n_images += 1
     if not n_images:
         raise DataError(
             f"there must be at least one image ({', '.join(sorted(SUFFIXES))}); found {n_others} other files."
         )
-    return Listing(n_images, n_others, digest.hexdigest(), ids.hexdigest())
+    return Survey(n_images, n_others, digest.hexdigest(), ids.hexdigest())
 
 
-def list_again(images: Sequence[str | os.PathLike[str]], listing: Listing) -> Generator[ImageFile]:
-    """Walk as `survey` did; where files came or went meanwhile, that is an error at the end."""
+def list_surveyed(images: Sequence[str | os.PathLike[str]], survey: Survey) -> Generator[ImageFile]:
+    """List the images again.
+
+    Parameters
+    ----------
+    images : sequence of path-like
+        As `survey_images` was given.
+    survey : Survey
+        Its result.
+
+    Yields
+    ------
+    ImageFile
+        In the same order.
+
+    Raises
+    ------
+    DataError
+        At the end, if files were added or removed meanwhile.
+    """
     ids = hashlib.sha256()
     for found in list_images(images):
         if found is not None:
             ids.update(_as_bytes(found.id))
             yield found
-    if ids.hexdigest() != listing.ids:
+    if ids.hexdigest() != survey.ids_digest:
         raise DataError(
             "images must stay while they are predicted; some came or went meanwhile. Begin again: --overwrite "
             "(overwrite=True)."
@@ -92,9 +122,9 @@ def _as_bytes(name: str) -> bytes:
     return f"{name}\0".encode("utf-8", "surrogatepass")
 
 
-def _state(path: Path) -> bytes:
+def _size_and_time(path: Path) -> bytes:
     try:
         about = path.stat()
-    except (OSError, ValueError):  # a link to nowhere, or a line of a list: told when it is read
+    except (OSError, ValueError):  # a dangling link, or a bad line of a list; reported when it is read
         return b"\n"
     return f"{about.st_size}\0{about.st_mtime_ns}\n".encode()

@@ -1,4 +1,4 @@
-"""Finished parts of a run, in a hidden folder beside the output: a killed run leaves them, a resumed one goes on."""
+"""Checkpoints of a run: its finished parts, in a hidden folder beside the output, from which it can be resumed."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from ..files import Folder, atomic_path, check_file, locked_folder, write_text
 from ..predictions import Predictions
 from ..predictions.formats import join_parquet
 
-__all__ = ["Parts", "part_slices"]
+__all__ = ["Checkpoints"]
 
 _HEADER = b"id,reason\n"
 PLAN, WRITTEN = "plan.json", "written.json"
 _OWN = re.compile(
     r"plan\.json|written\.json|\d{7}\.json|\d{7}-\d+\.parquet"
-    r"|\.(plan|\d{7}(-\d+)?)\.[a-z0-9_]{8}\.(json|parquet)"  # not finished, of earlier versions
+    r"|\.(plan|\d{7}(-\d+)?)\.[a-z0-9_]{8}\.(json|parquet)"  # unfinished files of earlier versions
 )
 
 
-class Parts:
-    """The parts of one run.
+class Checkpoints:
+    """The finished parts of one run.
 
     Parameters
     ----------
     output : Path
-        What they will be joined to.
+        To which the parts are joined.
     plan : dict
-        What the run depends on: model, images, options.
+        What the run depends on: model, images and options. A run with another plan cannot be resumed.
     names : sequence of str
-        ``combined``, and the members where they are wanted.
+        ``combined``, and the members if they are written.
     """
 
     def __init__(self, output: Path, plan: dict[str, Any], names: Sequence[str]) -> None:
@@ -46,13 +46,13 @@ class Parts:
         self._records: dict[int, dict[str, Any]] = {}
 
     @contextlib.contextmanager
-    def at_work(self, *, resume: bool, overwrite: bool) -> Generator[None]:
-        """Make the folder, or take up what is there, and keep other runs out of it."""
+    def opened(self, *, resume: bool, overwrite: bool) -> Generator[None]:
+        """Create the folder, or resume from it, and lock other runs out of it."""
         for path in (*self.outputs.values(), self.unreadable):
             check_file(path)
         real = Path(os.path.realpath(self.output))
-        place = real.parent / f".{real.name}.parts"
-        with locked_folder(place, real, "parts", own=_OWN, earlier=_of_an_earlier_version) as self._folder:
+        path = real.parent / f".{real.name}.parts"
+        with locked_folder(path, real, "parts", own=_OWN, earlier=_is_of_earlier_version) as self._folder:
             is_new = PLAN not in self._folder.names()
             try:
                 self._begin(resume=resume, overwrite=overwrite, is_new=is_new)
@@ -63,21 +63,21 @@ class Parts:
             yield
 
     def _begin(self, *, resume: bool, overwrite: bool, is_new: bool) -> None:
-        before = self._read(PLAN)
+        earlier_plan = self._read(PLAN)
         self._overwrite = overwrite
-        if resume and before is not None:
-            changed = [key for key, value in self.plan.items() if before.get(key) != value]
+        if resume and earlier_plan is not None:
+            changed = [key for key, value in self.plan.items() if earlier_plan.get(key) != value]
             if not changed:
-                self._overwrite |= before.get("overwrite") is True
-                self._refuse_what_is_there()
+                self._overwrite |= earlier_plan.get("overwrite") is True
+                self._check_outputs()
                 return
             if not overwrite:
                 raise DataError(
                     f"a run is resumed with the same model, images and options; {', '.join(changed)} changed since "
                     f"{self.output.name!r} was begun. Begin again: --overwrite (overwrite=True)."
                 )
-        self._folder.remove(WRITTEN)  # what another run wrote is not this one's
-        self._refuse_what_is_there()
+        self._folder.remove(WRITTEN)  # outputs of another run are not ours to replace
+        self._check_outputs()
         if not overwrite and not is_new and not resume:
             raise OutputExistsError(
                 f"an earlier run to {self.output.name!r} was cut off. --resume (resume=True) goes on with it, "
@@ -86,7 +86,7 @@ class Parts:
         self._clear()
         self._write(PLAN, self.plan | {"overwrite": overwrite})
 
-    def _refuse_what_is_there(self) -> None:
+    def _check_outputs(self) -> None:
         for path in (*self.outputs.values(), self.unreadable):
             check_file(path, overwrite=self._overwrite or self._is_own(path))
         if self.unreadable.exists():
@@ -99,25 +99,25 @@ class Parts:
                 )
 
     def _is_own(self, path: Path) -> bool:
-        """Say whether this very run wrote an output that is there, before it was cut off."""
+        """Tell whether this run, before it was interrupted, wrote the file that is there."""
         return path.exists() and (self._read(WRITTEN) or {}).get(path.name) == _identity(path)
 
     @property
     def unreadable(self) -> Path:
-        """The file that names the images which cannot be read."""
+        """The file that lists the images which cannot be read."""
         return self.output.with_name(f"{self.output.stem}.unreadable.csv")
 
     @property
     def outputs(self) -> dict[str, Path]:
-        """Name -> the file that it ends in; the members' have their names before the suffix."""
+        """Name -> output file. The name of a member comes before the suffix."""
         members = self.names[1:]
         safe = {m: "".join(c if c.isalnum() or c in "-_" else f"%{ord(c):02X}" for c in m) for m in members}
         return {"combined": self.output} | {
             m: self.output.with_name(f"{self.output.stem}.{safe[m]}{self.output.suffix}") for m in members
         }
 
-    def finished(self, number: int) -> bool:
-        """Say whether a part is finished; where its record or a file of it is damaged, it is not."""
+    def is_finished(self, number: int) -> bool:
+        """Tell whether a part is finished, and neither its record nor its files are damaged."""
         record = self._read(_record(number))
         if record is None or not _is_record(record):
             return False
@@ -128,20 +128,25 @@ class Parts:
         self._records[number] = record
         return True
 
-    def write(self, number: int, said: dict[str, Predictions], unreadable: dict[str, str]) -> None:
-        """Keep a part; its record comes last."""
+    def write(self, number: int, predictions: Mapping[str, Predictions], unreadable: dict[str, str]) -> None:
+        """Write the files of a part, and then its record, which makes it a finished one."""
         files: dict[str, str] = {}
-        for name, predictions in said.items():
+        for name, part in predictions.items():
             path = self._file(number, name)
-            predictions.save(path, overwrite=True)
+            part.save(path, overwrite=True)
             files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        n_rows = len(next(iter(said.values()))) if said else 0
+        n_rows = len(next(iter(predictions.values()), ()))
         record = {"n_rows": n_rows, "unreadable": unreadable, "files": files}
         self._write(_record(number), record | {"sha256": _digest(record)})
         self._records[number] = record
 
     def join(self, n_parts: int) -> tuple[dict[str, Path], dict[str, str], int]:
-        """Join all parts to the outputs, and remove them.
+        """Join all parts to the outputs, and remove the parts.
+
+        Parameters
+        ----------
+        n_parts : int
+            Number of parts, all finished.
 
         Returns
         -------
@@ -151,32 +156,32 @@ class Parts:
         records = [self._records[number] for number in range(n_parts)]
         unreadable = {name: reason for record in records for name, reason in record["unreadable"].items()}
         n_rows = sum(record["n_rows"] for record in records)
-        full = [number for number, record in enumerate(records) if record["n_rows"]]
+        filled = [number for number, record in enumerate(records) if record["n_rows"]]
         stale = self.unreadable.exists() and (self._overwrite or self._is_own(self.unreadable))
-        if unreadable or (stale and self.unreadable.is_symlink()):  # a link stays
-            with self._noted(self.unreadable) as path:
+        if unreadable or (stale and self.unreadable.is_symlink()):  # a link is kept, and its target emptied
+            with self._recorded(self.unreadable) as path:
                 path.write_bytes(_as_csv(unreadable))
         elif stale:
             self.unreadable.unlink()
-        if not full:
+        if not filled:
             self._clear()
             raise DataError(
                 f"there must be at least one readable image; all {len(unreadable)} cannot be read: see "
                 f"{os.fspath(self.unreadable)!r}."
             )
         for name, path in self.outputs.items():
-            self._join_one(path, [self._file(number, name) for number in full], n_rows)
+            self._join_one(path, [self._file(number, name) for number in filled], n_rows)
         self._clear()
         return self.outputs, unreadable, n_rows
 
     def _clear(self) -> None:
-        # Without its plan it is no run to go on with, however far the rest of it is removed.
+        # The plan first: if this is interrupted, the rest is no run that could be resumed.
         for name in (PLAN, *self._folder.names()):
             if _OWN.fullmatch(name):
                 self._folder.remove(name)
 
     def _join_one(self, path: Path, files: list[Path], n_rows: int) -> None:
-        with self._noted(path) as temporary:
+        with self._recorded(path) as temporary:
             if path.suffix.lower() == ".parquet":
                 with temporary.open("xb") as file:
                     join_parquet(map(Predictions.load, files), file, n_rows)
@@ -193,8 +198,8 @@ class Parts:
             ).save(temporary)
 
     @contextlib.contextmanager
-    def _noted(self, path: Path) -> Generator[Path]:
-        """Write an output, and note before it has its name what it is known by; see `_is_own`."""
+    def _recorded(self, path: Path) -> Generator[Path]:
+        """Write an output, and record its identity before it gets its name; see `_is_own`."""
         with atomic_path(path, overwrite=self._overwrite or self._is_own(path)) as temporary:
             yield temporary
             self._write(WRITTEN, (self._read(WRITTEN) or {}) | {path.name: _identity(temporary)})
@@ -227,13 +232,13 @@ def _digest(record: Mapping[str, Any]) -> str:
 
 
 def _identity(path: Path) -> list[int]:
-    # A rename changes none of these.
+    # A rename keeps all of these.
     state = path.stat()
     return [state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns]
 
 
-def _of_an_earlier_version(folder: Folder) -> bool:
-    """Say whether there is the plan of a run as it was before folders were marked."""
+def _is_of_earlier_version(folder: Folder) -> bool:
+    """Tell whether a folder has the plan of a run, as it was before folders had markers."""
     try:
         plan = json.loads(folder.read(PLAN) or b"")
         keys = {"model", "classes", "images", "members", "labels", "part"}
@@ -256,9 +261,3 @@ def _as_csv(unreadable: dict[str, str]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(unreadable.items())
     return _HEADER + text.getvalue().encode()
-
-
-def part_slices(n_images: int, size: int) -> Generator[tuple[int, int]]:
-    """Cut rows into parts; yields the number of each and how many rows it has."""
-    for number, start in enumerate(range(0, n_images, size)):
-        yield number, min(size, n_images - start)

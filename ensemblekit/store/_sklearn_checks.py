@@ -1,4 +1,4 @@
-"""What is fitted and compiled code believes: compared with what scikit-learn's own fitting leaves."""
+"""Checks of fitted arrays that scikit-learn passes to compiled code, against those that its own `fit` makes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = ["CHECKS", "check_random", "check_sparse"]
 
 
 def check_sparse(matrix: Any) -> None:
+    """Refuse a sparse matrix with indices out of range."""
     try:
         if matrix.format in ("csr", "csc", "bsr"):
             matrix.check_format(full_check=True)
@@ -25,7 +26,7 @@ def check_sparse(matrix: Any) -> None:
 
 
 def check_random(generator: np.random.RandomState | np.random.Generator) -> None:
-    """Refuse a place outside of the numbers that a generator has drawn ahead: NumPy would read on from there."""
+    """Refuse a generator whose position is outside its buffer: NumPy would read there."""
     is_old = isinstance(generator, np.random.RandomState)
     state: Any = generator.get_state(legacy=False) if is_old else generator.bit_generator.state
     drawn = {"MT19937": 624, "Philox": 4}.get(state["bit_generator"])
@@ -38,18 +39,18 @@ def _is_array(value: Any, kinds: str, *shape: int) -> bool:
 
 
 def _shadows(value: Any) -> list[str]:
-    """Name the attributes that take the place of a method, or of what else the class itself says."""
+    """List the attributes of an object that hide attributes of its class."""
     return sorted(name for name in vars(value) if hasattr(type(value), name))
 
 
 def _check_libsvm(svm: Any) -> Generator[str]:
-    """Compare an SVM with what its training leaves: libsvm reads all arrays with lengths that it takes from some."""
-    held = vars(svm)
-    if "support_" not in held:
+    """Compare the arrays of an SVM: libsvm takes the lengths of all from some of them."""
+    fitted = vars(svm)
+    if "support_" not in fitted:
         return  # not fitted
     if shadows := _shadows(svm):
         yield f"{shadows[0]} is not an attribute of an object"
-    n_features, kernel = held.get("n_features_in_"), held.get("kernel")
+    n_features, kernel = fitted.get("n_features_in_"), fitted.get("kernel")
     if type(n_features) is not int or kernel not in ("linear", "poly", "rbf", "sigmoid", "precomputed"):
         yield f"n_features_in_ is {n_features!r} and the kernel {kernel!r}"
     n_classes = 2
@@ -81,66 +82,70 @@ def _check_libsvm(svm: Any) -> Generator[str]:
     if precomputed:
         n_rows = svm.shape_fit_[0]
         if n_rows != n_features or (n and not 0 <= support.min() <= support.max() < n_features):
-            yield "support_ has places that the kernel has not"
+            yield "support_ has indices outside of the kernel"
     if not _is_array(svm._intercept_, "f", n_pairs):
         yield "intercept_ does not fit the classes"
     lengths = svm._probA.shape, svm._probB.shape
     if lengths not in (((0,), (0,)), ((n_pairs,), (n_pairs,))):
         yield "probA_ or probB_ does not fit the classes"
-    asked = held.get("_effective_probability", held.get("probability"))
-    if svm._sparse and asked is not False and lengths != ((n_pairs,), (n_pairs,)):
+    probability = fitted.get("_effective_probability", fitted.get("probability"))
+    if svm._sparse and probability is not False and lengths != ((n_pairs,), (n_pairs,)):
         yield "there is no probA_ or probB_ for the probability"
 
 
 METRICS = ("minkowski", "euclidean", "manhattan", "cityblock", "l1", "l2", "chebyshev", "cosine")
-"""Distances that take nothing but two rows."""
+"""Distances without parameters of their own."""
 
 
 def _check_neighbours(search: Any) -> Generator[str]:
-    """Compare a search for neighbours with what its fitting leaves: compiled code counts on its lengths."""
-    held = vars(search)
-    if "_fit_method" not in held and "_fit_X" not in held:
+    """Compare the arrays of a search for neighbours: compiled code relies on their lengths."""
+    fitted = vars(search)
+    if "_fit_method" not in fitted and "_fit_X" not in fitted:
         return  # not fitted
     if shadows := _shadows(search):
         yield f"{shadows[0]} is not an attribute of an object"
-    rows, n_rows, n_features = held["_fit_X"], held["n_samples_fit_"], held["n_features_in_"]
+    rows, n_rows, n_features = fitted["_fit_X"], fitted["n_samples_fit_"], fitted["n_features_in_"]
     if type(n_rows) is not int or n_rows < 1 or type(n_features) is not int or n_features < 1:
         yield f"n_samples_fit_ is {n_rows!r} and n_features_in_ {n_features!r}"
     if not _is_array(rows, "f", n_rows, n_features):
         yield "_fit_X does not fit n_samples_fit_ and n_features_in_"
-    wanted, classifies = held.get("n_neighbors"), hasattr(search, "predict_proba")
-    # Where each neighbour has one vote, votes are counted without asking how many rows there are.
-    if type(wanted) is not int or wanted < 1 or (classifies and wanted > n_rows and held.get("weights") != "distance"):
+    wanted, classifies = fitted.get("n_neighbors"), hasattr(search, "predict_proba")
+    # With uniform weights, votes are counted without a check of the number of rows.
+    if (
+        type(wanted) is not int
+        or wanted < 1
+        or (classifies and wanted > n_rows and fitted.get("weights") != "distance")
+    ):
         yield f"n_neighbors is {wanted!r}"
-    if held["_tree"] is not None and type(held["_tree"]).__name__ not in ("KDTree", "BallTree"):
+    if fitted["_tree"] is not None and type(fitted["_tree"]).__name__ not in ("KDTree", "BallTree"):
         yield "_tree is no tree"
-    if held["_fit_method"] != ("brute" if held["_tree"] is None else held["_fit_method"]):
-        yield f"there is no tree for _fit_method {held['_fit_method']!r}"
-    given = {**(held.get("effective_metric_params_") or {}), **(held.get("metric_params") or {})}
-    if held.get("metric") not in METRICS or held.get("effective_metric_") not in METRICS or given.keys() > {"p"}:
-        yield f"the metric {held.get('metric')!r} is not one of {METRICS}"
-    if "_y" in held:
-        y, classes = held["_y"], held.get("classes_")
+    if fitted["_fit_method"] != ("brute" if fitted["_tree"] is None else fitted["_fit_method"]):
+        yield f"there is no tree for _fit_method {fitted['_fit_method']!r}"
+    given = {**(fitted.get("effective_metric_params_") or {}), **(fitted.get("metric_params") or {})}
+    if fitted.get("metric") not in METRICS or fitted.get("effective_metric_") not in METRICS or given.keys() > {"p"}:
+        yield f"the metric {fitted.get('metric')!r} is not one of {METRICS}"
+    if "_y" in fitted:
+        y, classes = fitted["_y"], fitted.get("classes_")
         if type(y) is not np.ndarray or y.ndim < 1 or len(y) != n_rows:
             yield "_y does not fit n_samples_fit_"
         elif classifies:
             if not _is_array(y, "i", n_rows) or not isinstance(classes, np.ndarray) or classes.ndim != 1:
                 yield "it has several outputs"
             elif not 0 <= y.min() <= y.max() < len(classes):
-                yield "_y has places that classes_ has not"
+                yield "_y has indices outside of classes_"
 
 
 def _check_encoder(encoder: Any) -> Generator[str]:
-    """Compare a OneHotEncoder with its categories: it writes the places of a sparse matrix."""
-    held = vars(encoder)
-    if "categories_" not in held:
+    """Compare a OneHotEncoder with its categories, which become indices of a sparse matrix."""
+    fitted = vars(encoder)
+    if "categories_" not in fitted:
         return  # not fitted
     if shadows := _shadows(encoder):
         yield f"{shadows[0]} is not an attribute of an object"
-    categories, counts = held["categories_"], held["_n_features_outs"]
+    categories, counts = fitted["categories_"], fitted["_n_features_outs"]
     if type(categories) is not list or any(type(c) is not np.ndarray or c.ndim != 1 for c in categories):
         yield "categories_ are no arrays"
-    if held.get("_drop_idx_after_grouping") is not None or held.get("_infrequent_enabled"):
+    if fitted.get("_drop_idx_after_grouping") is not None or fitted.get("_infrequent_enabled"):
         yield "it drops or groups categories"
     if type(counts) is not list or counts != [len(c) for c in categories]:
         yield "its outputs do not fit categories_"
@@ -150,27 +155,27 @@ def _check_encoder(encoder: Any) -> Generator[str]:
 
 
 def _check_vocabulary(vectorizer: Any) -> Generator[str]:
-    """Compare the places of words with their number: they become places of a sparse matrix."""
-    held = vars(vectorizer)
-    if "vocabulary_" not in held:
+    """Compare the indices of words with their number: they become indices of a sparse matrix."""
+    fitted = vars(vectorizer)
+    if "vocabulary_" not in fitted:
         return  # not fitted
     if shadows := _shadows(vectorizer):
         yield f"{shadows[0]} is not an attribute of an object"
-    places = held["vocabulary_"]
-    if type(places) is not dict or any(type(place) is not int for place in places.values()):
-        yield "vocabulary_ are no places"
-    if sorted(places.values()) != list(range(len(places))):
-        yield "vocabulary_ does not have a place for each word"
+    indices = fitted["vocabulary_"]
+    if type(indices) is not dict or any(type(index) is not int for index in indices.values()):
+        yield "vocabulary_ has no indices"
+    if sorted(indices.values()) != list(range(len(indices))):
+        yield "vocabulary_ does not have one index for each word"
 
 
 def _check_function(transformer: Any) -> Generator[str]:
-    """Refuse arguments of a function that could make other rows of those that it is given."""
+    """Refuse arguments by which a function could return other rows."""
     if vars(transformer).get("kw_args") or vars(transformer).get("inv_kw_args"):
         yield "its function has arguments"
 
 
 def _check_outputs(classifier: Any) -> Generator[str]:
-    """Refuse what writes the places of a sparse matrix."""
+    """Refuse several outputs, which are written as a sparse matrix."""
     binarizer = vars(classifier).get("label_binarizer_")
     if str(getattr(binarizer, "y_type_", "")).startswith("multilabel"):
         yield "it has several outputs"
@@ -184,4 +189,4 @@ CHECKS: dict[str, Callable[[Any], Iterable[str]]] = {
     "FunctionTransformer": _check_function,
     "OneVsRestClassifier": _check_outputs,
 }
-"""What is checked of the known estimators that reach compiled code, or write the places of sparse matrices."""
+"""Checks of the known estimators that call compiled code with fitted arrays, or write sparse matrices."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -203,36 +203,6 @@ class Ensemble(Composition, ABC):
             return np.array(list(self.named_estimators_), dtype=object)
         names = [f"{member}_{label}" for member in self.named_estimators_ for label in self._labels_of_outputs()]
         return np.array(names, dtype=object)
-
-    @property
-    def task(self) -> Task:
-        """What the ensemble does: ``multiclass`` or ``regression``."""
-        return self._task
-
-    @property
-    def output_names_(self) -> tuple[Hashable, ...]:
-        """Names of the outputs, as ``combiner_`` knows them: of the classes, in order; ``value`` for regression."""
-        return self._outputs()
-
-    @property
-    def passes_features_(self) -> bool:
-        """Whether ``combiner_`` is given X, beside the members' predictions."""
-        return self._shows_features_
-
-    def output_names_for(self, labels: Iterable[Any]) -> tuple[Hashable, ...] | None:
-        """Translate labels of a member to names of outputs.
-
-        Parameters
-        ----------
-        labels : iterable of labels
-            Out of ``classes_``.
-
-        Returns
-        -------
-        tuple of str or int, or None
-            Names out of ``output_names_``; None for regression.
-        """
-        return None if self._names_ is None else tuple(self._names_[label] for label in labels)
 
     def leaderboard(self, X: Any, y: Any, *, scoring: Any = None, sample_weight: Any = None) -> pd.DataFrame:
         """Score the ensemble and each of its members on the same rows, best first.

@@ -174,7 +174,11 @@ def _read_ensemble(keras: Any, ensemble: Any) -> list[MemberModel]:
             "with passthrough=True the combiner looks at X itself, and cannot stand in one model. Fit it without."
         )
     members = [_read_member(keras, name, model, None) for name, model in ensemble.named_estimators_.items()]
-    return [replace(m, classes=None if m.classes is None else ensemble.output_names_for(m.classes)) for m in members]
+    names = ensemble.label_names_
+    return [
+        replace(m, classes=None if names is None or m.classes is None else tuple(names[label] for label in m.classes))
+        for m in members
+    ]
 
 
 def _read_member(keras: Any, name: str, given: Any, classes: tuple[Hashable, ...] | None) -> MemberModel:

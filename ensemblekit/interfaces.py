@@ -1,7 +1,7 @@
 """The contracts between ensemblekit and its plugins.
 
-A plugin may derive from these classes or not: anything with the same methods will do. Only `Combiner` carries code, so
-that a right ``combine`` alone makes a whole combiner.
+A plugin need not derive from these classes: an object with the same methods will do. Only `Combiner` has code, so that
+a subclass that defines ``combine`` is complete.
 """
 
 from __future__ import annotations
@@ -195,24 +195,21 @@ class Combiner:
     tasks : frozenset of str
         The tasks for which the rule makes sense.
     takes : frozenset of str
-        What `combine` takes by name: ``xp``, and of the following what the rule uses. ``present`` is an array of bool,
-        shape ``(n_members, n_samples)``, False where a member lacks a row; ``task`` is the task of the predictions;
-        ``features`` is an array, shape ``(n_samples, ...)``, of the samples themselves.
+        What `combine` takes by name, out of ``xp``, ``present``, ``task`` and ``features``.
     fit_takes : frozenset of str
-        What `fit` takes by name: ``sample_weight``, ``validation`` (an aligned set to stop early on) or ``features``.
-
+        What `fit` takes by name, out of ``sample_weight``, ``validation`` and ``features``.
     members_, classes_ : tuple
-        Only of a combiner that `fit_combiner` fitted: the names it was fitted on, in the order that `combine` needs.
+        Names it was fitted on, in the order that `combine` needs. `fit_combiner` sets this and the two below.
     fit_ids_ : ndarray of shape (n_samples,)
-        Only of a fitted one: ids of the rows it was fitted on.
+        Ids of the rows it was fitted on.
     leaked_ : dict of str to int
-        Only of a fitted one: member -> how many of these rows the member was fitted on.
+        Member -> how many of these rows the member was itself fitted on, for members that were fitted on some.
 
     Notes
     -----
-    A subclass need not declare ``takes`` and ``fit_takes``: when it defines `combine` or `fit` without them, they are
-    read from the signature, once, so that they cannot disagree with it. A subclass whose methods take ``**kwargs``
-    declares them. For a class that does not derive from this one, the signature is read when it is used.
+    A subclass need not declare ``takes`` and ``fit_takes``. Where it defines `combine` or `fit` without them, they are
+    read once from the signature, and so cannot disagree with it. A method with ``**kwargs`` is read as one that takes
+    everything, unless they are declared. For a class that is not a subclass, the signature is read at the first use.
 
     Examples
     --------
@@ -259,6 +256,13 @@ class Combiner:
         -------
         Combiner
             Itself.
+
+        Notes
+        -----
+        A subclass may also take by name what `ensemblekit.fit_combiner` is then given:
+
+        - ``validation``, an aligned `PredictionSet` with labels to stop early on;
+        - ``features``, an array of shape ``(n_samples, ...)``: the samples themselves, in the order of the rows.
         """
         return self
 
@@ -276,11 +280,21 @@ class Combiner:
         -------
         array of shape (n_samples, ..., n_classes)
             Combined predictions, in the dtype of ``member_probas``.
+
+        Notes
+        -----
+        A subclass may also take by name:
+
+        - ``present``, an array of bool of shape ``(n_members, n_samples)``: False where a member lacks a row, whose
+          values are then NaN. Left out where no member lacks any.
+        - ``task``, one of ``multiclass``, ``multilabel`` and ``regression``: whether classes exclude each other.
+        - ``features``, an array of shape ``(n_samples, ...)``: the samples themselves, as given to
+          `ensemblekit.combine`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define combine(member_probas, *, xp=numpy).")
 
     def for_members(self, members: tuple[str, ...]) -> Self:
-        """Settle what is given by member name, for members in this order.
+        """Turn ``weights`` by member name into an array in this order of the members.
 
         Parameters
         ----------

@@ -76,11 +76,12 @@ def combine(
     if save is not None:
         check_output(save, overwrite=overwrite)
     aliases: Any = pairs_of("--alias", alias) or None
+    policy: Any = missing  # text of a user; checked where it is used
     options = dict(key_and_value(text) for text in option or [])
     if not fit_on and _are_large(files, output):
         rule = combiner if load is None else load_fitted(load)
         with naming_files(files):
-            record = _combine_large(files, rule, output, aliases, missing, options)
+            record = _combine_large(files, rule, output, aliases, policy, options)
         _print_record(record, as_json)
         return
     members = read_members(files)
@@ -90,10 +91,10 @@ def combine(
     elif fit_on:
         rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
         with naming_files(fit_on):
-            rule = fit_combiner(rows, combiner, aliases=aliases, missing=missing, **options)
+            rule = fit_combiner(rows, combiner, aliases=aliases, missing=policy, options=options)
         options = {}
     with naming_files(files):
-        combined = combine_members(members, rule, aliases=aliases, missing=missing, **options)
+        combined = combine_members(members, rule, aliases=aliases, missing=policy, options=options)
     if save is not None:
         save_fitted(rule, save, overwrite=overwrite)
     if to_stdout:
@@ -141,7 +142,7 @@ def _combine_large(
         return (meta["member"] if meta else None), path
 
     sources = read_named(files, read)
-    done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, **options)
+    done = combine_files(sources, rule, output, aliases=aliases, missing=missing, overwrite=True, options=options)
     meta = read_header(output).meta or {}
     return {
         "output": output,

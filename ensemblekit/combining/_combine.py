@@ -1,4 +1,4 @@
-"""`combine`: alignment, policy and checks around a combiner's mathematics."""
+"""`combine`: align predictions, check them, and call the combiner."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def combine(
     combiner : str or Combiner
         A registered name, or an object with a method ``combine``.
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
-        For a combiner that looks at the samples themselves; one row for every id at least.
+        For a combiner that takes the samples themselves; at least one row for every id.
     aliases, missing
         As in `align`.
     options : mapping of str to Any, optional
         Options of the combiner, where it is given by name.
     **more_options
-        The same, one by one. One that is called like an argument above goes into ``options``.
+        The same, one by one. An option with the name of an argument above must be in ``options``.
 
     Returns
     -------
     Predictions
-        Rows and classes in the order of the first member; ``fit_ids`` are all the rows that a member or the combiner
-        was fitted on, where known.
+        Rows and classes in the order of the first member; ``fit_ids`` are all rows that a member or the combiner is
+        known to be fitted on.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def combine(
     NotFittedError
         If the combiner learns and was not fitted.
     InvalidOptionError
-        If an option, the task or absent rows are not for this combiner.
+        If the combiner does not take an option, the task, the features or absent rows.
     InvalidPredictionsError
-        If the combiner returns what are not valid predictions.
+        If the combiner returns something other than valid predictions.
 
     Examples
     --------
@@ -108,11 +108,11 @@ def combine(
             f"{ordered.member_probas.shape}; it returned {probas.shape}."
         )
     if ordered.classes != aligned.classes:
-        places = {name: place for place, name in enumerate(ordered.classes)}
-        probas = np.take(probas, [places[name] for name in aligned.classes], axis=-1)
+        columns = {label: column for column, label in enumerate(ordered.classes)}
+        probas = np.take(probas, [columns[label] for label in aligned.classes], axis=-1)
     try:
         return Predictions(
-            readonly(probas),  # the rule's own no longer: handed over, not copied
+            readonly(probas),  # so that Predictions takes the array without a copy
             ids=aligned.ids,
             classes=aligned.classes,
             labels=aligned.labels,

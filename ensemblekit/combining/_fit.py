@@ -1,4 +1,4 @@
-"""`fit_combiner`: the one way to fit, on rows that no member was fitted on."""
+"""`fit_combiner`: fit a combiner on rows that no member was fitted on."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def fit_combiner(
 ) -> Combiner:
     """Fit a combiner on labelled predictions that no member was fitted on.
 
-    Members and classes are put in order of their names and rows in order of their ids first, so that no order of the
-    input changes the result.
+    Members and classes are sorted by name and rows by id first, so that the order of the input does not change the
+    result.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ def fit_combiner(
     combiner : str or Combiner
         A registered name, or an object with methods ``fit`` and ``combine``. It is not changed.
     validation : like ``predictions``, optional
-        For a combiner that stops early on rows of their own.
+        For a combiner that stops training early, by its score on these rows.
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
-        For a combiner that looks at the samples themselves; one row for every id at least.
+        As in `combine`.
     sample_weight : mapping of id to float, or array-like of shape (n_samples,), optional
         Non-negative weight of each row, in the order of the aligned predictions.
     allow_leakage : bool, default=False
-        Fit on rows that members were fitted on, or on the test split, all the same; the fitted combiner's ``leaked_``
-        says how many rows members were fitted on.
+        Fit even on rows that members were fitted on, or on the test split. The fitted combiner's ``leaked_`` counts
+        the rows that each member was fitted on.
     aliases, missing
         As in `align`.
     options, **more_options
@@ -92,14 +92,15 @@ def fit_combiner(
     Raises
     ------
     LeakageError
-        If a member was fitted on some of these rows, those of ``validation`` among them, or they are of the split
+        If a member was fitted on some of the rows of ``predictions`` or ``validation``, or these are of the split
         ``test``.
     AlignmentError
         If the predictions do not line up, or members have no names.
     InvalidPredictionsError
         If they have no labels or no rows.
     InvalidOptionError
-        If an option, the task, weights, ``validation``, ``features`` or ``sample_weight`` are not for this combiner.
+        If the combiner does not take an option, the task, its weights, ``validation``, ``features`` or
+        ``sample_weight``.
     """
     aligned = aligned_set(predictions, aliases, missing)
     asked = ask(combiner, options, more_options)
@@ -118,7 +119,7 @@ def fit_combiner(
     order = np.argsort(aligned.ids, kind="stable")
     members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
     if getattr(asked.combiner, "weights", None) is not None:
-        asked.settle(members)  # bad weights are refused before anything is learned
+        asked.settle(members)  # refuses wrong weights before the fit
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
     if sample_weight is not None:

@@ -1,4 +1,4 @@
-"""What `combine` and `fit_combiner` are given: predictions, lined up, and features, looked up by id."""
+"""The inputs of `combine` and `fit_combiner`: align predictions, look features up by id."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["aligned_set", "features_of"]
 
 
 def aligned_set(predictions: Any, aliases: Any, missing: Any) -> PredictionSet:
-    """Line predictions up, unless they are already."""
+    """Align predictions, unless they are aligned already."""
     if isinstance(predictions, PredictionSet) and not aliases:
-        missing_policy(missing)  # settled when the set was aligned; nonsense is refused all the same
+        missing_policy(missing)  # it was applied when the set was aligned, but must be valid
         return predictions
     return align(predictions, aliases=aliases, missing=missing)
 
@@ -29,9 +29,9 @@ def features_of(features: Any, ids: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array)
-        More ids than asked for do no harm.
+        There may be more ids than asked for.
     ids : ndarray of shape (n_samples,)
-        Whose features to take.
+        Ids to look up.
 
     Returns
     -------

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError, NotFittedError
-from ..interfaces import taken_by
+from ..interfaces import Combiner, taken_by
 from ..registry import default_registry
 
-__all__ = ["GIVEN_BY_FIT", "AskedCombiner", "ask", "check_same_names", "sorted_names"]
+__all__ = ["GIVEN_BY_FIT", "AskedCombiner", "ask", "check_same_names", "merged_options", "sorted_names"]
 
 GIVEN_BY_FIT = ("members_", "classes_", "fit_ids_", "leaked_")
 """Attributes that `fit_combiner` adds to whatever it fits."""
@@ -44,22 +44,43 @@ def ask(
     UnknownPluginError
         If no plugin registered that name.
     """
-    options, more_options = options or {}, more_options or {}
-    if twice := sorted(options.keys() & more_options.keys()):
-        raise InvalidOptionError(f"each option must be given once; received {twice} in options= and beside it.")
-    options = {**options, **more_options}
+    given = merged_options(options, more_options)
     if isinstance(combiner, str):
-        return AskedCombiner(combiner, default_registry().create_combiner(combiner, **options))
+        return AskedCombiner(combiner, default_registry().create_combiner(combiner, **given))
     asked = combiner if isinstance(combiner, AskedCombiner) else AskedCombiner(type(combiner).__name__, combiner)
     if isinstance(combiner, type) or not callable(getattr(asked.combiner, "combine", None)):
         raise InvalidOptionError(
             f"combiner must be a registered name or an object with a method combine; received {combiner!r}."
         )
-    if options:
+    if given:
         raise InvalidOptionError(
-            f"options go with a combiner given by name; received {options!r} beside a {asked.name}. Give them to it."
+            f"options go with a combiner given by name; received {given!r} beside a {asked.name}. Give them to it."
         )
     return asked
+
+
+def merged_options(options: Mapping[str, Any] | None, more_options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Join the argument ``options`` of a function with the options among its keyword arguments.
+
+    Parameters
+    ----------
+    options, more_options : mapping of str to Any, or None
+        Options of a combiner.
+
+    Returns
+    -------
+    dict
+        All of them.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one comes twice.
+    """
+    options, more_options = options or {}, more_options or {}
+    if twice := sorted(options.keys() & more_options.keys()):
+        raise InvalidOptionError(f"each option must be given once; received {twice} in options= and beside it.")
+    return {**options, **more_options}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,12 @@ class AskedCombiner:
     def traits(self) -> frozenset[str]:
         """What it promises; nothing for a class without ``traits``."""
         return frozenset(getattr(self.combiner, "traits", ()))
+
+    @property
+    def tasks(self) -> frozenset[str]:
+        """The tasks for which it makes sense; all for a class without ``tasks``."""
+        declared = getattr(self.combiner, "tasks", None)
+        return Combiner.tasks if declared is None else frozenset(declared)
 
     @property
     def fitted_members(self) -> tuple[str, ...] | None:
@@ -155,10 +182,10 @@ class AskedCombiner:
         InvalidOptionError
             If it is not among the combiner's ``tasks``.
         """
-        tasks = getattr(self.combiner, "tasks", None)
-        if tasks is not None and task not in tasks:
+        if task not in self.tasks:
             raise InvalidOptionError(
-                f"combiner {self.name!r} makes no sense for the task {task!r}; it is for {', '.join(sorted(tasks))}."
+                f"combiner {self.name!r} makes no sense for the task {task!r}; it is for "
+                f"{', '.join(sorted(self.tasks))}."
             )
 
     def check_fitted(self, before: str, remedy: str) -> None:

@@ -1,4 +1,4 @@
-"""Some of the members at a time, combined by one rule."""
+"""Combine subsets of the members, each by the same rule."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["SubsetCombiner"]
 class SubsetCombiner:
     """Combine subsets of the members of a set, each by the same rule.
 
-    Weights by member name, or in the order of the members, lose those of the members that are left out. A rule that
-    learns is fitted anew for each subset.
+    Members that are left out lose their weights, which may be by name or in the order of the members. A rule that
+    learns is fitted again for each subset.
 
     Parameters
     ----------
@@ -30,16 +30,16 @@ class SubsetCombiner:
         A registered name, or an object with a method ``combine``.
     fit_on : PredictionSet, optional
         Labelled held-out rows of the same members, none of them in ``predictions``. Needed for a rule that learns, even
-        where it is fitted already.
+        if it is fitted.
     allow_leakage : bool, default=False
-        Go on where a member, or the rule, is fitted on rows that it is scored or fitted on.
+        Go on even if the rule is scored on rows of ``fit_on``, or fitted on rows that a member was fitted on.
     options, **more_options
         As in `combine`.
 
     Attributes
     ----------
     refits : bool
-        Whether the rule is fitted anew for each subset.
+        Whether the rule is fitted again for each subset.
 
     Raises
     ------

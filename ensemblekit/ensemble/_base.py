@@ -1,4 +1,4 @@
-"""What EnsembleClassifier and EnsembleRegressor have in common."""
+"""The base class of `EnsembleClassifier` and `EnsembleRegressor`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ __all__ = ["Ensemble"]
 
 
 class Ensemble(Composition, ABC):
-    """Named members and a combiner, as one scikit-learn estimator: the base class of both."""
+    """Named members and a combiner, as one scikit-learn estimator."""
 
     _kind: str
-    _task: Task
+    task: Task
 
     missing: Missing
     response_method: str
@@ -52,8 +52,20 @@ class Ensemble(Composition, ABC):
     @abstractmethod
     def _check_options(self) -> None: ...
 
-    @abstractmethod
-    def _outputs(self) -> tuple[Hashable, ...]: ...
+    @property
+    def class_names(self) -> Mapping[Any, Hashable] | None:
+        """Class name of each label, in the order of the outputs; None for regression."""
+        return self._names_
+
+    @property
+    def output_names(self) -> tuple[Hashable, ...]:
+        """Names of the outputs in their order: class names, or ``value`` for regression."""
+        return ("value",) if self._names_ is None else tuple(self._names_.values())
+
+    @property
+    def shows_features(self) -> bool:
+        """Whether the combiner is shown X."""
+        return self._shows_features_
 
     @takes_old_arguments(positional=("groups", "ids"))
     def fit(
@@ -71,7 +83,7 @@ class Ensemble(Composition, ABC):
             Finite, >= 0. Passed to every member (with metadata routing, to those that request it) and to a combiner
             that learns.
         groups : array-like of shape (n_samples,), optional
-            Rows of one group are never divided by a fold of ``cv``.
+            Rows of one group are never both fitted on and held out by a fold of ``cv``.
         ids : sequence of str or int, optional
             Names of the rows, for ``cv="prefit"`` with members that know the rows they were fitted on (``fit_ids``);
             by default the index of a table, else the row numbers.
@@ -88,7 +100,7 @@ class Ensemble(Composition, ABC):
         InvalidOptionError
             If an option is not valid, or the combiner is not for this task, these weights or these members.
         LeakageError
-            If a fold, or a prefit member that knows its ``fit_ids``, was fitted on rows that it is asked about.
+            If a fold predicts rows that it was fitted on, or a prefit member rows that are among its ``fit_ids``.
         InvalidPredictionsError
             If a member's predictions are not valid, such as NaN or values that are no probabilities.
         """
@@ -110,7 +122,7 @@ class Ensemble(Composition, ABC):
         reserved = [*self.get_params(deep=False), "ensemble"]
         members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
         asked = ask(self.combiner, self.combiner_options)
-        asked.check_task(self._task)
+        asked.check_task(self.task)
         if self.passthrough and "features" not in asked.takes:
             raise InvalidOptionError(f"combiner {asked.name!r} makes no use of X. Leave out passthrough=True.")
         learns = asked.learns
@@ -152,7 +164,7 @@ class Ensemble(Composition, ABC):
             if learns:
                 predictions = align(
                     [
-                        Predictions(p, ids=rows, classes=self._outputs(), task=self._task, member=m)
+                        Predictions(p, ids=rows, classes=self.output_names, task=self.task, member=m)
                         for m, p in probas.items()
                     ]
                 ).with_labels(self._labels(y[rows]))
@@ -199,7 +211,7 @@ class Ensemble(Composition, ABC):
             ``member_class``; for regression ``member``.
         """
         check_is_fitted(self, "combiner_")
-        if self._task == "regression":
+        if self.task == "regression":
             return np.array(list(self.named_estimators_), dtype=object)
         names = [f"{member}_{label}" for member in self.named_estimators_ for label in self._labels_of_outputs()]
         return np.array(names, dtype=object)
@@ -210,11 +222,11 @@ class Ensemble(Composition, ABC):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Inputs, best of rows that nothing was fitted on.
+            Inputs, preferably of rows that nothing was fitted on.
         y : array-like of shape (n_samples,)
             Labels or values.
         scoring : str, callable, list of str, or dict of name to either, optional
-            scikit-learn scorers; more is better. By default accuracy and negative log loss; for regression R² and
+            scikit-learn scorers; higher is better. By default accuracy and negative log loss; for regression R² and
             negative root mean squared error.
         sample_weight : array-like of shape (n_samples,), optional
             Passed to the scorers.
@@ -222,8 +234,8 @@ class Ensemble(Composition, ABC):
         Returns
         -------
         pandas.DataFrame
-            Index ``model``: the members by name, and ``ensemble``. A column a score; ``fit_seconds``, folds included
-            (NaN for prefit members); ``predict_seconds``, for the ensemble those of its members included.
+            Index ``model``: the members by name, and ``ensemble``. Columns: one for each score; ``fit_seconds``,
+            including folds (NaN for prefit members); ``predict_seconds``, for the ensemble including its members.
         """
         return _inspect.leaderboard(
             self, self._check_x(X), self._check_y(y), scoring=scoring, sample_weight=sample_weight
@@ -239,18 +251,18 @@ class Ensemble(Composition, ABC):
         scoring: Any = None,
         sample_weight: Any = None,
     ) -> pd.DataFrame:
-        """Tell what each member is worth: by how much the score falls when its predictions are shuffled.
+        """Measure how much the score falls when the predictions of one member are shuffled.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Inputs, best of rows that nothing was fitted on.
+            Inputs, preferably of rows that nothing was fitted on.
         y : array-like of shape (n_samples,)
             Labels or values.
         n_repeats : int, default=5
-            Shuffles of each member.
+            Number of shuffles of each member.
         random_state : int, RandomState or None
-            Of the shuffles, which are the same for every member.
+            Seed of the shuffles, which are the same for every member.
         scoring : str or callable, optional
             A scikit-learn scorer; by default negative log loss, for regression R².
         sample_weight : array-like of shape (n_samples,), optional
@@ -259,8 +271,8 @@ class Ensemble(Composition, ABC):
         Returns
         -------
         pandas.DataFrame
-            Index ``member``; ``importance``, the mean fall of the score, and ``deviation``, its standard deviation over
-            the shuffles. The largest first.
+            Index ``member``, the most important first; ``importance``, the mean fall of the score, and ``deviation``,
+            its standard deviation over the shuffles.
         """
         return _inspect.member_importance(
             self,
@@ -318,14 +330,14 @@ class Ensemble(Composition, ABC):
     def _check_combination(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
         # Wrong weights or classes must be refused before anything is fitted. One row is combined, as the same checks
         # will be made when the ensemble predicts.
-        outputs = self._outputs()
+        outputs = self.output_names
         predictions: list[Predictions] = []
         for name, member in members.items():
             classes = list(outputs)
             if prefit and self._names_ is not None:
                 classes = [self._names_[label] for label in self._predictor().labels_of(name, member)]
             row = np.full((1, len(classes)), 1 / len(classes))
-            predictions.append(Predictions(row, ids=[0], classes=classes, task=self._task, member=name))
+            predictions.append(Predictions(row, ids=[0], classes=classes, task=self.task, member=name))
         aligned = align(predictions, missing=self.missing)
         if not asked.learns and not self._wants_features(asked.combiner):
             combine(aligned, asked.combiner)
@@ -343,7 +355,7 @@ class Ensemble(Composition, ABC):
         return self._align([predictor.predict(name, member, X, ids) for name, member in members.items()])
 
     def _align(self, predictions: list[Predictions]) -> PredictionSet:
-        return align(predictions, missing=self.missing).reorder(classes=self._outputs())
+        return align(predictions, missing=self.missing).reorder(classes=self.output_names)
 
     def _predict_members(self, X: Any) -> PredictionSet:
         return self._predict_with(self.named_estimators_, X, np.arange(X.shape[0]))

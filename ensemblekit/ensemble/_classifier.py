@@ -34,13 +34,14 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
     combiner_options : dict, optional
         Options of a combiner that is given by name.
     cv : int, splitter, iterable of (train, test), or "prefit", default=5
-        How the out-of-fold predictions are made; stratified where it is a whole number, and with ``groups`` by group
-        too. Used only for a combiner that learns. ``"prefit"``: the members are fitted already, and a combiner that
-        learns is fitted on what they say about the rows given to `fit`, which must be rows that they have not seen.
+        Folds of the out-of-fold predictions that a combiner that learns is fitted on; not used for others. A whole
+        number gives stratified folds, which keep groups together where `fit` is given ``groups``. ``"prefit"``: the
+        members are fitted already, and a combiner that learns is fitted on their predictions of the rows given to
+        `fit`, none of which they may have been fitted on.
     response_method : {"predict_proba", "predict"}, default="predict_proba"
-        ``"predict"`` gives each member's predicted class the whole probability, for members that have no other.
+        ``"predict"`` gives probability 1 to each member's predicted class, for members without probabilities.
     missing : {"error", "zero"}, default="error"
-        What to do where prefit members know different classes: ``"zero"`` gives probability 0 to a class that a member
+        What to do if prefit members know different classes: ``"zero"`` gives probability 0 to a class that a member
         does not know.
     class_weight : dict of label to float, or "balanced", optional
         Multiplied into ``sample_weight``.
@@ -48,29 +49,29 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         For `predict`. For two classes a number in (0, 1): the second class is predicted where its probability is at
         least that. By class, each above 0: the class with the largest ``probability / threshold`` is predicted.
     passthrough : bool, default=False
-        Show X, each row as a vector, to a combiner that takes ``features``. One that has an option ``passthrough`` of
-        its own is shown it where that is true.
+        Pass X, with each row flattened into a vector, to a combiner that takes ``features``. A combiner with an option
+        ``passthrough`` of its own gets X if that option is true.
     n_jobs : int, optional
-        Processes that fit members, as in joblib. Keras models are fitted in this one.
+        Number of processes that fit members, as in joblib. Keras models are fitted in the current process.
     verbose : int, default=0
-        1 or more: a line on stderr for each fit.
+        If 1 or more, write a line to stderr for each fit.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Sorted labels; for prefit members all that any of them knows.
     estimators_ : list
-        The members fitted on all rows, those that are dropped left out.
+        The members fitted on all rows, without those that are dropped.
     named_estimators_ : Bunch
         The same by name.
     combiner_ : Combiner
-        The combiner, fitted where it learns.
+        The combiner, fitted if it learns.
     fit_seconds_ : dict
-        Member -> time of its fits, folds included; and ``ensemble``.
+        Member -> time of its fits, including folds; and ``ensemble`` -> time of `fit`.
     n_features_in_ : int
-        Columns of X, where it has two axes.
+        Number of columns of X, if it has two axes.
     feature_names_in_ : ndarray
-        Names of the columns of X, where it is a table with text names.
+        Names of the columns of X, if it is a table with text names.
 
     See Also
     --------
@@ -79,14 +80,15 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
 
     Notes
     -----
-    Members are fitted on ``y`` as it is and matched by the names of their classes, never by position. Where a fold
-    has no row of some class to fit on, its members give that class probability 0 there, and a `MissingClassWarning`
-    says so. Rows that no fold holds out are not used for the combiner; those that several do, with the mean.
+    Members are fitted on ``y`` as it is, and their columns are matched by class name, never by position. If the
+    training rows of a fold lack a class, its members give that class probability 0 for the rows that the fold holds
+    out, with a `MissingClassWarning`. A row that no fold holds out is not used to fit the combiner; of a row that
+    several folds hold out, the mean of its predictions is used.
 
     Tie rule of `predict`: of classes with the same probability, the first in ``classes_``.
 
-    With ``cv="prefit"`` only the user can know which rows the members were fitted on. Where a member says it
-    (``fit_ids``, see `as_member`), those rows are refused; else nothing can be noticed.
+    With ``cv="prefit"``, rows that a member was fitted on are refused if the member names them (``fit_ids``, see
+    `as_member`). Otherwise they cannot be detected.
 
     Examples
     --------
@@ -102,7 +104,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
     """
 
     _kind = "classifier"
-    _task: Task = "multiclass"
+    task: Task = "multiclass"
 
     def __init__(
         self,
@@ -132,7 +134,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         self.verbose = verbose
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Combine the members' probabilities; for hard votes, shares of the votes.
+        """Combine the members' probabilities. Hard votes give the share of the votes.
 
         Parameters
         ----------
@@ -148,7 +150,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         return self._combine(self._predict_members(x), x)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict labels, by ``thresholds`` where they are given.
+        """Predict labels, by ``thresholds`` if they are given.
 
         Parameters
         ----------
@@ -195,24 +197,21 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         check_thresholds(self.thresholds, self.classes_)
         return class_names(self.classes_)
 
-    def _outputs(self) -> tuple[Hashable, ...]:
-        return tuple((self._names_ or {}).values())
-
 
 def class_names(labels: np.ndarray) -> dict[Any, Hashable]:
-    """Name each label: text and whole numbers are names, others go by their place."""
+    """Name each label: by itself if all are text or all whole numbers, else by its position."""
     values = labels.tolist()
     named = len({type(value) for value in values} & {str, int}) == len({type(value) for value in values}) == 1
     return dict(zip(values, values if named else range(len(values)), strict=True))
 
 
 def check_thresholds(thresholds: Any, classes: np.ndarray) -> float | np.ndarray | None:
-    """Refuse thresholds that are not for these classes.
+    """Check thresholds against the classes.
 
     Returns
     -------
     float, ndarray of shape (n_classes,) or None
-        Of the second of two classes, or one a class.
+        The threshold of the second of two classes, or one threshold a class.
     """
     if thresholds is None:
         return None

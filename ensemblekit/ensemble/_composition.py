@@ -121,13 +121,11 @@ class Composition(TransformerMixin, BaseEstimator):
         return hasattr(self, "combiner_")
 
     def _sk_visual_block_(self) -> Any:
-        # The door by which every meta-estimator of scikit-learn shows its parts; it has moved once.
+        # All meta-estimators of scikit-learn use this private class for their diagram; it has moved once.
         try:
-            from sklearn.utils._repr_html.estimator import _VisualBlock
+            from sklearn.utils._repr_html.estimator import _VisualBlock  # pyright: ignore[reportPrivateUsage]
         except ImportError:
-            from sklearn.utils._estimator_html_repr import (  # pyright: ignore[reportMissingImports]
-                _VisualBlock,
-            )
+            from sklearn.utils._estimator_html_repr import _VisualBlock  # pyright: ignore[reportMissingImports]
 
         names, estimators = zip(*all_pairs(self.estimators), strict=True)
         members = _VisualBlock("parallel", estimators, names=names, dash_wrapped=False)

@@ -263,7 +263,7 @@ def _run_job(place: int, job: _Job, X: Any, y: np.ndarray, predictor: MemberPred
 
 
 def _take(X: Any, rows: np.ndarray) -> Any:
-    from sklearn.utils import _safe_indexing
+    from sklearn.utils import _safe_indexing  # pyright: ignore[reportPrivateUsage]
 
     return _safe_indexing(X, rows)
 

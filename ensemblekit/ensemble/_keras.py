@@ -1,8 +1,8 @@
 """Keras models as scikit-learn estimators, images and other inputs of many axes included.
 
-Keras has wrappers of its own, ``keras.wrappers.SKLearnClassifier`` and ``SKLearnRegressor``. They do not serve here
-(Keras 3.15): no ``predict_proba``; inputs of more than two axes are refused; ``sklearn.base.clone`` loses
-``fit_kwargs``, and ``fit`` changes it; ``fit`` does not name ``sample_weight``, so that boosting refuses it.
+Keras has wrappers of its own, ``keras.wrappers.SKLearnClassifier`` and ``SKLearnRegressor``. They cannot be used here
+(Keras 3.15): they have no ``predict_proba`` and refuse inputs of more than two axes; ``sklearn.base.clone`` loses
+``fit_kwargs``, which ``fit`` changes; and ``fit`` does not name ``sample_weight``, so that boosting refuses them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["KerasEstimator"]
 
 
 class KerasEstimator(BaseEstimator):
-    """What both adapters have in common."""
+    """The base class of `KerasClassifier` and `KerasRegressor`."""
 
     model: Any
     epochs: int
@@ -38,7 +38,7 @@ class KerasEstimator(BaseEstimator):
     history_: dict[str, list[float]]
 
     def name_outputs(self, labels: list[Any] | None) -> None:
-        """Be told the labels of all rows, where only some are fitted on; `EnsembleClassifier` calls it."""
+        """Set the labels of the outputs, for a classifier; `EnsembleClassifier` calls it."""
 
     def _train(self, x: np.ndarray, y: np.ndarray, n_outputs: int, sample_weight: Any, targets: Callable) -> None:
         if not 0 <= self.validation_split < 1:
@@ -54,7 +54,7 @@ class KerasEstimator(BaseEstimator):
             model = new_model(keras, self.model, n_outputs=n_outputs, input_shape=x.shape[1:])
             order = np.arange(len(x))
             if self.validation_split:
-                # Keras takes the last rows, which may all be of one class.
+                # Keras validates on the last rows, which may all be of one class.
                 np.random.default_rng(self.seed).shuffle(order)
                 x = x[order]
             history = model.fit(
@@ -94,8 +94,8 @@ class KerasEstimator(BaseEstimator):
         return np.asarray(self.model_.predict(x, batch_size=self.batch_size, verbose=0))
 
     def __sklearn_clone__(self) -> Self:
-        # `fit` leaves the model as it is, so that clones may share it. A copy, which Keras makes by saving and loading,
-        # would cost time and warnings.
+        # Clones can share the model, as `fit` does not change it. Keras copies a model by saving and loading it, which
+        # takes time and warns.
         bare = copy.copy(self)
         bare.model = None
         cloned: Any = BaseEstimator.__sklearn_clone__(bare)

@@ -29,31 +29,32 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     epochs : int, default=10
         Passes over the rows.
     batch_size : int, default=32
-        Rows a step, and a batch of `predict_proba`.
+        Rows of a training step, and of a batch of `predict_proba`.
     validation_split : float, default=0.0
-        Share of the rows, drawn at random, that Keras holds back to validate on.
+        Fraction of the rows, drawn at random, that Keras does not train on but validates on.
     callbacks : list of keras.callbacks.Callback, optional
         Copied for each `fit`.
     classes : sequence of str or int, optional
-        Label of each output in its order. By default the sorted labels of ``y``; where ``y`` lacks some and is whole
-        numbers below the number of outputs, those numbers. `EnsembleClassifier` gives the labels of all its rows.
+        Labels of the outputs, in their order. By default the sorted labels of ``y``; if these are fewer than the
+        outputs, and whole numbers below the number of outputs, the numbers of the outputs. `EnsembleClassifier` gives
+        the labels of all its rows.
     input_shape : tuple of int, optional
-        Shape to which each row of X is brought first, ``(height, width, channels)`` for flat images.
+        Shape into which each row of X is reshaped first, such as ``(height, width, channels)`` for flattened images.
     seed : int, optional
-        Of the initial weights, dropout and the order of the rows.
+        Seed of the initial weights, dropout and the order of the rows.
     verbose : int, default=0
         As in Keras.
 
     Attributes
     ----------
     model_ : keras.Model
-        The trained model. ``model_.save("name.keras")`` keeps it without pickle.
+        The trained model. ``model_.save("name.keras")`` saves it without pickle.
     classes_ : ndarray of shape (n_classes,)
         Label of each column.
     history_ : dict
         Metric -> value of each epoch.
     n_features_in_ : int
-        Columns of X, where it has two axes.
+        Number of columns of X, if it has two axes.
 
     See Also
     --------
@@ -61,8 +62,8 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 
     Notes
     -----
-    Labels become codes, their places in ``classes_``; for a loss over one-hot rows, one-hot rows. Outputs of a loss
-    made with ``from_logits=True`` go through a softmax (a sigmoid for one output) first.
+    The model is trained on the positions of the labels in ``classes_``, one-hot encoded if its loss needs that. If the
+    loss has ``from_logits=True``, `predict_proba` applies a softmax to the outputs, a sigmoid to a single one.
 
     Examples
     --------
@@ -180,12 +181,12 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def name_outputs(self, labels: list[Any] | None) -> None:
-        """Be told the labels of all rows, where only some are fitted on; `EnsembleClassifier` calls it.
+        """Set the labels of the outputs, if no ``classes`` are given; `EnsembleClassifier` calls it.
 
         Parameters
         ----------
         labels : list, or None
-            They become ``classes``, where none are given.
+            Labels of all rows of the ensemble. A fold may lack some.
         """
         if self.classes is None:
             self.classes = labels

@@ -1,4 +1,4 @@
-"""Making, checking and seeding the Keras model of an adapter."""
+"""Build, check and seed the Keras model of an adapter."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ __all__ = ["as_codes", "count_outputs", "is_model", "label_outputs", "new_model"
 
 
 def is_model(model: Any) -> bool:
-    """Say whether it is a Keras model."""
+    """Tell whether an object is a Keras model."""
     return callable(getattr(model, "predict_on_batch", None))
 
 
-def new_model(keras: Any, model: Any, **facts: Any) -> Any:
-    """Make the model to be trained: what the function makes, or a copy, newly initialised and compiled alike."""
+def new_model(keras: Any, model: Any, **arguments: Any) -> Any:
+    """Build the model to train: call the function, or copy the model with new weights, compiled in the same way."""
     if is_model(model):
         _check_compiled(model)
         try:
-            made = keras.models.clone_model(model)
+            copied = keras.models.clone_model(model)
         except (NotImplementedError, TypeError, ValueError) as error:
             raise CompatibilityError(
                 f"a model must be Functional or Sequential to be copied; {type(model).__name__} cannot. Give a "
                 "function that makes it."
             ) from error
-        made.compile_from_config(model.get_compile_config())
-        return made
+        copied.compile_from_config(model.get_compile_config())
+        return copied
     if not callable(model):
         raise InvalidOptionError(
             f"model must be a compiled keras.Model, or a function that makes one; received {model!r}."
         )
     names = inspect.signature(model).parameters
-    made = model(**{name: value for name, value in facts.items() if name in names})
-    if not is_model(made):
-        raise InvalidOptionError(f"the function given as model must make a keras.Model; it made {made!r}.")
-    _check_compiled(made)
-    return made
+    built = model(**{name: value for name, value in arguments.items() if name in names})
+    if not is_model(built):
+        raise InvalidOptionError(f"the function given as model must make a keras.Model; it made {built!r}.")
+    _check_compiled(built)
+    return built
 
 
 def _check_compiled(model: Any) -> None:
@@ -65,7 +65,7 @@ def count_outputs(model: Any) -> int:
 
 
 def label_outputs(labels: np.ndarray, n_outputs: int, given: bool) -> np.ndarray:
-    """Give each output its label, or refuse."""
+    """List the label of each output, or refuse."""
     if len(labels) == n_outputs:
         return labels
     few_codes = len(labels) < n_outputs and labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < n_outputs
@@ -78,16 +78,16 @@ def label_outputs(labels: np.ndarray, n_outputs: int, given: bool) -> np.ndarray
 
 
 def as_codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Turn labels into their places in ``classes``."""
-    places = {label: code for code, label in enumerate(classes.tolist())}
-    unknown = sorted({label for label in y.tolist() if label not in places}, key=str)
+    """Turn labels into their positions in ``classes``."""
+    codes = {label: code for code, label in enumerate(classes.tolist())}
+    unknown = sorted({label for label in y.tolist() if label not in codes}, key=str)
     if unknown:
         raise InvalidOptionError(f"labels must be out of classes {classes.tolist()}; received also {unknown}.")
-    return np.array([places[label] for label in y.tolist()], dtype=np.int64)
+    return np.array([codes[label] for label in y.tolist()], dtype=np.int64)
 
 
 def wants_one_hot(model: Any) -> bool:
-    """Say whether the model's loss compares with one-hot rows."""
+    """Tell whether the model's loss needs one-hot rows."""
     loss = model.loss
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", None) or type(loss).__name__
     name = name.replace("_", "").lower()
@@ -96,7 +96,7 @@ def wants_one_hot(model: Any) -> bool:
 
 @contextmanager
 def seeded(keras: Any, seed: int | None) -> Generator[None]:
-    """Seed Keras, and give Python's and NumPy's own generators back as they were."""
+    """Seed Keras, and restore the global generators of Python and NumPy afterwards."""
     if seed is None:
         yield
         return

@@ -24,29 +24,13 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     model : keras.Model, or callable
         A compiled model: each `fit` trains a copy with new weights and a new optimizer, and leaves it as it is. Or a
         function that makes a compiled model, called with those of ``n_outputs`` and ``input_shape`` that it names.
-    epochs : int, default=10
-        Passes over the rows.
-    batch_size : int, default=32
-        Rows a step, and a batch of `predict`.
-    validation_split : float, default=0.0
-        Share of the rows, drawn at random, that Keras holds back to validate on.
-    callbacks : list of keras.callbacks.Callback, optional
-        Copied for each `fit`.
-    input_shape : tuple of int, optional
-        Shape to which each row of X is brought first.
-    seed : int, optional
-        Of the initial weights, dropout and the order of the rows.
-    verbose : int, default=0
-        As in Keras.
+    epochs, batch_size, validation_split, callbacks, input_shape, seed, verbose
+        As in `KerasClassifier`.
 
     Attributes
     ----------
-    model_ : keras.Model
-        The trained model. ``model_.save("name.keras")`` keeps it without pickle.
-    history_ : dict
-        Metric -> value of each epoch.
-    n_features_in_ : int
-        Columns of X, where it has two axes.
+    model_, history_, n_features_in_
+        As in `KerasClassifier`.
 
     See Also
     --------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,36 +25,19 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
         The members: scikit-learn regressors, compiled Keras models or `KerasRegressor`. None or ``"drop"`` leaves one
         out.
     combiner : str or Combiner, default="mean"
-        A registered name, or an object with a method ``combine``, that is for regression. One that learns is fitted on
+        A registered name, or an object with a method ``combine``, for regression. One that learns is fitted on
         out-of-fold predictions.
     combiner_options : dict, optional
         Options of a combiner that is given by name.
     cv : int, splitter, iterable of (train, test), or "prefit", default=5
-        How the out-of-fold predictions are made; with ``groups`` by group. Used only for a combiner that learns.
-        ``"prefit"``: the members are fitted already, and a combiner that learns is fitted on what they say about the
-        rows given to `fit`, which must be rows that they have not seen.
-    passthrough : bool, default=False
-        Show X, each row as a vector, to a combiner that takes ``features``. One that has an option ``passthrough`` of
-        its own is shown it where that is true.
-    n_jobs : int, optional
-        Processes that fit members, as in joblib. Keras models are fitted in this one.
-    verbose : int, default=0
-        1 or more: a line on stderr for each fit.
+        As in `EnsembleClassifier`, but whole numbers give folds that are not stratified.
+    passthrough, n_jobs, verbose
+        As in `EnsembleClassifier`.
 
     Attributes
     ----------
-    estimators_ : list
-        The members fitted on all rows, those that are dropped left out.
-    named_estimators_ : Bunch
-        The same by name.
-    combiner_ : Combiner
-        The combiner, fitted where it learns.
-    fit_seconds_ : dict
-        Member -> time of its fits, folds included; and ``ensemble``.
-    n_features_in_ : int
-        Columns of X, where it has two axes.
-    feature_names_in_ : ndarray
-        Names of the columns of X, where it is a table with text names.
+    estimators_, named_estimators_, combiner_, fit_seconds_, n_features_in_, feature_names_in_
+        As in `EnsembleClassifier`.
 
     See Also
     --------
@@ -63,8 +46,7 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
 
     Notes
     -----
-    One output a row: ``y`` has one axis. Rows that no fold holds out are not used for the combiner; those that several
-    do, with the mean.
+    ``y`` has one value a row. Rows that no fold holds out, or several, are treated as in `EnsembleClassifier`.
 
     Examples
     --------
@@ -79,8 +61,8 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
     """
 
     _kind = "regressor"
-    _task: Task = "regression"
-    # What only a classifier has.
+    task: Task = "regression"
+    # Parameters that only a classifier has.
     response_method = "predict"
     missing: Missing = "error"
     class_weight = None
@@ -129,6 +111,3 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
 
     def _learn_names(self, members: Mapping[str, Any], y: np.ndarray, prefit: bool) -> None:
         return None
-
-    def _outputs(self) -> tuple[Hashable, ...]:
-        return ("value",)

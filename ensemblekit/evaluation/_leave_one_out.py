@@ -1,4 +1,4 @@
-"""What each member is worth to an ensemble: its score without that member."""
+"""The score of an ensemble without each of its members."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def leave_one_member_out(
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> pd.DataFrame:
-    """Score an ensemble with all of its members, and without each.
+    """Score an ensemble with all members, and without each one.
 
     Parameters
     ----------
     predictions : PredictionSet
         Labelled rows to score, of at least two members.
     combiner : str or Combiner
-        A registered name, or an object with a method ``combine``. Weights given by name or as a sequence lose the
-        weight of the member that is left out.
+        A registered name, or an object with a method ``combine``. Weights by member name, or in the order of the
+        members, lose the weight of the member that is left out.
     metric : str or callable, default="log_loss"
         Score of the combined predictions: ``accuracy``, ``balanced_accuracy``, ``log_loss``, ``brier_score``,
         ``macro_auroc`` or ``calibration_error``; a callable takes `Predictions` and returns a float.
     fit_on : PredictionSet, optional
-        Labelled held-out rows of the same members, none of them in ``predictions``. A combiner that learns is fitted on
-        them anew for each row of the table. It must be given for one, even where the combiner is fitted already.
+        Labelled held-out rows of the same members, none of them in ``predictions``. Needed for a combiner that learns,
+        even if it is fitted: it is fitted on them again for each row of the table.
     allow_leakage : bool, default=False
-        Go on where a member, or the combiner, is fitted on rows that it is scored or fitted on.
+        Go on even if the combiner is scored on rows of ``fit_on``, or fitted on rows that a member was fitted on.
     options, **more_options
         As in `combine`.
 
@@ -55,7 +55,7 @@ def leave_one_member_out(
     -------
     pandas.DataFrame
         Index ``member``, the one left out; columns ``with_all``, ``without`` and ``difference``, which is ``without -
-        with_all``. Of a loss, a positive difference means that the member helps; of an accuracy, a negative one.
+        with_all``. A member helps if the difference is positive for a loss, or negative for an accuracy.
 
     Raises
     ------

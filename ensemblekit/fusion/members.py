@@ -169,12 +169,12 @@ def _read_ensemble(keras: Any, ensemble: Any) -> list[MemberModel]:
             "response_method='predict' lets members vote before they are combined, which no graph does here. Fit the "
             "ensemble with combiner='voting' instead."
         )
-    if ensemble.passes_features_:
+    if ensemble.shows_features:
         raise CompatibilityError(
             "with passthrough=True the combiner looks at X itself, and cannot stand in one model. Fit it without."
         )
     members = [_read_member(keras, name, model, None) for name, model in ensemble.named_estimators_.items()]
-    names = ensemble.label_names_
+    names = ensemble.class_names
     return [
         replace(m, classes=None if names is None or m.classes is None else tuple(names[label] for label in m.classes))
         for m in members

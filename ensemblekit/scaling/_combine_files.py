@@ -19,6 +19,7 @@ from ..errors import (
     InvalidPredictionsError,
 )
 from ..files import atomic_write, check_file, locked_folder
+from ..interfaces import CombinerLike
 from ..predictions import Aliases, MissingPolicy, Predictions, align
 from ..predictions.formats import TableWriter
 from ..predictions.names import all_fit_ids
@@ -56,10 +57,10 @@ class Combined(NamedTuple):
     seconds: float
 
 
-@typed(but=("files", "missing"))
+@typed(but=("files", "combiner", "missing"))
 def combine_files(
     files: Sequence[str | os.PathLike[str]] | Mapping[str, Any],
-    combiner: Any,
+    combiner: str | CombinerLike,
     output: str | os.PathLike[str],
     *,
     aliases: Aliases | None = None,
@@ -69,7 +70,8 @@ def combine_files(
     edited: bool = False,
     overwrite: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
 ) -> Combined:
     """Combine Parquet files of predictions that do not fit in memory.
 
@@ -86,7 +88,7 @@ def combine_files(
         As in `combine`.
     output : path-like
         A name that ends in ``.parquet``; `Predictions.load` reads it.
-    aliases, missing, **options
+    aliases, missing, options, **more_options
         As in `combine`.
     memory : int, default=768 MiB
         Bytes that may be taken while rows are joined, about; at least 64 MiB.
@@ -142,7 +144,7 @@ def combine_files(
     members = open_members(files, edited=edited)
     if max(member.n_rows for member in members) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
-    asked = ask(combiner, options)
+    asked = ask(combiner, options, more_options)
     # Classes, tasks, splits and options are refused before a row is read.
     align({m.member: m.predictions(m.schema.empty_table()) for m in members}, aliases=aliases, missing=missing)
 

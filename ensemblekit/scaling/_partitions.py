@@ -15,6 +15,7 @@ from ..arguments import typed
 from ..combining import ask, combine
 from ..data.reading import in_threads, read_image
 from ..errors import InvalidOptionError
+from ..interfaces import CombinerLike
 from ..predicting import open_model
 from ..predictions import Aliases, MissingPolicy, Predictions
 from ..predictions.choices import missing_policy
@@ -27,15 +28,16 @@ AHEAD = 4
 """Partitions a worker thread that are given out before the first is taken."""
 
 
-@typed(but=("missing",))
+@typed(but=("combiner", "missing"))
 def combine_partitions(
     partitions: Sequence[Mapping[str, Any]],
-    combiner: Any,
+    combiner: str | CombinerLike,
     *,
     client: Any = None,
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
+    **more_options: Any,
 ) -> Generator[Predictions]:
     """Combine partition by partition.
 
@@ -47,7 +49,7 @@ def combine_partitions(
         As in `combine`.
     client : dask.distributed.Client, optional
         Whose workers do it; without one, this process. A worker that dies is replaced by another.
-    aliases, missing, **options
+    aliases, missing, options, **more_options
         As in `combine`.
 
     Yields
@@ -70,17 +72,17 @@ def combine_partitions(
     >>> [p.probas.tolist() for p in combine_partitions([part([1]), part([2])], "mean")]
     [[[0.7, 0.3]], [[0.7, 0.3]]]
     """
-    asked = ask(combiner, options)
+    asked = ask(combiner, options, more_options)
     _check_partitions(partitions)
     missing_policy(missing)  # before a worker meets it
     work = functools.partial(combine_batch, combiner=asked.combiner, name=asked.name, aliases=aliases, missing=missing)
     return _run(work, partitions, client)
 
 
-@typed(but=("missing",))
+@typed(but=("combiner", "missing"))
 def combine_batch(
     members: Mapping[str, Any],
-    combiner: Any,
+    combiner: str | CombinerLike,
     *,
     name: str | None = None,
     aliases: Aliases | None = None,

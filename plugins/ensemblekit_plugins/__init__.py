@@ -43,7 +43,7 @@ class _FormerPaths(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         new = ensemblekit_former_paths[module.__name__]
         warn_deprecated(module.__name__, new)
-        # What stands here when the import ends is what the import statement gives.
+        # The import statement returns what `sys.modules` holds when the loader is done.
         sys.modules[module.__name__] = importlib.import_module(new)
 
 

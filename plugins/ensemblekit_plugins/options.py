@@ -1,4 +1,4 @@
-"""The checks of constructor options: the rule, what came, in one sentence."""
+"""Checks of constructor options."""
 
 from __future__ import annotations
 

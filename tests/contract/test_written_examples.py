@@ -28,7 +28,7 @@ def test_the_examples_of_a_module_print_what_they_say(name, tmp_path, monkeypatc
 
 
 def test_there_are_examples():
-    assert {"ensemblekit", "ensemblekit.combining._combine", "ensemblekit_plugins.mean"} <= set(MODULES)
+    assert {"ensemblekit", "ensemblekit.combining._combine", "ensemblekit_plugins.combiners.mean"} <= set(MODULES)
     assert doctest.testmod(import_module("ensemblekit.combining._combine"), optionflags=FLAGS).attempted > 0
 
 

@@ -28,10 +28,10 @@ from tests.fuzz.harness import edited
 SAVED = sorted(path for path in (Path(__file__).parents[1] / "unit" / "data" / "saved").iterdir() if path.is_dir())
 CLASSES = (
     "os:system", "builtins:eval", "subprocess:Popen", "canary_module:Canary", "pathlib:Path", "sklearn.utils:Bunch",
-    "ensemblekit.store._save:save", "ensemblekit_plugins.mean:np", "", "no colon", "a:b:c", 7, None, [],
+    "ensemblekit.store._save:save", "ensemblekit_plugins.combiners.mean:np", "", "no colon", "a:b:c", 7, None, [],
     "ensemblekit:x", "ensemblekit.__main__:x", "ensemblekit.cli._main:x", "ensemblekit.files:os.path",
     "sklearn.conftest:pytest", "sklearn.cluster._kmeans:KMeans", "sklearn.svm._classes:SVC",
-    "ensemblekit_plugins._blocks:Scratch",
+    "ensemblekit_plugins.kernels.blocks:Scratch",
     "ensemblekit.predictions._predictions:Predictions", "sklearn:linear_model",
 )  # fmt: skip
 NAMES = (
@@ -42,7 +42,7 @@ VALUES = (None, True, -1, 2**70, 10**400, 1e308, "x" * 5000, "\0", "\ud800", [],
           {"sklearn": "x.skops"}, {"keras": "../x.keras"}, {"float": "nan(()"}, {"float": 1}, {"tuple": 3},
           {"dict": [[{"dict": []}, 1]]}, {"unknown": 1}, {"set": [[1]]}, {"objects": [1], "shape": [10**12]},
           {"objects": [], "shape": [0, 10**12]}, {"scalar": "a0", "tuple": []}, {"bunch": [[1, 2]]},
-          {"frozenset": [{"array": "a0"}]}, {"class": "ensemblekit_plugins.mean:Mean"})  # fmt: skip
+          {"frozenset": [{"array": "a0"}]}, {"class": "ensemblekit_plugins.combiners.mean:Mean"})  # fmt: skip
 
 
 def nodes(tree: Any, found: list[Any] | None = None) -> list[Any]:

@@ -14,16 +14,16 @@ from ensemblekit.errors import InvalidOptionError, NotFittedError
 from ensemblekit_plugins.combiners.greedy_selection import GreedySelection
 
 CLASSIFICATION = [
-    "log_loss", "brier", "accuracy", "balanced_accuracy", "matthews_corrcoef", "f1_macro", "f1_micro", "f1_weighted",
-    "precision_macro", "precision_micro", "precision_weighted", "recall_macro", "recall_micro", "recall_weighted",
-    "jaccard_macro", "jaccard_micro", "jaccard_weighted", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo",
-    "roc_auc_ovo_weighted", "average_precision", "top_k_accuracy", "d2_log_loss_score",
+    "log_loss", "neg_brier_score", "accuracy", "balanced_accuracy", "matthews_corrcoef", "f1_macro", "f1_micro",
+    "f1_weighted", "precision_macro", "precision_micro", "precision_weighted", "recall_macro", "recall_micro",
+    "recall_weighted", "jaccard_macro", "jaccard_micro", "jaccard_weighted", "roc_auc_ovr", "roc_auc_ovr_weighted",
+    "roc_auc_ovo", "roc_auc_ovo_weighted", "average_precision", "top_k_accuracy", "d2_log_loss_score",
 ]  # fmt: skip
-BINARY = ["log_loss", "brier", "f1", "precision", "recall", "jaccard", "roc_auc", "average_precision"]
+BINARY = ["log_loss", "neg_brier_score", "f1", "precision", "recall", "jaccard", "roc_auc", "average_precision"]
 REGRESSION = ["squared_error", "absolute_error", "neg_root_mean_squared_error", "r2", "explained_variance"]
 REGRESSION += ["neg_median_absolute_error", "neg_max_error"]
 MULTILABEL = ["f1_macro", "roc_auc", "average_precision", "accuracy"]
-SINCE = {"brier": "1.7", "d2_log_loss_score": "1.8"}
+SINCE = {"neg_brier_score": "1.7", "d2_log_loss_score": "1.8"}
 """The first scikit-learn with this score of several classes, where it is not the lowest that we take."""
 
 
@@ -59,7 +59,7 @@ def scorer_oracle(metric, task):
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.metrics import get_scorer
 
-    aliases = {"log_loss": "neg_log_loss", "brier": "neg_brier_score", "squared_error": "neg_mean_squared_error"}
+    aliases = {"log_loss": "neg_log_loss", "squared_error": "neg_mean_squared_error"}
     scorer = get_scorer(aliases.get(metric, "neg_mean_absolute_error" if metric == "absolute_error" else metric))
     mixin = RegressorMixin if task == "regression" else ClassifierMixin
 
@@ -140,12 +140,12 @@ def test_multilabel(metric):
     check(metric, "multilabel", *drawn("multilabel"))
 
 
-@pytest.mark.parametrize("metric", ["log_loss", "brier"])
+@pytest.mark.parametrize("metric", ["log_loss", "brier_score"])
 def test_the_loss_of_labels_is_the_mean_over_labels(metric):
     from sklearn.metrics import brier_score_loss, log_loss
 
     probas, labels = drawn("multilabel")
-    loss = {"log_loss": log_loss, "brier": brier_score_loss}[metric]
+    loss = {"log_loss": log_loss, "brier_score": brier_score_loss}[metric]
 
     def mean(y, p):
         return -np.mean([loss(y[:, c], p[:, c]) for c in range(p.shape[1])])
@@ -165,7 +165,7 @@ def test_large_sums_lose_no_pick():
 
 def test_probabilities_of_zero_are_survived():
     probas = np.array([[[1.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]])
-    check("log_loss", "multiclass", probas, np.array([0, 1]), n_rounds=4)
+    check("neg_log_loss", "multiclass", probas, np.array([0, 1]), n_rounds=4)
 
 
 def test_by_hand():
@@ -183,7 +183,7 @@ def test_by_hand():
 def test_ties_go_to_the_first_by_name():
     probas, labels = drawn(n_members=3)
     twins = probas[[0, 2, 2, 0, 1, 1]]
-    for metric in filter(scored, ("log_loss", "accuracy", "brier", "roc_auc_ovr", "d2_log_loss_score")):
+    for metric in filter(scored, ("log_loss", "accuracy", "neg_brier_score", "roc_auc_ovr", "d2_log_loss_score")):
         fitted = fit_combiner(members(twins, labels), "greedy_selection", metric=metric, n_rounds=8)
         assert set(fitted.picks_[0].tolist()) <= {0, 1, 4}
 
@@ -226,7 +226,7 @@ def test_callables_and_scorers():
 def test_dense_outputs_are_rows():
     probas, labels = drawn()
     dense = members(probas.reshape(8, 9, 5, 2, 4), labels.reshape(9, 5, 2))
-    for metric in ("log_loss", "accuracy", "brier"):
+    for metric in ("log_loss", "accuracy", "brier_score"):
         fitted = fit_combiner(dense, "greedy_selection", metric=metric, n_rounds=5)
         flat = fit_combiner(members(probas, labels), "greedy_selection", metric=metric, n_rounds=5)
         assert fitted.picks_[0].tolist() == flat.picks_[0].tolist()
@@ -248,7 +248,7 @@ def test_the_dtype_is_kept(dtype):
     ("options", "error"),
     [
         ({"n_rounds": 0}, "n_rounds must be a whole number >= 1; received 0"),
-        ({"metric": "loss"}, "metric must be 'log_loss', .* received 'loss'"),
+        ({"metric": "loss"}, "metric must be 'accuracy', .* 'log_loss', .* received 'loss'"),
         ({"n_init": 60}, "n_init must be at most n_rounds; received 60 of 50"),
         ({"n_bags": 3}, "n_bags > 1 needs bag_fraction < 1"),
         ({"bag_fraction": 0}, "bag_fraction must be a finite number > 0 and <= 1; received 0"),

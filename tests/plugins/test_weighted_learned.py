@@ -30,9 +30,9 @@ def simplex_minimum(loss, n_members):
     return found
 
 
-@pytest.mark.parametrize("metric", [None, "squared_error", "brier"])
+@pytest.mark.parametrize("metric", [None, "squared_error", "brier_score"])
 def test_squared_error_on_the_simplex(metric):
-    task = "multiclass" if metric == "brier" else "regression"
+    task = "multiclass" if metric == "brier_score" else "regression"
     predictions, probas, _, truth = given(task)
     fitted = fit_combiner(predictions, "weighted", metric=metric)
     best = simplex_minimum(lambda w: np.square(np.tensordot(w, probas, 1) - truth).mean(), len(probas))
@@ -172,7 +172,7 @@ def test_it_is_scikit_learns_weighted_vote():
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"metric": "best"}, "metric must be 'log_loss', .* received 'best'"),
+        ({"metric": "best"}, "metric must be 'accuracy', .* 'log_loss', .* received 'best'"),
         ({"learn": "apart"}, "learn must be one of 'together', 'alone'; received 'apart'"),
         ({"per_class": True, "metric": "accuracy"}, "per_class learns the weights by log loss, .* metric='accuracy'"),
         ({"per_class": True, "weights": [1]}, r"per_class learns .* received weights=\[1\]"),

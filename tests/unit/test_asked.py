@@ -1,5 +1,7 @@
 """`ask`: one answer to what every room asks about a combiner; and the old order of `fit_combiner`."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,6 @@ from ensemblekit import (
     Combiner,
     InvalidOptionError,
     LeakageError,
-    NotFittedError,
     Predictions,
     align,
     combine,
@@ -17,6 +18,7 @@ from ensemblekit import fit_combiner as fit
 from ensemblekit.combining import ask
 from ensemblekit.combining import asked as asked_room
 from ensemblekit.combining.subsets import SubsetCombiner
+from ensemblekit.errors import NotFittedError
 from ensemblekit.evaluation import leave_one_member_out
 from ensemblekit.interfaces import TAKES, taken_by
 from ensemblekit.registry import load_plugins
@@ -234,3 +236,8 @@ def test_the_old_order_is_warned_about_and_works(old):
 def test_keywords_take_any_order_in_silence():
     assert fit(combiner="weighted", predictions=[GOOD, COIN]).members_ == ("coin", "good")
     assert fit([GOOD, COIN], combiner=Long()).leaked_ == {}
+
+
+def test_what_a_combiner_may_take_is_described_in_the_base_class():
+    described = {name for name in TAKES if f"``{name}``" in f"{Combiner.combine.__doc__}{Combiner.fit.__doc__}"}
+    assert described | set(inspect.signature(Combiner.combine).parameters) | {"sample_weight"} >= TAKES

@@ -179,7 +179,7 @@ def test_a_stranger_with_the_entry_point_of_a_built_in_is_refused(strangers):
         match="plugin 'mean' of impostor 1.0 is not loaded: .* the built-in plugin 'mean' of ensemblekit 0",
     ):
         registry = load_plugins()
-    assert registry.combiners["mean"].__module__ == "ensemblekit_plugins.mean"
+    assert registry.combiners["mean"].__module__ == "ensemblekit_plugins.combiners.mean"
     assert "other" not in registry.combiners
 
 
@@ -192,7 +192,7 @@ def test_a_stranger_that_registers_the_name_of_a_built_in_goes_without_it(strang
         "built-in plugin 'mean' of ensemblekit 0",
     ):
         registry = load_plugins()
-    assert registry.combiners["mean"].__module__ == "ensemblekit_plugins.mean"
+    assert registry.combiners["mean"].__module__ == "ensemblekit_plugins.combiners.mean"
     assert registry.combiners["other"].__module__ == "impostor_average"
 
 
@@ -220,7 +220,7 @@ def test_the_order_of_sys_path_changes_nothing(strangers, tmp_path, monkeypatch)
     strangers("impostor", {"mean": "impostor_mean"}, impostor_mean=COMBINER.format(name="mean"))
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)] + [str(tmp_path)])
     with pytest.warns(PluginWarning, match="impostor 1.0 is not loaded"):
-        assert load_plugins().combiners["mean"].__module__ == "ensemblekit_plugins.mean"
+        assert load_plugins().combiners["mean"].__module__ == "ensemblekit_plugins.combiners.mean"
 
 
 def test_an_unknown_name_answers_with_near_matches_and_the_list():

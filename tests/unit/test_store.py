@@ -374,7 +374,12 @@ PARTS = {"combiner": "confident", "distribution": "confident-mean", "version": "
         ({"class": "os:system", "state": {}}, r"class 'os:system' is of no installed plugin. .*trusted=\[system\]"),
         ({"class": "a:B", "distribution": "x; rm -rf /", "state": {}}, "which is the name of no distribution"),
         (
-            {"class": "ensemblekit_plugins.mean:Gone", "distribution": "ensemblekit", "version": "0.0.1", "state": {}},
+            {
+                "class": "ensemblekit_plugins.combiners.mean:Gone",
+                "distribution": "ensemblekit",
+                "version": "0.0.1",
+                "state": {},
+            },
             "was saved with ensemblekit 0.0.1, and is not in what is installed now: .*has no attribute 'Gone'",
         ),
         ({"class": "ensemblekit.files._atomic:os.system", "state": {}}, "must be the class of that name"),

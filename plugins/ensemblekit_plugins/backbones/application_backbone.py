@@ -1,4 +1,4 @@
-"""What the backbones out of ``keras.applications`` share: where their weights come from."""
+"""The base of the backbones of ``keras.applications``: where their weights come from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ApplicationBackbone"]
 
 DOWNLOAD_TIMEOUT = 30
-"""Seconds without an answer before a download of weights is given up."""
+"""Seconds without an answer after which a download of weights fails."""
 
 
 class ApplicationBackbone(KerasBackbone):
@@ -46,11 +46,11 @@ class ApplicationBackbone(KerasBackbone):
         self._scale: float | None = None
 
     def _prepare(self, pixels: Any) -> Any:
-        """Lay on the pixels what the ImageNet weights were trained on."""
+        """Preprocess pixels as the ImageNet weights were trained."""
         raise NotImplementedError
 
     def _network(self, weights: str | None, input_shape: tuple[int, ...]) -> keras.Model:
-        """Make the network without its top."""
+        """Build the network without its top."""
         raise NotImplementedError
 
     def _features(self, pixels: Any) -> Any:
@@ -75,12 +75,12 @@ class ApplicationBackbone(KerasBackbone):
 def _with_weights(
     make: Callable[[str | None], keras.Model], weights: str | os.PathLike[str] | None, name: str
 ) -> tuple[keras.Model, str]:
-    """Make a network of ``keras.applications`` with the weights that were asked for.
+    """Make a network of ``keras.applications`` with the requested weights.
 
     Parameters
     ----------
     make : callable
-        From what ``keras.applications`` calls ``weights`` to the network.
+        Maps the argument ``weights`` of ``keras.applications`` to the network.
     weights : {"auto", "imagenet", "none"}, path-like or None
         ``auto`` falls back to random weights, with a warning.
     name : str
@@ -98,15 +98,15 @@ def _with_weights(
     if weights not in ("auto", "imagenet"):
         return _from_file(make, Path(weights), name)
     try:
-        with _patience():
+        with _download_timeout():
             return make("imagenet"), "imagenet"
     except Exception as error:  # Keras raises a plain Exception where a download fails
-        reason = f"the ImageNet weights of backbone {name!r} are neither cached nor to be downloaded ({error})."
+        reason = f"the ImageNet weights of backbone {name!r} are not cached and cannot be downloaded ({error})."
         remedy = "Give the path of a weights file, or weights='none' for random ones."
         if weights == "imagenet":
             raise WeightsUnavailableError(f"{reason[0].upper()}{reason[1:]} {remedy}") from error
         warnings.warn(
-            f"Backbone {name!r} has random weights: {reason} Its features have learned nothing. {remedy}",
+            f"Backbone {name!r} has random weights: {reason} Its features are untrained. {remedy}",
             RandomWeightsWarning,
             stacklevel=4,
         )
@@ -116,8 +116,8 @@ def _with_weights(
 def _unit_scale(network: keras.Model) -> float:
     """Find the factor that gives the features of an untrained network a spread of about 1.
 
-    Its batch normalisation layers have seen nothing and let the signal fade, in MobileNetV2 to 1e-12: too small for a
-    head to learn from.
+    Its untrained batch normalisation layers let the signal vanish, in MobileNetV2 to 1e-12: too small for a head to
+    learn from.
     """
     noise = np.random.default_rng(0).standard_normal((8, *network.input_shape[1:])).astype(np.float32)
     spread = float(np.asarray(network.predict_on_batch(noise)).std(axis=0).mean())
@@ -140,7 +140,7 @@ def _from_file(make: Callable[[str | None], keras.Model], path: Path, name: str)
 
 
 @contextlib.contextmanager
-def _patience() -> Generator[None]:
+def _download_timeout() -> Generator[None]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:

@@ -1,4 +1,4 @@
-"""What the Keras backbones share: building, freezing and fingerprints."""
+"""The base of the Keras backbones: building, freezing and fingerprints."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     import keras
 
 __all__ = ["KerasBackbone", "global_pooling"]
-
-DOWNLOAD_TIMEOUT = 30
-"""Seconds without an answer before a download of weights is given up."""
 
 
 class KerasBackbone:
@@ -47,7 +44,7 @@ class KerasBackbone:
     def fingerprint(self) -> str:
         """Hexadecimal digest of layers, weights and options: equal fingerprints give equal features.
 
-        Of a backbone that is trained, it is that of the weights that the last `build` started from.
+        For a backbone that is trained, it is that of the initial weights of the last `build`.
         """
         if self._fingerprint is None:
             side = max(224, self.smallest)
@@ -74,7 +71,7 @@ class KerasBackbone:
         InvalidOptionError
             If the images are too small, or do not have 3 channels.
         WeightsUnavailableError
-            If the weights cannot be had, or do not fit.
+            If the weights are not available, or do not fit.
         MissingDependencyError
             If Keras is not installed.
         """
@@ -97,7 +94,7 @@ class KerasBackbone:
         return model
 
     def _features(self, pixels: Any) -> Any:
-        """Lay the layers on the symbolic pixels; return the symbolic features, shape ``(None, d)``."""
+        """Apply the layers to the symbolic pixels; return the symbolic features, shape ``(None, d)``."""
         raise NotImplementedError
 
     def _digest(self, weights: list[np.ndarray]) -> str:

@@ -42,8 +42,9 @@ class BayesianModelAveraging(LearnedWeights):
     ``w_m = prior_m exp(l_m / T) / sum_k prior_k exp(l_k / T)`` with ``l_m = sum_i log p_m[i, y_i]`` [1]_; multilabel:
     the sum over all labels of ``log p`` where true and ``log (1 - p)`` where not; regression: Gaussian, with the
     member's own mean squared error of each output as variance, ``l_m = -n/2 sum_c (log(2 pi s_mc^2) + 1)``.
-    Probabilities below the spacing of float64 at 1 count as that. With many rows nearly all weight goes to one member:
-    this finds the member that is right, not the combination that is best.
+    Probabilities below `ensemblekit.evaluation.LOG_LOSS_CLIP` count as that. A row of sample weight two counts as two
+    rows. With many rows nearly all weight goes to one member: this finds the best single member, not the best
+    combination.
 
     References
     ----------
@@ -68,9 +69,7 @@ class BayesianModelAveraging(LearnedWeights):
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         prior = self._prior(predictions.members)
         rows = rows_of(predictions, sample_weight, "posterior probabilities are")
-        # Rows.weight sums to 1; the likelihood wants the weights as they came.
-        pixels = int(np.prod(predictions.member_probas.shape[2:-1]))
-        n = len(rows.labels) if sample_weight is None else float(sample_weight.sum()) * pixels
+        n = len(rows.labels) if rows.weight is None else float(rows.weight.sum())
         self.log_likelihood_ = n * (_gaussian(rows) if rows.task == "regression" else _categorical(rows))
         with np.errstate(divide="ignore"):
             log_posterior = np.log(prior) + self.log_likelihood_ / self.temperature

@@ -34,7 +34,7 @@ class Borda(Combiner):
 
     Tie rule: classes with equal shares are a tie. It goes to the class with the larger summed probability, then to the
     first by name. The winner of a tie gets one unit in the last place more than its share, so that the largest
-    probability says who won.
+    probability marks it.
 
     References
     ----------
@@ -63,9 +63,9 @@ class Borda(Combiner):
             return count_points(member_probas, weights, present, equal=self.weights is None)
         weight = shaped_like_members(xp.array(weights, dtype=dtype), member_probas, xp)
         if present is not None:
-            there = shaped_like_members(present, member_probas, xp)
-            member_probas = xp.where(there, member_probas, xp.zeros_like(member_probas))
-            weight = xp.where(there, weight, xp.zeros_like(weight))
+            is_present = shaped_like_members(present, member_probas, xp)
+            member_probas = xp.where(is_present, member_probas, xp.zeros_like(member_probas))
+            weight = xp.where(is_present, weight, xp.zeros_like(weight))
         one = xp.ones((), dtype=dtype)
         mine, other = xp.expand_dims(member_probas, -1), xp.expand_dims(member_probas, -2)
         beats = xp.where(xp.greater(mine, other), one, xp.zeros_like(one))

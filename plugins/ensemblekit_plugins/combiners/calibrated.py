@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from ensemblekit import Combiner, Predictions, PredictionSet, align, fit_combiner, hookimpl
+from ensemblekit.combining import ask
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 from ensemblekit.registry import default_registry
 
+from ..kernels.blocks import row_slices
 from ..learning.calibration_maps import METHODS, apply_map, apply_maps, fit_map
-from ..learning.flat_rows import blocks, check_all_present, flatten_weights
+from ..learning.rows import check_all_present, flatten_weights
 from ..options import check_choice, check_count
 
 __all__ = ["Calibrated"]
@@ -40,13 +41,13 @@ class Calibrated(Combiner):
     maps_ : list of dict
         What was learned, one for each member in the order of ``members_``, or one for the result: ``scale`` and
         ``shift``, arrays with one value or one for each class; ``knots`` and ``values`` for ``isotonic``, a list of
-        arrays with one for each class.
+        arrays, one for each class.
     inner_ : Combiner
         The inner combiner, fitted where it learns.
 
     Notes
     -----
-    A calibrated ``q`` is made of ``p`` for each row, with ``log`` of at least 1e-15 (6.1e-5 in float16) and
+    Each row ``p`` is calibrated to ``q``, with ``log`` of at least 1e-15 (6.1e-5 in float16) and
     ``logit p = log p - log(1 - p)``.
 
     - ``temperature`` [1]_: ``q = softmax(log p / T)``, one ``T`` from 0.001 to 1000 (``scale_ = 1 / T``).
@@ -61,9 +62,9 @@ class Calibrated(Combiner):
     loss by L-BFGS, with ``a`` and ``b`` at most 1000 in size. Temperature leaves the order of the classes as it is, and
     with it the ties.
 
-    Where ``inner`` learns, what follows is learned from rows that what comes first was not fitted on: the rows are
-    drawn into ``cv`` folds, always the same, and the fold left out is calibrated (``before``) or combined (``after``)
-    by what the others taught. Then what comes first is fitted on all rows. One row alone is used for both.
+    Where ``inner`` learns, the second step is fitted out of fold: the rows are drawn into ``cv`` folds, always the
+    same, and each fold is calibrated (``before``) or combined (``after``) by what was fitted on the others. Then the
+    first step is fitted on all rows. A single row is used for both steps. Rows of weight 0 are left out.
 
     References
     ----------
@@ -98,19 +99,17 @@ class Calibrated(Combiner):
         self.method = method
         self.order = order
         self.cv = cv
-        made = self._new_inner()
-        known = frozenset({"multiclass", "multilabel"})
-        self.tasks = known & frozenset(getattr(made, "tasks", known))
+        asked = ask(self._new_inner())
+        self.tasks = asked.tasks & {"multiclass", "multilabel"}
         if not self.tasks:
             raise InvalidOptionError(
-                f"what is calibrated are probabilities; the combiner {inner!r} is for {', '.join(made.tasks)}."
+                f"only probabilities can be calibrated; the combiner {inner!r} is for {', '.join(asked.tasks)}."
             )
-        kept = frozenset(getattr(made, "traits", ()))
         self.traits = frozenset({"learns"})
         if method != "isotonic":
-            self.traits |= kept & {"graphable"}
+            self.traits |= asked.traits & {"graphable"}
         if order == "after":
-            self.traits |= kept & {"symmetric"}
+            self.traits |= asked.traits & {"symmetric"}
 
     def fit(
         self,
@@ -124,7 +123,7 @@ class Calibrated(Combiner):
             rows = np.flatnonzero(sample_weight)
             predictions, sample_weight = predictions.reorder(rows=rows), sample_weight[rows]
             features = None if features is None else features[rows]
-        learns = "learns" in getattr(self._new_inner(), "traits", ())
+        learns = ask(self._new_inner()).learns
         if self.order == "before":
             self.maps_ = self._fit_maps(predictions.member_probas, predictions, sample_weight)
             if learns:
@@ -136,9 +135,9 @@ class Calibrated(Combiner):
             combined = np.empty(predictions.member_probas.shape[1:], dtype=predictions.member_probas.dtype)
             for others, fold in self._folds(len(predictions.ids)):
                 some = predictions.reorder(rows=others)
-                taught = self._fit_inner(some, _of(sample_weight, others), _of(features, others))
-                here = predictions.member_probas[:, fold]
-                combined[fold] = _combine(taught, here, _of(features, fold), predictions.task, np)
+                fitted = self._fit_inner(some, _of(sample_weight, others), _of(features, others))
+                held_out = predictions.member_probas[:, fold]
+                combined[fold] = _combine(fitted, held_out, _of(features, fold), predictions.task, np)
         else:
             combined = _combine(self.inner_, predictions.member_probas, features, predictions.task, np)
         self.maps_ = self._fit_maps(combined[np.newaxis], predictions, sample_weight)
@@ -165,7 +164,7 @@ class Calibrated(Combiner):
             return _combine(self.inner_, calibrated, features, task, xp)
         out = np.empty(member_probas.shape[1:], dtype=member_probas.dtype)
         values_a_row = member_probas[:, :1].size
-        for block in blocks(len(out), values_a_row, 2**22):
+        for block in row_slices(len(out), values_a_row, 2**22):
             calibrated = self._calibrate(self.maps_, member_probas[:, block], task)
             out[block] = _combine(self.inner_, calibrated, _of(features, block), task, xp)
         return out
@@ -215,13 +214,14 @@ class Calibrated(Combiner):
     def _fit_inner(
         self, predictions: PredictionSet, sample_weight: np.ndarray | None, features: np.ndarray | None
     ) -> Any:
-        inner = self._new_inner()
-        if "learns" in getattr(inner, "traits", ()):
+        asked = ask(self._new_inner())
+        if asked.learns:
             named = None if features is None else (predictions.ids, features)
-            # Leaks were looked for, and allowed, before it came here.
-            return fit_combiner(predictions, inner, sample_weight=sample_weight, features=named, allow_leakage=True)
-        settle = getattr(inner, "for_members", None)
-        return settle(predictions.members) if settle else inner
+            # The outer `fit_combiner` has checked for leaks.
+            return fit_combiner(
+                predictions, asked.combiner, sample_weight=sample_weight, features=named, allow_leakage=True
+            )
+        return asked.settle(predictions.members).combiner
 
     def _new_inner(self) -> Any:
         if isinstance(self.inner, str):
@@ -238,11 +238,10 @@ def _of(values: np.ndarray | None, rows: Any) -> np.ndarray | None:
 
 
 def _combine(inner: Any, member_probas: Any, features: np.ndarray | None, task: str, xp: Any) -> Any:
-    accepted = inspect.signature(inner.combine).parameters
-    kwargs: dict[str, Any] = {"task": task} if "task" in accepted else {}
+    asked = ask(inner)
+    kwargs: dict[str, Any] = {"task": task} if "task" in asked.takes else {}
     if features is not None:
-        if "features" not in accepted:
-            raise InvalidOptionError(f"combiner {inner!r} makes no use of features. Leave them out.")
+        asked.check_takes("features")
         kwargs["features"] = features
     return inner.combine(member_probas, **kwargs) if xp is np else inner.combine(member_probas, xp=xp, **kwargs)
 

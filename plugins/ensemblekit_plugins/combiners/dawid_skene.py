@@ -48,7 +48,7 @@ class DawidSkene(Combiner):
     ``p[i, c] = prior[c] prod_m prod_k confusion_m[c, k] ** v_m[i, k]``, divided by its sum over the classes, with
     ``v_m[i, k] = 1/n`` where ``k`` is one of the ``n`` most probable classes of member ``m``, else 0: a member shares
     its vote between its own tied classes. The members are taken to err independently, given the class. A member that is
-    absent has no vote, neither here nor in `fit`.
+    absent has no vote, in `combine` as in `fit`.
 
     With labels ``prior[c]`` and ``confusion_m[c, k]`` are smoothed frequencies. Without, the classes start from the
     share of the votes; then frequencies, weighted by the posterior, and posterior take turns [1]_. Which class is which
@@ -149,8 +149,8 @@ class DawidSkene(Combiner):
 
 
 def _votes(member_probas: np.ndarray, present: np.ndarray | None) -> np.ndarray:
-    there = np.where(np.isnan(member_probas), 0, member_probas)
-    votes = (there == there.max(axis=-1, keepdims=True)).astype(np.float64)
+    known = np.where(np.isnan(member_probas), 0, member_probas)
+    votes = (known == known.max(axis=-1, keepdims=True)).astype(np.float64)
     votes /= votes.sum(axis=-1, keepdims=True)
     if present is not None:
         votes[~present] = 0

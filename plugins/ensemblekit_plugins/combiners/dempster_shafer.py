@@ -1,4 +1,4 @@
-"""Dempster's rule of combination: each member is evidence, as far as it is reliable."""
+"""Dempster's rule of combination: each member is evidence, discounted by its reliability."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DempsterShafer(Combiner):
     Parameters
     ----------
     reliability : float, mapping of member name to float, or sequence of shape (n_members,), default=0.9
-        From 0 (what the member says is no evidence) to 1 (it is never doubted): one for all, or one a member.
+        From 0 (the member is no evidence) to 1 (it is not discounted): one for all, or one a member.
 
     Notes
     -----
@@ -37,10 +37,10 @@ class DempsterShafer(Combiner):
     reliability of 1 it is the normalised product; the accuracy of a member on held-out rows is a usual choice [2]_. A
     member that is absent is no evidence.
 
-    Multilabel: each column by itself, with the frame of the two answers.
+    Multilabel: each column on its own, with the frame of its two answers.
 
-    Total conflict: where ``K = 0`` (members of reliability 1 that leave no class between them) Dempster's rule says
-    nothing, and the result is the mean of the members.
+    Total conflict: where ``K = 0`` (members of reliability 1 that exclude every class between them) Dempster's rule is
+    undefined, and the result is the mean of the members.
 
     References
     ----------
@@ -72,7 +72,7 @@ class DempsterShafer(Combiner):
         else:
             check_number("reliability", reliability, 0, 1)
         self.reliability = reliability
-        # By name it follows the members, so that their order changes nothing.
+        # Given by name, it follows the members in any order.
         of_all = isinstance(reliability, Real | Mapping)
         self.traits = frozenset({"graphable"} | ({"symmetric"} if of_all else set[str]()))
 
@@ -108,14 +108,14 @@ class DempsterShafer(Combiner):
         trust = shaped_like_members(xp.array(reliability, dtype=member_probas.dtype), member_probas, xp)
         doubt = shaped_like_members(xp.array(1 - reliability, dtype=member_probas.dtype), member_probas, xp)
         one = xp.ones((), dtype=member_probas.dtype)
-        there = xp.ones_like(doubt)
+        is_present = xp.ones_like(doubt)
         if present is not None:
             present = shaped_like_members(present, member_probas, xp)
             member_probas = xp.where(present, member_probas, xp.zeros_like(member_probas))
             trust = xp.where(present, trust, xp.zeros_like(trust))
             doubt = xp.where(present, doubt, one)
-            there = xp.where(present, one, xp.zeros_like(one))
-        mean = xp.divide(xp.sum(member_probas, axis=0), xp.sum(there, axis=0))
+            is_present = xp.where(present, one, xp.zeros_like(one))
+        mean = xp.divide(xp.sum(member_probas, axis=0), xp.sum(is_present, axis=0))
         if task == "multilabel":
             answers = xp.stack([member_probas, xp.subtract(one, member_probas)], axis=-1)
             trust, doubt = xp.expand_dims(trust, -1), xp.expand_dims(doubt, -1)

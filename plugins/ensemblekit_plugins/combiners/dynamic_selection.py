@@ -1,4 +1,4 @@
-"""What dynamic selection shares: the rows it was fitted on, and the vote of the members that it selects."""
+"""The base of dynamic selection: it keeps the rows it was fitted on, and lets the selected members vote."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from ensemblekit import Combiner, PredictionSet
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 
+from ..kernels.blocks import row_slices
 from ..kernels.ties import settle_ties
-from ..learning.flat_rows import (
-    blocks,
+from ..learning.neighbours import Neighbours
+from ..learning.rows import (
     check_all_present,
     flatten_features,
     flatten_members,
     flatten_weights,
     side_by_side,
 )
-from ..learning.neighbours import Neighbours
 from ..options import check_choice, check_count
 
 __all__ = ["DynamicSelection"]
@@ -31,16 +31,16 @@ class DynamicSelection(Combiner, abc.ABC):
     Parameters
     ----------
     n_neighbors : int, default=7
-        How many of the rows that it was fitted on are asked; all of them where they are fewer.
+        How many of the rows it was fitted on are used; all of them where there are fewer.
     voting : {"soft", "hard"}, default="soft"
         The result is the weighted mean of the members' probabilities, or the share of their votes.
 
     Attributes
     ----------
     points_ : ndarray of shape (n_rows, n_columns)
-        Where the rows lie: the members' probabilities side by side, or features.
+        Coordinates of the rows: the members' probabilities side by side, or features.
     right_ : ndarray of bool of shape (n_rows, n_members)
-        Which members are right there.
+        Which members are right on each row.
     row_weight_ : ndarray of shape (n_rows,)
         Weights of the rows, the largest 1; rows of weight 0 are left out.
     n_features_ : int or None
@@ -92,7 +92,8 @@ class DynamicSelection(Combiner, abc.ABC):
         combined = np.empty(rows.shape[1:], dtype=member_probas.dtype)
         neighbours = Neighbours(self.points_)
         n_asked = self._n_asked()
-        for block in blocks(len(combined), max(rows.shape[0] * rows.shape[2], rows.shape[0] * self._values_a_member())):
+        values_a_row = rows.shape[0] * max(rows.shape[2], self._values_a_member())
+        for block in row_slices(len(combined), values_a_row):
             probas = rows[:, block]
             queries = _points(probas) if given is None else given[block]
             nearest = neighbours.nearest(queries, n_asked)
@@ -100,7 +101,7 @@ class DynamicSelection(Combiner, abc.ABC):
         return combined.reshape(member_probas.shape[1:])
 
     def _learn(self, rows: np.ndarray, codes: np.ndarray) -> None:
-        """Learn more than who is right where, from rows whose weight is not 0."""
+        """Learn what a subclass needs besides, from the rows whose weight is not 0."""
 
     @abc.abstractmethod
     def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
@@ -111,7 +112,7 @@ class DynamicSelection(Combiner, abc.ABC):
         nearest : ndarray of int of shape (n_rows, n_neighbors)
             Rows of ``right_``, the nearest first.
         probas : ndarray of shape (n_members, n_rows, n_classes)
-            What the members say.
+            Predictions of the members.
 
         Returns
         -------
@@ -129,7 +130,7 @@ class DynamicSelection(Combiner, abc.ABC):
         given = flatten_features(self.name, features, axes, n_features).astype(np.float64)
         if not np.isfinite(given).all():
             raise InvalidOptionError(
-                f"features among which {self.name} seeks neighbours must be finite; received NaN or infinity in "
+                f"features among which {self.name} searches neighbours must be finite; received NaN or infinity in "
                 f"{int((~np.isfinite(given)).any(axis=1).sum())} of {len(given)} rows."
             )
         return given
@@ -145,7 +146,7 @@ def vote(probas: np.ndarray, weights: np.ndarray, voting: str) -> np.ndarray:
     Parameters
     ----------
     probas : ndarray of shape (n_members, n_rows, n_classes)
-        What they say.
+        Their predictions.
     weights : ndarray of shape (n_rows, n_members)
         Weights >= 0; a row of zeros counts as equal weights.
     voting : {"soft", "hard"}

@@ -75,8 +75,8 @@ class GeometricMean(Combiner):
             return by_presence(lambda some, members: self._pool(some, weights[members], task), member_probas, present)
         if present is None:
             return pool_logs(member_probas, weights / weights.sum() / self.temperature, task, xp)
-        there = shaped_like_members(present, member_probas, xp)
-        known = xp.where(there, member_probas, xp.ones_like(member_probas))
+        is_present = shaped_like_members(present, member_probas, xp)
+        known = xp.where(is_present, member_probas, xp.ones_like(member_probas))
         dtype = sum_dtype(np.dtype(dtype_name(member_probas.dtype))).name
         weight = shaped_like_members(xp.array(weights, dtype=dtype), present, xp)
         weight = xp.where(present, weight, xp.zeros_like(weight))

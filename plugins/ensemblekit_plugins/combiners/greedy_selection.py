@@ -1,4 +1,4 @@
-"""Greedy ensemble selection: the member that helps most joins, again and again."""
+"""Greedy ensemble selection: each round adds the member that improves the score most."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class GreedySelection(LearnedWeights):
     n_rounds : int, default=50
         Picks of each bag.
     metric : str, scorer, callable or None, default=None
-        The name of a scikit-learn scorer, ``"log_loss"``, ``"brier"``, ``"squared_error"`` or ``"absolute_error"``, a
-        scorer, or a callable ``(y_true, y_proba) -> float``, greater is better. By default log loss, or squared error
-        for regression. A callable gets ``y_true`` as positions of classes, indicators or numbers.
+        A name of `ensemblekit.evaluation.METRICS`, ``"squared_error"``, ``"absolute_error"``, the name of a
+        scikit-learn scorer, a scorer, or a callable ``(y_true, y_proba) -> float``, greater is better. By default log
+        loss, or squared error for regression. A callable gets ``y_true`` as positions of classes, indicators or
+        numbers; with sample weights it must take ``sample_weight``.
     n_init : int, default=0
         Sorted initialisation: the first so many picks are the best members by their own score, each once.
     n_bags : int, default=1
@@ -105,7 +106,7 @@ class GreedySelection(LearnedWeights):
         self.use_best = use_best
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
-        scorer = blends(self.metric, rows_of(predictions, sample_weight, "members are selected by what is"))
+        scorer = blends(self.metric, rows_of(predictions, sample_weight, "members are selected on what is"))
         n_members = len(predictions)
         draws = np.random.default_rng(self.seed)
         drawn = max(1, round(self.bag_fraction * n_members))

@@ -20,16 +20,16 @@ class KnoraE(DynamicSelection):
     Parameters
     ----------
     n_neighbors : int, default=7
-        How many of the rows that it was fitted on are asked at first; all of them where they are fewer.
+        How many of the rows it was fitted on are used at first; all of them where there are fewer.
     voting : {"soft", "hard"}, default="soft"
         What the selected members answer: the mean of their probabilities, or the share of their votes, as in [1]_.
 
     Attributes
     ----------
     points_ : ndarray of shape (n_rows, n_columns)
-        Where the rows lie: the members' probabilities side by side, or features.
+        Coordinates of the rows: the members' probabilities side by side, or features.
     right_ : ndarray of bool of shape (n_rows, n_members)
-        Which members are right there.
+        Which members are right on each row.
     row_weight_ : ndarray of shape (n_rows,)
         Weights of the rows, the largest 1.
     n_features_ : int or None
@@ -42,7 +42,7 @@ class KnoraE(DynamicSelection):
     rows, so ``k`` shrinks until some member qualifies [1]_. Where none is right on the nearest row, all are taken.
     ``p[i, c] = sum_{m in S} p_m[i, c] / |S|``; with ``voting="hard"`` votes stand in place of ``p_m``.
 
-    Neighbours are sought by Euclidean distance between the members' probabilities, or between features where
+    Neighbours are found by Euclidean distance between the members' probabilities, or between features where
     `fit_combiner` and `combine` are given ``features``: bring them to one scale. Of equally distant rows the first by
     id is the nearer. A member is right where its most probable class, the first by name of equals, is the true one.
     Sample weights are refused, as being right on all the nearest rows has no degree.

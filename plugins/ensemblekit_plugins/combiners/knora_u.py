@@ -19,16 +19,16 @@ class KnoraU(DynamicSelection):
     Parameters
     ----------
     n_neighbors : int, default=7
-        How many of the rows that it was fitted on are asked; all of them where they are fewer.
+        How many of the rows it was fitted on are used; all of them where there are fewer.
     voting : {"soft", "hard"}, default="soft"
         The weighted mean of the members' probabilities, or the share of their weighted votes, as in [1]_.
 
     Attributes
     ----------
     points_ : ndarray of shape (n_rows, n_columns)
-        Where the rows lie: the members' probabilities side by side, or features.
+        Coordinates of the rows: the members' probabilities side by side, or features.
     right_ : ndarray of bool of shape (n_rows, n_members)
-        Which members are right there.
+        Which members are right on each row.
     row_weight_ : ndarray of shape (n_rows,)
         Weights of the rows, the largest 1.
     n_features_ : int or None
@@ -40,11 +40,11 @@ class KnoraU(DynamicSelection):
     weight, 1 by default, and ``p[i, c] = sum_m w_m p_m[i, c] / sum_m w_m`` [1]_; with ``voting="hard"`` votes stand in
     place of ``p_m``. Where no member is right on any of them, all weigh the same.
 
-    Neighbours are sought by Euclidean distance between the members' probabilities, or between features where
+    Neighbours are found by Euclidean distance between the members' probabilities, or between features where
     `fit_combiner` and `combine` are given ``features``: bring them to one scale. Of equally distant rows the first by
     id is the nearer. A member is right where its most probable class, the first by name of equals, is the true one.
-    Rows of weight 0 are left out. Neighbours are counted by row and not by weight, lest the scale of the weights change
-    the answer: a row of weight 2 votes twice, but takes one place among the nearest, where two equal rows take two.
+    Rows of weight 0 are left out. Neighbours are counted by row and not by weight, so that the scale of the weights
+    does not change the result: a row of weight 2 votes twice but is one neighbour, where two equal rows are two.
 
     Tie rule of ``voting="hard"``: a member shares its vote between its own tied classes; equal shares go to the class
     with the larger summed probability, weighted as the votes, then to the first by name, and the winner gets one unit

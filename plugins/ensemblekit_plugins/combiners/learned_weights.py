@@ -1,4 +1,4 @@
-"""What combiners share whose whole fitted state is one weight a member."""
+"""The base of the combiners that learn one weight a member and average with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LearnedWeights"]
 
 
 class LearnedWeights(Combiner):
-    """Base of the combiners whose whole fitted state is one weight a member."""
+    """A combiner that learns one weight a member: `fit` of a subclass sets ``weights_``."""
 
     traits = frozenset({"learns", "idempotent", "bounded", "graphable", "class_equivariant"})
     weights_: np.ndarray

@@ -1,4 +1,4 @@
-"""META-DES: a meta-classifier says which members to trust on a row."""
+"""META-DES: a meta-classifier predicts which members are competent for a row."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from ensemblekit import hookimpl
 from ensemblekit.errors import InvalidOptionError
 
-from ..learning.flat_rows import side_by_side
 from ..learning.neighbours import Neighbours
+from ..learning.rows import side_by_side
 from ..options import check_count, check_number
 from .dynamic_selection import DynamicSelection
 
@@ -18,7 +18,7 @@ __all__ = ["MetaDES"]
 
 
 class MetaDES(DynamicSelection):
-    """Dynamic selection of the members that a meta-classifier holds competent for a row (META-DES).
+    """Dynamic selection of the members that a meta-classifier predicts to be competent for a row (META-DES).
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class MetaDES(DynamicSelection):
     n_neighbors : int, default=7
         How many of the rows that it was fitted on make the region of competence.
     n_profiles : int, default=5
-        How many of the rows on which the members say most nearly the same are asked as well.
+        How many of the rows with the most similar member predictions (output profiles) are used as well.
     threshold : float, default=0.5
         A member is selected where its competence is larger; from 0 to 1.
     voting : {"soft", "hard"}, default="soft"
@@ -43,9 +43,9 @@ class MetaDES(DynamicSelection):
     profiles_ : ndarray of shape (n_rows, n_members * n_classes)
         The members' probabilities side by side.
     right_ : ndarray of bool of shape (n_rows, n_members)
-        Which members are right there.
+        Which members are right on each row.
     true_probas_ : ndarray of shape (n_rows, n_members)
-        What the members say of the true class.
+        Probability that each member gives to the true class.
     row_weight_ : ndarray of shape (n_rows,)
         Weights of the rows, the largest 1.
     n_features_ : int or None
@@ -59,11 +59,11 @@ class MetaDES(DynamicSelection):
     ``t[i, m]`` of them, and ``p[i, c]`` is the mean of ``p_m[i, c]`` over the members with ``t[i, m] > threshold``, or
     over all where there is none.
 
-    The meta-classifier is fitted out of fold: to each row that it learns from its neighbours are sought among the
-    others. Without ``features`` the region of competence is sought between output profiles too. Sample weights are
+    The meta-classifier is fitted out of fold: the neighbours of each row that it learns from are searched among the
+    others. Without ``features`` the region of competence is searched among output profiles too. Sample weights are
     those of the meta-classifier, and rows of weight 0 are left out; one that makes no use of them is refused.
 
-    Neighbours are sought by Euclidean distance; of equally distant rows the first by id is the nearer. A member is
+    Neighbours are found by Euclidean distance; of equally distant rows the first by id is the nearer. A member is
     right where its most probable class, the first by name of equals, is the true one. A competence that exceeds the
     threshold by rounding alone (1e-9) does not. Tie rule of ``voting="hard"``: as for ``knora_e``.
 
@@ -114,7 +114,7 @@ class MetaDES(DynamicSelection):
             )
         self.profiles_ = side_by_side(rows).astype(np.float64)
         self.true_probas_ = np.take_along_axis(rows, codes[np.newaxis, :, np.newaxis], axis=-1)[..., 0].T
-        # As many as there are among the others.
+        # A row is not among its own neighbours.
         self.n_nearest_ = min(self.n_neighbors, len(codes) - 1)
         self.n_nearest_profiles_ = min(self.n_profiles, len(codes) - 1)
         self.meta_classifier_ = None
@@ -137,7 +137,7 @@ class MetaDES(DynamicSelection):
         described = self._meta_features(nearest, profiles, probas)
         right = list(self.meta_classifier_.classes_).index(True)
         competence = self.meta_classifier_.predict_proba(described)[:, right]
-        # The last bits may depend on the other rows, and must not decide.
+        # The last bits may depend on the other rows of the batch, and must not decide the selection.
         return np.round(competence, 9).reshape(len(nearest), len(probas)) > self.threshold
 
     def _n_asked(self) -> int:

@@ -15,7 +15,7 @@ __all__ = ["Minimum"]
 
 
 class Minimum(OrderStatistics):
-    """Smallest value of the members, class by class: a class needs every member.
+    """Smallest value of the members, class by class: one member that rejects a class is enough.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What median, trimmed and winsorised mean, maximum and minimum have in common: sums of order statistics."""
+"""The base of median, trimmed and winsorised mean, maximum and minimum: averages of order statistics."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ..options import check_number
 __all__ = ["OrderStatistics", "check_proportion"]
 
 BLOCK_VALUES = 2**21
-"""Values that the arrays of one block hold together: a network of comparators has many short steps."""
+"""Values that the arrays of one block hold together: many, as a network of comparators has many short steps."""
 
 
 class OrderStatistics(Combiner):
-    """A combiner that puts the members' values in order, class by class, and averages some of them.
+    """A combiner that sorts the members' values, class by class, and averages some of them.
 
-    A subclass says in `counts` how often each counts. Rows of the task ``multiclass`` are divided by their sum.
+    A subclass defines in `counts` how often each counts. Rows of the task ``multiclass`` are divided by their sum.
     """
 
     traits = frozenset({"symmetric", "idempotent", "graphable"})
 
     def counts(self, n_members: int) -> tuple[int, ...]:
-        """Say how often the smallest value counts in the average, the second smallest, and so on.
+        """Return how often the smallest value counts in the average, the second smallest, and so on.
 
         Parameters
         ----------
@@ -64,9 +64,9 @@ class OrderStatistics(Combiner):
             share = xp.array(shares[-1], dtype=dtype)
         else:
             # Absent members come last in the order, where they count 0; an infinite value times 0 would be NaN.
-            there = shaped_like_members(present, member_probas, xp)
+            is_present = shaped_like_members(present, member_probas, xp)
             last = xp.full_like(member_probas, largest(dtype))
-            member_probas = xp.where(there, member_probas, last)
+            member_probas = xp.where(is_present, member_probas, last)
             n_present = xp.sum(xp.where(present, 1, 0), axis=0)
             share = xp.transpose(xp.take(xp.array(shares, dtype=dtype), n_present, axis=0))
         ordered = xp.sort(member_probas, axis=0)
@@ -113,5 +113,5 @@ def check_proportion(proportion: Any) -> None:
     check_number("proportion", proportion, 0, 0.5)
     if proportion == 0.5:
         raise InvalidOptionError(
-            "proportion must be < 0.5, lest nothing is left; received 0.5. For the middle: median."
+            "proportion must be < 0.5, or no member is left; received 0.5. For the value in the middle take median."
         )

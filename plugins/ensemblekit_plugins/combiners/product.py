@@ -53,8 +53,8 @@ class Product(Combiner):
             return by_presence(lambda some, members: _pool(some, task), member_probas, present)
         if present is None:
             return pool_logs(member_probas, np.ones(member_probas.shape[0]), task, xp)
-        there = shaped_like_members(present, member_probas, xp)
-        known = xp.where(there, member_probas, xp.ones_like(member_probas))
+        is_present = shaped_like_members(present, member_probas, xp)
+        known = xp.where(is_present, member_probas, xp.ones_like(member_probas))
         one = xp.ones((), dtype="float32")
         return pool_logs(known, xp.where(present, one, xp.zeros_like(one)), task, xp)
 

@@ -1,4 +1,4 @@
-"""The average of ranks: members whose scores have different scales, brought to one."""
+"""The average of ranks, for members whose scores have different scales."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class RankAverage(Combiner):
     for the area under the ROC curve), and are no calibrated probabilities. With ``present`` only the members that are
     present count.
 
-    Each class is ranked by itself, so how frequent or how heavily weighted a class is leaves no trace: a rare class is
-    at rank 1/2 on half of the rows, as a frequent one is, and predicted about as often.
+    Each class is ranked on its own, so the frequency of a class has no effect: the median rank of a rare class is 1/2,
+    as that of a frequent one is, and it is predicted about as often. Labels are not used.
 
     Tie rule: equal averages stay equal, and the first class by name is the predicted one.
 
@@ -87,9 +87,9 @@ class RankAverage(Combiner):
         weight = np.ones(n_samples) if sample_weight is None else sample_weight
         self.references_: list[list[np.ndarray]] = []
         for place in range(n_members):
-            there = np.flatnonzero(weight > 0 if present is None else present[place] & (weight > 0))
-            each = np.repeat(weight[there], int(np.prod(inner, dtype=int)))
-            values = probas[place, there].reshape(-1, n_classes).astype(np.float64)
+            rows = np.flatnonzero(weight > 0 if present is None else present[place] & (weight > 0))
+            each = np.repeat(weight[rows], int(np.prod(inner, dtype=int)))
+            values = probas[place, rows].reshape(-1, n_classes).astype(np.float64)
             self.references_.append([_reference(values[:, c], each, self.n_quantiles) for c in range(n_classes)])
         return self
 

@@ -10,18 +10,17 @@ import numpy as np
 from ensemblekit import Combiner, PredictionSet, hookimpl
 from ensemblekit.errors import CompatibilityError, InvalidOptionError, NotFittedError
 
+from ..kernels.blocks import row_slices
 from ..learning.dense import DenseSoftmax
-from ..learning.final_estimators import fit_classes, fit_outputs, predict_outputs
-from ..learning.final_graph import predict_in_graph
-from ..learning.flat_rows import (
-    blocks,
+from ..learning.final_estimators import fit_classes, fit_outputs, predict_in_graph, predict_outputs
+from ..learning.linear import is_linear
+from ..learning.rows import (
     check_all_present,
     flatten_features,
     flatten_members,
     flatten_weights,
     side_by_side,
 )
-from ..learning.linear import is_linear
 from ..options import check_choice, check_count
 
 __all__ = ["Stacking"]
@@ -176,7 +175,7 @@ class Stacking(Combiner):
         rows = flatten_members(member_probas)
         out = np.zeros(rows.shape[1:], dtype=member_probas.dtype)
         width = rows.shape[0] * rows.shape[2] + (self.n_features_ or 0)
-        for block in blocks(len(out), width, 2**21):
+        for block in row_slices(len(out), width, 2**21):
             x = self._inputs(rows[:, block], None if given is None else given[block])
             if task == "multiclass":
                 out[block, estimator.classes_] = estimator.predict_proba(x)

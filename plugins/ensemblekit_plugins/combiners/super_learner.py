@@ -40,7 +40,7 @@ class SuperLearner(LearnedWeights):
     members' columns, which is made block by block, so that memory does not grow with the rows. Where all ``v`` are 0
     the members count the same. ``log_loss`` is what `weighted` learns.
 
-    Tie rule: of members that say the same, the solver gives the weight to some; their sum is what counts.
+    Tie rule: of members with equal predictions the solver may weigh any; only the sum of their weights is determined.
 
     References
     ----------

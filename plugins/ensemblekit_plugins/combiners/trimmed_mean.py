@@ -1,4 +1,4 @@
-"""The mean of the members' predictions without the most extreme, class by class."""
+"""The trimmed mean of the members' predictions, class by class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["TrimmedMean"]
 
 
 class TrimmedMean(OrderStatistics):
-    """Mean of the members without the smallest and the largest values, class by class.
+    """Trimmed mean of the members, class by class: the smallest and the largest values are left out.
 
     Parameters
     ----------

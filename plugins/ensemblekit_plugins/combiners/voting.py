@@ -36,7 +36,7 @@ class Voting(Combiner):
 
     Tie rule: classes with equal shares are a tie. It goes to the class with the larger summed probability, then to the
     first by name. The winner of a tie gets one unit in the last place more than its share, so that the largest
-    probability says who won.
+    probability marks it.
 
     References
     ----------
@@ -73,9 +73,9 @@ class Voting(Combiner):
             return count_votes(member_probas, None if equal else scaled, present)
         weight = shaped_like_members(xp.array(scaled, dtype=member_probas.dtype), member_probas, xp)
         if present is not None:
-            there = shaped_like_members(present, member_probas, xp)
-            member_probas = xp.where(there, member_probas, xp.zeros_like(member_probas))
-            weight = xp.where(there, weight, xp.zeros_like(weight))
+            is_present = shaped_like_members(present, member_probas, xp)
+            member_probas = xp.where(is_present, member_probas, xp.zeros_like(member_probas))
+            weight = xp.where(is_present, weight, xp.zeros_like(weight))
         top = xp.equal(member_probas, xp.max(member_probas, axis=-1, keepdims=True))
         one = xp.ones((), dtype=member_probas.dtype)
         votes = xp.where(top, one, xp.zeros_like(one))

@@ -30,9 +30,10 @@ class Weighted(Combiner):
     weights : mapping of member name to float, or sequence of shape (n_members,), optional
         Finite, >= 0, with a positive sum; they are divided by it. By default they are learned.
     metric : str, scorer, callable or None, default=None
-        What learned weights make best: the name of a scikit-learn scorer, ``"log_loss"``, ``"brier"``,
-        ``"squared_error"`` or ``"absolute_error"``, a scorer, or a callable ``(y_true, y_proba) -> float``, greater is
-        better. By default log loss, or squared error for regression.
+        What learned weights optimise: a name of `ensemblekit.evaluation.METRICS`, ``"squared_error"``,
+        ``"absolute_error"``, the name of a scikit-learn scorer, a scorer, or a callable ``(y_true, y_proba) -> float``,
+        greater is better. By default log loss, or squared error for regression. With sample weights a callable must
+        take ``sample_weight``.
     learn : {"together", "alone"}, default="together"
         ``together``: the weights whose combination has the best score. ``alone``: each member's weight is what its own
         score is above that of always answering the mean of the labels.
@@ -54,16 +55,17 @@ class Weighted(Combiner):
     ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w`` on the simplex: the linear opinion pool [1]_. Weights learned by log
     loss minimise the mean log loss of ``p`` on the rows they are fitted on, a convex problem, by expectation
     maximisation for mixture proportions [2]_: ``w_m <- mean_i w_m p_m[i, y_i] / p[i, y_i]``. Those learned by squared
-    error minimise it by non-negative least squares. For any other metric a search starts at equal weights. In each step
-    every member may gain or lose a quarter of all weight, the others keeping their proportions; the best move is made,
-    the first by name of equals, gains before losses; where none is better the quarter is halved, down to 1/256.
+    error minimise it by non-negative least squares. For any other metric a search starts at equal weights. Each step
+    tries to add a quarter of the total weight to each member, or to take it away, the others keeping their proportions.
+    It takes the best move (of equal ones the first by name, gains before losses); where no move is better, the quarter
+    is halved, down to 1/256.
     ``alone`` gives ``w_m`` proportional to ``max(score(p_m) - score(mean label), 0)``, equal weights where all are 0.
 
     With ``per_class`` it is ``sum_m w_mc p_m[i, c]``, divided by its sum over the classes for multiclass; a row in
     which all these are 0 becomes the plain mean.
 
-    Equal weights come first, so members that say the same keep the same weight under log loss. With ``present`` the
-    weights of the members that are present are divided by their sum.
+    Learning starts at equal weights, so members with equal predictions keep equal weights under log loss. With
+    ``present`` the weights of the members that are present are divided by their sum.
 
     References
     ----------
@@ -125,7 +127,7 @@ class Weighted(Combiner):
             likelihood = likelihoods(rows)
             share = np.repeat(rows.share(), likelihood.shape[1] // len(rows.labels))
             self.weights_ = maximise_likelihood(likelihood, share / share.sum(), self.max_iter, self.tol)
-        elif metric in ("squared_error", "neg_mean_squared_error", "brier", "neg_brier_score"):
+        elif metric in ("squared_error", "neg_mean_squared_error", "brier", "brier_score", "neg_brier_score"):
             self.weights_ = smallest_squared_error(rows)
         else:
             self.weights_ = best_blend(metric, rows, self.max_iter)

@@ -1,4 +1,4 @@
-"""The mean of the members' predictions with the most extreme drawn in, class by class."""
+"""The winsorised mean of the members' predictions, class by class."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["WinsorisedMean"]
 
 
 class WinsorisedMean(OrderStatistics):
-    """Mean of the members with the smallest and the largest values drawn in, class by class.
+    """Winsorised mean of the members, class by class: extreme values are replaced with the nearest that are kept.
 
     Parameters
     ----------
     proportion : float, default=0.2
-        Share of the members that is drawn in at either end, >= 0 and < 0.5.
+        Share of the members that is replaced at either end, >= 0 and < 0.5.
 
     Notes
     -----
@@ -48,11 +48,11 @@ class WinsorisedMean(OrderStatistics):
         self.proportion = proportion
 
     def counts(self, n_members: int) -> tuple[int, ...]:
-        drawn = int(self.proportion * n_members)
-        kept = [1] * (n_members - 2 * drawn)
-        kept[0] += drawn
-        kept[-1] += drawn
-        return (0,) * drawn + tuple(kept) + (0,) * drawn
+        replaced = int(self.proportion * n_members)
+        kept = [1] * (n_members - 2 * replaced)
+        kept[0] += replaced
+        kept[-1] += replaced
+        return (0,) * replaced + tuple(kept) + (0,) * replaced
 
 
 @hookimpl

@@ -69,7 +69,7 @@ class ClassifierHead:
         Raises
         ------
         InvalidOptionError
-            If there are fewer than two classes, or the features are no vectors.
+            If there are fewer than two classes, or the features are not vectors.
         """
         keras = import_keras("Head 'classifier_head'")
         check_vectors("classifier_head", feature_shape, n_classes)

@@ -13,7 +13,7 @@ __all__ = ["DiscriminantHead"]
 
 
 class DiscriminantHead(VectorHead):
-    """Linear discriminant analysis, its covariance shrunken as the features ask.
+    """Linear discriminant analysis, with a shrunken covariance.
 
     Parameters
     ----------

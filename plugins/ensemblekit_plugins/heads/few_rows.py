@@ -1,4 +1,4 @@
-"""Classifiers of scikit-learn that make do with few rows; imported where one is built."""
+"""scikit-learn classifiers that also accept few rows; imported only where one is built."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["StackedByFolds", "UpToNeighbours"]
 
 
 class UpToNeighbours(KNeighborsClassifier):
-    """Nearest neighbours: as many as there are, where there are fewer than asked for."""
+    """Nearest neighbours that uses all rows where there are fewer than ``n_neighbors``."""
 
     def kneighbors(self, X: Any = None, n_neighbors: int | None = None, return_distance: bool = True) -> Any:  # noqa: N803 - scikit-learn's name
         """Find the neighbours, at most as many as there are rows."""
@@ -23,7 +23,7 @@ class UpToNeighbours(KNeighborsClassifier):
 
 
 class StackedByFolds(StackingClassifier):
-    """A classifier on held-out scores: in as many folds as the smallest class has rows, where they are fewer."""
+    """Stacking on held-out scores, with at most as many folds as the smallest class has rows."""
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:  # noqa: N803 - scikit-learn's name
         """Fit the inner classifier on all rows, and the last one on its held-out scores."""
@@ -33,7 +33,7 @@ class StackedByFolds(StackingClassifier):
                 "scores are calibrated on held-out rows, so that each class needs 2 at least; class "
                 f"{names[counts.argmin()]!r} has {counts.min()}."
             )
-        wanted: int = self.cv  # pyright: ignore[reportAssignmentType] - made here with a number
+        wanted: int = self.cv  # pyright: ignore[reportAssignmentType] - always a number here
         self.cv = min(wanted, int(counts.min()))
         try:
             return super().fit(X, y, **fit_params)

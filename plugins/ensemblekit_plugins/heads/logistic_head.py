@@ -18,7 +18,7 @@ class LogisticHead(VectorHead):
     Parameters
     ----------
     C : float, default=0.01
-        Inverse strength of the squared penalty, above 0. Features of a pretrained backbone are many and alike: strong.
+        Inverse strength of the squared penalty, above 0; small, as features of a backbone are many and correlated.
 
     Notes
     -----

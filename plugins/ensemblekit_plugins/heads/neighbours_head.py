@@ -16,17 +16,17 @@ ensemblekit_stored_modules = ("ensemblekit_plugins.heads.few_rows",)
 
 
 class NeighboursHead(VectorHead):
-    """Nearest neighbours by the angle between standardised features, weighted by their nearness.
+    """Nearest neighbours by the angle between standardised features, weighted by inverse distance.
 
     Parameters
     ----------
     n_neighbors : int, default=5
-        How many are asked, at least 1; as many as there are rows, where there are fewer.
+        How many are used, at least 1; all rows where there are fewer.
 
     Notes
     -----
     A class has the share of the weights ``1 / distance`` of those neighbours that belong to it, the distance being that
-    of the standardised features, each row scaled to length 1. A row at the distance 0 is asked alone.
+    of the standardised features, each row scaled to length 1. Where some are at the distance 0, only those count.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A support vector machine on standardised features, its scores made probabilities."""
+"""A support vector machine on standardised features, with calibrated probabilities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ensemblekit_stored_modules = ("ensemblekit_plugins.heads.few_rows",)
 
 
 class SVMHead(VectorHead):
-    """A support vector machine with a Gaussian kernel on standardised features, its scores made probabilities.
+    """A support vector machine with a Gaussian kernel on standardised features, with calibrated probabilities.
 
     Parameters
     ----------

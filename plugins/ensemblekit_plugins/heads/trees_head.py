@@ -13,18 +13,18 @@ __all__ = ["TreesHead"]
 
 
 class TreesHead(VectorHead):
-    """Extremely randomised trees: a forest whose splits are drawn, on features as they are.
+    """Extremely randomised trees: a forest with random splits, on features as they are.
 
     Parameters
     ----------
     n_estimators : int, default=400
         How many trees, at least 1.
     seed : int, default=0
-        Of what is drawn.
+        Of the random splits.
 
     Notes
     -----
-    A class has the mean, over the trees, of its share in the leaf that a row falls into.
+    The probability of a class is the mean, over the trees, of its share in the leaf of the row.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What the heads share: they map vectors to two classes at least; and the body of those made of scikit-learn."""
+"""The base of the scikit-learn heads, and the check that features are vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["VectorHead", "check_vectors"]
 
 
 def check_vectors(name: str, feature_shape: tuple[int, ...], n_classes: int) -> None:
-    """Refuse features that are no vectors, and fewer than two classes."""
+    """Refuse features that are not vectors, and fewer than two classes."""
     if n_classes < 2 or len(feature_shape) != 1:
         raise InvalidOptionError(
             f"{name} maps features (d,) to at least 2 classes; received features {tuple(feature_shape)} and "
@@ -41,7 +41,7 @@ class VectorHead:
         Raises
         ------
         InvalidOptionError
-            If there are fewer than two classes, or the features are no vectors.
+            If there are fewer than two classes, or the features are not vectors.
         """
         check_vectors(self.name, feature_shape, n_classes)
         from sklearn.pipeline import make_pipeline
@@ -49,5 +49,5 @@ class VectorHead:
         return make_pipeline(*self._steps())
 
     def _steps(self) -> tuple[Any, ...]:
-        """Make what the features go through, the classifier last."""
+        """Make the steps of the pipeline, the classifier last."""
         raise NotImplementedError

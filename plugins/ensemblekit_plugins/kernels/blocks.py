@@ -1,10 +1,10 @@
-"""Row blocks that stay in the cache, by two threads where there is enough to do.
+"""Row blocks that stay in the cache, computed by two threads where the work is large enough.
 
-A rule of many steps that goes over the whole cube in each step waits for memory. Done block by block it waits once::
+A rule of many steps that passes over the whole cube in each step is bound by memory. Block by block it reads it once::
 
     def combine_block(where, scratch):
         members = member_probas[(slice(None), *where)]          # a view: (n_members, rows, ..., n_classes)
-        total = scratch("total", members.shape[1:], np.float32)  # an array that is used again by the next block
+        total = scratch("total", members.shape[1:], np.float32)  # reused by the next block
         ...
         np.divide(total, n_members, out=result[where])
 
@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Scratch", "Where", "blocks", "in_blocks"]
+__all__ = ["Scratch", "Where", "blocks", "in_blocks", "row_slices"]
 
 Where = tuple[slice, ...]
 """A block: slices of the axes of the output, from the first on; the last axis, of the classes, is never cut."""
@@ -30,21 +30,21 @@ Where = tuple[slice, ...]
 CACHE_VALUES = 2**18
 """Values that the arrays of one block hold together: 1 MB in float32, which fits the second-level cache."""
 LEAST_VALUES = 2**12
-"""Values of a block at least, lest calling NumPy takes longer than its work."""
+"""Least values of a block: below, the overhead of calling NumPy dominates."""
 ALIGNED_ROWS = 32
-"""Blocks are of so many rows or a multiple, so that each begins where a line of the cache does: 64 bytes."""
+"""Rows of a block are a multiple of this, so that each block starts at a cache line of 64 bytes."""
 THREADED_VALUES = 2**21
-"""Values of a cube from which on a second thread pays."""
+"""Values of a cube from which a second thread pays."""
 
 
 class Scratch:
-    """Arrays that one thread uses again for each block."""
+    """Arrays that one thread reuses for each block."""
 
     def __init__(self) -> None:
         self._buffers: dict[tuple[Any, np.dtype], np.ndarray] = {}
 
     def __call__(self, name: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Give the array of this name; it holds what it held, or anything.
+        """Return the buffer of this name; its content is undefined or that of the last use.
 
         Parameters
         ----------
@@ -80,16 +80,16 @@ def in_blocks(
     shape : tuple of int
         ``(n_members, n_samples, ..., n_classes)``.
     arrays : int
-        How many arrays of the block's shape the task goes over again and again: the more, the smaller the blocks.
+        How many arrays of the block's shape the task passes over repeatedly: the more, the smaller the blocks.
     values : int, optional
-        Values that these arrays hold together; by default `CACHE_VALUES`. Of a task of many short steps more: each step
-        of one thread waits for Python's lock while the other holds it.
+        Values that these arrays hold together; by default `CACHE_VALUES`. Give more for a task of
+        many short steps, in which the threads contend for the GIL.
     """
     todo = blocks(shape[1:], (values or CACHE_VALUES) // arrays)
     if len(todo) == 1 or math.prod(shape) < THREADED_VALUES or (os.cpu_count() or 1) == 1:
         _work(task, iter(todo))
         return
-    # Both threads take from one iterator, so that neither waits for the other.
+    # Both threads draw from one iterator, so that neither idles.
     shared = iter(todo)
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(_work, task, shared)
@@ -128,3 +128,9 @@ def blocks(shape: tuple[int, ...], values: int = CACHE_VALUES) -> list[Where]:
         return [(slice(start, start + step),) for start in range(0, shape[0], step)]
     rest = blocks(shape[1:], values)
     return [(slice(i, i + 1), *where) for i in range(shape[0]) for where in rest]
+
+
+def row_slices(n_rows: int, values_a_row: int, values: int = 2**19) -> Iterator[slice]:
+    """Cut rows into slices that hold about ``values`` numbers each."""
+    step = max(1, values // max(1, values_a_row))
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))

@@ -1,7 +1,7 @@
-"""A block of rows turned on its side, so that each class is one long contiguous row: what NumPy is quickest at.
+"""Blocks transposed, so that each class is one long contiguous array, on which NumPy is fastest.
 
-A reduction over ten classes that lie side by side takes NumPy ten times as long as nine steps over whole columns. The
-bits of a sample do not depend on its place: every step is element by element, and sums add one class after the other.
+A reduction over a last axis of ten classes takes ten times as long as nine steps over whole columns. The bits of a
+sample do not depend on its position: every step is elementwise, and sums add one class after the other.
 """
 
 from __future__ import annotations

@@ -47,9 +47,9 @@ def pool_linearly(member_probas: Any, weights: np.ndarray | None = None, present
     weight = shaped_like_members(xp.array(unit, dtype=member_probas.dtype), member_probas, xp)
     if present is None:
         return xp.sum(xp.multiply(member_probas, weight), axis=0)
-    there = shaped_like_members(present, member_probas, xp)
-    total = xp.sum(xp.multiply(xp.where(there, member_probas, xp.zeros_like(member_probas)), weight), axis=0)
-    return xp.divide(total, xp.sum(xp.where(there, weight, xp.zeros_like(weight)), axis=0))
+    is_present = shaped_like_members(present, member_probas, xp)
+    total = xp.sum(xp.multiply(xp.where(is_present, member_probas, xp.zeros_like(member_probas)), weight), axis=0)
+    return xp.divide(total, xp.sum(xp.where(is_present, weight, xp.zeros_like(weight)), axis=0))
 
 
 def _pool_in_blocks(member_probas: np.ndarray, weights: np.ndarray | None, present: np.ndarray | None) -> np.ndarray:
@@ -60,12 +60,12 @@ def _pool_in_blocks(member_probas: np.ndarray, weights: np.ndarray | None, prese
         members, block = member_probas[(slice(None), *where)], mean[where]
         total = block if dtype == mean.dtype else scratch("total", block.shape, dtype)
         if present is not None:
-            there = shaped_like_members(present[:, where[0]], members)
-            add_members(members, weights, total, scratch, there)
+            is_present = shaped_like_members(present[:, where[0]], members)
+            add_members(members, weights, total, scratch, is_present)
             unit = np.ones(len(members)) if weights is None else weights
-            mass = np.zeros(there.shape[1:], dtype)
-            for member_there, weight in zip(there, unit, strict=True):
-                mass += member_there * dtype.type(weight)
+            mass = np.zeros(is_present.shape[1:], dtype)
+            for member_is_present, weight in zip(is_present, unit, strict=True):
+                mass += member_is_present * dtype.type(weight)
             np.divide(total, mass, out=block, casting="same_kind")
         elif weights is None:
             add_members(members, None, total, scratch)
@@ -115,17 +115,21 @@ def pool_classes(member_probas: Any, weights: np.ndarray, present: Any, task: st
         return _pool_classes_in_blocks(member_probas, weights, task)
     shape = (len(weights), *(1,) * (len(member_probas.shape) - 2), weights.shape[1])
     weight = xp.reshape(xp.array(weights, dtype=member_probas.dtype), shape)
-    there = None if present is None else shaped_like_members(present, member_probas, xp)
-    if there is not None:
-        member_probas = xp.where(there, member_probas, xp.zeros_like(member_probas))
-        weight = xp.where(there, weight, xp.zeros_like(weight))
+    is_present = None if present is None else shaped_like_members(present, member_probas, xp)
+    if is_present is not None:
+        member_probas = xp.where(is_present, member_probas, xp.zeros_like(member_probas))
+        weight = xp.where(is_present, weight, xp.zeros_like(weight))
     pooled = sum_members(xp.multiply(member_probas, weight), xp)
     one = xp.ones((), dtype=member_probas.dtype)
-    if there is not None:
+    if is_present is not None:
         total = sum_members(weight, xp)
         pooled = xp.divide(pooled, xp.where(xp.greater(total, 0), total, xp.ones_like(total)))
     if task == "multiclass":
-        counts = member_probas.shape[0] if there is None else sum_members(xp.where(there, one, xp.zeros_like(one)), xp)
+        counts = (
+            member_probas.shape[0]
+            if is_present is None
+            else sum_members(xp.where(is_present, one, xp.zeros_like(one)), xp)
+        )
         mean = xp.divide(sum_members(member_probas, xp), counts)
         total = xp.sum(pooled, axis=-1, keepdims=True)
         none = xp.less_equal(total, 0)

@@ -1,4 +1,4 @@
-"""Weighted products of probabilities, by their logarithms: what geometric mean and product have in common."""
+"""Weighted products of probabilities, by their logarithms: the kernel of geometric mean and product."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .sums import dtype_name, epsilon, shaped_like_members, sum_dtype
 __all__ = ["pool_logs", "pool_logs_in_blocks"]
 
 SAFE = 1e15
-"""Sums over the classes beyond ``1 / SAFE`` or it lose digits to the range of float32: the reference takes over."""
+"""Sums over the classes beyond ``1 / SAFE`` or it lose digits in float32: such rows are computed by the reference."""
 
 
 def pool_logs(member_probas: Any, exponents: Any, task: str, xp: Any = np) -> Any:
     """Multiply the members, each to the power of its exponent, and normalise: the reference.
 
     Each zero stands for one number that goes to zero. So a class with a zero has probability 0; where every class has
-    one, those whose zeros have the smallest sum of exponents share the row, as the rest of their product says.
+    one, those whose zeros have the smallest sum of exponents share the row, in proportion to the rest of their product.
 
     Parameters
     ----------
@@ -39,18 +39,18 @@ def pool_logs(member_probas: Any, exponents: Any, task: str, xp: Any = np) -> An
         Probabilities, in the dtype of ``member_probas``.
     """
     dtype = dtype_name(member_probas.dtype)
-    # The spacing of logarithms in float16 is a per cent of a probability.
+    # Logarithms in float16 are spaced by one per cent of a probability.
     exact = xp.array(member_probas, dtype="float32") if dtype == "float16" else member_probas
     if task == "multilabel":
         one = xp.ones_like(exact)
         exact = xp.minimum(exact, one)
         exact = xp.stack([exact, xp.subtract(one, exact)], axis=-1)
     power = shaped_like_members(xp.array(exponents, dtype=exact.dtype), exact, xp)
-    nought = xp.zeros_like(exact)
-    zero = xp.equal(exact, nought)
+    zeros = xp.zeros_like(exact)
+    zero = xp.equal(exact, zeros)
     logs = xp.log(xp.where(zero, xp.ones_like(exact), exact))
     score = xp.sum(xp.multiply(logs, power), axis=0)
-    vetoes = xp.sum(xp.where(zero, power, nought), axis=0)
+    vetoes = xp.sum(xp.where(zero, power, zeros), axis=0)
     # Sums of exponents that differ by their rounding alone are equal.
     rounding = xp.array(1 + 2 * member_probas.shape[0] * epsilon(exact.dtype), dtype=exact.dtype)
     left = xp.less_equal(vetoes, xp.multiply(xp.min(vetoes, axis=-1, keepdims=True), rounding))
@@ -131,7 +131,7 @@ def _finish_classes(members: np.ndarray, exponents: np.ndarray, total: np.ndarra
 
 
 def _finish_columns(members: np.ndarray, exponents: np.ndarray, total: np.ndarray, scratch: Scratch) -> None:
-    # Log-odds from here on; not a number where one member says 0 and another 1.
+    # Log-odds from here on; NaN where one member has 0 and another 1.
     np.negative(total, out=total)
     np.exp(total, out=total)
     np.add(total, 1, out=total)

@@ -1,4 +1,4 @@
-"""Rows of classes divided by their sum: the reference, and the same in place for a block."""
+"""Division of rows of classes by their sum: the reference, and in place for a block."""
 
 from __future__ import annotations
 

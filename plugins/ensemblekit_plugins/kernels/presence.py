@@ -1,4 +1,4 @@
-"""Rows that some members lack: the rows with the same members at a time, each by the rule without the others."""
+"""Rows that some members lack: rows with the same members are combined together, without the absent ones."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 __all__ = ["by_presence"]
 
 COPIED_VALUES = 2**20
-"""Values that are copied at a time, at most, where one row has no more."""
+"""Values that are copied at a time, at most (or one row)."""
 
 
 def by_presence(
     rule: Callable[[np.ndarray, np.ndarray], np.ndarray], member_probas: np.ndarray, present: Any
 ) -> np.ndarray:
-    """Combine each row from the members that have it, as if there were no others.
+    """Combine each row from the members that have it.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def by_presence(
     member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
         Aligned predictions; absent rows hold anything.
     present : array of bool of shape (n_members, n_samples)
-        Which rows there are: each for one member at least.
+        Which rows the members have; each row has one member at least.
 
     Returns
     -------

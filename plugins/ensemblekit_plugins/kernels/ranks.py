@@ -1,8 +1,8 @@
-"""Ranks of many values against a kept sample, by a table over the bits of the values instead of a search.
+"""Ranks of many values against a kept sample: a table lookup by the bits of the values instead of a binary search.
 
-The bits of floats >= 0, read as whole numbers, ascend as the floats do. Without their last ones they are a position in
-a table that says how many kept values lie before. One comparison settles the rest, as hardly two kept values fall into
-one cell; where they do, values that come there are searched for. The answer is that of a search, to the bit.
+The bits of floats >= 0, read as integers, are in the order of the floats. Their leading bits index a table that holds
+how many kept values are smaller. One comparison decides the rest where a cell holds at most one kept value; values that
+fall into a cell with more are searched. The result equals that of a binary search, to the bit.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from .presence import by_presence
 __all__ = ["MemberRanks", "average_ranks", "cells_a_table"]
 
 SEARCHED_VALUES = 2**11
-"""Values of a member's class up to which a search is quicker than making tables."""
+"""Values of a class of one member up to which a search is faster than building tables."""
 CELLS_A_VALUE = 32
-"""Cells of a table for each kept value: hardly one value in a hundred then comes where there are two."""
+"""Cells of a table for each kept value: then fewer than one value in a hundred falls into a cell with two."""
 LEAST_CELLS = 2**10
 FEW_UNSETTLED = 2**7
-"""Where at most one value in so many is to be searched for, one slow search is quicker than one of each class."""
+"""Where at most one value in so many must be searched, one slow search for all classes is faster than one a class."""
 MOST_CELLS = 2**24
-"""Cells of all tables together: 32 MB, in the two bytes that they take unless very many values are kept."""
+"""Cells of all tables together: 32 MB, at two bytes a cell, which suffice unless very many values are kept."""
 
 
 def cells_a_table(shape: tuple[int, ...]) -> int:
-    """Say how large the table of a member's class may be, for a cube of this shape; 0 where none pays."""
+    """Return the most cells of a class's table for a cube of this shape; 0 where a table does not pay."""
     n_members, *rows, n_classes = shape
     return 0 if math.prod(rows) <= SEARCHED_VALUES else max(1, MOST_CELLS // (n_members * n_classes))
 
@@ -106,7 +106,7 @@ class MemberRanks:
         return rank
 
     def _gaps(self, columns: np.ndarray, scratch: Scratch) -> np.ndarray:
-        # Of each value a gap that is followed by the first kept value that does not lie below it, or by the one before.
+        # The gap before the first kept value >= x, or the gap before that one.
         found = scratch("gaps", columns.shape, self._unsettled.dtype)
         if self._tables is None:
             for code, column in enumerate(columns):
@@ -142,8 +142,8 @@ class MemberRanks:
         whole = np.dtype(f"i{dtype.itemsize}")
         bits = [values.view(whole) for values in self._values]
         n_cells = min(n_cells, max(LEAST_CELLS, CELLS_A_VALUE * max(map(len, bits))))
-        shift = 1  # at least, lest the bits of -0.0 less anything overflow
-        # Zero, far from all others by its bits, shares the cell of all that lie below the first cell of the others.
+        shift = 1  # at least 1, or the bits of -0.0 minus an offset overflow
+        # The bits of zero are far from all others: it shares a cell with all values below the smallest positive one.
         ends = [(each[each > 0][0], each[-1]) if each.any() else (1, 1) for each in bits]
         while any((last >> shift) - (first >> shift) >= n_cells for first, last in ends):
             shift += 1
@@ -219,14 +219,14 @@ def _average(member_probas: np.ndarray, ranks: list[MemberRanks], weights: np.nd
 
 
 def _keys(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    # Complex numbers ascend by their real parts, then by their imaginary ones: one search serves all classes.
+    # Complex numbers sort by real part, then imaginary part: one search serves all classes.
     keys = np.empty(len(values), np.result_type(values.dtype, np.complex64))
     keys.real, keys.imag = codes, values
     return keys
 
 
 def _places(reference: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, ...]:
-    # Of each place the kept value at it or after it; and rank = start + slope * (x - origin).
+    # For each place: the kept value at it or after it, and the line start + slope * (x - origin).
     values, below, through = reference
     ahead, start, origin, slope = np.zeros((4, 2 * len(values) + 1))
     ahead[-1] = np.inf

@@ -1,8 +1,7 @@
 """Sums of order statistics over members: a sorting network on rows that stay in the cache, pruned to what is needed.
 
 A sorting network is a fixed list of comparators: each puts the smaller of two values in one place and the larger in the
-other. So it sorts all columns at a time, one call of NumPy for each half of a comparator, and no value decides what is
-done to another.
+other. So it sorts all columns at once, by one call of NumPy for each half of a comparator, without branches.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from .blocks import Scratch
 __all__ = ["arrays_in_use", "comparators", "network", "sum_order_statistics"]
 
 NETWORK_MEMBERS = 64
-"""Members up to which a network is used. Beyond, it takes more time than ``numpy.sort`` of each column."""
+"""Members up to which a network is used. Beyond, ``numpy.sort`` of each column is faster."""
 
 
 @lru_cache(maxsize=64)
@@ -51,7 +50,7 @@ def network(n: int) -> tuple[tuple[int, int], ...]:
 
 @lru_cache(maxsize=256)
 def comparators(counts: tuple[int, ...]) -> tuple[tuple[int, int, bool, bool], ...]:
-    """Keep the comparators that a sum of order statistics needs.
+    """Prune the network to the comparators that a sum of order statistics needs.
 
     Parameters
     ----------
@@ -64,8 +63,8 @@ def comparators(counts: tuple[int, ...]) -> tuple[tuple[int, int, bool, bool], .
         Two places, whether the smaller value is needed, and whether the larger is.
     """
     kept: list[tuple[int, int, bool, bool]] = []
-    # What a place counts in the sum, while no later comparator has read it. Two places that count the same need not be
-    # told apart.
+    # The factor of each place in the sum, until a later comparator reads it. Places with equal factors need not be
+    # compared.
     counted: list[int | None] = list(counts)
     for low, high in reversed(network(len(counts))):
         if counted[low] is not None and counted[low] == counted[high]:
@@ -111,7 +110,7 @@ def sum_order_statistics(members: np.ndarray, counts: tuple[int, ...], total: np
 
 
 def _by_network(members: np.ndarray, counts: tuple[int, ...], total: np.ndarray, scratch: Scratch) -> list[np.ndarray]:
-    # The first comparators read the members themselves, the others arrays of our own, which they may write to.
+    # The first comparators read the members themselves; later ones read buffers, which they may overwrite.
     own = members.dtype != total.dtype or not members[0].flags.c_contiguous
     places = [scratch(("copy", m), total.shape, total.dtype) if own else member for m, member in enumerate(members)]
     if own:
@@ -122,7 +121,7 @@ def _by_network(members: np.ndarray, counts: tuple[int, ...], total: np.ndarray,
     for low, high, smaller, larger in comparators(counts):
         one, other = places[low], places[high]
         outs = [place for place, is_ours in ((one, owned[low]), (other, owned[high])) if is_ours]
-        # The smaller value is written first, and not to where the two come from if the larger is still to be found.
+        # The smaller value must not overwrite an input while the larger is still to be computed.
         wanted = 1 if smaller != larger else max(2, len(outs) + 1)
         while len(outs) < wanted:
             outs.append(free.pop() if free else scratch(("register", next(names)), total.shape, total.dtype))
@@ -136,5 +135,5 @@ def _by_network(members: np.ndarray, counts: tuple[int, ...], total: np.ndarray,
 
 
 def arrays_in_use(n_members: int) -> int:
-    """Count the arrays that `sum_order_statistics` goes over again and again."""
+    """Count the arrays that `sum_order_statistics` passes over repeatedly."""
     return n_members + 2 if n_members <= NETWORK_MEMBERS else 2 * n_members

@@ -48,20 +48,20 @@ def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -
 
 
 def add_members(
-    members: np.ndarray, weights: np.ndarray | None, total: np.ndarray, scratch: Scratch, there: Any = None
+    members: np.ndarray, weights: np.ndarray | None, total: np.ndarray, scratch: Scratch, present: Any = None
 ) -> None:
-    """Add up the members of one block into ``total``; where ``there`` is false, 0.
+    """Add up the members of one block into ``total``; 0 where ``present`` is false.
 
-    Each comes times its weight: of shape ``(n_members,)``, or ``(n_members, n_classes)`` for one a class.
+    Each is multiplied with its weight: of shape ``(n_members,)``, or ``(n_members, n_classes)`` for one a class.
     """
     shape, dtype = total.shape, total.dtype
     term = scratch("term", shape, dtype) if weights is not None and len(members) > 1 else total
-    known = scratch("known", shape, dtype) if there is not None else total
+    known = scratch("known", shape, dtype) if present is not None else total
     factors = None if weights is None else np.asarray(weights, dtype)
     for place, member in enumerate(members):
-        if there is not None:
+        if present is not None:
             known.fill(0)
-            np.copyto(known, member, where=there[place])
+            np.copyto(known, member, where=present[place])
             member = known
         if factors is None:
             np.add(total, member, out=total) if place else np.copyto(total, member)

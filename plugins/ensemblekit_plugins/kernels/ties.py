@@ -30,7 +30,7 @@ def settle_ties(shares: Any, summed: Any, rounding: int, dtype: Any, xp: Any) ->
     Returns
     -------
     array of shape (..., n_classes)
-        Shares whose largest says who won.
+        Shares whose largest is that of the winner.
     """
     best = xp.max(shares, axis=-1, keepdims=True)
     enough = xp.multiply(best, xp.array(1 - rounding * epsilon(shares.dtype), dtype=shares.dtype))

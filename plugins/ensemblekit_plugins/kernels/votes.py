@@ -68,7 +68,7 @@ def _weigh(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[
 
 
 def _count(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
-    # Whole votes are counted in the smallest integers that hold them; rows where a member shares its vote come after.
+    # Whole votes are counted in the smallest integers that hold them; rows with split votes are recomputed.
     shape = column_shape(members)
     counts = scratch("counts", shape, np.min_scalar_type(len(members)))
     summed = scratch("summed", shape, weights.dtype)

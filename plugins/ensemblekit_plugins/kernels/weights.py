@@ -37,7 +37,7 @@ def scaled_weights(weights: Any, n_members: int) -> np.ndarray:
     weights : sequence of shape (n_members,), optional
         None is 1 each.
     n_members : int
-        How many there are.
+        Number of members.
 
     Returns
     -------

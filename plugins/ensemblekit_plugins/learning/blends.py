@@ -1,6 +1,6 @@
-"""Scores of many blends that differ from one blend by one member each, without averaging every one of them anew.
+"""Scores of many candidate blends, each of which differs from one blend by the weight of one member.
 
-A blend is ``sum_m w_m p_m / sum_m w_m``. A scorer keeps what all candidates share, and asks of each only what it adds.
+A blend is ``sum_m w_m p_m / sum_m w_m``. A scorer keeps what all candidates share, and computes only the difference.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .rows import SMALLEST, Rows
+from .rows import Rows
 
-__all__ = ["Blends", "Likelihood", "SampleLosses", "Squared", "Summed", "Whole", "binary_log_loss"]
+__all__ = ["Blends", "Likelihood", "SampleLosses", "Squared", "Summed", "Whole", "absolute_error", "binary_log_loss"]
 
 _CHUNK = 1 << 13  # values of one member's block; so few that BLAS wakes no threads for a product with a vector
 _PRODUCT = 1 << 18  # multiplications in a product of matrices
@@ -25,7 +25,7 @@ class Blends:
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -83,9 +83,9 @@ class Summed(Blends):
         return self.rows.probas[member]
 
     def _add(self, member: int, gain: float) -> None:
-        said = self._member(member)
+        values = self._member(member)
         for block in self._chunks():
-            self.total[block] += np.multiply(said[block], gain, dtype=np.float64)
+            self.total[block] += np.multiply(values[block], gain, dtype=np.float64)
 
     def _chunks(self) -> Any:
         return self.rows.blocks(_CHUNK)
@@ -107,27 +107,23 @@ class Summed(Blends):
 
 
 class SampleLosses(Summed):
-    """A metric of the weighted mean over rows of ``loss(mean, truth)`` of each output.
+    """The weighted mean over rows, and the mean over outputs, of ``loss(mean, truth)``, negated.
 
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     loss : callable
         ``(truth) -> (mean) -> losses``, all of the same shape; it may write into ``mean``.
-    score : callable, optional
-        From the mean losses ``(n_candidates, n_outputs)`` to scores; by default their mean, negated.
     """
 
     def __init__(
         self,
         rows: Rows,
         loss: Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]],
-        score: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         super().__init__(rows)
         self.loss = loss
-        self.score = score or (lambda losses: -losses.mean(axis=1))
         self.share = rows.share()
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
@@ -138,32 +134,33 @@ class SampleLosses(Summed):
             if place == 0:
                 loss = self.loss(self.rows.truth(block))
             losses[place] += self.share[block] @ loss(mean)  # type: ignore[misc]
-        return self.score(losses)
+        return -losses.mean(axis=1)
 
 
 class Likelihood(Summed):
-    """Log loss of multiclass predictions: only the true class counts.
+    """Log loss of multiclass predictions: only the probability of the true class counts.
 
     The logarithm of a product of sixteen probabilities takes the time of one logarithm, and none is below 1e-251.
 
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth.
-    score : callable, optional
-        From the mean log likelihoods ``(n_candidates,)`` to scores.
+        The members' predictions, and the truth.
+    clip : float
+        Probabilities are clipped to ``[clip, 1 - clip]``.
     """
 
-    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
+    def __init__(self, rows: Rows, clip: float) -> None:
         super().__init__(rows)
-        self.score = score or (lambda means: means)
+        self.clip = clip
         n_members, n_rows = rows.probas.shape[:2]
         dtype = np.float64 if n_members * n_rows <= _KEPT else np.result_type(rows.probas.dtype, np.float32)
         self.likelihood = np.ones((n_members, -(-n_rows // 16) * 16), dtype=dtype)
         for block in rows.blocks(max(1, _KEPT // (4 * n_members))):
             kept = self.likelihood[:, :n_rows][:, block]
             kept[:] = np.take_along_axis(rows.probas[:, block], rows.labels[np.newaxis, block, np.newaxis], -1)[..., 0]
-        self.bounded = self.likelihood.min() >= SMALLEST and self.likelihood.max() <= 1
+        known = self.likelihood[:, :n_rows]
+        self.bounded = known.min() >= clip and known.max() <= 1 - clip
 
     def _shape(self) -> tuple[int, ...]:
         return self.likelihood.shape[1:]
@@ -177,18 +174,19 @@ class Likelihood(Summed):
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
         """Add up the logarithms, chunk by chunk."""
         losses = np.zeros(len(members))
-        share = self.rows.weight
+        share = None if self.rows.weight is None else self.rows.share()
         for block, place, mean in self._sums(members, gains):
             # The rest of the last chunk holds ones, whose logarithm adds nothing but rounding.
+            known = mean[: len(self.rows.labels) - block.start]
             if not self.bounded or gains[place] < 0:
-                np.clip(mean, SMALLEST, 1, out=mean)
+                np.clip(known, self.clip, 1 - self.clip, out=known)
             if share is None:
                 products = np.multiply.reduce(mean.reshape(16, -1), axis=0)
                 losses[place] += np.log(products, out=products).sum()
             else:
                 some = share[block]
                 losses[place] += np.multiply(np.log(mean, out=mean)[: len(some)], some, out=mean[: len(some)]).sum()
-        return self.score(losses if share is not None else losses / len(self.rows.labels))
+        return losses if share is not None else losses / len(self.rows.labels)
 
 
 class Squared(Blends):
@@ -197,15 +195,13 @@ class Squared(Blends):
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     score : callable
         ``(errors) -> scores``: from the weighted mean squares ``(n_candidates, n_outputs)``, summed over the classes
         to one output for probabilities.
-    centred : bool, default=False
-        Take the variances of the errors instead.
     """
 
-    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray], *, centred: bool = False) -> None:
+    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray]) -> None:
         super().__init__(rows)
         self.score = score
         n_members, _, n_classes = rows.probas.shape
@@ -214,14 +210,8 @@ class Squared(Blends):
         # In pieces so small that BLAS wakes no threads: on a busy machine they wait for each other, up to a second.
         width = _PRODUCT // n_members**2 if n_members <= 128 else _PRODUCT
         share, blocks = rows.share()[:, np.newaxis], list(rows.blocks(max(1, (1 << 20) // n_members)))
-        offset = np.zeros((n_members, 1, n_classes))
-        if centred:
-            for block in blocks:
-                residuals = rows.probas[:, block] - rows.truth(block)
-                offset += (residuals * share[block]).sum(axis=1, keepdims=True)
         for block in blocks:
             residuals = np.subtract(rows.probas[:, block], rows.truth(block), dtype=np.float64)
-            residuals -= offset
             residuals *= np.sqrt(share[block])
             for output, products in enumerate(self.products):
                 part = residuals[..., output] if n_outputs > 1 else residuals.reshape(n_members, -1)
@@ -244,12 +234,12 @@ class Squared(Blends):
 
 
 class Whole(Summed):
-    """Any function of the whole blend: each candidate is averaged and scored.
+    """Any function of the whole blend, the general way: each candidate is averaged and scored.
 
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     score : callable
         ``(truth, mean, sample_weight) -> float``, greater is better; it must not keep ``mean``.
     """
@@ -262,9 +252,9 @@ class Whole(Summed):
         """Average and call, one candidate after the other."""
         labels = self.rows.labels
         mean = np.empty(self.total.shape)
-        # What has one output has one axis, as scikit-learn's users have it.
-        shown = mean[:, 0] if self.rows.task == "regression" and self.rows.probas.shape[-1] == 1 else mean
-        truth = labels[:, 0] if shown.ndim < labels.ndim else labels
+        # scikit-learn's metrics take one output as one axis.
+        blend = mean[:, 0] if self.rows.task == "regression" and self.rows.probas.shape[-1] == 1 else mean
+        truth = labels[:, 0] if blend.ndim < labels.ndim else labels
         found = np.empty(len(members))
         counts = self.weights.sum() + gains
         for place, (member, gain, count) in enumerate(zip(members, gains, counts, strict=True)):
@@ -274,17 +264,22 @@ class Whole(Summed):
             if self.rows.task == "multiclass":
                 # Rows of float32 sum to 1 in float32 alone, and scikit-learn warns.
                 np.divide(mean, mean.sum(axis=1, keepdims=True), out=mean)
-            found[place] = self.score(truth, shown, self.rows.weight)
+            found[place] = self.score(truth, blend, self.rows.weight)
         return found
 
 
-def binary_log_loss(truth: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Log loss of probabilities of independent labels."""
+def absolute_error(truth: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Absolute error of numbers."""
+    return lambda mean: np.abs(np.subtract(mean, truth, out=mean), out=mean)
+
+
+def binary_log_loss(truth: np.ndarray, clip: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Log loss of probabilities of independent labels, which are clipped to ``[clip, 1 - clip]``."""
     absent, sign = 1 - truth, 2 * truth - 1
 
     def loss(mean: np.ndarray) -> np.ndarray:
         chosen = np.multiply(mean, sign, out=mean)
         chosen += absent
-        return np.negative(np.log(np.clip(chosen, SMALLEST, 1, out=chosen), out=chosen), out=chosen)
+        return np.negative(np.log(np.clip(chosen, clip, 1 - clip, out=chosen), out=chosen), out=chosen)
 
     return loss

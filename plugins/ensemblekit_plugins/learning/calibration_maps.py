@@ -1,7 +1,7 @@
-"""Calibration maps: probabilities in, probabilities out, learned from labelled rows.
+"""Calibration maps, from probabilities to probabilities, learned from labelled rows.
 
-A map is a dict of arrays: ``scale`` and ``shift`` of a logarithm, or for each class the ``knots`` of a step-wise linear
-function and its ``values`` there.
+A map is a dict of arrays: ``scale`` and ``shift`` of a logarithm, or for each class the ``knots`` of a piecewise linear
+function and its ``values`` at them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .flat_rows import blocks
+from ..kernels.blocks import row_slices
 
 __all__ = ["METHODS", "apply_map", "apply_maps", "fit_map"]
 
 METHODS = ("temperature", "vector", "sigmoid", "isotonic")
 LARGEST = 1e3
-"""Bound of scale and shift, which separable rows would drive to infinity."""
+"""Bound of scale and shift, which are unbounded for separable rows."""
 
 
 def fit_map(method: str, probas: np.ndarray, targets: np.ndarray, weights: np.ndarray, *, task: str) -> dict[str, Any]:
@@ -27,9 +27,9 @@ def fit_map(method: str, probas: np.ndarray, targets: np.ndarray, weights: np.nd
     method : {"temperature", "vector", "sigmoid", "isotonic"}
         Kind of map.
     probas : ndarray of shape (n_rows, n_classes)
-        What is said.
+        Probabilities.
     targets : ndarray of bool of shape (n_rows, n_classes)
-        What is so.
+        True labels.
     weights : ndarray of shape (n_rows,)
         Positive weight of each row.
     task : {"multiclass", "multilabel"}
@@ -59,7 +59,7 @@ def _fit_isotonic(probas: np.ndarray, targets: np.ndarray, weights: np.ndarray) 
 
 
 def _softened(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    # Platt's targets: what a uniform prior makes of that many rows.
+    # Platt's targets: the posterior mean under a uniform prior.
     with_it = (weights[:, np.newaxis] * targets).sum(axis=0)
     without = weights.sum() - with_it
     return np.where(targets, (with_it + 1) / (with_it + 2), 1 / (without + 2))
@@ -92,7 +92,7 @@ def _minimise(
         return float(share @ value), gradient
 
     start = np.ones(1) if shared else np.concatenate([np.ones(n_classes), np.zeros(n_classes)])
-    # A negative temperature would turn the order of the classes around.
+    # A negative temperature would reverse the order of the classes.
     low = 1 / LARGEST if shared else -LARGEST
     options = {"maxiter": 2000, "ftol": 4 * np.finfo(np.float64).eps, "gtol": 1e-9}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(low, LARGEST)] * len(start), options=options)
@@ -110,7 +110,7 @@ def apply_map(learned: dict[str, Any], method: str, probas: np.ndarray, *, task:
     method, task : str
         As in `fit_map`.
     probas : ndarray of shape (..., n_classes)
-        What is said.
+        Probabilities.
 
     Returns
     -------
@@ -121,8 +121,8 @@ def apply_map(learned: dict[str, Any], method: str, probas: np.ndarray, *, task:
     rows = probas.reshape(-1, n_classes)
     calibrated = np.empty_like(rows, order="C")
     dtype = np.result_type(probas.dtype, np.float32)
-    for block in blocks(len(rows), n_classes, 2**16):
-        # Class by class: sums over classes are then additions of whole columns, and every kernel sees contiguous rows.
+    for block in row_slices(len(rows), n_classes, 2**16):
+        # Transposed: sums over classes are then additions of whole columns, and every kernel reads contiguous memory.
         columns = rows[block].T.astype(dtype, order="C")
         if method == "isotonic":
             columns = _interpolate(columns, learned, task)
@@ -165,7 +165,7 @@ def _interpolate(columns: np.ndarray, learned: dict[str, Any], task: str) -> np.
 
 
 def _sum_columns(columns: np.ndarray) -> np.ndarray:
-    # One after the other: NumPy's own order depends on the layout.
+    # One class after the other: the order of NumPy's sum depends on the layout.
     return sum(columns, np.zeros(columns.shape[1], dtype=columns.dtype))
 
 
@@ -179,7 +179,7 @@ def apply_maps(maps: list[dict[str, Any]], method: str, probas: Any, *, task: st
     method, task : str
         As in `fit_map`.
     probas : array of shape (n_samples, ..., n_classes) or (n_members, n_samples, ..., n_classes)
-        What is said.
+        Probabilities.
     members : bool
         Whether the first axis is that of the members.
     xp : array namespace
@@ -226,5 +226,5 @@ def _log(probas: Any, *, softmax: bool, floor: float | None = None, dtype: np.dt
 
 
 def _floor(dtype: Any) -> float:
-    """Say what stands in place of a smaller probability: its logarithm must be finite."""
+    """Return the least probability, so that logarithms are finite."""
     return max(1e-15, float(np.finfo(getattr(dtype, "name", str(dtype)).rpartition(".")[2]).tiny))

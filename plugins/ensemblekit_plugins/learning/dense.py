@@ -60,7 +60,7 @@ class DenseSoftmax:
         sample_weight : ndarray of shape (n_samples,), optional
             Weight of each row.
         validation : tuple of (x, y), optional
-            Rows that say when to stop; without them training runs all epochs.
+            Rows for early stopping; without them training runs all epochs.
         n_classes : int, optional
             Number of outputs; by default the largest code plus 1.
 

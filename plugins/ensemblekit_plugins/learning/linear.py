@@ -1,4 +1,4 @@
-"""Linear estimators of scikit-learn as what they compute: a matrix, an offset, and a function of their sum."""
+"""Linear scikit-learn estimators as a matrix, an offset and an activation, to stand in a graph."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Linear(NamedTuple):
 
 
 def is_linear(estimator: Any) -> bool:
-    """Say whether an estimator, fitted or not, is of a kind that `linear_of` knows."""
+    """Return whether `linear_of` supports an estimator, fitted or not."""
     if not _of_sklearn(estimator):
         return False
     name = type(estimator).__name__
@@ -146,7 +146,7 @@ def _scaled(linear: Linear, steps: Any) -> Linear:
     for _, step in reversed(steps):
         if step == "passthrough":
             continue
-        # Each scaler is linear: what it does to 0 and to 1 says all.
+        # A scaler is affine: its values at 0 and 1 determine it.
         width = len(kernel)
         offset = np.asarray(step.transform(np.zeros((1, width)))[0], dtype=np.float64)
         scale = np.asarray(step.transform(np.ones((1, width)))[0], dtype=np.float64) - offset

@@ -1,4 +1,4 @@
-"""Metrics by name: scikit-learn's scorers, those that can be followed step by step in a way of their own."""
+"""Metrics by name, those of `ensemblekit.evaluation` and scikit-learn's scorers: the common ones in a fast way."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ensemblekit.deprecation import warn_deprecated
 from ensemblekit.errors import InvalidOptionError
 
-from .blends import Blends, Likelihood, SampleLosses, Squared, Whole, binary_log_loss
-from .confusion import BINARY_SCORES, CONFUSION_SCORES, CONTINGENCY_SCORES
-from .label_scores import INDICATED_SCORES, Indicated, Predicted, TopTwo
-from .rankings import Ranked, against_each_other, against_the_rest, average_precision, roc_auc
-from .regression_blends import regression_blends
-from .rows import SMALLEST, Rows
+from .blends import Blends, Likelihood, SampleLosses, Squared, Whole, absolute_error, binary_log_loss
+from .label_blends import BINARY_SCORES, CONFUSION_SCORES, INDICATED_SCORES, Indicated, Predicted
+from .rankings import Ranked, against_the_rest, average_precision, roc_auc
+from .rows import Rows
 
 __all__ = ["TOLERANCE", "Metric", "blends", "check_metric", "default_metric"]
 
@@ -25,8 +24,16 @@ Metric = str | Callable[..., Any] | None
 TOLERANCE = 1e-12
 """Scores that differ by less, relative to the best, are equal."""
 
-_ALIASES = {
-    "log_loss": "neg_log_loss",
+_PROBABILITY_NAMES = (
+    "accuracy", "balanced_accuracy", "log_loss", "brier_score", "macro_auroc", "calibration_error",
+)  # fmt: skip
+_NAMES = (*_PROBABILITY_NAMES, "squared_error", "absolute_error")
+"""Names of `ensemblekit.evaluation`, and two for regression; losses and errors are negated."""
+
+_EVALUATED = ("macro_auroc", "calibration_error")
+"""Those that scikit-learn has no scorer for."""
+
+_SCORERS = {
     "brier": "neg_brier_score",
     "squared_error": "neg_mean_squared_error",
     "absolute_error": "neg_mean_absolute_error",
@@ -34,14 +41,17 @@ _ALIASES = {
 
 
 def check_metric(metric: Any) -> None:
-    """Refuse what is no scorer of scikit-learn, none of its names, and no callable."""
-    if metric is None or callable(metric) or (isinstance(metric, str) and metric in _ALIASES):
+    """Refuse what is no metric of `ensemblekit.evaluation`, no scorer of scikit-learn, and no callable."""
+    if metric is None or callable(metric) or (isinstance(metric, str) and metric in _NAMES):
+        return
+    if isinstance(metric, str) and metric == "brier":
+        warn_deprecated("metric='brier'", "metric='brier_score'", stacklevel=3)
         return
     from sklearn.metrics import get_scorer_names
 
-    if not isinstance(metric, str) or _ALIASES.get(metric, metric) not in get_scorer_names():
+    if not isinstance(metric, str) or metric not in get_scorer_names():
         raise InvalidOptionError(
-            f"metric must be {', '.join(map(repr, _ALIASES))}, the name of a scikit-learn scorer "
+            f"metric must be {', '.join(map(repr, _NAMES))}, the name of a scikit-learn scorer "
             f"(sklearn.metrics.get_scorer_names()), a scorer, or a callable (y_true, y_proba) -> float; "
             f"received {metric!r}."
         )
@@ -60,7 +70,7 @@ def blends(metric: Metric, rows: Rows) -> Blends:
     metric : str, callable or None
         As `check_metric` admits; None is `default_metric`.
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
 
     Returns
     -------
@@ -68,74 +78,84 @@ def blends(metric: Metric, rows: Rows) -> Blends:
         Ready for `Blends.start`.
     """
     chosen = metric or default_metric(rows.task)
-    if isinstance(chosen, str):
-        name = _ALIASES.get(chosen, chosen)
-        known = regression_blends(name, rows) if rows.task == "regression" else _probabilities(name, rows)
-        return known or Whole(rows, _scorer(name, rows))
-    return Whole(rows, _scorer(chosen, rows) if _is_scorer(chosen) else _callable(chosen))
+    if not isinstance(chosen, str):
+        return Whole(rows, _scorer(chosen, rows) if _is_scorer(chosen) else _callable(chosen))
+    if rows.task == "regression" and chosen in _PROBABILITY_NAMES:
+        raise InvalidOptionError(
+            f"metric {chosen!r} is for probabilities; received numbers. Take 'squared_error' or 'absolute_error'."
+        )
+    name = _SCORERS.get(chosen, chosen)
+    fast = _numbers(name, rows) if rows.task == "regression" else _probabilities(name, rows)
+    if fast is not None:
+        return fast
+    return Whole(rows, _evaluated(name, rows) if name in _EVALUATED else _scorer(name, rows))
+
+
+def _numbers(name: str, rows: Rows) -> Blends | None:
+    if name == "neg_mean_squared_error":
+        return Squared(rows, lambda errors: -errors.mean(axis=1))
+    if name == "neg_root_mean_squared_error":
+        return Squared(rows, lambda errors: -np.sqrt(errors).mean(axis=1))
+    return SampleLosses(rows, absolute_error) if name == "neg_mean_absolute_error" else None
 
 
 def _probabilities(name: str, rows: Rows) -> Blends | None:
-    multiclass = rows.task == "multiclass"
-    if name == "neg_log_loss":
-        return Likelihood(rows) if multiclass else SampleLosses(rows, binary_log_loss)
-    if name == "neg_brier_score":
-        n_classes = rows.probas.shape[-1]
-        scale = 1.0 if multiclass and n_classes > 2 else 1 / n_classes
+    multiclass, n_classes = rows.task == "multiclass", rows.probas.shape[-1]
+    if name in ("log_loss", "neg_log_loss"):
+        clip = _clip(name)
+        return Likelihood(rows, clip) if multiclass else SampleLosses(rows, lambda truth: binary_log_loss(truth, clip))
+    if name in ("brier_score", "neg_brier_score"):
+        # scikit-learn halves the score of two classes; that of labels is the mean over the labels.
+        halved = n_classes == 2 and name == "neg_brier_score"
+        scale = 1 / n_classes if halved or not multiclass else 1.0
         return Squared(rows, lambda errors: -scale * errors[:, 0])
-    known = _of_classes(name, rows) if multiclass else _of_labels(name, rows)
-    return known or _ranked(name, rows)
-
-
-def _of_classes(name: str, rows: Rows) -> Blends | None:
-    n_classes = rows.probas.shape[-1]
-    if name in BINARY_SCORES:
-        return Predicted(rows, BINARY_SCORES[name]) if n_classes == 2 else None
-    if name in CONFUSION_SCORES:
+    if multiclass and name in BINARY_SCORES and n_classes == 2:
+        return Predicted(rows, BINARY_SCORES[name])
+    if multiclass and name in CONFUSION_SCORES:
         return Predicted(rows, CONFUSION_SCORES[name])
-    if name in CONTINGENCY_SCORES and rows.weight is None:
-        return Predicted(rows, CONTINGENCY_SCORES[name])
-    if name == "top_k_accuracy" and n_classes > 2:
-        return TopTwo(rows)
-    frequency = np.bincount(rows.labels, weights=rows.share(), minlength=n_classes)
-    if name == "d2_log_loss_score" and frequency.max() < 1:
-        entropy = -np.log(np.maximum(frequency, SMALLEST)) @ frequency
-        return Likelihood(rows, lambda scores: 1 + scores / entropy)
-    if name == "d2_brier_score" and frequency.max() < 1:
-        spread = 1 - frequency @ frequency
-        return Squared(rows, lambda errors: 1 - errors[:, 0] / spread)
-    return None
+    if not multiclass and name in INDICATED_SCORES and n_classes > 1:
+        return Indicated(rows, name)
+    return _ranked(name, rows)
 
 
-def _of_labels(name: str, rows: Rows) -> Blends | None:
-    if name == "d2_brier_score" and _both(rows.labels):
-        frequency = rows.share() @ rows.truth()
-        spread = frequency @ (1 - frequency)
-        return Squared(rows, lambda errors: 1 - errors[:, 0] / spread)
-    return Indicated(rows, name) if name in INDICATED_SCORES and rows.probas.shape[-1] > 1 else None
+def _clip(name: str) -> float:
+    from ensemblekit.evaluation import LOG_LOSS_CLIP
+
+    return LOG_LOSS_CLIP if name == "log_loss" else float(np.finfo(np.float64).eps)  # as scikit-learn
 
 
 def _ranked(name: str, rows: Rows) -> Blends | None:
     labels, n_classes = rows.labels, rows.probas.shape[-1]
     multiclass = rows.task == "multiclass"
+    counts = np.bincount(labels, minlength=n_classes) if multiclass else np.count_nonzero(labels, axis=0)
+    defined = np.flatnonzero((counts > 0) & (counts < len(labels)))
+    if name == "macro_auroc":
+        # A class that is in no row, or in all, has no area.
+        return Ranked(rows, roc_auc, against_the_rest(rows, defined, by_frequency=False)) if len(defined) else None
     score = {"average_precision": average_precision}.get(name, roc_auc if name.startswith("roc_auc") else None)
-    # One class that is in no row, or in all, is for scikit-learn to answer.
-    every = np.bincount(labels, minlength=n_classes).all() if multiclass else _both(labels)
-    if score is None or not every:
+    # There scikit-learn answers with an error, or with a warning.
+    if score is None or len(defined) < n_classes or "ovo" in name:
         return None
-    by_frequency = name.endswith("weighted")
     if multiclass and n_classes == 2:
         return Ranked(rows, score, against_the_rest(rows, [1], by_frequency=False))
-    if multiclass and "ovo" in name:
-        pairs = against_each_other(labels, n_classes, by_frequency=by_frequency)
-        return Ranked(rows, score, pairs) if rows.weight is None else None
-    if name == "roc_auc" and multiclass:
+    if multiclass and name == "roc_auc":
         return None
-    return Ranked(rows, score, against_the_rest(rows, range(n_classes), by_frequency=by_frequency))
+    return Ranked(rows, score, against_the_rest(rows, range(n_classes), by_frequency=name.endswith("weighted")))
 
 
-def _both(labels: np.ndarray) -> bool:
-    return bool(labels.any(axis=0).all() and not labels.all(axis=0).any())
+def _evaluated(name: str, rows: Rows) -> Callable[..., float]:
+    from ensemblekit.evaluation import METRICS
+
+    if rows.task != "multiclass":
+        raise InvalidOptionError(f"metric {name!r} is for the task 'multiclass'; received {rows.task!r}.")
+    metric = METRICS[name]
+    sign = 1 if metric.higher_is_better else -1
+
+    def score(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
+        each = np.ones(len(truth)) if weight is None else weight
+        return sign * float(metric.weighted(mean, truth)(each[:, np.newaxis])[0])
+
+    return score
 
 
 def _is_scorer(metric: Any) -> bool:
@@ -147,10 +167,10 @@ def _is_scorer(metric: Any) -> bool:
 
 def _callable(metric: Callable[..., Any]) -> Callable[..., float]:
     def score(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
-        said = metric(truth, mean) if weight is None else metric(truth, mean, sample_weight=weight)
-        if not isinstance(said, Real):
-            raise InvalidOptionError(f"a metric must return a number; {metric!r} returned {said!r}.")
-        return float(said)
+        value = metric(truth, mean) if weight is None else metric(truth, mean, sample_weight=weight)
+        if not isinstance(value, Real):
+            raise InvalidOptionError(f"a metric must return a number; {metric!r} returned {value!r}.")
+        return float(value)
 
     return score
 
@@ -160,22 +180,22 @@ def _scorer(metric: Any, rows: Rows) -> Callable[..., float]:
     from sklearn.metrics import get_scorer
 
     scorer = get_scorer(metric)
-    said = _said()(rows.task, rows.probas.shape[-1])
+    given = _estimators()(rows.task, rows.probas.shape[-1])
 
     def score(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
         kwargs = {} if weight is None else {"sample_weight": weight}
         # What is scored was checked when it came in.
         with config_context(assume_finite=True, skip_parameter_validation=True):
-            return float(scorer(said, mean, truth, **kwargs))
+            return float(scorer(given, mean, truth, **kwargs))
 
     return score
 
 
 @functools.cache
-def _said() -> Any:
+def _estimators() -> Any:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-    class Said:
+    class Given:
         """An estimator that predicts what it is given, so that any scorer can be asked."""
 
         def __init__(self, task: str, n_classes: int) -> None:
@@ -187,7 +207,7 @@ def _said() -> Any:
         def __sklearn_is_fitted__(self) -> bool:
             return True
 
-    class SaidClassifier(ClassifierMixin, Said, BaseEstimator):
+    class GivenClassifier(ClassifierMixin, Given, BaseEstimator):
         @property
         def classes_(self) -> Any:
             return np.arange(self.n_classes)
@@ -198,8 +218,8 @@ def _said() -> Any:
         def predict(self, x: Any) -> Any:
             return x.argmax(axis=-1) if self.task == "multiclass" else (x >= 0.5).astype(int)
 
-    class SaidRegressor(RegressorMixin, Said, BaseEstimator):
+    class GivenRegressor(RegressorMixin, Given, BaseEstimator):
         def predict(self, x: Any) -> Any:
             return x
 
-    return lambda task, n: (SaidRegressor if task == "regression" else SaidClassifier)(task, n)
+    return lambda task, n: (GivenRegressor if task == "regression" else GivenClassifier)(task, n)

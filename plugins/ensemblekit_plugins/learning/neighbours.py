@@ -1,27 +1,27 @@
-"""The nearest rows, by scikit-learn, in one stated order: by exact distance, then by position."""
+"""Nearest rows by scikit-learn, in a reproducible order: by exact distance, then by position."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .flat_rows import blocks
+from ..kernels.blocks import row_slices
 
 __all__ = ["Neighbours"]
 
 SPARE = 4
-"""How many more candidates than neighbours are asked for."""
+"""How many candidates are requested beyond the neighbours."""
 
 FEW = 2**14
-"""Up to so many pairs all points are candidates: a search, and its threads, would cost more."""
+"""Up to so many pairs all points are candidates: a search with its threads would be slower."""
 
 
 class Neighbours:
-    """Rows among which the nearest are sought.
+    """Points among which the nearest are searched.
 
-    scikit-learn's brute force finds candidates quickly, by matrix products, whose last bits depend on the rows that are
-    asked together. So the candidates' distances are computed again, one column after the other, and where candidates
-    and others are too close to tell apart more candidates are taken. What comes out is what an exhaustive search by
-    ``(distance, position)`` finds, for a row alone as among others.
+    scikit-learn's brute force finds candidates quickly, by matrix products, whose last bits depend on the batch of
+    queries. So the distances of the candidates are computed again, one column after the other, and where rounding could
+    confuse candidates with other points, more candidates are requested. The result is that of an exhaustive search by
+    ``(distance, position)``, for one row as for a batch.
 
     Parameters
     ----------
@@ -57,25 +57,25 @@ class Neighbours:
         n_columns, n_points = self._columns.shape
         n_candidates = n_points if len(queries) * n_points <= FEW else min(n_candidates, n_points)
         found = np.empty((len(queries), n_neighbors), dtype=np.intp)
-        for block in blocks(len(queries), max(n_columns, n_candidates)):
-            asked = queries[block]
+        for block in row_slices(len(queries), max(n_columns, n_candidates)):
+            batch = queries[block]
             if n_candidates == n_points:
-                reach, candidates = None, np.tile(np.arange(n_points), (len(asked), 1))
+                reach, candidates = None, np.tile(np.arange(n_points), (len(batch), 1))
             else:
-                reach, candidates = self._search.kneighbors(asked, n_candidates)
+                reach, candidates = self._search.kneighbors(batch, n_candidates)
                 candidates.sort(axis=1)
-            distances = self._squared_distances(asked, candidates)
+            distances = self._squared_distances(batch, candidates)
             order = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
             found[block] = np.take_along_axis(candidates, order, axis=1)
             if reach is None:
                 continue
             last = np.take_along_axis(distances, order[:, -1:], axis=1)[:, 0]
             rounding = 4 * (n_columns + 8) * np.finfo(np.float64).eps
-            margin = rounding * (np.square(asked).sum(axis=1) + self._largest)
+            margin = rounding * (np.square(batch).sum(axis=1) + self._largest)
             unsure = np.flatnonzero(np.square(reach[:, -1]) - last <= margin)
             if len(unsure):
-                # Ties are many where the outputs are few, and then so are the different rows.
-                different, which = np.unique(asked[unsure], axis=0, return_inverse=True)
+                # Members with few different outputs cause many ties, but then few rows differ.
+                different, which = np.unique(batch[unsure], axis=0, return_inverse=True)
                 found[block.start + unsure] = self._nearest(different, n_neighbors, 4 * n_candidates)[which.ravel()]
         return found
 

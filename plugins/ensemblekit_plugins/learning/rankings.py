@@ -10,7 +10,7 @@ import numpy as np
 from .blends import Blends
 from .rows import Rows
 
-__all__ = ["Ranked", "against_each_other", "against_the_rest", "average_precision", "roc_auc"]
+__all__ = ["Ranked", "against_the_rest", "average_precision", "roc_auc"]
 
 Comparison = tuple[int, np.ndarray, np.ndarray, float]
 _Weights = tuple[np.ndarray, np.ndarray] | None
@@ -23,7 +23,7 @@ class Ranked(Blends):
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     score : callable
         ``(scores of what is true, scores of the rest, weights of both or None) -> float``.
     comparisons : list of (int, ndarray of bool, ndarray of bool, float)
@@ -50,7 +50,7 @@ class Ranked(Blends):
         pass
 
     def _total(self, column: int) -> np.ndarray:
-        # Anew in each round: the columns of all classes would take as much memory as a member.
+        # Recomputed in each round: keeping all classes would take as much memory as a member.
         total = np.zeros(len(self.rows.labels))
         for member in np.flatnonzero(self.weights):
             total += np.multiply(self.rows.probas[member, :, column], self.weights[member], dtype=np.float64)
@@ -76,17 +76,6 @@ def against_the_rest(rows: Rows, columns: Any, *, by_frequency: bool) -> list[Co
     share = rows.share()
     truth = [(c, rows.labels == c if rows.labels.ndim == 1 else rows.labels[:, c] != 0) for c in columns]
     return [(c, t, ~t, float(share @ t) if by_frequency else 1.0) for c, t in truth]
-
-
-def against_each_other(labels: np.ndarray, n_classes: int, *, by_frequency: bool) -> list[Comparison]:
-    """Compare each class with each other one; ``by_frequency`` each pair counts by the rows of both."""
-    rows = [labels == c for c in range(n_classes)]
-    return [
-        (a, rows[a], rows[b], float(rows[a].sum() + rows[b].sum()) if by_frequency else 1.0)
-        for a in range(n_classes)
-        for b in range(n_classes)
-        if a != b
-    ]
 
 
 def roc_auc(true: np.ndarray, rest: np.ndarray, weights: _Weights) -> float:

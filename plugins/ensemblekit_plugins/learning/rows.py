@@ -1,7 +1,8 @@
-"""What combiners learn from: one flat row a sample and pixel, its truth and its weight."""
+"""Labelled predictions as flat rows, one for each sample, or for each position of a dense output."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,17 +10,23 @@ import numpy as np
 from ensemblekit import PredictionSet
 from ensemblekit.errors import InvalidOptionError
 
-__all__ = ["SMALLEST", "Rows", "likelihoods", "rows_of"]
-
-SMALLEST = float(np.finfo(np.float64).eps)
-"""Probabilities below count as this much, as in scikit-learn: the logarithm of zero would end every comparison."""
+__all__ = [
+    "Rows",
+    "check_all_present",
+    "flatten_features",
+    "flatten_members",
+    "flatten_weights",
+    "likelihoods",
+    "rows_of",
+    "side_by_side",
+]
 
 
 class Rows(NamedTuple):
     """Labelled rows of all members.
 
-    ``probas`` has the shape ``(n_members, n_rows, n_classes)`` and ``weight`` the shape ``(n_rows,)`` and sum 1, or is
-    None for equal weights. ``labels`` are codes ``(n_rows,)``, or indicators or numbers ``(n_rows, n_classes)``.
+    ``probas`` has the shape ``(n_members, n_rows, n_classes)`` and ``weight``, all positive, the shape ``(n_rows,)``,
+    or is None for equal weights. ``labels`` are codes ``(n_rows,)``, or indicators or numbers ``(n_rows, n_classes)``.
     """
 
     probas: np.ndarray
@@ -30,10 +37,10 @@ class Rows(NamedTuple):
     def share(self) -> np.ndarray:
         """Weights that sum to 1."""
         n = len(self.labels)
-        return np.full(n, 1 / n) if self.weight is None else self.weight
+        return np.full(n, 1 / n) if self.weight is None else self.weight / self.weight.sum()
 
     def truth(self, block: slice = slice(None)) -> np.ndarray:
-        """What a perfect member says of these rows: shape ``(n_rows, n_classes)``, float64."""
+        """The predictions of a perfect member for these rows: shape ``(n_rows, n_classes)``, float64."""
         labels = self.labels[block]
         if self.task != "multiclass":
             return labels.astype(np.float64)
@@ -55,7 +62,7 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
     sample_weight : ndarray of shape (n_samples,), or None
         Non-negative; rows of weight zero are left out.
     who : str
-        What learns, for the error.
+        Start of the error: what is learned.
 
     Returns
     -------
@@ -78,16 +85,13 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
         counts = sample_weight > 0
         probas, labels, sample_weight = probas[:, counts], labels[counts], sample_weight[counts]
     pixels = int(np.prod(probas.shape[2:-1]))
-    weight = None
-    if sample_weight is not None:
-        weight = np.repeat(sample_weight, pixels)
-        weight /= weight.sum()
+    weight = None if sample_weight is None else np.repeat(sample_weight, pixels)
     shape = (-1,) if predictions.task == "multiclass" else (-1, probas.shape[-1])
     return Rows(probas.reshape(len(probas), -1, probas.shape[-1]), labels.reshape(shape), weight, predictions.task)
 
 
 def likelihoods(rows: Rows, block: slice = slice(None), column: int | None = None) -> np.ndarray:
-    """Probability that each member gave to what was true: ``p[y]``; for labels ``p`` or ``1 - p``.
+    """Probability that each member gave to the truth: ``p[y]``; for labels ``p`` or ``1 - p``.
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ def likelihoods(rows: Rows, block: slice = slice(None), column: int | None = Non
     Returns
     -------
     ndarray of shape (n_members, n_rows), float64
-        With ``n_rows * n_classes`` columns for multilabel. Not below `SMALLEST`.
+        With ``n_rows * n_classes`` columns for multilabel. Not below `ensemblekit.evaluation.LOG_LOSS_CLIP`.
     """
     probas, labels = rows.probas[:, block], rows.labels[block]
     if column is not None:
@@ -112,4 +116,73 @@ def likelihoods(rows: Rows, block: slice = slice(None), column: int | None = Non
         chosen = np.take_along_axis(probas, labels[np.newaxis, :, np.newaxis], axis=-1)
     else:
         chosen = np.where(labels, probas, np.subtract(1, probas, dtype=np.float64))
-    return np.maximum(chosen.reshape(len(probas), -1), SMALLEST, dtype=np.float64)
+    from ensemblekit.evaluation import LOG_LOSS_CLIP
+
+    return np.maximum(chosen.reshape(len(probas), -1), LOG_LOSS_CLIP, dtype=np.float64)
+
+
+def check_all_present(name: str, predictions: PredictionSet) -> None:
+    """Refuse rows that some members lack."""
+    if predictions.present is not None:
+        lacking = int((~predictions.present).any(axis=0).sum())
+        raise InvalidOptionError(
+            f"{name} learns from one row of every member a sample; received {lacking} of {len(predictions.ids)} with "
+            "absent rows. Take the rows that all members have."
+        )
+
+
+def flatten_members(member_probas: np.ndarray) -> np.ndarray:
+    """Turn ``(n_members, n_samples, ..., n_classes)`` into ``(n_members, n_rows, n_classes)``: a view where it can."""
+    n_members, *axes, n_classes = member_probas.shape
+    return member_probas.reshape(n_members, math.prod(axes), n_classes)
+
+
+def flatten_weights(sample_weight: np.ndarray | None, axes: tuple[int, ...]) -> np.ndarray:
+    """Give each row of ``(n_samples, ...)`` the weight of its sample; 1 without weights."""
+    weights = np.ones(axes[0]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    return np.repeat(weights, math.prod(axes[1:]))
+
+
+def flatten_features(name: str, features: np.ndarray, axes: tuple[int, ...], n_features: int | None) -> np.ndarray:
+    """Turn features of the samples into ``(n_rows, n_features)``.
+
+    Parameters
+    ----------
+    name : str
+        Of the combiner, for errors.
+    features : ndarray of shape (n_samples, ...)
+        Numbers; for dense outputs the axes of the outputs come first.
+    axes : tuple of int
+        ``(n_samples, ...)``, the axes of the outputs before that of the classes.
+    n_features : int or None
+        Expected number; None in `fit`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features)
+        All axes after ``axes`` flattened.
+
+    Raises
+    ------
+    InvalidOptionError
+        If they are not numbers, or of another shape.
+    """
+    features = np.asarray(features)
+    if features.dtype.kind not in "biuf":
+        raise InvalidOptionError(f"features must be numbers; received dtype {features.dtype}. Encode them first.")
+    if features.shape[: len(axes)] != axes:
+        raise InvalidOptionError(
+            f"features for outputs of shape {(*axes, '...')} must begin with the same axes; received shape "
+            f"{features.shape}. Give each position its own, for instance by numpy.broadcast_to."
+        )
+    flat = features.reshape(math.prod(axes), math.prod(features.shape[len(axes) :]))
+    if n_features is not None and flat.shape[1] != n_features:
+        raise InvalidOptionError(
+            f"combiner {name!r} was fitted on {n_features} features a row; received {flat.shape[1]}."
+        )
+    return flat
+
+
+def side_by_side(rows: np.ndarray) -> np.ndarray:
+    """Copy ``(n_members, n_rows, n_columns)`` to ``(n_rows, n_members * n_columns)``, one member after the other."""
+    return np.moveaxis(rows, 0, 1).reshape(rows.shape[1], rows.shape[0] * rows.shape[2])

@@ -1,4 +1,4 @@
-"""Weights learned by any metric."""
+"""Weights learned by any metric: by each member's own score, or by search."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def above_chance(metric: Metric, rows: Rows) -> np.ndarray:
     metric : str or callable
         Greater is better.
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def best_blend(metric: Metric, rows: Rows, max_iter: int) -> np.ndarray:
     metric : str or callable
         Greater is better.
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     max_iter : int
         Most moves.
 
@@ -73,7 +73,7 @@ def best_blend(metric: Metric, rows: Rows, max_iter: int) -> np.ndarray:
             best = scores[pick]
             weights[members[pick]] += gains[pick]
             weights = np.maximum(weights, 0) / np.maximum(weights, 0).sum()
-            # Sums built up move by move would carry their rounding along.
+            # Restarted, so that rounding does not accumulate from move to move.
             scorer.start(weights)
         elif step > _SMALLEST:
             step /= 2

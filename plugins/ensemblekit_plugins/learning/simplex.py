@@ -96,7 +96,7 @@ def smallest_squared_error(rows: Rows) -> np.ndarray:
 def _triangular(rows: Rows, *, subtract_truth: bool) -> np.ndarray:
     """Factor R of the QR of the members' residuals, or of their columns and the truth, block by block."""
     n_members = len(rows.probas)
-    root = None if rows.weight is None else np.sqrt(rows.weight)[:, np.newaxis]
+    root = None if rows.weight is None else np.sqrt(rows.share())[:, np.newaxis]
     factor = np.zeros((0, n_members + (not subtract_truth)))
     for block in rows.blocks(max(BLOCK_VALUES // factor.shape[1], 4 * factor.shape[1])):
         values = rows.probas[:, block].astype(np.float64)

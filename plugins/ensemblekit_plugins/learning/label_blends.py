@@ -7,31 +7,32 @@ from collections.abc import Callable
 import numpy as np
 
 from .blends import Summed
-from .confusion import per_class
 from .rows import Rows
 
-__all__ = ["INDICATED_SCORES", "Indicated", "Predicted", "TopTwo"]
+__all__ = ["BINARY_SCORES", "CONFUSION_SCORES", "INDICATED_SCORES", "Indicated", "Predicted"]
 
 _BLOCK = 1 << 18
 _CHUNK = 1 << 15
+_Score = Callable[[np.ndarray], np.ndarray]
 
 
 class Predicted(Summed):
     """A function of the confusion matrix of multiclass predictions.
 
-    The more members a blend has, the fewer rows can change their most probable class by one more: where the lead of the
-    first over the second is larger than the gain, none. Only the others are looked at, candidate by candidate.
+    A row is settled where the lead of its first class over the second is larger than any gain of a candidate: no
+    candidate changes its most probable class. The more members a blend has, the more rows are settled. They are counted
+    once, and only the others for each candidate.
 
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     score : callable
         ``(confusion) -> scores``, from ``(n_candidates, n_classes, n_classes)``, true classes first, to
         ``(n_candidates,)``.
     """
 
-    def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(self, rows: Rows, score: _Score) -> None:
         super().__init__(rows)
         self.score = score
         self.spread = float(rows.probas.max() - min(rows.probas.min(), 0))
@@ -76,21 +77,21 @@ class Indicated(Summed):
     Parameters
     ----------
     rows : Rows
-        What the members said, and the truth.
+        The members' predictions, and the truth.
     name : str
         One of `INDICATED_SCORES`.
     """
 
     def __init__(self, rows: Rows, name: str) -> None:
         super().__init__(rows)
-        self.kind, _, self.average = name.partition("_")
-        self.by_row = self.average in ("", "samples")
+        self.name = name
+        self.by_row = name in ("accuracy", "f1_samples")
         self.share = rows.share() if self.by_row or rows.weight is not None else np.ones(len(rows.labels))
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Count what is right and what is said, chunk by chunk."""
+        """Count true positives and positives, chunk by chunk."""
         n_labels = self.rows.probas.shape[-1]
-        right, said = np.zeros((2, len(members), n_labels))
+        hits_of, positives_of = np.zeros((2, len(members), n_labels))
         true, found = np.zeros(n_labels), np.zeros(len(members))
         ones = np.ones(n_labels)
         halves = (self.weights.sum() + gains) / 2
@@ -105,50 +106,61 @@ class Indicated(Summed):
             if self.by_row:
                 found[place] += share @ self._of_rows(hits @ ones, true_of_row, values @ ones)
             else:
-                right[place] += share @ hits
-                said[place] += share @ values
-        return found if self.by_row else self._of_labels(right, np.broadcast_to(true, said.shape), said)
+                hits_of[place] += share @ hits
+                positives_of[place] += share @ values
+        return found if self.by_row else self._of_labels(hits_of, np.broadcast_to(true, hits_of.shape), positives_of)
 
-    def _of_rows(self, right: np.ndarray, true: np.ndarray, said: np.ndarray) -> np.ndarray:
-        if self.kind == "accuracy":
-            return ((right == true) & (right == said)).astype(np.float64)
-        return per_class(self.kind, right, true, said)
+    def _of_rows(self, hits: np.ndarray, true: np.ndarray, positives: np.ndarray) -> np.ndarray:
+        if self.name == "accuracy":
+            return ((hits == true) & (hits == positives)).astype(np.float64)
+        return _f1(hits, true, positives)
 
-    def _of_labels(self, right: np.ndarray, true: np.ndarray, said: np.ndarray) -> np.ndarray:
-        if self.average == "micro":
-            right, true, said = (x.sum(axis=1, keepdims=True) for x in (right, true, said))
-        values = per_class(self.kind, right, true, said)
-        weight = true if self.average == "weighted" and true.any() else np.ones(true.shape)
+    def _of_labels(self, hits: np.ndarray, true: np.ndarray, positives: np.ndarray) -> np.ndarray:
+        if self.name == "f1_micro":
+            hits, true, positives = (x.sum(axis=1, keepdims=True) for x in (hits, true, positives))
+        weight = true if self.name == "f1_weighted" and true.any() else np.ones(true.shape)
+        return (_f1(hits, true, positives) * weight).sum(axis=1) / weight.sum(axis=1)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+
+
+def _f1(hits: np.ndarray, true: np.ndarray, positives: np.ndarray) -> np.ndarray:
+    return _ratio(2 * hits, true + positives)
+
+
+def _accuracy(confusion: np.ndarray) -> np.ndarray:
+    return np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))
+
+
+def _balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
+    true = confusion.sum(axis=2)
+    return _ratio(np.diagonal(confusion, axis1=1, axis2=2), true).sum(axis=1) / (true > 0).sum(axis=1)
+
+
+def _averaged_f1(average: str) -> _Score:
+    def score(confusion: np.ndarray) -> np.ndarray:
+        hits = np.diagonal(confusion, axis1=1, axis2=2)
+        true, positives = confusion.sum(axis=2), confusion.sum(axis=1)
+        if average == "micro":
+            hits, true, positives = (x.sum(axis=1, keepdims=True) for x in (hits, true, positives))
+        values = _f1(hits, true, positives)
+        if average == "binary":
+            return values[:, 1]
+        weight = true if average == "weighted" else ((true + positives) > 0).astype(np.float64)
         return (values * weight).sum(axis=1) / weight.sum(axis=1)
 
-
-INDICATED_SCORES = frozenset(
-    {"accuracy"}
-    | {
-        f"{kind}_{average}"
-        for kind in ("precision", "recall", "f1", "jaccard")
-        for average in ("macro", "micro", "samples", "weighted")
-    }
-)
+    return score
 
 
-class TopTwo(Summed):
-    """Share of the rows whose class is one of the two most probable, as scikit-learn: of equals the last are."""
-
-    def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Count the classes that are ahead of the true one."""
-        found, weights = np.zeros(len(members)), self.rows.share()
-        n_classes = self.rows.probas.shape[-1]
-        ones, classes = np.ones(n_classes), np.arange(n_classes)
-        labels, share = self.rows.labels[:0, np.newaxis], weights
-        for block, place, values in self._sums(members, gains, divided=False):
-            if place == 0:
-                labels, share = self.rows.labels[block, np.newaxis], weights[block]
-            own = np.take_along_axis(values, labels, axis=1)
-            equal = values == own
-            tied = np.count_nonzero(equal) > len(own)
-            ahead = np.greater(values, own, out=values) @ ones
-            if tied:
-                ahead += (equal & (classes > labels)).sum(axis=1)
-            found[place] += share @ (ahead < 2)
-        return found
+CONFUSION_SCORES: dict[str, _Score] = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    **{f"f1_{average}": _averaged_f1(average) for average in ("macro", "micro", "weighted")},
+}
+"""Scorer of multiclass predictions -> score of confusion matrices ``(n_candidates, n_classes, n_classes)``."""
+BINARY_SCORES: dict[str, _Score] = {"f1": _averaged_f1("binary")}
+"""Scorer of two classes, the second of which is the positive one -> score."""
+INDICATED_SCORES = frozenset({"accuracy", "f1_macro", "f1_micro", "f1_samples", "f1_weighted"})
+"""Scorers of multilabel predictions."""

@@ -17,7 +17,8 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.peers.rules import PEERS
+from benchmarks.command import make_app, run_app
+from benchmarks.peers.rules import PEERS, Peer
 from benchmarks.speed.cubes import LARGE, SHAPES, Shape, draw, labelled, parse_shape
 from benchmarks.speed.promises import PROMISES, broken, broken_selections
 from benchmarks.speed.rules import measure_rule, timed
@@ -25,13 +26,13 @@ from benchmarks.speed.selection import METRICS, SMALL_TASK, TASK, measure_select
 from benchmarks.speed.tables import Measured, Results, to_json, to_markdown
 from benchmarks.speed.timing import Budget, Copy
 from benchmarks.study.screen import Screen
-from ensemblekit import EnsembleKitError, InvalidOptionError, load_plugins
+from ensemblekit import InvalidOptionError, load_plugins
 from ensemblekit.files import write_text
 from ensemblekit.registry import Registry
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = make_app()
 
-QUICK = Budget(repeats=3, seconds=0.5, slowest=1.0)
+QUICK, QUICK_COPY = Budget(repeats=3, seconds=0.5, slowest=1.0), 128 * 2**20
 
 EXAMPLES = """Examples:
 
@@ -94,12 +95,11 @@ def combiners(
     results = Results(np.dtype(np.float32))
     budget = QUICK if quick else Budget()
     with Screen(Console(stderr=True)) as screen:
-        copy = Copy()
+        copy = Copy(QUICK_COPY) if quick else Copy()
         for place, one in enumerate(dict.fromkeys(shapes)):
-            wanted = [p for p in PEERS if p.rule in names] if peers and place == 0 else []
-            if check and one == LARGE and not wanted:
-                wanted = [p for p in PEERS if p.rule in names and p.name == PROMISES[p.rule].peer]
-            results.shapes.append(_measure(registry, names, wanted, one, copy, budget, screen))
+            needed = {PROMISES[name].peer for name in names if name in PROMISES} if check and one == LARGE else set()
+            chosen = [p for p in PEERS if p.rule in names and ((peers and place == 0) or p.name in needed)]
+            results.shapes.append(_measure(registry, names, chosen, one, copy, budget, screen))
         if greedy:
             task = SMALL_TASK if quick else TASK
             for done, metric in enumerate(METRICS):
@@ -109,7 +109,11 @@ def combiners(
     if check:
         large = next(measured for measured in results.shapes if measured.shape == LARGE)
         results.broken = broken(large.rules, large.peers) + broken_selections(results.selections)
-    _tell(results, json_to)
+    if json_to is not None:
+        text = json.dumps(to_json(results), indent=2, ensure_ascii=False) + "\n"
+        typer.echo(text, nl=False) if json_to == "-" else write_text(Path(json_to), text)
+    if json_to != "-":
+        typer.echo(to_markdown(results), nl=False)
     if results.broken:
         sys.exit(1)
 
@@ -128,7 +132,7 @@ def _names(registry: Registry, rules: str | None) -> list[str]:
 def _measure(
     registry: Registry,
     names: list[str],
-    peers: list,
+    peers: list[Peer],
     shape: Shape,
     copy: Copy,
     budget: Budget,
@@ -144,39 +148,18 @@ def _measure(
         measured.rules.append(measure_rule(registry, name, cube, fit_set, shape, copy=copy, budget=budget))
     for done, peer in enumerate(peers, start=len(names)):
         screen.count(shape.name, done, total, metrics=peer.name)
-        measured.peers.append(
-            timed(
-                peer.name,
-                peer.rule,
-                lambda peer=peer: (peer.make(), None),
-                cube,
-                shape,
-                copy=copy,
-                budget=budget,
-                memory=False,
-            )
-        )
+
+        def make(peer: Peer = peer) -> tuple:
+            return peer.make(), None
+
+        measured.peers.append(timed(peer.name, peer.rule, make, cube, shape, copy=copy, budget=budget, memory=False))
     screen.count(shape.name, total, total)
     return measured
 
 
-def _tell(results: Results, json_to: str | None) -> None:
-    text = json.dumps(to_json(results), indent=2, ensure_ascii=False) + "\n"
-    if json_to == "-":
-        typer.echo(text, nl=False)
-        return
-    if json_to is not None:
-        write_text(Path(json_to), text)
-    typer.echo(to_markdown(results), nl=False)
-
-
 def main() -> None:
-    """Run the command; an error of ours is one line."""
-    try:
-        app()
-    except EnsembleKitError as error:
-        typer.echo(f"combiners: {error}", err=True)
-        sys.exit(1)
+    """Run the command."""
+    run_app(app, "combiners")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The study's networks as one model: the same probabilities in every format, and how long one image takes.
+"""The study's networks as one model: the same probabilities in every format, and the time for one image.
 
 Run it on what ``ctscan.py`` has written: ``python benchmarks/fused.py OUT --data FOLDER``, with the same ``--data``.
 """
@@ -15,13 +15,14 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.command import make_app, run_app
 from benchmarks.shipped import figures
 from ensemblekit import EnsembleKitError
 from ensemblekit.assembly import quiet_tensorflow
 from ensemblekit.errors import FolderNotFoundError
 from ensemblekit.report import print_table
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = make_app()
 
 
 @app.command()
@@ -31,7 +32,7 @@ def fused(
     rounds: Annotated[int, typer.Option(help="How often each way predicts one image.", min=3)] = 60,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 where a promise is not kept.")] = False,
 ) -> None:
-    """Fuse the study's three networks with five rules, prove each file, and time one image at a time."""
+    """Fuse the study's three networks with five rules, compare each file, and time one image at a time."""
     if not (out / "first_model.keras").is_file():
         raise FolderNotFoundError(f"OUT must be a folder that ctscan.py wrote; {str(out)!r} has no first_model.keras.")
     console = Console()
@@ -47,20 +48,16 @@ def fused(
     )
     times = figures.time_ways(study, rounds)
     print_table(figures.times_table(times), title=f"One image, median of {rounds}, interleaved", console=console)
-    found = figures.promises(files, times)
-    for sentence, _ in found:
+    promises = figures.promises(files, times)
+    for sentence, _ in promises:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
-    if check and (broken := [sentence for sentence, kept in found if not kept]):
+    if check and (broken := [sentence for sentence, kept in promises if not kept]):
         raise EnsembleKitError("; ".join(broken) + ".")
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line."""
-    try:
-        app()
-    except EnsembleKitError as error:
-        typer.echo(f"fused: {error}", err=True)
-        sys.exit(1)
+    """Run the command."""
+    run_app(app, "fused")
 
 
 if __name__ == "__main__":

@@ -16,18 +16,19 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.command import make_app, run_app
 from benchmarks.plain import tables
-from benchmarks.plain.timing import run_ours, run_plain
+from benchmarks.plain.runs import run_ours, run_plain
 from ensemblekit import EnsembleKitError
 from ensemblekit.assembly import quiet_tensorflow
 from ensemblekit.errors import FolderNotFoundError
 from ensemblekit.report import print_table
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = make_app()
 
 
 class Backbone(str, Enum):  # noqa: UP042 - typer shows the values
-    """What the plain recipe knows."""
+    """The backbones of the plain recipe."""
 
     keras_file = "keras_file"
     mobilenet_v2 = "mobilenet_v2"
@@ -70,7 +71,7 @@ def plain_keras(
         raise FolderNotFoundError(f"--data must be a folder with train, valid and test; received {str(data)!r}.")
     console = Console()
 
-    def tell(sentence: str) -> None:
+    def log(sentence: str) -> None:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     arguments = ["--data", str(data), "--preset", "published", "--backbone", backbone.value, "--weights", weights]
@@ -80,9 +81,9 @@ def plain_keras(
         folder = Path(name)
         arguments += ["--bank", str(folder / "bank")]
         cold = run_ours(arguments, folder / "cold", processor=processor)
-        tell(f"ctscan.py, {views} views, empty bank: {cold.whole:.1f} s")
+        log(f"ctscan.py, {views} views, empty bank: {cold.whole:.1f} s")
         warm = run_ours(arguments, folder / "warm", processor=processor)
-        tell(f"ctscan.py again, full bank: {warm.whole:.1f} s")
+        log(f"ctscan.py again, full bank: {warm.whole:.1f} s")
         with quiet_tensorflow():
             from benchmarks.plain.recipe import Recipe
         (folder / "plain").mkdir()
@@ -94,34 +95,31 @@ def plain_keras(
             measured=measure_epochs,
             whole=whole,
             most=epochs,
-            tell=tell,
+            log=log,
             processor=processor,
         )
     how = "run to its end" if whole else f"{measure_epochs} timed, times the epochs that ctscan.py ran"
     clock = "seconds of the processor" if processor else "seconds"
     title = f"Plain Keras ({how}) and ctscan.py, in {clock}"
-    print_table(tables.seconds_table(plain, cold, warm), title=title, console=console)
+    seconds = tables.seconds_table(plain, cold, warm)
+    print_table(seconds, title=title, console=console, right=list(seconds.columns[1:]))
     if whole:
         print_table(
             tables.accuracy_table(plain, cold),
             title="Validation accuracy, with its 95 % interval",
             console=console,
         )
-    found = tables.ratios(plain, cold, warm)
+    ratios = tables.ratios(plain, cold, warm)
     for key, promise in tables.PROMISES.items():
         aim = f", aim {promise.aim:g}" if promise.aim else ""
-        tell(f"{promise.what}: {found[key]:.1f} (at least {promise.least:g}{aim})")
-    if check and (complaints := tables.broken(found)):
+        log(f"{promise.what}: {ratios[key]:.1f} (at least {promise.least:g}{aim})")
+    if check and (complaints := tables.broken(ratios)):
         raise EnsembleKitError("; ".join(complaints) + ".")
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line."""
-    try:
-        app()
-    except EnsembleKitError as error:
-        typer.echo(f"plain_keras: {error}", err=True)
-        sys.exit(1)
+    """Run the command."""
+    run_app(app, "plain_keras")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Predicting many image files: throughput against the bare model and against decoding alone, and memory over time.
+"""Predicting many image files: throughput compared with the model alone and with decoding alone, and memory over time.
 
 ``python benchmarks/predicting.py`` draws 20,000 JPEG files and fuses two small networks; all of it is removed again.
 """
@@ -67,7 +67,7 @@ def main(
     images: Annotated[int, typer.Option(help="How many image files.", min=2000)] = 20_000,
     width: Annotated[int, typer.Option(help="Filters of the networks: how much the model has to do.", min=1)] = 16,
 ) -> None:
-    """Draw, predict, and set the rate beside those of its two parts."""
+    """Draw, predict, and compare the rate with those of the model alone and of decoding alone."""
     with quiet_tensorflow():
         import keras  # noqa: F401
     with tempfile.TemporaryDirectory() as name:
@@ -84,7 +84,7 @@ def main(
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
         found = json.loads(done.stdout.splitlines()[-1])
-    # Two threads decode and the model computes on the same cores: what both take together is the limit.
+    # Two threads decode and the model computes on the same cores: the limit is the sum of both times.
     limit = 1 / (1 / found["decode"] + 1 / found["bare"])
     rows = [
         {"what": "predict_images, images a second", "value": found["rate"]},
@@ -118,7 +118,7 @@ def fuse_networks(path: Path, width: int) -> None:
 
 
 def draw(folder: Path, n: int) -> None:
-    """Draw smooth pictures, as photographs are; a hundred of them, each under many names."""
+    """Draw a hundred smooth pictures, and link each under many names."""
     from PIL import Image
 
     random = np.random.default_rng(0)

@@ -40,7 +40,7 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Where the files are drawn; removed at the end.")] = None,
     orders: Annotated[str, typer.Option(help="rising, same, other or all: how the rows are ordered.")] = "all",
 ) -> None:
-    """Draw, read once with DuckDB, combine: rows in rising order, in one that does not rise, in another for each."""
+    """Draw, read once with DuckDB, and combine: ids ascending, in one other order, in another for each member."""
     table: list[dict[str, object]] = []
     kinds = {"rising": "the same, rising", "same": "the same, shuffled", "other": "another for each"}
     names = {**{kind: (name,) for kind, name in kinds.items()}, "all": tuple(kinds.values())}
@@ -72,7 +72,7 @@ def main(
 
 
 def draw(folder: Path, member: int, rows: int, order: int) -> Path:
-    """Write one member's predictions, whole numbers as ids, in rising order (0) or in another (1, 2, ...)."""
+    """Write one member's predictions, whole numbers as ids, ascending (order 0) or in another order (1, 2, ...)."""
     from ensemblekit import Predictions
     from ensemblekit.predictions.formats import TableWriter
 
@@ -90,7 +90,7 @@ def draw(folder: Path, member: int, rows: int, order: int) -> Path:
 
 
 def read_once(files: list[Path]) -> float:
-    """Sum every column of every file with DuckDB, and give the seconds."""
+    """Sum every column of every file with DuckDB; return the seconds."""
     import duckdb
 
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""`check_compatible`: whether Keras models fit each other, as the study's precautions ask; each answer a sentence."""
+"""`check_compatible`: whether Keras models can be combined; each answer is a sentence."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Answer:
     Attributes
     ----------
     check : str
-        What was looked at: ``input``, ``classes``, ``output``, ``augmentation``, ``rescaling``, ``frozen`` or ``top``.
+        What was checked: ``input``, ``classes``, ``output``, ``augmentation``, ``rescaling``, ``frozen`` or ``top``.
     member : str or None
-        Which member; None where it is about all of them.
+        The member; None for an answer about all of them.
     ok : bool or None
-        None where it cannot be told, or does not apply.
+        None if it cannot be determined, or does not apply.
     sentence : str
-        What was found, and what to do where it is not well.
+        What was found, and if it is not ok, what to do.
     """
 
     check: str
@@ -42,20 +42,20 @@ class Answer:
 
 
 def check_compatible(members: Mapping[str, Any]) -> tuple[Answer, ...]:
-    """Hold the study's compatibility precautions against real models.
+    """Check the study's compatibility precautions on models.
 
     Equal input size and channels; equal numbers of classes and output layers; augmentation before rescaling; input
-    scaled as the backbone was trained on; pretrained layers frozen, and without their own top.
+    scaled as for the training of the backbone; pretrained layers frozen, and without their own top.
 
     Parameters
     ----------
     members : mapping of str to keras.Model
-        Name -> model. Others than functional and sequential models are named as not looked at.
+        Name -> model. Models that are neither functional nor sequential are reported as not checked.
 
     Returns
     -------
     tuple of Answer
-        All answers, the good ones too.
+        All answers, also those that are ok.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def check_compatible(members: Mapping[str, Any]) -> tuple[Answer, ...]:
 
     Notes
     -----
-    Backbones are recognised among those of ``keras.applications`` by the names of their layers. What reaches them is
-    measured: black and single-colour images are sent through the layers before them.
+    Backbones of ``keras.applications`` are recognised by the names of their layers. The scale of their input is
+    measured: black and single-colour images are passed through the layers before them.
 
     Examples
     --------
@@ -173,7 +173,7 @@ _STANDARD = (
 
 @dataclass(frozen=True)
 class _Family:
-    """Networks of one kind: how their layers are called, and what their ImageNet weights were trained on."""
+    """A family of networks: the names of its layers, and the input that its ImageNet weights were trained on."""
 
     title: str
     first: str
@@ -226,7 +226,7 @@ def _rescaling(keras: Any, name: str, model: Any, family: _Family, first: Any) -
 
 
 def _measure(keras: Any, model: Any, first: Any) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Measure what each channel of the backbone receives: scale and offset, and of which input channel."""
+    """Measure the input of each channel of the backbone: its scale, its offset, and its channel of the image."""
     shape = [side or 64 for side in model.inputs[0].shape[1:]]
     images = np.zeros((4, *shape), dtype=np.float32)
     for channel in range(3):
@@ -234,7 +234,7 @@ def _measure(keras: Any, model: Any, first: Any) -> tuple[np.ndarray, np.ndarray
     for part in _up_to(keras, model, first):
         images = part(images, training=False)
     values = np.asarray(images)
-    # Away from any padding at the edges.
+    # In the middle, where no padding has an effect.
     black, *colours = values[:, values.shape[1] // 2, values.shape[2] // 2]
     gain = (np.stack(colours) - black) / 255
     order = [int(channel) for channel in np.abs(gain).argmax(axis=0)]
@@ -242,16 +242,16 @@ def _measure(keras: Any, model: Any, first: Any) -> tuple[np.ndarray, np.ndarray
 
 
 def _up_to(keras: Any, model: Any, target: Any) -> list[Any]:
-    """Cut the models that lead, one after the other, from the input to what ``target`` receives."""
+    """Split off the models that lead, one after the other, from the input to the input of ``target``."""
     for operation in _operations(model):
         nested = isinstance(operation, keras.Model)
         if operation is target or (nested and any(op is target for op in _flat(keras, operation))):
-            # A layer that stands in other models too has a node for each.
+            # A layer that is shared with other models has one node in each.
             levels = getattr(model, "_functional", model)._nodes_by_depth.values()
             node = next(node for level in levels for node in level if node.operation is operation)
-            given, received = model.inputs[0], node.input_tensors[0]
-            # Before 3.14 Keras makes no model whose output is its input.
-            before = [] if received is given else [keras.Model(given, received)]
+            start, end = model.inputs[0], node.input_tensors[0]
+            # Keras before 3.14 builds no model whose output is its input.
+            before = [] if end is start else [keras.Model(start, end)]
             return [*before, *(_up_to(keras, operation, target) if nested else [])]
     raise AssertionError(f"{target} is an operation of {model}")
 
@@ -288,7 +288,7 @@ def _operations(model: Any) -> list[Any]:
 
 
 def _flat(keras: Any, model: Any) -> Iterator[Any]:
-    """Yield every operation from the input to the output, those of nested models in their place."""
+    """Yield every operation from the input to the output, with those of nested models in their place."""
     for operation in _operations(model):
         if isinstance(operation, keras.Model):
             yield from _flat(keras, operation)

@@ -1,8 +1,8 @@
 """Every error that ensemblekit raises on purpose, and its warnings.
 
-Each is an :class:`EnsembleKitError` and also the built-in error that a caller would expect, so that both
-``except EnsembleKitError`` and ``except ValueError`` work. Each message says the rule, what came, and what to do.
-A message can be printed whatever names are in it: see :func:`ensemblekit.printed.printable`.
+Each error is an `EnsembleKitError` and also the built-in error that a caller would expect, so that both
+``except EnsembleKitError`` and ``except ValueError`` work. Each message states the rule, the value received and what to
+do. Control characters in a message are escaped: see `ensemblekit.printed.printable`.
 """
 
 from collections.abc import Mapping
@@ -44,9 +44,9 @@ __all__ = [
 class _Printable:
     args: tuple[Any, ...]
 
-    # Names of strangers stand in many messages: here is the one place through which all of them come out.
+    # Many messages contain names that users or files gave; escaping them here covers every message.
     def __str__(self) -> str:
-        # KeyError would print the repr of its one argument, quotes and escapes included.
+        # KeyError would print the repr of its argument, with quotes.
         return printable(self.args[0] if len(self.args) == 1 else super().__str__(), lines=True)
 
 
@@ -55,79 +55,79 @@ class EnsembleKitError(_Printable, Exception):
 
 
 class InvalidPredictionsError(EnsembleKitError, ValueError):
-    """Predictions, ids, class names or labels that are not valid by themselves."""
+    """Predictions, ids, class names or labels are invalid on their own."""
 
 
 class AlignmentError(EnsembleKitError, ValueError):
-    """Predictions that are each valid but do not line up: other ids, other classes, other labels.
+    """Predictions are each valid but do not line up: their ids, classes or labels differ.
 
     Attributes
     ----------
     aliases : dict
-        ``{class name: common name}`` that would settle it, where one is plain; else empty.
+        ``{class name: common name}`` that would resolve the difference, where names suggest one; else empty.
     """
 
     aliases: Mapping[str, str] = MappingProxyType({})
 
 
 class LeakageError(EnsembleKitError, ValueError):
-    """Rows would be used twice: a combiner fitted where a member was, or anything chosen on the test split."""
+    """A combiner would be fitted on rows that a member was fitted on, or something chosen on the test split."""
 
 
 class InvalidOptionError(EnsembleKitError, ValueError):
-    """An option (a weight, a policy, a name) outside what the call accepts."""
+    """An option (a weight, a policy, a name) has a value that the call does not accept."""
 
 
 class NotFittedError(EnsembleKitError, ValueError, AttributeError):
-    """A combiner that learns was asked to combine before it was fitted."""
+    """A combiner that learns is used before it is fitted."""
 
 
 class CompatibilityError(EnsembleKitError, ValueError):
-    """Models that cannot be combined or chained with each other."""
+    """Models cannot be combined or chained with each other."""
 
 
 class DataError(EnsembleKitError, ValueError):
-    """A data source that cannot be read as labelled samples with ids."""
+    """A data source cannot be read as labelled samples with ids."""
 
 
 class FolderNotFoundError(DataError, FileNotFoundError):
-    """A folder of data that is not there."""
+    """A folder of data does not exist."""
 
 
 class NotAFileError(DataError, OSError):
-    """A pipe, a device, a socket or a folder where a file should be, or a file larger than it may be."""
+    """A path is a pipe, device, socket or folder instead of a file, or the file is larger than allowed."""
 
 
 class UnreadableImageError(DataError, OSError):
-    """An image file that cannot be decoded."""
+    """An image file cannot be decoded."""
 
 
 class OutputExistsError(EnsembleKitError, FileExistsError):
-    """An output would overwrite what is already there."""
+    """An output would overwrite something that exists."""
 
 
 class StoreError(EnsembleKitError, ValueError):
-    """A saved ensemble that cannot be loaded: not whole, changed, too new, or with parts that are not trusted."""
+    """A saved ensemble cannot be loaded: incomplete, changed, of a newer format, or with parts that are not trusted."""
 
 
 class NotStorableError(EnsembleKitError, TypeError):
-    """An ensemble that cannot be saved: it holds what has no safe form in a file."""
+    """An ensemble cannot be saved: it holds an object that has no safe file format."""
 
 
 class WeightsUnavailableError(EnsembleKitError, OSError):
-    """Weights of a backbone that are neither on this machine nor to be downloaded, or do not fit it."""
+    """Weights of a backbone are not on this machine and cannot be downloaded, or do not fit it."""
 
 
 class MissingDependencyError(EnsembleKitError, ImportError):
-    """An optional dependency is needed and not installed."""
+    """An optional dependency is needed but not installed."""
 
 
 class PluginLoadError(EnsembleKitError, RuntimeError):
-    """The plugins cannot be loaded: nothing is installed, or a built-in plugin is broken."""
+    """Plugins cannot be loaded: ensemblekit is not installed, or a built-in plugin is broken."""
 
 
 class UnknownMemberError(EnsembleKitError, KeyError):
-    """A set of predictions has no member of the name that was asked for."""
+    """A set of predictions has no member of the requested name."""
 
 
 class CheckFailedError(EnsembleKitError, AssertionError):
@@ -138,7 +138,7 @@ class CheckFailedError(EnsembleKitError, AssertionError):
     check : str
         Name of the check.
     arrays : dict
-        Name -> array of the counter-example that the message shows.
+        Name -> array of the counter-example in the message.
     """
 
     check: str = ""
@@ -146,7 +146,7 @@ class CheckFailedError(EnsembleKitError, AssertionError):
 
 
 class UnknownPluginError(EnsembleKitError, KeyError):
-    """No plugin registered the name that was asked for."""
+    """No plugin has registered the requested name."""
 
 
 class DuplicateNameError(EnsembleKitError, ValueError, KeyError):
@@ -154,20 +154,20 @@ class DuplicateNameError(EnsembleKitError, ValueError, KeyError):
 
 
 class PluginWarning(_Printable, UserWarning):
-    """A third party's plugin was refused or is broken; everything else goes on."""
+    """A third-party plugin was refused or is broken; all others are loaded."""
 
 
 class RandomWeightsWarning(_Printable, UserWarning):
-    """A backbone has random weights, since no others could be had."""
+    """A backbone has random weights because its trained weights are not available."""
 
 
 class MissingClassWarning(_Printable, UserWarning):
-    """A fold of a cross-validation has no row of some class to fit on."""
+    """The training rows of a cross-validation fold lack a class."""
 
 
 class ProfileWarning(_Printable, UserWarning):
-    """A figure of a profile could not be measured; the others stand."""
+    """A figure of a profile could not be measured; the others are valid."""
 
 
 class FeatureBankWarning(_Printable, UserWarning):
-    """Features cannot be kept in a feature bank, or some that were kept are damaged; they are computed again."""
+    """Features cannot be stored in a feature bank, or stored ones are damaged; they are computed again."""

@@ -1,6 +1,6 @@
-"""How much memory one input may ask for: known before it is taken, and raised by whoever wants more.
+"""The memory limit for one input file, checked before the memory is allocated.
 
-Every room that reads what others wrote asks here, with its own error: files of predictions, images, models.
+It holds for files of predictions, images and models. A user can raise it with an environment variable.
 """
 
 from __future__ import annotations
@@ -12,52 +12,52 @@ from .errors import EnsembleKitError, InvalidOptionError
 __all__ = ["LARGEST", "RATIO", "VARIABLE", "check_size", "largest"]
 
 LARGEST = 2**30
-"""Bytes that one input may take in memory, however small its file is: 1 GiB."""
+"""Default limit in bytes: 1 GiB."""
 RATIO = 32
-"""How many times the size of its file an input may take, if that is more. What is honestly large needs no option."""
+"""An input may take this multiple of its file size, if that is above the limit: large files need no option."""
 VARIABLE = "ENSEMBLEKIT_MAX_BYTES"
-"""The environment variable that gives another number of bytes than `LARGEST`."""
+"""Environment variable that overrides `LARGEST`."""
 
 
 def largest() -> int:
-    """Give the number of bytes that one input may take in memory.
+    """Get the number of bytes that one input may take in memory.
 
     Returns
     -------
     int
-        `LARGEST`, or what the environment variable ``ENSEMBLEKIT_MAX_BYTES`` says.
+        The value of the environment variable ``ENSEMBLEKIT_MAX_BYTES``, by default `LARGEST`.
 
     Raises
     ------
     InvalidOptionError
-        If the variable is no whole number above 0.
+        If the variable is not a positive integer.
     """
-    said = os.environ.get(VARIABLE, "").strip()
-    if not said:
+    value = os.environ.get(VARIABLE, "").strip()
+    if not value:
         return LARGEST
-    if not (said.isascii() and said.isdecimal() and 0 < len(said) <= 18 and int(said)):
-        raise InvalidOptionError(f"{VARIABLE} must be a whole number of bytes above 0; received {said[:40]!r}.")
-    return int(said)
+    if not (value.isascii() and value.isdecimal() and 0 < len(value) <= 18 and int(value)):
+        raise InvalidOptionError(f"{VARIABLE} must be a whole number of bytes above 0; received {value[:40]!r}.")
+    return int(value)
 
 
 def check_size(n_bytes: int, what: str, error: type[EnsembleKitError], *, stored: int = 0) -> None:
-    """Refuse what would take more memory than is allowed, before any is taken.
+    """Refuse an input that would exceed the memory limit, before memory is allocated.
 
     Parameters
     ----------
     n_bytes : int
-        What it would take.
+        Memory that the input would take.
     what : str
-        What it is, such as ``"the array 'probas'"``.
+        Description of the input, such as ``"the array 'probas'"``.
     error : type of EnsembleKitError
-        What to raise.
+        Class of the error to raise.
     stored : int, default=0
-        Bytes of its file. A file may take `RATIO` times its own size, be the limit what it may.
+        Size of the file in bytes. An input may always take `RATIO` times that size.
 
     Raises
     ------
     EnsembleKitError
-        Of the type that was given.
+        Of the class ``error``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a stranger has named, as it is printed: no character of it moves a cursor, hides, or turns the line around."""
+"""Safe printing of names from outside: control, invisible and bidirectional characters are escaped."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 __all__ = ["as_text", "one_line", "printable"]
 
 _LONGEST = 4000
-"""Characters of a line on stderr; of a longer one the middle is left out."""
+"""Most characters of a line on stderr; the middle of a longer line is left out."""
 
-# Controls (C0, DEL, C1), what turns the direction of writing, what is invisible, ends of lines, halves of characters.
+# Controls (C0, DEL, C1), bidirectional controls, invisible characters, line separators, surrogates.
 _HIDDEN = (
     "\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff"
@@ -23,21 +23,20 @@ _IN_LINES = re.compile(f"(?!\n)[{_HIDDEN}]")
 
 
 def printable(text: object, *, lines: bool = False) -> str:
-    r"""Write what would act on a terminal, or cannot be seen, as an escape; all else stays as it is.
+    r"""Escape characters that would act on a terminal or are invisible; leave all others unchanged.
 
     Parameters
     ----------
     text : object
-        A name, or a text with names in it; what is no str is turned into one.
+        A name, or a text that contains names; other objects are converted to str.
     lines : bool, default=False
         Keep line feeds: for a text of several lines, never for a name.
 
     Returns
     -------
     str
-        Without control characters (C0, DEL, C1), without those that change the direction of writing or have no width,
-        without line separators, and without lone surrogates, which stand for the bytes of a file's name that is no
-        UTF-8.
+        Without control characters (C0, DEL, C1), bidirectional controls, characters of no width, line separators and
+        lone surrogates (which Python uses for file names that are not UTF-8).
 
     Examples
     --------
@@ -49,20 +48,31 @@ def printable(text: object, *, lines: bool = False) -> str:
 
 
 def one_line(text: object) -> str:
-    """Write a text of several lines, or a very long one, as one line that can be printed."""
+    """Join the lines of a text to one printable line of limited length.
+
+    Parameters
+    ----------
+    text : object
+        As in `printable`.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     line = printable(re.sub(r"\s*\n\s*", " ", str(text).strip()))
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
 
 
 def as_text(text: object, *, style: str = "", lines: bool = False) -> Text:
-    """Make a name or a sentence what rich prints as it is: no markup, no emoji, no link.
+    """Convert a text for rich so that nothing in it is read as markup, emoji or link.
 
     Parameters
     ----------
     text : object
         As in `printable`.
     style : str, optional
-        Of the whole.
+        Style of the whole text.
     lines : bool, default=False
         As in `printable`.
 

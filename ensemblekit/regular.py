@@ -1,4 +1,4 @@
-"""Regular files of a user's, opened to be read: a pipe, a device, a socket or a folder in their place is refused."""
+"""Opening of input files that refuses pipes, devices, sockets and folders instead of blocking on them."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ __all__ = ["bytes_on_disk", "open_regular", "read_regular"]
 
 
 def open_regular(path: str | os.PathLike[str], *, most: int | None = None) -> BufferedReader:
-    """Open a file to be read, without waiting for whoever would write into it.
+    """Open a regular file for reading, without ever blocking on a pipe or device.
 
     Parameters
     ----------
     path : path-like
-        Of the file; links are followed.
+        Path of the file; links are followed.
     most : int, optional
-        Bytes that it may have.
+        Largest size in bytes.
 
     Returns
     -------
     BufferedReader
-        The file. It is the one that was looked at, whatever takes its name meanwhile.
+        The open file. Its type and size were checked after it was opened.
 
     Raises
     ------
     NotAFileError
-        If there is no regular file, or a larger one.
+        If the path is not a regular file, or the file is larger than ``most``.
     OSError
-        If nothing is there, or it cannot be read.
+        If the file does not exist or cannot be read.
     """
-    # An open alone can change a device, or wake who waits at a pipe; a look alone can be outrun. So: look, open, look.
-    _check(path, _looked_at(path), most)
-    # Where something else came meanwhile, O_NONBLOCK keeps the open from waiting.
+    # The path is checked first, as opening a device can change it and opening a pipe wakes its writer. The open file is
+    # checked again, as the path may have been replaced meanwhile; O_NONBLOCK keeps that open from waiting.
+    _check(path, _stat(path), most)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         _check(path, os.fstat(descriptor), most)
@@ -48,48 +48,41 @@ def open_regular(path: str | os.PathLike[str], *, most: int | None = None) -> Bu
 
 
 def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
-    """Read what a file has when it is opened.
+    """Read a regular file; parameters and errors as in `open_regular`.
 
     Parameters
     ----------
     path : path-like
-        Of the file; links are followed.
+        As in `open_regular`.
     most : int
-        Bytes that it may have.
+        As in `open_regular`.
 
     Returns
     -------
     bytes
-        As many as its size says: none of what the kernel makes up without end, as in ``/proc``.
-
-    Raises
-    ------
-    NotAFileError
-        If there is no regular file, or a larger one.
-    OSError
-        If nothing is there, or it cannot be read.
+        As many as the size of the file states: a file of ``/proc``, whose size is 0, is empty.
     """
     with open_regular(path, most=most) as file:
-        # None: the kernel makes it up as it is read, and has nothing to give just now.
+        # A non-blocking read of a file of /proc can return None.
         return file.read(os.fstat(file.fileno()).st_size) or b""
 
 
 def bytes_on_disk(file: BinaryIO) -> int:
-    """Count the bytes that an open file really has: holes, which take no place on disk, are none.
+    """Count the bytes that an open file occupies: the holes of a sparse file do not count.
 
     Parameters
     ----------
     file : BinaryIO
-        Opened by `open_regular`, or in memory.
+        A file of `open_regular`, or a buffer in memory.
 
     Returns
     -------
     int
-        Bytes.
+        Number of bytes.
     """
     try:
         about = os.fstat(file.fileno())
-    except OSError:  # it lies in memory
+    except OSError:  # a buffer in memory has no descriptor
         place = file.tell()
         n_bytes = file.seek(0, os.SEEK_END)
         file.seek(place)
@@ -97,10 +90,10 @@ def bytes_on_disk(file: BinaryIO) -> int:
     return min(about.st_size, 512 * about.st_blocks)
 
 
-def _looked_at(path: str | os.PathLike[str]) -> os.stat_result:
+def _stat(path: str | os.PathLike[str]) -> os.stat_result:
     try:
         return Path(path).stat()
-    except ValueError as error:  # a NUL in it, or what no name of a file can hold
+    except ValueError as error:  # the path contains NUL
         raise NotAFileError(
             f"a name of a file must be one that a file can have; {os.fspath(path)!r} is none."
         ) from error

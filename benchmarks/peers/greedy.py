@@ -1,4 +1,4 @@
-"""Greedy ensemble selection as others do it: every candidate is averaged in full, and the metric is called on it.
+"""Greedy ensemble selection as other libraries do it: every candidate is averaged in full, and the metric is computed.
 
 `EnsembleSelection` does what AutoGluon's class of that name does in a round: a running mean in float64, all candidates
 blended in full, renormalised, and scored by scikit-learn; candidates within 1e-12 are equal. AutoGluon breaks ties at
@@ -15,14 +15,67 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer
 
-from .scores import TASKS, measures
+KINDS, AVERAGES = ("f1", "precision", "recall", "jaccard"), ("macro", "micro", "weighted")
+AVERAGED = tuple(f"{kind}_{average}" for kind in KINDS for average in AVERAGES)
+TASKS: dict[str, tuple[str, ...]] = {
+    "multiclass": (
+        "log_loss", "neg_brier_score", "accuracy", "balanced_accuracy", "matthews_corrcoef", *AVERAGED, "roc_auc_ovr",
+        "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted", "average_precision", "top_k_accuracy",
+        "d2_log_loss_score", "d2_brier_score", "adjusted_mutual_info_score", "adjusted_rand_score",
+        "completeness_score", "fowlkes_mallows_score", "homogeneity_score", "mutual_info_score",
+        "normalized_mutual_info_score", "rand_score", "v_measure_score",
+    ),
+    "binary": (
+        "log_loss", "neg_brier_score", "accuracy", *KINDS, "roc_auc", "average_precision", "d2_log_loss_score",
+        "d2_brier_score", "positive_likelihood_ratio", "neg_negative_likelihood_ratio",
+    ),
+    "multilabel": ("accuracy", *AVERAGED, *(f"{kind}_samples" for kind in KINDS), "roc_auc", "average_precision"),
+    "regression": (
+        "neg_mean_squared_error", "neg_root_mean_squared_error", "r2", "explained_variance", "neg_mean_absolute_error",
+        "d2_absolute_error_score", "neg_mean_absolute_percentage_error", "neg_mean_squared_log_error",
+        "neg_root_mean_squared_log_error", "neg_mean_poisson_deviance", "neg_mean_gamma_deviance",
+        "neg_median_absolute_error", "neg_max_error",
+    ),
+}  # fmt: skip
+"""Task -> scorers of scikit-learn that make sense for it."""
 
-__all__ = ["EnsembleSelection", "library"]
+
+class _GivenProbabilities(ClassifierMixin, BaseEstimator):
+    """A fitted classifier whose input is its prediction."""
+
+    def __init__(self, classes: np.ndarray, *, multilabel: bool) -> None:
+        self.classes_, self._multilabel = classes, multilabel
+
+    def predict_proba(self, probas: np.ndarray) -> np.ndarray:
+        return probas
+
+    def predict(self, probas: np.ndarray) -> np.ndarray:
+        return (probas >= 0.5).astype(int) if self._multilabel else self.classes_[probas.argmax(axis=1)]
+
+
+class _GivenValues(RegressorMixin, BaseEstimator):
+    """A fitted regressor whose input is its prediction."""
+
+    fitted_ = True
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+
+def measure_of(metric: str, task: str, n_classes: int) -> Callable[[Any, Any], float]:
+    """Return a scorer of scikit-learn as a function ``(truth, predictions) -> float``, greater is better."""
+    scorer = get_scorer("neg_log_loss" if metric == "log_loss" else metric)
+    given: Any = _GivenValues()
+    if task != "regression":
+        given = _GivenProbabilities(np.arange(n_classes), multilabel=task == "multilabel")
+    return lambda truth, predictions: scorer(given, predictions, truth)
 
 
 class EnsembleSelection:
-    """Plain greedy selection with replacement.
+    """Forward selection with replacement.
 
     Parameters
     ----------
@@ -74,7 +127,7 @@ def library(n_members: int = 100, n_samples: int = 20_000, n_classes: int = 10, 
     return members, labels
 
 
-def _drawn(task: str, n_members: int = 100, n_samples: int = 20_000) -> tuple[Any, Any, list[str]]:
+def _draw(task: str, n_members: int = 100, n_samples: int = 20_000) -> tuple[Any, Any, list[str]]:
     if task in ("multiclass", "binary"):
         members, labels = library(n_members, n_samples, 10 if task == "multiclass" else 2)
         return members, labels, [f"c{k}" for k in range(members.shape[-1])]
@@ -93,19 +146,19 @@ def main(task: str, names: list[str]) -> None:
     """Print seconds a round of both, for each metric."""
     from ensemblekit import Predictions, align, fit_combiner
 
-    members, labels, classes = _drawn(task)
+    members, labels, classes = _draw(task)
     kind = "multiclass" if task == "binary" else task
-    said = np.array(classes)[labels] if kind == "multiclass" else labels
-    fields = {"ids": range(len(labels)), "classes": classes, "labels": said, "task": kind}
+    truth = np.array(classes)[labels] if kind == "multiclass" else labels
+    fields = {"ids": range(len(labels)), "classes": classes, "labels": truth, "task": kind}
     aligned = align([Predictions(p, member=f"m{k:03}", **fields) for k, p in enumerate(members)])
-    known = measures(task)
     print("| metric | rounds of the plain one | plain, s a round | greedy_selection, s a round | times | same picks |")
     print("|---|---|---|---|---|---|")
-    for name in names or known:
+    for name in names or TASKS[task]:
         rounds = 50 if name == "log_loss" else 2
         fit_combiner(aligned, "greedy_selection", metric=name, n_rounds=1)  # imports
+        measure = measure_of(name, task, len(classes))
         start = time.perf_counter()
-        plain = EnsembleSelection(rounds, known[name], renormalise=kind == "multiclass").fit(members, labels)
+        plain = EnsembleSelection(rounds, measure, renormalise=kind == "multiclass").fit(members, labels)
         middle = time.perf_counter()
         ours = 50 if (middle - start) / rounds < 1 else 10
         fitted = fit_combiner(aligned, "greedy_selection", metric=name, n_rounds=ours)

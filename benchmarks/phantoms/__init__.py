@@ -1,8 +1,8 @@
-"""The benchmark's own images: CT-like chest phantoms, in the layout of the study's real set.
+"""Synthetic chest CT slices in the folder layout of the study's real data set.
 
-They are drawings, made so that the study runs anywhere and in minutes. They say nothing of real CT scans, and nothing
-learned from them may be used on any. Classes differ by their masses and, as the sources of the real set do, by the grey
-levels that they are mostly shown in; what a small network learns in a few epochs is the grey levels.
+They let the study run anywhere, within minutes. They are drawings and say nothing about real CT scans. The classes
+differ by their masses and by how often each window of grey levels is used, as the sources of the real set do; within a
+few epochs a small network learns mostly the grey levels.
 """
 
 from .making import default_folder, make_phantoms

@@ -1,4 +1,4 @@
-"""The folder of the set: where it is, and how it is made once, whole or not at all."""
+"""The folder of the phantoms: its images, its place, and making it once, completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,78 +12,68 @@ from pathlib import Path
 from ensemblekit.errors import DataError, MissingDependencyError, OutputExistsError
 from ensemblekit.files import cache_folder
 
-from .plan import COUNTS, Phantom, plan
+from .drawing import CLASSES, Phantom, draw
 
-__all__ = ["VERSION", "default_folder", "make_phantoms"]
-
-VERSION = 1
+VERSION = 2
 """Of the drawing: raised with every change of a pixel or a name, so that no old cache is taken for the new set."""
+
+STAGES = ("_left.lower.lobe_T2_N0_M0_Ib", "_left.hilum_T2_N2_M0_IIIa", "", "_left.hilum_T1_N2_M0_IIIa")
+"""Endings of the class folders, as in the real set: its train and valid have them, its test does not."""
+
+COUNTS = {
+    "train": dict(zip(CLASSES, (195, 115, 148, 155), strict=True)),
+    "valid": dict(zip(CLASSES, (23, 21, 13, 15), strict=True)),
+    "test": dict(zip(CLASSES, (120, 51, 54, 90), strict=True)),
+}
+"""Images of each class by split, as in the real set."""
 
 _MARKER = "phantoms.json"
 
 
 def default_folder() -> Path:
-    """Give the folder of the set in the user's cache.
-
-    Returns
-    -------
-    Path
-        ``phantoms-VERSION`` in `ensemblekit.files.cache_folder`.
-    """
+    """Return the folder of the set in the user's cache: ``phantoms-VERSION`` in `ensemblekit.files.cache_folder`."""
     return cache_folder() / f"phantoms-{VERSION}"
 
 
-def make_phantoms(folder: Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Draw the set into a folder, unless it is already there.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it is, or will be: absent, empty, or made by this function.
-    progress : callable, optional
-        Called with the number of images drawn and their total.
-
-    Returns
-    -------
-    Path
-        The folder, complete: ``train``, ``valid`` and ``test``, each with a folder a class.
-
-    Raises
-    ------
-    OutputExistsError
-        If the folder holds anything but the complete set of this version.
-    DataError
-        If it cannot be written.
-    MissingDependencyError
-        If Pillow is not installed.
-
-    Notes
-    -----
-    The pixels are the same on every machine, the bytes of the files wherever Pillow's compressor is the same. Two
-    processes may make one folder at once: both draw, and one of the two, which are the same, stays.
-    """
-    return _make(folder, COUNTS, progress)
+def plan(counts: Mapping[str, Mapping[str, int]] = COUNTS) -> list[Phantom]:
+    """List the images of a set, split by split and class by class; a name has the same image in a set of any counts."""
+    stages = dict(zip(CLASSES, STAGES, strict=True))
+    return [
+        Phantom(f"{split}/{label}{'' if split == 'test' else stages[label]}/phantom-{number:03d}.png", label)
+        for split, classes in counts.items()
+        for label, count in classes.items()
+        for number in range(1, count + 1)
+    ]
 
 
-def _make(
-    folder: Path, counts: Mapping[str, Mapping[str, int]], progress: Callable[[int, int], None] | None = None
+def make_phantoms(
+    folder: Path,
+    counts: Mapping[str, Mapping[str, int]] = COUNTS,
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
+    """Draw the set into a folder that is absent or empty, unless it is already there complete; return the folder.
+
+    Two processes may make the same folder at once: both draw, and the first to finish keeps its set, which is the same.
+    """
     phantoms = plan(counts)
     if _is_complete(folder, phantoms):
         return folder
-    _check_empty(folder)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputExistsError(
+            f"the folder of the phantoms must be absent, empty or complete; {str(folder)!r} holds something else, or a "
+            "part of them. Delete it, or set ENSEMBLEKIT_CACHE to another."
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as draft:
-            # A folder within, for that of tempfile is closed to other users.
-            whole = Path(draft) / folder.name
-            _draw_all(whole, phantoms, progress)
-            (whole / _MARKER).write_text(json.dumps(_mark(phantoms)), encoding="utf-8")
+            complete = Path(draft) / folder.name  # a folder inside: tempfile's own is closed to other users
+            _draw_all(complete, phantoms, progress)
+            (complete / _MARKER).write_text(json.dumps(_marker(phantoms)), encoding="utf-8")
             try:
-                whole.rename(folder)
+                complete.rename(folder)
             except OSError:
-                # Another process may have been first.
-                if not _is_complete(folder, phantoms):
+                if not _is_complete(folder, phantoms):  # else another process was first
                     raise
     except OSError as error:
         raise DataError(
@@ -93,27 +83,18 @@ def _make(
     return folder
 
 
-def _mark(phantoms: list[Phantom]) -> dict[str, int]:
+def _marker(phantoms: list[Phantom]) -> dict[str, int]:
     return {"version": VERSION, "images": len(phantoms)}
 
 
 def _is_complete(folder: Path, phantoms: list[Phantom]) -> bool:
-    """Tell whether the folder has the mark of this set and a file for every image, and no other."""
     try:
-        if json.loads((folder / _MARKER).read_text(encoding="utf-8")) != _mark(phantoms):
+        if json.loads((folder / _MARKER).read_text(encoding="utf-8")) != _marker(phantoms):
             return False
     except (OSError, ValueError):
         return False
-    there = {path.relative_to(folder).as_posix() for path in folder.glob("*/*/*")}
-    return there == {phantom.name for phantom in phantoms}
-
-
-def _check_empty(folder: Path) -> None:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise OutputExistsError(
-            f"the folder of the phantoms must be absent, empty or complete; {str(folder)!r} holds something else, or a "
-            "part of them. Delete it, or set ENSEMBLEKIT_CACHE to another."
-        )
+    found = {path.relative_to(folder).as_posix() for path in folder.glob("*/*/*")}
+    return found == {phantom.name for phantom in phantoms}
 
 
 def _draw_all(folder: Path, phantoms: list[Phantom], progress: Callable[[int, int], None] | None) -> None:
@@ -123,15 +104,13 @@ def _draw_all(folder: Path, phantoms: list[Phantom], progress: Callable[[int, in
         raise MissingDependencyError(
             'Drawing the phantoms needs Pillow, which is not installed: pip install "ensemblekit[images]".'
         ) from error
-    from .pictures import draw
 
     def save(phantom: Phantom) -> None:
         Image.fromarray(draw(phantom)).save(folder / phantom.name, compress_level=1)
 
     for parent in {(folder / phantom.name).parent for phantom in phantoms}:
         parent.mkdir(parents=True)
-    # NumPy and Pillow do most of it outside of Python's lock, so threads pay.
-    pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))  # most of the work runs outside the GIL
     try:
         jobs = [pool.submit(save, phantom) for phantom in phantoms]
         for done, job in enumerate(as_completed(jobs), start=1):

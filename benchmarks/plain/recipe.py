@@ -8,8 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["NETWORKS", "SPLITS", "Recipe"]
-
 SPLITS = ("train", "valid", "test")
 NETWORKS = ("first_model", "second_model", "chained_model")
 
@@ -17,20 +15,9 @@ NETWORKS = ("first_model", "second_model", "chained_model")
 class Recipe:
     """The study's recipe for one folder, backbone and image size.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds ``train``, ``valid`` and ``test``, each with a folder a class; sorted order gives the labels.
-    backbone : {"keras_file", "mobilenet_v2", "resnet50"}
-        A saved model that takes raw pixels, or one of Keras's applications.
-    weights : str, optional
-        File of the weights; None for random ones.
-    image_size : int
-        Pixels a side.
-    out : Path
-        Where ModelCheckpoint writes.
-    seed : int
-        Of initial weights and shuffling.
+    The folder holds ``train``, ``valid`` and ``test``, each with a folder a class; sorted order gives the labels. The
+    backbone is ``keras_file``, a saved model that takes raw pixels, or ``mobilenet_v2`` or ``resnet50`` of Keras's
+    applications. ``weights`` is their file, or None for random ones; ModelCheckpoint writes to ``out``.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""What it costs to ship an ensemble, measured."""
+"""What an ensemble costs as one model: differences, sizes, latency."""

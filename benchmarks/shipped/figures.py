@@ -12,21 +12,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensemblekit import Predictions, combine, export_fused, fit_combiner, fuse, load_plugins
+from ensemblekit import Predictions, combine, export_fused, fit_combiner, fuse
+from ensemblekit.combining.asked import ask
 from ensemblekit.data import read_image
 from ensemblekit.fusion import Exported
-
-__all__ = ["Study", "export_all", "files_table", "load_study", "promises", "time_ways", "times_table"]
 
 NETWORKS = ("first_model", "second_model", "chained_model")
 RULES = ("mean", "weighted", "geometric_mean", "voting", "stacking")
 SHARED = ("first_model", "chained_model")
-"""Both stand on the same frozen backbone."""
+"""These two share the frozen backbone."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """Trained networks, what they say about the validation images, and the test images."""
+    """Trained networks, their predictions of the validation images, and the test images."""
 
     members: list[tuple[str, Any]]
     valid: list[Predictions]
@@ -35,7 +34,7 @@ class Study:
 
 
 def load_study(out: Path, data: Path) -> Study:
-    """Load what a run of ``ctscan.py`` has kept, and read its test images."""
+    """Load the networks and predictions that ``ctscan.py`` has saved, and read its test images."""
     import keras
 
     members = [(name, keras.models.load_model(out / f"{name}.keras", compile=False)) for name in NETWORKS]
@@ -48,12 +47,12 @@ def load_study(out: Path, data: Path) -> Study:
 
 def rule(study: Study, name: str) -> Any:
     """Make a combiner, fitted on the validation images where it learns."""
-    made = load_plugins().create_combiner(name)
-    return fit_combiner(study.valid, made) if "learns" in made.traits else made
+    asked = ask(name)
+    return fit_combiner(study.valid, asked.combiner) if asked.learns else asked.combiner
 
 
 def export_all(study: Study, folder: Path) -> dict[str, list[Exported]]:
-    """Write each rule's model in each format, and compare each file with the networks apart, whatever comes out."""
+    """Write each rule's model in each format; measure its difference from the separate networks, and refuse none."""
     return {
         name: export_fused(
             study.members,
@@ -68,7 +67,7 @@ def export_all(study: Study, folder: Path) -> dict[str, list[Exported]]:
 
 
 def files_table(files: dict[str, list[Exported]]) -> pd.DataFrame:
-    """Show the largest differences, and the sizes."""
+    """Make a table of the largest differences and the sizes."""
     rows = [
         {"rule": name, **{e.format: f"{e.max_difference:.1e}" for e in kept}}
         | {"keras, MB": round(kept[0].n_bytes / 1e6, 1), "onnx, MB": round(kept[1].n_bytes / 1e6, 1)}
@@ -78,13 +77,7 @@ def files_table(files: dict[str, list[Exported]]) -> pd.DataFrame:
 
 
 def time_ways(study: Study, rounds: int) -> dict[str, float]:
-    """Time one image in several ways, turn by turn, so that whatever else the machine does hits all alike.
-
-    Returns
-    -------
-    dict
-        Way -> median seconds.
-    """
+    """Return the median seconds of one image in several ways, timed in turn: other load slows all of them alike."""
     image = study.images[:1]
     ways: dict[str, Callable[[], Any]] = {"each predict, NumPy": lambda: _apart(study, study.members, image)}
     for name, model in study.members:
@@ -107,11 +100,11 @@ def time_ways(study: Study, rounds: int) -> dict[str, float]:
 
 
 def _apart(study: Study, members: list[tuple[str, Any]], image: np.ndarray) -> np.ndarray:
-    said = [
+    predictions = [
         Predictions(model.predict(image, verbose=0), ids=[0], classes=study.classes, member=name)
         for name, model in members
     ]
-    return combine(said, "mean").probas
+    return combine(predictions, "mean").probas
 
 
 def _in_onnxruntime(study: Study, image: np.ndarray) -> Callable[[], Any]:
@@ -136,13 +129,13 @@ def _compiled(model: Any, image: np.ndarray) -> Callable[[], Any]:
 
 
 def times_table(times: dict[str, float]) -> pd.DataFrame:
-    """Show milliseconds."""
+    """Make a table of milliseconds."""
     rows = [{"way": way, "ms": round(seconds * 1000, 2)} for way, seconds in times.items()]
     return pd.DataFrame(rows)
 
 
 def promises(files: dict[str, list[Exported]], times: dict[str, float]) -> list[tuple[str, bool]]:
-    """Say what is promised and what was found."""
+    """Return each promise with its figure as a sentence, and whether it is kept."""
     worst = max(kept.max_difference for of_rule in files.values() for kept in of_rule)
     apart = times["each predict, NumPy"] / times["fused, compiled"]
     compiled = {name: times[f"{name}, compiled"] for name in NETWORKS}

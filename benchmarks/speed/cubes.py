@@ -10,8 +10,6 @@ import numpy as np
 
 from ensemblekit import InvalidOptionError, Predictions, PredictionSet, align
 
-__all__ = ["FIT_ROWS", "LARGE", "SHAPES", "Shape", "draw", "labelled", "parse_shape"]
-
 FIT_ROWS = 2_000
 """Labelled rows that learning combiners are fitted on; of dense predictions, as many positions."""
 
@@ -35,7 +33,7 @@ class Shape:
 
     @property
     def words(self) -> str:
-        """The shape as a sentence says it."""
+        """The shape in words."""
         members, samples, *dense, classes = self.axes
         parts = [counted(members, "member"), counted(samples, "sample")]
         if dense:
@@ -48,7 +46,7 @@ class Shape:
 
 
 def counted(n: int, thing: str) -> str:
-    """Say how many: ``1 sample``, ``500,000 samples``."""
+    """Write a number and what is counted: ``1 sample``, ``500,000 samples``."""
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
@@ -69,13 +67,7 @@ SHAPES = {
 
 
 def parse_shape(text: str) -> Shape:
-    """Read a name of `SHAPES`, or numbers such as ``8,500000,10``.
-
-    Raises
-    ------
-    InvalidOptionError
-        If it is neither.
-    """
+    """Read a name of `SHAPES`, or numbers such as ``8,500000,10``."""
     if text in SHAPES:
         return SHAPES[text]
     parts = text.replace("_", "").split(",")
@@ -89,24 +81,7 @@ def parse_shape(text: str) -> Shape:
 
 
 def draw(shape: Shape, *, dtype: Any = np.float32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw what members of different skill say of rows with known classes.
-
-    Parameters
-    ----------
-    shape : Shape
-        Of the cube.
-    dtype : dtype, default=float32
-        Of the probabilities.
-    seed : int
-        Of all that is drawn.
-
-    Returns
-    -------
-    member_probas : ndarray of shape ``shape.axes``
-        Each distribution sums to 1.
-    codes : ndarray of shape (n_samples, ...)
-        The true classes.
-    """
+    """Draw predictions of members of different skill, ``(*shape.axes)``, and the true classes, ``(n_samples, ...)``."""
     rng = np.random.default_rng(seed)
     codes = rng.integers(shape.axes[-1], size=shape.axes[1:-1])
     cube = np.empty(shape.axes, dtype=dtype)

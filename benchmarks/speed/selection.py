@@ -1,4 +1,4 @@
-"""Greedy selection against the plain implementation: the same choice, and how much sooner."""
+"""Greedy selection against the plain implementation: the same choice, and the speed-up."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from ensemblekit import PredictionSet, fit_combiner
 from ensemblekit.registry import Registry
 
 from .cubes import Shape, labelled
-
-__all__ = ["METRICS", "SMALL_TASK", "TASK", "Selected", "Task", "measure_selection"]
+from .rules import error_text
 
 METRICS = ("log_loss", "neg_brier_score", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr")
 
@@ -34,7 +33,7 @@ TASK = Task(members=100, samples=20_000, classes=10, rounds=50)
 SMALL_TASK = Task(members=10, samples=2_000, classes=4, rounds=5)
 
 Choose = Callable[[PredictionSet, str, int], np.ndarray]
-"""Takes labelled predictions, a metric and a number of rounds; gives the weight of each member."""
+"""Takes labelled predictions, a metric and a number of rounds; returns the weight of each member."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Selected:
 
     @property
     def scaled(self) -> bool:
-        """Whether the plain one made part of the rounds only."""
+        """Whether the plain one made only some of the rounds."""
         return 0 < self.plain_rounds < self.task.rounds
 
 
@@ -65,48 +64,26 @@ def measure_selection(
 ) -> Selected:
     """Select by a metric, both ways.
 
-    Parameters
-    ----------
-    registry : Registry
-        Where ``greedy_selection`` is registered.
-    metric : str
-        What is improved in each round.
-    task : Task
-        How much there is to choose from.
-    slowest : float
-        Seconds. Where the plain one would take longer, it makes its first rounds only: its time is scaled, and its
-        choice compared with ours after as many.
-    plain : callable, optional
-        By default the one in `benchmarks.peers.greedy`.
-
-    Returns
-    -------
-    Selected
-        Both times and the comparison; or the reason why there are none.
+    Where the plain implementation (by default that of `benchmarks.peers.greedy`) would take longer than ``slowest``
+    seconds, it makes its first rounds only: its time is scaled, and its choice compared with ours after as many.
     """
     try:
         plain = plain or _plain()
-        axes = (task.members, task.samples, task.classes)
-        predictions = labelled(Shape("greedy", axes), rows=task.samples)
+        ours_way = _ours(registry)
+        predictions = labelled(Shape("greedy", (task.members, task.samples, task.classes)), rows=task.samples)
         small = labelled(Shape("greedy", (4, 64, 3)), rows=64)
-        for choose in (_ours(registry), plain):
+        for choose in (ours_way, plain):
             choose(small, metric, 2)  # imports
-        ours, chosen = _timed(_ours(registry), predictions, metric, task.rounds)
+        ours, chosen = _timed(ours_way, predictions, metric, task.rounds)
         one_round, _ = _timed(plain, predictions, metric, 1)
         rounds = int(min(task.rounds, max(2, slowest / one_round)))
         seconds, expected = _timed(plain, predictions, metric, rounds)
         if rounds < task.rounds:
-            chosen = _ours(registry)(predictions, metric, rounds)
+            chosen = ours_way(predictions, metric, rounds)
     except Exception as error:  # a plugin or a peer may raise anything
-        return Selected(metric, task, reason=" ".join(f"{type(error).__name__}: {error}".split()))
-    return Selected(
-        metric,
-        task,
-        ours=ours,
-        plain=seconds * task.rounds / rounds,
-        plain_rounds=rounds,
-        same=bool(np.allclose(chosen, expected, rtol=0, atol=1e-12)),
-    )
+        return Selected(metric, task, reason=error_text(error))
+    same = bool(np.allclose(chosen, expected, rtol=0, atol=1e-12))
+    return Selected(metric, task, ours, seconds * task.rounds / rounds, rounds, same)
 
 
 def _timed(choose: Choose, predictions: PredictionSet, metric: str, rounds: int) -> tuple[float, np.ndarray]:
@@ -124,11 +101,11 @@ def _ours(registry: Registry) -> Choose:
 
 
 def _plain() -> Choose:
-    from benchmarks.peers.greedy import EnsembleSelection
-    from benchmarks.peers.scores import measures
+    from benchmarks.peers.greedy import EnsembleSelection, measure_of
 
     def choose(predictions: PredictionSet, metric: str, rounds: int) -> np.ndarray:
-        chosen = EnsembleSelection(rounds, measures()[metric]).fit(predictions.member_probas, predictions.label_codes)
+        measure = measure_of(metric, "multiclass", len(predictions.classes))
+        chosen = EnsembleSelection(rounds, measure).fit(predictions.member_probas, predictions.label_codes)
         return chosen.counts_ / chosen.counts_.sum()
 
     return choose

@@ -1,4 +1,4 @@
-"""The clock: a call timed beside a memory copy, and the memory that it needs beyond what it returns."""
+"""The clock: a call timed in turn with a memory copy, and the memory that it needs beyond what it returns."""
 
 from __future__ import annotations
 
@@ -13,24 +13,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Budget", "Copy", "Timing", "extra_memory", "floor_seconds", "measure"]
-
 SHORTEST = 0.002
-"""Seconds: what is quicker is called several times between two looks at the clock."""
+"""Seconds: a quicker call is repeated between two readings of the clock."""
 
 
 @dataclass(frozen=True)
 class Budget:
     """How long a measurement may take.
 
-    Parameters
-    ----------
-    repeats : int
-        How often a call is timed at most, at least once.
-    seconds : float
-        After so long no repeat is begun.
-    slowest : float
-        A call that would take longer, in seconds, is timed on part of the rows, and scaled.
+    A call is timed at least once and at most ``repeats`` times; after so many ``seconds`` no repeat is begun. A call
+    that would take longer than ``slowest`` seconds is timed on part of the rows, and its time scaled.
     """
 
     repeats: int = 9
@@ -67,29 +59,17 @@ class Timing:
 
 
 def floor_seconds(n_bytes: int, copied: int, seconds: float) -> float:
-    """Seconds in which ``n_bytes`` pass through memory, at the speed of a copy.
+    """Return the seconds in which ``n_bytes`` are read or written once, from a copy of ``copied`` bytes in ``seconds``.
 
-    Parameters
-    ----------
-    n_bytes : int
-        Bytes to be read once or written once.
-    copied : int
-        Bytes that the copy read; it wrote as many.
-    seconds : float
-        What the copy took.
-
-    Returns
-    -------
-    float
-        ``n_bytes / (2 * copied / seconds)``.
+    A copy reads and writes each byte, so it moves ``2 * copied``.
     """
     return n_bytes * seconds / (2 * copied)
 
 
 class Copy:
-    """A copy too large for any cache, to be timed again and again.
+    """A memory copy that is larger than any cache.
 
-    Memory copies of less go at half the speed on some machines: from some size on the C library writes past the caches.
+    Smaller copies are half as fast on some machines: above some size, the C library bypasses the caches.
     """
 
     def __init__(self, n_bytes: int = 512 * 2**20) -> None:
@@ -112,32 +92,13 @@ def measure(
     budget: Budget,
     memory: bool = True,
 ) -> tuple[Timing, int | None]:
-    """Time a call, and find the memory that it needs.
+    """Time a call on ``member_probas``, and find the memory that it needs.
 
-    Parameters
-    ----------
-    call : callable
-        Takes ``member_probas`` and returns what is combined.
-    cube : ndarray of shape (n_members, n_samples, ..., n_classes)
-        ``member_probas``.
-    copy : Copy
-        Timed in turn with the call.
-    n_bytes : int
-        Bytes in once and out once.
-    budget : Budget
-        How long it may take.
-    memory : bool, default=True
-        Whether to look at the memory too, which is one call more, and slower.
-
-    Returns
-    -------
-    timing : Timing
-        Scaled to all rows where the call is slow.
-    extra : int or None
-        Bytes at the peak beyond what it returns, on the rows that were timed.
+    ``n_bytes`` go in once and out once. The second result is the peak in bytes beyond what the call returns, on the
+    rows that were timed; None without ``memory``.
     """
     all_rows = cube.shape[1]
-    call(_first_rows(cube, 2))  # imports, and whatever else is done but once
+    call(_first_rows(cube, 2))  # imports, and other work that is done only once
     probe = _first_rows(cube, max(1, all_rows // 50))
     guess = _seconds(call, probe, 1) * all_rows / probe.shape[1]
     rows = all_rows if guess <= budget.slowest else max(1, int(all_rows * budget.slowest / guess))
@@ -149,22 +110,12 @@ def measure(
     while not times or (len(times) < budget.repeats and time.perf_counter() - started < budget.seconds):
         times.append(_seconds(call, part, number) * all_rows / rows)
         floors.append(copy.floor(n_bytes))
-    return (
-        Timing(
-            best=min(times),
-            median=statistics.median(times),
-            floor_best=min(floors),
-            floor_median=statistics.median(floors),
-            repeats=len(times),
-            rows=rows,
-            all_rows=all_rows,
-        ),
-        extra,
-    )
+    best, median, middle = min(times), statistics.median(times), statistics.median(floors)
+    return Timing(best, median, min(floors), middle, len(times), rows, all_rows), extra
 
 
 def extra_memory(call: Callable[[np.ndarray], Any], cube: np.ndarray) -> int:
-    """Bytes at the peak of a call beyond what it returns; NumPy's arrays are seen, those of other C code are not."""
+    """Return the peak of a call in bytes beyond what it returns; of C code, only NumPy's arrays are seen."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -189,7 +140,7 @@ def _seconds(call: Callable[[np.ndarray], Any], cube: np.ndarray, number: int) -
         for _ in range(number):
             result = call(cube)
         seconds = time.perf_counter() - started
-        del result  # only now: to free it is no part of the call
+        del result  # after the clock is read: freeing it is not part of the call
         return seconds / number
     finally:
         if collecting:

@@ -1,4 +1,4 @@
-"""The rows of the table that combine: each a registered combiner, and marked for the rows that it was fitted on."""
+"""The combinations in the table: each a registered combiner, marked with the split that it was fitted on."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from ensemblekit.registry import Registry
 
 from .settings import ENSEMBLE_EPOCHS, PATIENCE
 
-__all__ = ["MEMBERS", "RULES", "Rule", "combine_rule"]
-
 MEMBERS = ("first_model", "second_model")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One way to combine the two members."""
+    """One way to combine the two members: its name in the table, and the combiner behind it."""
 
-    row: str
+    name: str
     combiner: str
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     fitted_on: str | None = None
@@ -47,7 +45,7 @@ RULES = (
     Rule("ensemble_voting", "voting"),
     Rule("ensemble_stacking", "stacking", fitted_on="valid"),
 )
-"""A, B, C and D of the study, and three more. A and C are one rule, drawn from different initial weights."""
+"""A, B, C and D of the study, and three more. A and C are the same rule with different initial weights."""
 
 
 def combine_rule(
@@ -56,31 +54,11 @@ def combine_rule(
     predictions: Mapping[str, PredictionSet],
     folder: Path,
     seed: int,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> tuple[dict[str, Predictions], float]:
-    """Fit a rule where it learns, and combine every split.
+    """Fit a rule where it learns, combine every split, and save the Keras model of a rule that trains one.
 
-    Parameters
-    ----------
-    rule : Rule
-        Which combiner.
-    registry : Registry
-        Where it is registered.
-    predictions : mapping of str to PredictionSet
-        The two members' predictions by split.
-    folder : Path
-        Where the Keras model of a rule that trains one is kept.
-    seed : int
-        Of what it draws.
-    tell : callable
-        Called with what it learned, as a sentence.
-
-    Returns
-    -------
-    predictions : dict of str to Predictions
-        By split.
-    seconds : float
-        What fitting took.
+    Returns the combined predictions by split, and the seconds that fitting took.
     """
     start = time.perf_counter()
     options = dict(rule.options)
@@ -88,8 +66,7 @@ def combine_rule(
         options["seed"] = seed
     combiner = registry.create_combiner(rule.combiner, **options)
     if rule.fitted_on:
-        # The study fits on the rows that its members were trained on. It is repeated here, said in the code and marked
-        # in the table.
+        # The study fits on the rows that its members were trained on. It is repeated here, and marked in the table.
         combiner = fit_combiner(
             predictions[rule.fitted_on],
             combiner,
@@ -98,11 +75,11 @@ def combine_rule(
         )
     seconds = time.perf_counter() - start
     if rule.trained:
-        _keep(combiner.final_estimator_, folder / f"{rule.row}.keras")
+        _keep(combiner.final_estimator_, folder / f"{rule.name}.keras")
     if hasattr(combiner, "weights_"):
         shares = zip(combiner.members_, combiner.weights_, strict=True)
-        tell(f"{rule.row} weighs {', '.join(f'{member} {weight:.2f}' for member, weight in shares)}")
-    combined = {split: combine(members, combiner).rename(rule.row) for split, members in predictions.items()}
+        log(f"{rule.name} weighs {', '.join(f'{member} {weight:.2f}' for member, weight in shares)}")
+    combined = {split: combine(members, combiner).rename(rule.name) for split, members in predictions.items()}
     return combined, seconds
 
 

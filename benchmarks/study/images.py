@@ -1,4 +1,4 @@
-"""The images of a run: found, named alike in every split, decoded once, and looked at for copies."""
+"""The images of a run: found, decoded once, their classes renamed alike in every split, and audited for copies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from ensemblekit.data import Audit, ImageFolder, resize_image
 from ensemblekit.errors import FolderNotFoundError, MissingDependencyError, UnreadableImageError
 
 from .settings import Settings
-
-__all__ = ["SPLITS", "Images", "Split", "load_images"]
 
 SPLITS = ("train", "valid", "test")
 KAGGLE = "mohamedhanyyy/chest-ctscan-images"
@@ -31,7 +29,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Images:
-    """All splits, and what is to be said about them."""
+    """All splits, and what the audit found."""
 
     splits: dict[str, Split]
     classes: tuple[str, ...]
@@ -42,7 +40,7 @@ class Images:
 
     @property
     def title(self) -> str:
-        """What the images are, for the head of a table."""
+        """What the images are, for the title of a table."""
         kind = "synthetic phantoms, drawn by the benchmark" if self.synthetic else f"images of {self.folder.name}"
         return f"{sum(len(s.ids) for s in self.splits.values())} {kind}"
 
@@ -53,29 +51,19 @@ class Images:
 
     @property
     def copies(self) -> list[str]:
-        """Ids of test images whose pixels stand in train or valid, too."""
+        """Ids of test images whose pixels are also in train or valid."""
         return self.audit.leaked["test"]
 
     def codes(self, split: str) -> np.ndarray:
-        """Give the labels of a split as positions in `classes`, by name."""
+        """Return the labels of a split as positions in `classes`."""
         place = {name: code for code, name in enumerate(self.classes)}
         return np.array([place[name] for name in self.splits[split].labels.tolist()], dtype=np.int64)
 
 
 def load_images(settings: Settings, progress: Callable[[str, int, int], None]) -> Images:
-    """Find and decode the images of every split.
+    """Find and decode the images of every split, as float32 RGB from 0 to 255.
 
-    Parameters
-    ----------
-    settings : Settings
-        Which data, at what size, how many rows.
-    progress : callable
-        Called with what is done, how much of it, and how much there is.
-
-    Returns
-    -------
-    Images
-        RGB, 0 to 255, float32.
+    ``progress`` is called with what is being done, how much is done, and how much there is.
     """
     folder = _find(settings, progress)
     size = (settings.image_size, settings.image_size)
@@ -92,7 +80,7 @@ def load_images(settings: Settings, progress: Callable[[str, int, int], None]) -
     place = {str(i): (name, row) for name, split in folders.items() for row, i in enumerate(split.ids)}
 
     def keep(name: str, pixels: np.ndarray) -> None:
-        if name in place:  # not where an image lies in no class folder
+        if name in place:  # an image outside the class folders is left out
             split, row = place[name]
             x[split][row] = resize_image(pixels, size)
 
@@ -113,8 +101,10 @@ def load_images(settings: Settings, progress: Callable[[str, int, int], None]) -
         )
     splits = {}
     for name, split in folders.items():
-        there = np.array([i not in unreadable for i in split.ids.tolist()])
-        splits[name] = Split(split.ids[there], x[name] if there.all() else x[name][there], split.labels[there])
+        readable = np.array([i not in unreadable for i in split.ids.tolist()])
+        splits[name] = Split(
+            split.ids[readable], x[name] if readable.all() else x[name][readable], split.labels[readable]
+        )
     return Images(
         splits=splits,
         classes=tuple(sorted(str(c) for c in folders["train"].classes)),
@@ -150,7 +140,7 @@ def _find(settings: Settings, progress: Callable[[str, int, int], None]) -> Path
 
 
 def _first_rows(folder: ImageFolder, rows: int) -> ImageFolder:
-    """Take so many rows, one class after the other in turn, so that none is left out."""
+    """Take so many rows, one of each class in turn, so that no class is left out."""
     codes = folder.label_codes
     turn = np.empty(len(folder), dtype=np.int64)
     for code in np.unique(codes):

@@ -1,10 +1,14 @@
-"""The study's three networks: built from plugins, trained with its callbacks, saved, reloaded."""
+"""The study's three networks: built from plugins, with its augmentation, optimizer and callbacks."""
 
 from __future__ import annotations
 
 import inspect
+import statistics
+import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ensemblekit import build_classifier
 from ensemblekit.files import atomic_path
@@ -13,32 +17,15 @@ from ensemblekit.registry import Registry
 from .images import Images
 from .settings import PATIENCE, Settings
 
-__all__ = [
-    "CHAINED",
-    "EXTRACT_BATCH",
-    "FIRST",
-    "NETWORKS",
-    "SECOND",
-    "assemble",
-    "best_epoch",
-    "build_first",
-    "build_fresh",
-    "build_head",
-    "build_second_model",
-    "compile_model",
-    "create_backbone",
-    "train_fresh",
-]
-
 FIRST, SECOND, CHAINED = NETWORKS = ("first_model", "second_model", "chained_model")
-
 
 EXTRACT_BATCH = 8
 """Images that a frozen backbone is given at a time: more than fit the caches of a processor are slower."""
+LATENCY_BATCH = 32
 
 
 def create_backbone(registry: Registry, settings: Settings, name: str, weights: str | None) -> Any:
-    """Make a pretrained backbone, as the recipe prepares its input."""
+    """Make a pretrained backbone that prepares its input as the preset asks."""
     options: dict[str, Any] = {} if weights is None else {"weights": weights}
     if "preprocessing" in inspect.signature(registry.backbones[name]).parameters:
         options["preprocessing"] = settings.preprocessing
@@ -54,8 +41,8 @@ def build_first(backbone: Any, settings: Settings) -> None:
 
 
 def build_fresh(name: str, registry: Registry, settings: Settings, backbone: Any, n_classes: int) -> Any:
-    """Build a whole network with its augmentation: as in the study, each epoch draws new views of the images."""
-    seed(name, settings)
+    """Build a network that augments its input, so that, as in the study, each epoch sees new views of the images."""
+    set_seed(name, settings)
     if name == SECOND:
         return build_second_model(registry, settings, n_classes)
     first = assemble(name, registry.create_head("classifier_head"), settings, backbone, n_classes)
@@ -63,11 +50,11 @@ def build_fresh(name: str, registry: Registry, settings: Settings, backbone: Any
 
 
 def build_head(name: str, registry: Registry, settings: Settings, n_features: int, n_classes: int) -> Any:
-    """Build what stands behind the backbone in the transfer model or the chained one: features in, probabilities out.
+    """Build what follows the backbone in the transfer model or the chained one: features in, probabilities out.
 
     The chained model is a first model up to its features and a second head; as in the study, neither is trained before.
     """
-    seed(name, settings)
+    set_seed(name, settings)
     first = registry.create_head("classifier_head").build((n_features,), n_classes)
     return first if name == FIRST else registry.create_chainer("chained").chain(first, _second_head(registry))
 
@@ -95,8 +82,8 @@ def assemble(name: str, head: Any, settings: Settings, backbone: Any, n_classes:
     )
 
 
-def seed(name: str, settings: Settings) -> None:
-    """Start a network's random numbers: what it draws does not depend on what was made before it."""
+def set_seed(name: str, settings: Settings) -> None:
+    """Seed the random numbers of one network, so that it does not depend on what was made before."""
     import keras
 
     keras.utils.set_random_seed(settings.seed + 1 + NETWORKS.index(name))
@@ -109,7 +96,7 @@ def compile_model(model: Any, **options: Any) -> Any:
 
 
 def best_epoch() -> Any:
-    """Make the callback that stops a training that has ceased to improve, and goes back to its best epoch."""
+    """Make the callback that stops training when it no longer improves, and restores the best epoch."""
     import keras
 
     return keras.callbacks.EarlyStopping(
@@ -118,7 +105,7 @@ def best_epoch() -> Any:
 
 
 def train_fresh(model: Any, images: Images, settings: Settings, path: Path, watch: Any) -> tuple[Any, Any]:
-    """Train a whole model, keep its best epoch in a file, and give back what the file holds, and Keras's history."""
+    """Train a whole model and save its best epoch; return the model as the file holds it, and Keras's history."""
     import keras
 
     compile_model(model)
@@ -128,7 +115,7 @@ def train_fresh(model: Any, images: Images, settings: Settings, path: Path, watc
             images.codes("train"),
             validation_data=(images.splits["valid"].x, images.codes("valid")),
             epochs=settings.epochs,
-            batch_size=settings.batch_size,
+            batch_size=settings.batch,
             callbacks=[
                 best_epoch(),
                 keras.callbacks.ModelCheckpoint(partial, monitor="val_accuracy", mode="max", save_best_only=True),
@@ -137,6 +124,46 @@ def train_fresh(model: Any, images: Images, settings: Settings, path: Path, watc
             verbose=0,
         )
     return keras.models.load_model(path), history
+
+
+def multiplies_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether the processor multiplies matrices of bfloat16 (AMX); where it does not, bfloat16 is no faster."""
+    try:
+        return "amx_bf16" in processor.read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+
+
+def in_bfloat16(model: Any) -> Any:
+    """Copy a functional model so that it computes in bfloat16, with weights and output in float32."""
+    import keras
+
+    output = model.layers[-1].name
+
+    def copy(operation: Any) -> Any:
+        config = operation.get_config()
+        if isinstance(operation, keras.Layer) and operation.name != output:
+            config["dtype"] = "mixed_bfloat16"
+        return type(operation).from_config(config)
+
+    copied = keras.models.clone_model(model, clone_function=copy, recursive=True)
+    copied.set_weights(model.get_weights())
+    return copied
+
+
+def ms_per_image(model: Any, images: np.ndarray) -> float:
+    """Measure the milliseconds a whole model takes for an image, in batches of 32: the median of ten, or of a second.
+
+    The first images are repeated where there are fewer than a batch. The first batch, which compiles, is not timed.
+    """
+    batch = np.resize(images[:LATENCY_BATCH], (LATENCY_BATCH, *images.shape[1:]))
+    model.predict_on_batch(batch)
+    seconds: list[float] = []
+    while len(seconds) < 10 and sum(seconds) < 1.0:
+        start = time.perf_counter()
+        model.predict_on_batch(batch)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds) / LATENCY_BATCH
 
 
 def _second_head(registry: Registry) -> Any:

@@ -1,4 +1,4 @@
-"""The study's networks trained fast: on banked features, and on views that are drawn once."""
+"""Training the study's networks fast: on features from the bank, and on views that are drawn once."""
 
 from __future__ import annotations
 
@@ -27,43 +27,24 @@ from .models import (
     build_head,
     build_second_model,
     compile_model,
-    seed,
+    in_bfloat16,
+    multiplies_bfloat16,
+    set_seed,
     train_fresh,
 )
-from .precision import in_bfloat16, multiplies_bfloat16
 from .settings import Settings
 
-__all__ = ["Networks"]
-
 TOLERANCE = 1e-3
-"""How far a probability of the whole model may lie from that of its head on banked features."""
+"""Largest difference allowed between a probability of the whole model and that of its head on banked features."""
 FEW = 8
 
 
 class Networks:
-    """Trains and asks the networks of one run. No network depends on whether another was trained before it.
+    """Trains the networks of one run and predicts with them. None depends on whether another was trained before it.
 
-    Parameters
-    ----------
-    registry : Registry
-        Where their parts are.
-    settings : Settings
-        The recipe. Without ``views`` everything is done as in the study.
-    backbone : Backbone
-        Of the transfer model and the chained one.
-    images : Images
-        All splits.
-    say : callable
-        Called with sentences.
-    count : callable
-        Called with what is done, how much of it, how much there is, and ``unit``.
-
-    Attributes
-    ----------
-    seconds, processor_seconds : dict of str to float
-        What took how long so far, ``features`` and the name of each network: by the clock, and of all threads together.
-    histories : dict of str to dict
-        By network: ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy``, each with one value an epoch.
+    ``log`` is called with sentences, ``count`` with what is being done, how much is done, how much there is, and
+    ``unit``. ``seconds`` and ``processor_seconds`` are the time taken so far by ``features`` and by each network: by
+    the clock, and of all threads together. ``histories`` has losses and accuracies by network, one value an epoch.
     """
 
     def __init__(
@@ -73,71 +54,46 @@ class Networks:
         backbone: Any,
         images: Images,
         *,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         count: Callable[..., None],
     ) -> None:
         self.seconds: dict[str, float] = {}
         self.processor_seconds: dict[str, float] = {}
         self.histories: dict[str, dict[str, list[float]]] = {}
         self._registry, self._settings, self._backbone, self._images = registry, settings, backbone, images
-        self._say, self._count = say, count
+        self._log, self._count = log, count
         self._n_classes = len(images.classes)
         self._bank = FeatureBank(settings.bank)
         self._views = AffineViews(seed=settings.seed)
         self._keys: dict[str, np.ndarray] = {}
         self._features: dict[tuple[str, bool], np.ndarray] = {}
         self._heads: dict[str, Any] = {}
-        build_first(backbone, settings)  # here, whatever is trained first
+        build_first(backbone, settings)  # here, so that the order of training does not matter
         self.fingerprint: str = backbone.fingerprint
 
     @property
     def epochs(self) -> dict[str, int]:
-        """Epochs run, by network."""
+        """Number of epochs run, by network."""
         return {name: len(history["loss"]) for name, history in self.histories.items()}
 
     def train(self, name: str, path: Path, watch: Any) -> Any:
-        """Train one network, from its own seed, keep it in a file, and give back what the file holds.
+        """Train one network from its own seed and save its best epoch; return the model as the file holds it.
 
-        Parameters
-        ----------
-        name : {"first_model", "second_model", "chained_model"}
-            Which.
-        path : Path
-            The file; it appears whole or not at all.
-        watch : keras.callbacks.Callback
-            Told of each epoch.
-
-        Returns
-        -------
-        keras.Model
-            Of its best epoch: raw pixels in, probabilities out, the augmentation inside.
+        The model takes raw pixels, contains the augmentation, and returns probabilities. ``watch`` is a Keras callback.
         """
-        if self._settings.views is None:
+        if self._settings.n_views is None:
             return self._train_fresh(name, path, watch)
         if name == SECOND:
             return self._train_on_views(path, watch)
         try:
             self._extract("train", views=True)
         except CompatibilityError as error:
-            self._say(f"{name} sees a new view of every image at each epoch: {error}")
+            self._log(f"{name} sees a new view of every image at each epoch: {error}")
             return self._train_fresh(name, path, watch)
         return self._train_on_features(name, path, watch)
 
     def predict(self, models: Mapping[str, Any], split: str) -> PredictionSet:
-        """Ask networks for the probabilities of a split; those that were trained on features are not run again.
-
-        Parameters
-        ----------
-        models : mapping of str to keras.Model
-            What `train` gave.
-        split : str
-            Which images.
-
-        Returns
-        -------
-        PredictionSet
-            Labelled, by id.
-        """
+        """Predict a split with trained networks; those that were trained on features are not run on pixels again."""
         samples, classes = self._images.splits[split], self._images.classes
         fitted = self._images.splits["train"].ids
         members: list[Any] = []
@@ -177,10 +133,10 @@ class Networks:
                 if not apart <= TOLERANCE:
                     raise CompatibilityError(
                         f"{name} must predict from pixels what its head predicts from banked features; they are "
-                        f"{apart:.1g} apart. The backbone {self._settings.backbone!r} is another one each time it is "
+                        f"{apart:.1g} apart. The backbone {self._backbone.name!r} is another one each time it is "
                         "built, under one fingerprint: mend it, or give --views fresh."
                     )
-            self._say(f"{name}: from pixels and from banked features it predicts the same, up to {apart:.0e}")
+            self._log(f"{name}: from pixels and from banked features it predicts the same, up to {apart:.0e}")
         self._heads[name] = head
         return model
 
@@ -192,7 +148,7 @@ class Networks:
             return np.rint(drawn, out=drawn).astype(np.uint8)
 
         with self._timed(SECOND):
-            seed(SECOND, self._settings)
+            set_seed(SECOND, self._settings)
             net = build_second_model(self._registry, self._settings, self._n_classes, augmented=False)
             if self._settings.precision == "bfloat16" or (self._settings.precision == "auto" and multiplies_bfloat16()):
                 net = in_bfloat16(net)
@@ -204,13 +160,13 @@ class Networks:
         return model
 
     def _fit(self, name: str, model: Any, views: Any, valid: np.ndarray, watch: Any) -> None:
-        from ensemblekit.features import ViewCycle  # imports Keras, whose start-up lines are to be lost
+        from ensemblekit.features import ViewCycle  # imports Keras, whose start-up messages are suppressed by then
 
         data = ViewCycle(
             views,
             self._images.codes("train"),
-            n_views=self._settings.views if callable(views) else None,
-            batch_size=self._settings.batch_size,
+            n_views=self._settings.n_views if callable(views) else None,
+            batch_size=self._settings.batch,
             seed=self._settings.seed,
         )
         compile_model(model)
@@ -232,7 +188,7 @@ class Networks:
                     self._backbone,
                     self._images.splits[split].x,
                     augmentation=self._views if views else None,
-                    n_views=self._settings.views if views else None,
+                    n_views=self._settings.n_views if views else None,
                     bank=self._bank,
                     batch_size=EXTRACT_BATCH,
                     keys=self._hashed(split),
@@ -256,7 +212,7 @@ class Networks:
 
 
 class _Built:
-    """A head that is built already."""
+    """A head that returns a model built earlier."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -266,7 +222,7 @@ class _Built:
 
 
 def _saved(model: Any, path: Path, pixels: np.ndarray) -> tuple[Any, np.ndarray]:
-    """Write a model with an optimizer that is at its start, read it, and ask it for a few images."""
+    """Save a model with a new optimizer, load it, and predict a few images."""
     import keras
 
     compile_model(model).optimizer.build(model.trainable_variables)

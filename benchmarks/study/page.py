@@ -1,4 +1,4 @@
-"""`report.html`: one page with all that a run found."""
+"""``report.html``: the sections of the report, with plots, images and the configuration."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ensemblekit.plots import (
     plot_reliability,
     plot_scores,
 )
-from ensemblekit.report import Code, Picture, Section, Sentences, Table, write_page
+from ensemblekit.report import Code, Picture, Section, Sentences, write_page
 
-from .shown import worth_sections
-from .tables import DISCLAIMER, Report
+from .one_seed import SeedResults
+from .report import DISCLAIMER, Report, report_sections
 
 __all__ = ["write_report_page"]
 
@@ -33,37 +33,19 @@ __all__ = ["write_report_page"]
 def write_report_page(
     path: Path,
     report: Report,
-    rows: Mapping[str, Mapping[str, Predictions]],
+    seed: SeedResults,
     *,
     histories: Mapping[str, pd.DataFrame],
-    latency: Mapping[str, float],
-    audit: Audit | None,
+    audit: Audit,
     config: Mapping[str, Any],
 ) -> None:
-    """Write the page.
-
-    Parameters
-    ----------
-    path : Path
-        Of the file.
-    report : Report
-        Tables and sentences.
-    rows : mapping of str to mapping of str to Predictions
-        Row -> split -> its predictions.
-    histories : mapping of str to DataFrame
-        Network -> its epochs.
-    latency : mapping of str to float
-        Row -> milliseconds an image.
-    audit : Audit, optional
-        Of the images. Without one no image is shown.
-    config : mapping
-        Shown as JSON.
-    """
-    test = {row: by_split["test"] for row, by_split in rows.items()}
+    """Write the page. ``histories`` has the epochs of each network, ``config`` is shown as JSON."""
+    test = {name: by_split["test"] for name, by_split in seed.predictions.items()}
+    *tables, reading = report_sections(report)
     sections = [
-        _results(report),
-        *_worth(report),
-        _figures(report, test, latency),
+        reading,
+        *tables,
+        _figures(report, test, {name: record["ms_per_image"] for name, record in seed.records.items()}),
         _behaviour(test, histories),
         *_images(test, audit),
         Section("Configuration", [Code(json.dumps(config, indent=2, ensure_ascii=False))]),
@@ -71,28 +53,8 @@ def write_report_page(
     write_page(path, report.title, sections, subtitle=DISCLAIMER)
 
 
-def _results(report: Report) -> Section:
-    return Section(
-        "Results",
-        [
-            Sentences(report.remarks),
-            Table(report.results, "Loss and accuracy of each row on each split", report.marks, report.notes),
-            Table(report.balance, "Balance over the splits"),
-            *([] if report.published is None else [Table(report.published, "Beside the published figures")]),
-        ],
-    )
-
-
-def _worth(report: Report) -> list[Section]:
-    sections: list[Section] = []
-    for title, frames, sentences in worth_sections(report.worth):
-        parts: list[Any] = [Table(frame, caption, report.marks, report.notes) for caption, frame in frames.items()]
-        sections.append(Section(title, [*parts, Sentences(sentences)] if sentences else parts))
-    return sections
-
-
 def _figures(report: Report, test: Mapping[str, Predictions], latency: Mapping[str, float]) -> Section:
-    scores = report.worth.scores
+    scores = report.evaluation.scores
     of = {metric: scores[scores["metric"] == metric] for metric in ("accuracy", "log_loss")}
     chance = 1 / len(next(iter(test.values())).classes)
     parts: list[Any] = [
@@ -105,10 +67,10 @@ def _figures(report: Report, test: Mapping[str, Predictions], latency: Mapping[s
             "Log loss on the test images, 95 % intervals by image; lower is better",
         ),
     ]
-    timed = {row: latency[row] for row in test if latency.get(row, 0) > 0}
+    timed = {name: latency[name] for name in test if latency.get(name, 0) > 0}
     if timed:
         accuracies = of["accuracy"].set_index("model").loc[list(timed)]
-        intervals = {row: (float(low), float(high)) for row, low, high in accuracies[["low", "high"]].itertuples()}
+        intervals = {name: (float(low), float(high)) for name, low, high in accuracies[["low", "high"]].itertuples()}
         parts.append(
             Picture(
                 plot_cost(accuracies["value"].to_dict(), timed, intervals=intervals),
@@ -123,27 +85,25 @@ def _behaviour(test: Mapping[str, Predictions], histories: Mapping[str, pd.DataF
     if histories:
         parts.append(Picture(plot_learning_curves(histories), "Learning curves"))
     if len(test) > 1:
-        caption = "Share of the test images that exactly one of two rows has right"
+        caption = "Share of the test images that exactly one of two models has right"
         parts.append(Picture(plot_diversity(align(list(test.values()))), caption))
     parts += [
         Picture(plot_reliability(test), "Accuracy against confidence on the test images; below the line is too sure"),
         Picture(plot_confusion(test), "Confusion on the test images"),
     ]
-    return Section("How the rows behave", parts)
+    return Section("How the models behave", parts)
 
 
-def _images(test: Mapping[str, Predictions], audit: Audit | None) -> list[Section]:
-    if audit is None:
-        return []
-
+def _images(test: Mapping[str, Predictions], audit: Audit) -> list[Section]:
     def image(name: Any) -> np.ndarray:
         return read_image(audit.paths[str(name)])
 
     sections: list[Section] = []
-    members = [rows for rows in test.values() if _own(rows)]
+    # A combination agrees with its members by its nature; hard votes say nothing about doubt.
+    members = [p for name, p in test.items() if not name.startswith("ensemble_") and name != "best"]
     if len(members) > 1:
         figure = plot_disagreement(align(members), image)
-        caption = "The test images on which the rows disagree most; the class in bold is the true one"
+        caption = "The test images on which the models disagree most; the class in bold is the true one"
         sections.append(Section("Disagreement", [Picture(figure, caption)]))
     parts: list[Any] = [Sentences(audit.summary)]
     for groups, caption in (
@@ -157,12 +117,7 @@ def _images(test: Mapping[str, Predictions], audit: Audit | None) -> list[Sectio
     return [*sections, Section("Audit of the images", parts)]
 
 
-def _own(predictions: Predictions) -> bool:
-    # A combination agrees with its members by its nature; hard votes say nothing of doubt.
-    return not (predictions.member or "").startswith("ensemble_") and predictions.member != "best"
-
-
 def _across(group: list[str], audit: Audit) -> list[str]:
-    """Put the first image of another split beside the first of all."""
+    """Put the first image of another split next to the first of all."""
     other = next((i for i in group if audit.split_of(i) != audit.split_of(group[0])), group[1])
     return [group[0], other, *(i for i in group[1:] if i != other)]

@@ -1,4 +1,4 @@
-"""Pieces of a run: what is finished stands on disk whole, with a record that says so; whatever else is made again."""
+"""Pieces of a run: a finished piece is on disk completely, with a record that proves it; others are made again."""
 
 from __future__ import annotations
 
@@ -13,41 +13,31 @@ from typing import Any
 from ensemblekit import EnsembleKitError
 from ensemblekit.files import write_text
 
-__all__ = ["RECORDS", "Pieces", "UnwritableError", "write_json", "writing"]
-
 UNWRITABLE = {
     errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ENOTDIR,
 }  # fmt: skip
-"""What a file system says that will not or cannot take a file; other errors mean something else."""
+"""Errors of a file system that cannot take a file; any other error is a fault of the program."""
 RECORDS = "pieces"
-"""Folder of the records, in that of a run."""
+"""Folder of the records, inside the folder of a run."""
 
 
 class UnwritableError(EnsembleKitError, OSError):
-    """A file of a run that cannot be written: a full disk, a folder that is read-only."""
+    """A file of a run cannot be written: the disk is full, or the folder is read-only."""
 
 
 class Pieces:
-    """What of a run is finished, piece by piece.
+    """The finished pieces of a run. The record of a piece is ``pieces/NAME.json`` in its folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the run. The record of a piece is ``pieces/NAME.json``.
-    basis : str
-        Digest of what every piece depends on. A record that was made on another basis does not count.
-    say : callable
-        Called with sentences: which piece is made again, and why.
+    ``basis`` is a digest of what every piece depends on; a record with another digest does not count. ``log`` is called
+    with a sentence where a piece is made again: which one, and why.
 
-    Notes
-    -----
-    A record is written last, after all files of its piece, and holds the size and SHA-256 of each. It counts as long as
-    these hold, and as long as those of the files do that the piece was made from. Where a piece is made again, its
-    record is removed first: at no time does a record tell of files that are not there.
+    A record is written after all files of its piece, and holds the size and SHA-256 of each. It counts as long as its
+    files, and the files that the piece was made from, are unchanged. Before a piece is made again its record is
+    removed: a record never describes files that are missing.
     """
 
-    def __init__(self, folder: Path, basis: str, say: Callable[[str], None]) -> None:
-        self.folder, self._basis, self._say = folder, basis, say
+    def __init__(self, folder: Path, basis: str, log: Callable[[str], None]) -> None:
+        self.folder, self._basis, self._log = folder, basis, log
         self._digests: dict[str, str] = {}
 
     def make(
@@ -59,39 +49,19 @@ class Pieces:
         needs: Sequence[str] = (),
         also: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Give the record of a piece, which is made where it is not finished.
+        """Return the record of a piece, and make the piece first where it is not finished.
 
-        Parameters
-        ----------
-        name : str
-            Of the piece.
-        files : sequence of str
-            Paths in the folder, of what ``build`` writes.
-        build : callable
-            Makes it from its own seed, and gives what else is to be recorded, as JSON has it.
-        needs : sequence of str
-            Files of pieces made before, which it is made from.
-        also : mapping, optional
-            What it depends on besides, as JSON has it.
-
-        Returns
-        -------
-        dict
-            The record: what ``build`` gave, and ``files``.
-
-        Raises
-        ------
-        UnwritableError
-            If a file cannot be written.
+        ``files`` are the paths in the folder that ``build`` writes. ``build`` returns what else is recorded, as JSON.
+        ``needs`` are files of earlier pieces that it is made from, ``also`` what it depends on besides.
         """
         depends = {"basis": self._basis, **{file: self._digests[file] for file in needs}, **(also or {})}
         record = self._read(name)
         if record is not None:
-            why = self._amiss(record, depends, files)
+            why = self._fault(record, depends, files)
             if why is None:
                 self._digests |= {file: about["sha256"] for file, about in record["files"].items()}
                 return record
-            self._say(f"{name} is made again: {why}")
+            self._log(f"{name} is made again: {why}")
         with writing(f"{name!r}", self.folder):
             self._path(name).unlink(missing_ok=True)
             for parent in {self._path(name).parent, *((self.folder / file).parent for file in files)}:
@@ -104,7 +74,7 @@ class Pieces:
         return record
 
     def recorded(self, name: str) -> dict[str, Any] | None:
-        """Give the record of a piece as it stands, or None; its files are not looked at."""
+        """Return the record of a piece without checking its files, or None."""
         record = self._read(name)
         return record if record and record.get("depends", {}).get("basis") == self._basis else None
 
@@ -120,7 +90,7 @@ class Pieces:
             record = None
         return record if isinstance(record, dict) else {}
 
-    def _amiss(self, record: Mapping[str, Any], depends: Mapping[str, Any], files: Sequence[str]) -> str | None:
+    def _fault(self, record: Mapping[str, Any], depends: Mapping[str, Any], files: Sequence[str]) -> str | None:
         if set(record.get("files", ())) != set(files) or "depends" not in record:
             return "its record is damaged"
         if record["depends"] != depends:
@@ -136,7 +106,7 @@ class Pieces:
 
 @contextmanager
 def writing(what: str, folder: Path) -> Generator[None]:
-    """Turn an error of the file system into one sentence that says what is lost, and what is not."""
+    """Turn an error of the file system into one sentence that says what is lost and what is kept."""
     try:
         yield
     except EnsembleKitError:
@@ -154,7 +124,7 @@ def writing(what: str, folder: Path) -> Generator[None]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a record, whole or not at all."""
+    """Write a record, completely or not at all."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while the study runs: progress."""
+"""Progress of a run: bars on a terminal, lines elsewhere; and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["Screen"]
-
 
 class Screen:
-    """Progress bars on a terminal; a line now and then elsewhere."""
+    """Progress bars on a terminal; elsewhere a line now and then."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
@@ -43,8 +41,8 @@ class Screen:
         self.stop()
 
     def _interrupt(self, *_: object) -> None:
-        # Python loses an exception that a signal raises while an object is taken away, so it is raised between two
-        # steps; whoever cannot wait asks again.
+        # Python loses an exception that a signal handler raises during the finalisation of an object. So it is raised
+        # at the next step; a second Ctrl-C raises it at once.
         if self._interrupted:
             raise KeyboardInterrupt
         self._interrupted = True
@@ -55,18 +53,18 @@ class Screen:
             raise KeyboardInterrupt
 
     def stop(self) -> None:
-        """Leave the bars as they are."""
-        if not self._progress.disable:  # before 15 rich ends with an empty line also where it showed nothing
+        """Stop updating the bars."""
+        if not self._progress.disable:  # before version 15 rich prints an empty line here even where it showed nothing
             self._progress.stop()
 
-    def say(self, sentence: str) -> None:
+    def log(self, sentence: str) -> None:
         """Print one line above the bars, with the time since the start."""
         self.check()
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
         self.console.print(f"{minutes:d}:{seconds:02d}  {sentence}", markup=False, highlight=False, soft_wrap=True)
 
     def count(self, what: str, done: int, total: int, *, unit: str = "", metrics: str = "") -> None:
-        """Show how much of something is done."""
+        """Show how much of a task is done."""
         self.check()
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total, unit=unit, metrics=metrics)
@@ -87,11 +85,11 @@ class Screen:
 
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 values = logs or {}
-                told = f"accuracy {values['accuracy']:.3f}, validation {values['val_accuracy']:.3f}"
-                # Short: all columns fit 80 characters.
-                short = f"train {values['accuracy']:.2f}, valid {values['val_accuracy']:.2f}"
-                screen.count(name, epoch + 1, epochs, unit="epochs", metrics=short)
+                # Short, so that all columns fit 80 characters.
+                metrics = f"train {values['accuracy']:.2f}, valid {values['val_accuracy']:.2f}"
+                screen.count(name, epoch + 1, epochs, unit="epochs", metrics=metrics)
                 if not screen.console.is_terminal and (epoch + 1) % max(1, epochs // 4) == 0:
-                    screen.say(f"{name}: epoch {epoch + 1} of {epochs}, {told}")
+                    accuracies = f"accuracy {values['accuracy']:.3f}, validation {values['val_accuracy']:.3f}"
+                    screen.log(f"{name}: epoch {epoch + 1} of {epochs}, {accuracies}")
 
         return Watch()

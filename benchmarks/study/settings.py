@@ -1,33 +1,24 @@
-"""What a run of the study is: its data, its recipe, its seed."""
+"""The options of the study in one place: its command line, its presets, and what a run records."""
 
-from __future__ import annotations
+# No postponed annotations: `command_signature` reads the types of the fields.
+# ruff: noqa: RUF009 - `_option` makes a field of the dataclass
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+import inspect
+import time
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from ensemblekit import InvalidOptionError
 
-__all__ = [
-    "BEST",
-    "BEST_FILE",
-    "CT_ALIASES",
-    "PRESETS",
-    "Preset",
-    "Settings",
-    "parse_aliases",
-    "parse_backbone",
-    "parse_pairs",
-    "parse_views",
-]
-
 ENSEMBLE_EPOCHS = 100
-"""The trained ensembles cost seconds, and fewer epochs leave their 20 parameters near chance: never cut."""
+"""The trained ensembles cost seconds, and fewer epochs leave their 20 parameters near chance: never shortened."""
 PATIENCE = 20
 
 BEST = "best"
 BEST_FILE = "best.json"
-BEST_BACKBONES = ("mobilenet_v2", "resnet50")
 
 CT_ALIASES = {
     "adenocarcinoma_left.lower.lobe_T2_N0_M0_Ib": "adenocarcinoma",
@@ -36,115 +27,195 @@ CT_ALIASES = {
 }
 """The class folders of the CT set's train and valid, and what its test calls them."""
 
-
-@dataclass(frozen=True)
-class Preset:
-    """One recipe: the backbone, pixels, epochs, how the backbone's input is prepared, and how many views are drawn."""
-
-    backbone: str
-    image_size: int
-    epochs: int
-    preprocessing: str
-    summary: str
-    views: int | None = None
-
-
-PRESETS = {
-    "quick": Preset(
-        "mobilenet_v2",
-        128,
-        25,
-        "imagenet",
+PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "quick": (
         "the whole table in minutes: a light backbone, small images, few epochs",
-        views=8,
+        {"backbone": ["mobilenet_v2"], "image_size": 128, "epochs": 25, "views": "8"},
     ),
-    "published": Preset(
-        "resnet50",
-        224,
-        100,
-        "study",
+    "published": (
         "the study's recipe to the letter: ResNet50, 224 pixels, 100 epochs, pixels times 1/255; hours on two cores",
+        {"backbone": ["resnet50"], "image_size": 224, "epochs": 100, "views": "fresh"},
     ),
-    "corrected": Preset(
-        "resnet50", 224, 100, "imagenet", "the same with the preprocessing that the ImageNet weights were trained on"
+    "corrected": (
+        "the same with the preprocessing that the ImageNet weights were trained on",
+        {"backbone": ["resnet50"], "image_size": 224, "epochs": 100, "views": "fresh"},
     ),
-    BEST: Preset(
-        BEST_BACKBONES[0],
-        224,
-        1,
-        "imagenet",
+    BEST: (
         "no networks but one ensemble: heads of scikit-learn on several --backbone, chosen and weighed out of fold",
+        {"backbone": ["mobilenet_v2", "resnet50"], "image_size": 224, "epochs": 1, "views": "fresh"},
     ),
 }
+"""Name -> what it is, and the fields of `Settings` that it decides where they are not given."""
+PRESET_HELP = "\n\n".join(f"[bold]{name}[/bold]: {summary}." for name, (summary, _) in PRESETS.items())
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+DATA, RECIPE, OUTPUT = "Data", "Recipe", "Output"
 
 
-@dataclass(frozen=True)
+def _option(default: Any, panel: str, text: str, **more: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text, "rich_help_panel": panel, **more})
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
-    """One run, settled."""
+    """One run: each field is an option of the command line; what is None there is taken from the preset."""
 
-    data: str
-    preset: str
-    backbone: str
-    weights: str | None
-    preprocessing: str
-    image_size: int
-    epochs: int
-    batch_size: int
-    seed: int
-    rows: int | None
-    views: int | None
-    bank: Path | None
-    precision: str
-    deterministic: bool
-    repeats: int
-    aliases: dict[str, str]
-    skip_unreadable: bool
-    drop_leaks: bool
-    out: Path
-    pairs: tuple[tuple[str, str | None], ...] = ()
-    """Backbones and their weights, of the preset ``best``."""
+    data: str = _option(
+        "synthetic",
+        DATA,
+        "[bold]synthetic[/bold] (CT-like phantoms, drawn once into the cache), [bold]kaggle[/bold] (needs the extra "
+        "'kaggle'), or a folder with train, valid and test, each with a folder a class.",
+        metavar="WHICH",
+    )
+    alias: list[str] | None = _option(
+        None,
+        DATA,
+        "Common name of a class folder; repeatable. That of the CT set's own folders is built in.",
+        metavar="FOLDER=NAME",
+    )
+    rows: int | None = _option(None, DATA, "At most so many images a split, for a try.", min=8)
+    skip_unreadable: bool = _option(False, DATA, "Go on without images that cannot be decoded, and list them.")
+    drop_leaks: bool = _option(
+        False, DATA, "Beside the table, one without the test images whose pixels stand in train or valid."
+    )
+    preset: str = _option("quick", RECIPE, PRESET_HELP, metavar="|".join(PRESETS))
+    backbone: list[str] | None = _option(
+        None,
+        RECIPE,
+        "Backbone of first_model and chained_model: resnet50, mobilenet_v2, keras_file, or any plugin's (see "
+        "`ensemblekit plugins`); default: the preset's.",
+        metavar="NAME",
+    )
+    weights: list[str] | None = _option(
+        None,
+        RECIPE,
+        "Its weights: auto (ImageNet, cached or downloaded; random where there are none, and the table says so), "
+        "imagenet, none, or a file.",
+        metavar="VALUE",
+    )
+    image_size: int | None = _option(None, RECIPE, "Pixels a side; default: the preset's.", min=32)
+    epochs: int | None = _option(
+        None,
+        RECIPE,
+        "Most epochs of the three networks; default: the preset's. The trained ensembles always have 100.",
+        min=1,
+    )
+    batch: int = _option(32, RECIPE, "Images a step.", min=1)
+    views: str | None = _option(
+        None,
+        RECIPE,
+        "How many augmented views of each training image are drawn, once, and cycled through the epochs; or "
+        "[bold]fresh[/bold]: a new view at each epoch, as in the study. Default: the preset's.",
+        metavar="K|fresh",
+    )
+    precision: str = _option(
+        "auto",
+        RECIPE,
+        "What the custom CNN computes in while it is trained on K views; auto: bfloat16 where the processor multiplies "
+        "it (AMX).",
+        metavar="|".join(PRECISIONS),
+    )
+    seed: int = _option(0, RECIPE, "Of everything that is drawn.", min=0)
+    repeats: int = _option(
+        1,
+        RECIPE,
+        "Run the recipe with so many seeds, from --seed on, and add a table of mean and spread.",
+        min=1,
+        metavar="N",
+    )
+    deterministic: bool = _option(
+        False,
+        RECIPE,
+        "Let TensorFlow use deterministic operations alone: the same seed gives the same figures to the bit, on the "
+        "same machine.",
+    )
+    bank: Path | None = _option(
+        None, OUTPUT, "Folder of the feature bank; default: features, in the user's cache.", metavar="FOLDER"
+    )
+    out: Path | None = _option(
+        None,
+        OUTPUT,
+        "Folder of the results; default: a new one, results/ctscan-WHICH-DATE-TIME.",
+        metavar="FOLDER",
+    )
+    overwrite: bool = _option(False, OUTPUT, "Replace the results of an earlier run in --out.")
+    resume: bool = _option(
+        False,
+        OUTPUT,
+        "Go on with the run in --out, from its last finished piece: after a kill, Ctrl-C, or a full disk.",
+    )
+
+    def __post_init__(self) -> None:
+        for name, choices in (("preset", PRESETS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise InvalidOptionError(
+                    f"--{name} must be one of {', '.join(choices)}; received {getattr(self, name)!r}."
+                )
+        if self.resume and self.out is None:
+            raise InvalidOptionError(
+                "--resume goes on with the run in a folder; received no folder. Give it with --out."
+            )
+        self._check_backbones()
+        folder = f"ctscan-{Path(self.data).resolve().name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        defaults = PRESETS[self.preset][1] | {"out": Path("results") / folder, "weights": [], "alias": []}
+        for name, value in defaults.items():
+            if getattr(self, name) is None or getattr(self, name) == []:
+                object.__setattr__(self, name, value)  # frozen from here on
+        _ = self.n_views, self.aliases  # refused now, not in the middle of a run
+
+    def _check_backbones(self) -> None:
+        names, weights = self.backbone or [], self.weights or []
+        if self.preset != BEST and (len(names) > 1 or len(weights) > 1):
+            raise InvalidOptionError(
+                f"the preset {self.preset!r} uses one backbone; received --backbone {', '.join(names) or 'none'} and "
+                f"--weights {', '.join(weights) or 'none'}."
+            )
+        if self.preset == BEST and weights and len(weights) != len(names):
+            raise InvalidOptionError(
+                f"the preset {BEST!r} takes one --weights for each --backbone, in their order, or none; received "
+                f"{len(names)} --backbone and {len(weights)} --weights."
+            )
+
+    @property
+    def backbones(self) -> tuple[tuple[str, str | None], ...]:
+        """Name and weights of each backbone; every preset but ``best`` has one."""
+        assert self.backbone  # noqa: S101 - the preset has given it
+        return tuple(zip(self.backbone, self.weights or [None] * len(self.backbone), strict=True))
+
+    @property
+    def preprocessing(self) -> str:
+        """How the input of the backbone is prepared."""
+        return "study" if self.preset == "published" else "imagenet"
+
+    @property
+    def n_views(self) -> int | None:
+        """Number of views of each training image; None where each epoch draws new ones."""
+        value = self.views or ""
+        if value == "fresh":
+            return None
+        if not value.isascii() or not value.isdigit() or int(value) < 1:
+            raise InvalidOptionError(f"--views must be a whole number >= 1, or fresh; received {value!r}.")
+        return int(value)
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Class folder -> common name: those of the CT set, then those that were given."""
+        aliases = dict(CT_ALIASES)
+        for pair in self.alias or []:
+            old, equals, new = pair.partition("=")
+            if not (old and equals and new):
+                raise InvalidOptionError(f"--alias must be CLASS_FOLDER=COMMON_NAME; received {pair!r}.")
+            aliases[old] = new
+        return aliases
 
 
-def parse_aliases(pairs: Sequence[str]) -> dict[str, str]:
-    """Read ``OLD=NEW`` pairs, on top of the map of the CT set."""
-    aliases = dict(CT_ALIASES)
-    for pair in pairs:
-        old, equals, new = pair.partition("=")
-        if not (old and equals and new):
-            raise InvalidOptionError(f"--alias must be CLASS_FOLDER=COMMON_NAME; received {pair!r}.")
-        aliases[old] = new
-    return aliases
-
-
-def parse_backbone(preset: str, names: Sequence[str], weights: Sequence[str]) -> tuple[str, str | None]:
-    """Settle the pairs of ``--backbone`` and ``--weights``: each preset so far uses one backbone."""
-    if preset == BEST:
-        return parse_pairs(names, weights)[0]
-    if len(names) > 1 or len(weights) > 1:
-        raise InvalidOptionError(
-            f"the preset {preset!r} uses one backbone; received --backbone {', '.join(names) or 'none'} and --weights "
-            f"{', '.join(weights) or 'none'}."
+def command_signature() -> inspect.Signature:
+    """Return a signature with an option for each field of `Settings`, as typer reads it."""
+    parameters = []
+    for field in dataclasses.fields(Settings):
+        flag = [f"--{field.name.replace('_', '-')}"] if field.type is bool else []  # without --no-...
+        annotation = Annotated[field.type, typer.Option(*flag, **field.metadata)]
+        parameters.append(
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
         )
-    return (names[0] if names else PRESETS[preset].backbone), (weights[0] if weights else None)
-
-
-def parse_views(value: str | None, preset: str) -> int | None:
-    """Read ``--views``: how many views of each training image are drawn; None where each epoch draws new ones."""
-    if value is None:
-        return PRESETS[preset].views
-    if value == "fresh":
-        return None
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise InvalidOptionError(f"--views must be a whole number >= 1, or fresh; received {value!r}.")
-    return int(value)
-
-
-def parse_pairs(names: Sequence[str], weights: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
-    """Settle the backbones of the preset ``best``: the first ``--weights`` is that of the first ``--backbone``."""
-    if weights and len(weights) != len(names):
-        raise InvalidOptionError(
-            f"the preset {BEST!r} takes one --weights for each --backbone, in their order, or none; received "
-            f"{len(names)} --backbone and {len(weights)} --weights."
-        )
-    names = names or BEST_BACKBONES
-    return tuple(zip(names, weights or [None] * len(names), strict=True))
+    return inspect.Signature(parameters)

@@ -1,4 +1,4 @@
-"""One Keras classifier out of augmentation, a backbone and a head."""
+"""`build_classifier`: augmentation, a backbone and a head as one Keras model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def build_classifier(
     backbone : Backbone
         Maps raw pixels to features.
     head : Head
-        Maps features to probabilities; must build a Keras model.
+        Maps features to probabilities; it must build a Keras model.
     input_shape : tuple of int
         ``(height, width, channels)`` of an image in pixels.
     n_classes : int
@@ -46,7 +46,7 @@ def build_classifier(
     -------
     keras.Model
         Maps ``(n_samples, height, width, channels)`` to ``(n_samples, n_classes)``; not compiled. The backbone is one
-        nested layer, the layers of the head stand beside it.
+        nested layer; the layers of the head are layers of the model itself.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def build_classifier(
             f"build_classifier needs a head that builds a Keras model; {type(head).__name__} built a "
             f"{type(built).__name__}. Fit that on the backbone's features instead."
         )
-    # `call` lays the head's own layers into this model's graph: its features stay within reach of a chainer.
+    # `call` adds the head's layers to this model's graph one by one, so that a chainer finds the features.
     probas = built.call(features)
     if tuple(probas.shape[1:]) != (n_classes,):
         raise CompatibilityError(

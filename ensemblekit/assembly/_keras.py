@@ -1,4 +1,4 @@
-"""Keras itself, imported where it is needed."""
+"""Importing Keras, which happens only when it is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def import_keras(what: str) -> Any:
     Parameters
     ----------
     what : str
-        What needs it, as the subject of the error.
+        What needs Keras: the subject of the error.
 
     Returns
     -------
@@ -41,12 +41,12 @@ def import_keras(what: str) -> Any:
 
 @contextmanager
 def quiet_tensorflow() -> Generator[None]:
-    """Import TensorFlow without its start-up lines, which it writes past Python, before it reads its own settings.
+    """Silence the lines that TensorFlow writes to standard error when it is imported, before it reads its settings.
 
     Yields
     ------
     None
-        While this lasts, standard error is lost: import, and nothing else.
+        Everything that is written to standard error in this context is lost: only import in it.
 
     Examples
     --------

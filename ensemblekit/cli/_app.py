@@ -151,7 +151,7 @@ def _root(  # pyright: ignore[reportUnusedFunction] - typer calls it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     traceback: Annotated[
-        bool, typer.Option("--traceback", help=f"Show where an error comes from; as {TRACEBACK}=1 does.")
+        bool, typer.Option("--traceback", help=f"Print the traceback of an error, as {TRACEBACK}=1 does.")
     ] = False,
 ) -> None:
     pass

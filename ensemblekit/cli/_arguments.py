@@ -21,18 +21,18 @@ __all__ = [
 ModelPath = Annotated[Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.")]
 ClassNames = Annotated[
     list[str] | None,
-    typer.Option("--class", help="Name of an output, in their order, where the model holds none.", metavar="NAME"),
+    typer.Option("--class", help="Name of an output, in order; for a model without class names.", metavar="NAME"),
 ]
 CombinerOptions = Annotated[
     list[str] | None, typer.Option(help="An option of the rule; as often as needed.", metavar="KEY=VALUE")
 ]
-Labels = Annotated[Path | None, typer.Option(help="A table with id and label, where the files have none.")]
+Labels = Annotated[Path | None, typer.Option(help="A table with id and label, for files without labels.")]
 Groups = Annotated[
     Path | None, typer.Option(help="A table with id and group: rows that are not independent, such as near copies.")
 ]
-Confidence = Annotated[float, typer.Option(help="Of the intervals.")]
-Seed = Annotated[int, typer.Option(help="Of the resamples.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
+Seed = Annotated[int, typer.Option(help="Seed of the resampling.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 
 
 def pairs_of(option: str, texts: Sequence[str] | None) -> dict[str, str]:
@@ -79,7 +79,7 @@ def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -
     if suffixes and path.suffix.lower() not in suffixes:
         raise InvalidOptionError(f"an output must end in {', '.join(suffixes)}; received {str(path)!r}.")
     if not path.parent.is_dir():
-        raise FolderNotFoundError(f"an output goes to a folder that is there; {str(path)!r} is in none. Make it first.")
+        raise FolderNotFoundError(f"the folder of an output must exist; that of {str(path)!r} does not. Make it first.")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{str(path)!r} is there already. Take another name, or give --overwrite.")
     if suffixes:

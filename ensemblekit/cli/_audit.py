@@ -17,14 +17,14 @@ def audit(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="Holds a folder a split (train, valid, test, ...), each with a folder a class; or just those."
+            help="Contains one folder per split (train, valid, test, ...) with one folder per class; or class folders."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     fail_on_leaks: Annotated[
         bool,
         typer.Option(
-            "--fail-on-leaks", help=f"Exit status {LEAKS} where an image has pixels that stand in an earlier split."
+            "--fail-on-leaks", help=f"Exit status {LEAKS} if an image has the pixels of one in an earlier split."
         ),
     ] = False,
     alias: Annotated[
@@ -34,22 +34,24 @@ def audit(
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="A split folder, the earliest first; as often as needed. Default: found by name.", metavar="NAME"
+            help="A split folder, the earliest first; as often as needed. Default: recognised by name.", metavar="NAME"
         ),
     ] = None,
     max_distance: Annotated[
-        int, typer.Option(help="Bits, of 255, in which the perceptual hashes of near copies may differ.")
+        int, typer.Option(help="Largest distance of the perceptual hashes of near copies, in bits of 255.")
     ] = 32,
-    min_correlation: Annotated[float, typer.Option(help="Least correlation of the thumbnails of near copies.")] = 0.99,
+    min_correlation: Annotated[
+        float, typer.Option(help="Smallest correlation of the thumbnails of near copies.")
+    ] = 0.99,
 ) -> None:
-    """Look through a folder of images for copies, leaks between splits, conflicting labels and unreadable files."""
+    """Search a folder of images for copies, leaks between splits, conflicting labels and unreadable files."""
     from ..data import audit_images
     from ..report import print_audit
 
     aliases = pairs_of("--alias", alias)
     with show_progress() as progress:
         task = progress.add_task("Reading images", total=None)
-        found = audit_images(
+        audited = audit_images(
             folder,
             splits=split or None,
             aliases=aliases,
@@ -58,8 +60,8 @@ def audit(
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:
-        print_json(found.to_dict(), sort_keys=True)
+        print_json(audited.to_dict(), sort_keys=True)
     else:
-        print_audit(found, console=make_console())
-    if fail_on_leaks and any(found.leaked.values()):
+        print_audit(audited, console=make_console())
+    if fail_on_leaks and any(audited.leaked.values()):
         raise typer.Exit(LEAKS)

@@ -32,13 +32,13 @@ def check(
         ),
     ],
     kind: Annotated[
-        str | None, typer.Option(help="backbone, head, combiner or chainer; needed where several have the name.")
+        str | None, typer.Option(help="backbone, head, combiner or chainer; needed if several kinds have the name.")
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="An option to make it with, KEY=VALUE; as often as needed.")
+        list[str] | None, typer.Option(help="An option of the plugin, KEY=VALUE; as often as needed.")
     ] = None,
 ) -> None:
-    """Check that a plugin keeps its promises; exit status 1 where it breaks one."""
+    """Check that a plugin keeps its promises; exit status 1 if it breaks one."""
     from ..testing import run_checks
 
     with warnings.catch_warnings():

@@ -34,7 +34,7 @@ def combine(
     files: Annotated[list[str], typer.Argument(help=FILES)],
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="Where the combination goes: .csv, .npz, .parquet; - is CSV on stdout."),
+        typer.Option("--output", "-o", help="Output file: .csv, .npz, .parquet; - is CSV on stdout."),
     ],
     combiner: Annotated[
         str, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
@@ -45,13 +45,13 @@ def combine(
         typer.Option(help="Labelled predictions to fit a rule on, one of each member; as FILE or NAME=FILE."),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of the --fit-on rows: a table with id and label.")] = None,
-    load: Annotated[Path | None, typer.Option(help="A fitted rule that --save wrote.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Folder to keep the fitted rule in.")] = None,
+    load: Annotated[Path | None, typer.Option(help="A fitted rule saved with --save.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder to save the fitted rule in.")] = None,
     alias: Annotated[
         list[str] | None, typer.Option(help="Common name of a class; as often as needed.", metavar="OLD=NEW")
     ] = None,
     missing: Annotated[
-        str, typer.Option(help="error, zero or renormalize: what is done about absent classes and rows.")
+        str, typer.Option(help="Policy for absent classes and rows: error, zero or renormalize.")
     ] = "error",
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -76,7 +76,7 @@ def combine(
     if save is not None:
         check_output(save, overwrite=overwrite)
     aliases: Any = pairs_of("--alias", alias) or None
-    policy: Any = missing  # text of a user; checked where it is used
+    policy: Any = missing  # combine checks it
     options = dict(key_and_value(text) for text in option or [])
     if not fit_on and _are_large(files, output):
         rule = combiner if load is None else load_fitted(load)

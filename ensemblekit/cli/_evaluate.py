@@ -11,7 +11,7 @@ from ..printed import as_text
 from ._app import app
 from ._arguments import Confidence, Groups, Labels, Seed, complete_metric
 from ._inputs import naming_files, read_groups, read_members, with_labels
-from ._screen import frame_to_json, make_console, print_json
+from ._screen import frame_to_json, make_console, print_json, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,10 +22,8 @@ FORMER_KEYS = {"row": "model", "row_only": "model_only"}
 
 @app.command()
 def compare(
-    files: Annotated[list[str], typer.Argument(help="Two files of predictions or more, FILE or NAME=FILE.")],
-    against: Annotated[
-        str | None, typer.Option(help="Name of the one that the others are compared with. Default: the first.")
-    ] = None,
+    files: Annotated[list[str], typer.Argument(help="At least two files of predictions, FILE or NAME=FILE.")],
+    against: Annotated[str | None, typer.Option(help="Name of the reference model. Default: the first.")] = None,
     labels: Labels = None,
     groups: Groups = None,
     metric: Annotated[
@@ -37,10 +35,10 @@ def compare(
     ] = None,
     confidence: Confidence = 0.95,
     seed: Seed = 0,
-    unit: Annotated[str, typer.Option(help="What a row is called, in the plural.")] = "rows",
+    unit: Annotated[str, typer.Option(help="Plural word for the samples.")] = "rows",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Compare predictions of the same rows: exact McNemar, paired bootstrap, Holm; and what can be concluded."""
+    """Compare predictions of the same rows by exact McNemar, paired bootstrap and Holm, and state the conclusions."""
     from ..evaluation import compare_with_reference
     from ..report import print_table
 
@@ -64,7 +62,7 @@ def compare(
         low: "Low", high: "High", "p_holm": "Holm p",
     }  # fmt: skip
     print_table(
-        table.rename(columns=headings)[list(headings.values())],
+        select(table, headings),
         title=f"Against {reference}, with {100 * confidence:g} % intervals by {by}",
         console=console,
     )
@@ -87,7 +85,7 @@ def evaluate(
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Score predictions, each figure with its interval."""
+    """Score predictions, each value with its confidence interval."""
     from ..evaluation import score_table
     from ..report import print_table
 
@@ -103,7 +101,7 @@ def evaluate(
     low, high, by = ("low", "high", "row") if groups is None else ("group_low", "group_high", "group")
     headings = {"model": "Model", "metric": "Metric", "value": "Value", low: "Low", high: "High", "n": "Rows"}
     print_table(
-        table.rename(columns=headings)[list(headings.values())],
+        select(table, headings),
         title=f"Figures, with {100 * confidence:g} % intervals by {by}",
         console=console,
     )

@@ -29,23 +29,25 @@ def fuse(
     ],
     images: Annotated[
         list[Path],
-        typer.Option(help="Real images, folders or files, on which each output is compared with the members apart."),
+        typer.Option(
+            help="Real images, as folders or files: each output is compared with the separate members on them."
+        ),
     ],
     combiner: Annotated[
         str | None, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
     ] = None,
     option: CombinerOptions = None,
-    load: Annotated[Path | None, typer.Option(help="A fitted rule that combine --save wrote.")] = None,
+    load: Annotated[Path | None, typer.Option(help="A fitted rule saved with combine --save.")] = None,
     class_name: Annotated[
         list[str] | None,
-        typer.Option("--class", help="Name of an output, in the order of every member.", metavar="NAME"),
+        typer.Option("--class", help="Name of an output, in the order of all members.", metavar="NAME"),
     ] = None,
-    samples: Annotated[int, typer.Option(help="How many of the images to compare on, at most.", min=1)] = 64,
-    tolerance: Annotated[float, typer.Option(help="Largest difference of a probability that is admitted.")] = 1e-5,
+    samples: Annotated[int, typer.Option(help="Maximal number of images to compare on.", min=1)] = 64,
+    tolerance: Annotated[float, typer.Option(help="Largest admitted difference of a probability.")] = 1e-5,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
-    """Make one model of several and a rule, and keep it where it says what they say apart."""
+    """Fuse several models and a rule into one model, kept only if it predicts the same as the separate members."""
     for path in output:
         check_output(path, overwrite=overwrite)
     import_keras_quietly()
@@ -114,8 +116,8 @@ def _sample(images: list[Path], size: tuple[int, int], most: int) -> np.ndarray:
     from ..data.listing import list_images
     from ..data.reading import read_image
 
-    found = [file.path for file in list_images(images) if file is not None]
-    if not found:
+    paths = [file.path for file in list_images(images) if file is not None]
+    if not paths:
         raise DataError(f"--images must hold images to compare on; there is none in {[str(path) for path in images]}.")
-    n = min(most, len(found))
-    return np.stack([read_image(found[k * len(found) // n], size) for k in range(n)])
+    n = min(most, len(paths))
+    return np.stack([read_image(paths[k * len(paths) // n], size) for k in range(n)])

@@ -20,20 +20,20 @@ def predict(
         list[Path], typer.Argument(help="Folders of images, to any depth, image files, and .txt lists of them.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Where predictions go: .parquet, .csv or .npz.", metavar="FILE")
+        Path, typer.Option("--output", "-o", help="Output file: .parquet, .csv or .npz.", metavar="FILE")
     ],
     class_name: ClassNames = None,
-    members: Annotated[bool, typer.Option("--members", help="Write what each member says, too.")] = False,
-    labels: Annotated[bool, typer.Option("--labels", help="Take the class folder of each image as its label.")] = False,
+    members: Annotated[bool, typer.Option("--members", help="Also write the predictions of each member.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Use the class folder of each image as its label.")] = False,
     alias: Annotated[
         list[str] | None, typer.Option(help="Class of a class folder; as often as needed.", metavar="FOLDER=CLASS")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images that the model is given at a time.")] = 32,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
+    batch_size: Annotated[int, typer.Option(help="Batch size.")] = 32,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Predict any number of images; exit status 4 where some could not be read."""
+    """Predict any number of images; exit status 4 if some could not be read."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     if model.suffix != ".onnx":

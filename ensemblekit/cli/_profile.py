@@ -13,7 +13,7 @@ from ..printed import as_text
 from ._app import app
 from ._arguments import ClassNames, Labels, ModelPath, check_output, complete_combiner
 from ._inputs import read_members, with_labels
-from ._screen import frame_to_json, import_keras_quietly, make_console, print_json, size_of
+from ._screen import frame_to_json, import_keras_quietly, make_console, print_json, select, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def profile(
         typer.Option(
             "--combiner",
             "-c",
-            help="Name of the rule. Default: that of the model, if it is known or the mean.",
+            help="Name of the rule. Default: that of the model if it is known, else the mean.",
             autocompletion=complete_combiner,
         ),
     ] = None,
@@ -46,14 +46,16 @@ def profile(
         list[str] | None,
         typer.Option(help="Held-out predictions of a member, for a rule that learns.", metavar="FILE"),
     ] = None,
-    batch: Annotated[list[int] | None, typer.Option(help="Images at a time. Default: 1, 8 and 32.")] = None,
-    seconds: Annotated[float, typer.Option(help="How long each comparison is measured.")] = 2.0,
+    batch: Annotated[
+        list[int] | None, typer.Option(help="Batch size; as often as needed. Default: 1, 8 and 32.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 2.0,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the frontier of accuracy and latency there: .png, .svg, .pdf.")
+        Path | None, typer.Option(help="Save a plot of the frontier of accuracy and latency: .png, .svg, .pdf.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Measure what a model costs, and what each member saves and is worth."""
+    """Measure what a model costs, and what dropping each member saves and loses."""
     import_keras_quietly()
     from ..profiling import profile_model
 
@@ -165,17 +167,15 @@ def _print_frontier(measured: Profile, write: Callable[[str], None], console: Co
 
 def _columns(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """Select and rename columns, and format times and sizes."""
-    import pandas as pd
-
-    shown = pd.DataFrame({new: table[old] for old, new in names.items()})
+    formatted = select(table, names)
     for old, new in names.items():
         if old in ("ms", "low", "high") or "_ms" in old:
-            shown[new] = [_ms(value) for value in table[old]]
+            formatted[new] = [_ms(value) for value in table[old]]
         elif old == "images_per_second":
-            shown[new] = [f"{value:,.0f}" for value in table[old]]
+            formatted[new] = [f"{value:,.0f}" for value in table[old]]
         elif old.endswith("_bytes"):
-            shown[new] = [size_of(int(value)) for value in table[old]]
-    return shown
+            formatted[new] = [size_of(int(value)) for value in table[old]]
+    return formatted
 
 
 def _ms(value: float) -> str:

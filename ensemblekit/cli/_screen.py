@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
-    "age_of", "frame_to_json", "import_keras_quietly", "make_console", "make_table", "print_json", "show_progress",
-    "size_of",
+    "age_of", "frame_to_json", "import_keras_quietly", "make_console", "make_table", "print_json", "select",
+    "show_progress", "size_of",
 ]  # fmt: skip
 
 
@@ -78,6 +78,13 @@ def age_of(seconds: float) -> str:
             n = int(seconds // length)
             return f"{n} {unit}{'s' if n > 1 else ''} ago"
     return "just now"
+
+
+def select(table: pd.DataFrame, headings: Mapping[str, str]) -> pd.DataFrame:
+    """Select columns, and rename them to their headings."""
+    import pandas as pd
+
+    return pd.DataFrame({heading: table[column] for column, heading in headings.items()})
 
 
 def frame_to_json(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Labelled images with ids, decoded once."""
+"""Folders of labelled images as sources of samples with ids, and audits of them."""
 
 from ._audit import Audit
 from ._audit_images import audit_images

@@ -1,4 +1,4 @@
-"""Folders of images: what is there is described, nothing is decoded yet."""
+"""`image_folder` and `image_splits`: list the images of folders; nothing is decoded yet."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ def image_folder(
     aliases: Mapping[str, str] | None = None,
     skip_unreadable: bool = False,
 ) -> ImageFolder:
-    """Describe a folder of images, one folder a class, as a source of samples with ids.
+    """Use a folder of images, with one folder per class, as a source of samples with ids.
 
     Parameters
     ----------
     folder : path-like
-        Holds a folder a class; its own name is the split. Images: bmp, gif, jpeg, png, tiff, webp, at any depth.
+        Holds one folder per class; its own name is the split. Images are bmp, gif, jpeg, png, tiff or webp files, at
+        any depth.
     size : tuple of int, default=(224, 224)
         ``(height, width)`` in pixels; images are resized bilinearly, without antialiasing, as Keras does.
     aliases : mapping, optional
-        ``{class folder: common name}``; a key that is no class folder here is ignored.
+        ``{class folder: common name}``; keys that are no class folders here are ignored.
     skip_unreadable : bool, default=False
         Leave out images that cannot be decoded, and list them in ``unreadable``.
 
@@ -45,7 +46,7 @@ def image_folder(
     Raises
     ------
     FolderNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     DataError
         If it has no class folders, or one of them holds no image.
     """
@@ -53,8 +54,7 @@ def image_folder(
     if not root.is_dir():
         raise FolderNotFoundError(f"a folder of images must be there; nothing is at {os.fspath(folder)!r}.")
     check_image_size(size)
-    # A link keeps the name that it was given by; resolve() would follow it to another.
-    root = Path(os.path.abspath(root))  # noqa: PTH100
+    root = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would replace a link by the name of its target
     class_folders = sorted(p for p in children(root) if p.is_dir() and not p.name.startswith("."))
     if not class_folders:
         raise DataError(f"a folder of images must hold a folder a class; {os.fspath(folder)!r} holds none.")
@@ -82,30 +82,30 @@ def image_splits(
     aliases: Mapping[str, str] | None = None,
     skip_unreadable: bool = False,
 ) -> dict[str, ImageFolder]:
-    """Describe a folder of splits, each a folder of images with one folder a class.
+    """Use a folder of splits, each with one folder per class, as sources of samples with ids.
 
     Parameters
     ----------
     folder : path-like
-        Holds a folder a split.
+        Holds one folder per split.
     splits : sequence of str, default=("train", "valid", "test")
-        Which of them; the first says what the classes are called.
+        Names of the splits; the first one has the names of the classes.
     size, aliases, skip_unreadable
         As in `image_folder`, for every split.
 
     Returns
     -------
     dict of str to ImageFolder
-        By split, with the same class names in each.
+        Split -> its images; each has the same class names.
 
     Raises
     ------
     FolderNotFoundError
-        If the folder or a split is not there.
+        If the folder or a split does not exist.
     DataError
         If a split has no class folders, or one of them holds no image.
     AlignmentError
-        If class folders have other names in another split; its ``aliases`` are a proposal where one is plain.
+        If class folders have other names in another split. Its attribute ``aliases`` proposes the names that match.
     """
     if not splits:
         raise InvalidOptionError("splits must name one folder at least; received none.")
@@ -114,10 +114,10 @@ def image_splits(
         raise FolderNotFoundError(f"a folder of splits must be there; nothing is at {os.fspath(folder)!r}.")
     absent = [s for s in splits if not (root / s).is_dir()]
     if absent:
-        there = sorted(p.name for p in children(root) if p.is_dir())
+        folders = sorted(p.name for p in children(root) if p.is_dir())
         raise FolderNotFoundError(
             f"a folder of splits must hold {', '.join(splits)}; {os.fspath(folder)!r} lacks {', '.join(absent)}. It "
-            f"holds the folders {there}."
+            f"holds the folders {folders}."
         )
     found = {s: image_folder(root / s, size=size, aliases=aliases, skip_unreadable=skip_unreadable) for s in splits}
     _check_same_classes(found)

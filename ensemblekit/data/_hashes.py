@@ -1,4 +1,4 @@
-"""What images are compared by: a digest of their pixels, a thumbnail, and a perceptual hash of it."""
+"""Comparing images: by a digest of their pixels, by a thumbnail, and by a perceptual hash of the thumbnail."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ..errors import InvalidOptionError
 __all__ = ["BITS", "SIDE", "check_thresholds", "digest_pixels", "hash_thumbnails", "make_thumbnail", "search_near"]
 
 SIDE = 32
-"""Pixels a side of a thumbnail."""
+"""Height and width of a thumbnail in pixels."""
 LOW = 16
-"""Frequencies a side that the hash keeps."""
+"""Number of frequencies, in each direction, that the hash keeps."""
 BITS = LOW * LOW - 1
 FLAT = 1.0
-"""Variance, in squared grey levels, below which a thumbnail shows nothing that could be compared."""
+"""Variance, in squared grey levels: a thumbnail with less is one colour, and is not compared."""
 BLOCK = 2048
 
 
 def digest_pixels(pixels: np.ndarray) -> str:
-    """Digest the size and the values of decoded pixels: equal for equal pixels, whatever file they came from."""
+    """Digest the size and the values of decoded pixels; the format of their file does not matter."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 
 def make_thumbnail(pixels: np.ndarray) -> np.ndarray:
-    """Average an image down to grey, shape ``(SIDE, SIDE)``, uint8, whatever its proportions."""
+    """Average an image to a grey thumbnail, shape ``(SIDE, SIDE)``, uint8; its proportions are not kept."""
     from PIL import Image
 
     grey = Image.fromarray(pixels).convert("L")
@@ -36,7 +36,7 @@ def make_thumbnail(pixels: np.ndarray) -> np.ndarray:
 
 
 def hash_thumbnails(thumbnails: np.ndarray) -> np.ndarray:
-    """Hash thumbnails by the signs of their low frequencies.
+    """Compute perceptual hashes of thumbnails: the signs of their low frequencies.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def hash_thumbnails(thumbnails: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int8, shape (n, BITS)
-        1 where a coefficient of the discrete cosine transform (type II) lies above the median of the image's, else
-        -1. The constant term is left out: brightness changes nothing, nor does contrast.
+        1 where a coefficient of the discrete cosine transform (type II) is above the median of the image, else -1. The
+        constant term is left out, so that the hash depends on neither brightness nor contrast.
     """
     place, frequency = np.arange(SIDE) + 0.5, np.arange(LOW)
     basis = np.cos(np.pi / SIDE * frequency[:, np.newaxis] * place)
@@ -62,44 +62,44 @@ def hash_thumbnails(thumbnails: np.ndarray) -> np.ndarray:
 def search_near(
     thumbnails: np.ndarray, max_distance: int, min_correlation: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the pairs of thumbnails that show nearly the same.
+    """Find the pairs of thumbnails that are nearly equal.
 
     Parameters
     ----------
     thumbnails : ndarray of uint8, shape (n, SIDE, SIDE)
-        Grey. Those that are of one grey are near to none.
+        Grey. A thumbnail of one colour is in no pair.
     max_distance : int
-        Bits, of `BITS`, in which the hashes of a pair may differ.
+        Largest number of bits, of `BITS`, in which the hashes of a pair differ.
     min_correlation : float
         Least Pearson correlation between the thumbnails of a pair.
 
     Returns
     -------
     pairs : ndarray of int64, shape (n_pairs, 2)
-        Rows of ``thumbnails``, the lower first, in order.
+        Positions in ``thumbnails``, the lower first, sorted.
     distances : ndarray of int64, shape (n_pairs,)
-        Differing bits.
+        Number of bits that differ.
     correlations : ndarray of float64, shape (n_pairs,)
-        Of the thumbnails.
+        Correlations of the thumbnails.
 
     Notes
     -----
-    With signs for bits, ``distance = (BITS - a @ b) / 2``: all pairs of a block are one matrix product. Blocks bound
-    the memory, whatever ``n``.
+    For hashes of signs, ``distance = (BITS - a @ b) / 2``: one matrix product compares all pairs of a block. Blocks
+    limit the memory for any ``n``.
     """
     pixels = thumbnails.reshape(len(thumbnails), SIDE * SIDE)
-    shown = np.flatnonzero(_variances(pixels) >= FLAT)
-    signs = hash_thumbnails(thumbnails[shown])
+    varied = np.flatnonzero(_variances(pixels) >= FLAT)
+    signs = hash_thumbnails(thumbnails[varied])
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for top in range(0, len(shown), BLOCK):
+    for top in range(0, len(varied), BLOCK):
         rows = signs[top : top + BLOCK].astype(np.float32)
-        for left in range(top, len(shown), BLOCK):
+        for left in range(top, len(varied), BLOCK):
             product = rows @ signs[left : left + BLOCK].astype(np.float32).T
             first, second = np.nonzero(product >= BITS - 2 * max_distance)
             ahead = first + top < second + left
             first, second = first[ahead], second[ahead]
             distance = ((BITS - product[first, second]) / 2).astype(np.int64)
-            pair = np.column_stack([shown[first + top], shown[second + left]])
+            pair = np.column_stack([varied[first + top], varied[second + left]])
             correlation = _correlations(pixels, pair)
             near = correlation >= min_correlation
             found.append((pair[near], distance[near], correlation[near]))
@@ -129,7 +129,7 @@ def _correlations(pixels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def check_thresholds(max_distance: int, min_correlation: float) -> None:
-    """Refuse thresholds outside of their ranges."""
+    """Refuse thresholds that are out of their ranges."""
     if not isinstance(max_distance, int) or not 0 <= max_distance < BITS // 2:
         raise InvalidOptionError(
             f"max_distance must be a whole number of bits from 0 to {BITS // 2 - 1}; received {max_distance!r}."

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,24 +18,24 @@ __all__ = ["ImageFolder"]
 
 
 class ImageFolder:
-    """The images of a folder with a folder a class; made by `image_folder`.
+    """The images of a folder with one folder per class; `image_folder` returns one.
 
     Attributes
     ----------
     folder : Path
         Where the images are.
     size : tuple of int
-        ``(height, width)`` in pixels that every image is resized to.
+        ``(height, width)`` in pixels; every image is resized to it.
     split : str
         Name of the folder.
     classes : tuple of str
-        Names of the classes in sorted order of their folders, after ``aliases``.
+        Names of the classes, after ``aliases``, in the sorted order of their folders.
     ids : ndarray of str, shape (n_samples,)
         ``split/class folder/file``, sorted.
     label_codes : ndarray of int64, shape (n_samples,)
-        True classes as positions in `classes`.
+        True classes, as positions in `classes`.
     unreadable : dict
-        Id -> reason, for each image skipped so far.
+        Id -> reason, for each image that was skipped so far.
     """
 
     def __init__(
@@ -66,8 +65,8 @@ class ImageFolder:
     def __repr__(self) -> str:
         return f"<{len(self)} images in {os.fspath(self.folder)!r}, classes {self.classes!r}, {self.size} pixels>"
 
-    def take(self, ids: Any) -> ImageFolder:
-        """Keep some images by id, in the order given.
+    def take(self, ids: Sequence[str] | np.ndarray) -> ImageFolder:
+        """Select images by id.
 
         Parameters
         ----------
@@ -77,7 +76,7 @@ class ImageFolder:
         Returns
         -------
         ImageFolder
-            With these images only, and all the classes.
+            Only these images, in the order of ``ids``, and all classes.
 
         Raises
         ------
@@ -91,12 +90,12 @@ class ImageFolder:
         return ImageFolder(self.folder, self.size, self.classes, files, self.skip_unreadable)
 
     def batches(self, batch_size: int = 32) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield ids, images and label codes, decoding ahead of the caller.
+        """Yield ids, images and label codes; images are decoded ahead of the caller.
 
         Parameters
         ----------
         batch_size : int, default=32
-            Images at a time; fewer in the last batch, and where unreadable images are skipped.
+            Number of images in a batch; fewer in the last one, and if unreadable images are skipped.
 
         Yields
         ------
@@ -120,13 +119,13 @@ class ImageFolder:
             for start in range(0, len(self), batch_size):
                 kept: list[int] = []
                 images = np.empty((min(batch_size, len(self) - start), *self.size, 3), dtype=np.float32)
-                for row, found in islice(read, batch_size):
-                    if isinstance(found, UnreadableImageError):
+                for row, image in islice(read, batch_size):
+                    if isinstance(image, UnreadableImageError):
                         if not self.skip_unreadable:
-                            raise found
-                        self.unreadable[str(self.ids[row])] = str(found)
+                            raise image
+                        self.unreadable[str(self.ids[row])] = str(image)
                         continue
-                    images[len(kept)] = found
+                    images[len(kept)] = image
                     kept.append(row)
                 if kept:
                     yield self.ids[kept], images[: len(kept)], self.label_codes[kept]
@@ -137,20 +136,20 @@ class ImageFolder:
         except UnreadableImageError as error:
             return row, error
 
-    def load(self, progress: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def load(self, progress: Callable[[int, int], object] | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Read all images at once.
 
         Parameters
         ----------
         progress : callable, optional
-            Called with the images done and in all after each batch.
+            Called after each batch with the number of images done and of all images.
 
         Returns
         -------
         ids : ndarray of str, shape (n_samples,)
             Their ids.
         images : ndarray of float32, shape (n_samples, height, width, 3)
-            RGB, 0 to 255: ``12 * height * width`` bytes an image.
+            RGB, 0 to 255: ``12 * height * width`` bytes per image.
         labels : ndarray of str, shape (n_samples,)
             True class names.
 

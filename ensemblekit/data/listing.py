@@ -25,7 +25,7 @@ LONGEST_LINE = 2**16
 class ImageFile(NamedTuple):
     """One image file.
 
-    Attributes
+    Parameters
     ----------
     id : str
         Its path from the data root, or as it was given.
@@ -82,6 +82,7 @@ def is_folder(path: Path) -> bool:
     Returns
     -------
     bool
+        False if nothing is there.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -51,21 +51,6 @@ class Ensemble(Composition, ABC):
 
     @abstractmethod
     def _check_options(self) -> None: ...
-
-    @property
-    def class_names(self) -> Mapping[Any, Hashable] | None:
-        """Class name of each label, in the order of the outputs; None for regression."""
-        return self._names_
-
-    @property
-    def output_names(self) -> tuple[Hashable, ...]:
-        """Names of the outputs in their order: class names, or ``value`` for regression."""
-        return ("value",) if self._names_ is None else tuple(self._names_.values())
-
-    @property
-    def shows_features(self) -> bool:
-        """Whether the combiner is shown X."""
-        return self._shows_features_
 
     @takes_old_arguments(positional=("groups", "ids"))
     def fit(
@@ -164,7 +149,7 @@ class Ensemble(Composition, ABC):
             if learns:
                 predictions = align(
                     [
-                        Predictions(p, ids=rows, classes=self.output_names, task=self.task, member=m)
+                        Predictions(p, ids=rows, classes=self.output_names_, task=self.task, member=m)
                         for m, p in probas.items()
                     ]
                 ).with_labels(self._labels(y[rows]))
@@ -215,6 +200,31 @@ class Ensemble(Composition, ABC):
             return np.array(list(self.named_estimators_), dtype=object)
         names = [f"{member}_{label}" for member in self.named_estimators_ for label in self._labels_of_outputs()]
         return np.array(names, dtype=object)
+
+    @property
+    def output_names_(self) -> tuple[Hashable, ...]:
+        """Names of the outputs, as ``combiner_`` knows them: of the classes, in order; ``value`` for regression."""
+        return ("value",) if self._names_ is None else tuple(self._names_.values())
+
+    @property
+    def passes_features_(self) -> bool:
+        """Whether ``combiner_`` is given X, beside the members' predictions."""
+        return self._shows_features_
+
+    def output_names_for(self, labels: Iterable[Any]) -> tuple[Hashable, ...] | None:
+        """Translate labels of a member to names of outputs.
+
+        Parameters
+        ----------
+        labels : iterable of labels
+            Out of ``classes_``.
+
+        Returns
+        -------
+        tuple of str or int, or None
+            Names out of ``output_names_``; None for regression.
+        """
+        return None if self._names_ is None else tuple(self._names_[label] for label in labels)
 
     def leaderboard(self, X: Any, y: Any, *, scoring: Any = None, sample_weight: Any = None) -> pd.DataFrame:
         """Score the ensemble and each of its members on the same rows, best first.
@@ -330,7 +340,7 @@ class Ensemble(Composition, ABC):
     def _check_combination(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
         # Wrong weights or classes must be refused before anything is fitted. One row is combined, as the same checks
         # will be made when the ensemble predicts.
-        outputs = self.output_names
+        outputs = self.output_names_
         predictions: list[Predictions] = []
         for name, member in members.items():
             classes = list(outputs)
@@ -355,7 +365,7 @@ class Ensemble(Composition, ABC):
         return self._align([predictor.predict(name, member, X, ids) for name, member in members.items()])
 
     def _align(self, predictions: list[Predictions]) -> PredictionSet:
-        return align(predictions, missing=self.missing).reorder(classes=self.output_names)
+        return align(predictions, missing=self.missing).reorder(classes=self.output_names_)
 
     def _predict_members(self, X: Any) -> PredictionSet:
         return self._predict_with(self.named_estimators_, X, np.arange(X.shape[0]))

@@ -8,8 +8,7 @@ import numpy as np
 
 from ..arguments import typed
 from ..predictions import Predictions
-from . import _weighted as weighted
-from ._weighted import N_BINS, bin_places, scored_codes, value_of
+from ._weighted import N_BINS, bin_places, scored_codes, value_of, weighted_calibration_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +61,7 @@ def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strateg
     0.25
     """
     codes = scored_codes(predictions, "calibration_error")
-    statistic = weighted.calibration_error(predictions.probas.astype(np.float64), codes, n_bins, strategy)
+    statistic = weighted_calibration_error(predictions.probas.astype(np.float64), codes, n_bins, strategy)
     return value_of(statistic, len(predictions))
 
 

@@ -228,14 +228,14 @@ def check_names(predictions: Predictions, task: str, classes: tuple[Hashable, ..
         )
 
 
-def check_scored(predictions: Predictions, seen: np.ndarray | None, what: str = "it was calibrated on") -> np.ndarray:
+def check_scored(predictions: Predictions, used: np.ndarray | None, what: str = "it was calibrated on") -> np.ndarray:
     if predictions.label_codes is None or not len(predictions):
         raise InvalidPredictionsError(
             f"calibration and coverage need labelled predictions of at least one row; received {predictions!r}, "
             f"{'without' if predictions.label_codes is None else 'with'} labels."
         )
-    if seen is not None:
-        shared = predictions.ids[among(predictions.ids, seen)].tolist()
+    if used is not None:
+        shared = predictions.ids[among(predictions.ids, used)].tolist()
         if len(shared):
             raise LeakageError(
                 f"conformal prediction promises nothing about rows that {what}; {len(shared)} of "

@@ -12,9 +12,20 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions
-from . import _weighted as weighted
 from ._calibration import calibration_error
-from ._weighted import LOG_LOSS_CLIP, Statistic, labelled_codes, scored_codes, value_of
+from ._weighted import (
+    LOG_LOSS_CLIP,
+    Statistic,
+    labelled_codes,
+    scored_codes,
+    value_of,
+    weighted_accuracy,
+    weighted_balanced_accuracy,
+    weighted_brier_score,
+    weighted_calibration_error,
+    weighted_log_loss,
+    weighted_macro_auroc,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,12 +286,12 @@ class Metric:
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "accuracy": Metric(accuracy, True, weighted.accuracy),
-        "log_loss": Metric(log_loss, False, weighted.log_loss),
-        "brier_score": Metric(brier_score, False, weighted.brier_score),
-        "balanced_accuracy": Metric(balanced_accuracy, True, weighted.balanced_accuracy),
-        "macro_auroc": Metric(macro_auroc, True, weighted.macro_auroc),
-        "calibration_error": Metric(calibration_error, False, weighted.calibration_error),
+        "accuracy": Metric(accuracy, True, weighted_accuracy),
+        "log_loss": Metric(log_loss, False, weighted_log_loss),
+        "brier_score": Metric(brier_score, False, weighted_brier_score),
+        "balanced_accuracy": Metric(balanced_accuracy, True, weighted_balanced_accuracy),
+        "macro_auroc": Metric(macro_auroc, True, weighted_macro_auroc),
+        "calibration_error": Metric(calibration_error, False, weighted_calibration_error),
     }
 )
 """Name -> metric: all that can be asked for by name, in Python and on the command line."""

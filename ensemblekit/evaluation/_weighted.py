@@ -9,7 +9,11 @@ import numpy as np
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
 
-__all__ = ["LOG_LOSS_CLIP", "N_BINS", "Statistic", "bin_places", "labelled_codes", "scored_codes", "value_of"]
+__all__ = [
+    "LOG_LOSS_CLIP", "N_BINS", "Statistic", "bin_places", "labelled_codes", "scored_codes", "value_of",
+    "weighted_accuracy", "weighted_balanced_accuracy", "weighted_brier_score", "weighted_calibration_error",
+    "weighted_log_loss", "weighted_macro_auroc",
+]  # fmt: skip
 
 LOG_LOSS_CLIP = 1e-7
 """Log loss clips probabilities to ``[LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP]``, as Keras does."""
@@ -39,7 +43,7 @@ def scored_codes(predictions: Predictions, metric: str) -> np.ndarray:
     codes = labelled_codes(predictions, f"{metric} needs")
     if predictions.probas.ndim != 2:
         raise InvalidPredictionsError(
-            f"{metric} needs one label a row, shape (n_samples, n_classes); received dense predictions of shape "
+            f"{metric} needs one label per row, shape (n_samples, n_classes); received dense predictions of shape "
             f"{predictions.probas.shape}. Score each position as a row of its own."
         )
     return codes
@@ -64,34 +68,34 @@ def _mean_of(losses: np.ndarray) -> Statistic:
     return lambda weights: losses @ weights / weights.sum(axis=0)
 
 
-def accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def weighted_accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     return _mean_of((probas.argmax(axis=1) == codes).astype(np.float64))
 
 
-def log_loss(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def weighted_log_loss(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     return _mean_of(-np.log(np.clip(probas[np.arange(len(codes)), codes], LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)))
 
 
-def brier_score(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def weighted_brier_score(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     return _mean_of(((probas - np.eye(probas.shape[1])[codes]) ** 2).sum(axis=1))
 
 
-def balanced_accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def weighted_balanced_accuracy(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.unique(codes))
-    found = (probas.argmax(axis=1) == codes).astype(np.float64)[order, np.newaxis]
+    right = (probas.argmax(axis=1) == codes).astype(np.float64)[order, np.newaxis]
 
     def of_weights(weights: np.ndarray) -> np.ndarray:
         ordered = weights[order]
         totals = np.add.reduceat(ordered, starts)
         present = totals > 0
-        recalls = np.divide(np.add.reduceat(ordered * found, starts), totals, out=np.zeros_like(totals), where=present)
+        recalls = np.divide(np.add.reduceat(ordered * right, starts), totals, out=np.zeros_like(totals), where=present)
         return recalls.sum(axis=0) / present.sum(axis=0)
 
     return of_weights
 
 
-def calibration_error(
+def weighted_calibration_error(
     probas: np.ndarray, codes: np.ndarray, n_bins: int = N_BINS, strategy: str = "width"
 ) -> Statistic:
     confidence = probas.max(axis=1)
@@ -102,7 +106,7 @@ def calibration_error(
     return lambda weights: np.abs(np.add.reduceat(weights[order] * gaps, starts)).sum(axis=0) / weights.sum(axis=0)
 
 
-def macro_auroc(probas: np.ndarray, codes: np.ndarray) -> Statistic:
+def weighted_macro_auroc(probas: np.ndarray, codes: np.ndarray) -> Statistic:
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
     for place in np.unique(codes):
         order = np.argsort(probas[:, place], kind="stable")

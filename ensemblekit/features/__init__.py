@@ -1,21 +1,33 @@
-"""The bank of frozen-backbone features, the views that it is filled with, and training on both."""
+"""Features of frozen backbones, cached on disk; views of images; and training on both."""
 
 from typing import TYPE_CHECKING, Any
 
-from ._bank import FeatureBank, ShelfInfo
+from ..deprecation import warn_deprecated
+from ._bank import CollectionInfo, FeatureBank
 from ._extract import extract_features
 from ._keys import image_keys
-from ._views import AffineViews
+from ._views import AffineViews, Augmentation
 
 if TYPE_CHECKING:
-    from ._training import ViewCycle
+    from ._view_cycle import ViewCycle
 
-__all__ = ["AffineViews", "FeatureBank", "ShelfInfo", "ViewCycle", "extract_features", "image_keys"]
+__all__ = [
+    "AffineViews",
+    "Augmentation",
+    "CollectionInfo",
+    "FeatureBank",
+    "ViewCycle",
+    "extract_features",
+    "image_keys",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name == "ViewCycle":  # its base class is Keras's
-        from ._training import ViewCycle
+        from ._view_cycle import ViewCycle
 
         return ViewCycle
+    if name == "ShelfInfo":
+        warn_deprecated("ensemblekit.features.ShelfInfo", "ensemblekit.features.CollectionInfo")
+        return CollectionInfo
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from ..arguments import typed
+from ..deprecation import warn_deprecated
 from ..errors import DataError, InvalidOptionError
 from ..files import cache_folder
-from ._files import SegmentFile, clear_shelves, other_names, read_about, segment_files
+from ._bank_folder import SegmentFile, clear_collections, other_names, read_note, segment_files
 from ._segment import DamagedSegmentError, read_segment
 
-__all__ = ["FeatureBank", "ShelfInfo"]
+__all__ = ["CollectionInfo", "FeatureBank"]
 
 
 @dataclass(frozen=True)
-class ShelfInfo:
-    """What one shelf of a bank holds.
+class CollectionInfo:
+    """What one collection of a bank holds.
 
     Attributes
     ----------
@@ -31,19 +32,19 @@ class ShelfInfo:
     input_shape : tuple of int
         ``(height, width, channels)``.
     precision : str
-        What Keras computed in.
+        Keras's dtype policy when they were computed.
     augmentation : str or None
-        What drew the views, as its ``repr``; None where the images are as they are.
+        ``repr`` of the augmentation that drew the views; None for the images as they are.
     rows : int
-        Rows of features: images, times views.
+        Number of rows of features: one per image and view.
     columns : int
-        Features a row.
+        Number of features per row.
     n_bytes : int
         Size on disk.
     last_used : float
         Seconds since 1970.
     folder : Path
-        Where it is.
+        Its folder in the bank.
     """
 
     backbone: str
@@ -59,35 +60,35 @@ class ShelfInfo:
 
 
 class FeatureBank:
-    """Features of frozen backbones, kept on disk under the contents of the images.
+    """A cache on disk of the features of frozen backbones; the contents of an image are its key.
 
     Parameters
     ----------
     folder : path-like, optional
-        Where it is, or is to be made. By default ``ensemblekit/features`` in ``ENSEMBLEKIT_CACHE`` if that is set, else
-        in ``XDG_CACHE_HOME``, else in the cache folder of the system.
+        The folder of the bank; it is created when something is stored. By default ``ensemblekit/features`` in
+        ``ENSEMBLEKIT_CACHE`` if that is set, else in ``XDG_CACHE_HOME``, else in the cache folder of the system.
     max_bytes : int, default=2 * 2**30
-        How large it may become. What was used longest ago makes room.
+        Largest size. The least recently used features are evicted.
 
     Raises
     ------
     InvalidOptionError
         If ``max_bytes`` is no whole number > 0.
     DataError
-        If ``folder`` is there and is no folder.
+        If ``folder`` exists and is no folder.
 
     Notes
     -----
-    Each backbone, input shape and augmentation has a folder of its own, a shelf. It holds segments: files that appear
-    whole, never change, and carry a checksum that is compared when a process first reads them. Several processes may
-    use one bank at once: one of them computes what is missing on a shelf, the others wait for it, and then read. A
-    bank holds at most ``max_bytes`` after each write, and while one is written that many bytes more.
+    The features of one backbone, input shape and augmentation are a collection, with a folder of its own. It holds
+    segments: files that appear whole, never change, and have a checksum that a process compares when it first reads
+    them. Several processes may use one bank at once: one of them computes what a collection lacks, the others wait for
+    it, and then read. A bank holds at most ``max_bytes`` after each write, and during a write at most twice as many.
 
     Examples
     --------
     >>> import tempfile
     >>> from ensemblekit import FeatureBank
-    >>> FeatureBank(tempfile.mkdtemp(), max_bytes=2**20).shelves()
+    >>> FeatureBank(tempfile.mkdtemp(), max_bytes=2**20).collections()
     []
     """
 
@@ -105,25 +106,36 @@ class FeatureBank:
 
     @property
     def n_bytes(self) -> int:
-        """Size of its segments on disk."""
+        """Size on disk, in bytes."""
         return sum(file.n_bytes for file in segment_files(self.folder))
 
-    def shelves(self) -> list[ShelfInfo]:
-        """List what it holds.
+    def collections(self) -> list[CollectionInfo]:
+        """List its collections.
 
         Returns
         -------
-        list of ShelfInfo
-            The last used first.
+        list of CollectionInfo
+            Most recently used first.
         """
-        by_shelf: dict[Path, list[SegmentFile]] = {}
+        by_folder: dict[Path, list[SegmentFile]] = {}
         for file in segment_files(self.folder):
-            by_shelf.setdefault(file.path.parent, []).append(file)
-        shelves = [_describe(folder, files) for folder, files in by_shelf.items()]
-        return sorted(shelves, key=lambda shelf: shelf.last_used, reverse=True)
+            by_folder.setdefault(file.path.parent, []).append(file)
+        found = [_describe(folder, files) for folder, files in by_folder.items()]
+        return sorted(found, key=lambda collection: collection.last_used, reverse=True)
+
+    def shelves(self) -> list[CollectionInfo]:
+        """Call `collections`: this is its deprecated name.
+
+        Returns
+        -------
+        list of CollectionInfo
+            Most recently used first.
+        """
+        warn_deprecated("FeatureBank.shelves()", "FeatureBank.collections()")
+        return self.collections()
 
     def others(self) -> list[str]:
-        """List what lies in its folder and is not its own: that is neither counted nor removed.
+        """List the files and folders in its folder that are not its own; they are neither counted nor removed.
 
         Returns
         -------
@@ -133,16 +145,15 @@ class FeatureBank:
         return other_names(self.folder)
 
     def clear(self) -> int:
-        """Remove all that it holds, and nothing else from its folder.
+        """Remove all features, and nothing else from its folder.
 
-        A folder in it is a shelf only where its note, ``shelf.json``, is one of ours and of that very folder; of it
-        only files are removed that the bank has made. A shelf with another file in it stays, and links stay.
+        A folder in it is a collection only if it holds a note, ``shelf.json``, of which its name is a digest. Only
+        files that the bank wrote are removed. A collection with another file in it stays, and links stay.
 
         Returns
         -------
         int
-            Bytes that are free now. What is mapped stays valid until it is closed, and a process that is computing
-            goes on.
+            Number of bytes freed. Memory maps stay valid until they are closed, and other processes go on computing.
 
         Raises
         ------
@@ -150,23 +161,23 @@ class FeatureBank:
             If the folder cannot be written.
         """
         try:
-            return clear_shelves(self.folder)
+            return clear_collections(self.folder)
         except OSError as error:
             raise DataError(f"a feature bank must be writable to be cleared; this one is not: {error}.") from error
 
 
-def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:
-    about = read_about(folder)
+def _describe(folder: Path, files: list[SegmentFile]) -> CollectionInfo:
+    about = read_note(folder)
     keys: list[np.ndarray] = []
     columns = 0
     for file in files:
         try:
             segment = read_segment(file.path)
         except (DamagedSegmentError, OSError):
-            continue  # half written, or gone by now: to describe is not to repair
+            continue  # it is damaged or was removed; only `extract_features` repairs
         keys.append(segment.keys)
         columns = segment.features.shape[1]
-    return ShelfInfo(
+    return CollectionInfo(
         backbone=_text(about, "backbone") or "unknown",
         fingerprint=_text(about, "fingerprint") or "",
         input_shape=_shape(about),
@@ -181,14 +192,14 @@ def _describe(folder: Path, files: list[SegmentFile]) -> ShelfInfo:
 
 
 def _text(about: dict[str, Any], key: str) -> str | None:
-    """Give what a note says, where it is text: of notes that others wrote it may be anything."""
-    said = about.get(key)
-    # JSON can hold halves of a letter, which nothing can print.
-    return said.encode("utf-8", "backslashreplace").decode() if isinstance(said, str) else None
+    """Give a value of a note if it is text; a note of somebody else may hold anything."""
+    value = about.get(key)
+    # JSON can hold lone surrogates, which cannot be printed.
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else None
 
 
 def _shape(about: dict[str, Any]) -> tuple[int, ...]:
-    said = about.get("input_shape")
-    if not isinstance(said, list) or not all(isinstance(n, int) and 0 < n < 2**31 for n in said):
+    shape = about.get("input_shape")
+    if not isinstance(shape, list) or not all(isinstance(n, int) and 0 < n < 2**31 for n in shape):
         return ()
-    return tuple(said)
+    return tuple(shape)

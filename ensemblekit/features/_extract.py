@@ -1,4 +1,4 @@
-"""`extract_features`: every image through a frozen backbone once."""
+"""`extract_features`: the features of images, each computed once."""
 
 from __future__ import annotations
 
@@ -12,73 +12,76 @@ from ..arguments import typed
 from ..data import ImageFolder
 from ..errors import DataError, InvalidOptionError
 from ._bank import FeatureBank
-from ._job import Job
-from ._keeper import Keeper
 from ._keys import check_images, image_keys
 from ._model import BackboneModel, backbone_name, check_bankable, precision
+from ._pipeline import ExtractionPipeline
+from ._session import BankSession
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ..interfaces import Backbone
+    from ._views import Augmentation
 
 __all__ = ["extract_features"]
 
 
-@typed(but=("backbone", "bank"))
+@typed(but=("backbone", "images", "augmentation", "bank", "keys"))
 def extract_features(
     backbone: Backbone,
-    images: Any,
+    images: ImageFolder | ArrayLike,
     *,
-    augmentation: Any = None,
+    augmentation: Augmentation | None = None,
     n_views: int | None = None,
     bank: FeatureBank | None = None,
     batch_size: int = 32,
-    keys: Any = None,
+    keys: ArrayLike | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Give the features of images, computing only those that are not known yet.
+    """Give the features of images, computing only those that are not in the bank.
 
     Parameters
     ----------
     backbone : Backbone
-        Its features are computed as in inference. With a bank it must be frozen and have a fingerprint.
+        It runs in inference mode. With a bank it must be frozen and have a fingerprint.
     images : ImageFolder or array-like of shape (n, height, width, channels)
-        RGB, 0 to 255. A folder is decoded once, in batches; its unreadable images are left out where it says so.
-    augmentation : AffineViews or alike, optional
-        Draws views of the images; anything with ``fingerprint`` and ``draw(images, keys, view)`` will do.
+        RGB, 0 to 255. A folder is decoded once, in batches; ``skip_unreadable`` of the folder leaves out images.
+    augmentation : Augmentation, optional
+        Draws views of the images, such as `AffineViews`.
     n_views : int, optional
-        How many views of each image, from view 0 on. To be given together with ``augmentation``.
+        Number of views of each image, from view 0 on. Required with ``augmentation``.
     bank : FeatureBank, optional
-        Where features are looked up and kept. Without one all are computed.
+        Where features are looked up and stored. By default all are computed.
     batch_size : int, default=32
-        Images that the backbone is given at a time.
+        Number of images in a batch of the backbone.
     keys : array-like of str, shape (n,), optional
-        What `image_keys` gives for the images, if it is known already.
+        The result of `image_keys` for the images, if it is known already.
     progress : callable, optional
-        Called with how many images (times views) have been computed, and how many have to be.
+        Called with the number of rows (images times views) that were computed, and that have to be.
 
     Returns
     -------
     ndarray of float32, shape (n, d) or (n_views, n, d)
-        The first for the images as they are, the second for drawn views. Read-only; a memory map where the bank has
-        these rows in one piece.
+        The first without, the second with an augmentation. Read-only; a memory map if the bank holds these rows in
+        one piece.
 
     Raises
     ------
     CompatibilityError
-        If the backbone cannot be banked, or gives no vectors.
+        If features of the backbone cannot be stored, or are no vectors.
     DataError
-        If the images or keys are none, or the augmentation changes their shape.
+        If the images or keys are not valid, or the augmentation changes the shape of the images.
     InvalidOptionError
         If an option is none of those above.
 
     Warns
     -----
     FeatureBankWarning
-        If features cannot be kept, or some that were kept are damaged. They are computed and returned all the same.
+        If features cannot be stored, or stored features are damaged. They are computed and returned all the same.
 
     Notes
     -----
-    Images of equal content are computed once. What a killed process had computed is kept but for its last seconds.
+    Images of equal content are computed once. A killed process loses the features of its last ten seconds at most.
 
     Examples
     --------
@@ -102,16 +105,16 @@ def extract_features(
         images = check_images(images)
         n, shape, blocks = len(images), images.shape[1:], iter([(images, _check_keys(keys, images))])
     shape = tuple(map(int, shape))
-    with Keeper(bank, {} if bank is None else _about(backbone, shape, augmentation)) as keeper:
+    with BankSession(bank, {} if bank is None else _about(backbone, shape, augmentation)) as session:
         build = functools.partial(BackboneModel, backbone, shape, frozen=bank is not None)
-        features = Job(build, keeper, (views, n), augmentation, batch_size).run(blocks, progress)
+        features = ExtractionPipeline(build, session, (views, n), augmentation, batch_size).run(blocks, progress)
     features = features if augmentation is not None else features[0]
     features.flags.writeable = False
     return features
 
 
 def _about(backbone: Any, shape: tuple[int, ...], augmentation: Any) -> dict[str, Any]:
-    """Describe a shelf: all that the features of an image depend on, but for its pixels."""
+    """Describe a collection: all that features depend on, except for the pixels of the image."""
     return {
         "backbone": backbone_name(backbone),
         "fingerprint": check_bankable(backbone),

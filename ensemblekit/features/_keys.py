@@ -1,28 +1,31 @@
-"""Content hashes: the names that rows of features are banked under."""
+"""Content hashes: the keys of images, and of their rows of features."""
 
 from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arguments import as_array
 from ..errors import DataError
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 __all__ = ["KEY", "check_images", "image_keys", "row_keys"]
 
 DIGEST_BYTES = 16
-"""128 bits: among a billion images, two that differ share a key with a probability of about 1e-21."""
+"""128 bits: among a billion images, the probability that two different ones have one key is about 1e-21."""
 
 KEY = np.dtype(f"S{DIGEST_BYTES}")
-"""Of the name of a row: bytes that sort and compare as a whole."""
+"""Dtype of the key of a row: bytes that sort and compare as a whole."""
 
-_BYTES_A_TASK = 2**24
+_BYTES_PER_TASK = 2**24
 
 
-def image_keys(images: Any) -> np.ndarray:
+def image_keys(images: ArrayLike) -> np.ndarray:
     """Hash the pixels of each image.
 
     Parameters
@@ -33,7 +36,7 @@ def image_keys(images: Any) -> np.ndarray:
     Returns
     -------
     ndarray of str, shape (n,)
-        32 hexadecimal digits an image. Equal for two images if and only if they have the same shape, dtype and pixels.
+        32 hexadecimal digits per image; equal if and only if the images have the same shape, dtype and pixels.
 
     Raises
     ------
@@ -42,8 +45,8 @@ def image_keys(images: Any) -> np.ndarray:
 
     Notes
     -----
-    The first 128 bits of SHA-256 over the shape and dtype of an image and its bytes. The dtype counts: hashing is one
-    pass over the bytes as they are, and pixels that are equal in ``uint8`` and in ``float32`` have two keys.
+    The first 128 bits of SHA-256 over the shape, the dtype and the bytes of an image. The same pixels as ``uint8`` and
+    as ``float32`` have different keys.
 
     Examples
     --------
@@ -64,18 +67,18 @@ def image_keys(images: Any) -> np.ndarray:
             found.append(digest.hexdigest()[: 2 * DIGEST_BYTES])
         return found
 
-    step = max(1, _BYTES_A_TASK // max(1, images[:1].nbytes))
+    step = max(1, _BYTES_PER_TASK // max(1, images[:1].nbytes))
     tasks = [range(start, min(start + step, len(images))) for start in range(0, len(images), step)]
     if len(tasks) < 2:
         hashed = [digests(rows) for rows in tasks]
     else:
-        with ThreadPoolExecutor(2) as pool:  # hashlib gives up the lock of the interpreter
+        with ThreadPoolExecutor(2) as pool:  # hashlib releases the GIL
             hashed = list(pool.map(digests, tasks))
     return np.array([key for part in hashed for key in part], dtype=f"<U{2 * DIGEST_BYTES}")
 
 
 def check_images(images: Any) -> np.ndarray:
-    """Give images as an array of numbers with four axes, or refuse them."""
+    """Convert images to an array of numbers with four axes, or refuse them."""
     array = as_array("images", images, error=DataError)
     if array.ndim != 4 or array.dtype.kind not in "biuf" or 0 in array.shape[1:]:
         raise DataError(
@@ -86,7 +89,7 @@ def check_images(images: Any) -> np.ndarray:
 
 
 def row_keys(keys: np.ndarray, view: int | None) -> np.ndarray:
-    """Name the row of each image in a segment: a digest of its key and its view, as 16 bytes."""
+    """Give the key of each image's row in a segment: a digest of its key and its view, 16 bytes."""
     suffix = "" if view is None else f" {view}"
     digests = [hashlib.sha256(f"{key}{suffix}".encode()).digest()[:DIGEST_BYTES] for key in keys.tolist()]
     return np.frombuffer(b"".join(digests), dtype=KEY)

@@ -1,4 +1,4 @@
-"""A backbone's Keras model, run batch by batch in few shapes."""
+"""The Keras model of a backbone, run on batches of few different sizes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["BackboneModel", "backbone_name", "check_bankable", "precision"]
 _Built = tuple[Any, set[int]]
 
 _built: weakref.WeakKeyDictionary[Any, dict[Any, _Built]] = weakref.WeakKeyDictionary()
-"""Frozen backbones -> their model and the sizes of batches that it was traced for.
+"""Frozen backbones -> their model and the batch sizes that it was traced for.
 
-The splits of a data set come one after the other, and to build and trace takes seconds each time.
+Building and tracing takes seconds, and the splits of a data set are extracted one after the other.
 """
 
 
@@ -27,11 +27,11 @@ class BackboneModel:
     Parameters
     ----------
     backbone : Backbone
-        What is built.
+        The backbone.
     input_shape : tuple of int
         ``(height, width, channels)``.
     frozen : bool
-        Refuse a model with weights that training changes.
+        Refuse a model with trainable weights.
     """
 
     def __init__(self, backbone: Any, input_shape: tuple[int, ...], *, frozen: bool) -> None:
@@ -48,12 +48,12 @@ class BackboneModel:
             )
         self.n_features = int(shape[1])
 
-    def __call__(self, images: np.ndarray, most: int) -> np.ndarray:
-        """Give the features of a batch, float32, filled up to a size of at most ``most`` that was there before."""
+    def __call__(self, images: np.ndarray, batch_size: int) -> np.ndarray:
+        """Give the features of at most ``batch_size`` images, float32; they are padded to a size that was traced."""
         n = len(images)
-        fitting = [size for size in self._sizes if n <= size <= most]
-        # A new size is traced anew, which takes as long as a batch of images.
-        size = min(fitting, default=min(most, 1 << (n - 1).bit_length()))
+        fitting = [size for size in self._sizes if n <= size <= batch_size]
+        # Tracing a new size takes as long as a batch of images.
+        size = min(fitting, default=min(batch_size, 1 << (n - 1).bit_length()))
         self._sizes.add(size)
         if size > n:
             images = np.concatenate([images, np.zeros((size - n, *images.shape[1:]), dtype=images.dtype)])
@@ -61,12 +61,12 @@ class BackboneModel:
 
 
 def check_bankable(backbone: Any) -> str:
-    """Give the fingerprint of a backbone whose features may be kept, or refuse it.
+    """Give the fingerprint of a backbone, or refuse a backbone whose features cannot be stored.
 
     Raises
     ------
     CompatibilityError
-        If it says that it is trained, or has no fingerprint.
+        If it is not frozen, or has no fingerprint.
     """
     if getattr(backbone, "frozen", True) is False:
         raise CompatibilityError(_not_frozen(backbone, "has frozen=False"))
@@ -80,7 +80,7 @@ def check_bankable(backbone: Any) -> str:
 
 
 def precision() -> str:
-    """Name what Keras computes in: features of another precision are others."""
+    """Give Keras's dtype policy: features depend on it."""
     keras = sys.modules.get("keras")
     return "float32" if keras is None else str(keras.config.dtype_policy().name)
 
@@ -93,16 +93,16 @@ def backbone_name(backbone: Any) -> str:
 def _build(backbone: Any, input_shape: tuple[int, ...]) -> _Built:
     try:
         known = _built.setdefault(backbone, {})
-    except TypeError:  # it cannot be a key, or be referred to weakly
+    except TypeError:  # it cannot be hashed, or have weak references
         known = {}
-    what = (input_shape, precision(), getattr(backbone, "fingerprint", None))
-    if what not in known:
+    key = (input_shape, precision(), getattr(backbone, "fingerprint", None))
+    if key not in known:
         model = backbone.build(input_shape)
-        if model.trainable_weights:  # the next build may begin with others
+        if model.trainable_weights:  # the next build may start from others
             return model, set()
         known.clear()
-        known[what] = model, set()
-    return known[what]
+        known[key] = model, set()
+    return known[key]
 
 
 def _not_frozen(backbone: Any, why: str) -> str:

@@ -1,4 +1,4 @@
-"""Segments: rows of features and their keys in one file, which is whole or is not there, and never changes."""
+"""Segments: files of features and their keys. A segment appears whole, and never changes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["SUFFIX", "DamagedSegmentError", "Segment", "read_segment", "segment_
 
 SUFFIX = ".features"
 
-# Magic, version, bytes a key, rows, columns, SHA-256 of the features. Then the keys, zeros up to a multiple of 64, and
-# the features: float32, little-endian, row after row. The name of the file is the digest of header and keys.
+# Magic, version, bytes per key, rows, columns, SHA-256 of the features. Then the keys, zeros up to a multiple of 64,
+# and the features: float32, little-endian, in row-major order. The file's name is the digest of header and keys.
 _HEADER = struct.Struct("<8sIIQQ32s")
 _MAGIC, _VERSION = b"EKITBANK", 1
 _FLOAT = np.dtype("<f4")
 
 _verified: set[tuple[int, int, int, int]] = set()
-"""Files whose features this process has checked: device, inode, size, time of the last change."""
+"""Files whose checksum this process has compared: device, inode, size, time of modification."""
 
 
 class DamagedSegmentError(Exception):
-    """A segment that is not what was written."""
+    """A segment is not as it was written."""
 
 
 class Segment:
@@ -40,7 +40,7 @@ class Segment:
     Attributes
     ----------
     path : Path
-        Its file, which may be gone by now: what is mapped stays.
+        Its file. The memory map stays valid when the file is removed.
     keys : ndarray of S16, shape (rows,)
         From `row_keys`.
     features : ndarray of float32, shape (rows, columns)
@@ -54,7 +54,7 @@ class Segment:
         self._identity = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
     def verify(self) -> None:
-        """Compare the features with their checksum, once a process.
+        """Compare the features with their checksum, once per process.
 
         Raises
         ------
@@ -68,9 +68,9 @@ class Segment:
         _verified.add(self._identity)
 
     def touch(self) -> None:
-        """Note that it was used, in its time of access, by which the least recently used is found."""
-        with contextlib.suppress(OSError):  # it is gone, or not ours to change
-            # The time of change stays: it is part of what `verify` knows a file by.
+        """Set its time of access to now: eviction goes by it."""
+        with contextlib.suppress(OSError):  # it was removed, or belongs to another user
+            # The time of modification stays: `verify` identifies a file by it.
             os.utime(self.path, ns=(time.time_ns(), self._identity[3]))
 
 
@@ -80,7 +80,7 @@ def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
     Parameters
     ----------
     folder : Path
-        Where to.
+        Folder of the file.
     keys : ndarray of S16, shape (rows,)
         From `row_keys`.
     features : ndarray of float32, shape (rows, columns)
@@ -89,7 +89,7 @@ def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
     Returns
     -------
     Path
-        The file; the same for the same keys and features.
+        The file; equal for equal keys and features.
     """
     data = np.ascontiguousarray(features, dtype=_FLOAT)
     digest = hashlib.sha256(data.data).digest()
@@ -100,20 +100,20 @@ def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
         file.write(bytes(_data_offset(len(keys)) - len(head)))
         file.write(data.data)
         file.flush()
-        stat = os.fstat(file.fileno())  # under its name it may be gone at once, where a bank is cleared
+        stat = os.fstat(file.fileno())  # once it has its name, another process may remove it
     _verified.add((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
     return path
 
 
 def read_segment(path: Path) -> Segment:
-    """Open a file: its header and keys are checked, its features not yet.
+    """Open a file, and check its header and keys; its features are not checked yet.
 
     Raises
     ------
     DamagedSegmentError
-        If it is not what was written.
+        If it is not as it was written.
     OSError
-        If it is gone, or cannot be read.
+        If it does not exist, or cannot be read.
     """
     with open_regular(path) as file:
         stat = os.fstat(file.fileno())
@@ -127,7 +127,7 @@ def read_segment(path: Path) -> Segment:
             raise DamagedSegmentError(f"it must have {segment_bytes(rows, columns)} bytes and has {stat.st_size}")
         if not rows or not columns:
             raise DamagedSegmentError("it has no features")
-        # A file may be nearly all holes, and have nothing of what its size promises.
+        # A sparse file takes less of the disk than its size says.
         if rows * KEY.itemsize > max(largest(), RATIO * bytes_on_disk(file)):
             raise DamagedSegmentError(f"it has {rows} keys, which are not there")
         packed = file.read(rows * KEY.itemsize)
@@ -138,7 +138,7 @@ def read_segment(path: Path) -> Segment:
 
 
 def segment_bytes(rows: int, columns: int) -> int:
-    """Say how large the file of so many rows is."""
+    """Give the size of a segment's file."""
     return _data_offset(rows) + rows * columns * _FLOAT.itemsize
 
 

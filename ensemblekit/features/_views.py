@@ -4,33 +4,64 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from ..errors import DataError, InvalidOptionError
 from ._keys import check_images
-from ._warp import warp
 
-__all__ = ["AffineViews"]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = ["AffineViews", "Augmentation"]
 
 FLIPS = ("horizontal", "vertical", "horizontal_and_vertical", None)
 Factor = float | tuple[float, float]
 VERSION = 1
-"""Of the drawing: raised whenever the same parameters come to give other pixels."""
+"""Of the drawing. A change that gives other pixels for the same parameters must raise it."""
+
+
+class Augmentation(Protocol):
+    """What `extract_features` needs of an augmentation: any object with these two names will do."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal fingerprints must give equal views."""
+        ...
+
+    def draw(self, images: np.ndarray, keys: np.ndarray, view: int) -> np.ndarray:
+        """Draw one view of each image.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, height, width, channels)
+            Pixels, 0 to 255.
+        keys : ndarray of str, shape (n,)
+            Keys of the images; see `image_keys`.
+        view : int
+            Number of the view, >= 0. Equal images, keys and numbers must give equal views.
+
+        Returns
+        -------
+        ndarray of shape (n, height, width, channels)
+            Pixels, 0 to 255.
+        """
+        ...
 
 
 class AffineViews:
-    """Views of images by a random flip, rotation and zoom, in one resampling.
+    """Views of images by a random flip, rotation and zoom, in one resampling step.
 
     Parameters
     ----------
     flip : {"horizontal", "vertical", "horizontal_and_vertical", None}, default="horizontal"
         Each direction is flipped with probability 1/2.
     rotation : float or tuple of float, default=0.2
-        Largest angle either way, or the lowest and highest, as a part of a full turn.
+        Largest angle in both directions, or the lowest and highest, as a fraction of a full turn.
     zoom : float or tuple of float, default=0.2
-        Largest change of scale either way, or the lowest and highest; above 0 the image becomes smaller.
+        Largest change of scale in both directions, or the lowest and highest; above 0 the image becomes smaller.
     seed : int, default=0
         Another seed gives other views.
 
@@ -41,10 +72,10 @@ class AffineViews:
 
     Notes
     -----
-    The numbers mean what they mean for Keras's ``RandomFlip``, ``RandomRotation`` and ``RandomZoom``, one after the
-    other, each with reflection at the border and bilinear interpolation. They are joined to one map of the plane, so
-    that pixels are interpolated once. The parameters of a view are drawn from a hash of the seed, the key of the image
-    and the number of the view, and not from a state: the same view comes out whatever else is drawn.
+    The parameters mean the same as for Keras's ``RandomFlip``, ``RandomRotation`` and ``RandomZoom``, applied in this
+    order, each with reflection at the border and bilinear interpolation. They are composed to one affine map, so that
+    pixels are interpolated once. A view is drawn from a hash of the seed, the key of the image and the number of the
+    view, and not from the state of a generator: it is the same whatever else is drawn.
 
     Examples
     --------
@@ -80,7 +111,7 @@ class AffineViews:
         what = f"AffineViews {VERSION} {self.flip} {self._rotation} {self._zoom} {self.seed}"
         return hashlib.sha256(what.encode()).hexdigest()
 
-    def draw(self, images: Any, keys: Any, view: int) -> np.ndarray:
+    def draw(self, images: ArrayLike, keys: ArrayLike, view: int) -> np.ndarray:
         """Draw one view of each image.
 
         Parameters
@@ -88,7 +119,7 @@ class AffineViews:
         images : array-like of shape (n, height, width, channels)
             Pixels, 0 to 255.
         keys : array-like of str, shape (n,)
-            Which image is which; see `image_keys`.
+            Keys of the images; see `image_keys`.
         view : int
             Number of the view, >= 0.
 
@@ -100,7 +131,7 @@ class AffineViews:
         Raises
         ------
         DataError
-            If the images are none, or have not one key each.
+            If the images are not valid, or there is not one key per image.
         InvalidOptionError
             If ``view`` is no whole number >= 0.
         """
@@ -109,17 +140,17 @@ class AffineViews:
             raise DataError(f"keys must be one an image; received shape {keys.shape} for {len(images)} images.")
         if not isinstance(view, (int, np.integer)) or isinstance(view, bool) or view < 0:
             raise InvalidOptionError(f"view must be a whole number >= 0; received {view!r}.")
-        return warp(images, self._maps(keys, int(view), images.shape[1], images.shape[2]))
+        return _resample(images, self._maps(keys, int(view), images.shape[1], images.shape[2]))
 
     def _maps(self, keys: np.ndarray, view: int, height: int, width: int) -> np.ndarray:
-        """Give for each image the 2 x 3 matrix from a pixel ``(x, y, 1)`` of the view to its place in the image."""
+        """Give for each image the 2 x 3 matrix from a pixel ``(x, y, 1)`` of the view to coordinates in the image."""
         mirror, flip_y, turn, scale = _uniforms(keys, self.seed, view)
         directions = str(self.flip)
         flip_x = np.where((mirror < 0.5) & ("horizontal" in directions), -1.0, 1.0)
         flip_y = np.where((flip_y < 0.5) & ("vertical" in directions), -1.0, 1.0)
         angle = 2 * np.pi * (self._rotation[0] + turn * (self._rotation[1] - self._rotation[0]))
         zoom = 1 + self._zoom[0] + scale * (self._zoom[1] - self._zoom[0])
-        # Keras flips, turns, then zooms. A pixel of the view is taken back: zoom first, then turn, then flip.
+        # Keras flips, rotates, then zooms. The map goes from the view back to the image: zoom, rotation, flip.
         cos, sin = np.cos(angle) * zoom, np.sin(angle) * zoom
         linear = np.stack([flip_x * cos, -flip_x * sin, flip_y * sin, flip_y * cos], axis=-1).reshape(-1, 2, 2)
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
@@ -140,7 +171,7 @@ def _range(name: str, factor: Any) -> tuple[float, float]:
 
 
 def _uniforms(keys: np.ndarray, seed: int, view: int) -> np.ndarray:
-    """Give four numbers in [0, 1) an image, shape ``(4, n)``, from a hash of seed, view and key."""
+    """Give four numbers in [0, 1) per image, shape ``(4, n)``, from a hash of seed, view and key."""
     start = hashlib.sha256(f"{seed} {view} ".encode())
     digests: list[bytes] = []
     for key in keys.tolist():
@@ -149,3 +180,84 @@ def _uniforms(keys: np.ndarray, seed: int, view: int) -> np.ndarray:
         digests.append(digest.digest())
     words = np.frombuffer(b"".join(digests), dtype="<u8").reshape(-1, 4)
     return (words >> np.uint64(11)).T * 2.0**-53
+
+
+def _resample(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Resample images by affine maps, bilinearly, reflected at the border.
+
+    Here NumPy is faster than TensorFlow, and needs no TensorFlow.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+        Pixels.
+    maps : ndarray of float64, shape (n, 2, 3)
+        From ``(x, y, 1)`` of a pixel of the result to its coordinates in the image, in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, height, width, channels)
+        Beyond the border, ``a b c d`` goes on as ``d c b a | a b c d | d c b a``.
+    """
+    out = np.empty(images.shape, dtype=np.float32)
+    half = (len(images) + 1) // 2
+    with ThreadPoolExecutor(2) as pool:  # all of NumPy's work here releases the GIL
+        parts = [(images[part], maps[part], out[part]) for part in (slice(half), slice(half, None))]
+        for future in [pool.submit(_resample_all, *part) for part in parts]:
+            future.result()
+    return out
+
+
+def _resample_all(images: np.ndarray, maps: np.ndarray, out: np.ndarray) -> None:
+    for image, matrix, result in zip(images, maps, out, strict=True):
+        _resample_one(image, matrix, result)
+
+
+def _resample_one(image: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
+    height, width, channels = image.shape
+    # One plane per channel, with its last row and column repeated: every pixel has a right and a lower neighbour.
+    planes = np.empty((channels, height + 1, width + 1), dtype=np.float32)
+    planes[:, :height, :width] = np.moveaxis(image, -1, 0)
+    planes[:, height, :width] = planes[:, height - 1, :width]
+    planes[:, :, width] = planes[:, :, width - 1]
+    x, left = _split(_reflected(matrix[0], height, width, width))
+    y, upper = _split(_reflected(matrix[1], height, width, height))
+    upper *= width + 1
+    upper += left
+    for channel, plane in enumerate(planes.reshape(channels, -1)):
+        top = _interpolate(plane, plane[1:], upper, x)
+        bottom = _interpolate(plane[width + 1 :], plane[width + 2 :], upper, x)
+        bottom -= top
+        bottom *= y
+        top += bottom
+        out[..., channel] = top
+
+
+def _reflected(row: np.ndarray, height: int, width: int, length: int) -> np.ndarray:
+    """Give the coordinate in the image of each pixel of the result, reflected into ``[0, length - 1]``."""
+    # The border reflects at the edge of the first pixel, half a pixel before its centre: hence the 0.5.
+    along_x, along_y = row[0] * np.arange(width), row[1] * np.arange(height) + row[2] + 0.5
+    place = np.add.outer(along_y.astype(np.float32), along_x.astype(np.float32))
+    furthest = max(abs(along_y.min() + along_x.min()), abs(along_y.max() + along_x.max()))
+    if furthest >= 2 * length:
+        np.mod(place, np.float32(2 * length), out=place)
+    np.abs(place, out=place)
+    np.subtract(np.float32(length), place, out=place)
+    np.abs(place, out=place)
+    np.subtract(np.float32(length - 0.5), place, out=place)
+    return np.clip(place, 0, np.float32(length - 1), out=place)
+
+
+def _split(place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    whole = place.astype(np.intp)
+    place -= whole
+    return place, whole
+
+
+def _interpolate(first: np.ndarray, second: np.ndarray, at: np.ndarray, part: np.ndarray) -> np.ndarray:
+    # All indices are within bounds; with mode="clip" NumPy makes no copy to check them.
+    result, other = np.take(first, at, mode="clip"), np.take(second, at, mode="clip")
+    other -= result
+    other *= part
+    result += other
+    return result

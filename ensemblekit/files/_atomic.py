@@ -121,7 +121,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 class Replaceable(NamedTuple):
     """A kind of folder that may be replaced.
 
-    Attributes
+    Parameters
     ----------
     what : str
         Its name in errors.

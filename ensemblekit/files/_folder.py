@@ -46,11 +46,28 @@ class Folder:
         self.descriptor = descriptor
 
     def names(self) -> list[str]:
-        """List the names of its files and folders, sorted."""
+        """List the names of its files and folders.
+
+        Returns
+        -------
+        list of str
+            Sorted.
+        """
         return sorted(os.listdir(self.descriptor))  # noqa: PTH208 - a Path has no descriptor
 
     def state(self, name: str) -> os.stat_result | None:
-        """Give the state of a regular file; None if there is none, or a link, a folder, a pipe or a device."""
+        """Give the state of a regular file.
+
+        Parameters
+        ----------
+        name : str
+            Of the file.
+
+        Returns
+        -------
+        os.stat_result or None
+            None if there is no such file, or a link, a folder, a pipe or a device.
+        """
         try:
             state = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
         except OSError:
@@ -58,14 +75,38 @@ class Folder:
         return state if stat.S_ISREG(state.st_mode) else None
 
     def is_folder(self, name: str) -> bool:
-        """Say whether a name is a folder, and not a link to one."""
+        """Say whether a name is that of a folder.
+
+        Parameters
+        ----------
+        name : str
+            Of anything.
+
+        Returns
+        -------
+        bool
+            False for a link to a folder.
+        """
         try:
             return stat.S_ISDIR(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mode)
         except OSError:
             return False
 
     def read(self, name: str, most: int = 2**26) -> bytes | None:
-        """Read a regular file of at most ``most`` bytes; None if there is none."""
+        """Read a regular file.
+
+        Parameters
+        ----------
+        name : str
+            Of the file.
+        most : int, default=2**26
+            Largest size in bytes that is read.
+
+        Returns
+        -------
+        bytes or None
+            None if there is no such file, or a larger one.
+        """
         try:
             descriptor = os.open(name, FILE_FLAGS, dir_fd=self.descriptor)
         except OSError:
@@ -81,12 +122,39 @@ class Folder:
 
     @contextlib.contextmanager
     def inner(self, name: str) -> Generator[Folder]:
-        """Open a folder in it; a link to a folder is refused."""
+        """Open a folder in it; a link to a folder is refused.
+
+        Parameters
+        ----------
+        name : str
+            Of the folder.
+
+        Yields
+        ------
+        Folder
+            Closed at the end.
+
+        Raises
+        ------
+        OSError
+            If there is no such folder.
+        """
         with open_folder(name, dir_fd=self.descriptor) as folder:
             yield folder
 
     def remove(self, name: str) -> bool:
-        """Remove a regular file, and nothing else; say whether there was one."""
+        """Remove a regular file, and nothing else.
+
+        Parameters
+        ----------
+        name : str
+            Of the file.
+
+        Returns
+        -------
+        bool
+            Whether there was such a file.
+        """
         if self.state(name) is None:
             return False
         with contextlib.suppress(FileNotFoundError):
@@ -94,7 +162,13 @@ class Folder:
         return True
 
     def remove_tree(self, name: str) -> None:
-        """Remove a file, or a folder with its contents; links in it are removed, and not followed."""
+        """Remove a file, or a folder with its contents; links in it are removed, and not followed.
+
+        Parameters
+        ----------
+        name : str
+            Of the file or folder.
+        """
         if self.remove(name):
             return
         if self.is_folder(name):
@@ -107,6 +181,11 @@ class Folder:
         ----------
         files : collection of str
             Paths from here, with ``/``. One that ends in ``/`` is a folder that may be empty.
+
+        Returns
+        -------
+        list of str
+            Paths from here, sorted.
         """
         folders = {name[:place] for name in files for place, letter in enumerate(name) if letter == "/"}
         found: list[str] = []
@@ -119,7 +198,13 @@ class Folder:
         return sorted(found)
 
     def remove_files(self, files: Collection[str]) -> None:
-        """Remove these files, given as in `others`, and the folders that are empty then."""
+        """Remove files, and the folders that are empty then.
+
+        Parameters
+        ----------
+        files : collection of str
+            As in `others`.
+        """
         for root, inner, names, descriptor in os.fwalk(".", topdown=False, dir_fd=self.descriptor):
             prefix = "" if root == "." else f"{root[2:]}/"
             for name in names:
@@ -169,7 +254,7 @@ def open_folder_descriptor(path: str | os.PathLike[str], *, dir_fd: int | None =
 
 
 def is_at(descriptor: int, path: str | os.PathLike[str], dir_fd: int | None = None) -> bool:
-    """Say whether an open file or folder is the one at a path; a link to it is not.
+    """Say whether an open file or folder is the one at a path.
 
     Parameters
     ----------
@@ -183,6 +268,7 @@ def is_at(descriptor: int, path: str | os.PathLike[str], dir_fd: int | None = No
     Returns
     -------
     bool
+        False for a link to it.
     """
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path, dir_fd=dir_fd, follow_symlinks=False))

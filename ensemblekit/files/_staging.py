@@ -30,7 +30,7 @@ _UNFINISHED = re.compile(rf"{re.escape(MARKER)}\.[0-9a-f]{{32}}")
 
 
 def is_leftover(path: Path) -> bool:
-    """Say whether a path is a staging folder, by its name and marker: a leftover of a killed process, or in use.
+    """Say whether a path is a staging folder, by its name and marker.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ def is_leftover(path: Path) -> bool:
     Returns
     -------
     bool
+        True for a leftover of a killed process, and for a folder in use.
     """
     if not LEFTOVER.fullmatch(path.name):
         return False

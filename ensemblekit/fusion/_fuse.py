@@ -152,7 +152,9 @@ def _plan(
         combiner, task = given.combiner_, given.task
         if task == "multiclass" and all(isinstance(label, (str, int)) for label in given.classes_.tolist()):
             labels = tuple(given.classes_.tolist())
-        members, outputs = name_outputs(members, given.task, given.output_names, absent_as_zero=given.missing == "zero")
+        members, outputs = name_outputs(
+            members, given.task, given.output_names_, absent_as_zero=given.missing == "zero"
+        )
     else:
         fitted_classes = getattr(combiner, "classes_", None) if task == "regression" else None
         members, outputs = name_outputs(read_members(given, classes), task or "multiclass", fitted_classes)

@@ -158,16 +158,12 @@ def _read_ensemble(keras: Any, ensemble: Any) -> list[MemberModel]:
             "response_method='predict' lets members vote before they are combined, which no graph does here. Fit the "
             "ensemble with combiner='voting' instead."
         )
-    if ensemble.shows_features:
+    if ensemble.passes_features_:
         raise CompatibilityError(
             "with passthrough=True the combiner looks at X itself, and cannot stand in one model. Fit it without."
         )
     members = [_read_member(keras, name, model, None) for name, model in ensemble.named_estimators_.items()]
-    names = ensemble.class_names
-    return [
-        replace(m, classes=None if names is None or m.classes is None else tuple(names[label] for label in m.classes))
-        for m in members
-    ]
+    return [replace(m, classes=None if m.classes is None else ensemble.output_names_for(m.classes)) for m in members]
 
 
 def _read_member(keras: Any, name: str, given: Any, classes: tuple[Hashable, ...] | None) -> MemberModel:

@@ -1,4 +1,4 @@
-"""Anything that predicts, as a member; and one pass over the data for all members."""
+"""Models as members, and `collect`, which reads the data once for all members."""
 
 from ._collect import collect
 from ._sources import Source

@@ -34,40 +34,40 @@ def collect(
 ) -> PredictionSet:
     """Let every member predict every sample, in one pass over the data.
 
-    Ids and labels are taken from the same batch as the inputs, so that a shuffled source does no harm, and each image
-    is decoded once, not once a member.
+    Ids and labels are taken from the same batch as the inputs, so that the source may be shuffled, and each image is
+    decoded once for all members.
 
     Parameters
     ----------
     members : mapping of name to model, or sequence of Member or (name, model)
         Keras models, scikit-learn estimators, callables, `Predictions`; see `as_member`.
     source : image_folder, tf.data.Dataset, arrays, or iterable of batches
-        What yields ids, inputs and maybe labels: ``image_folder(folder)``; ``(ids, x)`` or ``(ids, x, y)`` arrays; a
+        Yields ids, inputs and maybe labels: ``image_folder(folder)``; ``(ids, x)`` or ``(ids, x, y)`` arrays; a
         ``tf.data.Dataset`` or any iterable of such batches; a Keras image dataset made with ``shuffle=False``.
     classes : sequence of str or int, optional
-        Names of the outputs, in their order, of members that do not know them.
+        Names of the outputs, in their order, for members without class names.
     aliases : mapping, optional
         ``{name: common name}`` of classes, for members and labels.
     split : str, optional
-        Name of this part of the data; by default what the source says.
+        Name of this part of the data; by default that of the source.
     batch_size : int, default=32
-        Samples at a time, where the source leaves it open.
+        Samples per batch, unless the source fixes it.
     missing : {"error", "zero", "renormalize"} or mapping, default="error"
         As in `align`.
     progress : callable, optional
-        Called with the samples done and in all (0 where not known) after each batch.
+        Called after each batch with the number of finished samples and of all (0 if unknown).
 
     Returns
     -------
     PredictionSet
-        All members, aligned; labelled where the source is.
+        Aligned predictions of all members, with the labels of the source.
 
     Raises
     ------
     DataError
-        If the source carries no ids, or its order cannot be proven.
+        If the source has no ids, or its order cannot be proven.
     InvalidPredictionsError
-        If a member returns too few rows, or what are not predictions.
+        If a member returns too few rows or invalid predictions.
     AlignmentError
         If class names of members and labels do not agree.
 

@@ -28,20 +28,31 @@ class Source(Protocol):
     Attributes
     ----------
     classes : tuple or None
-        Names that integer labels are codes of; None where labels are names themselves.
+        Class names that integer labels are codes of; None if labels are names.
     split : str or None
-        Which part of the data this is.
+        Part of the data.
     """
 
     classes: tuple[Hashable, ...] | None
     split: str | None
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield all samples once, in batches."""
+        """Yield all samples once, in batches.
+
+        Parameters
+        ----------
+        batch_size : int
+            Samples per batch, unless the source fixes it.
+
+        Yields
+        ------
+        tuple of (ids, x, y)
+            Ids, inputs, and labels or None.
+        """
         ...
 
     def __len__(self) -> int:
-        """Return how many samples there are, as far as known."""
+        """Return the number of samples; 0 if unknown."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A Keras model, a scikit-learn estimator, a callable, saved predictions: each as a `Member`."""
+"""Keras models, scikit-learn estimators, callables and saved predictions as members."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["WrappedMember", "as_member"]
 
 
 class WrappedMember:
-    """A member around something that predicts; see `as_member`.
+    """A model as a member; see `as_member`.
 
     Attributes
     ----------
     model : object
-        What predicts, as it was given.
+        The wrapped model.
     """
 
     def __init__(
         self,
         model: Any,
-        asked: str,
+        call_by: str,
         *,
         name: str,
         classes: tuple[Hashable, ...],
@@ -39,15 +39,15 @@ class WrappedMember:
         self.model = model
         self.name, self.classes, self.fit_ids = name, classes, fit_ids
         self.task: Task = task
-        self._asked = asked
+        self._call_by = call_by
 
     def predict(self, ids: np.ndarray, x: Any) -> np.ndarray:
         """Predict one batch; see `Member`."""
-        probas = np.asarray(self._answer(ids, x))
+        probas = np.asarray(self._call(ids, x))
         if probas.ndim == 1 and self.task == "regression":
             probas = probas[:, np.newaxis]
         if self.task == "multiclass" and len(self.classes) == 2 and probas.shape[1:] == (1,):
-            # One sigmoid output: the probability of the second class, as scikit-learn and Keras order them.
+            # One sigmoid output is the probability of the second class, as in scikit-learn and Keras.
             probas = np.concatenate([1 - probas, probas], axis=-1)
         if probas.ndim < 2 or len(probas) != len(ids):
             raise InvalidPredictionsError(
@@ -61,12 +61,12 @@ class WrappedMember:
             )
         return probas
 
-    def _answer(self, ids: np.ndarray, x: Any) -> Any:
-        if self._asked == "rows":
+    def _call(self, ids: np.ndarray, x: Any) -> Any:
+        if self._call_by == "rows":
             return _look_up(self.model, self.name, ids)
-        if self._asked == "member":
+        if self._call_by == "member":
             return self.model.predict(ids, x)
-        return self.model(x) if self._asked == "call" else getattr(self.model, self._asked)(x)
+        return self.model(x) if self._call_by == "call" else getattr(self.model, self._call_by)(x)
 
     def __repr__(self) -> str:
         return f"<member {self.name!r}, classes {self.classes!r}>"
@@ -87,25 +87,25 @@ def as_member(
     ----------
     model : Keras model, scikit-learn estimator, callable, Predictions or Member
         A callable takes ``x`` of shape ``(n_samples, ...)`` and returns predictions. `Predictions` are looked up by id.
-        A Member keeps what is not given here.
+        A Member keeps its values of the arguments that are not given.
     name : str
         Name of the member.
     classes : sequence of str or int, optional
-        Names of the model's outputs in their order: its own where it knows them (``classes_``), else needed.
+        Names of the outputs of the model in their order; required unless the model has ``classes_``.
     fit_ids : sequence of str or int, optional
-        Ids of the rows that it was fitted on; by default what the model says.
+        Ids of the rows that it was fitted on; by default those of the model.
     task : {"multiclass", "multilabel", "regression"}, optional
-        By default what the model says, else ``multiclass``.
+        By default that of the model, otherwise ``multiclass``.
 
     Returns
     -------
     Member
-        Under that name; the model itself is not changed.
+        A member of that name; the model is not changed.
 
     Raises
     ------
     InvalidOptionError
-        If it does not predict or is not fitted, or its class names are not known, or others than its own are given.
+        If the model cannot predict or is not fitted, or its class names are unknown or differ from ``classes``.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def as_member(
     """
     if task is not None:
         check_task(task)
-    asked, own_classes, own_task = _recognise(model, name)
+    call_by, own_classes, own_task = _recognise(model, name)
     task = task or own_task or "multiclass"
     if classes is None and own_classes is None:
         if task != "regression":
@@ -134,11 +134,11 @@ def as_member(
         )
     ids = getattr(model, "fit_ids", None) if fit_ids is None else fit_ids
     ids = None if ids is None else as_ids(ids, what=f"fit_ids of member {name!r}")
-    return WrappedMember(model, asked, name=name, classes=names, fit_ids=ids, task=task)
+    return WrappedMember(model, call_by, name=name, classes=names, fit_ids=ids, task=task)
 
 
 def _recognise(model: Any, name: str) -> tuple[str, Any, Task | None]:
-    """Tell how it is asked, a method or one of "rows", "member", "call"; its classes and its task."""
+    """Find how to call a model (a method, or "rows", "member" or "call"), its classes and its task."""
     if isinstance(model, Predictions):
         return "rows", model.classes, model.task
     if isinstance(model, Member):
@@ -169,7 +169,7 @@ def _recognise(model: Any, name: str) -> tuple[str, Any, Task | None]:
 
 
 def _kind(model: Any) -> str | None:
-    # What scikit-learn's is_classifier and is_regressor ask, without importing it; before 1.6 it was an attribute.
+    # As scikit-learn's is_classifier and is_regressor, without the import. Before 1.6 it was an attribute.
     tags = None if isinstance(model, type) else getattr(model, "__sklearn_tags__", None)
     return tags().estimator_type if tags else getattr(model, "_estimator_type", None)
 

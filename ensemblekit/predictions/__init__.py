@@ -1,4 +1,4 @@
-"""Predictions that carry their names: ids, classes, labels, split, and what they were fitted on."""
+"""Predictions with their ids, classes, labels, split and fit ids, and their alignment by name."""
 
 from ._align import Alignable, align
 from ._predictions import Predictions

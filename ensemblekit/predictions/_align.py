@@ -42,30 +42,30 @@ def align(
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
 ) -> PredictionSet:
-    """Line up the predictions of several members by id and class name, or refuse.
+    """Align the predictions of several members by id and class name, or refuse them.
 
-    Rows and columns come in the order of the first member, members in the order given.
+    Rows and columns follow the order of the first member; members keep the order given.
 
     Parameters
     ----------
     *predictions : Predictions, path, or one sequence or mapping of them
-        At least one. A mapping names the members; so does a file its name where the predictions have none.
+        At least one. A mapping names the members. Unnamed predictions of a file take the name of the file.
     aliases : mapping, optional
-        ``{name: common name}`` for classes that members call differently; a name to itself is a class of its own.
+        ``{name: common name}`` for classes that members call differently. A name mapped to itself has no alias.
     missing : {"error", "zero", "renormalize"} or mapping, default="error"
-        What to do about absences. ``zero`` gives probability 0 to a class that a member never saw. ``renormalize``
-        keeps a row that some members lack, and lets combiners use those that are present. Both at once:
+        Policy for absent classes and rows. ``zero`` gives probability 0 to a class that a member does not know.
+        ``renormalize`` keeps a row that some members lack, and combines the members that are present. Both at once:
         ``{"classes": "zero", "rows": "renormalize"}``.
 
     Returns
     -------
     PredictionSet
-        Everything lined up.
+        The aligned predictions.
 
     Raises
     ------
     AlignmentError
-        If tasks, splits, ids, classes or labels differ in a way that ``missing`` and ``aliases`` do not settle.
+        If tasks, splits, ids, classes or labels differ in a way that ``missing`` and ``aliases`` do not cover.
     InvalidOptionError
         If ``missing`` is not a policy.
 
@@ -83,11 +83,11 @@ def align(
            [False,  True]])
     """
     absent_classes, absent_rows = missing_policy(missing)
-    members = [p.rename(aliases=aliases) if aliases else p for p in _named(predictions)]
+    members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions)]
     first = members[0]
     split = _common_split(members)
     for other in members[1:]:
-        _check_kind(first, other)
+        _check_same_kind(first, other)
     classes = _common_classes(members, absent_classes, aliases or {})
     ids = _common_ids(members, absent_rows)
 
@@ -114,9 +114,9 @@ def align(
     )
 
 
-def _named(predictions: tuple[Any, ...]) -> list[Predictions]:
+def _named_members(predictions: tuple[Any, ...]) -> list[Predictions]:
     given: Any = predictions
-    if len(predictions) == 1 and isinstance(predictions[0], Iterable) and not _is_one(predictions[0]):
+    if len(predictions) == 1 and isinstance(predictions[0], Iterable) and not _is_single(predictions[0]):
         given = predictions[0]
     if isinstance(given, PredictionSet):
         return list(given)
@@ -147,8 +147,8 @@ def _named(predictions: tuple[Any, ...]) -> list[Predictions]:
     return members
 
 
-def _is_one(source: Any) -> bool:
-    # A path; or an array or table, to be refused as a whole and not row by row.
+def _is_single(source: Any) -> bool:
+    # An array or table is refused as a whole, not row by row.
     return isinstance(source, (str, os.PathLike)) or hasattr(source, "__array__")
 
 
@@ -162,7 +162,7 @@ def _common_split(members: list[Predictions]) -> str | None:
     return next(iter(splits.values()), None)
 
 
-def _check_kind(first: Predictions, other: Predictions) -> None:
+def _check_same_kind(first: Predictions, other: Predictions) -> None:
     for what, a, b in (
         ("task", first.task, other.task),
         ("shape between samples and classes", first.probas.shape[1:-1], other.probas.shape[1:-1]),
@@ -190,24 +190,24 @@ def _common_classes(
         if not lacks:
             continue
         others = next(p for p in members if not known[str(p.member)].isdisjoint(lacks))
-        # An alias to itself says that a class has no other name.
+        # A class mapped to itself has no other name.
         extra = [c for c in member.classes if c not in known[str(others.member)] and aliases.get(c) != c]
         theirs = [c for c in others.classes if c not in known[str(member.member)] and aliases.get(c) != c]
         proposal = propose_aliases(extra, theirs)
-        told = (
+        message = (
             f"classes must be the same for every member; member {member.member!r} lacks {few(lacks)} that member "
             f"{others.member!r} has"
         )
         if proposal:
             error = AlignmentError(
-                f"{told}. If these are other names of the same classes, give aliases={proposal!r}; if not, give "
+                f"{message}. If these are other names of the same classes, give aliases={proposal!r}; if not, give "
                 f"aliases={ {name: name for name in proposal}!r} and missing='zero'."
             )
             error.aliases = {str(old): str(new) for old, new in proposal.items()}
             raise error
         if absent == "error" or member.task == "regression":
             raise AlignmentError(
-                f"{told}. Give aliases={{name: common name}} if it is a matter of names, or missing='zero' if the "
+                f"{message}. Give aliases={{name: common name}} if it is a matter of names, or missing='zero' if the "
                 "member never saw that class."
             )
     return tuple(classes)
@@ -243,25 +243,25 @@ def _common_ids(members: list[Predictions], absent: str) -> np.ndarray:
 
 
 def _fill(out: np.ndarray, member: Predictions, rows: np.ndarray, classes: tuple[Hashable, ...]) -> None:
-    there = rows >= 0
-    everywhere = bool(there.all())
-    in_order = everywhere and len(rows) == len(member.ids) and np.array_equal(rows, np.arange(len(rows)))
+    present = rows >= 0
+    complete = bool(present.all())
+    in_order = complete and len(rows) == len(member.ids) and np.array_equal(rows, np.arange(len(rows)))
     places = {name: place for place, name in enumerate(member.classes)}
     for column, name in enumerate(classes) if member.classes != classes else ():
         if name not in places:
             out[..., column] = 0
             continue
         values = member.probas[..., places[name]]
-        out[..., column][there] = values if in_order else values[rows[there]]
+        out[..., column][present] = values if in_order else values[rows[present]]
     if member.classes == classes:
         if in_order:
             out[...] = member.probas
         else:
-            out[there] = member.probas[rows[there]]
-    if not everywhere:
-        out[~there] = np.nan
+            out[present] = member.probas[rows[present]]
+    if not complete:
+        out[~present] = np.nan
     if member.present is not None:
-        out[np.flatnonzero(there)[~member.present[rows[there]]]] = np.nan
+        out[np.flatnonzero(present)[~member.present[rows[present]]]] = np.nan
 
 
 def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray | None:
@@ -272,26 +272,26 @@ def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[H
         if member.label_codes is None:
             continue
         rows = positions(member.ids, ids)
-        there = rows >= 0
-        values = member.label_codes[rows[there]]
+        known = rows >= 0
+        values = member.label_codes[rows[known]]
         if member.task == "multiclass":
             values = np.asarray([places[c] for c in member.classes])[values]
         else:
-            values = _columns(values, member.classes, classes)
+            values = _reorder_columns(values, member.classes, classes)
         if labels is None:
             labels = np.zeros((len(ids), *values.shape[1:]), dtype=values.dtype)
-        overlap = source[there] >= 0
-        differ = labels[there][overlap] != values[overlap]
+        overlap = source[known] >= 0
+        differ = labels[known][overlap] != values[overlap]
         differ = differ.any(axis=tuple(range(1, differ.ndim)))
         if differ.any():
-            where = ids[there][overlap][differ]
-            other = members[source[there][overlap][differ][0]].member
+            where = ids[known][overlap][differ]
+            other = members[source[known][overlap][differ][0]].member
             raise AlignmentError(
                 f"labels must agree between members; member {member.member!r} and {other!r} differ for "
                 f"{few(where.tolist())}. The ids or the labels of one of them belong to other rows."
             )
-        labels[there] = values
-        source[there & (source < 0)] = place
+        labels[known] = values
+        source[known & (source < 0)] = place
     if labels is not None and (source < 0).any():
         raise AlignmentError(
             f"labels must be known for every row or for none; {few(ids[source < 0].tolist())} of {len(ids)} rows have "
@@ -300,7 +300,7 @@ def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[H
     return labels
 
 
-def _columns(values: np.ndarray, own: tuple[Hashable, ...], classes: tuple[Hashable, ...]) -> np.ndarray:
+def _reorder_columns(values: np.ndarray, own: tuple[Hashable, ...], classes: tuple[Hashable, ...]) -> np.ndarray:
     out = np.zeros((*values.shape[:-1], len(classes)), dtype=values.dtype)
     places = {name: place for place, name in enumerate(classes)}
     for column, name in enumerate(own):

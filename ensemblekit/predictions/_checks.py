@@ -1,4 +1,4 @@
-"""The checks of probabilities, labels and choices: each made once, where data come in. Those of names are beside."""
+"""Validation of probabilities and labels; that of ids and class names is in `names`."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from .names import array_of, few, first_null, plain, readonly, shown
 __all__ = ["as_labels", "as_probas"]
 
 SUM_TOLERANCE = {np.dtype(np.float16): 1e-2}
-"""How far a row may sum from 1; files rounded to four decimals must pass."""
+"""Largest deviation of the sum of a row from 1, by dtype."""
 DEFAULT_SUM_TOLERANCE = 1e-3
+"""Large enough for files that were rounded to four decimals."""
 
 FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
-"""What is kept as it came: what every file format holds. Other numbers become float64."""
+"""Dtypes that are kept, as every file format stores them. Others become float64."""
 
 
 def as_probas(
     probas: Any, ids: np.ndarray, classes: tuple[Hashable, ...], task: str, *, nan_rows: bool, who: str
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Check predictions against their ids, classes and task.
+    """Validate predictions against their ids, classes and task.
 
     Returns
     -------
     probas : ndarray of shape (n_samples, ..., n_classes)
-        Read-only, and nobody else's to write to: a copy, unless the input is read-only already.
+        Read-only, and without a writable view elsewhere: a copy, unless the input is read-only.
     present : ndarray of bool of shape (n_samples,), or None
-        Which rows are not NaN; None where all are there.
+        Which rows are not NaN; None if all are present.
     """
     _check_order(who, probas, classes)
-    if np.ma.is_masked(probas):  # where no number is it is NaN, as a null is in a file
+    if np.ma.is_masked(probas):  # masked values become NaN, as nulls of a file do
         probas = probas.astype(np.result_type(probas, np.float16)).filled(np.nan)
     array = as_array(who, probas, error=InvalidPredictionsError)
     is_new = isinstance(probas, (list, tuple))
@@ -62,14 +63,14 @@ def as_probas(
         raise InvalidPredictionsError(
             f"{who} must have at least two classes; received one, {shown(classes)}." + _SIGMOID
         )
-    if not is_new and not _is_nobodys(array):
+    if not is_new and not _is_immutable(array):
         array = array.copy(order="K")
     array = readonly(array)
     return array, _check_values(array, ids, task, nan_rows, who)
 
 
 def _check_order(who: str, table: Any, classes: tuple[Hashable, ...]) -> None:
-    """Refuse a table with a column a class, by name, in another order than that of the classes."""
+    """Refuse a table whose columns are the classes in another order."""
     columns: list[Any] = list(getattr(table, "column_names", getattr(table, "columns", ())))
     if columns != list(classes) and len(columns) == len(classes) and all(name in columns for name in classes):
         raise InvalidPredictionsError(
@@ -86,15 +87,15 @@ def _check_exact(who: str, array: np.ndarray) -> None:
         )
 
 
-def _is_nobodys(array: Any) -> bool:
-    """Tell whether an array is read-only down to the memory that it is a view of."""
+def _is_immutable(array: Any) -> bool:
+    """Tell whether an array and the memory that it is a view of are read-only."""
     while isinstance(array, np.ndarray):
         if array.flags.writeable:
             return False
         if array.base is None:
             return True
         array = array.base
-    # Memory of others that is read through a view, as Arrow's is, may be written by who has lent it.
+    # Any other read-only buffer, such as Arrow's, may still be written by its owner.
     return isinstance(array, (bytes, mmap.mmap)) and memoryview(array).readonly
 
 
@@ -103,7 +104,7 @@ _SIGMOID = " For the one output p of a sigmoid give both columns: np.column_stac
 
 def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool, who: str) -> np.ndarray | None:
     axes = tuple(range(1, array.ndim))
-    # A sum is NaN or infinite wherever a value is: one pass finds both, and the rows that are not distributions.
+    # A sum is NaN or infinite if a value is, so that one pass finds these rows and those that do not sum to 1.
     with np.errstate(invalid="ignore", over="ignore"):
         sums = array.sum(axis=-1, dtype=np.float32 if array.dtype == np.float16 else None)
         bad = ~np.isfinite(sums)
@@ -125,7 +126,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
             )
             raise InvalidPredictionsError(
                 f"{who} must be finite; received NaN or infinity in {int(bad_rows.sum())} rows, the first "
-                f"{first} (id {_id(ids, first)}): {_shown(array[first])}. {advice}"
+                f"{first} (id {_id(ids, first)}): {_format_row(array[first])}. {advice}"
             )
         present = readonly(~whole)
         array, sums, ids, numbers = array[present], sums[present], ids[present], numbers[present]
@@ -138,7 +139,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
         first = int(np.flatnonzero(outside)[0])
         raise InvalidPredictionsError(
             f"{who} must lie in [0, 1]; received values from {low:.6g} to {high:.6g}, first in row {numbers[first]} "
-            f"(id {_id(ids, first)}): {_shown(array[first])}. Give probabilities: softmax of logits, "
+            f"(id {_id(ids, first)}): {_format_row(array[first])}. Give probabilities: softmax of logits, "
             "percentages divided by 100."
         )
     if task == "multiclass":
@@ -148,7 +149,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
             first = int(np.flatnonzero(off_rows)[0])
             raise InvalidPredictionsError(
                 f"{who} must sum to 1 over the classes (within {tolerance:g}); {int(off_rows.sum())} rows do not, the "
-                f"first {numbers[first]} (id {_id(ids, first)}): {_shown(array[first])}. Normalise them, "
+                f"first {numbers[first]} (id {_id(ids, first)}): {_format_row(array[first])}. Normalise them, "
                 "or give task='multilabel' if the classes do not exclude each other."
             )
     return present
@@ -158,12 +159,12 @@ def _id(ids: np.ndarray, row: int) -> str:
     return shown(ids[row : row + 1].tolist()[0])
 
 
-def _shown(row: np.ndarray) -> str:
+def _format_row(row: np.ndarray) -> str:
     return np.array2string(row, precision=4, threshold=8, separator=", ").replace("\n", "")
 
 
 def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Check labels; class names become codes.
+    """Validate labels and convert class names to codes.
 
     Returns
     -------
@@ -177,7 +178,7 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise InvalidPredictionsError(
                 f"labels for regression must be finite numbers of shape {shape}; received dtype {array.dtype}, "
-                f"shape {array.shape}{_null_among(array)}."
+                f"shape {array.shape}{_null_note(array)}."
             )
         _check_exact("labels for regression", array)
         return readonly(array.astype(np.float64))
@@ -185,7 +186,7 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
         if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
             raise InvalidPredictionsError(
                 f"labels for multilabel must be 0 or 1, one a class, shape {shape}; received dtype {array.dtype}, "
-                f"shape {array.shape}{_null_among(array)}."
+                f"shape {array.shape}{_null_note(array)}."
             )
         return readonly(array.astype(bool))
     if array.shape != shape[:-1]:
@@ -199,7 +200,7 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
 def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
     kind: Any = type(classes[0])
     if array.dtype.kind in "iu" and kind is str:
-        # Codes into the classes given in the same call: nothing else they could mean.
+        # For classes of text, integers can only be codes.
         outside = (array < 0) | (array >= len(classes))
         if outside.any():
             raise InvalidPredictionsError(
@@ -209,7 +210,7 @@ def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
         return array.astype(np.int64)
     names: list[Any] = array.ravel().tolist()
     by_name: dict[Any, int] = {name: code for code, name in enumerate(classes)}
-    # 1, 1.0 and True are equal, and hash as equals; as names they are three.
+    # 1, 1.0 and True are equal as dict keys, but are different names.
     if array.dtype.kind not in {str: "UOT", int: "iuO", bool: "bO"}[kind] or not {*map(type, names)} <= {kind}:
         names = [plain(name) for name in names]
         if (row := first_null(names)) is not None:
@@ -233,7 +234,7 @@ def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
     return np.asarray(codes, dtype=np.int64)
 
 
-def _null_among(array: np.ndarray) -> str:
+def _null_note(array: np.ndarray) -> str:
     if array.dtype.kind not in "fO" or not array.ndim:
         return ""
     place = first_null(array.ravel().tolist())

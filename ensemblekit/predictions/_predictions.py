@@ -1,4 +1,4 @@
-"""`Predictions`: what one member said, with the names that make it safe to combine."""
+"""`Predictions`: the predictions of one member, with the names that make them safe to combine."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Predictions:
     ----------
     probas : array-like of shape (n_samples, ..., n_classes)
         Probabilities in [0, 1], summing to 1 over the last axis for ``multiclass``; any finite values for
-        ``regression``, where one axis is enough for one output. Kept in its dtype; copied, unless the array is
-        read-only already, so that who holds it changes nothing.
+        ``regression``, where one output needs no second axis. The dtype is kept. The array is copied unless it is
+        read-only.
     ids : sequence of str or int, shape (n_samples,)
         Unique name of each row, such as the POSIX path from the data root: ``test/normal/6.png``.
     classes : sequence of str or int, shape (n_classes,)
@@ -37,7 +37,7 @@ class Predictions:
         True class names, shape ``(n_samples, ...)`` (for string classes, integer codes into ``classes`` too);
         multilabel: 0 or 1, regression: numbers, both of the shape of ``probas``.
     task : {"multiclass", "multilabel", "regression"}
-        Decides what is valid.
+        Determines which values are valid.
     split : str, optional
         Which part of the data these are: ``train``, ``valid``, ``test``.
     member : str, optional
@@ -45,12 +45,12 @@ class Predictions:
     fit_ids : sequence of str or int, optional
         Ids of the rows that the member was fitted on, of the kind of ``ids``. None: not known.
     missing : {"error", "renormalize"}
-        ``renormalize`` admits rows that are NaN as a whole: the member has nothing to say about them.
+        ``renormalize`` accepts rows that are entirely NaN, for which the member has no prediction.
 
     Raises
     ------
     InvalidPredictionsError
-        If shapes, values, ids, classes or labels are not as said above.
+        If shapes, values, ids, classes or labels are not as described above.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class Predictions:
         self._label_values = None if labels is None else as_labels(labels, self._classes, task, self._probas.shape)
         self._fit_ids = None if fit_ids is None else as_fit_ids(fit_ids, self._ids)
         if not len(self._ids) and self._fit_ids is not None and len(self._fit_ids):
-            self._ids = self._fit_ids[:0]  # no id says of which kind ids are
+            self._ids = self._fit_ids[:0]  # without ids, fit_ids determine the kind
 
     @property
     def probas(self) -> np.ndarray:
@@ -104,7 +104,7 @@ class Predictions:
 
     @property
     def ids(self) -> np.ndarray:
-        """Unique ids, shape ``(n_samples,)``: int64, or text; long text is Python's ``str`` in an array of objects."""
+        """Unique ids, shape ``(n_samples,)``: int64 or text. Long texts are ``str`` in an array of objects."""
         return self._ids
 
     @property
@@ -141,17 +141,17 @@ class Predictions:
 
     @property
     def fit_ids(self) -> np.ndarray | None:
-        """Sorted ids of the rows the member was fitted on, or None where not known."""
+        """Sorted ids of the rows that the member was fitted on, or None if unknown."""
         return self._fit_ids
 
     @property
     def present(self) -> np.ndarray | None:
-        """Which rows are not NaN, shape ``(n_samples,)``; None where all are there."""
+        """Which rows are not NaN, shape ``(n_samples,)``; None if all are present."""
         return self._present
 
     @property
     def predicted(self) -> np.ndarray:
-        """The most probable class of each row (the first of equals), by name; the values for regression."""
+        """The name of the most probable class of each row (the first of equals); the values for regression."""
         if self._present is not None:
             raise InvalidPredictionsError(
                 f"predicted needs every row; {int((~self._present).sum())} rows are NaN. Take the others: "
@@ -167,8 +167,8 @@ class Predictions:
         return len(self._ids)
 
     def __reduce__(self) -> Any:
-        # A copy, or one in another process, can be changed as little.
-        return _remade, (type(self), {slot: getattr(self, slot) for slot in Predictions.__slots__})
+        # Copies and unpickled objects are read-only too.
+        return _restore, (type(self), {slot: getattr(self, slot) for slot in Predictions.__slots__})
 
     def __repr__(self) -> str:
         parts = [f"member={self._member!r}"] if self._member else []
@@ -192,7 +192,7 @@ class Predictions:
         Raises
         ------
         InvalidPredictionsError
-            If an id is not there, or named twice.
+            If an id is unknown or repeated.
         """
         wanted = as_ids(ids)
         rows = positions(self._ids, wanted)
@@ -208,7 +208,7 @@ class Predictions:
             _label_values=None if self._label_values is None else readonly(self._label_values[rows]),
         )
 
-    @typed(but={"member"})  # which may be of a file whose name is no UTF-8
+    @typed(but={"member"})  # a name taken from a file name may not be valid Unicode
     def rename(
         self,
         member: str | None = None,
@@ -216,14 +216,14 @@ class Predictions:
         aliases: Aliases | None = None,
         split: str | None = None,
     ) -> Self:
-        """Give the member, its classes or its split other names.
+        """Rename the member, its classes or its split.
 
         Parameters
         ----------
         member : str, optional
             New name of the member.
         aliases : mapping, optional
-            ``{name: new name}`` of classes; the others keep theirs.
+            ``{name: new name}`` of classes; other classes keep their names.
         split : str, optional
             New name of the split.
 
@@ -235,7 +235,7 @@ class Predictions:
         Raises
         ------
         InvalidPredictionsError
-            If two classes would have one name.
+            If two classes would have the same name.
         """
         if not isinstance(member, str | None):
             raise InvalidPredictionsError(f"member must be a str or None; received {member!r}.")
@@ -243,17 +243,17 @@ class Predictions:
         return self._with(_classes=classes, _member=member or self._member, _split=split or self._split)
 
     def to_frame(self) -> pd.DataFrame:
-        """Show as a table: index ``id``, a column a class, and ``label`` where known.
+        """Convert to a table with the index ``id``, a column per class, and ``label`` if known.
 
         Returns
         -------
         pandas.DataFrame
-            One row a sample.
+            One row per sample.
 
         Raises
         ------
         InvalidPredictionsError
-            For dense predictions, which have no table, and for labelled ones with a class called ``label``.
+            For dense predictions, and for labelled ones with a class called ``label``.
         """
         import pandas as pd
 
@@ -303,21 +303,22 @@ class Predictions:
         Parameters
         ----------
         path : path-like
-            Written by `save`; or any CSV or Parquet table with a column ``id``, maybe ``label``, and a column a class.
+            A file of `save`, or any CSV or Parquet table with a column ``id``, a column per class, and maybe ``label``.
         edited : bool, default=False
-            Take a file that `save` wrote and that was changed since, as a table of others is taken.
+            Accept a file that was changed since it was saved.
 
         Returns
         -------
         Predictions
+            With the names and metadata of the file.
 
         Raises
         ------
         InvalidPredictionsError
-            If the file cannot be read as predictions, was changed since it was saved, or asks for more memory than
-            `ensemblekit.limits` allows.
+            If the file cannot be read as predictions, was changed since it was saved, or exceeds the memory limit; see
+            `ensemblekit.limits`.
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         """
         from .formats import load
 
@@ -330,8 +331,11 @@ class Predictions:
         return new
 
 
-def _remade(kind: type[Predictions], slots: Mapping[str, Any]) -> Predictions:
+def _restore(kind: type[Predictions], slots: Mapping[str, Any]) -> Predictions:
     new = object.__new__(kind)
     for slot, value in slots.items():
         setattr(new, slot, readonly(value) if isinstance(value, np.ndarray) else value)
     return new
+
+
+_remade = _restore  # pickles of version 0.1 refer to this name

@@ -1,4 +1,4 @@
-"""`PredictionSet`: the predictions of several members, lined up."""
+"""`PredictionSet`: the aligned predictions of several members."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["PredictionSet"]
 class PredictionSet:
     """The predictions of several members for the same rows and classes.
 
-    Made by `align` and `collect`; to make one by hand, make `Predictions` and align them.
+    Created by `align` and `collect`.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class PredictionSet:
     labels : ndarray or None
         True class names, as in `Predictions`.
     present : ndarray of bool of shape (n_members, n_samples), or None
-        Which members have which rows; None where all are there.
+        Which members have which rows; None if all are present.
     fit_ids : dict
-        Member name -> sorted ids that it was fitted on, or None where not known.
+        Member name -> sorted ids that it was fitted on, or None if unknown.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class PredictionSet:
         raise AttributeError(f"A PredictionSet cannot be changed; {name!r} stays as it is. Align again instead.")
 
     def __reduce__(self) -> Any:
-        # Copies and other processes get it through the constructor too.
+        # Copies and unpickled objects pass through the constructor too.
         fields = {name: getattr(self, name) for name in self.__slots__} | {"fit_ids": dict(self.fit_ids)}
         return functools.partial(type(self), **fields), ()
 
@@ -136,7 +136,7 @@ class PredictionSet:
         Raises
         ------
         AlignmentError
-            If a name is unknown, repeated, or none is given, or a row is there for none of these members.
+            If a name is unknown or repeated, none is given, or a row is present for none of these members.
         """
         members = tuple([members] if isinstance(members, str) else members)
         unknown = [m for m in members if m not in self.members]
@@ -175,7 +175,7 @@ class PredictionSet:
         return self.reorder(rows=rows)
 
     def with_labels(self, labels: Any) -> Self:
-        """Give the rows their true labels.
+        """Add the true labels of the rows.
 
         Parameters
         ----------
@@ -190,7 +190,7 @@ class PredictionSet:
         Raises
         ------
         InvalidPredictionsError
-            If they are not labels of these classes and rows.
+            If they do not fit the classes and the rows.
         """
         codes = as_labels(labels, self.classes, self.task, self.member_probas.shape[1:])
         return type(self)(**{name: getattr(self, name) for name in self.__slots__} | {"label_codes": codes})
@@ -202,7 +202,7 @@ class PredictionSet:
         rows: np.ndarray | None = None,
         classes: Sequence[Hashable] | None = None,
     ) -> Self:
-        """Put members and classes, by name, and rows, by position, in another order.
+        """Reorder members and classes by name, and rows by position.
 
         Parameters
         ----------
@@ -211,12 +211,12 @@ class PredictionSet:
         rows : ndarray of int, optional
             Positions of rows, all or some.
         classes : sequence of str or int, optional
-            Names of classes: all of them.
+            Names of all classes.
 
         Returns
         -------
         PredictionSet
-            A copy in that order; itself where nothing changes.
+            A copy in that order, or the same object if nothing changes.
         """
         probas, label_codes = self.member_probas, self.label_codes
         ids, present, fit_ids = self.ids, self.present, self.fit_ids
@@ -257,7 +257,7 @@ class PredictionSet:
 
 
 def check_rows_present(present: np.ndarray | None, ids: np.ndarray) -> None:
-    """Refuse rows that no member has."""
+    """Refuse rows that are absent for every member."""
     if present is not None and not present.any(axis=0).all():
         lost = ids[~present.any(axis=0)]
         raise AlignmentError(
@@ -266,7 +266,7 @@ def check_rows_present(present: np.ndarray | None, ids: np.ndarray) -> None:
 
 
 def _predictions(**slots: Any) -> Predictions:
-    # What is here was checked when it came in.
+    # Without validation, as the values come from valid predictions.
     new = object.__new__(Predictions)
     for slot, value in slots.items():
         setattr(new, slot, value)

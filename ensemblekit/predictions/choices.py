@@ -1,4 +1,4 @@
-"""Arguments with a fixed set of values: tasks and policies for absent rows and classes; and the check of the split."""
+"""Tasks and policies for absent rows and classes: types, checks, and the refusal of the test split."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = [
 Task = Literal["multiclass", "multilabel", "regression"]
 Missing = Literal["error", "zero", "renormalize"]
 MissingPolicy = Missing | Mapping[str, str]
-"""One policy, or ``{"classes": ..., "rows": ...}``; see `align`."""
+"""One policy, or ``{"classes": policy, "rows": policy}``, as described in `align`."""
 Aliases = Mapping[Any, Hashable]
-"""``{name: common name}`` of classes. A mapping to a type checker is invariant in its keys, hence Any."""
+"""``{name: common name}`` of classes. The key is Any because type checkers treat keys as invariant."""
 
 
 def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Ids and class names: the checks, once, and the forms that they are kept in."""
+"""Ids and class names: validation, and the arrays and tuples in which they are kept."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ __all__ = [
 ]
 
 MOST_PROPOSED = 1000
-"""Names up to which others are looked for that they could stand for: each is compared with each."""
+"""No aliases are proposed for more names than this, as each name is compared with each target."""
 UNNAMED = "#"
-"""Members without a name are called ``#1``, ``#2`` and so on: by position, which nothing may rely on later."""
+"""Prefix of the names of unnamed members, ``#1``, ``#2`` and so on. They depend on position: never rely on them."""
 WIDEST = 64
-"""Characters of the longest name that NumPy's fixed-width text is taken for, however many names there are."""
-ROOM = 2**24
-"""Bytes up to which it is taken for longer names too: in it each name takes as much as the longest."""
+"""Names of up to this many characters are always kept as fixed-width NumPy text."""
+MOST_FIXED_WIDTH = 2**24
+"""Longer names are kept so if the array takes at most this many bytes; every name takes the room of the longest."""
 
 
 def few(items: Iterable[Any], n: int = 3) -> str:
-    """Say how many items there are and show the first few."""
+    """Format the number of items and the first few of them, for an error message."""
     items = list(items)
     first = ", ".join(shown(item, 100) for item in items[:n])
     return f"{len(items)} ({first}{', ...' if len(items) > n else ''})"
 
 
 def shown(item: Any, n: int = 400) -> str:
-    """Show a value; of one that is long, how it begins and ends."""
+    """Format a value for an error message; a long one is shortened in the middle."""
     text = repr(item)
     return text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}"
 
 
 def readonly(array: np.ndarray) -> np.ndarray:
-    """Forbid writing to an array of our own, and to what it is a view of; return it."""
+    """Make an array, and the arrays that it is a view of, read-only; return it. Only for arrays that we own."""
     owner: Any = array
     while isinstance(owner, np.ndarray):
         owner.flags.writeable = False
@@ -70,12 +70,12 @@ def readonly(array: np.ndarray) -> np.ndarray:
 
 
 def is_text(names: np.ndarray) -> bool:
-    """Tell whether checked ids are text; else they are whole numbers.
+    """Tell whether validated ids are text; otherwise they are integers.
 
     Parameters
     ----------
     names : ndarray
-        `Predictions.ids`, `fit_ids` or the like: text is fixed-width, or Python's ``str`` in an array of objects.
+        `Predictions.ids`, `fit_ids` or the like. Text is fixed-width, or ``str`` in an array of objects.
 
     Returns
     -------
@@ -85,12 +85,12 @@ def is_text(names: np.ndarray) -> bool:
 
 
 def same_kind(names: np.ndarray, others: np.ndarray) -> bool:
-    """Tell whether two arrays of checked ids are both text, or both whole numbers."""
+    """Tell whether two arrays of validated ids are both text or both integers."""
     return is_text(names) == is_text(others)
 
 
 def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Tell which checked ids are among others.
+    """Tell which validated ids are among others.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (n_names,)
-        All False where one is text and the other whole numbers.
+        All False if one array is text and the other integers.
     """
     if not same_kind(names, others):
         return np.zeros(len(names), dtype=bool)
@@ -111,7 +111,7 @@ def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def text_array(texts: Sequence[str]) -> np.ndarray:
-    """Keep texts as fixed-width text, or as Python's ``str`` where that would waste memory.
+    """Convert texts to a fixed-width array, or to an array of ``str`` objects if that saves memory.
 
     Parameters
     ----------
@@ -127,11 +127,11 @@ def text_array(texts: Sequence[str]) -> np.ndarray:
 
 
 def _is_wide(longest: int, n: int) -> bool:
-    return longest > WIDEST and 4 * longest * n > ROOM
+    return longest > WIDEST and 4 * longest * n > MOST_FIXED_WIDTH
 
 
 def named_by(codes: np.ndarray, names: tuple[Hashable, ...]) -> np.ndarray:
-    """Give the class name at each code.
+    """Convert codes to class names.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def named_by(codes: np.ndarray, names: tuple[Hashable, ...]) -> np.ndarray:
     Returns
     -------
     ndarray
-        Of the shape of ``codes``; text in the form of `text_array`.
+        Class names in the shape of ``codes``; text as in `text_array`.
     """
     if isinstance(names[0], str) and _is_wide(max(len(str(name)) for name in names), codes.size):
         return np.array(names, dtype=object)[codes]
@@ -151,18 +151,19 @@ def named_by(codes: np.ndarray, names: tuple[Hashable, ...]) -> np.ndarray:
 
 
 def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
-    """Turn ids into an array of integers or strings, unique or refused.
+    """Convert ids to an array of integers or text; refuse repeated or invalid ones.
 
     Parameters
     ----------
     ids : sequence of str, int or pathlib.PurePath
-        One name a row; a path becomes its POSIX form.
+        One id per row; a path becomes a POSIX path.
     what : str
-        What they are called in an error.
+        Name of the argument, for errors.
 
     Returns
     -------
-    ndarray of int64, or of text in the form of `text_array`; shape (n_samples,)
+    ndarray of shape (n_samples,)
+        int64, or text as in `text_array`.
     """
     array = _as_names(ids, what)
     if not _all_different(array):
@@ -176,17 +177,17 @@ def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
 
 def _all_different(names: np.ndarray) -> bool:
     if is_text(names):
-        # Those of a sorted file rise; to see it is cheaper than to hash them.
+        # Ids of a sorted file are increasing, which is cheaper to check than hashing.
         return bool((names[1:] > names[:-1]).all()) or len(set(names.tolist())) == len(names)
     ordered = np.sort(names)
     return not (ordered[1:] == ordered[:-1]).any()
 
 
 def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
-    """Turn the ids of the rows that a member was fitted on into a sorted array, of the kind of ``ids`` or refused."""
+    """Convert ``fit_ids`` to a sorted array; refuse a kind other than that of ``ids``."""
     fitted = as_ids(fit_ids, what="fit_ids")
     if not len(fitted):
-        # None says nothing of its kind; it has that of the ids, lest it turn others into text where they meet.
+        # An empty array gets the kind of the ids, so that joining it with others does not change their dtype.
         return readonly(np.empty(0, dtype=np.str_ if is_text(ids) else np.int64))
     fitted = readonly(np.unique(fitted))
     if len(ids) and not same_kind(ids, fitted):
@@ -198,7 +199,7 @@ def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
 
 
 def all_fit_ids(known: Iterable[np.ndarray | None]) -> np.ndarray | None:
-    """Join the rows that each was fitted on, where it is known of any."""
+    """Compute the sorted union of all known ``fit_ids``; None if none is known."""
     given = [fit_ids for fit_ids in known if fit_ids is not None]
     if not given:
         return None
@@ -207,40 +208,40 @@ def all_fit_ids(known: Iterable[np.ndarray | None]) -> np.ndarray | None:
 
 
 def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Join arrays of checked ids of one kind, one behind the other."""
+    """Concatenate arrays of validated ids of the same kind."""
     if not all(same_kind(arrays[0], other) for other in arrays[1:]):
         raise InvalidPredictionsError(
             "ids must be of one kind, all str or all int; received "
             f"{few([array.tolist()[0] for array in arrays if len(array)])}. Name the rows in one way."
         )
-    # The widest text makes all the others as wide.
+    # Concatenation would give every text the width of the widest array.
     if is_text(arrays[0]) and _is_wide(max(a.dtype.itemsize // 4 for a in arrays), sum(map(len, arrays))):
         return text_array([name for array in arrays for name in array.tolist()])
     return np.concatenate(arrays)
 
 
 def check_sequence(what: str, names: Any, of: str) -> None:
-    """Refuse what has no order, or is one name alone."""
+    """Refuse a set, a single name, and anything else that is not a one-dimensional sequence."""
     if isinstance(names, Set):
         raise InvalidPredictionsError(f"{what} must be a sequence, as a set has no order; received {shown(names)}.")
     if isinstance(names, (str, bytes)) or not hasattr(names, "__iter__"):
         raise InvalidPredictionsError(f"{what} must be a sequence of {of}; received {shown(names)}.")
-    if getattr(names, "ndim", 1) != 1:  # also a table, of which the columns would be taken
+    if getattr(names, "ndim", 1) != 1:  # also a table, whose iteration would yield its columns
         raise InvalidPredictionsError(f"{what} must have one axis; received shape {names.shape}.")
 
 
 def first_null(values: Iterable[Any]) -> int | None:
-    """Find the first value that says that nothing is there: None, NaN, NaT, `pandas.NA` and the like.
+    """Find the first null value: None, NaN, NaT, `pandas.NA` and the like.
 
     Parameters
     ----------
     values : iterable
-        Of any types.
+        Values of any types.
 
     Returns
     -------
     int or None
-        Its position.
+        Position of the value; None if there is no null value.
     """
     return next((row for row, value in enumerate(values) if _is_null(value)), None)
 
@@ -248,7 +249,7 @@ def first_null(values: Iterable[Any]) -> int | None:
 def _is_null(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType", "MaskedConstant"):
         return True
-    # What is not equal to itself is NaN, of any type.
+    # A NaN or NaT of any type is not equal to itself.
     return isinstance(value, (Number, np.datetime64, np.timedelta64)) and bool(value != value)
 
 
@@ -262,7 +263,7 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
         return ids.astype(np.int64)
     if isinstance(ids, np.ndarray) and ids.dtype.kind == "U":
         array = ids.astype(ids.dtype.newbyteorder("="))
-        # NumPy ends a text at its last character that is not NUL: one inside is a character that is not counted.
+        # NumPy strips trailing NULs: a NUL inside a text makes str_len exceed the number of other characters.
         if int(np.strings.str_len(array).sum()) != np.count_nonzero(array.view(np.uint32)):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
@@ -290,7 +291,7 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
 
 
 def plain(value: Any) -> Any:
-    """Turn what is a str or an int under another name into one; the rest stays, to be refused."""
+    """Convert subclasses and NumPy scalars of str, int and bool to the plain type; leave anything else unchanged."""
     if isinstance(value, PurePath):
         return value.as_posix()
     if isinstance(value, str):
@@ -301,7 +302,7 @@ def plain(value: Any) -> Any:
 
 
 def as_classes(classes: Any) -> tuple[Hashable, ...]:
-    """Turn class names into a tuple of str, of int or of bool, unique or refused."""
+    """Convert class names to a tuple of str, int or bool; refuse repeated or invalid ones."""
     check_sequence("classes", classes, "names")
     names = tuple(plain(name) for name in classes)
     if not names:
@@ -324,7 +325,7 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
 
 
 def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Find where each wanted id stands in ``ids``; -1 where it does not."""
+    """Find the position of each wanted id in ``ids``; -1 for an unknown id."""
     if not same_kind(ids, wanted):
         return np.full(len(wanted), -1)
     if np.array_equal(ids, wanted):
@@ -334,17 +335,17 @@ def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
-    """Propose which of ``targets`` each of ``names`` stands for, each once, where it seems plain.
+    """Propose for each name the one target that is plausibly the same class.
 
     Parameters
     ----------
     names, targets : iterable of str or int
-        Class names that one side lacks and the other has.
+        Class names that only one side has.
 
     Returns
     -------
     dict
-        ``{name: target}``; empty unless every name finds its own target.
+        ``{name: target}``; empty unless every name has exactly one target, and no target two names.
     """
     left = [t for t in targets if isinstance(t, str)]
     names = list(names)
@@ -352,7 +353,7 @@ def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> d
         return {}
     proposal: dict[Hashable, Hashable] = {}
     for name in names:
-        if not isinstance(name, str):  # 1 is no other name of 10
+        if not isinstance(name, str):  # 1 is not a variant of 10
             return {}
         found = [
             t for t in left if t.casefold().startswith(name.casefold()) or name.casefold().startswith(t.casefold())
@@ -366,9 +367,9 @@ def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> d
 
 
 def array_of(values: Any) -> np.ndarray:
-    """Make an array of what may be a list, which NumPy would turn into one kind: ``["cat", nan]`` into two texts."""
+    """Convert labels to an array; a mixed list such as ``["cat", nan]`` becomes objects, not text as in NumPy."""
     if np.ma.is_masked(values):
-        values = np.array(values.tolist(), dtype=object)  # None where nothing is
+        values = np.array(values.tolist(), dtype=object)  # masked values become None
     if hasattr(values, "dtype") or hasattr(values, "__array__"):
         return np.asarray(values)
     try:

@@ -40,7 +40,7 @@ def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
     console.print()
     _print_counts(audit, console)
     _print_sizes(audit, console)
-    findings: list[tuple[str, str, list[tuple[str, list[str]]]]] = [
+    kinds: list[tuple[str, str, list[tuple[str, list[str]]]]] = [
         ("No readable image", "Why", [(reason, [name]) for name, reason in audit.unreadable.items()]),
         ("Equal pixels, more than one class", "Images", [(str(len(ids)), ids) for ids in audit.label_conflicts]),
         ("Equal pixels in more than one split", "Images", [(str(len(ids)), ids) for ids in audit.cross_split_groups]),
@@ -53,9 +53,9 @@ def print_audit(audit: Audit, *, console: Console, limit: int = 10) -> None:
             ],
         ),
     ]
-    for title, heading, found in findings:
-        if found:
-            _print_findings(title, heading, found, console, limit)
+    for title, heading, findings in kinds:
+        if findings:
+            _print_findings(title, heading, findings, console, limit)
 
 
 def _table(title: str) -> Any:
@@ -69,6 +69,7 @@ def _table(title: str) -> Any:
         title_style="bold",
         show_edge=False,
         pad_edge=False,
+        min_width=len(title),
     )
 
 
@@ -90,8 +91,8 @@ def _print_counts(audit: Audit, console: Console) -> None:
 
 
 def _print_sizes(audit: Audit, console: Console) -> None:
-    found = audit.to_dict()
-    kinds = ", ".join(f"{n} {kind}" for key in ("formats", "modes") for kind, n in found[key].items())
+    record = audit.to_dict()
+    kinds = ", ".join(f"{n} {kind}" for key in ("formats", "modes") for kind, n in record[key].items())
     if not kinds:
         return
     height, width = audit.sizes["height"], audit.sizes["width"]
@@ -104,14 +105,16 @@ def _print_sizes(audit: Audit, console: Console) -> None:
     console.print()
 
 
-def _print_findings(title: str, heading: str, found: list[tuple[str, list[str]]], console: Console, limit: int) -> None:
-    table = _table(f"{title}: {len(found)}")
+def _print_findings(
+    title: str, heading: str, findings: list[tuple[str, list[str]]], console: Console, limit: int
+) -> None:
+    table = _table(f"{title}: {len(findings)}")
     table.add_column(heading, overflow="fold")
     table.add_column("Which", overflow="fold", ratio=1)
-    for what, ids in found[:limit]:
-        shown = ids if len(ids) <= limit else [*ids[:limit], f"and {len(ids) - limit} more"]
-        table.add_row(as_text(what), as_text("\n".join(map(printable, shown)), lines=True))
+    for what, ids in findings[:limit]:
+        listed = ids if len(ids) <= limit else [*ids[:limit], f"and {len(ids) - limit} more"]
+        table.add_row(as_text(what), as_text("\n".join(map(printable, listed)), lines=True))
     console.print(table)
-    if len(found) > limit:
-        console.print(as_text(f"and {len(found) - limit} more; --json lists all."))
+    if len(findings) > limit:
+        console.print(as_text(f"and {len(findings) - limit} more; --json lists all."))
     console.print()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["cells_of", "footnotes_of", "numeric_columns", "print_table", "to_csv", "to_markdown"]
 
 DIGITS = 4
+NARROWEST = 12
+"""Least width of the column of names on a terminal."""
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -134,13 +136,16 @@ def print_table(
 
     heads = [printable(column) for column in table.columns]
     cells = [[printable(cell) for cell in row] for row in cells_of(table, marks or {}, notes or {})]
-    # Headings stand in two lines, so that the table fits a terminal of 80 columns; names and figures stay whole.
+    # Headings are folded at spaces, so that the table fits a terminal of 80 columns; numbers are never folded.
     widths = [
         max(map(cell_len, (*(head.split() or [""]), *(row[place] for row in cells))))
         for place, head in enumerate(heads)
     ]
     roomy = sum(widths) + 2 * (len(widths) - 1) <= console.width
-    shown = Table(
+    # Long names are folded into what the other columns leave.
+    left = console.width - sum(widths[1:]) - (len(widths) - 1)
+    widths[:1] = [min(width, max(NARROWEST, left)) for width in widths[:1]]
+    printed = Table(
         box=box.SIMPLE_HEAD,
         title=as_text(title, style="bold"),
         title_justify="left",
@@ -151,10 +156,10 @@ def print_table(
     )
     for column, head, numeric, width in zip(table.columns, heads, numeric_columns(table), widths, strict=True):
         side: Any = "right" if numeric or column in right else "left"
-        shown.add_column(as_text(head), justify=side, width=width, overflow="fold")
+        printed.add_column(as_text(head), justify=side, width=width, overflow="fold")
     for row in cells:
-        shown.add_row(*map(as_text, row))
-    console.print(shown)
+        printed.add_row(*map(as_text, row))
+    console.print(printed)
     for footnote in footnotes_of(notes or {}):
         console.print(as_text(footnote))
     console.print()

@@ -1,4 +1,4 @@
-"""More rows than fit in memory, and more work than fits one machine: files cut into parts, workers of Dask."""
+"""Combining and predicting at scale: files larger than memory, and partitions on the workers of Dask."""
 
 from ._combine_files import Combined, combine_files
 from ._partitions import combine_batch, combine_partitions, predict_batch, predict_partitions

@@ -1,4 +1,4 @@
-"""`combine_files`: prediction files that do not fit in memory, joined by id and combined batch by batch."""
+"""`combine_files`: combination of prediction files that do not fit in memory, batch by batch."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ LARGEST = 2**19
 
 
 class Combined(NamedTuple):
-    """What was done.
+    """Summary of a combination.
 
     Attributes
     ----------
     output : pathlib.Path
-        Where the combination is.
+        Path of the combined predictions.
     n_rows : int
-        How many rows it has.
+        Number of rows.
     members : tuple of str
         Names of the members.
     joined : bool
-        Whether the rows had to be joined; False where all files had the same ids in the same order.
+        Whether the rows were joined by id; False if all files had the same ids in the same order.
     seconds : float
-        How long it took.
+        Duration.
     """
 
     output: Path
@@ -75,58 +75,59 @@ def combine_files(
 ) -> Combined:
     """Combine Parquet files of predictions that do not fit in memory.
 
-    Where all files have the same ids in the same order, they are read side by side. Else they are joined by id: rows
-    are cut into buckets by a hash of the id, each bucket is combined by itself, and all are put in the order of the
-    first file, those that it lacks behind. Rows and columns are checked as `combine` checks them.
+    Files with the same ids in the same order are read side by side. Other files are joined by id: rows are partitioned
+    into buckets by a hash of the id, each bucket is combined separately, and the result is sorted in the order of the
+    first file, followed by the rows that it lacks. Rows and columns are validated as in `combine`.
 
     Parameters
     ----------
     files : sequence of path-like, or mapping of member to path-like or sequence of path-like
-        Written by `Predictions.save`, or tables with a column ``id``, a column a class, and perhaps ``label``. Several
-        files of a member are one after the other.
+        Files of `Predictions.save`, or tables with a column ``id``, a column per class, and maybe ``label``. Several
+        files of one member are concatenated.
     combiner : str or Combiner
         As in `combine`.
     output : path-like
-        A name that ends in ``.parquet``; `Predictions.load` reads it.
-    aliases, missing, options, **more_options
+        Path of the combined predictions, which ends in ``.parquet``; `Predictions.load` reads it.
+    aliases, missing
         As in `combine`.
     memory : int, default=768 MiB
-        Bytes that may be taken while rows are joined, about; at least 64 MiB.
+        Approximate memory limit for the join, in bytes; at least 64 MiB.
     folder : path-like, optional
-        Where what does not fit in memory is kept meanwhile: as large as the files. By default beside the output.
+        Folder for temporary files, about as large as the input. By default the folder of the output.
     edited : bool, default=False
-        Take files that are no longer what `Predictions.save` wrote, as `Predictions.load` does.
+        Accept files that were changed since they were saved, as in `Predictions.load`.
     overwrite : bool, default=False
-        Replace what is there.
+        Replace an existing file.
     progress : callable, optional
-        Called with what is counted (``"rows"`` or ``"buckets"``), how many are done and how many there are.
+        Called with the unit (``"rows"`` or ``"buckets"``), the number of finished units, and the total.
+    options, **more_options
+        As in `combine`.
 
     Returns
     -------
     Combined
-        What was done.
+        Summary of the run.
 
     Raises
     ------
     AlignmentError
-        If ids, classes, labels or splits do not line up, as in `align`.
+        If ids, classes, labels or splits cannot be aligned; see `align`.
     InvalidPredictionsError
-        If files, rows or ids are not valid, as in `Predictions`.
+        If files, rows or ids are invalid; see `Predictions`.
     InvalidOptionError
-        If options are not valid.
+        If an option is invalid.
     OutputExistsError
-        If there is something already, another run is at work on it, or what is kept meanwhile would lie where something
-        is that is not ours.
+        If the output exists, another run is writing it, or the path of the temporary folder is taken.
     FolderNotFoundError
-        If a folder to write to is not there.
+        If the folder of the output, or ``folder``, does not exist.
     OSError
-        If there is no room for the output, or for what does not fit in memory.
+        If the disk is full.
 
     Notes
     -----
-    Pages are checked by their checksums, where the files have them, and all that a file says by its digest, before the
-    output appears. Whether ids that do not rise are all different is
-    told by 64-bit hashes; where two of these are equal the files are joined, and the ids themselves compared.
+    Checksums of pages and digests of files are verified before the output appears. Ids in increasing order are unique.
+    In any other order, 64-bit hashes of the ids are compared; if two are equal, the files are joined, which compares
+    the ids themselves.
     """
     output = _as_path("output", output)
     room = output.parent if folder is None else _as_path("folder", folder)
@@ -145,7 +146,7 @@ def combine_files(
     if max(member.n_rows for member in members) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     asked = ask(combiner, options, more_options)
-    # Classes, tasks, splits and options are refused before a row is read.
+    # Refuse classes, tasks and splits that do not align before any row is read.
     align({m.member: m.predictions(m.schema.empty_table()) for m in members}, aliases=aliases, missing=missing)
 
     def combine_batch(predictions: Mapping[str, Predictions], where: str) -> Predictions:

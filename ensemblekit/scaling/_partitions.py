@@ -1,4 +1,4 @@
-"""Partitions of members' predictions or of images, each by itself: in this process, or on the workers of Dask."""
+"""Partitions of predictions or images, processed independently: in this process, or on the workers of Dask."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["combine_batch", "combine_partitions", "predict_batch", "predict_part
 
 Part = TypeVar("Part")
 AHEAD = 4
-"""Partitions a worker thread that are given out before the first is taken."""
+"""Partitions submitted ahead, per thread of the workers."""
 
 
 @typed(but=("combiner", "missing"))
@@ -44,23 +44,23 @@ def combine_partitions(
     Parameters
     ----------
     partitions : sequence of mapping of member to Predictions or path
-        Each has the same rows of every member, in any order. Paths must be there for the workers.
+        Each has the same rows of every member, in any order. Workers must be able to read the paths.
     combiner : str or Combiner
         As in `combine`.
     client : dask.distributed.Client, optional
-        Whose workers do it; without one, this process. A worker that dies is replaced by another.
+        Client whose workers do the work; by default it is done in this process. Work of a lost worker is repeated.
     aliases, missing, options, **more_options
         As in `combine`.
 
-    Yields
-    ------
-    Predictions
-        The combination of each partition, in their order.
+    Returns
+    -------
+    generator of Predictions
+        The combination of each partition, in order.
 
     Raises
     ------
-    AlignmentError, InvalidOptionError, InvalidPredictionsError
-        As in `combine`; whatever fails on a worker is raised here.
+    EnsembleKitError
+        As in `combine`; exceptions of a worker are raised here.
 
     Examples
     --------
@@ -88,23 +88,23 @@ def combine_batch(
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
 ) -> Predictions:
-    """Combine one batch of members' predictions: a pure function, and one that goes to other processes.
+    """Combine one batch of predictions; a pure function that can run in other processes.
 
     Parameters
     ----------
     members : mapping of member to Predictions or path
         One batch.
     combiner : str or Combiner
-        As in `combine`; fitted where it learns. An object is made once, a name anew for every batch.
+        As in `combine`. A combiner given by name is created again for every batch.
     name : str, optional
-        What the combination is called; by default as in `combine`.
+        Name of the combination; by default as in `combine`.
     aliases, missing
         As in `combine`.
 
     Returns
     -------
     Predictions
-        Combined.
+        The combination.
     """
     combined = combine(members, combiner, aliases=aliases, missing=missing)
     return combined if name is None else combined.rename(name)
@@ -124,25 +124,27 @@ def predict_partitions(
     Parameters
     ----------
     model : path-like
-        As in `open_model`; it must be there for the workers, each of which opens it once.
+        As in `open_model`. Workers must be able to read the path; each opens the model once.
     partitions : sequence of mapping of id to path
-        Images; a path must be there for the workers.
+        Images. Workers must be able to read the paths.
     client : dask.distributed.Client, optional
         As in `combine_partitions`.
     classes, batch_size
         As in `predict_images`.
 
-    Yields
-    ------
-    Predictions
-        Of each partition, in their order.
+    Returns
+    -------
+    generator of Predictions
+        The predictions of each partition, in order.
 
     Raises
     ------
     UnreadableImageError
         If an image cannot be read.
-    InvalidOptionError, FolderNotFoundError, CompatibilityError
-        As in `open_model`, and if options are not valid.
+    InvalidOptionError
+        If an option is invalid.
+    EnsembleKitError
+        As in `open_model`.
     """
     if not isinstance(model, (str, os.PathLike)):
         raise InvalidOptionError(
@@ -163,49 +165,49 @@ def predict_batch(
     classes: Sequence[Hashable] | None = None,
     batch_size: int = 32,
 ) -> Predictions:
-    """Predict one batch of images: a pure function of what is in the files, and one that goes to other processes.
+    """Predict one batch of images; a pure function of the files that can run in other processes.
 
     Parameters
     ----------
     images : mapping of id to path
         One batch.
     model : path-like
-        As in `open_model`; a process opens it once.
+        As in `open_model`. A process opens the model once.
     classes, batch_size
         As in `predict_images`.
 
     Returns
     -------
     Predictions
-        Of the whole batch.
+        The predictions of the batch.
     """
     if not isinstance(images, Mapping) or not all(isinstance(path, (str, os.PathLike)) for path in images.values()):
-        raise InvalidOptionError(f"a batch of images must be a mapping of id to path; received {_shown(images)}.")
+        raise InvalidOptionError(f"a batch of images must be a mapping of id to path; received {_describe(images)}.")
     if not images:
         raise InvalidOptionError("a batch of images must have at least one; received none.")
     _check_batch_size(batch_size)
-    # A model that is not there is refused by `open_model`.
+    # `open_model` refuses a path that does not exist.
     changed = Path(model).stat().st_mtime_ns if Path(model).exists() else 0
     predictor = _open(os.fspath(model), None if classes is None else as_classes(classes), changed)
     height, width, _ = predictor.input_shape
     batch_size = min(batch_size, len(images))
-    said: list[np.ndarray] = []
+    probas: list[np.ndarray] = []
     batch = np.zeros((batch_size, *predictor.input_shape), dtype=np.float32)
     pixels = in_threads(lambda path: read_image(path, (height, width)), list(images.values()), 2 * batch_size)
     for start in range(0, len(images), batch_size):
         n = min(batch_size, len(images) - start)
         for place in range(n):
             batch[place] = next(pixels)
-        said.append(np.array(predictor.predict(batch)[:n]))
+        probas.append(np.array(predictor.predict(batch)[:n]))
     return Predictions(
-        np.concatenate(said), ids=list(images), classes=predictor.classes, task=predictor.task, member=predictor.name
+        np.concatenate(probas), ids=list(images), classes=predictor.classes, task=predictor.task, member=predictor.name
     )
 
 
 def _check_partitions(partitions: Any) -> None:
     if isinstance(partitions, (str, bytes, Mapping, Predictions)) or not isinstance(partitions, Iterable):
         raise InvalidOptionError(
-            f"partitions must be a sequence of mappings, one for each partition; received {_shown(partitions)}."
+            f"partitions must be a sequence of mappings, one for each partition; received {_describe(partitions)}."
         )
 
 
@@ -214,7 +216,7 @@ def _check_batch_size(batch_size: Any) -> None:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
 
 
-def _shown(value: Any) -> str:
+def _describe(value: Any) -> str:
     return reprlib.repr(value) if isinstance(value, (str, int, float, list, dict)) else type(value).__name__
 
 
@@ -235,16 +237,16 @@ def _on_workers(work: Callable[[Part], Predictions], partitions: Sequence[Part],
     from collections import deque
     from itertools import islice
 
-    following = iter(partitions)
+    remaining = iter(partitions)
     n_ahead = AHEAD * max(1, sum(client.nthreads().values()))
-    given: deque[Any] = deque()
+    futures: deque[Any] = deque()
     try:
         while True:
-            # A worker's death loses its results and its work; Dask gives both to another.
-            given.extend(client.submit(work, part, pure=False) for part in islice(following, n_ahead - len(given)))
-            if not given:
+            # Dask repeats the work of a lost worker on another.
+            futures.extend(client.submit(work, part, pure=False) for part in islice(remaining, n_ahead - len(futures)))
+            if not futures:
                 return
-            yield given.popleft().result()
+            yield futures.popleft().result()
     finally:
-        for future in given:
+        for future in futures:
             future.cancel()

@@ -1,4 +1,4 @@
-"""The conformance kit: whether a plugin keeps its promises, with a small counter-example where it does not.
+"""The conformance kit: checks that a plugin keeps its promises, and shows a small counter-example where it does not.
 
 Needs the extra ``testing``: ``pip install "ensemblekit[testing]"``.
 
@@ -25,7 +25,7 @@ for _needed in ("hypothesis", "pytest"):
             f'ensemblekit.testing needs {_needed}, which is not installed: pip install "ensemblekit[testing]".'
         ) from error
 
-# ruff: noqa: E402 - what is not installed is named before anything else
+# ruff: noqa: E402 - the error for a missing package must come before these imports
 from ._backbones import check_backbone
 from ._chainers import check_chainer
 from ._combiners import check_combiner

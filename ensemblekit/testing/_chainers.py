@@ -1,4 +1,4 @@
-"""`check_chainer`: every promise of a chainer."""
+"""The checks of chainers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..assembly import import_keras
-from ._failure import Broken
-from ._parts import (
-    Part,
+from ._failure import Violation
+from ._models import (
+    ModelSubject,
     deterministic,
+    equal_weights,
     frozen_weights,
     no_keras,
     probabilities,
     reloaded,
-    same_weights,
     train,
     weights_of,
 )
@@ -26,7 +26,7 @@ __all__ = ["CHAINER_CHECKS", "ChainerSubject", "check_chainer"]
 
 
 class _SmallHead:
-    """The second head that the kit gives to chainers."""
+    """The second head for chainers under test."""
 
     def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
         keras = import_keras("checking a chainer")
@@ -34,14 +34,14 @@ class _SmallHead:
         return keras.Model(features, keras.layers.Dense(n_classes, "softmax")(features))
 
 
-class ChainerSubject(Part):
+class ChainerSubject(ModelSubject):
     """A chainer under test."""
 
     kind = "chainer"
     x = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
 
     def first(self) -> Any:
-        """Make a small classifier with one frozen layer."""
+        """Build a small classifier with one frozen layer."""
         layers = self.keras.layers
         inputs = self.keras.Input((5,), name="inputs")
         frozen = layers.Dense(7, "relu", name="frozen", trainable=False)(inputs)
@@ -49,13 +49,13 @@ class ChainerSubject(Part):
         return self.keras.Model(inputs, layers.Dense(3, "softmax", name="probas")(hidden), name="first")
 
     def chain(self, first: Any) -> Any:
-        """Chain it with a small head."""
+        """Chain a model with a small head."""
         chainer = self.make()
         if not callable(getattr(chainer, "chain", None)):
-            raise Broken("a chainer must have a method chain", received=type(chainer))
+            raise Violation("a chainer must have a method chain", received=type(chainer))
         model = self.call("chain(first, second_head)", chainer.chain, first, _SmallHead())
         if not isinstance(model, self.keras.Model):
-            raise Broken("chain must return a Keras model", received=type(model))
+            raise Violation("chain must return a Keras model", received=type(model))
         return model
 
 
@@ -69,28 +69,28 @@ def _chain_first_unchanged(subject: ChainerSubject, draw: Any) -> None:
     trainable = [layer.trainable for layer in first.layers]
     model = subject.chain(first)
     if first.get_config() != config or [layer.trainable for layer in first.layers] != trainable:
-        raise Broken("chain changed the layers of the first model")
-    if not same_weights(before, weights_of(first)):
-        raise Broken("chain changed the weights of the first model")
+        raise Violation("chain changed the layers of the first model")
+    if not equal_weights(before, weights_of(first)):
+        raise Violation("chain changed the weights of the first model")
     train(subject, model, subject.x, 3)
-    if not same_weights(before, weights_of(first)):
-        raise Broken("training the chained model changed the first one: what is taken of it must be a copy")
+    if not equal_weights(before, weights_of(first)):
+        raise Violation("training the chained model changed the first one: what is taken of it must be a copy")
 
 
 def _chain_features(subject: ChainerSubject, draw: Any) -> None:
     first = subject.first()
     kept = [weight.tobytes() for weight in weights_of(subject.chain(first))]
     if weights_of(first)[0].tobytes() not in kept:
-        raise Broken("nothing of the first model is in the chained one: its features must come with their weights")
+        raise Violation("nothing of the first model is in the chained one: its features must come with their weights")
 
 
 def _chain_new_head(subject: ChainerSubject, draw: Any) -> None:
     first = subject.first()
     a, b = subject.chain(first), subject.chain(first)
     if {id(weight) for weight in a.weights} & {id(weight) for weight in b.weights}:
-        raise Broken("two chained models share weights")
-    if same_weights(weights_of(a), weights_of(b)):
-        raise Broken("the second head of two chained models has the same weights: it must be newly initialised")
+        raise Violation("two chained models share weights")
+    if equal_weights(weights_of(a), weights_of(b)):
+        raise Violation("the second head of two chained models has the same weights: it must be newly initialised")
 
 
 def _chain_frozen(subject: ChainerSubject, draw: Any) -> None:
@@ -98,11 +98,11 @@ def _chain_frozen(subject: ChainerSubject, draw: Any) -> None:
     before, frozen = weights_of(model), frozen_weights(model)
     train(subject, model, subject.x, 3)
     if not frozen:
-        raise Broken("a layer that is frozen in the first model is trained in the chained one")
-    if not same_weights(frozen, frozen_weights(model)):
-        raise Broken("a step of training changed weights that are frozen")
-    if same_weights(before, weights_of(model)):
-        raise Broken("a step of training changes no weight")
+        raise Violation("a layer that is frozen in the first model is trained in the chained one")
+    if not equal_weights(frozen, frozen_weights(model)):
+        raise Violation("a step of training changed weights that are frozen")
+    if equal_weights(before, weights_of(model)):
+        raise Violation("a step of training changes no weight")
 
 
 def _chain_model(then: Callable[[Any, Any, np.ndarray], None]) -> Callable[[Any, Any], None]:

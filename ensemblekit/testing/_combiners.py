@@ -1,4 +1,4 @@
-"""`check_combiner`: every promise of a combiner, one after the other."""
+"""The checks of combiners."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ._values import VALUES
 __all__ = ["COMBINER_CHECKS", "MAX_EXAMPLES", "check_combiner"]
 
 COMBINER_CHECKS = (*VALUES, *TRAIT_CHECKS, *REFUSALS, *FITTING, *GRAPHS)
-"""In the order in which they run: what explains most comes first."""
+"""In the order in which they run: the most basic checks come first."""
 MAX_EXAMPLES = 25
-"""Examples a check draws by default; some take twice as many, the slow ones fewer."""
+"""Default number of examples a check; some checks draw more, slow ones fewer."""
 
 
 def check_combiner(
@@ -29,24 +29,24 @@ def check_combiner(
     n_classes: int | None = None,
     max_examples: int = MAX_EXAMPLES,
 ) -> None:
-    """Check that a combiner keeps every promise that it makes, and those that every combiner makes.
+    """Check that a combiner keeps the promises of its traits, and those that every combiner makes.
 
     Parameters
     ----------
     factory : callable
         Makes an unfitted combiner without arguments: the class, a `functools.partial`, a lambda.
     expected_failed_checks : mapping of str to str, optional
-        Name of a check -> why it must fail. One that passes all the same is an error.
+        Name of a check -> why it is expected to fail. If it passes, that is an error.
     n_members, n_classes : int, optional
-        Numbers of members and classes that its options ask for. One value a member in ``weights`` is seen without;
-        members are called ``m0``, ``m1``, ..., classes ``c0``, ``c1``, ...
+        Numbers of members and classes that its options require; the number of ``weights`` is found without. Members
+        are called ``m0``, ``m1``, ..., classes ``c0``, ``c1``, ...
     max_examples : int, default=25
-        Examples a check draws at most. They are the same in every run; more of them search further.
+        Largest number of examples a check draws. They are the same in every run.
 
     Raises
     ------
     CheckFailedError
-        At the first promise that is broken, with a small counter-example.
+        At the first broken promise, with a small counter-example.
     InvalidOptionError
         If ``expected_failed_checks`` names no check, or gives no reason.
 

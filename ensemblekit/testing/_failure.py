@@ -1,4 +1,4 @@
-"""A broken promise: what was promised, and a counter-example that can be pasted."""
+"""Violations of a promise, and the error message with a counter-example that can be pasted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from ..errors import CheckFailedError
 
-__all__ = ["Broken", "failure", "shown"]
+__all__ = ["Violation", "as_code", "failure"]
 
 NOTHING = object()
 
 
-class Broken(Exception):  # noqa: N818 - it never leaves this room
-    """Raised inside a check; `failure` makes of it what a user reads."""
+class Violation(Exception):  # noqa: N818 - users never see it
+    """Raised inside a check; `failure` turns it into the error that users see."""
 
     def __init__(
         self, what: str, given: dict[str, Any] | None = None, *, expected: Any = NOTHING, received: Any = NOTHING
@@ -27,44 +27,44 @@ class Broken(Exception):  # noqa: N818 - it never leaves this room
 
     @property
     def size(self) -> tuple[int, int]:
-        """How much there is to read; the smaller of two counter-examples is the better."""
+        """Number of values, then of characters: smaller counter-examples are better."""
         arrays = [value for value in self.given.values() if isinstance(value, np.ndarray)]
-        return sum(array.size for array in arrays), sum(len(shown(array)) for array in arrays)
+        return sum(array.size for array in arrays), sum(len(as_code(array)) for array in arrays)
 
 
-def failure(broken: Broken, *, check: str, promise: str, subject: str) -> CheckFailedError:
-    """Write the error: the property, whose it is, the promise, the counter-example, what was expected and what came.
+def failure(violation: Violation, *, check: str, promise: str, subject: str) -> CheckFailedError:
+    """Write the error: plugin and promise, what is wrong, the counter-example, the expected and the received value.
 
     Parameters
     ----------
-    broken : Broken
-        What a check found.
+    broken : Violation
+        The violation that a check found.
     check, promise : str
-        Name of the check, and its sentence.
+        Name and sentence of the check.
     subject : str
         The plugin under test, as its author would write it.
 
     Returns
     -------
     CheckFailedError
-        To be raised.
+        The error, not raised.
     """
-    lines = [f"{subject} breaks the promise {check!r}: {promise}.", f"Found: {broken.what}."]
-    if broken.given:
+    lines = [f"{subject} breaks the promise {check!r}: {promise}.", f"Found: {violation.what}."]
+    if violation.given:
         lines += ["Counter-example:"]
-        lines += [f"    {name} = {shown(value)}" for name, value in broken.given.items()]
-    if broken.expected is not NOTHING:
-        lines.append(f"Expected: {shown(broken.expected)}")
-    if broken.received is not NOTHING:
-        lines.append(f"Received: {shown(broken.received)}")
+        lines += [f"    {name} = {as_code(value)}" for name, value in violation.given.items()]
+    if violation.expected is not NOTHING:
+        lines.append(f"Expected: {as_code(violation.expected)}")
+    if violation.received is not NOTHING:
+        lines.append(f"Received: {as_code(violation.received)}")
     error = CheckFailedError("\n".join(lines))
     error.check = check
-    error.arrays = {name: value for name, value in broken.given.items() if isinstance(value, np.ndarray)}
+    error.arrays = {name: value for name, value in violation.given.items() if isinstance(value, np.ndarray)}
     return error
 
 
-def shown(value: Any) -> str:
-    """Write a value so that it can be pasted where ``np`` is NumPy."""
+def as_code(value: Any) -> str:
+    """Write a value as Python code, with NumPy as ``np``."""
     if isinstance(value, np.ndarray):
         text = f"np.array({_nested(value)}, dtype=np.{value.dtype.name.removesuffix('_')})"
         if value.dtype.kind == "b":
@@ -83,7 +83,7 @@ def _nested(value: np.ndarray) -> str:
     return f"np.{text}" if text in ("nan", "inf") else text.replace("-inf", "-np.inf")
 
 
-def broken_by(error: Exception, what: str, given: dict[str, Any]) -> NoReturn:
-    """Raise that a call of the plugin raised an error where it should not."""
+def raise_violation(error: Exception, what: str, given: dict[str, Any]) -> NoReturn:
+    """Raise the violation that a call of the plugin raised an error."""
     text = str(error).partition("\n")[0]
-    raise Broken(f"{what} raised {type(error).__name__}: {text}".rstrip("."), given) from error
+    raise Violation(f"{what} raised {type(error).__name__}: {text}".rstrip("."), given) from error

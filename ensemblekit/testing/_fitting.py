@@ -1,4 +1,4 @@
-"""The contract of ``fit``, what it may leave behind, and what must be refused."""
+"""The checks of ``fit``: its contract, fitted state, repeated fits, sample weights and saving."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..combining import combine
 from ..combining.asked import GIVEN_BY_FIT
 from ..errors import EnsembleKitError, MissingDependencyError, NotFittedError
 from ..predictions import PredictionSet
-from ._failure import Broken, broken_by
+from ._attributes import attributes, difference, parameters, snapshot
+from ._failure import Violation, raise_violation
 from ._running import Check
-from ._state import attributes, difference, parameters, snapshot
 from ._subject import LEARNED, Case, CombinerSubject, close, training_code
 from ._training import training_predictions
 from ._traits import promised
@@ -39,13 +39,13 @@ def _code(predictions: PredictionSet) -> Any:
 
 
 def _fit(combiner: Any, predictions: PredictionSet, **options: Any) -> Any:
-    """Call ``fit`` itself."""
+    """Call the combiner's own ``fit``."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return combiner.fit(predictions, **options)
     except Exception as error:
-        return broken_by(error, "fit", {"predictions": _code(predictions)})
+        return raise_violation(error, "fit", {"predictions": _code(predictions)})
 
 
 def _no_fit(subject: CombinerSubject) -> str | None:
@@ -58,33 +58,33 @@ def _fit_contract(subject: CombinerSubject, draw: Any) -> None:
         given = {"predictions": _code(predictions)}
         combiner = subject.make()
         before = snapshot(combiner)
-        untouched = snapshot(predictions)
+        before_fit = snapshot(predictions)
         returned = _fit(combiner, predictions)
         if returned is not combiner:
-            raise Broken("fit must return self", given, received=returned)
-        if difference(untouched, snapshot(predictions)):
-            raise Broken("fit changed the predictions", given)
+            raise Violation("fit must return self", given, received=returned)
+        if difference(before_fit, snapshot(predictions)):
+            raise Violation("fit changed the predictions", given)
         after = attributes(combiner)
         changed = difference(before, after)
         if changed:
-            raise Broken(
-                f"fit changed {changed!r}, which stood there before; what is learned goes under a name of its own",
+            raise Violation(
+                f"fit changed {changed!r}, which existed before; learned state needs attributes of its own",
                 given,
                 expected=before[changed],
                 received=after.get(changed),
             )
         unmarked = sorted(name for name in set(after) - set(before) if not name.endswith("_") or name.startswith("_"))
         if unmarked:
-            raise Broken("names of what fit learns must end in _, and not begin so", given, received=unmarked)
+            raise Violation("names of learned attributes must end in _ and not begin with it", given, received=unmarked)
 
 
-def _forgets(subject: CombinerSubject, draw: Any) -> None:
+def _refit(subject: CombinerSubject, draw: Any) -> None:
     for task in subject.tasks:
         first, second = _training(subject, task, 1), _training(subject, task, 2)
         used, new = subject.make(), subject.make()
         used = _fit(used, first) or used
         used, new = _fit(used, second) or used, _fit(new, second) or new
-        _compare(subject, task, used, new, "fitted on others before, it gives another answer", second, exact=True)
+        _compare(subject, task, used, new, "fitted on other rows before, it gives another answer", second, exact=True)
 
 
 def _row_order(subject: CombinerSubject, draw: Any) -> None:
@@ -117,7 +117,7 @@ def _compare(
         same = one.tobytes() == other.tobytes() if exact else close(case, one, other, LEARNED)
         if not same:
             given = {"predictions": _code(predictions), "member_probas": cube}
-            raise Broken(what, given, expected=other if exact else one, received=one if exact else other)
+            raise Violation(what, given, expected=other if exact else one, received=one if exact else other)
 
 
 def _learns(subject: CombinerSubject, draw: Any) -> None:
@@ -128,13 +128,13 @@ def _learns(subject: CombinerSubject, draw: Any) -> None:
     except NotFittedError:
         pass
     except Exception as error:
-        broken_by(error, "combine before fit must raise NotFittedError; it", {})
+        raise_violation(error, "combine before fit must raise NotFittedError; it", {})
     else:
-        raise Broken("before fit it combines all the same", received=received)
+        raise Violation("it combines before it is fitted", received=received)
     fitted = subject.fit(predictions)
     learned = [name for name in attributes(fitted) if name.endswith("_") and not name.startswith("_")]
     if not set(learned) - set(GIVEN_BY_FIT):
-        raise Broken("fit leaves nothing whose name ends in _: nothing is learned")
+        raise Violation("fit sets no attribute whose name ends in _: nothing is learned")
 
 
 def _no_sample_weight(subject: CombinerSubject) -> str | None:
@@ -154,9 +154,9 @@ def _sample_weight(subject: CombinerSubject, draw: Any) -> None:
             even, skewed = np.ones(rows), np.where(np.arange(rows) % 4 == seed, 1.0, 1e-3)
             try:
                 weighted = [subject.fit(predictions, sample_weight=weight) for weight in (even, skewed)]
-            except Broken as broken:
-                if isinstance(broken.__cause__, EnsembleKitError):
-                    return  # refused by name
+            except Violation as violation:
+                if isinstance(violation.__cause__, EnsembleKitError):
+                    return  # it refuses sample_weight, which is allowed
                 raise
             what = "with all sample_weight 1 it gives another answer than without"
             _compare(subject, task, plain, weighted[0], what, predictions, exact=False)
@@ -165,8 +165,8 @@ def _sample_weight(subject: CombinerSubject, draw: Any) -> None:
             changed |= other.tobytes() != case.combine().tobytes()
     if not changed:
         weight = np.array([1.0, 1e-3, 1e-3, 1e-3])
-        raise Broken(
-            "fit takes sample_weight and makes no use of it: no weights change any answer. Leave the keyword out, or "
+        raise Violation(
+            "fit takes sample_weight and ignores it: no weights change any answer. Remove the keyword, or "
             "refuse it with an InvalidOptionError",
             {"sample_weight": weight},
         )
@@ -175,27 +175,29 @@ def _sample_weight(subject: CombinerSubject, draw: Any) -> None:
 def _saved(subject: CombinerSubject, draw: Any) -> None:
     lost = [name for name in parameters(subject.probe) if not hasattr(subject.probe, name)]
     if lost:
-        raise Broken(f"each constructor parameter must be kept under its own name; there is no attribute {lost[0]!r}")
+        raise Violation(
+            f"each constructor parameter must be kept under its own name; there is no attribute {lost[0]!r}"
+        )
     for task in subject.tasks:
         predictions = _training(subject, task)
         fitted = subject.fit(predictions)
         given = {"predictions": _code(predictions)}
         for name, value in attributes(fitted).items():
             if name.endswith("_") and not _storable(value):
-                raise Broken(
+                raise Violation(
                     f"{name!r} cannot be saved without pickle; fitted state is made of arrays, numbers, text, lists, "
                     "dicts, combiners and scikit-learn estimators",
                     given,
                     received=type(value),
                 )
         n_members = _sizes(subject, task)[0]
-        for way, through in (("copy.deepcopy", copy.deepcopy), ("saving and loading", _through_a_file)):
+        for way, through in (("copy.deepcopy", copy.deepcopy), ("saving and loading", _save_and_load)):
             try:
                 again = through(fitted)
             except MissingDependencyError:  # skops, for scikit-learn estimators
                 continue
             except Exception as error:
-                broken_by(error, way, given)
+                raise_violation(error, way, given)
             what = f"after {way} it gives another answer"
             _compare(
                 subject, task, subject.settle(again, n_members), subject.settle(fitted, n_members), what, predictions,
@@ -203,14 +205,14 @@ def _saved(subject: CombinerSubject, draw: Any) -> None:
             )  # fmt: skip
 
 
-def _through_a_file(thing: Any) -> Any:
+def _save_and_load(thing: Any) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         store.save(thing, Path(folder) / "saved")
         return store.load(Path(folder) / "saved", trusted=list(_classes(thing)))
 
 
 def _classes(thing: Any, depth: int = 0) -> set[type]:
-    """Collect the classes of an object and of what it holds: the kit trusts what it has just saved."""
+    """Collect the classes of an object and of its attributes; the kit trusts what it has just saved."""
     if depth > 8 or isinstance(thing, (str, bytes, int, float, np.generic, type)) or callable(thing):
         return set()
     if isinstance(thing, np.ndarray):
@@ -235,14 +237,14 @@ def _storable(value: Any, depth: int = 0) -> bool:
         return all(isinstance(k, (str, int)) and _storable(part, depth + 1) for k, part in value.items())
     if callable(getattr(value, "combine", None)):
         return all(_storable(part, depth + 1) for part in attributes(value).values() if not callable(part))
-    # An estimator of scikit-learn, or an object like one.
+    # A scikit-learn estimator, or an object with the same methods.
     return callable(getattr(value, "fit", None)) and not isinstance(value, type)
 
 
 FITTING = (
     Check("learns", "it must be fitted before it combines, and learns something", _learns, promised("learns"), 0),
     Check("fit_contract", "fit returns self, keeps the parameters, and its state ends in _", _fit_contract, _no_fit, 0),
-    Check("fit_forgets", "fitting again forgets what was learned before", _forgets, promised("learns"), 0),
+    Check("fit_forgets", "fitting again forgets what was learned before", _refit, promised("learns"), 0),
     Check("fit_row_order", "the order of the training rows changes nothing", _row_order, promised("learns"), 0),
     Check("sample_weight", "fit uses sample_weight, or refuses it by name", _sample_weight, _no_sample_weight, 0),
     Check("saved_state", "a fitted copy, saved and loaded too, gives the same bits", _saved, promised("learns"), 0),

@@ -1,4 +1,4 @@
-"""The trait ``graphable``: the same lines on ``keras.ops``, at once and as a graph of any number of rows."""
+"""The trait ``graphable``: ``combine`` runs on ``keras.ops``, eagerly and in a graph of any number of rows."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ._failure import Broken, broken_by
+from ._failure import Violation, raise_violation
 from ._running import Check
 from ._subject import CombinerSubject, close, draw_case
 
 __all__ = ["GRAPHS"]
 
 TOLERANCE = {"float64": 1e-6, "float32": 1e-4, "float16": 2e-2}
-"""How far NumPy and Keras may differ: other kernels, and in float16 sums that are kept in it."""
+"""Largest difference between NumPy and Keras, whose kernels differ; Keras sums float16 in float16."""
 
 
 def _no_graph(subject: CombinerSubject) -> str | None:
@@ -24,7 +24,7 @@ def _no_graph(subject: CombinerSubject) -> str | None:
     return None if find_spec("keras") else "no Keras"
 
 
-def _start() -> None:
+def _import_keras() -> None:
     import keras
 
     keras.ops.zeros(())
@@ -38,19 +38,19 @@ def _eager(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     try:
         tensor = subject.call(case.combiner, keras.ops.convert_to_tensor(case.cube), case.task, xp=keras.ops)
     except Exception as error:
-        broken_by(error, "combine(..., xp=keras.ops)", case.given())
+        raise_violation(error, "combine(..., xp=keras.ops)", case.given())
     if not keras.ops.is_tensor(tensor):
-        raise Broken("with xp=keras.ops it must return a tensor", case.given(), received=type(tensor))
+        raise Violation("with xp=keras.ops it must return a tensor", case.given(), received=type(tensor))
     if keras.backend.standardize_dtype(tensor.dtype) != case.cube.dtype.name:
-        raise Broken(
-            "with xp=keras.ops the dtype is another",
+        raise Violation(
+            "with xp=keras.ops the dtype differs",
             case.given(),
             expected=case.cube.dtype.name,
             received=keras.backend.standardize_dtype(tensor.dtype),
         )
     received = np.asarray(keras.ops.convert_to_numpy(tensor))
     if not close(case, expected, received, TOLERANCE[case.cube.dtype.name]):
-        raise Broken(
+        raise Violation(
             f"keras.ops on {keras.backend.backend()} gives another answer than NumPy",
             case.given(),
             expected=expected,
@@ -70,12 +70,12 @@ def _graph(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
         model = keras.Model(inputs, subject.call(case.combiner, stacked, case.task, xp=keras.ops))
         received = np.asarray(keras.ops.convert_to_numpy(model([np.ascontiguousarray(part) for part in cube])))
     except Exception as error:
-        broken_by(error, "a Keras graph of it, with any number of rows,", case.given())
+        raise_violation(error, "a Keras graph of it, with any number of rows,", case.given())
     if not close(case, expected, received, TOLERANCE[cube.dtype.name]):
-        raise Broken("a Keras graph of it gives another answer", case.given(), expected=expected, received=received)
+        raise Violation("a Keras graph of it gives another answer", case.given(), expected=expected, received=received)
 
 
 GRAPHS = (
-    Check("graphable", "combine runs on keras.ops and agrees with NumPy", _eager, _no_graph, 0.8, _start),
-    Check("graph_of_any_batch", "it is a Keras graph of any number of rows", _graph, _no_graph, 0.2, _start),
+    Check("graphable", "combine runs on keras.ops and agrees with NumPy", _eager, _no_graph, 0.8, _import_keras),
+    Check("graph_of_any_batch", "it is a Keras graph of any number of rows", _graph, _no_graph, 0.2, _import_keras),
 )

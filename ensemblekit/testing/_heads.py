@@ -1,4 +1,4 @@
-"""`check_head`: every promise of a head."""
+"""The checks of heads."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from ._failure import Broken
-from ._parts import Part, deterministic, probabilities, reloaded, same_weights, train, weights_of
+from ._failure import Violation
+from ._models import ModelSubject, deterministic, equal_weights, probabilities, reloaded, train, weights_of
 from ._running import Check, check_all
 
 __all__ = ["HEAD_CHECKS", "HeadSubject", "check_head"]
 
 
-class HeadSubject(Part):
+class HeadSubject(ModelSubject):
     """A head under test."""
 
     kind = "head"
     features = np.random.default_rng(0).normal(size=(12, 6)).astype(np.float32)
 
     def build(self, feature_shape: tuple[int, ...] = (6,), n_classes: int = 3) -> Any:
-        """Build it anew."""
+        """Build the head."""
         head = self.make()
         if not callable(getattr(head, "build", None)):
-            raise Broken("a head must have a method build", received=type(head))
+            raise Violation("a head must have a method build", received=type(head))
         return self.call(f"build({feature_shape}, {n_classes})", head.build, feature_shape, n_classes)
 
     def is_keras(self, built: Any) -> bool:
-        """Say whether a Keras model was built; anything but that or a classifier is a finding."""
+        """Whether the head built a Keras model; anything but that or a classifier is a violation."""
         if find_spec("keras") and isinstance(built, self.keras.Model):
             return True
         if not callable(getattr(built, "fit", None)) or not callable(getattr(built, "predict_proba", None)):
-            raise Broken("build must return a Keras model or a classifier with predict_proba", received=type(built))
+            raise Violation("build must return a Keras model or a classifier with predict_proba", received=type(built))
         return False
 
 
@@ -57,16 +57,16 @@ def _head_new(subject: HeadSubject, draw: Any) -> None:
         second = subject.call("build((6,), 3)", head.build, (6,), 3)
         shared = {id(weight) for weight in first.weights} & {id(weight) for weight in second.weights}
         if second is first or shared:
-            raise Broken("two builds share their weights")
-        if trained and same_weights(trained, weights_of(second)):
-            raise Broken("a build has the weights of one that was trained before")
-        if not same_weights(trained, weights_of(first)):
-            raise Broken("building again changed the weights of the first model")
+            raise Violation("two builds share their weights")
+        if trained and equal_weights(trained, weights_of(second)):
+            raise Violation("a build has the weights of one that was trained before")
+        if not equal_weights(trained, weights_of(first)):
+            raise Violation("building again changed the weights of the first model")
         return
     first.fit(subject.features, np.arange(len(subject.features)) % 3)
     second = subject.call("build((6,), 3)", head.build, (6,), 3)
     if second is first or any(name.endswith("_") and not name.startswith("_") for name in vars(second)):
-        raise Broken("a second build must be another, unfitted classifier")
+        raise Violation("a second build must be another, unfitted classifier")
 
 
 def _head_trains(subject: HeadSubject, draw: Any) -> None:
@@ -74,8 +74,8 @@ def _head_trains(subject: HeadSubject, draw: Any) -> None:
     if subject.is_keras(built):
         before = weights_of(built)
         train(subject, built, subject.features, 3)
-        if same_weights(before, weights_of(built)):
-            raise Broken("a step of training changes no weight")
+        if equal_weights(before, weights_of(built)):
+            raise Violation("a step of training changes no weight")
 
 
 def _head_model(then: Callable[[Any, Any, np.ndarray], None]) -> Callable[[Any, Any], None]:

@@ -1,4 +1,4 @@
-"""One pytest test for each plugin and each of its promises."""
+"""One pytest test for each plugin and each of its checks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 
 from ..errors import CheckFailedError
-from ._backbones import BACKBONE_CHECKS, BackboneSubject
-from ._chainers import CHAINER_CHECKS, ChainerSubject
-from ._combiners import COMBINER_CHECKS, MAX_EXAMPLES
-from ._failure import Broken
-from ._heads import HEAD_CHECKS, HeadSubject
-from ._running import Check, known, run
-from ._subject import CombinerSubject
+from ._combiners import MAX_EXAMPLES
+from ._failure import Violation
+from ._report import KINDS
+from ._running import Check, check_expected, run
 
 __all__ = [
     "parametrize_with_backbone_checks",
@@ -33,22 +30,22 @@ def parametrize_with_combiner_checks(
     expected_failed_checks: Expected = None,
     max_examples: int = MAX_EXAMPLES,
 ) -> pytest.MarkDecorator:
-    """Make one test of each combiner and each promise that it makes.
+    """Make one test of each combiner and each check that applies.
 
     Parameters
     ----------
     factories : sequence or mapping of callable
-        As in `check_combiner`; a mapping gives them their names in the ids of the tests.
+        As in `check_combiner`; the keys of a mapping are used in the test ids.
     expected_failed_checks : mapping of str to str, or callable, optional
-        As in `check_combiner`, for all of them; or a function from a factory to such a mapping. These tests are
-        ``xfail``, and fail where they pass.
+        As in `check_combiner`, for all factories; or a function that returns such a mapping for a factory. These
+        tests are ``xfail``, strictly.
     max_examples : int, default=25
         As in `check_combiner`.
 
     Returns
     -------
     pytest.MarkDecorator
-        Decorates a test function of one argument ``check``, which calls it.
+        Decorator of a test function whose one argument is ``check``; the function calls it.
 
     Examples
     --------
@@ -60,40 +57,38 @@ def parametrize_with_combiner_checks(
     ... def test_mean(check):
     ...     check()
     """
-    return parametrized(CombinerSubject, COMBINER_CHECKS, factories, expected_failed_checks, max_examples)
+    return _parametrize("combiner", factories, expected_failed_checks, max_examples)
 
 
 def parametrize_with_backbone_checks(
     factories: Factories, *, expected_failed_checks: Expected = None
 ) -> pytest.MarkDecorator:
-    """Make one test of each backbone and each promise; see `parametrize_with_combiner_checks`."""
-    return parametrized(BackboneSubject, BACKBONE_CHECKS, factories, expected_failed_checks, 1)
+    """Make one test of each backbone and each check; see `parametrize_with_combiner_checks`."""
+    return _parametrize("backbone", factories, expected_failed_checks, 1)
 
 
 def parametrize_with_head_checks(
     factories: Factories, *, expected_failed_checks: Expected = None
 ) -> pytest.MarkDecorator:
-    """Make one test of each head and each promise; see `parametrize_with_combiner_checks`."""
-    return parametrized(HeadSubject, HEAD_CHECKS, factories, expected_failed_checks, 1)
+    """Make one test of each head and each check; see `parametrize_with_combiner_checks`."""
+    return _parametrize("head", factories, expected_failed_checks, 1)
 
 
 def parametrize_with_chainer_checks(
     factories: Factories, *, expected_failed_checks: Expected = None
 ) -> pytest.MarkDecorator:
-    """Make one test of each chainer and each promise; see `parametrize_with_combiner_checks`."""
-    return parametrized(ChainerSubject, CHAINER_CHECKS, factories, expected_failed_checks, 1)
+    """Make one test of each chainer and each check; see `parametrize_with_combiner_checks`."""
+    return _parametrize("chainer", factories, expected_failed_checks, 1)
 
 
-def parametrized(
-    make_subject: Callable[[Any], Any], checks: Sequence[Check], factories: Any, expected: Expected, max_examples: int
-) -> pytest.MarkDecorator:
-    """Make the decorator for one kind of plugin; see `parametrize_with_combiner_checks`."""
-    named = dict(factories) if isinstance(factories, Mapping) else {}
+def _parametrize(kind: str, factories: Factories, expected: Expected, max_examples: int) -> pytest.MarkDecorator:
+    make_subject, checks = KINDS[kind]
+    named = factories.items() if isinstance(factories, Mapping) else [("", factory) for factory in factories]
     tests: list[Any] = []
-    for factory in factories.values() if isinstance(factories, Mapping) else factories:
+    for name, factory in named:
         subject = make_subject(factory)
-        label = next((name for name, value in named.items() if value is factory), None) or _label(subject)
-        reasons = known(checks, expected(factory) if callable(expected) else expected)
+        label = name or _label(subject)
+        reasons = check_expected(checks, expected(factory) if callable(expected) else expected)
         for check in checks:
             if _applies(check, subject):
                 marks: list[Any] = []
@@ -108,19 +103,19 @@ def parametrized(
 def _label(subject: Any) -> str:
     try:
         return subject.label
-    except Broken:  # it cannot be made: the test itself says so
+    except Violation:  # it cannot be created, which the test itself reports
         return type(subject).__name__
 
 
 def _applies(check: Check, subject: Any) -> bool:
     try:
         return check.skipped(subject) is None
-    except Broken:
+    except Violation:
         return True
 
 
 class BoundCheck:
-    """A check of one plugin, to be called without arguments."""
+    """A check of one plugin; call it without arguments."""
 
     def __init__(self, check: Check, subject: Any, max_examples: int) -> None:
         self.check = check
@@ -128,7 +123,7 @@ class BoundCheck:
         self.max_examples = max_examples
 
     def __call__(self) -> None:
-        """Look for a counter-example, and raise it."""
+        """Run the check; raise a `CheckFailedError` if it fails."""
         run(self.check, self.subject, self.max_examples)
 
     def __repr__(self) -> str:

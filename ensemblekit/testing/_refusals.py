@@ -1,4 +1,4 @@
-"""What is not valid must be refused when it comes through `ensemblekit.combine`."""
+"""Check that `ensemblekit.combine` refuses invalid input."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ..combining import combine, fit_combiner
 from ..errors import EnsembleKitError, InvalidOptionError
 from ..predictions import Predictions, PredictionSet, align
-from ._failure import Broken, broken_by
+from ._attributes import parameters
+from ._failure import Violation, raise_violation
 from ._running import Check
-from ._state import parameters
 from ._strategies import member_probas
 from ._subject import CombinerSubject
 from ._training import training_predictions
@@ -37,36 +37,36 @@ def _bad_input(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
         for name, probas in zip(subject.names(members), cube, strict=True)
     ]
     bad = draw(st.sampled_from(["a row of NaN", "scores up to 100", "other class names", "a missing row"]))
-    spoilt = predictions[-1]
+    last = predictions[-1]
     try:
         if bad == "a row of NaN":
-            _spoilt(spoilt, np.full_like(spoilt.probas, np.nan))
+            _with_probas(last, np.full_like(last.probas, np.nan))
         elif bad == "scores up to 100":
             if task != "regression":
-                _spoilt(spoilt, 100 * np.ones_like(spoilt.probas))
+                _with_probas(last, 100 * np.ones_like(last.probas))
         elif bad == "other class names":
-            renamed = [p.rename(aliases={"c0": "other"}) for p in (predictions if subject.learns else [spoilt])]
-            came = renamed if subject.learns or members > 1 else None
-            if came is not None:
-                received = combine([*predictions[:-1], *came] if not subject.learns else came, combiner)
-                raise Broken(f"{bad} are not refused", {"member_probas": cube}, received=received.probas)
+            renamed = [p.rename(aliases={"c0": "other"}) for p in (predictions if subject.learns else [last])]
+            changed = renamed if subject.learns or members > 1 else None
+            if changed is not None:
+                received = combine([*predictions[:-1], *changed] if not subject.learns else changed, combiner)
+                raise Violation(f"{bad} are not refused", {"member_probas": cube}, received=received.probas)
         elif members > 1:
-            received = combine([*predictions[:-1], spoilt.take(["r0"])], combiner)
-            raise Broken(f"{bad} is not refused", {"member_probas": cube}, received=received.probas)
+            received = combine([*predictions[:-1], last.take(["r0"])], combiner)
+            raise Violation(f"{bad} is not refused", {"member_probas": cube}, received=received.probas)
     except EnsembleKitError:
         pass
     if getattr(combiner, "weights", None) is not None and "weights" in parameters(combiner):
         kind = draw(st.sampled_from(BAD_WEIGHTS))
         weights = {"nan": [np.nan], "negative": [-1.0], "zero": [0.0]}[kind]
         weights += [0.0 if kind == "zero" else 2.0] * (members - 1)
-        _refused(combiner, weights, predictions, training)
+        _check_weights_refused(combiner, weights, predictions, training)
 
 
-def _spoilt(predictions: Predictions, probas: np.ndarray) -> None:
+def _with_probas(predictions: Predictions, probas: np.ndarray) -> None:
     Predictions(probas, ids=predictions.ids, classes=predictions.classes, task=predictions.task)
 
 
-def _refused(
+def _check_weights_refused(
     combiner: Any, weights: list[float], predictions: list[Predictions], training: PredictionSet | None
 ) -> None:
     options = {name: getattr(combiner, name, None) for name in parameters(combiner)}
@@ -81,12 +81,12 @@ def _refused(
     except EnsembleKitError as error:
         if isinstance(error, InvalidOptionError):
             return
-        raise Broken(
+        raise Violation(
             "bad weights must be refused with an InvalidOptionError before anything is computed", given, received=error
         ) from error
     except Exception as error:
-        broken_by(error, "bad weights must be refused with an InvalidOptionError; combine", given)
-    raise Broken(
+        raise_violation(error, "bad weights must be refused with an InvalidOptionError; combine", given)
+    raise Violation(
         "weights must be finite and >= 0 with a positive sum, else be refused with an InvalidOptionError; derive from "
         "Combiner, whose for_members does it",
         given,

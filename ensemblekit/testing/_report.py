@@ -1,4 +1,4 @@
-"""What came of every check of a plugin, whether it passes or not."""
+"""The kinds of plugin with their checks, and `run_checks`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ._backbones import BACKBONE_CHECKS, BackboneSubject
 from ._chainers import CHAINER_CHECKS, ChainerSubject
 from ._combiners import COMBINER_CHECKS, MAX_EXAMPLES
 from ._heads import HEAD_CHECKS, HeadSubject
-from ._running import CheckResult, known, results
+from ._running import CheckResult, check_expected, results
 from ._subject import CombinerSubject
 
 __all__ = ["KINDS", "run_checks"]
@@ -31,7 +31,7 @@ def run_checks(
     max_examples: int = MAX_EXAMPLES,
     label: str | None = None,
 ) -> Iterator[CheckResult]:
-    """Run every check of a plugin, and tell what came of each.
+    """Run every check of a plugin and yield the results.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def run_checks(
     factory, expected_failed_checks, max_examples
         As in `check_combiner`.
     label : str, optional
-        What the plugin is called in messages; by default as the factory is.
+        Name of the plugin in messages; by default that of the factory.
 
     Yields
     ------
     CheckResult
-        One a check, as it ends. Nothing is raised for a promise that is broken.
+        One a check, when it has run. Broken promises are results, not errors.
 
     Raises
     ------
@@ -67,4 +67,4 @@ def run_checks(
     subject = make_subject(factory)
     if label is not None:
         subject.label = label
-    yield from results(subject, checks, known(checks, expected_failed_checks), max_examples)
+    yield from results(subject, checks, check_expected(checks, expected_failed_checks), max_examples)

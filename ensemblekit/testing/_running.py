@@ -1,4 +1,4 @@
-"""Running checks: drawing examples, keeping to a time, and what is expected to fail."""
+"""Run checks: draw examples within a time limit, and compare failures with the expected ones."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable
 
 from ..errors import CheckFailedError, InvalidOptionError
-from ._failure import Broken, failure
+from ._failure import Violation, failure
 
 __all__ = ["Check", "CheckResult", "check_all", "names_of", "results"]
 
 DRAWING_SECONDS = 1.0
-"""After so long a check draws no further examples, so that a slow plugin is tested with fewer of them."""
+"""Time after which a check draws no more examples, so that slow plugins are tested with fewer."""
 LEAST_EXAMPLES = 5
-"""What is drawn however long it takes."""
+"""Number of examples that are drawn regardless of time."""
 SHRINKING_SECONDS = 5.0
-"""After so long the smallest counter-example so far will do."""
+"""Time after which shrinking stops at the smallest counter-example found."""
 
 
-class _Enough(BaseException):
-    """Ends Hypothesis' search; an Exception would count as another failure."""
+class _SearchEnded(BaseException):
+    """Ends the search of Hypothesis, which would take an Exception for another failure."""
 
 
 @dataclass(frozen=True)
 class Check:
     """One promise, and the function that looks for a counter-example.
 
-    ``run(subject, draw)`` raises `Broken`. ``skipped(subject)`` says why the promise is not made or cannot be checked,
-    or returns None. ``share`` is the part of the examples that it takes; a check that draws nothing has 0.
-    ``prepare()`` imports what is heavy, so that this time is not taken from the examples.
+    ``run(subject, draw)`` raises `Violation`. ``skipped(subject)`` returns why the promise is not made or cannot be
+    checked, or None. ``share`` is multiplied with the number of examples; it is 0 for a check that draws none.
+    ``prepare()`` imports heavy packages before the time limit starts.
     """
 
     name: str
@@ -48,18 +48,18 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of one check.
+    """Result of one check.
 
     Attributes
     ----------
     check, promise : str
-        Its name, and the sentence that must hold.
+        Name of the check, and the sentence that must hold.
     status : {"passed", "failed", "skipped", "expected failure"}
-        What came of it.
+        Whether the promise holds.
     reason : str
-        Why it was skipped, or was expected to fail.
+        Why the check was skipped, or was expected to fail.
     error : CheckFailedError or None
-        The counter-example.
+        The error with the counter-example.
     """
 
     check: str
@@ -70,31 +70,16 @@ class CheckResult:
 
 
 def run(check: Check, subject: Any, max_examples: int) -> None:
-    """Look for a counter-example; raise the smallest one that is found.
-
-    Parameters
-    ----------
-    check : Check
-        Which promise.
-    subject : object
-        The plugin under test.
-    max_examples : int
-        How many examples to draw at most.
-
-    Raises
-    ------
-    CheckFailedError
-        If there is one.
-    """
-    smallest: Broken | None = None
+    """Look for a counter-example; raise a `CheckFailedError` with the smallest one found."""
+    smallest: Violation | None = None
     check.prepare()
     try:
         if check.share:
             _search(check, subject, max(1, round(max_examples * check.share)))
         else:
             check.run(subject, None)
-    except Broken as broken:
-        smallest = broken
+    except Violation as violation:
+        smallest = violation
     if smallest is not None:
         error = failure(smallest, check=check.name, promise=check.promise, subject=subject.label)
         raise error from smallest.__cause__
@@ -102,7 +87,7 @@ def run(check: Check, subject: Any, max_examples: int) -> None:
 
 def _search(check: Check, subject: Any, max_examples: int) -> None:
     started, drawn, late = time.monotonic(), 0, False
-    found: list[tuple[float, Broken]] = []
+    found: list[tuple[float, Violation]] = []
 
     @settings(
         max_examples=max_examples,
@@ -121,31 +106,31 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
         elapsed = time.monotonic() - (found[0][0] if found else started)
         if elapsed > (SHRINKING_SECONDS if found else DRAWING_SECONDS) and drawn > LEAST_EXAMPLES:
             late = True
-            raise _Enough
+            raise _SearchEnded
         try:
             check.run(subject, data.draw)
-        except Broken as broken:
-            found.append((time.monotonic(), broken))
+        except Violation as violation:
+            found.append((time.monotonic(), violation))
             raise
 
     try:
         examine()
     except Unsatisfiable:
-        raise Broken("it takes none of the predictions that were drawn, of members called 'm0', 'm1', ...") from None
-    except (_Enough, Flaky):
+        raise Violation("it refuses all predictions that were drawn, of members called 'm0', 'm1', ...") from None
+    except (_SearchEnded, Flaky):
         if not found and not late:
             raise
-        # A counter-example that depends on chance cannot be found again: what was found once counts.
+        # Hypothesis cannot reproduce a counter-example that depends on chance; one that was found once counts.
         if found:
-            smallest = min((broken for _, broken in found), key=lambda broken: broken.size)
+            smallest = min((violation for _, violation in found), key=lambda violation: violation.size)
             raise smallest from smallest.__cause__
 
 
 def check_all(
     subject: Any, checks: Sequence[Check], expected_failed_checks: Mapping[str, str] | None, max_examples: int
 ) -> None:
-    """Run every check that applies; raise the first failure that is not expected."""
-    expected = known(checks, expected_failed_checks)
+    """Run every check that applies; raise the first unexpected failure."""
+    expected = check_expected(checks, expected_failed_checks)
     for result in results(subject, checks, expected, max_examples):
         if result.error is not None and result.status == "failed":
             raise result.error from result.error.__cause__
@@ -154,12 +139,12 @@ def check_all(
 def results(
     subject: Any, checks: Sequence[Check], expected: Mapping[str, str], max_examples: int
 ) -> Iterator[CheckResult]:
-    """Run every check that applies and yield what came of each, in order."""
+    """Run every check that applies and yield its result."""
     for check in checks:
         try:
             reason = check.skipped(subject)
-        except Broken as broken:
-            error = failure(broken, check=check.name, promise=check.promise, subject=subject.label)
+        except Violation as violation:
+            error = failure(violation, check=check.name, promise=check.promise, subject=subject.label)
             yield CheckResult(check.name, check.promise, "failed", error=error)
             continue
         if reason is not None:
@@ -180,7 +165,7 @@ def results(
 
 
 def unexpected_pass(check: Check, subject: Any, reason: str) -> CheckFailedError:
-    """Make the error for what was expected to fail and did not."""
+    """Create the error for an expected failure that did not happen."""
     error = CheckFailedError(
         f"{subject.label} was expected to fail the check {check.name!r} ({reason}), and it passes. Take it out of "
         "expected_failed_checks."
@@ -189,26 +174,8 @@ def unexpected_pass(check: Check, subject: Any, reason: str) -> CheckFailedError
     return error
 
 
-def known(checks: Sequence[Check], expected: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Check that each name is one of a check, and has a reason.
-
-    Parameters
-    ----------
-    checks : sequence of Check
-        Those that there are.
-    expected : mapping of str to str, or None
-        Name of a check -> reason.
-
-    Returns
-    -------
-    mapping of str to str
-        ``expected``, or an empty one.
-
-    Raises
-    ------
-    InvalidOptionError
-        If a name is unknown, or has no reason.
-    """
+def check_expected(checks: Sequence[Check], expected: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return the expected failures; refuse unknown names of checks, and names without a reason."""
     names = names_of(checks)
     for name, reason in (expected or {}).items():
         if name not in names:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: valid predictions, labels and weights, the awkward ones among them."""
+"""Hypothesis strategies for valid predictions, labels and weights, edge cases included."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["labels", "member_probas", "prediction_sets", "weights"]
 DTYPES = (np.float64, np.float32, np.float16)
 TASKS = ("multiclass", "multilabel", "regression")
 KINDS = ("coarse", "fine", "hard", "tiny", "huge")
-"""Of values: with many ties, with few, one-hot, with values next to 0, and (regression alone) of up to 1e30."""
+"""Kinds of values: many ties, few ties, one-hot, close to 0, and up to 1e30 (regression only)."""
 
 
 def member_probas(
@@ -69,9 +69,9 @@ def _member_probas(
     classes = (2, 4) if task == "multiclass" else (1, 3)
     sizes = [_size(draw, n_members, 1, 4), _size(draw, n_samples, 1, 4)]
     default_axes = st.sampled_from([(), (), (), (2,)])
-    sizes += _drawn(draw, default_axes if extra_axes is None else extra_axes)
+    sizes += _draw_if_strategy(draw, default_axes if extra_axes is None else extra_axes)
     sizes.append(_size(draw, n_classes, *classes))
-    dtype = np.dtype(_drawn(draw, st.sampled_from(DTYPES) if dtype is None else dtype))
+    dtype = np.dtype(_draw_if_strategy(draw, st.sampled_from(DTYPES) if dtype is None else dtype))
     kind = draw(st.sampled_from(KINDS if task == "regression" else KINDS[:4]))
     values = _values(draw, task, kind, tuple(sizes), dtype)
     order: Any = draw(st.sampled_from("CF"))
@@ -230,7 +230,7 @@ def prediction_sets(
     Returns
     -------
     strategy of PredictionSet
-        Each member's rows came in an order of their own, and were aligned.
+        The rows of each member had another order before they were aligned.
 
     Examples
     --------
@@ -252,9 +252,9 @@ def _check_task(task: str) -> None:
         raise InvalidOptionError(f"task must be one of {', '.join(map(repr, TASKS))}; received {task!r}.")
 
 
-def _drawn(draw: st.DrawFn, value: Any) -> Any:
+def _draw_if_strategy(draw: st.DrawFn, value: Any) -> Any:
     return draw(value) if isinstance(value, st.SearchStrategy) else value
 
 
 def _size(draw: st.DrawFn, value: Any, low: int, high: int) -> int:
-    return draw(st.integers(low, high)) if value is None else _drawn(draw, value)
+    return draw(st.integers(low, high)) if value is None else _draw_if_strategy(draw, value)

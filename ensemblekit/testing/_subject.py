@@ -1,4 +1,4 @@
-"""The combiner under test: how it is made, what it promises, and calls of it whose errors are findings."""
+"""The combiner under test: how to create and fit it, what it promises, and calls whose exceptions are violations."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from ..combining import AskedCombiner, fit_combiner
 from ..errors import InvalidOptionError
 from ..predictions import PredictionSet
-from ._failure import Broken, broken_by
+from ._failure import Violation, raise_violation
 from ._strategies import TASKS, member_probas
 from ._training import training_predictions
 
 __all__ = ["Case", "Code", "CombinerSubject", "close", "draw_case", "label_of"]
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5, "float16": 5e-3}
-"""How far two ways to one number may differ, as a part of the largest value among the inputs."""
+"""Largest difference between two ways to compute one number, relative to the largest input."""
 LEARNED = 2e-2
-"""The same, where a combiner is fitted again on the same rows in another order."""
+"""The same for a combiner that is fitted again on the same rows in another order."""
 
 
 class Code(str):
-    """Source text, shown as it is."""
+    """Source code; its repr is the code itself."""
 
     __slots__ = ()
 
@@ -49,9 +49,9 @@ class CombinerSubject:
     Parameters
     ----------
     factory : callable
-        Makes an unfitted combiner; takes no arguments.
+        Creates an unfitted combiner without arguments.
     n_members, n_classes : int, optional
-        Sizes that its options ask for.
+        Sizes that its options require.
     """
 
     def __init__(
@@ -63,31 +63,31 @@ class CombinerSubject:
         self._ready: dict[Any, Any] = {}
 
     def make(self) -> Any:
-        """Make a new combiner."""
+        """Create a combiner."""
         try:
             return self.factory()
         except Exception as error:
-            return broken_by(error, "making it", {})
+            return raise_violation(error, "making it", {})
 
     @cached_property
     def probe(self) -> Any:
-        """One combiner, to be looked at and not to be changed."""
+        """A combiner to inspect; it is never fitted."""
         return self.make()
 
     @cached_property
     def label(self) -> str:
-        """Its name in messages."""
+        """Name in messages."""
         name = label_of(self.factory)
         if name == "<lambda>":
             try:
                 return type(self.probe).__name__
-            except Broken:
+            except Violation:
                 return "the factory"
         return name
 
     @property
     def traits(self) -> frozenset[str]:
-        """What it promises."""
+        """Its traits."""
         return AskedCombiner(self.label, self.probe).traits
 
     @property
@@ -97,13 +97,13 @@ class CombinerSubject:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that are tried; of a class that names none, ``multiclass`` alone."""
+        """The tasks to check; ``multiclass`` alone for a class that declares none."""
         tasks = getattr(self.probe, "tasks", ("multiclass",))
         return tuple(task for task in TASKS if task in tasks)
 
     @cached_property
     def members(self) -> tuple[str, ...] | None:
-        """Names of the members, where its options say how many there are."""
+        """Names of the members, where its options determine how many there are."""
         weights = getattr(self.probe, "weights", None)
         if isinstance(weights, Mapping):
             return tuple(weights)
@@ -113,16 +113,16 @@ class CombinerSubject:
         return None if n_members is None else tuple(f"m{k}" for k in range(n_members))
 
     def names(self, n_members: int) -> tuple[str, ...]:
-        """Name so many members."""
+        """Return names for a number of members."""
         return self.members or tuple(f"m{k}" for k in range(n_members))
 
     def takes(self, option: str, method: str = "combine") -> bool:
-        """Say whether a method has this keyword."""
+        """Whether a method takes this keyword."""
         asked = AskedCombiner(self.label, self.probe)
         return option in (asked.takes if method == "combine" else asked.fit_takes)
 
     def member_counts(self) -> st.SearchStrategy[int]:
-        """Draw a number of members that its options allow; few different ones, where each must be fitted."""
+        """Draw a number of members that its options allow; only two of them for combiners that must be fitted."""
         if self.members is not None:
             return st.just(len(self.members))
         return st.sampled_from([1, 3]) if self.learns else st.integers(1, 4)
@@ -136,7 +136,7 @@ class CombinerSubject:
         return st.sampled_from([1, 2]) if self.learns else st.integers(1, 3)
 
     def extra_axes(self, task: str) -> list[tuple[int, ...]]:
-        """List the extra axes to try: none where it refuses them with an `InvalidOptionError`."""
+        """List the extra axes to check; only none if it refuses others with an `InvalidOptionError`."""
         key = ("extra axes", task)
         if key not in self._ready:
             n_members = len(self.members) if self.members else 3
@@ -145,8 +145,8 @@ class CombinerSubject:
             self._ready[key] = [(), (2,)]
             try:
                 self.combine(self.ready(task, n_members, n_classes, (2,)), cube, task)
-            except Broken as broken:
-                if isinstance(broken.__cause__, InvalidOptionError):
+            except Violation as violation:
+                if isinstance(violation.__cause__, InvalidOptionError):
                     self._ready[key] = [()]
         return self._ready[key]
 
@@ -160,9 +160,9 @@ class CombinerSubject:
         twin: bool = False,
         hard: bool = False,
     ) -> Any:
-        """Make a combiner that can combine: fitted where it learns, its weights settled; the same one each time.
+        """Return a combiner that can combine: fitted if it learns, with weights in the order of the members.
 
-        ``twin`` gives another one, made in the same way.
+        It is cached. ``twin`` returns a second one, created in the same way.
         """
         key = (task, n_members, n_classes, extra_axes if self.learns else (), twin, hard and self.learns)
         if key not in self._ready:
@@ -176,47 +176,47 @@ class CombinerSubject:
         return self._ready[key]
 
     def settle(self, combiner: Any, n_members: int) -> Any:
-        """Turn what is given by member name into arrays."""
+        """Let ``for_members`` order the weights that are given by member name."""
         settle = getattr(combiner, "for_members", None)
         if settle is None:
             return combiner
         try:
             return settle(self.names(n_members))
         except Exception as error:
-            return broken_by(error, f"for_members({self.names(n_members)!r})", {})
+            return raise_violation(error, f"for_members({self.names(n_members)!r})", {})
 
     def fit(self, predictions: PredictionSet, combiner: Any = None, **options: Any) -> Any:
-        """Fit by `fit_combiner`, as users do."""
+        """Fit with `fit_combiner`, as users do."""
         combiner = self.make() if combiner is None else combiner
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return fit_combiner(predictions, combiner, **options)
         except Exception as error:
-            return broken_by(
+            return raise_violation(
                 error, "fit_combiner", {"predictions": training_code(predictions.task, predictions.member_probas.shape)}
             )
 
     def combine(self, combiner: Any, cube: np.ndarray, task: str, **options: Any) -> Any:
-        """Call ``combine`` with a copy of the cube in the same layout; what it raises is a finding."""
+        """Call ``combine`` with a copy of the cube in the same memory layout; an exception is a violation."""
         try:
             return self.call(combiner, np.array(cube, order="K"), task, **options)
         except Exception as error:
             given = {"member_probas": cube, **{k: v for k, v in options.items() if k != "xp"}}
-            return broken_by(error, "combine", given)
+            return raise_violation(error, "combine", given)
 
     def call(self, combiner: Any, cube: Any, task: str, **options: Any) -> Any:
-        """Call ``combine`` with this very cube, and the task where it takes one."""
+        """Call ``combine`` with the cube itself, and with the task if it takes one."""
         if self.takes("task"):
             options["task"] = task
         with warnings.catch_warnings():
-            # A rule may take the logarithm of 0 and mend it; whether it warns is not what is checked.
+            # A rule may take log(0) and correct the result; warnings are not checked.
             warnings.simplefilter("ignore")
             return combiner.combine(cube, **options)
 
 
 def training_code(task: str, shape: tuple[int, ...], **more: Any) -> Code:
-    """Write how to make training predictions of this shape again."""
+    """Write the code that creates training predictions of this shape."""
     sizes = f"n_members={shape[0]}, n_classes={shape[-1]}"
     extra = f", extra_axes={shape[2:-1]}" if shape[2:-1] else ""
     options = "".join(f", {name}={value!r}" for name, value in more.items() if value)
@@ -225,7 +225,7 @@ def training_code(task: str, shape: tuple[int, ...], **more: Any) -> Code:
 
 @dataclass(frozen=True)
 class Case:
-    """One drawn cube, and a combiner that is ready for it."""
+    """A drawn cube, and a combiner that is ready for it."""
 
     subject: CombinerSubject
     task: str
@@ -234,24 +234,24 @@ class Case:
     hard: bool = False
 
     def combine(self, cube: np.ndarray | None = None, combiner: Any = None, **options: Any) -> np.ndarray:
-        """Combine, by default this cube by this combiner."""
+        """Combine, by default this cube with this combiner."""
         cube = self.cube if cube is None else cube
         return np.asarray(self.subject.combine(combiner or self.combiner, cube, self.task, **options))
 
     def given(self, **more: Any) -> dict[str, Any]:
-        """Tell what was given, for a counter-example."""
-        told: dict[str, Any] = {"task": self.task} if self.task != "multiclass" else {}
+        """Return the input, for a counter-example."""
+        given: dict[str, Any] = {"task": self.task} if self.task != "multiclass" else {}
         if self.subject.learns:
-            told["fitted_on"] = training_code(self.task, self.cube.shape, hard=self.hard)
-        return told | {"member_probas": self.cube} | more
+            given["fitted_on"] = training_code(self.task, self.cube.shape, hard=self.hard)
+        return given | {"member_probas": self.cube} | more
 
     def same(self, expected: np.ndarray, received: np.ndarray, *, rounding: float = 1.0) -> bool:
-        """Say whether two answers are equal but for rounding."""
+        """Whether two results are equal within the tolerance of the dtype."""
         return close(self, expected, received, TOLERANCE[self.cube.dtype.name] * rounding)
 
 
 def close(case: Case, expected: np.ndarray, received: np.ndarray, tolerance: float) -> bool:
-    """Say whether two answers differ by no more than a part of the largest input."""
+    """Whether two results differ by at most ``tolerance``, relative to the largest input of a regression."""
     if expected.shape != received.shape:
         return False
     scale = 1.0

@@ -1,4 +1,4 @@
-"""Labelled predictions on which the kit fits combiners that learn."""
+"""Labelled predictions on which combiners that learn are fitted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def training_predictions(
     hard: bool = False,
     seed: int = 0,
 ) -> PredictionSet:
-    """Make the predictions on which the kit fits a combiner that learns: 40 rows of members of different skill.
+    """Create the predictions on which a combiner that learns is fitted: 40 rows, members of different accuracy.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def training_predictions(
     hard : bool, default=False
         One-hot rows (0 or 1 for ``multilabel``, whole numbers for ``regression``), with many ties.
     seed : int, default=0
-        Other seeds give other rows.
+        Seed of the random numbers.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a combiner promises by its traits, and by taking ``present``."""
+"""The checks of the traits, and of ``present``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from ._failure import Broken
+from ._failure import Violation
 from ._running import Check
 from ._subject import LEARNED, TOLERANCE, Case, CombinerSubject, close, draw_case
 from ._training import training_predictions
@@ -23,7 +23,7 @@ def promised(trait: str) -> Callable[[CombinerSubject], str | None]:
 
 
 def _refitted(case: Case, *, members: list[int] | None = None, classes: list[int] | None = None) -> Any:
-    """Fit again, with the same numbers under other names of members or classes; what does not learn stays."""
+    """Fit again with members or classes in another order; return a combiner that does not learn as it is."""
     subject, shape = case.subject, case.cube.shape
     if not subject.learns:
         return case.combiner
@@ -48,7 +48,7 @@ def _symmetric(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     received = case.combine(case.cube[order], _refitted(case, members=order))
     tolerance = LEARNED if subject.learns else TOLERANCE[case.cube.dtype.name]
     if not close(case, expected, received, tolerance):
-        raise Broken(
+        raise Violation(
             "members in another order give another answer",
             case.given(order=order),
             expected=expected,
@@ -63,9 +63,8 @@ def _class_equivariant(subject: CombinerSubject, draw: Callable[[Any], Any]) -> 
     received = case.combine(case.cube[..., order], _refitted(case, classes=order))
     same = close(case, expected, received, LEARNED) if subject.learns else expected.tobytes() == received.tobytes()
     if not same:
-        raise Broken(
-            "classes in another order do not give the same answer in that order"
-            + ("" if subject.learns else ", to the bit"),
+        raise Violation(
+            "permuted classes do not give the permuted answer" + ("" if subject.learns else ", to the bit"),
             case.given(order=order),
             expected=expected,
             received=received,
@@ -78,7 +77,7 @@ def _idempotent(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     case = Case(subject, case.task, case.combiner, cube, case.hard)
     received = case.combine()
     if not case.same(cube[0], received):
-        raise Broken("equal members do not give that member", case.given(), expected=cube[0], received=received)
+        raise Violation("equal members do not give that member", case.given(), expected=cube[0], received=received)
 
 
 def _bounded(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
@@ -86,7 +85,7 @@ def _bounded(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     received = case.combine()
     bounded = np.clip(received, case.cube.min(axis=0), case.cube.max(axis=0))
     if not case.same(bounded, received):
-        raise Broken(
+        raise Violation(
             "a value lies outside the range of the members'",
             case.given(),
             expected=bounded,
@@ -104,7 +103,7 @@ def _present(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     everywhere = np.ones((n_members, n_samples), dtype=bool)
     plain, all_there = case.combine(), case.combine(present=everywhere)
     if not case.same(plain, all_there):
-        raise Broken(
+        raise Violation(
             "where all members are present, present= changes the answer",
             case.given(present=everywhere),
             expected=plain,
@@ -123,16 +122,16 @@ def _present(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     with_nan = case.combine(cube, present=present)
     given = case.given(member_probas=cube, present=present)
     if not np.isfinite(with_nan).all():
-        raise Broken("absent rows, which hold NaN, spoil the answer", given, received=with_nan)
+        raise Violation("NaN in absent rows reaches the answer", given, received=with_nan)
     zero = case.combine(np.where(np.isnan(cube), cube.dtype.type(0), cube), present=present)
     if zero.tobytes() != with_nan.tobytes():
-        raise Broken("what stands in an absent row changes the answer", given, expected=zero, received=with_nan)
+        raise Violation("values in an absent row change the answer", given, expected=zero, received=with_nan)
     if "symmetric" in subject.traits and not subject.learns:
         for row in np.flatnonzero(absent.any(axis=0)):
             there = cube[present[:, row]][:, row : row + 1]
             alone = case.combine(there)
             if not case.same(alone, with_nan[row : row + 1]):
-                raise Broken(
+                raise Violation(
                     f"sample {row} gets another answer than from its present members alone",
                     given,
                     expected=alone[0],

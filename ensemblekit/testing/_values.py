@@ -1,4 +1,4 @@
-"""What must hold for every combiner, whatever it promises."""
+"""The checks that apply to every combiner."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from hypothesis import strategies as st
 from ..errors import InvalidPredictionsError
 from ..interfaces import TRAITS
 from ..predictions import Predictions
-from ._failure import Broken
+from ._attributes import difference, snapshot
+from ._failure import Violation
 from ._running import Check
-from ._state import difference, snapshot
 from ._strategies import TASKS, member_probas
 from ._subject import CombinerSubject, draw_case
 
 __all__ = ["VALUES"]
 
 SUMS = {"float64": 1e-9, "float32": 1e-5, "float16": 5e-3}
-"""How far the values of a row of probabilities may sum from 1."""
+"""Largest deviation from 1 of the sum of a row of probabilities."""
 
 
 def _contract(subject: CombinerSubject, draw: Any) -> None:
     probe = subject.probe
     if isinstance(probe, type) or not callable(getattr(probe, "combine", None)):
-        raise Broken("a combiner is an object with a method combine", received=probe)
+        raise Violation("a combiner is an object with a method combine", received=probe)
     unknown = sorted(set(getattr(probe, "traits", ())) - TRAITS)
     if unknown:
-        raise Broken("there are no such traits", expected=sorted(TRAITS), received=unknown)
+        raise Violation("there are no such traits", expected=sorted(TRAITS), received=unknown)
     tasks = getattr(probe, "tasks", None)
     if tasks is not None and (not tasks or set(tasks) - set(TASKS)):
-        raise Broken("tasks must be some of the three", expected=list(TASKS), received=sorted(tasks))
+        raise Violation("tasks must be some of the three", expected=list(TASKS), received=sorted(tasks))
     for task in subject.tasks:
         # A fit that refuses a task which it names would end every other check.
         subject.ready(task, len(subject.members or "abc"), subject.n_classes or 2)
@@ -47,11 +47,11 @@ def _shape_and_dtype(subject: CombinerSubject, draw: Callable[[Any], Any]) -> No
         result = subject.combine(case.combiner, cube, case.task)
         given = case.given(member_probas=cube)
         if not isinstance(result, np.ndarray):
-            raise Broken("combine must return an array", given, received=type(result))
+            raise Violation("combine must return an array", given, received=type(result))
         if result.shape != cube.shape[1:]:
-            raise Broken("the shape is another", given, expected=cube.shape[1:], received=result.shape)
+            raise Violation("the shape differs", given, expected=cube.shape[1:], received=result.shape)
         if result.dtype != cube.dtype:
-            raise Broken("the dtype is another", given, expected=cube.dtype.name, received=result.dtype.name)
+            raise Violation("the dtype differs", given, expected=cube.dtype.name, received=result.dtype.name)
 
 
 def _valid_values(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
@@ -61,11 +61,11 @@ def _valid_values(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     try:
         Predictions(result, ids=range(rows), classes=range(n_classes), task=case.task)  # type: ignore[arg-type]
     except InvalidPredictionsError as error:
-        raise Broken(str(error).rstrip("."), case.given(), received=result) from None
+        raise Violation(str(error).rstrip("."), case.given(), received=result) from None
     if case.task == "multiclass":
         sums = result.sum(axis=-1, dtype=np.float64)
         if (np.abs(sums - 1) > SUMS[result.dtype.name]).any():
-            raise Broken(
+            raise Violation(
                 f"rows must sum to 1 within {SUMS[result.dtype.name]:g} in {result.dtype.name}",
                 case.given(),
                 received=result,
@@ -81,17 +81,19 @@ def _changes_nothing(subject: CombinerSubject, draw: Callable[[Any], Any]) -> No
         try:
             result = subject.call(case.combiner, cube, case.task)
         except Exception as error:
-            raise Broken(
+            raise Violation(
                 f"combine raised {type(error).__name__} for an array that is read-only: {error}".rstrip("."), given
             ) from error
         if cube.tobytes() != case.cube.tobytes():
-            raise Broken("combine changed member_probas", given, expected=case.cube, received=cube)
+            raise Violation("combine changed member_probas", given, expected=case.cube, received=cube)
         if isinstance(result, np.ndarray) and np.shares_memory(result, cube):
-            raise Broken("the result is a view of member_probas: who changes the one changes the other", given)
+            raise Violation("the result is a view of member_probas: changing one changes the other", given)
     changed = difference(before, snapshot(case.combiner)) or difference(snapshot(case.combiner), before)
     if changed:
         after = getattr(case.combiner, changed, None)
-        raise Broken(f"combine changed the attribute {changed!r}", given, expected=before.get(changed), received=after)
+        raise Violation(
+            f"combine changed the attribute {changed!r}", given, expected=before.get(changed), received=after
+        )
 
 
 def _deterministic(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
@@ -109,7 +111,7 @@ def _deterministic(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
     )
     if subject.learns:
         twin = subject.ready(case.task, shape[0], shape[-1], shape[2:-1], twin=True)
-    else:  # new ones, that remember nothing of the examples before
+    else:  # new combiners, which have no state from earlier examples
         case = replace(case, combiner=subject.settle(subject.make(), shape[0]))
         twin = subject.settle(subject.make(), shape[0])
     states = np.random.get_state(), random.getstate()  # noqa: NPY002 - the global generator is what is watched
@@ -119,32 +121,37 @@ def _deterministic(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
         at_first = np.random.get_state()[1].tobytes(), random.getstate()  # type: ignore[union-attr]  # noqa: NPY002
         first = case.combine()
         if at_first != (np.random.get_state()[1].tobytes(), random.getstate()):  # type: ignore[union-attr]  # noqa: NPY002
-            raise Broken("combine draws from the global random generator", case.given())
+            raise Violation("combine draws from the global random generator", case.given())
     finally:
         np.random.set_state(states[0])  # noqa: NPY002
         random.setstate(states[1])
     between = case.combine(other)
     for what, again, by, cube in (
-        ("the answer depends on the call before", case.combine(other, twin), between, other),
+        ("the answer depends on the previous call", case.combine(other, twin), between, other),
         ("the second call gives another answer", case.combine(), first, case.cube),
-        ("a second combiner, made alike, gives another answer", case.combine(combiner=twin), first, case.cube),
+        (
+            "a second, equal combiner gives another answer",
+            case.combine(combiner=twin),
+            first,
+            case.cube,
+        ),
     ):
         if again.tobytes() != by.tobytes():
             given = case.given(member_probas=cube)
             if cube is other:
                 given["combined_before"] = case.cube
-            raise Broken(what, given, expected=again, received=by)
+            raise Violation(what, given, expected=again, received=by)
 
 
 def _samples_alone(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     case = draw_case(subject, draw, n_samples=st.integers(2, 4))
     whole = case.combine()
     if whole.shape != case.cube.shape[1:]:
-        raise Broken("the shape is another", case.given(), expected=case.cube.shape[1:], received=whole.shape)
+        raise Violation("the shape differs", case.given(), expected=case.cube.shape[1:], received=whole.shape)
     for row in range(case.cube.shape[1]):
         alone = case.combine(case.cube[:, row : row + 1])
         if not case.same(alone, whole[row : row + 1]):
-            raise Broken(
+            raise Violation(
                 f"sample {row} gets another answer alone than among the others",
                 case.given(),
                 expected=alone[0],
@@ -152,7 +159,7 @@ def _samples_alone(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
             )
     turned = case.combine(case.cube[:, ::-1])[::-1]
     if not case.same(whole, turned):
-        raise Broken("samples in reverse order get other answers", case.given(), expected=whole, received=turned)
+        raise Violation("samples in reverse order get other answers", case.given(), expected=whole, received=turned)
 
 
 def _memory_layout(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
@@ -162,17 +169,17 @@ def _memory_layout(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
     for name, cube in (("in Fortran order", np.asfortranarray(case.cube)), ("with gaps in memory", strided)):
         result = case.combine(cube)
         if not case.same(plain, result):
-            shown = np.asfortranarray(case.cube) if name == "in Fortran order" else case.cube
-            raise Broken(
+            given = np.asfortranarray(case.cube) if name == "in Fortran order" else case.cube
+            raise Violation(
                 f"the same numbers {name} give another answer",
-                case.given(member_probas=shown),
+                case.given(member_probas=given),
                 expected=plain,
                 received=result,
             )
 
 
 class _Reference:
-    """A namespace with everything that NumPy has, and that is not NumPy: what is written against ``xp`` runs."""
+    """A namespace with all of NumPy that is not NumPy itself, so that the code written against ``xp`` runs."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
@@ -192,7 +199,7 @@ def _no_xp(subject: CombinerSubject) -> str | None:
         cube = np.full((case[1], 1, case[2]), 1 / case[2])
         try:
             subject.call(subject.ready(*case), cube, case[0], xp=REFERENCE)
-        except Broken:
+        except Violation:
             raise
         except Exception:
             return "for NumPy alone"
@@ -205,7 +212,7 @@ def _reference(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None:
     # The reference may sum float16 in float16.
     rounding = 4.0 if case.cube.dtype == np.float16 else 1.0
     if not case.same(reference, fast, rounding=rounding):
-        raise Broken(
+        raise Violation(
             "combine(member_probas) differs from combine(member_probas, xp=REFERENCE), which has all of NumPy but is "
             "not NumPy",
             case.given(),

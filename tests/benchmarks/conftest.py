@@ -7,13 +7,13 @@ import pytest
 from tests.small_study import ctscan, small_arguments
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def given(tmp_path_factory, keras):
     """Arguments of a run on few images, with a small backbone."""
     return small_arguments(tmp_path_factory.mktemp("given"), keras)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def unbroken(given, tmp_path_factory):
     """A run that nothing disturbed, and the seconds that it took."""
     out = tmp_path_factory.mktemp("unbroken") / "run"

@@ -9,7 +9,7 @@ from benchmarks.peers.rules import PEERS, votes_of
 from benchmarks.speed import promises
 from benchmarks.speed.cubes import Shape, draw
 from benchmarks.speed.promises import PROMISES, broken, broken_selections
-from benchmarks.speed.rules import Row, timed
+from benchmarks.speed.rules import Measurement, timed
 from benchmarks.speed.selection import Selected, Task, measure_selection
 from benchmarks.speed.timing import Budget, Copy, Timing
 from ensemblekit import Combiner, load_plugins
@@ -25,7 +25,7 @@ def copy():
 
 def row(rule, floors=1.0, *, extra=0, name=None, best=None):
     best = 0.01 * floors if best is None else best
-    return Row(name or rule, rule, Timing(best, best, 0.01, 0.01, 3, 10, 10), extra)
+    return Measurement(name or rule, rule, Timing(best, best, 0.01, 0.01, 3, 10, 10), extra)
 
 
 # The promises.
@@ -47,7 +47,7 @@ def test_kept_promises_are_silent():
             [],
             "median: must need at most 64 MB beyond its output; it needed 65 MB",
         ),
-        ([Row("product", "product", reason="ValueError: no")], [], "product: must be measured; ValueError: no"),
+        ([Measurement("product", "product", reason="ValueError: no")], [], "product: must be measured; ValueError: no"),
         (
             [row("voting", 10)],
             [row("voting", name="scikit-learn hard vote", best=1.1)],

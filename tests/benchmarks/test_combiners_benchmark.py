@@ -8,9 +8,10 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks import combiners as command
 from benchmarks.speed import timing
 from benchmarks.speed.cubes import LARGE, SHAPES, Shape, draw, labelled, parse_shape
-from benchmarks.speed.rules import Row, measure_rule, timed
+from benchmarks.speed.rules import Measurement, measure_rule, timed
 from benchmarks.speed.selection import Selected, Task
 from benchmarks.speed.tables import Measured, Results, duration, to_json, to_markdown
 from benchmarks.speed.timing import Budget, Copy, Timing, extra_memory, floor_seconds, measure
@@ -60,7 +61,7 @@ def measured(registry, copy, name, shape=TINY):
 
 def row(rule, floors=1.0, *, extra=0, name=None, best=None):
     best = 0.01 * floors if best is None else best
-    return Row(name or rule, rule, Timing(best, best, 0.01, 0.01, 3, 10, 10), extra)
+    return Measurement(name or rule, rule, Timing(best, best, 0.01, 0.01, 3, 10, 10), extra)
 
 
 # The floor.
@@ -159,14 +160,14 @@ def test_every_registered_rule_becomes_a_row(registry, copy):
         got = measured(registry, copy, name)
         assert got.reason is None, (name, got.reason)
         assert got.timing.best > 0
-        learns = "learns" in load_plugins().create_combiner(name).traits and name != "weighted"
+        learns = "learns" in registry.create_combiner(name).traits and name != "weighted"
         assert (got.fit is not None) == learns, name
 
 
 def test_a_rule_that_fails_is_a_row_with_the_reason(registry, copy):
     assert measured(registry, copy, "broken").reason == "RuntimeError: nothing to give"
     assert measured(registry, copy, "numbers").reason == (
-        "ValueError: not for the task 'multiclass', only for regression"
+        "InvalidOptionError: combiner 'Numbers' makes no sense for the task 'multiclass'; it is for regression."
     )
 
 
@@ -186,8 +187,12 @@ def results(selections=(), broken=None):
     part = Timing(0.5, 0.5, 0.01, 0.01, 3, 10, 100)
     large = Measured(
         LARGE,
-        [row("mean", 1.25), Row("stacking", "stacking", part, 10**6, 0.25), Row("borda", "borda", reason="E: no")],
-        [row("mean", 2.5, name="NumPy mean"), Row("combo vote", "voting", reason="ModuleNotFoundError: combo")],
+        [
+            row("mean", 1.25),
+            Measurement("stacking", "stacking", part, 10**6, 0.25),
+            Measurement("borda", "borda", reason="E: no"),
+        ],
+        [row("mean", 2.5, name="NumPy mean"), Measurement("combo vote", "voting", reason="ModuleNotFoundError: combo")],
     )
     return Results(np.dtype("float32"), [large, Measured(TINY, [row("mean")])], list(selections), broken)
 
@@ -204,7 +209,7 @@ EXPECTED = """\
 8 members × 500,000 samples × 10 classes, float32. Floor: 10.0 ms, 180 MB in and out at 18.0 GB/s.
 
 | Rule     |      Time | × floor | Limit | Extra memory |    Fit |
-| :------- | --------: | ------: | ----: | -----------: | -----: |
+| :------- | :-------- | :------ | :---- | :----------- | :----- |
 | mean     | 12.5 ms   |    1.25 | ≤ 1.5 |       0.0 MB |      – |
 | stacking |  500 ms ¹ |    50.0 |     – |       1.0 MB | 250 ms |
 | borda    |       –   |       – |  ≤ 25 |            – |      – |
@@ -212,7 +217,7 @@ EXPECTED = """\
 ## Peers
 
 | Peer       |    Time | × floor | Our rule | Ours faster |
-| :--------- | ------: | ------: | :------- | ----------: |
+| :--------- | :------ | :------ | :------- | :---------- |
 | NumPy mean | 25.0 ms |    2.50 | mean     |       2.00× |
 
 ## Other shapes
@@ -220,7 +225,7 @@ EXPECTED = """\
 tiny: 3 members × 40 samples × 4 classes
 
 | Rule |    tiny |
-| :--- | ------: |
+| :--- | :------ |
 | mean | 10.0 ms |
 
 ## Greedy selection
@@ -228,7 +233,7 @@ tiny: 3 members × 40 samples × 4 classes
 100 members, 20,000 samples, 10 classes, 50 rounds.
 
 | Metric   |   Ours |    Plain | Ours faster | Same choice |
-| :------- | -----: | -------: | ----------: | ----------: |
+| :------- | :----- | :------- | :---------- | :---------- |
 | log_loss | 500 ms | 51.0 s ² |        102× |         yes |
 
 - Fit: on 2,000 labelled rows, once; it is no part of the time.
@@ -301,11 +306,14 @@ def test_json_alone_on_stdout():
         (["--check", "--quick"], "--check judges careful figures; received --quick beside it. Leave one out."),
     ],
 )
-def test_bad_input_is_one_clear_error(arguments, said):
-    done = combiners(*arguments)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"combiners: {said}")
-    assert len(done.stderr.splitlines()) == 1
+def test_bad_input_is_one_clear_error(arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["combiners", *arguments])
+    with pytest.raises(SystemExit) as end:
+        command.main()
+    assert end.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"combiners: {said}")
+    assert len(error.splitlines()) == 1
 
 
 @pytest.mark.slow

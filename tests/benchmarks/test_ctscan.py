@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from benchmarks.ctscan import main
 from ensemblekit import Predictions, combine
 from tests.small_study import draw
 
@@ -211,15 +213,20 @@ def truncate(data):
         (truncate, [], ["1 are not, first", "test/cat/1.png': ", "on this command line: --skip-unreadable"]),
     ],
 )
-def test_bad_input_is_one_clear_error(tmp_path, spoil, arguments, said):
+def test_bad_input_is_one_clear_error(tmp_path, spoil, arguments, said, monkeypatch, capfd):
     data = folders(tmp_path, spoil=spoil)
-    done = ctscan("--data", data, "--image-size", "32", "--out", tmp_path / "out", *arguments)
-    assert done.returncode == 1
-    assert done.stderr.startswith("ctscan: ")
-    assert len(done.stderr.splitlines()) == 1
-    assert "Traceback" not in done.stderr
+    options = ["--bank", BANK, "--data", data, "--image-size", "32", "--out", tmp_path / "out", *arguments]
+    monkeypatch.setattr(sys, "argv", ["ctscan", *map(str, options)])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # as a run sets it
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    error = capfd.readouterr().err
+    assert error.startswith("ctscan: ")
+    assert len(error.splitlines()) == 1
+    assert "Traceback" not in error
     for words in said:
-        assert words in done.stderr
+        assert words in error
 
 
 ALIASES = ["--alias", "cat_2=cat", "--alias", "dog_2=dog"]

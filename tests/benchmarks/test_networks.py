@@ -13,10 +13,9 @@ pytestmark = pytest.mark.keras
 keras = pytest.importorskip("keras")
 
 from benchmarks.study.images import Images, Split  # noqa: E402
-from benchmarks.study.models import build_second_model  # noqa: E402
+from benchmarks.study.models import build_second_model, in_bfloat16, multiplies_bfloat16  # noqa: E402
 from benchmarks.study.networks import Networks  # noqa: E402
-from benchmarks.study.precision import in_bfloat16, multiplies_bfloat16  # noqa: E402
-from benchmarks.study.settings import Settings, parse_views  # noqa: E402
+from benchmarks.study.settings import Settings  # noqa: E402
 
 CLASSES = ("cat", "dog", "owl")
 SIDE = 32
@@ -35,13 +34,8 @@ def images():
 
 
 def settings(tmp_path, **changes):
-    options = {
-        "data": "pets", "preset": "quick", "backbone": "small", "weights": None, "preprocessing": "imagenet",
-        "image_size": SIDE, "epochs": 3, "batch_size": 8, "seed": 0, "rows": None, "views": 2,
-        "bank": tmp_path / "bank", "precision": "auto", "aliases": {}, "skip_unreadable": False, "drop_leaks": False,
-        "deterministic": False, "repeats": 1, "out": tmp_path,
-    }  # fmt: skip
-    return Settings(**options | changes)
+    options = {"data": "pets", "backbone": ["small"], "image_size": SIDE, "epochs": 3, "batch": 8, "views": "2"}
+    return Settings(**options | {"bank": tmp_path / "bank", "out": tmp_path} | changes)
 
 
 class Small:
@@ -67,7 +61,7 @@ class Small:
 
 def networks(images, chosen, backbone):
     said = []
-    made = Networks(load_plugins(), chosen, backbone, images, say=said.append, count=lambda *_, **__: None)
+    made = Networks(load_plugins(), chosen, backbone, images, log=said.append, count=lambda *_, **__: None)
     return made, said
 
 
@@ -133,7 +127,7 @@ def test_a_backbone_that_is_another_at_each_build_is_refused_and_no_file_left(im
 
 
 def test_fresh_views_need_no_bank(images, tmp_path, watch):
-    made, _ = networks(images, settings(tmp_path, views=None, epochs=1), Small())
+    made, _ = networks(images, settings(tmp_path, views="fresh", epochs=1), Small())
     for name in ("first_model", "chained_model"):
         made.train(name, tmp_path / f"{name}.keras", watch)
     assert set(made.seconds) == {"first_model", "chained_model"}
@@ -180,11 +174,11 @@ def test_bfloat16_is_for_processors_that_multiply_it(tmp_path, told, expected):
 
 @pytest.mark.parametrize(("value", "expected"), [("4", 4), ("fresh", None), (None, 8)])
 def test_how_many_views(value, expected):
-    assert parse_views(value, "quick") == expected
-    assert parse_views(None, "published") is None
+    assert Settings(views=value).n_views == expected
+    assert Settings(preset="published").n_views is None
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "2.5", ""])
 def test_views_are_a_number_or_fresh(value):
     with pytest.raises(InvalidOptionError, match=f"--views must be a whole number >= 1, or fresh; received {value!r}"):
-        parse_views(value, "quick")
+        Settings(views=value)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.plain.runs import Ours, Plain
 from benchmarks.plain.tables import accuracy_table, broken, ratios, seconds_table
-from benchmarks.plain.timing import Ours, Plain
 
 REPO = Path(__file__).resolve().parents[2]
 NETWORKS = ("first_model", "second_model", "chained_model")
@@ -46,9 +46,9 @@ def test_ratios_of_hand_worked_figures(plain):
 
 def test_a_ratio_that_is_too_small_is_said(plain):
     assert broken(ratios(plain, ours(50.0), ours(48.0))) == [
-        "frozen rows, plain / ours: must be at least 10; it is 6.5",
+        "frozen models, plain / ours: must be at least 10; it is 6.5",
         "whole table, plain / ours: must be at least 4; it is 3.9",
-        "frozen rows, cold bank / warm bank: must be at least 3; it is 1.0",
+        "frozen models, cold bank / warm bank: must be at least 3; it is 1.0",
     ]
     assert len(broken(dict.fromkeys(("frozen", "epoch", "whole", "warm"), float("nan")))) == 4
 
@@ -57,7 +57,7 @@ def test_the_tables(plain):
     table = seconds_table(plain, ours(25.0), ours(1.0))
     rows = {row[0]: [cell.strip() for cell in row[1:]] for row in table.itertuples(index=False)}
     assert rows["features, all splits and views"] == ["–", "25.0", "–", "1.0", "25.0"]
-    assert rows["frozen rows: first and chained"] == ["360.0", "30.0", "12.0", "6.0", "5.0"]
+    assert rows["frozen models: first and chained"] == ["360.0", "30.0", "12.0", "6.0", "5.0"]
     assert rows["train second_model, 10 epochs"] == ["50.0", "20.0", "2.5", "20.0", "1.0"]
     accuracies = accuracy_table(plain, ours(25.0)).set_index("Model")
     assert accuracies.loc["first_model", "Plain"] == "0.750 [0.639, 0.836]"
@@ -82,7 +82,7 @@ def test_a_whole_comparison_prints_its_ratios(tmp_path):
     assert "Plain Keras (run to its end) and ctscan.py" in done.stdout
     assert "Validation accuracy, with its 95 % interval" in done.stdout
     for promise in (
-        "frozen rows, plain / ours: ",
+        "frozen models, plain / ours: ",
         "custom CNN an epoch, plain / ours: ",
         "whole table, plain / ours: ",
     ):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.study.honesty import COMPARED, weigh
-from benchmarks.study.shown import print_worth, worth_to_text
+from benchmarks.study.evaluate import COMPARED, evaluate
+from benchmarks.study.report import confusion_section, evaluation_sections, print_sections, to_text
 from ensemblekit import LeakageError, Predictions
 from ensemblekit.evaluation import accuracy, results_table
 
@@ -40,7 +40,7 @@ def rows():
 @pytest.fixture(scope="module")
 def worth(rows):
     results = results_table(rows)
-    return weigh(rows, groups=GROUPS, leaked=[*LEAKED, "valid/0.png"], repeats={0: results, 1: results})
+    return evaluate(rows, groups=GROUPS, leaked=[*LEAKED, "valid/0.png"], repeats={0: results, 1: results})
 
 
 def test_every_row_is_scored_compared_and_counted(rows, worth):
@@ -62,29 +62,39 @@ def test_leaked_images_are_left_out_beside_the_plain_figures(rows, worth):
 
 def test_the_tables_fit_80_columns_whole(worth):
     stream = io.StringIO()
-    print_worth(worth, Console(file=stream, width=80), {"ensemble_average_dense": ["train"]}, {"train": "a note"})
+    sections = evaluation_sections(worth, {"ensemble_average_dense": ["train"]}, {"train": "a note"}, brief=True)
+    print_sections(sections, Console(file=stream, width=80))
     text = stream.getvalue()
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text
-    for said in ("ensemble_average_dense ¹", "by group", "Balanced", "McNemar p", "6 test images", "Over 2 seeds"):
+    for said in (
+        "ensemble_average_dense ¹",
+        "by group",
+        "Balanced",
+        "Macro AUROC",
+        "Calibration ",
+        "McNemar p",
+        "6 test images",
+        "Over 2 seeds",
+    ):
         assert said in text
 
 
 def test_markdown_has_every_sentence_and_matrix(worth):
-    text = "\n\n".join(worth_to_text(worth, {}, {}))
+    text = to_text("Worth", [*evaluation_sections(worth, {}, {}), confusion_section(worth)])
     assert all(sentence in text for sentence in worth.comparisons["sentence"])
     assert text.count("| squamous.cell.carcinoma |") >= len(COMPARED) + 2
 
 
 def test_what_was_not_asked_for_is_not_there(rows):
-    plain = weigh(rows)
+    plain = evaluate(rows)
     assert plain.leak_free is None
     assert plain.repeats is None
     assert "group_low" not in plain.scores
-    assert "by group" not in "".join(worth_to_text(plain, {}, {}))
+    assert "by group" not in to_text("Worth", evaluation_sections(plain, {}, {}))
 
 
 def test_the_best_member_cannot_be_chosen_on_test(rows):
     cheating = {row: {**by_split, "valid": by_split["test"]} for row, by_split in rows.items()}
     with pytest.raises(LeakageError):
-        weigh(cheating)
+        evaluate(cheating)

@@ -21,7 +21,7 @@ NOT_HERE = {
     "report": {"Code", "Picture", "Section", "Sentences", "Table", "print_audit"},  # plain records
     "plots": set(),
     "data": {"Audit", "ImageFolder"},
-    "features": {"ShelfInfo", "extract_features"},  # the second needs Keras
+    "features": {"Augmentation", "CollectionInfo", "extract_features"},  # the last needs Keras
     "members": {"Source", "collect"},
     "predictions": {"Aliases", "Alignable", "Missing", "MissingPolicy", "PredictionSet", "Task"},
     "registry": {"Failure", "PluginMapping", "Registration", "Registry", "default_registry"},

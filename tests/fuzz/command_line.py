@@ -137,7 +137,7 @@ def _line(rng: random.Random) -> list[str]:
 def _file(rng: random.Random, place: int, *, gentle: bool) -> str:
     name = rng.choice((f"f{place}", f"[b]{place}", f"\x1b[1m{place}", f"\udcff{place}", f"a[{place}]?*"))
     name += rng.choice((".csv", ".npz", ".parquet"))
-    _predictions(rng, place, gentle=gentle).save(Path(name))
+    _predictions(rng, place, gentle=gentle).save(Path(name), overwrite=True)
     if not gentle and rng.random() < 0.5:
         Path(name).write_bytes(edited(rng, Path(name).read_bytes()))
     return name

@@ -212,7 +212,7 @@ def use_edited_bank(number: int) -> str | None:
                 note.write_text(rng.choice(("[" * 10**5, "null", "1", '"x"', "[1, 2]", '{"format": ' * 990)))
             case _:
                 segment.write_bytes(edited_often(rng, segment.read_bytes()))
-        for shelf in FeatureBank(folder).shelves():
+        for shelf in FeatureBank(folder).collections():
             json.dumps([shelf.backbone, shelf.fingerprint, shelf.input_shape, shelf.precision, shelf.augmentation])
         if not np.array_equal(extract_features(PlainBackbone(), IMAGES, bank=FeatureBank(folder)), expected):
             return "other features"

@@ -21,8 +21,8 @@ from PIL import Image
 import ensemblekit.files._atomic
 from ensemblekit import FeatureBank, Predictions, load_plugins, predict_images
 from ensemblekit.errors import OutputExistsError
-from ensemblekit.features._keeper import Keeper
 from ensemblekit.features._keys import row_keys
+from ensemblekit.features._session import BankSession
 from ensemblekit.predicting import Predictor, _run
 from ensemblekit.scaling import combine_files
 from ensemblekit.store import load, save
@@ -112,7 +112,7 @@ class File(Scenario):
         predictions(0).save(self.root / self.names[0])
 
     def work(self):
-        predictions(1).save(self.root / self.names[0])
+        predictions(1).save(self.root / self.names[0], overwrite=True)
 
     def state(self):
         return {"m0": "old", "m1": "new"}[self.whole(Predictions.load(self.root / self.names[0]))]
@@ -142,7 +142,7 @@ class Joined(File):
     def prepare(self):
         predictions(0).save(self.root / "a.parquet")
         predictions(1, slice(None, None, -1)).save(self.root / "b.parquet")
-        predictions(0).save(self.root / "out.parquet")
+        predictions(0).save(self.root / "out.parquet", overwrite=True)
 
     def work(self):
         combine_files([self.root / "a.parquet", self.root / "b.parquet"], "mean", self.root / "out.parquet",
@@ -199,7 +199,7 @@ class Overwritten(Predicted):
 
     def prepare(self):
         super().prepare()
-        predictions(0).save(self.root / "out.parquet")
+        predictions(0).save(self.root / "out.parquet", overwrite=True)
 
     def state(self):
         found = Predictions.load(self.root / "out.parquet")
@@ -215,26 +215,26 @@ class Banked(Scenario):
         self.keep("old")
 
     def keep(self, name):
-        with Keeper(FeatureBank(self.root / "bank"), ABOUT) as keeper:
+        with BankSession(FeatureBank(self.root / "bank"), ABOUT) as session:
             keys = row_keys(np.array([name]), None)
-            if keeper.find(keys).missing.any():
-                keeper.keep(keys, np.full((1, 5), len(name) + ord(name[0]), np.float32))
+            if session.find(keys).missing.any():
+                session.store(keys, np.full((1, 5), len(name) + ord(name[0]), np.float32))
 
     def work(self):
         self.keep("new")
         self.keep("newer")
         self.keep(f"z{time.time_ns()}")  # what the last run left is removed when something new is kept
-        (shelf,) = FeatureBank(self.root / "bank").shelves()
+        (shelf,) = FeatureBank(self.root / "bank").collections()
         left = [path.name for path in shelf.folder.iterdir() if path.suffix != ".features"]
         assert sorted(left) == [".lock", "shelf.json"], left
 
     def state(self):
-        with Keeper(FeatureBank(self.root / "bank"), ABOUT) as keeper:
-            kept = [name for name in ("old", "new", "newer") if not self.found(keeper, name).missing.any()]
+        with BankSession(FeatureBank(self.root / "bank"), ABOUT) as session:
+            kept = [name for name in ("old", "new", "newer") if not self.found(session, name).missing.any()]
         return "new" if "newer" in kept else "old" if "old" in kept else f"only {kept}"
 
-    def found(self, keeper, name):
-        hits = keeper.find(row_keys(np.array([name]), None))
+    def found(self, session, name):
+        hits = session.find(row_keys(np.array([name]), None))
         if not hits.missing.any():
             out = np.zeros((1, 5), np.float32)
             hits.copy_to(out, np.array([0]))

@@ -31,7 +31,7 @@ def damaged(seed: int) -> str | None:
     """Edit bytes of a file that we wrote: the rows are those of the whole file, or the file is refused."""
     rng = random.Random(seed)
     with _folder() as folder:
-        _draw(rng, "b").save(folder / "odd.parquet")
+        _draw(rng, "b").save(folder / "odd.parquet", overwrite=True)
         whole = Predictions.load(folder / "odd.parquet")
         data = (folder / "odd.parquet").read_bytes()
         for _ in range(rng.randint(1, 3)):
@@ -44,7 +44,7 @@ def odd_metadata(seed: int) -> str | None:
     """Say other things beside the rows: the rows are those that `Predictions.load` reads, or the file is refused."""
     rng = random.Random(seed)
     with _folder() as folder:
-        _draw(rng, "b").save(folder / "odd.parquet")
+        _draw(rng, "b").save(folder / "odd.parquet", overwrite=True)
         table, said = _read(folder / "odd.parquet")
         meta: Any = json.loads(said)
         for _ in range(rng.randint(1, 2)):
@@ -69,7 +69,7 @@ def odd_columns(seed: int) -> str | None:
     rng = random.Random(seed)
     with _folder() as folder:
         p = _draw(rng, "b")
-        p.save(folder / "odd.parquet")
+        p.save(folder / "odd.parquet", overwrite=True)
         table, said = _read(folder / "odd.parquet")
         table = table.replace_schema_metadata({b"ensemblekit": said})
         if rng.random() < 0.5:  # a table of others
@@ -119,7 +119,7 @@ def _compared(rng: random.Random, folder: Path, whole: Predictions | None) -> st
         with contextlib.suppress(EnsembleKitError):
             expected = Predictions.load(odd, edited=edited)
     good = _good(rng, expected)
-    good.save(folder / "good.parquet")
+    good.save(folder / "good.parquet", overwrite=True)
     files = {"a": folder / "good.parquet", "b": odd}
     if rng.random() < 0.5:
         files = dict(reversed(files.items()))

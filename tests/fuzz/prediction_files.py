@@ -50,7 +50,7 @@ def an_edit(suffix: str, seed: int) -> str | None:
     saved = draw(seed, dense=suffix != ".csv" and seed % 4 == 0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"p{suffix}"
-        saved.save(path)
+        saved.save(path, overwrite=True)
         path.write_bytes(edited(random.Random(seed), path.read_bytes()))
         try:
             loaded = Predictions.load(path)

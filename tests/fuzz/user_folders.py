@@ -15,9 +15,9 @@ import pandas as pd
 from PIL import Image
 
 from ensemblekit import EnsembleKitError, FeatureBank, Predictions, load_plugins, predict_images
-from ensemblekit.features._files import shelf_folder
-from ensemblekit.features._keeper import Keeper
+from ensemblekit.features._bank_folder import collection_folder
 from ensemblekit.features._keys import row_keys
+from ensemblekit.features._session import BankSession
 from ensemblekit.files._folder import marker_for
 from ensemblekit.files._staging import staging_prefix
 from ensemblekit.fusion.formats import format_of
@@ -116,11 +116,11 @@ def snapshot(root):
 
 def use_bank(rng, root):
     bank = FeatureBank(root / rng.choice(["bank", "mine"]), max_bytes=rng.choice([300, 10**6]))
-    with Keeper(bank, ABOUT) as keeper:
+    with BankSession(bank, ABOUT) as session:
         keys = row_keys(np.array(["k1", "k2"]), None)
-        if keeper.find(keys).missing.all():
-            keeper.keep(keys, np.ones((2, 3), np.float32))
-    bank.shelves()
+        if session.find(keys).missing.all():
+            session.store(keys, np.ones((2, 3), np.float32))
+    bank.collections()
     bank.others()
     if rng.random() < 0.7:
         bank.clear()
@@ -137,7 +137,7 @@ def export(rng, root):
 
 def write_file(rng, root):
     if rng.random() < 0.5:
-        predictions("m").save(root / "out.parquet")
+        predictions("m").save(root / "out.parquet", overwrite=True)
     else:
         to_csv(pd.DataFrame({"a": [1]}), root / rng.choice(["mine", "linked"]))
 
@@ -175,10 +175,10 @@ def attack(rng, root, doors):
         (root / name).mkdir()
     for k in range(2):
         Image.fromarray(np.full((8, 8, 3), 80 * k, np.uint8)).save(root / "images" / f"{k}.png")
-    predictions("a").save(root / "a.parquet")
-    predictions("b").save(root / "b.parquet")
-    predictions("c").take(IDS[::-1]).save(root / "c.parquet")
-    shelf = shelf_folder(root / "bank", ABOUT)
+    predictions("a").save(root / "a.parquet", overwrite=True)
+    predictions("b").save(root / "b.parquet", overwrite=True)
+    predictions("c").take(IDS[::-1]).save(root / "c.parquet", overwrite=True)
+    shelf = collection_folder(root / "bank", ABOUT)
     workplace = root / f"{staging_prefix('out.parquet')}0000"
     targets = [
         root / "mine", root / "out", root / "linked", root / ".out.parquet.parts", root / ".out.parquet.joining",

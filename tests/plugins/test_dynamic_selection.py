@@ -382,5 +382,5 @@ def test_features_are_for_both_or_for_neither(name):
         combine(LINE, fitted)
     with pytest.raises(InvalidOptionError, match=f"'{name}' was fitted on 2 features a row; received 1"):
         combine(LINE, fitted, features=(LINE.ids, np.ones(4)))
-    with pytest.raises(InvalidOptionError, match=f"{name} seeks neighbours must be finite; .* in 1 of 4 rows"):
+    with pytest.raises(InvalidOptionError, match=f"{name} searches neighbours must be finite; .* in 1 of 4 rows"):
         fit_combiner(LINE, name, features=(LINE.ids, [0, 1, np.nan, 2]))

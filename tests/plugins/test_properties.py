@@ -106,7 +106,7 @@ def test_no_order_of_files_changes_a_bit(combiner, options, tmp_path_factory, se
     rng = np.random.default_rng(seed + 1)
     paths = [tmp_path_factory.getbasetemp() / f"m{k}.{suffix}" for k in range(3)]
     for p, path in zip(members, paths, strict=True):
-        shuffled(p, rng).save(path)
+        shuffled(p, rng).save(path, overwrite=True)
     rng.shuffle(paths)
     assert_same_bits(combine(paths, combiner, **options), expected)
 
@@ -157,7 +157,7 @@ def test_a_deleted_row_is_refused_or_combined_without_that_member(combiner, opti
     row = f"i{seed % n}"
     paths = [tmp_path_factory.getbasetemp() / f"deleted{k}.csv" for k in range(3)]
     for k, (p, path) in enumerate(zip(members, paths, strict=True)):
-        (p if k != victim else p.take([i for i in p.ids.tolist() if i != row])).save(path)
+        (p if k != victim else p.take([i for i in p.ids.tolist() if i != row])).save(path, overwrite=True)
     with pytest.raises(AlignmentError, match=rf"member 'm{victim}' lacks 1 \('{row}'\)"):
         combine(paths, combiner, **options)
     result = combine(paths, combiner, missing="renormalize", **options)

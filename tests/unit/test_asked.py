@@ -5,15 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from ensemblekit import (
-    Combiner,
-    InvalidOptionError,
-    LeakageError,
-    Predictions,
-    align,
-    combine,
-    hookimpl,
-)
+from ensemblekit import Combiner, InvalidOptionError, LeakageError, Predictions, align, combine, hookimpl
 from ensemblekit import fit_combiner as fit
 from ensemblekit.combining import ask
 from ensemblekit.combining import asked as asked_room

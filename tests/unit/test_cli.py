@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from ensemblekit import load_plugins
-from tests.strangers import COMBINER, environment, uninstalled, write_distribution
+from ensemblekit.hookspecs import API_VERSION
+from tests.strangers import COMBINER, REPO, environment, uninstalled, write_distribution
 
 COMMAND = Path(sys.executable).parent / "ensemblekit"
 
@@ -82,12 +83,22 @@ def test_what_was_not_loaded_is_in_a_table_with_the_reason(strangers):
     assert "combiner 'mean' impostor 1.0 the name is claimed by the built-in plugin 'mean' of ensemblekit" in text
 
 
+def test_the_version_of_the_plugin_api_is_told_and_who_needs_another(tmp_path):
+    picky = "ensemblekit_api = '9.0'\n" + COMBINER.format(name="one")
+    write_distribution(tmp_path, "picky", {"one": "picky_one"}, picky_one=picky)
+    env = environment(tmp_path, REPO, REPO / "plugins")
+    text = " ".join(run("plugins", env=env).stdout.split())
+    assert f" plugins, plugin API {API_VERSION} " in text
+    assert "plugin 'one' picky 1.0 it needs version 9.0 of the plugin API" in text
+
+
 def test_brackets_are_text_not_colour(strangers):
     assert "The first [b]member's[/b] word, [0, 1]." in run("plugins", env=strangers).stdout
 
 
 def test_json_is_complete():
     found = json.loads(run("plugins", "--json").stdout)
+    assert found["api"] == API_VERSION
     assert found["failures"] == []
     assert [(p["kind"], p["name"]) for p in found["plugins"]] == [
         (r.kind, r.name) for r in load_plugins().registrations

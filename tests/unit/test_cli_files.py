@@ -117,7 +117,7 @@ def test_compare_is_compare_with_reference_by_group_too(files):
 def test_labels_come_by_id_from_a_table(files):
     bare = {n: Predictions(p.probas, ids=p.ids, classes=p.classes, member=p.member) for n, p in files.items()}
     for name, p in bare.items():
-        p.save(name)
+        p.save(name, overwrite=True)
     with pytest.raises(InvalidPredictionsError, match=r"'cnn' have no labels\. Give --labels FILE"):
         run("evaluate", TEST[0])
     rows = [f"test/{k},{CLASSES[k % 3]}\n" for k in range(60)]

@@ -142,7 +142,7 @@ def test_whatever_features_depend_on_has_a_shelf_of_its_own(bank):
             options = {} if views is None else {"augmentation": views, "n_views": 1}
             assert computed(backbone, images, bank=bank, **options)[1] == 4
     assert computed(PlainBackbone(), make_images(4, size=16), bank=bank)[1] == 4
-    shelves = bank.shelves()
+    shelves = bank.collections()
     assert len(shelves) == 7
     assert {shelf.rows for shelf in shelves} == {4}
     assert {shelf.augmentation for shelf in shelves} == {None, repr(AffineViews()), repr(AffineViews(seed=1))}
@@ -206,7 +206,7 @@ def test_a_folder_gives_what_its_arrays_give(folder, bank):
 
 
 def test_a_folder_is_looked_up_while_rows_are_kept(folder, bank, monkeypatch):
-    monkeypatch.setattr("ensemblekit.features._job.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("ensemblekit.features._pipeline.FLUSH_SECONDS", 0)
     images = image_folder(folder, size=(8, 8))
     extract_features(PlainBackbone(), images.take(images.ids[::3]), bank=bank)
     features, n = computed(PlainBackbone(), images, bank=bank, batch_size=1)
@@ -257,7 +257,7 @@ class Maps(PlainBackbone):
 def test_a_backbone_that_cannot_be_banked_is_refused(backbone, message, bank):
     with pytest.raises(CompatibilityError, match=message):
         extract_features(backbone, make_images(2), bank=bank)
-    assert bank.shelves() == []
+    assert bank.collections() == []
 
 
 def test_a_fingerprint_that_stays_while_features_change_is_noticed(bank):

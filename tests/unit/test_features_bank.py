@@ -1,5 +1,6 @@
 """The bank of features: nothing half written is read, nothing damaged is used, and what is lost is computed again."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,8 +16,8 @@ import pytest
 
 from ensemblekit import AffineViews, FeatureBank, InvalidOptionError, extract_features
 from ensemblekit.errors import DataError, FeatureBankWarning
-from ensemblekit.features import _shelf
-from ensemblekit.features._files import make_room
+from ensemblekit.features import _collection
+from ensemblekit.features._bank_folder import evict
 from ensemblekit.features._segment import read_segment
 from tests.plain_backbone import PlainBackbone, make_images
 from tests.strangers import REPO, environment
@@ -28,9 +29,9 @@ WORKER = """
 import resource, sys
 import numpy as np
 from ensemblekit import FeatureBank, extract_features
-from ensemblekit.features import _job
+from ensemblekit.features import _pipeline
 from tests.plain_backbone import PlainBackbone, make_images
-_job.FLUSH_SECONDS = 0
+_pipeline.FLUSH_SECONDS = 0
 folder, seconds, limit = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -109,18 +110,28 @@ def test_a_process_that_is_killed_leaves_whole_files_and_loses_a_batch_at_most(t
     assert [p.name for p in next(tmp_path.iterdir()).iterdir() if p.name.startswith(".")] == [".lock"]
 
 
+def has_open(process, name):
+    """Tell whether a process has a file of that name open; Linux lists them."""
+    targets = []
+    for link in Path(f"/proc/{process.pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            targets.append(link.readlink())
+    return any(target.name == name for target in targets)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list the open files of a process")
 def test_who_waits_for_a_process_that_is_killed_goes_on_from_there(tmp_path):
     first = start(tmp_path, seconds=0.5)
     while not segments(tmp_path):
         time.sleep(0.005)
     second = start(tmp_path)
-    second.stdout.readline()
-    time.sleep(0.1)
-    assert second.poll() is None
+    while not has_open(second, ".lock"):
+        assert second.poll() is None, second.communicate()
+        time.sleep(0.005)
     first.kill()
     first.communicate()
     out, complaints = second.communicate(timeout=60)
-    batches, _ = out.split()
+    _, batches, _ = out.split()
     assert (second.returncode, complaints) == (0, "")
     assert 0 < int(batches) < 15
     assert rows(tmp_path) == 60
@@ -325,7 +336,7 @@ def test_many_small_pieces_become_few(tmp_path):
     images = make_images(100)
     for row in range(100):
         extract_features(PlainBackbone(), images[row : row + 1], bank=bank)
-    assert len(segments(tmp_path)) <= _shelf.MOST_SEGMENTS
+    assert len(segments(tmp_path)) <= _collection.MOST_SEGMENTS
     assert rows(tmp_path) == 100
     backbone = PlainBackbone()
     features = extract_features(backbone, images, bank=bank)
@@ -351,7 +362,7 @@ def test_a_bank_says_what_it_holds_and_is_cleared(tmp_path):
     (tmp_path / "folder").mkdir()
     extract_features(PlainBackbone(), IMAGES, bank=bank)
     extract_features(PlainBackbone(), IMAGES[:5], augmentation=AffineViews(), n_views=3, bank=bank)
-    views, plain = bank.shelves()
+    views, plain = bank.collections()
     assert (views.backbone, views.fingerprint, views.input_shape) == ("plain", "plain", (8, 8, 3))
     assert (views.rows, views.columns, views.augmentation) == (15, 4, repr(AffineViews()))
     assert (plain.rows, plain.augmentation, plain.precision) == (60, None, "float32")
@@ -360,7 +371,7 @@ def test_a_bank_says_what_it_holds_and_is_cleared(tmp_path):
     about = json.loads((plain.folder / "shelf.json").read_text())
     assert (about["backbone"], about["input_shape"]) == ("plain", [8, 8, 3])
     assert bank.clear() == views.n_bytes + plain.n_bytes
-    assert (bank.shelves(), bank.n_bytes, bank.clear()) == ([], 0, 0)
+    assert (bank.collections(), bank.n_bytes, bank.clear()) == ([], 0, 0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "notes.txt"]
 
 
@@ -388,8 +399,8 @@ def test_a_folder_in_a_bank_that_is_not_its_own_is_left_as_it_is(name, note, tmp
     if note is not None:
         (tmp_path / name / "shelf.json").write_text(note)
     before = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
-    make_room(bank.folder, bank.max_bytes)
-    assert (bank.shelves(), bank.n_bytes, bank.clear(), bank.others()) == ([], 0, 0, [name])
+    evict(bank.folder, bank.max_bytes)
+    assert (bank.collections(), bank.n_bytes, bank.clear(), bank.others()) == ([], 0, 0, [name])
     assert {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")} == before
 
 
@@ -397,7 +408,7 @@ def test_a_folder_in_a_bank_that_is_not_its_own_is_left_as_it_is(name, note, tmp
 def test_what_is_where_a_shelf_would_be_is_left_as_it_is(what, tmp_path):
     bank = FeatureBank(tmp_path / "bank")
     extract_features(PlainBackbone(), IMAGES[:5], bank=bank)
-    (shelf,) = bank.shelves()
+    (shelf,) = bank.collections()
     elsewhere = tmp_path / "mine"
     shelf.folder.rename(elsewhere)
     if what == "a link to a shelf":
@@ -418,7 +429,7 @@ def test_what_is_where_a_shelf_would_be_is_left_as_it_is(what, tmp_path):
 def test_a_file_of_a_user_in_a_shelf_stays_when_the_bank_is_cleared(tmp_path):
     bank = FeatureBank(tmp_path)
     extract_features(PlainBackbone(), IMAGES[:5], bank=bank)
-    (shelf,) = bank.shelves()
+    (shelf,) = bank.collections()
     (shelf.folder / "x.features").write_text("mine")
     extract_features(PlainBackbone(), IMAGES[:9], bank=bank)
     n_bytes = bank.n_bytes

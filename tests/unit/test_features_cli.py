@@ -47,7 +47,7 @@ def test_json_is_for_programs(bank):
 
 def test_it_clears_the_bank_and_says_what_is_free_now(bank):
     done = run("cache", "--clear", "--folder", bank.folder)
-    assert (done.returncode, done.stdout) == (0, f"2 of 2 shelves removed, 832 bytes freed in {bank.folder}.\n")
+    assert (done.returncode, done.stdout) == (0, f"2 of 2 collections removed, 832 bytes freed in {bank.folder}.\n")
     assert run("cache", "--folder", bank.folder).stdout == f"Feature bank {bank.folder}\nEmpty, of at most 2.1 GB.\n"
     cleared = json.loads(run("cache", "--clear", "--json", "--folder", bank.folder).stdout)
     assert cleared == {

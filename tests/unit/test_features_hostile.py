@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from ensemblekit import FeatureBank, extract_features
 from ensemblekit.cli import app
 from ensemblekit.errors import CompatibilityError, FeatureBankWarning
-from ensemblekit.features._files import shelf_folder
+from ensemblekit.features._bank_folder import collection_folder
 from ensemblekit.features._segment import DamagedSegmentError, read_segment
 from tests.plain_backbone import PlainBackbone, make_images
 
@@ -54,8 +54,8 @@ def test_a_note_may_say_anything_and_still_be_of_its_folder(bank, value):
     note, _ = paths(bank)
     about = json.loads(note.read_text()) | dict.fromkeys(ABOUT, value)
     note.write_text(json.dumps(about))
-    note.parent.rename(shelf_folder(bank.folder, about))
-    (shelf,) = bank.shelves()
+    note.parent.rename(collection_folder(bank.folder, about))
+    (shelf,) = bank.collections()
     assert [type(shelf.backbone), type(shelf.fingerprint), type(shelf.precision)] == [str, str, str]
     assert shelf.augmentation is None or isinstance(shelf.augmentation, str)
     assert all(isinstance(n, int) for n in shelf.input_shape)
@@ -68,7 +68,7 @@ def test_a_note_may_say_anything_and_still_be_of_its_folder(bank, value):
 def test_a_note_that_is_none_makes_the_folder_no_shelf(bank, text):
     note, _ = paths(bank)
     note.write_text(text)
-    assert bank.shelves() == []
+    assert bank.collections() == []
     with pytest.warns(FeatureBankWarning, match="not kept"):
         features = extract_features(PlainBackbone(), IMAGES, bank=FeatureBank(bank.folder))
     np.testing.assert_array_equal(features, EXPECTED)
@@ -92,7 +92,7 @@ def test_what_is_no_file_in_a_bank_is_waited_for_by_nobody(bank, name, kind):
         case _:
             path.touch()
             os.truncate(path, 2**40)
-    bank.shelves()
+    bank.collections()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FeatureBankWarning)
         np.testing.assert_array_equal(extract_features(PlainBackbone(), IMAGES, bank=bank), EXPECTED)

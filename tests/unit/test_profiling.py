@@ -334,7 +334,7 @@ def test_the_command(fused, tmp_path, monkeypatch):
     assert record["greedy"] is False
     for more, text in (
         (["--plot", str(tmp_path / "f.jpg"), *files], "must end in .png, .svg, .pdf"),
-        (["--plot", str(tmp_path / "none" / "f.png"), *files], "goes to a folder that is there"),
+        (["--plot", str(tmp_path / "none" / "f.png"), *files], "the folder of an output must exist"),
         (["--plot", str(tmp_path / "f.png")], "needs --predictions of each member"),
         (["--labels", str(tmp_path / "l.csv")], "Give these, too"),
     ):

@@ -51,3 +51,14 @@ def test_ten_columns_fit_a_terminal_whole(width):
     assert next(line for line in lines if line.startswith("cnn")).count("0.3333") == 6
     assert "…" not in "".join(lines)
     assert "¹ fitted on train" in lines
+
+
+def test_a_long_name_is_folded_and_no_figure_is():
+    table = TABLE.assign(Model=["cnn", "a-very-long-name-" * 12])
+    console = Console(file=io.StringIO(), width=80)
+    print_table(table, title="Results", console=console)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert next(line for line in lines if line.startswith("cnn")).count("0.3333") == 6
+    folded = [line[:12].strip() for line in lines if line.startswith(("a-very", "-long", "ong-", "name-"))]
+    assert len(folded) > 1

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ensemblekit import AffineViews, FeatureBank, extract_features
 from tests.plain_backbone import make_images
@@ -69,12 +70,22 @@ def test_a_bank_of_version_0_1_gives_the_same_bits_and_nothing_is_computed_again
 def test_it_is_described_and_cleared_as_one_of_today(tmp_path):
     shutil.copytree(SAVED / "features", tmp_path / "features")
     bank = FeatureBank(tmp_path / "features")
-    about = {(one.backbone, one.fingerprint, one.input_shape, one.rows, one.columns) for one in bank.shelves()}
+    about = {(one.backbone, one.fingerprint, one.input_shape, one.rows, one.columns) for one in bank.collections()}
     assert about == {("small_cnn", "small-cnn-1", (16, 16, 3), rows, 8) for rows in (12, 24)}
     notes = [json.loads(path.read_text()) for path in (tmp_path / "features").glob("*/shelf.json")]
     assert {note["augmentation"] for note in notes} == {None, repr(VIEWS["augmentation"])}
     assert bank.clear() > 0
     assert list((tmp_path / "features").iterdir()) == []
+
+
+def test_old_names_still_work_and_say_the_new_ones():
+    import ensemblekit.features
+
+    bank = FeatureBank(SAVED / "features")
+    with pytest.warns(DeprecationWarning, match=r"^FeatureBank\.shelves\(\) is .* use FeatureBank\.collections\(\)\."):
+        assert bank.shelves() == bank.collections()
+    with pytest.warns(DeprecationWarning, match=r"\.ShelfInfo is .* use ensemblekit\.features\.CollectionInfo\."):
+        assert ensemblekit.features.ShelfInfo is type(bank.collections()[0])
 
 
 if __name__ == "__main__":

@@ -184,7 +184,9 @@ def test_bad_rows_are_refused_with_the_file_that_they_are_in(tmp_path):
     files = spoil("other", label=[*labels[:-1], labels[-2]])
     with pytest.raises(AlignmentError, match="labels"):
         combine_files(files, "mean", tmp_path / "out.parquet", edited=True)
-    draw("other", np.arange(N), classes=("cat", "Cat", "fox"), labels=False).save(tmp_path / "other.parquet")
+    draw("other", np.arange(N), classes=("cat", "Cat", "fox"), labels=False).save(
+        tmp_path / "other.parquet", overwrite=True
+    )
     with pytest.raises(AlignmentError, match="fox"):
         combine_files([tmp_path / "a.parquet", tmp_path / "other.parquet"], "mean", tmp_path / "out.parquet")
     draw("number", np.arange(N), text=False).save(tmp_path / "number.parquet")

@@ -32,7 +32,7 @@ ORDER = np.random.default_rng(0).permutation(N)
 def small(monkeypatch):
     """Many buckets and many batches for a few rows."""
     monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 5)
-    monkeypatch.setattr("part_count", lambda n_rows, memory: 5)
+    monkeypatch.setattr(_buckets, "part_count", lambda n_rows, memory: 5)
     monkeypatch.setattr(_combine_files, "LARGEST", 256)
 
 

@@ -25,7 +25,7 @@ HOSTILE = [
 def small(monkeypatch, tmp_path):
     """Several buckets and batches for a few rows; names are given as they are typed."""
     monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 3)
-    monkeypatch.setattr("part_count", lambda n_rows, memory: 3)
+    monkeypatch.setattr(_buckets, "part_count", lambda n_rows, memory: 3)
     monkeypatch.setattr(_combine_files, "LARGEST", 16)
     monkeypatch.chdir(tmp_path)
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from ensemblekit.registry import Registry
 
-__all__ = ["Candidate", "fit", "make_candidates", "out_of_fold", "predict"]
-
 N_JOBS = 2
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "logistic": ("logistic_head", {}),
@@ -20,9 +18,9 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "svm": ("svm_head", {"cv": 3}),
     "discriminant": ("discriminant_head", {}),
 }
-"""What is said of a head -> its name, its options."""
+"""Short name of a head -> its registered name and options."""
 COSTLY = ("discriminant",)
-"""Cost the cube of the number of features: not for the quarters, which have four times as many."""
+"""Their cost grows with the cube of the number of features: not for the quarters, which have four times as many."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +51,10 @@ def out_of_fold(
     registry: Registry,
     progress: Callable[[int, int, str], None],
 ) -> dict[str, np.ndarray]:
-    """Ask each candidate for the rows of each fold, fitted on the others.
+    """Predict the rows of each fold with each candidate, fitted on the other folds.
 
-    Parameters
-    ----------
-    candidates : sequence of Candidate
-        Whom.
-    features : mapping of str to ndarray of shape (n_views, n, d)
-        By source.
-    codes : ndarray of int, shape (n,)
-        The classes.
-    folds : sequence of (fit rows, held-out rows)
-        The held-out rows are all rows, each once.
-    registry : Registry
-        Where the heads are.
-    progress : callable
-        Called with the fits done, their number, and the candidate's name.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n, n_classes)
-        By candidate.
+    ``features`` are ``(n_views, n, d)`` by source. The result has probabilities ``(n, n_classes)`` by candidate.
+    ``progress`` is called with the number of fits done, their total, and the candidate's name.
     """
     n_classes = int(codes.max()) + 1
     probas = {c.name: np.zeros((len(codes), n_classes)) for c in candidates}
@@ -93,14 +74,14 @@ def out_of_fold(
 def fit(
     candidates: Sequence[Candidate], features: Mapping[str, np.ndarray], codes: np.ndarray, registry: Registry
 ) -> dict[str, Any]:
-    """Fit candidates on all rows; returns the classifiers by name."""
+    """Fit candidates on all rows; return the classifiers by name."""
     n_classes = int(codes.max()) + 1
     jobs = [(_fit, (c, features[c.source], codes, n_classes, registry)) for c in candidates]
     return {c.name: model for c, model in zip(candidates, _parallel(jobs), strict=True)}
 
 
 def predict(model: Any, views: np.ndarray, n_classes: int) -> np.ndarray:
-    """Average a classifier's probabilities over the views; a class that it never saw has none."""
+    """Average a classifier's probabilities over the views; a class that it never saw gets 0."""
     probas = np.zeros((views.shape[1], n_classes))
     for view in views:
         probas[:, model.classes_] += model.predict_proba(view)
@@ -114,7 +95,7 @@ def _fit(candidate: Candidate, views: np.ndarray, codes: np.ndarray, n_classes: 
 
 
 def _parallel(jobs: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> Any:
-    """Run jobs in threads and give their results in order; each on one core, so that its sums have one order."""
+    """Run jobs in threads and yield their results in order; each on one core, so that sums are added in one order."""
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
 

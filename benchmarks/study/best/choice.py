@@ -13,26 +13,16 @@ from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import log_loss, paired_bootstrap
 from ensemblekit.registry import Registry
 
-__all__ = ["RULES", "Choice", "calibrate", "choose", "shares"]
-
 RULES: dict[str, dict[str, Any]] = {"mean": {}, "super_learner": {"loss": "log_loss"}, "greedy_selection": {}}
 """Combiners and their options, the simplest first."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen, and on what figures.
+    """The members, best first; the rule of `RULES` that combines them; the calibrated combiner, fitted out of fold.
 
-    Attributes
-    ----------
-    members : list of str
-        Best first.
-    rule : str
-        How they are combined, one of `RULES`.
-    combiner : Combiner
-        The rule, calibrated; fitted on the members' out-of-fold predictions.
-    losses, rule_losses : dict of str to float
-        Log loss of every candidate, and of every rule, each row by a fit and a calibration that did not see it.
+    ``losses`` and ``rule_losses`` are the log losses of every candidate and every rule, each row predicted by a fit and
+    a calibration that did not see it.
     """
 
     members: list[str]
@@ -48,36 +38,15 @@ def choose(
     groups: dict[str, int],
     registry: Registry,
 ) -> tuple[Choice, Predictions, Predictions]:
-    """Choose the members that know more than how common each class is, and the simplest rule that serves them.
+    """Choose the members that predict better than the class shares, and the simplest rule that combines them well.
 
-    Parameters
-    ----------
-    predictions : PredictionSet
-        Out-of-fold predictions of every candidate, labelled. No test image is among them.
-    folds : sequence of (fit rows, held-out rows)
-        By group, so that each calibration is scored on rows that neither it nor its members were fitted on.
-    groups : dict of str to int
-        Id -> group of alike images.
-    registry : Registry
-        Where the combiners are.
+    ``predictions`` are the out-of-fold predictions of every candidate, labelled, without any test image. ``folds`` are
+    drawn by group, and ``groups`` gives the group of similar images of each id. The result is the choice, then the
+    predictions of the best member and of the combination, each row by a fit and a calibration that did not see it.
 
-    Returns
-    -------
-    choice : Choice
-        The members, best first, and their combiner.
-    first, whole : Predictions
-        Of the best member and of the combination, each row by a fit and a calibration that did not see it.
-
-    Raises
-    ------
-    InvalidPredictionsError
-        If no candidate knows anything.
-
-    Notes
-    -----
     A candidate is a member where its log loss, calibrated, is below that of the class shares, with a 95 % interval by
     group that excludes 0. The rule is the first of `RULES`, unless a later one is better with such an interval: with
-    few images, weights that are learned must earn their keep.
+    few images, learned weights must prove to be better.
     """
     calibrated = {n: _held_out("mean", predictions.select([n]), folds, registry) for n in predictions.members}
     prior = shares(predictions[predictions.members[0]])
@@ -103,17 +72,17 @@ def choose(
 
 
 def calibrate(predictions: PredictionSet, name: str, registry: Registry) -> Any:
-    """Fit the calibration of one candidate by itself, as that of an ensemble is fitted."""
+    """Fit the calibration of one candidate alone, in the way that an ensemble is calibrated."""
     return fit_combiner(predictions.select([name]), _make("mean", registry))
 
 
 def _difference(first: Predictions, second: Predictions, groups: dict[str, int]) -> float:
-    """Give the upper bound of the interval of the difference in log loss, by group."""
+    """Return the upper bound of the interval of the difference in log loss, by group."""
     return paired_bootstrap(first, second, metrics=["log_loss"], groups=groups)["group_high"].item()
 
 
 def shares(rows: Predictions) -> Predictions:
-    """Give every row the share of each class among the labels."""
+    """Predict for every row the share of each class among the labels."""
     counts = np.bincount(rows.label_codes, minlength=len(rows.classes))
     probas = np.tile(counts / counts.sum(), (len(rows), 1))
     return Predictions(probas, ids=rows.ids, classes=rows.classes, labels=rows.labels, member="shares")
@@ -127,7 +96,7 @@ def _make(rule: str, registry: Registry) -> Any:
 def _held_out(
     rule: str, predictions: PredictionSet, folds: Sequence[tuple[np.ndarray, np.ndarray]], registry: Registry
 ) -> Predictions:
-    """Combine each fold by a rule that was fitted and calibrated on the others."""
+    """Combine each fold by a rule that was fitted and calibrated on the other folds."""
     parts: list[Predictions] = []
     for fitted, held in folds:
         combiner = fit_combiner(predictions.take(predictions.ids[fitted]), _make(rule, registry))

@@ -1,4 +1,4 @@
-"""What the preset ``best`` sees of an image: a frozen backbone's map, pooled in several ways, for two views."""
+"""The features of the preset ``best``: the last map of a frozen backbone, pooled in several ways, for two views."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from ensemblekit.assembly import import_keras
-
-__all__ = ["N_VIEWS", "Mirror", "Pyramid"]
 
 N_VIEWS = 2
 
@@ -31,15 +29,8 @@ class Mirror:
 class Pyramid:
     """A frozen backbone whose map is pooled over the whole (largest value, mean) and over its quarters (mean).
 
-    Parameters
-    ----------
-    backbone : Backbone
-        Ends in a global pooling of its map, or in layers after one. One that does not is taken as it is.
-
-    Attributes
-    ----------
-    parts : tuple of str
-        After `build`: what lies side by side in the features, each of one width.
+    A backbone that does not end in a global pooling of its map, or in layers after one, is taken as it is. After
+    `build`, ``parts`` names the parts of the features, in order, all of one width.
     """
 
     frozen = True
@@ -80,7 +71,7 @@ class Pyramid:
 
 
 def _parts(keras: Any, model: Any) -> dict[str, Any]:
-    """Pool the map that the model pools, in all ways; what follows its own pooling follows each of them."""
+    """Pool the map that the model pools in all ways; layers that follow its own pooling follow each of them."""
     layers = keras.layers
     features, after = _map_of(keras, model.outputs[0])
     if features is None:
@@ -99,11 +90,11 @@ def _parts(keras: Any, model: Any) -> dict[str, Any]:
 
 
 def _map_of(keras: Any, output: Any) -> tuple[Any, list[Any]]:
-    """Go back from the output to the map that is pooled; give it and what comes after, last first."""
+    """Go back from the output to the map that is pooled; return it and the later layers, last first."""
     pooling = (keras.layers.GlobalMaxPooling2D, keras.layers.GlobalAveragePooling2D)
     after: list[Any] = []
     while True:
-        # A layer may stand in several graphs: its own `input` is that of the first.
+        # A layer may be part of several graphs: its own `input` is that of the first.
         operation, node, _ = output._keras_history
         fed = operation._inbound_nodes[node].input_tensors
         if isinstance(operation, pooling):

@@ -1,4 +1,4 @@
-"""Folds that keep alike images together."""
+"""Folds that keep similar images together."""
 
 from __future__ import annotations
 
@@ -8,29 +8,15 @@ import numpy as np
 
 from ensemblekit.errors import DataError
 
-from ..images import Images
-
-__all__ = ["alike", "copy_groups", "folds_of", "make_folds", "rows_of"]
-
 SIDE = 32
 IMAGES_A_GROUP = 10
-"""Slices of one subject look alike without being copies: groups so coarse that a fold rarely knows what it is asked."""
+"""Slices of one subject look alike without being copies: groups this coarse rarely split a subject over two folds."""
 
 
 def alike(images: np.ndarray, copies: np.ndarray) -> np.ndarray:
-    """Put images into groups by how they look; near copies never part.
+    """Group images by how they look; images of one group of ``copies`` (near copies, by the audit) are never separated.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, 3)
-        RGB.
-    copies : ndarray of int, shape (n,)
-        Group of near copies, by the audit.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        Average linkage of the correlations between grey thumbnails, cut at some ten images a group.
+    Average linkage of the correlations between grey thumbnails, cut at some ten images a group.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -44,7 +30,7 @@ def alike(images: np.ndarray, copies: np.ndarray) -> np.ndarray:
     correlation = np.clip(thumbnails @ thumbnails.T, -1, 1)
     model = AgglomerativeClustering(clusters, metric="precomputed", linkage="average")
     looks = model.fit_predict(1 - correlation)
-    # Two groupings joined: images and groups are the nodes of one graph.
+    # Joins the two groupings: images and groups are the nodes of one graph, its components the result.
     rows, offset = np.arange(n), np.array([0, n, n + clusters])
     edges = np.concatenate([looks + offset[1], np.unique(copies, return_inverse=True)[1] + offset[2]])
     graph = coo_array((np.ones(2 * n), (np.tile(rows, 2), edges)), shape=(edges.max() + 1,) * 2)
@@ -52,13 +38,7 @@ def alike(images: np.ndarray, copies: np.ndarray) -> np.ndarray:
 
 
 def make_folds(codes: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Draw folds by group, the classes in proportion; fewer where a class has fewer groups.
-
-    Returns
-    -------
-    list of (fit rows, held-out rows)
-        At least two folds.
-    """
+    """Draw at least two folds by group, stratified by class; fewer than asked for where a class has fewer groups."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     rarest = min(len(np.unique(groups[codes == code])) for code in np.unique(codes))
@@ -69,13 +49,7 @@ def make_folds(codes: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -
 def folds_of(
     codes: np.ndarray, groupings: Sequence[np.ndarray], n_folds: int, seed: int
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Draw folds by the first grouping that leaves images of every class to fit on; give it, and the folds.
-
-    Raises
-    ------
-    DataError
-        If none does.
-    """
+    """Draw folds by the first grouping that leaves images of every class to fit on; return both."""
     for groups in groupings:
         folds = make_folds(codes, groups, n_folds, seed)
         if len(folds) > 1 and all(len(np.unique(codes[fitted])) == len(np.unique(codes)) for fitted, _ in folds):
@@ -87,13 +61,13 @@ def folds_of(
 
 
 def copy_groups(ids: np.ndarray, groups: Mapping[str, int]) -> np.ndarray:
-    """Give the audit's group of each image; an image that it lacks is alone."""
+    """Return the audit's group of each image; an image that the audit lacks is a group of its own."""
     alone = max(groups.values(), default=0) + 1
     return np.array([groups.get(i, alone + row) for row, i in enumerate(ids.tolist())], dtype=np.int64)
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:
-    """Give grey thumbnails as unit vectors of mean 0."""
+    """Return grey thumbnails as unit vectors of mean 0."""
     n, height, width = images.shape[:3]
     side = min(SIDE, height, width)
     grey = images.mean(axis=-1, dtype=np.float32)
@@ -103,14 +77,3 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     small = small.reshape(n, -1)
     small -= small.mean(axis=1, keepdims=True)
     return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-12)
-
-
-def rows_of(images: Images, splits: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Give ids, pixels, labels and codes of splits, one after the other."""
-    parts = [images.splits[name] for name in splits]
-    return (
-        np.concatenate([p.ids for p in parts]),
-        np.concatenate([p.x for p in parts]),
-        np.concatenate([p.labels for p in parts]),
-        np.concatenate([images.codes(name) for name in splits]),
-    )

@@ -10,7 +10,7 @@ import numpy as np
 from ensemblekit import Combiner, hookimpl
 
 from ..kernels.points import count_points, rounding_of_points
-from ..kernels.sums import shaped_like_members
+from ..kernels.presence import without_absent
 from ..kernels.ties import settle_ties
 from ..kernels.weights import scaled_weights
 
@@ -61,11 +61,7 @@ class Borda(Combiner):
         weights = scaled_weights(self.weights, n_members)
         if xp is np:
             return count_points(member_probas, weights, present, equal=self.weights is None)
-        weight = shaped_like_members(xp.array(weights, dtype=dtype), member_probas, xp)
-        if present is not None:
-            is_present = shaped_like_members(present, member_probas, xp)
-            member_probas = xp.where(is_present, member_probas, xp.zeros_like(member_probas))
-            weight = xp.where(is_present, weight, xp.zeros_like(weight))
+        member_probas, weight = without_absent(member_probas, weights, present, xp)
         one = xp.ones((), dtype=dtype)
         mine, other = xp.expand_dims(member_probas, -1), xp.expand_dims(member_probas, -2)
         beats = xp.where(xp.greater(mine, other), one, xp.zeros_like(one))

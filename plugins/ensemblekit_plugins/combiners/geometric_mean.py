@@ -9,9 +9,7 @@ import numpy as np
 
 from ensemblekit import Combiner, hookimpl
 
-from ..kernels.log_pool import pool_logs, pool_logs_in_blocks
-from ..kernels.presence import by_presence
-from ..kernels.sums import dtype_name, shaped_like_members, sum_dtype
+from ..kernels.log_pool import pool_logarithms
 from ..kernels.weights import check_settled
 from ..options import check_number
 
@@ -68,31 +66,13 @@ class GeometricMean(Combiner):
         self.traits = frozenset(traits | ({"idempotent"} if temperature == 1 else set()))
 
     def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
-        weights = self._settled(member_probas.shape[0])
-        if xp is np:
-            if present is None:
-                return self._pool(member_probas, weights, task)
-            return by_presence(lambda some, members: self._pool(some, weights[members], task), member_probas, present)
-        if present is None:
-            return pool_logs(member_probas, weights / weights.sum() / self.temperature, task, xp)
-        is_present = shaped_like_members(present, member_probas, xp)
-        known = xp.where(is_present, member_probas, xp.ones_like(member_probas))
-        dtype = sum_dtype(np.dtype(dtype_name(member_probas.dtype))).name
-        weight = shaped_like_members(xp.array(weights, dtype=dtype), present, xp)
-        weight = xp.where(present, weight, xp.zeros_like(weight))
-        total = xp.multiply(xp.sum(weight, axis=0), xp.array(self.temperature, dtype=dtype))
-        return pool_logs(known, xp.divide(weight, total), task, xp)
-
-    def _pool(self, member_probas: np.ndarray, weights: np.ndarray, task: str) -> np.ndarray:
-        return pool_logs_in_blocks(member_probas, weights / weights.sum() / self.temperature, task)
-
-    def _settled(self, n_members: int) -> np.ndarray:
         if self.weights is None:
-            return np.ones(n_members)
-        check_settled(self.weights)
-        # Only the ratio counts; near 1 no sum of them is out of range.
-        weights = np.asarray(self.weights, dtype=np.float64)
-        return weights / weights.max()
+            weights = np.ones(member_probas.shape[0])
+        else:
+            check_settled(self.weights)
+            weights = np.asarray(self.weights, dtype=np.float64)
+        # Only the ratio counts; near 1 no sum of the weights overflows.
+        return pool_logarithms(member_probas, weights / weights.max(), present, task, xp, temperature=self.temperature)
 
 
 @hookimpl

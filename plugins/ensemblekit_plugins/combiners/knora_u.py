@@ -25,14 +25,8 @@ class KnoraU(DynamicSelection):
 
     Attributes
     ----------
-    points_ : ndarray of shape (n_rows, n_columns)
-        Coordinates of the rows: the members' probabilities side by side, or features.
-    right_ : ndarray of bool of shape (n_rows, n_members)
-        Which members are right on each row.
-    row_weight_ : ndarray of shape (n_rows,)
-        Weights of the rows, the largest 1.
-    n_features_ : int or None
-        How many features a row has; None where the members' probabilities serve.
+    points_, right_, row_weight_, n_features_
+        The rows that it was fitted on; see `DynamicSelection`.
 
     Notes
     -----

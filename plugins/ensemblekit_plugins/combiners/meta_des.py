@@ -38,18 +38,12 @@ class MetaDES(DynamicSelection):
     meta_classifier_ : scikit-learn classifier or None
         Fitted on one row for each pair of a row and a member, whose label is whether the member is right. None where
         all members are right on all rows, or wrong: then all are selected.
-    points_ : ndarray of shape (n_rows, n_columns)
-        Where the rows lie: the members' probabilities side by side, or features.
     profiles_ : ndarray of shape (n_rows, n_members * n_classes)
         The members' probabilities side by side.
-    right_ : ndarray of bool of shape (n_rows, n_members)
-        Which members are right on each row.
     true_probas_ : ndarray of shape (n_rows, n_members)
         Probability that each member gives to the true class.
-    row_weight_ : ndarray of shape (n_rows,)
-        Weights of the rows, the largest 1.
-    n_features_ : int or None
-        How many features a row has; None where the members' probabilities serve.
+    points_, right_, row_weight_, n_features_
+        The rows that it was fitted on; see `DynamicSelection`.
 
     Notes
     -----

@@ -8,9 +8,7 @@ import numpy as np
 
 from ensemblekit import Combiner, hookimpl
 
-from ..kernels.log_pool import pool_logs, pool_logs_in_blocks
-from ..kernels.presence import by_presence
-from ..kernels.sums import shaped_like_members
+from ..kernels.log_pool import pool_logarithms
 
 __all__ = ["Product"]
 
@@ -47,20 +45,7 @@ class Product(Combiner):
     tasks = frozenset({"multiclass", "multilabel"})
 
     def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
-        if xp is np:
-            if present is None:
-                return _pool(member_probas, task)
-            return by_presence(lambda some, members: _pool(some, task), member_probas, present)
-        if present is None:
-            return pool_logs(member_probas, np.ones(member_probas.shape[0]), task, xp)
-        is_present = shaped_like_members(present, member_probas, xp)
-        known = xp.where(is_present, member_probas, xp.ones_like(member_probas))
-        one = xp.ones((), dtype="float32")
-        return pool_logs(known, xp.where(present, one, xp.zeros_like(one)), task, xp)
-
-
-def _pool(member_probas: np.ndarray, task: str) -> np.ndarray:
-    return pool_logs_in_blocks(member_probas, np.ones(len(member_probas)), task)
+        return pool_logarithms(member_probas, np.ones(member_probas.shape[0]), present, task, xp)
 
 
 @hookimpl

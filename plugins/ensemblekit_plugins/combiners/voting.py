@@ -10,7 +10,7 @@ import numpy as np
 from ensemblekit import Combiner, hookimpl
 
 from ..kernels.linear_pool import pool_linearly
-from ..kernels.sums import shaped_like_members
+from ..kernels.presence import without_absent
 from ..kernels.ties import settle_ties
 from ..kernels.votes import count_votes, rounding_of_votes
 from ..kernels.weights import normalised_weights, scaled_weights
@@ -71,11 +71,7 @@ class Voting(Combiner):
         scaled = scaled_weights(weights, member_probas.shape[0])
         if xp is np:
             return count_votes(member_probas, None if equal else scaled, present)
-        weight = shaped_like_members(xp.array(scaled, dtype=member_probas.dtype), member_probas, xp)
-        if present is not None:
-            is_present = shaped_like_members(present, member_probas, xp)
-            member_probas = xp.where(is_present, member_probas, xp.zeros_like(member_probas))
-            weight = xp.where(is_present, weight, xp.zeros_like(weight))
+        member_probas, weight = without_absent(member_probas, scaled, present, xp)
         top = xp.equal(member_probas, xp.max(member_probas, axis=-1, keepdims=True))
         one = xp.ones((), dtype=member_probas.dtype)
         votes = xp.where(top, one, xp.zeros_like(one))

@@ -8,6 +8,7 @@ import numpy as np
 
 from .blocks import Scratch, Where, in_blocks
 from .normalisation import sum_classes
+from .presence import without_absent
 from .sums import add_members, shaped_like_members, sum_dtype, sum_members, weighted_sum
 
 __all__ = ["pool_classes", "pool_linearly"]
@@ -44,12 +45,9 @@ def pool_linearly(member_probas: Any, weights: np.ndarray | None = None, present
     if weights is None and present is None:
         return xp.mean(member_probas, axis=0)
     unit = np.ones(member_probas.shape[0]) if weights is None else weights
-    weight = shaped_like_members(xp.array(unit, dtype=member_probas.dtype), member_probas, xp)
-    if present is None:
-        return xp.sum(xp.multiply(member_probas, weight), axis=0)
-    is_present = shaped_like_members(present, member_probas, xp)
-    total = xp.sum(xp.multiply(xp.where(is_present, member_probas, xp.zeros_like(member_probas)), weight), axis=0)
-    return xp.divide(total, xp.sum(xp.where(is_present, weight, xp.zeros_like(weight)), axis=0))
+    known, weight = without_absent(member_probas, unit, present, xp)
+    total = xp.sum(xp.multiply(known, weight), axis=0)
+    return total if present is None else xp.divide(total, xp.sum(weight, axis=0))
 
 
 def _pool_in_blocks(member_probas: np.ndarray, weights: np.ndarray | None, present: np.ndarray | None) -> np.ndarray:

@@ -8,35 +8,71 @@ import numpy as np
 
 from .blocks import Scratch, Where, in_blocks
 from .normalisation import sum_classes
+from .presence import by_presence
 from .sums import dtype_name, epsilon, shaped_like_members, sum_dtype
 
-__all__ = ["pool_logs", "pool_logs_in_blocks"]
+__all__ = ["pool_logarithms"]
 
 SAFE = 1e15
 """Sums over the classes beyond ``1 / SAFE`` or it lose digits in float32: such rows are computed by the reference."""
 
 
-def pool_logs(member_probas: Any, exponents: Any, task: str, xp: Any = np) -> Any:
-    """Multiply the members, each to the power of its exponent, and normalise: the reference.
-
-    Each zero stands for one number that goes to zero. So a class with a zero has probability 0; where every class has
-    one, those whose zeros have the smallest sum of exponents share the row, in proportion to the rest of their product.
+def pool_logarithms(
+    member_probas: Any, weights: np.ndarray, present: Any, task: str, xp: Any = np, *, temperature: float | None = None
+) -> Any:
+    """Multiply the members, each to the power of its weight, and normalise.
 
     Parameters
     ----------
     member_probas : array of shape (n_members, n_samples, ..., n_classes)
-        Aligned predictions; where the exponent is 0, any numbers >= 0.
-    exponents : array of shape (n_members,) or (n_members, n_samples)
-        Finite and >= 0, with a positive sum in each row.
+        Aligned predictions.
+    weights : ndarray of shape (n_members,)
+        Finite and >= 0, with a positive sum.
+    present : array of bool of shape (n_members, n_samples), or None
+        Which rows the members have.
     task : {"multiclass", "multilabel"}
         Whether classes exclude each other, or each column stands against its own complement.
     xp : array namespace, default=numpy
         ``numpy`` or ``keras.ops``.
+    temperature : float, optional
+        Divide the weights of the members that are present by their sum and by this. By default they stay as they are.
 
     Returns
     -------
     array of shape (n_samples, ..., n_classes)
         Probabilities, in the dtype of ``member_probas``.
+    """
+
+    def exponents(weights: np.ndarray) -> np.ndarray:
+        return weights if temperature is None else weights / weights.sum() / temperature
+
+    if xp is np:
+        if present is None:
+            return _pool_in_blocks(member_probas, exponents(weights), task)
+        return by_presence(
+            lambda some, members: _pool_in_blocks(some, exponents(weights[members]), task), member_probas, present
+        )
+    if present is None:
+        return _pool(member_probas, exponents(weights), task, xp)
+    is_present = shaped_like_members(present, member_probas, xp)
+    known = xp.where(is_present, member_probas, xp.ones_like(member_probas))
+    dtype = sum_dtype(np.dtype(dtype_name(member_probas.dtype))).name
+    weight = shaped_like_members(xp.array(weights, dtype=dtype), present, xp)
+    weight = xp.where(present, weight, xp.zeros_like(weight))
+    if temperature is not None:
+        total = xp.multiply(xp.sum(weight, axis=0), xp.array(temperature, dtype=dtype))
+        weight = xp.divide(weight, total)
+    return _pool(known, weight, task, xp)
+
+
+def _pool(member_probas: Any, exponents: Any, task: str, xp: Any = np) -> Any:
+    """Do it by the functions of a namespace: the reference.
+
+    Each zero stands for one number that goes to zero. So a class with a zero has probability 0; where every class has
+    one, those whose zeros have the smallest sum of exponents share the row, in proportion to the rest of their product.
+
+    The exponents have the shape ``(n_members,)`` or ``(n_members, n_samples)``; where one is 0, the prediction may be
+    any number >= 0.
     """
     dtype = dtype_name(member_probas.dtype)
     # Logarithms in float16 are spaced by one per cent of a probability.
@@ -63,23 +99,7 @@ def pool_logs(member_probas: Any, exponents: Any, task: str, xp: Any = np) -> An
     return xp.array(pooled, dtype=dtype) if dtype == "float16" else pooled
 
 
-def pool_logs_in_blocks(member_probas: np.ndarray, exponents: np.ndarray, task: str) -> np.ndarray:
-    """Do as `pool_logs` does, in blocks.
-
-    Parameters
-    ----------
-    member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
-        Aligned predictions.
-    exponents : ndarray of shape (n_members,)
-        Finite and >= 0, with a positive sum.
-    task : {"multiclass", "multilabel"}
-        See `pool_logs`.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, ..., n_classes)
-        Probabilities, in the dtype of ``member_probas``.
-    """
+def _pool_in_blocks(member_probas: np.ndarray, exponents: np.ndarray, task: str) -> np.ndarray:
     pooled = np.empty(member_probas.shape[1:], member_probas.dtype)
     dtype = sum_dtype(pooled.dtype)
     finish = _finish_classes if task == "multiclass" else _finish_columns
@@ -125,7 +145,7 @@ def _finish_classes(members: np.ndarray, exponents: np.ndarray, total: np.ndarra
     sums = sum_classes(total, scratch)
     hard = ~((sums > 1 / SAFE) & (sums < SAFE))
     if hard.any():
-        total[hard] = pool_logs(_chosen(members, hard, total.dtype), exponents, "multiclass")
+        total[hard] = _pool(_chosen(members, hard, total.dtype), exponents, "multiclass")
         sums[hard] = 1
     np.divide(total, sums[..., np.newaxis], out=total)
 
@@ -139,7 +159,7 @@ def _finish_columns(members: np.ndarray, exponents: np.ndarray, total: np.ndarra
     hard = np.isnan(total)
     if hard.any():
         chosen = _chosen(members, hard, total.dtype)[..., np.newaxis]
-        total[hard] = pool_logs(chosen, exponents, "multilabel")[..., 0]
+        total[hard] = _pool(chosen, exponents, "multilabel")[..., 0]
 
 
 def _chosen(members: np.ndarray, mask: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["by_presence"]
+from .sums import shaped_like_members
+
+__all__ = ["by_presence", "without_absent"]
 
 COPIED_VALUES = 2**20
 """Values that are copied at a time, at most (or one row)."""
@@ -56,6 +58,33 @@ def by_presence(
             some = rows[start : start + step]
             combined[some] = rule(member_probas[np.ix_(members, some)], members)
     return combined
+
+
+def without_absent(member_probas: Any, weights: Any, present: Any, xp: Any) -> tuple[Any, Any]:
+    """Set absent rows, and the weights of the members that lack them, to 0: in a graph, where rows cannot be selected.
+
+    Parameters
+    ----------
+    member_probas : array of shape (n_members, n_samples, ..., n_classes)
+        Aligned predictions; absent rows hold anything.
+    weights : ndarray of shape (n_members,)
+        Weights of the members.
+    present : array of bool of shape (n_members, n_samples), or None
+        Which rows the members have; None where they have all.
+    xp : array namespace
+        ``numpy`` or ``keras.ops``.
+
+    Returns
+    -------
+    member_probas, weights : array
+        They broadcast with each other.
+    """
+    weight = shaped_like_members(xp.array(weights, dtype=member_probas.dtype), member_probas, xp)
+    if present is None:
+        return member_probas, weight
+    is_present = shaped_like_members(present, member_probas, xp)
+    known = xp.where(is_present, member_probas, xp.zeros_like(member_probas))
+    return known, xp.where(is_present, weight, xp.zeros_like(weight))
 
 
 def _same_members(present: np.ndarray) -> list[np.ndarray]:

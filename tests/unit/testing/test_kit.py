@@ -21,7 +21,7 @@ from ensemblekit.testing import (
     training_predictions,
     weights,
 )
-from ensemblekit.testing._failure import Broken, shown
+from ensemblekit.testing._failure import Violation, as_code
 from ensemblekit.testing._running import _search
 from tests.strangers import environment
 
@@ -130,16 +130,16 @@ def test_a_message_names_the_promise_and_shows_arrays_that_can_be_pasted():
 
 @given(member_probas(task="regression"))
 def test_what_is_shown_is_the_same_to_the_bit_when_pasted(cube):
-    again = eval(shown(cube))  # noqa: S307
+    again = eval(as_code(cube))  # noqa: S307
     assert (again.dtype, again.shape, again.tobytes()) == (cube.dtype, cube.shape, cube.tobytes())
     assert again.flags.f_contiguous == cube.flags.f_contiguous
 
 
 def test_special_values_can_be_pasted():
     array = np.array([np.nan, np.inf, -np.inf, 0.1], dtype=np.float32)
-    np.testing.assert_array_equal(eval(shown(array)), array)  # noqa: S307
-    assert shown(np.zeros((2, 0))) == "np.zeros((2, 0), dtype=np.float64)"
-    assert shown(np.array([True])) == "np.array([True])"
+    np.testing.assert_array_equal(eval(as_code(array)), array)  # noqa: S307
+    assert as_code(np.zeros((2, 0))) == "np.zeros((2, 0), dtype=np.float64)"
+    assert as_code(np.array([True])) == "np.array([True])"
 
 
 def test_an_error_of_a_combiner_is_a_finding_with_its_cause():
@@ -207,7 +207,7 @@ def test_ids_are_readable_and_only_what_is_promised_is_checked():
 
 def test_a_rule_that_takes_nothing_that_is_drawn_breaks_its_promise_and_is_no_mistake_of_the_kit():
     choosy = SimpleNamespace(run=lambda subject, draw: reject())
-    with pytest.raises(Broken, match="it takes none of the predictions that were drawn, of members called 'm0'"):
+    with pytest.raises(Violation, match="it refuses all predictions that were drawn, of members called 'm0'"):
         _search(choosy, None, 5)
 
 

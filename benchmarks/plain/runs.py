@@ -1,6 +1,6 @@
-"""Seconds of both ways: the plain recipe in this process, ours as its own command.
+"""Both ways run and timed: the plain recipe in this process, ours as its own command.
 
-They are seconds of the clock; or of the processor, all threads together, on a machine that has other work to do.
+Times are seconds of the clock, or with ``processor`` those of the processor, all threads together.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import numpy as np
 import pandas as pd
 
 from ensemblekit import EnsembleKitError
-
-__all__ = ["Ours", "Plain", "run_ours", "run_plain"]
 
 ENSEMBLE_EPOCHS = 100
 CTSCAN = Path(__file__).resolve().parent.parent / "ctscan.py"
@@ -45,19 +43,19 @@ class Ours:
 
 @dataclass
 class Plain:
-    """The plain recipe, to the end or by its epochs."""
+    """The plain recipe: run to its end, or a few epochs of it."""
 
     epoch: dict[str, float] = field(default_factory=dict[str, float])
-    """Seconds an epoch, by network."""
+    """Seconds per epoch, by network."""
     epochs: dict[str, int] = field(default_factory=dict[str, int])
-    """How many it ran, or how many are reckoned."""
+    """Number of epochs that it ran, or that its time is extrapolated to."""
     predict: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds of predicting all splits, by network."""
     ensembles: float = 0.0
     validation: dict[str, float] = field(default_factory=dict[str, float])
 
     def seconds(self, name: str) -> float:
-        """Give the seconds of training one network."""
+        """Return the seconds of training one network."""
         return self.epoch[name] * self.epochs[name]
 
     @property
@@ -72,27 +70,7 @@ class Plain:
 
 
 def run_ours(arguments: list[str], out: Path, *, processor: bool = False) -> Ours:
-    """Run ``ctscan.py`` in a process of its own, from its start to its end.
-
-    Parameters
-    ----------
-    arguments : list of str
-        Of its command line, without ``--out``.
-    out : Path
-        Folder of its results.
-    processor : bool, default=False
-        Seconds of the processor.
-
-    Returns
-    -------
-    Ours
-        With the seconds that it wrote itself, and those of the whole process.
-
-    Raises
-    ------
-    EnsembleKitError
-        If it fails, with what it said.
-    """
+    """Run ``ctscan.py`` as a process; return the seconds that it recorded, and those of the whole process."""
     now = _busy_children if processor else time.perf_counter
     start = now()
     done = subprocess.run(  # noqa: S603 - our own program
@@ -100,7 +78,7 @@ def run_ours(arguments: list[str], out: Path, *, processor: bool = False) -> Our
     )
     whole = now() - start
     if done.returncode:
-        raise EnsembleKitError(f"ctscan.py must run to its end; it said: {(done.stderr or done.stdout).strip()}")
+        raise EnsembleKitError(f"ctscan.py must run to its end; it printed: {(done.stderr or done.stdout).strip()}")
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     results = pd.read_csv(out / "results.csv").set_index("Model")
     return Ours(
@@ -119,31 +97,13 @@ def run_plain(
     measured: int,
     whole: bool,
     most: int,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
     processor: bool = False,
 ) -> Plain:
-    """Train and ask the plain networks, and time it.
+    """Train the plain networks and predict with them.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What is run.
-    epochs : dict of str to int
-        How many epochs are reckoned, by network, where it is not run to the end.
-    measured : int
-        How many epochs are timed then, after one that is not.
-    whole : bool
-        Train as early stopping has it.
-    most : int
-        Most epochs of a network.
-    tell : callable
-        Called with sentences.
-    processor : bool, default=False
-        Seconds of the processor.
-
-    Returns
-    -------
-    Plain
+    With ``whole`` they train until early stopping, at most ``most`` epochs. Otherwise they train one epoch that is not
+    timed and ``measured`` that are, and their time is extrapolated to ``epochs``. ``log`` is called with sentences.
     """
     now = time.process_time if processor else time.perf_counter
     from .recipe import NETWORKS, SPLITS
@@ -165,7 +125,7 @@ def run_plain(
             if split == "valid":
                 plain.validation[name] = float(np.mean(probas.argmax(axis=1) == labels[split]))
         plain.predict[name] = now() - start
-        tell(f"plain {name}: {plain.epoch[name]:.1f} s an epoch, {len(clock.seconds)} epochs")
+        log(f"plain {name}: {plain.epoch[name]:.1f} s an epoch, {len(clock.seconds)} epochs")
     start = now()
     recipe.ensembles(predicted, labels, ENSEMBLE_EPOCHS)
     plain.ensembles = now() - start
@@ -181,7 +141,7 @@ def _clock(now: Callable[[], float]) -> Any:
     import keras
 
     class Clock(keras.callbacks.Callback):
-        """Notes the seconds of each epoch, its validation and its checkpoint included."""
+        """Records the seconds of each epoch, with its validation and checkpoint."""
 
         def __init__(self) -> None:
             super().__init__()

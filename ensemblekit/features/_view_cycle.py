@@ -1,13 +1,13 @@
 """`ViewCycle`: training data of several views of each image, for Keras's ``fit``.
 
-Importing this module imports Keras; nothing imports it before `ViewCycle` is used.
+Importing this module imports Keras, so that it is only imported when `ViewCycle` is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,47 +15,49 @@ from ..arguments import as_array, typed
 from ..assembly import import_keras
 from ..errors import DataError, InvalidOptionError
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 __all__ = ["ViewCycle"]
 
 keras = import_keras("ViewCycle")
 
 
 class ViewCycle(keras.utils.PyDataset):
-    """Training data of several views of each image, for Keras's ``fit``: one view of every image an epoch.
+    """Training data of several views of each image, for Keras's ``fit``: one view of every image per epoch.
 
     Parameters
     ----------
     views : array-like of shape (n_views, n_samples, ...) or callable
-        Features or pixels of each view; a memory map will do, nothing is copied but the rows of a batch. Or a function
-        that takes the number of a view and gives that view, shape ``(n_samples, ...)``: it is called in a thread, one
-        epoch ahead.
+        Features or pixels of each view; of a memory map only the rows of a batch are copied. Or a function of the
+        number of a view that returns that view, shape ``(n_samples, ...)``; it is called in a thread, one epoch ahead.
     y : array-like of shape (n_samples, ...)
         Targets, the same for every view.
     n_views : int, optional
-        With a function alone: draw so many views, keep them, and cycle through them; by default each epoch has a new
+        Only with a function: the number of views to draw, keep, and cycle through; by default each epoch draws a new
         view, and none is kept.
     batch_size : int, default=32
-        Samples a step; the last step of an epoch takes what is left.
+        Number of samples in a batch; the last one of an epoch may have fewer.
     seed : int, default=0
-        Of the order of the samples.
+        Seed of the order of the samples.
 
     Attributes
     ----------
     epoch : int
-        Number of the epoch that is given out, counted over all calls of ``fit``.
+        Number of the current epoch, counted over all calls of ``fit``.
 
     Raises
     ------
     InvalidOptionError
         If an option is none of those above.
     DataError
-        If the views are empty, or have not one target a sample.
+        If the views are empty, or there is not one target per sample.
 
     Notes
     -----
     Epoch ``e`` gives view ``e % n_views`` of each sample once, in an order drawn from ``(seed, e)``: the same in every
-    run, whatever else draws random numbers. Give ``fit`` no other ``shuffle`` than False: it would draw an order of the
-    batches from Python's own state.
+    run, whatever else draws random numbers. Call ``fit`` with ``shuffle=False``: else Keras draws an order of the
+    batches from Python's global random state.
 
     Examples
     --------
@@ -68,8 +70,16 @@ class ViewCycle(keras.utils.PyDataset):
     (2, (2, 2), (2,))
     """
 
-    @typed()
-    def __init__(self, views: Any, y: Any, *, n_views: int | None = None, batch_size: int = 32, seed: int = 0) -> None:
+    @typed(but=("views", "y"))
+    def __init__(
+        self,
+        views: ArrayLike | Callable[[int], ArrayLike],
+        y: ArrayLike,
+        *,
+        n_views: int | None = None,
+        batch_size: int = 32,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("n_views", n_views, 1)):
             if name == "n_views" and value is None:
@@ -81,27 +91,27 @@ class ViewCycle(keras.utils.PyDataset):
             raise DataError(f"y must hold a target for each sample, at least one; received shape {self.y.shape}.")
         self.batch_size, self.seed = batch_size, seed
         if callable(views):
-            self._source: _Given | _Drawn = _Drawn(views, n_views, len(self.y))
+            self._source: _ArrayViews | _DrawnViews = _DrawnViews(views, n_views, len(self.y))
         elif n_views is not None:
             raise InvalidOptionError(
                 f"n_views is for a function that draws views; received {n_views} and an array, whose first axis is it."
             )
         else:
-            self._source = _Given(views, len(self.y))
+            self._source = _ArrayViews(views, len(self.y))
         self.epoch = 0
         self._begun = False
         self._current = self._load()
 
     @property
     def num_batches(self) -> int:
-        """Steps an epoch."""
+        """Number of batches per epoch."""
         return -(-len(self.y) // self.batch_size)
 
     def __len__(self) -> int:
         return self.num_batches
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Give one batch of the present epoch.
+        """Give one batch of the current epoch.
 
         Parameters
         ----------
@@ -111,17 +121,17 @@ class ViewCycle(keras.utils.PyDataset):
         Returns
         -------
         x, y : ndarray of shape (batch_size, ...)
-            Of samples in the order of this epoch.
+            Views and targets, in the order of this epoch.
         """
         if not 0 <= index < self.num_batches:
             raise IndexError(f"there are {self.num_batches} batches; received {index}.")
-        view, order = self._current  # one read: Keras asks in a thread of its own
+        view, order = self._current  # read once: Keras calls this in another thread
         rows = order[index * self.batch_size : (index + 1) * self.batch_size]
         return np.asarray(view[rows]), self.y[rows]
 
     def on_epoch_begin(self) -> None:
-        """Go on to the next epoch; Keras calls it."""
-        # Keras also ends an epoch before the first begins, so that only beginnings count.
+        """Go on to the next epoch; Keras calls this."""
+        # Keras calls on_epoch_end also before the first epoch, so that only beginnings are counted.
         if self._begun:
             self.epoch += 1
             self._current = self._load()
@@ -132,7 +142,7 @@ class ViewCycle(keras.utils.PyDataset):
         return self._source.view(self.epoch), order
 
 
-class _Given:
+class _ArrayViews:
     """Views in an array."""
 
     def __init__(self, views: Any, n_samples: int) -> None:
@@ -147,13 +157,13 @@ class _Given:
         return self._views[epoch % len(self._views)]
 
 
-class _Drawn:
-    """Views from a function: the next one is drawn while this one is used."""
+class _DrawnViews:
+    """Views from a function: the next view is drawn while the current one is used."""
 
     def __init__(self, draw: Callable[[int], Any], n_views: int | None, n_samples: int) -> None:
         self._draw, self._n_views, self._n_samples = draw, n_views, n_samples
         self._kept: dict[int, np.ndarray] = {}
-        self._ahead: tuple[int, Future[np.ndarray]] | None = None
+        self._next: tuple[int, Future[np.ndarray]] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="views")
 
     def view(self, epoch: int) -> np.ndarray:
@@ -161,20 +171,20 @@ class _Drawn:
         following = epoch + 1 if self._n_views is None else (epoch + 1) % self._n_views
         view = self._take(number)
         if following not in self._kept:
-            self._ahead = following, self._pool.submit(self._drawn, following)
+            self._next = following, self._pool.submit(self._call, following)
         return view
 
     def _take(self, number: int) -> np.ndarray:
         if number in self._kept:
             return self._kept[number]
-        ahead = self._ahead is not None and self._ahead[0] == number
-        view = self._ahead[1].result() if self._ahead and ahead else self._drawn(number)
-        self._ahead = None
+        is_next = self._next is not None and self._next[0] == number
+        view = self._next[1].result() if self._next and is_next else self._call(number)
+        self._next = None
         if self._n_views is not None:
             self._kept[number] = view
         return view
 
-    def _drawn(self, number: int) -> np.ndarray:
+    def _call(self, number: int) -> np.ndarray:
         view = np.asarray(self._draw(number))
         if view.ndim < 2 or len(view) != self._n_samples:
             raise DataError(

@@ -1,4 +1,4 @@
-"""`.keras` files of others: looked through before Keras builds what they describe."""
+"""`load_keras_file`: a `.keras` file of anybody is checked before Keras builds the model that it describes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["load_keras_file"]
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 ENTRIES = {CONFIG, WEIGHTS, "metadata.json"}
 ASSETS = "assets"
-"""The folder of what layers keep in files of their own, such as vocabularies."""
+"""Folder in the archive for files of layers, such as vocabularies."""
 
 _building = threading.RLock()
 
@@ -31,16 +31,16 @@ _building = threading.RLock()
 def load_keras_file(
     path: str | os.PathLike[str] | BinaryIO, *, custom_objects: Mapping[str, Any] | None = None, compiled: bool = False
 ) -> Any:
-    """Load a model of Keras's without running code that the file holds, or taking memory that it has no weights for.
+    """Load a Keras model without running code from the file, and without memory for weights that it does not hold.
 
     Parameters
     ----------
     path : path-like or BinaryIO
-        A ``.keras`` file, or one that is open.
+        A ``.keras`` file, or an open one.
     custom_objects : mapping of str to type, optional
         As in ``keras.saving.load_model``.
     compiled : bool, default=False
-        Compile it as it was when it was saved.
+        Whether the model is compiled as it was when it was saved.
 
     Returns
     -------
@@ -50,10 +50,10 @@ def load_keras_file(
     Raises
     ------
     InvalidOptionError
-        If it cannot be loaded so: it is damaged, holds code, refers to other files, or asks for more memory than is
-        allowed; see `ensemblekit.limits`.
+        If the file is damaged, holds code, refers to other files, or asks for more memory than is allowed; see
+        `ensemblekit.limits`.
     NotAFileError
-        If there is no regular file.
+        If the path is no regular file.
     MissingDependencyError
         If Keras is not installed.
     """
@@ -78,12 +78,12 @@ def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
 
 
 def _load(keras: Any, name: str, file: BinaryIO, custom_objects: Any, compiled: bool) -> Any:
-    # The public function takes a path alone, and would open another file than was looked at.
+    # Keras's public function takes only a path: it might open another file than the one that was checked.
     from keras.src.saving import saving_lib
 
     try:
         stored = _check_archive(name, file)
-        with _weighed(keras.Variable, lambda n_bytes: check_size(n_bytes, *_weights_of(name), stored=stored)):
+        with _limited(keras.Variable, lambda n_bytes: check_size(n_bytes, *_weights_of(name), stored=stored)):
             model = saving_lib.load_model(file, custom_objects=custom_objects, compile=compiled, safe_mode=True)
         if not isinstance(model, keras.Model):
             raise _refused(name, f"it holds a {type(model).__name__}")
@@ -92,13 +92,13 @@ def _load(keras: Any, name: str, file: BinaryIO, custom_objects: Any, compiled: 
         return model
     except EnsembleKitError:
         raise
-    except Exception as error:  # what a damaged archive, or a configuration of others, makes Keras raise is nearly all
-        said = shorten(str(error), 400) or type(error).__name__
-        raise InvalidOptionError(f"{name!r} cannot be loaded by Keras in safe mode: {said}") from error
+    except Exception as error:  # a damaged archive or a bad configuration makes Keras raise nearly anything
+        reason = shorten(str(error), 400) or type(error).__name__
+        raise InvalidOptionError(f"{name!r} cannot be loaded by Keras in safe mode: {reason}") from error
 
 
 def _tensors(keras: Any, model: Any) -> Generator[Any]:
-    """Give all that is handed on between the layers of a model, and of those in it."""
+    """Yield the outputs of all layers of a model, and of the models nested in it."""
     for layer in getattr(model, "operations", None) or model.layers:
         for node in layer._inbound_nodes:
             yield from node.output_tensors
@@ -111,7 +111,7 @@ def _weights_of(name: str) -> tuple[str, type[EnsembleKitError]]:
 
 
 def _check_archive(name: str, file: BinaryIO) -> int:
-    """Refuse an archive that is not as Keras writes it; give the bytes of its weights."""
+    """Refuse an archive that Keras would not write; give the size of its weights in bytes."""
     file.seek(0)
     with zipfile.ZipFile(file) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
@@ -131,7 +131,7 @@ def _check_archive(name: str, file: BinaryIO) -> int:
         if n_bytes > file.seek(0, os.SEEK_END):
             raise _refused(name, "what it holds must be stored once; it is larger than the file")
         check_size(n_bytes, f"what {name!r} holds", InvalidOptionError, stored=bytes_on_disk(file))
-        # An object of JSON takes some 30 times the memory of its text.
+        # Parsed JSON takes some 30 times the memory of its text.
         check_size(RATIO * entries[CONFIG].file_size, f"the configuration of {name!r}", InvalidOptionError)
         # Keras does not compare the checksums of the entries that it reads; `read` does.
         for entry in archive.infolist():
@@ -143,16 +143,16 @@ def _check_archive(name: str, file: BinaryIO) -> int:
 
 
 def _check_weights(name: str, content: bytes) -> None:
-    """Refuse weights that lie in other files, or that are declared and not there."""
+    """Refuse weights that are in other files, or are declared and missing."""
     import h5py
     from h5py import h5l  # pyright: ignore[reportAttributeAccessIssue] - it is compiled
 
-    def look_at_link(path: bytes, about: Any) -> str | None:
+    def check_link(path: bytes, about: Any) -> str | None:
         if about.type != h5l.TYPE_HARD:
             return f"lie in it; {path.decode(errors='replace')!r} refers to elsewhere"
         return None
 
-    def look_at_array(path: str, held: Any) -> str | None:
+    def check_array(path: str, held: Any) -> str | None:
         if not isinstance(held, h5py.Dataset):
             return None
         if held.external or held.is_virtual:
@@ -162,8 +162,8 @@ def _check_weights(name: str, content: bytes) -> None:
         return None
 
     with h5py.File(io.BytesIO(content), "r") as weights:
-        # What they return ends the walk; what they raised would be lost in it.
-        wrong = weights.id.links.visit(look_at_link, info=True) or weights.visititems(look_at_array)
+        # A value that a visitor returns ends the visit; an exception would be lost.
+        wrong = weights.id.links.visit(check_link, info=True) or weights.visititems(check_array)
     if wrong:
         raise _refused(name, f"its weights must {wrong}")
 
@@ -173,23 +173,25 @@ def _refused(name: str, rule: str) -> InvalidOptionError:
 
 
 @contextmanager
-def _weighed(variable: Any, check: Callable[[int], None]) -> Generator[None]:
-    """Check how many bytes the variables take that are made meanwhile in this thread, before each is made."""
-    # Keras makes all that has a value in this one class, and tells nobody before it does.
+def _limited(variable: Any, check: Callable[[int], None]) -> Generator[None]:
+    """Check the total size of the variables that this thread creates in this context, before each is created."""
+    # All weights are instances of this one class, and Keras has no hook that is called before one is created.
     with _building:
-        thread, made, own = threading.get_ident(), variable.__init__, vars(variable).get("__init__")
+        thread, original, own = threading.get_ident(), variable.__init__, vars(variable).get("__init__")
         total = 0
 
-        def make(self: Any, initializer: Any, shape: Any = None, dtype: Any = None, *args: Any, **options: Any) -> None:
+        def check_first(
+            self: Any, initializer: Any, shape: Any = None, dtype: Any = None, *args: Any, **options: Any
+        ) -> None:
             nonlocal total
             if threading.get_ident() == thread:
                 n_bytes = prod(() if shape is None else shape) * (8 if str(dtype).endswith("64") else 4)
                 total += n_bytes
-                # While random numbers are drawn for one, it is held three times.
+                # While random numbers are drawn for a variable, its values are in memory three times.
                 check(total + 2 * n_bytes)
-            made(self, initializer, shape, dtype, *args, **options)
+            original(self, initializer, shape, dtype, *args, **options)
 
-        variable.__init__ = make
+        variable.__init__ = check_first
         try:
             yield
         finally:

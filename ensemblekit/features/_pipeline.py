@@ -1,4 +1,4 @@
-"""One call of `extract_features`: what is wanted, what is found, what is computed."""
+"""The steps of `extract_features`: rows are looked up, and those that are missing are computed and stored."""
 
 from __future__ import annotations
 
@@ -12,57 +12,59 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from ._keeper import Keeper
+from ._collection import Hits
 from ._keys import KEY, row_keys
 from ._model import BackboneModel
-from ._shelf import Hits
+from ._session import BankSession
 
-__all__ = ["Blocks", "Job"]
+__all__ = ["Blocks", "ExtractionPipeline"]
 
 FLUSH_SECONDS = 10.0
-"""A process that is killed loses at most the work of so many seconds, and of a batch."""
-KEEP_WHOLE = 4
-"""A call that computed at least one in so many of its rows keeps them all as one segment."""
+"""Computed rows are stored at least this often: a killed process loses no more, but for one batch."""
+STORE_ALL = 4
+"""A call that computed at least one in ``STORE_ALL`` of its rows stores all of them, as one segment."""
 
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
-"""Images and their keys, some at a time or all at once."""
+"""Images and their keys, in parts or all at once."""
 
 _Batch = tuple[list[int], np.ndarray]
 
 
 class _Missing(NamedTuple):
+    """A row to compute."""
+
     place: int
     view: int | None
     image: np.ndarray
     key: str
 
 
-class Job:
-    """The rows of one call: ``(views, images)``, one place after the other.
+class ExtractionPipeline:
+    """The rows of one call, of shape ``(views, images)``. The place of a row is its index in that shape, flattened.
 
     Parameters
     ----------
     build : callable
-        Makes the model, when the first image has to be computed.
-    keeper : Keeper
-        Finds and keeps.
+        Builds the model, when the first row has to be computed.
+    session : BankSession
+        Finds and stores rows.
     shape : tuple of int
-        ``(views, images)``; fewer images may come.
+        ``(views, images)``; there may be fewer images.
     augmentation : object or None
-        Draws the views; where None, there is one view, of the images as they are.
+        Draws the views; None for one view, the images as they are.
     batch_size : int
-        Images that the model is given at a time.
+        Number of images in a batch of the model.
     """
 
     def __init__(
         self,
         build: Callable[[], BackboneModel],
-        keeper: Keeper,
+        session: BankSession,
         shape: tuple[int, int],
         augmentation: Any,
         batch_size: int,
     ) -> None:
-        self._build, self._keeper, self._shape = build, keeper, shape
+        self._build, self._session, self._shape = build, session, shape
         self._augmentation, self._batch_size = augmentation, batch_size
         self._views = [None] if augmentation is None else list(range(shape[0]))
         self._keys = np.empty(shape, dtype=KEY)
@@ -72,26 +74,26 @@ class Job:
         self._first: dict[bytes, int] = {}
         self._repeats: list[tuple[int, int]] = []
         self._computed: list[int] = []
-        self._kept = 0
+        self._n_stored = 0
         self._out: np.ndarray | None = None
 
     def run(self, blocks: Blocks, progress: Callable[[int, int], None] | None) -> np.ndarray:
-        """Give the features, ``(views, images, d)``, having computed and kept what was missing."""
+        """Compute and store the missing rows, and give all features, ``(views, images, d)``."""
         try:
             self._compute(blocks, progress)
         except BaseException:
             self._flush()
             raise
-        return self._whole()
+        return self._result()
 
     def _compute(self, blocks: Blocks, progress: Callable[[int, int], None] | None) -> None:
         model: BackboneModel | None = None
         flushed = time.monotonic()
-        with closing(_ahead(self._batches(blocks))) as batches:
+        with closing(_prefetched(self._batches(blocks))) as batches:
             for places, images in batches:
                 if model is None:
                     model = self._build()
-                    self._keeper.check_columns(model.n_features)
+                    self._session.check_columns(model.n_features)
                 self._rows(model.n_features)[places] = model(images, self._batch_size)
                 self._computed += places
                 if progress:
@@ -101,13 +103,13 @@ class Job:
                     flushed = time.monotonic()
 
     def _rows(self, n_features: int) -> np.ndarray:
-        """Give the array of all rows, a row a place."""
+        """Give the array of all features with one row per place."""
         if self._out is None:
             self._out = np.empty((*self._shape, n_features), dtype=np.float32)
         return self._out.reshape(-1, n_features)
 
     def _batches(self, blocks: Blocks) -> Generator[_Batch]:
-        """Yield what has to be computed: places, and the images or views."""
+        """Yield the rows to compute: their places, and their images or views."""
         pending: list[_Missing] = []
         for images, keys in blocks:
             for missing in self._look_up(images, keys):
@@ -119,21 +121,21 @@ class Job:
             yield [one.place for one in pending], self._draw(pending)
 
     def _look_up(self, images: np.ndarray, keys: np.ndarray) -> list[_Missing]:
-        """Find the rows of a block of images, and list those to compute: none twice."""
+        """Find the rows of a block of images, and list those to compute, each once."""
         start, self._seen = self._seen, self._seen + len(keys)
         wanted = np.stack([row_keys(keys, view) for view in self._views])
         self._keys[:, start : self._seen] = wanted
         places = np.arange(self._keys.size).reshape(self._shape)[:, start : self._seen]
-        hits = self._keeper.find(wanted.ravel())
+        hits = self._session.find(wanted.ravel())
         self._hits.append((hits, places.ravel()))
         missing: list[_Missing] = []
         for view, row in np.argwhere(hits.missing.reshape(wanted.shape)).tolist():
             place = int(places[view, row])
-            before = self._first.setdefault(wanted[view, row], place)
-            if before == place:
+            first = self._first.setdefault(wanted[view, row], place)
+            if first == place:
                 missing.append(_Missing(place, self._views[view], images[row], str(keys[row])))
             else:
-                self._repeats.append((place, before))
+                self._repeats.append((place, first))
         self._to_compute -= wanted.size - len(missing)
         return missing
 
@@ -153,33 +155,33 @@ class Job:
         return np.concatenate(drawn).astype(np.float32, copy=False)
 
     def _flush(self) -> None:
-        """Keep what was computed since the last time."""
-        new = self._computed[self._kept :]
+        """Store the rows that were computed since the last flush."""
+        new = self._computed[self._n_stored :]
         if new and self._out is not None:
-            self._keeper.keep(self._keys.ravel()[new], self._out.reshape(-1, self._out.shape[-1])[new])
-            self._kept = len(self._computed)
+            self._session.store(self._keys.ravel()[new], self._out.reshape(-1, self._out.shape[-1])[new])
+            self._n_stored = len(self._computed)
 
-    def _whole(self) -> np.ndarray:
+    def _result(self) -> np.ndarray:
         keys = self._keys[:, : self._seen]
         if self._computed:
-            return self._complete(keys)
+            return self._stored_result(keys)
         if not keys.size:
             return np.empty((*keys.shape, self._build().n_features), dtype=np.float32)
-        hits = self._hits[0][0] if len(self._hits) == 1 else self._keeper.find(keys.ravel())
-        mapped = hits.as_one(keys.ravel())
+        hits = self._hits[0][0] if len(self._hits) == 1 else self._session.find(keys.ravel())
+        mapped = hits.as_map(keys.ravel())
         if mapped is not None:
             return mapped.reshape(*keys.shape, -1)
         self._fill()
         assert self._out is not None  # noqa: S101 - something was found
         return self._out[:, : self._seen]
 
-    def _complete(self, keys: np.ndarray) -> np.ndarray:
-        """Put beside what was computed what was found and what is the same, and keep it."""
+    def _stored_result(self, keys: np.ndarray) -> np.ndarray:
+        """Complete the computed rows with those that were found or are repeated, and store them."""
         self._fill()
         assert self._out is not None  # noqa: S101 - something was computed
         out = self._out[:, : self._seen]
-        if len(self._computed) * KEEP_WHOLE >= keys.size:
-            self._keeper.keep(keys.ravel(), out.reshape(-1, out.shape[-1]))
+        if len(self._computed) * STORE_ALL >= keys.size:
+            self._session.store(keys.ravel(), out.reshape(-1, out.shape[-1]))
         else:
             self._flush()
         return out
@@ -189,15 +191,15 @@ class Job:
             if not hits.missing.all():
                 hits.copy_to(self._rows(hits.n_columns), places)
         if self._repeats:
-            assert self._out is not None  # noqa: S101 - what it repeats was computed
-            rows, (places, before) = self._out.reshape(-1, self._out.shape[-1]), np.array(self._repeats).T
-            rows[places] = rows[before]
+            assert self._out is not None  # noqa: S101 - the first of equal rows was computed
+            rows, (places, first) = self._out.reshape(-1, self._out.shape[-1]), np.array(self._repeats).T
+            rows[places] = rows[first]
 
 
-def _ahead(batches: Generator[_Batch]) -> Generator[_Batch]:
-    """Make each batch in a thread while the one before it is used."""
+def _prefetched(batches: Generator[_Batch]) -> Generator[_Batch]:
+    """Prepare each batch in a thread while the caller uses the one before it."""
     with closing(batches), ThreadPoolExecutor(1) as pool:
-        # The first is made here: for it one may have to wait for another process, and be interrupted in that.
+        # The first batch is prepared in this thread: it may wait for another process, which the user may interrupt.
         batch = next(batches, None)
         while batch is not None:
             following = pool.submit(next, batches, None)

@@ -1,4 +1,4 @@
-"""A shelf: the rows of one backbone, input shape and augmentation, found by their keys in the segments of a folder."""
+"""Collections: the features of one backbone, input shape and augmentation, found by key in the segments of a folder."""
 
 from __future__ import annotations
 
@@ -10,25 +10,33 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FeatureBankWarning
-from ._files import remove_segments, segment_names
+from ._bank_folder import remove_segments, segment_names
 from ._keys import KEY
 from ._segment import DamagedSegmentError, Segment, read_segment, write_segment
 
-__all__ = ["Hits", "Shelf"]
+__all__ = ["Collection", "Hits"]
 
 MOST_SEGMENTS = 32
-"""With more of them than this, the smaller half becomes one."""
+"""With more segments, the smaller half is merged into one."""
 
 
 class Hits:
-    """Where rows that were asked for are: each in a segment, or missing."""
+    """The result of a look-up: each row is in a segment, or missing.
+
+    Parameters
+    ----------
+    segments : list of Segment
+        The segments.
+    segment, row : ndarray of int, shape (rows,)
+        Where each row is: position of its segment, -1 if it is missing, and row there.
+    """
 
     def __init__(self, segments: list[Segment], segment: np.ndarray, row: np.ndarray) -> None:
         self._segments, self._segment, self._row = segments, segment, row
 
     @classmethod
     def none(cls, rows: int) -> Hits:
-        """Say of so many rows that they are missing."""
+        """Give the result in which all rows are missing."""
         return cls([], np.full(rows, -1), np.zeros(rows, dtype=np.int64))
 
     @property
@@ -38,31 +46,31 @@ class Hits:
 
     @property
     def n_columns(self) -> int:
-        """Features a row."""
+        """Features per row."""
         return int(self._segments[0].features.shape[1])
 
     def copy_to(self, out: np.ndarray, places: np.ndarray) -> None:
-        """Copy the rows that are there into ``out``, row ``i`` to ``places[i]``."""
+        """Copy each row that was found into ``out``, row ``i`` to ``places[i]``."""
         for number in np.unique(self._segment[~self.missing]):
-            of_it = self._segment == number
-            out[places[of_it]] = self._segments[number].features[self._row[of_it]]
+            in_segment = self._segment == number
+            out[places[in_segment]] = self._segments[number].features[self._row[in_segment]]
 
-    def as_one(self, keys: np.ndarray) -> np.ndarray | None:
-        """Give all rows as one piece of a map, where they stand so in one segment; else None."""
+    def as_map(self, keys: np.ndarray) -> np.ndarray | None:
+        """Give all rows as one slice of a memory map; None if they are not one slice of one segment."""
         if not len(keys) or self._segment[0] < 0 or (self._segment != self._segment[0]).any():
             return None
         segment, start = self._segments[self._segment[0]], int(self._row[0])
-        piece = slice(start, start + len(keys))
-        return segment.features[piece] if np.array_equal(segment.keys[piece], keys) else None
+        part = slice(start, start + len(keys))
+        return segment.features[part] if np.array_equal(segment.keys[part], keys) else None
 
 
-class Shelf:
-    """The segments of a folder, as they were when it was last looked at.
+class Collection:
+    """The segments of a folder, as they were at the last refresh.
 
     Parameters
     ----------
     folder : Path
-        May be absent: then there are none.
+        Need not exist: then there are no segments.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -73,11 +81,11 @@ class Shelf:
 
     @property
     def n_columns(self) -> int:
-        """Features a row; 0 where there is none."""
+        """Features per row; 0 if there is no row."""
         return int(self._segments[0].features.shape[1]) if self._segments else 0
 
     def refresh(self) -> None:
-        """Look at the folder again."""
+        """Open the segments that came since the last refresh, and forget those that were removed."""
         names = segment_names(self.folder)
         self._by_name = {name: segment for name, segment in self._by_name.items() if name in names}
         for name in sorted(names - set(self._by_name) - self._damaged):
@@ -85,7 +93,7 @@ class Shelf:
                 self._by_name[name] = self._read(name)
             except DamagedSegmentError as error:
                 self._discard(self.folder / name, error)
-            except OSError:  # another process has made room, or it is another user's
+            except OSError:  # another process has evicted it, or it belongs to another user
                 continue
         self._index()
 
@@ -97,16 +105,16 @@ class Shelf:
         return segment
 
     def find(self, keys: np.ndarray) -> Hits:
-        """Look up rows; the segments of those that are found have been verified."""
+        """Look up rows. The segments that they are found in are verified."""
         while len(self._keys):
             at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
             segment = np.where(self._keys[at] == keys, self._segment_of[at], -1)
-            if self._are_whole(np.unique(segment[segment >= 0])):
+            if self._are_undamaged(np.unique(segment[segment >= 0])):
                 return Hits(self._segments, segment, self._row_of[at])
         return Hits.none(len(keys))
 
     def append(self, keys: np.ndarray, features: np.ndarray) -> None:
-        """Write rows as a segment, and remove the segments that have no others."""
+        """Write rows as a segment, and remove the segments that hold no other rows."""
         before = self._segments
         path = write_segment(self.folder, keys, features)
         self._damaged.discard(path.name)
@@ -120,7 +128,7 @@ class Shelf:
             try:
                 segment.verify()
             except DamagedSegmentError:
-                return  # it is told, and removed, when one of its rows is asked for
+                return  # it is reported and removed when one of its rows is looked up
         keys, first = np.unique(np.concatenate([s.keys for s in segments]), return_index=True)
         path = write_segment(self.folder, keys, np.concatenate([s.features for s in segments])[first])
         self._remove(s for s in segments if s.path != path)
@@ -134,7 +142,7 @@ class Shelf:
         keys = [np.empty(0, dtype=KEY), *(segment.keys for segment in self._segments)]
         lengths = [len(segment.keys) for segment in self._segments]
         every = np.concatenate(keys)
-        # Of equal keys the first in a segment stays first: there a piece of it begins.
+        # A stable sort keeps the first of equal keys: `Hits.as_map` finds a slice from its first row.
         order = np.argsort(every, kind="stable")
         ends = np.cumsum(lengths, dtype=np.int64)
         self._keys = every[order]
@@ -142,22 +150,22 @@ class Shelf:
         starts = ends - lengths
         self._row_of = order - starts[self._segment_of] if lengths else order
 
-    def _are_whole(self, numbers: np.ndarray) -> bool:
-        whole = True
+    def _are_undamaged(self, numbers: np.ndarray) -> bool:
+        undamaged = True
         for segment in [self._segments[number] for number in numbers]:
             try:
                 segment.verify()
             except DamagedSegmentError as error:
                 self._discard(segment.path, error)
-                whole = False
+                undamaged = False
             else:
                 segment.touch()
-        if not whole:
+        if not undamaged:
             self._index()
-        return whole
+        return undamaged
 
     def _discard(self, path: Path, error: DamagedSegmentError) -> None:
-        self._damaged.add(path.name)  # where it cannot be removed, it is told once
+        self._damaged.add(path.name)  # so that it is reported once even if it cannot be removed
         self._by_name.pop(path.name, None)
         with contextlib.suppress(OSError):
             remove_segments(self.folder, [path.name])

@@ -1,4 +1,4 @@
-"""Comparing what objects hold, before and after."""
+"""Compare the attributes of objects before and after a call."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy as np
 __all__ = ["difference", "parameters", "snapshot"]
 
 DEEPEST = 6
-"""How far into nested objects is looked."""
+"""Depth to which nested objects are compared."""
 
 
 def snapshot(thing: Any) -> dict[str, Any]:
-    """Copy the attributes of an object; one that cannot be copied is left out."""
-    held: dict[str, Any] = {}
+    """Copy the attributes of an object, except those that cannot be copied."""
+    copied: dict[str, Any] = {}
     for name, value in attributes(thing).items():
         try:
-            held[name] = copy.deepcopy(value)
+            copied[name] = copy.deepcopy(value)
         except Exception:  # noqa: S112 - a model that cannot be copied is not compared
             continue
-    return held
+    return copied
 
 
 def attributes(thing: Any) -> dict[str, Any]:
-    """Collect the attributes of an object, slots too."""
+    """Return the attributes of an object, slots included."""
     slots = [name for kind in type(thing).__mro__ for name in vars(kind).get("__slots__", ())]
-    held = {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
-    return held | getattr(thing, "__dict__", {})
+    in_slots = {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
+    return in_slots | getattr(thing, "__dict__", {})
 
 
 def parameters(thing: Any) -> list[str]:
@@ -41,7 +41,7 @@ def parameters(thing: Any) -> list[str]:
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> str | None:
-    """Name the first attribute that is another than before, or None."""
+    """Return the name of the first attribute that has changed, or None."""
     for name in before:
         if name not in after or not _equal(before[name], after[name], 0):
             return name
@@ -67,5 +67,4 @@ def _equal(a: Any, b: Any, depth: int) -> bool:
         return bool(a == b) or a != a  # NaN is NaN
     if callable(a):
         return True
-    held, other = attributes(a), attributes(b)
-    return set(held) == set(other) and all(_equal(held[k], other[k], depth + 1) for k in held)
+    return _equal(dict(sorted(attributes(a).items())), dict(sorted(attributes(b).items())), depth)

@@ -1,4 +1,4 @@
-"""What the checks of backbones, heads and chainers share: building, training a step, saving."""
+"""Shared parts of the checks of backbones, heads and chainers: build a model, train one step, save and reload."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from typing import Any
 import numpy as np
 
 from ..assembly import import_keras
-from ._failure import Broken, broken_by
+from ._failure import Violation, raise_violation
 from ._subject import label_of
 
 __all__ = [
-    "Part",
+    "ModelSubject",
     "deterministic",
+    "equal_weights",
     "frozen_weights",
     "near",
     "no_keras",
     "probabilities",
     "reloaded",
-    "same_weights",
     "train",
     "weights_of",
 ]
 
 TOLERANCE = 1e-4
-"""How far two runs of one network may differ, as a part of the largest output."""
+"""Largest difference between two runs of one network, relative to the largest output."""
 
 
-class Part:
-    """A part under test. What it builds is kept, as building is what takes time."""
+class ModelSubject:
+    """A backbone, head or chainer under test. Built models are cached, as building is slow."""
 
     kind = ""
 
@@ -43,32 +43,32 @@ class Part:
 
     @cached_property
     def label(self) -> str:
-        """Its name in messages."""
+        """Name in messages."""
         return label_of(self.factory)
 
     @cached_property
     def keras(self) -> Any:
-        """Keras."""
+        """The module keras; imported when first used."""
         return import_keras(f"checking a {self.kind}")
 
     def make(self) -> Any:
-        """Make a new one."""
+        """Create a new instance."""
         try:
             return self.factory()
         except Exception as error:
-            return broken_by(error, "making it", {})
+            return raise_violation(error, "making it", {})
 
     def call(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a method of it; what it raises is a finding."""
+        """Call one of its methods; an exception is a violation."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return function(*arguments)
         except Exception as error:
-            return broken_by(error, what, {})
+            return raise_violation(error, what, {})
 
     def predict(self, model: Any, x: np.ndarray) -> np.ndarray:
-        """Run a model, as in inference."""
+        """Run a model in inference mode."""
         return np.asarray(self.call("running the model", self._run, model, x))
 
     def _run(self, model: Any, x: np.ndarray) -> Any:
@@ -76,17 +76,17 @@ class Part:
 
 
 def no_keras(subject: Any) -> str | None:
-    """Skip where Keras is not installed."""
+    """Skip a check where Keras is not installed."""
     return None if find_spec("keras") else "no Keras"
 
 
 def near(a: np.ndarray, b: np.ndarray) -> bool:
-    """Say whether two outputs are equal but for rounding."""
+    """Whether two outputs are equal within `TOLERANCE`."""
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE * float(np.abs(a).max())))
 
 
 def deterministic(subject: Any, model: Any, x: np.ndarray) -> None:
-    """Check that inference gives equal outputs each time, and each sample its own."""
+    """Check that inference is deterministic, and that a sample's output does not depend on its batch."""
     whole = subject.predict(model, x)
     for what, again in (
         ("a second run gives other outputs: dropout or noise is active in inference", subject.predict(model, x)),
@@ -96,21 +96,21 @@ def deterministic(subject: Any, model: Any, x: np.ndarray) -> None:
         ),
     ):
         if not near(whole, again):
-            raise Broken(what, expected=whole.ravel()[:6], received=again.ravel()[:6])
+            raise Violation(what, expected=whole.ravel()[:6], received=again.ravel()[:6])
 
 
 def reloaded(subject: Any, model: Any, x: np.ndarray) -> None:
-    """Check that a model, saved as ``.keras`` and loaded in safe mode, gives the same outputs."""
+    """Check that a model saved as ``.keras`` and loaded in safe mode gives the same outputs."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         try:
             model.save(path)
             again = subject.keras.models.load_model(path, safe_mode=True, compile=False)
         except Exception as error:
-            broken_by(error, "saving as .keras and loading in safe mode", {})
+            raise_violation(error, "saving as .keras and loading in safe mode", {})
         expected, received = subject.predict(model, x), subject.predict(again, x)
     if not near(expected, received):
-        raise Broken(
+        raise Violation(
             "the reloaded model gives other outputs", expected=expected.ravel()[:6], received=received.ravel()[:6]
         )
 
@@ -118,30 +118,30 @@ def reloaded(subject: Any, model: Any, x: np.ndarray) -> None:
 def probabilities(model_output: np.ndarray, shape: tuple[int, ...]) -> None:
     """Check the shape and values of rows of probabilities."""
     if model_output.shape != shape:
-        raise Broken("the output has another shape", expected=shape, received=model_output.shape)
+        raise Violation("the output has another shape", expected=shape, received=model_output.shape)
     sums = model_output.sum(axis=-1)
     if not (np.isfinite(model_output).all() and model_output.min() >= 0 and np.abs(sums - 1).max() < 1e-3):
-        raise Broken("each row must be probabilities that sum to 1", received=model_output[:2])
+        raise Violation("each row must be probabilities that sum to 1", received=model_output[:2])
 
 
 def train(subject: Any, model: Any, x: np.ndarray, n_classes: int) -> None:
-    """Take one step of training."""
+    """Train one step."""
     model.compile(subject.keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
     subject.call("a step of training", model.train_on_batch, x, np.arange(len(x)) % n_classes)
 
 
 def weights_of(model: Any) -> list[np.ndarray]:
-    """Copy the weights."""
+    """Copy the weights of a model."""
     return [np.array(weight) for weight in model.get_weights()]
 
 
-def same_weights(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
-    """Say whether weights are equal to the bit."""
+def equal_weights(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
+    """Whether weights are equal to the bit."""
     return len(a) == len(b) and all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
 
 
 def frozen_weights(model: Any) -> list[np.ndarray]:
-    """Copy the weights of the layers that are not trained, nested ones too."""
+    """Copy the weights of all frozen layers, nested ones included."""
     return [
         np.array(weight)
         for layer in model._flatten_layers(include_self=False)

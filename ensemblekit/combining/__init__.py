@@ -2,6 +2,6 @@
 
 from ._combine import combine
 from ._fit import fit_combiner
-from .asked import AskedCombiner, ask, merged_options
+from .asked import AskedCombiner, ask
 
-__all__ = ["AskedCombiner", "ask", "combine", "fit_combiner", "merged_options"]
+__all__ = ["AskedCombiner", "ask", "combine", "fit_combiner"]

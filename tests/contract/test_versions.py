@@ -41,7 +41,9 @@ def imported(source):
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in LATE:
-            yield from (one.value for one in node.args[:1] if isinstance(one, ast.Constant))
+            yield from (
+                one.value for one in node.args[:1] if isinstance(one, ast.Constant) and not one.value.startswith(".")
+            )
 
 
 def undeclared(sources):

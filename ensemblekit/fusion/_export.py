@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arguments import typed
 from ..assembly import import_keras
-from ..combining import combine, merged_options
+from ..combining import combine
 from ..errors import CompatibilityError, InvalidOptionError
 from ..files import size_on_disk
 from ..interfaces import CombinerLike
@@ -125,7 +125,7 @@ def export_fused(
         expected = np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0))
     else:
         model = fuse(members, combiner, classes=classes, task=task, options=options, **more_options)
-        of_combiner = merged_options(options, {k: v for k, v in more_options.items() if k not in FUSE_ONLY})
+        of_combiner = {**(options or {}), **{k: v for k, v in more_options.items() if k not in FUSE_ONLY}}
         expected = _predict_unfused(members, combiner, inputs, classes, task or "multiclass", of_combiner)
     kept: list[Exported] = []
     with ExitStack() as stack:

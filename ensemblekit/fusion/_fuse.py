@@ -165,16 +165,8 @@ def _plan(
     asked.check_task(task or "multiclass")
     asked.check_fitted("it is fused", "Call fit_combiner first.")
     asked.check_names(names, outputs)
-    order = asked.order_members(names)
-    return _Plan(
-        members,
-        asked.settle(order),
-        task or "multiclass",
-        order,
-        asked.order_classes(outputs),
-        outputs,
-        labels or outputs,
-    )
+    order, columns = asked.order_members(names), asked.order_classes(outputs)
+    return _Plan(members, asked.settle(order), task or "multiclass", order, columns, outputs, labels or outputs)
 
 
 def _adapter(keras: Any, plan: _Plan, member: MemberModel, output: Any) -> Any:

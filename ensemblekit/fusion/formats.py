@@ -85,18 +85,7 @@ def format_of(path: Path) -> Format:
 
 
 def list_inputs(inputs: np.ndarray | Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """List the arrays of one input, or of several by name.
-
-    Parameters
-    ----------
-    inputs : ndarray of shape (n_samples, ...), or mapping of str to such
-        Of a model.
-
-    Returns
-    -------
-    list of ndarray
-        One for each input.
-    """
+    """List the arrays of one input, or of several by name."""
     return [np.asarray(a) for a in inputs.values()] if isinstance(inputs, Mapping) else [np.asarray(inputs)]
 
 

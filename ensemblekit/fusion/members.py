@@ -39,18 +39,7 @@ class MemberModel:
 
 
 def is_ensemble(members: Any) -> bool:
-    """Tell a scikit-learn ensemble, which brings its combiner, from members that are given by name.
-
-    Parameters
-    ----------
-    members : Any
-        What `fuse` is given.
-
-    Returns
-    -------
-    bool
-        Whether it is an ensemble.
-    """
+    """Tell a scikit-learn ensemble, which brings its own combiner, from members that are given by name."""
     return hasattr(members, "estimators")
 
 

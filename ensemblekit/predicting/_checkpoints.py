@@ -94,8 +94,8 @@ class Checkpoints:
                 is_list = file.read(len(_HEADER)) == _HEADER
             if not is_list:
                 raise OutputExistsError(
-                    f"{os.fspath(self.unreadable)!r} is to name the images that cannot be read, and the file of that "
-                    "name is no such list. Move it elsewhere, or take another name for the output."
+                    f"{os.fspath(self.unreadable)!r} will list the images that cannot be read; the file of that name "
+                    "is no such list. Move it elsewhere, or take another name for the output."
                 )
 
     def _is_own(self, path: Path) -> bool:
@@ -250,7 +250,7 @@ def _is_of_earlier_version(folder: Folder) -> bool:
 def _labels(predictions: Predictions) -> np.ndarray:
     labels = predictions.labels
     if labels is None:
-        raise InvalidPredictionsError("either every part has labels or none.")
+        raise InvalidPredictionsError("all parts must have labels, or none; one has none.")
     return labels
 
 

@@ -47,8 +47,8 @@ def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
         found = _splitter(name) if module == SPLITTERS else public_class(module, name)
         if found is None:
             raise StoreError(
-                f"of scikit-learn, estimators that are known to be safe are made, and splitters; {path!r} is neither. "
-                f"If you know who saved it: load(folder, trusted=[{name}])."
+                f"only estimators of scikit-learn that are known to be safe, and splitters, are loaded; {path!r} is "
+                f"neither. If you know who saved it: load(folder, trusted=[{name}])."
             )
         return found
     if package not in owners:
@@ -60,8 +60,8 @@ def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
             import_module(late)
     if module not in sys.modules:
         raise StoreError(
-            f"{_title(node)} must be of a module that loading the plugins imports; {module!r} is not. Import it first, "
-            f"if you know it: import {module}."
+            f"{_title(node)} must be of a module that loading the plugins imports; {module!r} is not. If you trust it, "
+            f"import it first: import {module}."
             if re.fullmatch(r"[\w.]+", module)
             else f"{module!r} is the name of no module."
         )
@@ -72,8 +72,8 @@ def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
             found = vars(found)[part]
         except (KeyError, TypeError):
             raise StoreError(
-                f"{_title(node)} was saved with {node.get('distribution')} {node.get('version', '')}, and is not in "
-                f"what is installed now: {module!r} has no attribute {name!r}."
+                f"{_title(node)} was saved with {node.get('distribution')} {node.get('version', '')}, and the "
+                f"installed version lacks it: {module!r} has no attribute {name!r}."
             ) from None
     # The class must be defined there, not imported from elsewhere.
     if not isinstance(found, type) or path_of(found) != path:

@@ -241,7 +241,7 @@ class _Reader:
                     self.loaded_files[value] = load_file(self.files[value])
                 return self.loaded_files[value]
             case _:
-                raise StoreError(f"there is nothing of the kind {kind!r} in the format {FORMAT}.")
+                raise StoreError(f"the format {FORMAT} has nothing of the kind {kind!r}.")
 
     def _load_skops(self, file: BinaryIO) -> Any:
         return import_skops().load(file, trusted=[*HARMLESS, *self.names])

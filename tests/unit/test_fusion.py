@@ -424,6 +424,19 @@ def test_members_that_cannot_be_fused_are_named(make, error, text):
         fuse(make(), "mean", classes=CLASSES)
 
 
+def test_options_of_the_combiner_may_be_a_mapping(members, tmp_path):
+    wanted = fuse(members, "geometric_mean", classes=CLASSES, temperature=2.0).predict(X, verbose=0)
+    fused = fuse(members, "geometric_mean", classes=CLASSES, options={"temperature": 2.0}, name="two")
+    np.testing.assert_array_equal(fused.predict(X, verbose=0), wanted)
+    assert fused.name == "two"
+    assert np.abs(fuse(members, "geometric_mean", classes=CLASSES).predict(X, verbose=0) - wanted).max() > 1e-3
+    to, options = tmp_path / "m.keras", {"temperature": 2.0}
+    (kept,) = export_fused(members, "geometric_mean", to=to, inputs=X, classes=CLASSES, options=options, name="two")
+    assert kept.max_difference < 1e-5
+    with pytest.raises(InvalidOptionError, match=r"received \['temperature'\] in options= and beside it"):
+        fuse(members, "geometric_mean", classes=CLASSES, options=options, temperature=2.0)
+
+
 def test_combiners_and_classes_that_do_not_fit_are_refused(members, said):
     with pytest.raises(InvalidOptionError, match=r"those of \['b', 'a/ü', 'c'\] have none.*classes=\[\.\.\.\]"):
         fuse(members, "mean")

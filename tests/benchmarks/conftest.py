@@ -7,6 +7,13 @@ import pytest
 from tests.small_study import ctscan, small_arguments
 
 
+def pytest_collection_modifyitems(items):
+    """Leave the whole run with MobileNetV2 to the slow tests; the fast ones have a whole run with a small backbone."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def given(tmp_path_factory, keras):
     """Arguments of a run on few images, with a small backbone."""

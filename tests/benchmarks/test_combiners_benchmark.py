@@ -153,6 +153,7 @@ def test_a_shape_has_a_name_or_is_given_in_numbers():
 # The rows.
 
 
+@pytest.mark.slow
 def test_every_registered_rule_becomes_a_row(registry, copy):
     for name in registry.combiners:
         if name in ("broken", "numbers"):

@@ -253,6 +253,7 @@ def test_a_run_with_aliases_ends_well_where_one_without_was_refused(tmp_path):
     assert pd.read_csv(tmp_path / "out" / "results.csv")["Model"].tolist() == ROWS
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_what_was_finished(images, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(

@@ -91,6 +91,7 @@ def test_the_saved_model_predicts_from_pixels_what_was_predicted_from_features(i
     assert said[0].startswith(f"{name}: from pixels and from banked features it predicts the same, up to")
 
 
+@pytest.mark.slow
 def test_a_network_does_not_depend_on_which_were_trained_before(images, tmp_path, watch):
     def chained(*before):
         made, _ = networks(images, settings(tmp_path), Small())

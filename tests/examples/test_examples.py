@@ -37,6 +37,7 @@ def test_rows_matched_by_hand_are_chance_and_by_name_are_right():
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_a_forest_and_a_network_are_combined_whatever_the_order_of_their_classes():
     printed = run("combine_sklearn_and_keras.py")
     accuracies = {name: float(number) for name, number in re.findall(r"(\w+): accuracy (\d\.\d+)", printed)}

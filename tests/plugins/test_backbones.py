@@ -17,6 +17,8 @@ pytestmark = pytest.mark.keras
 PLUGINS = load_plugins()
 DATA = Path(os.environ.get("ENSEMBLEKIT_DATA", Path(__file__).parents[2].parent / "shared"))
 MOBILENET = DATA / "weights" / "mobilenet_v2_imagenet_notop.weights.h5"
+NETWORKS = [pytest.param("resnet50", marks=pytest.mark.slow), "mobilenet_v2"]
+"""Both are built by the same code; the larger one is left to the slow tests."""
 STAGE3 = DATA / "weights" / "resnet50v2_stage3_imagenet.keras"
 PHOTO = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
 
@@ -35,7 +37,11 @@ def saved(keras, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "options", "d"),
-    [("resnet50", {"weights": "none"}, 2048), ("mobilenet_v2", {"weights": "none"}, 1280), ("custom_cnn", {}, 2304)],
+    [
+        pytest.param("resnet50", {"weights": "none"}, 2048, marks=pytest.mark.slow),
+        ("mobilenet_v2", {"weights": "none"}, 1280),
+        ("custom_cnn", {}, 2304),
+    ],
 )
 def test_a_backbone_maps_raw_pixels_to_one_vector_an_image(keras, name, options, d):
     backbone = PLUGINS.create_backbone(name, **options)
@@ -46,7 +52,7 @@ def test_a_backbone_maps_raw_pixels_to_one_vector_an_image(keras, name, options,
     assert np.isfinite(features).all()
 
 
-@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2"])
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("preprocessing", ["imagenet", "study"])
 def test_preprocessing_is_inside(keras, name, preprocessing):
     model = PLUGINS.create_backbone(name, weights="none", preprocessing=preprocessing).build((64, 64, 3))
@@ -60,7 +66,7 @@ def test_preprocessing_is_inside(keras, name, preprocessing):
     np.testing.assert_allclose(found / found.max(), expected / expected.max(), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_random_features_are_large_enough_to_learn_from(keras, name):
     features = PLUGINS.create_backbone(name, weights="none").build((64, 64, 3)).predict_on_batch(PHOTO)
     assert 0.01 < features.std(axis=0).mean() < 100
@@ -110,6 +116,7 @@ def test_layers_without_weights_are_in_the_fingerprint_of_a_file(keras, tmp_path
     assert len(fingerprints) == 3
 
 
+@pytest.mark.slow
 def test_the_scale_of_random_features_is_in_the_fingerprint(keras):
     fingerprints = set()
     for side in (64, 96):  # the scale is that of the first build
@@ -219,6 +226,7 @@ def test_images_that_are_too_small_or_not_rgb_are_refused(keras, shape):
 
 
 @real_weights
+@pytest.mark.slow
 def test_real_weights_are_read(keras):
     for name, path, d in (("mobilenet_v2", MOBILENET, 1280), ("keras_file", STAGE3, 1024)):
         if path == STAGE3 and Version(keras.__version__) < Version("3.13"):

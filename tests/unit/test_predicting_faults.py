@@ -113,6 +113,7 @@ predict_images(model, sys.argv[2], sys.argv[3], batch_size=2, resume=True)
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_where_it_was(made, images, tmp_path):
     expected = tmp_path / "expected.parquet"
     predict_images(made[0] / "m.keras", images, expected, batch_size=2)

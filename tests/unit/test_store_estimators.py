@@ -77,7 +77,7 @@ def test_words_and_sparse_rows_come_back_and_their_places_are_checked(tmp_path):
     words = TfidfVectorizer().fit(["a bird sings", "a dog barks"])
     assert (through(words, tmp_path).transform(["bird dog"]) != words.transform(["bird dog"])).nnz == 0
     words.vocabulary_["dog"] = 10**9
-    with pytest.raises(StoreError, match="vocabulary_ does not have a place for each word"):
+    with pytest.raises(StoreError, match="vocabulary_ does not have one index for each word"):
         through(words, tmp_path)
     sparse = SVC().fit(csr_array(X), CODES)
     trusted = [MATRIX, MATRIX.replace("matrix", "array")]
@@ -158,7 +158,7 @@ def test_what_derives_from_a_compiled_estimator_is_checked_as_it_is():
     check_loaded(fitted, ())
     search = fitted.steps[-1][1]
     search._y = search._y + 10**6
-    with pytest.raises(StoreError, match="_y has places that classes_ has not"):
+    with pytest.raises(StoreError, match="_y has indices outside of classes_"):
         check_loaded(fitted, ())
 
     class Mine(KMeans):

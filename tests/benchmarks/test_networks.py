@@ -71,6 +71,7 @@ def watch():
 
 
 @pytest.mark.parametrize("name", ["first_model", "chained_model"])
+@pytest.mark.slow
 def test_the_saved_model_predicts_from_pixels_what_was_predicted_from_features(images, tmp_path, watch, name):
     made, said = networks(images, settings(tmp_path), Small())
     model = made.train(name, tmp_path / f"{name}.keras", watch)
@@ -127,6 +128,7 @@ def test_a_backbone_that_is_another_at_each_build_is_refused_and_no_file_left(im
     assert not list(tmp_path.glob("*.keras"))
 
 
+@pytest.mark.slow
 def test_fresh_views_need_no_bank(images, tmp_path, watch):
     made, _ = networks(images, settings(tmp_path, views="fresh", epochs=1), Small())
     for name in ("first_model", "chained_model"):

@@ -28,6 +28,7 @@ def confident_mean(monkeypatch):
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_rows_matched_by_hand_are_chance_and_by_name_are_right():
     printed = run("why_alignment.py")
     by_hand, aligned = (float(number) for number in re.findall(r"accuracy (\d\.\d+)", printed))

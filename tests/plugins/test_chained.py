@@ -43,6 +43,7 @@ def test_the_second_model_is_the_studys(keras):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_chained_model_is_the_studys(keras):
     model = CHAINED.chain(first_model(input_shape=(224, 224, 3)), SECOND_HEAD)
     assert (model.count_params(), trainable(model)) == (24_187_268, 595_460)

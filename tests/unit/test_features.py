@@ -316,6 +316,7 @@ def test_banked_and_fresh_features_of_a_network_agree(bank, keras):
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_features_of_another_precision_are_others(bank, keras):
     backbone = load_plugins().create_backbone("mobilenet_v2", weights="none")
     images = make_images(3, size=32)

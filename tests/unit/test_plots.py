@@ -66,6 +66,7 @@ def test_confusion_of_many_models_names_the_classes_once_a_row_and_column():
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["cat", "dog"]
 
 
+@pytest.mark.slow
 def test_a_square_of_many_classes_leaves_out_numbers_that_nobody_could_read():
     classes = [f"class {k}" for k in range(60)]
     many = Predictions(np.eye(60), ids=range(60), classes=classes, labels=classes)

@@ -246,6 +246,7 @@ def test_the_command_says_how_to_go_on_when_it_is_stopped(made, images, tmp_path
     assert len(Predictions.load(tmp_path / "p.parquet")) == 21
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_write_to_one_output(made, images, tmp_path):
     expected, out = tmp_path / "expected.parquet", tmp_path / "p.parquet"
     predict_images(made[0] / "m.keras", images, expected, batch_size=2)

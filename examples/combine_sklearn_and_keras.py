@@ -1,4 +1,4 @@
-"""A scikit-learn forest and a Keras network, trained apart, with their classes in different orders, as one answer."""
+"""Combine a scikit-learn forest and a Keras network that have their classes in different orders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven",
 
 
 def main() -> dict[str, float]:
-    """Train both, stack them on held-out rows, and score on others; return the accuracies."""
+    """Train both models, fit stacking on held-out rows, score on test rows, and return the accuracies."""
     keras.utils.set_random_seed(0)
     x, y = load_digits(return_X_y=True)
     x = x / 16
@@ -26,7 +26,7 @@ def main() -> dict[str, float]:
     fit_rows, rest = train_test_split(np.arange(len(x)), test_size=0.7, random_state=0, stratify=y)
     held_out, test = train_test_split(rest, test_size=0.6, random_state=0, stratify=y[rest])
 
-    # scikit-learn sorts its classes by name; the network has them in the order of its training codes.
+    # scikit-learn sorts classes by name; the network has them in the order of the training codes.
     forest = RandomForestClassifier(30, random_state=0).fit(x[fit_rows], NAMES[y[fit_rows]])
     network = keras.Sequential([keras.Input((64,)), keras.layers.Dense(32, "relu"), keras.layers.Dense(10, "softmax")])
     network.compile("adam", "sparse_categorical_crossentropy")

@@ -1,7 +1,7 @@
-"""The study's mistake, made by hand on a small model; then ensemblekit refusing it, and getting it right.
+"""Repeat the mistake of the study on small models, and show how ensemblekit refuses and avoids it.
 
-A shuffled ``tf.data.Dataset`` comes in a new order at each pass. Two members predict it, a third pass collects the
-labels: three orders, and row i of one is not the sample of row i of another. Nothing raises an error.
+A shuffled ``tf.data.Dataset`` has a new order in each pass. Two members predict it in one pass each, and a third pass
+collects the labels. Row i is then a different sample in each of the three arrays, but nothing raises an error.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def main() -> dict[str, float]:
     by_hand = float(np.mean(averaged.argmax(axis=1) == labels))
     print(f"averaged by hand from a shuffled dataset: accuracy {by_hand:.2f}. Chance is 0.10; nothing was raised.\n")
 
-    # ensemblekit refuses: nothing says which row is which sample.
+    # ensemblekit raises an error, because the dataset has no ids.
     try:
         collect(members, dataset, classes=DIGITS)
     except EnsembleKitError as error:
         print(f"ensemblekit: {type(error).__name__}: {error}\n")
 
-    # With ids the same shuffled data are harmless: ids, inputs and labels come from one batch, for every member.
+    # With ids the same shuffled data are safe: ids, inputs and labels of all members come from the same batch.
     ids = np.arange(len(x_test))
     names = np.asarray(DIGITS)[y_test]
     with_ids = tf.data.Dataset.from_tensor_slices((ids, x_test, names)).shuffle(1000).batch(32)

@@ -1,4 +1,4 @@
-"""Every promise of the combiner, checked: `pip install "ensemblekit[testing]"`, then `pytest`."""
+"""Check every promise of the combiner: `pip install "ensemblekit[testing]"`, then `pytest`."""
 
 from ensemblekit_confident_mean import ConfidentMean
 

@@ -42,8 +42,8 @@ from ensemblekit import Combiner, Predictions, PredictionSet, align, combine, fi
 probas = np.array([[0.2, 0.8]])
 a = Predictions(probas, ids=["a"], classes=["x", "y"], member="a")
 b = Predictions([[0.5, 0.5]], ids=pd.Index([1]), classes=np.array([0, 1]), labels=[1], task="multiclass")
-frame = pd.DataFrame(probas, index=["a"], columns=["x", "y"])
-Predictions(frame, ids=frame.index, classes=frame.columns, missing="renormalize")
+frame = pd.DataFrame({"x": [0.2], "y": [0.8]})
+Predictions(frame, ids=["a"], classes=frame.columns, missing="renormalize")
 
 
 class First(Combiner):

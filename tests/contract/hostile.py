@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import io
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +60,12 @@ def predictions(seed: int, *, labels: Any = LABELS, **fields: Any) -> Prediction
     return Predictions(probas, **{**FIELDS, "labels": labels, "member": f"m{seed}", **fields})
 
 
+FOLDERS = Path(tempfile.mkdtemp(prefix="hostile-"))
+atexit.register(shutil.rmtree, FOLDERS, ignore_errors=True)
+
+
 def folder() -> Path:
-    return Path(tempfile.mkdtemp())
+    return Path(tempfile.mkdtemp(dir=FOLDERS))
 
 
 def images() -> Path:

@@ -1,4 +1,4 @@
-"""The built-in combiners, heads, backbones and chainers, each registered through the hooks that anyone can use."""
+"""The built-in combiners, heads, backbones and chainers, registered through the same hooks that any plugin uses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _FormerPaths(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         new = ensemblekit_former_paths[module.__name__]
         warn_deprecated(module.__name__, new)
-        # The import statement returns what `sys.modules` holds when the loader is done.
+        # The import statement returns the module that is in `sys.modules` when the loader has finished.
         sys.modules[module.__name__] = importlib.import_module(new)
 
 

@@ -19,14 +19,14 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:
-    """Refuse what is not a whole number, too small, or larger than an array can be long."""
+    """Refuse a value that is not a whole number, is too small, or is larger than the length of any array."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) < 2**31:
         most = " and < 2**31" if isinstance(value, Integral) and int(value) >= least else ""
         raise InvalidOptionError(f"{name} must be a whole number >= {least}{most}; received {value!r}.")
 
 
 def check_number(name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False) -> None:
-    """Refuse what is not a finite number from ``low`` (itself left out where ``open_low``) to ``high``."""
+    """Refuse a value that is not a finite number from ``low`` (excluded if ``open_low``) to ``high``."""
     number = float("nan")
     if isinstance(value, Real) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):

@@ -1,1 +1,1 @@
-"""The built-in combination rules, one a file, and the bases that some of them share."""
+"""The built-in combination rules, one per file, and the base classes that some of them share."""

@@ -1,4 +1,4 @@
-"""Bayesian model averaging: members weighted by their posterior probability on labelled rows."""
+"""Bayesian model averaging: the weights are the posterior probabilities of the members, given labelled rows."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ __all__ = ["BayesianModelAveraging"]
 
 
 class BayesianModelAveraging(LearnedWeights):
-    """Mean of the members weighted by their posterior probabilities given the labels.
+    """Mean of the members, weighted by their posterior probabilities given the labels.
 
     Parameters
     ----------
     prior : mapping of member name to float, or sequence of shape (n_members,), optional
-        Prior weight of each member: finite, >= 0, with a positive sum; a sequence is in the order of the sorted names.
-        By default all the same.
+        Prior weight of each member: finite, >= 0, with a positive sum. A sequence is in the order of the sorted names.
+        By default all weights are equal.
     temperature : float, default=1.0
-        The log likelihood is divided by it: above 1 the posterior is flatter. The number of rows gives each row the
-        weight ``1 / n``.
+        The log likelihood is divided by this number. A value above 1 makes the posterior flatter. If it is the number
+        ``n`` of rows, each row gets the weight ``1 / n``.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_members,)
         Posterior probabilities, in the order of ``members_``.
     log_likelihood_ : ndarray of shape (n_members,)
-        Of the labels under each member, in nats.
+        Log likelihood of the labels under each member, in nats.
 
     Notes
     -----
-    ``w_m = prior_m exp(l_m / T) / sum_k prior_k exp(l_k / T)`` with ``l_m = sum_i log p_m[i, y_i]`` [1]_; multilabel:
-    the sum over all labels of ``log p`` where true and ``log (1 - p)`` where not; regression: Gaussian, with the
-    member's own mean squared error of each output as variance, ``l_m = -n/2 sum_c (log(2 pi s_mc^2) + 1)``.
-    Probabilities below `ensemblekit.evaluation.LOG_LOSS_CLIP` count as that. A row of sample weight two counts as two
-    rows. With many rows nearly all weight goes to one member: this finds the best single member, not the best
-    combination.
+    ``w_m = prior_m exp(l_m / T) / sum_k prior_k exp(l_k / T)`` with ``l_m = sum_i log p_m[i, y_i]`` [1]_. For
+    multilabel, ``l_m`` is the sum of ``log p`` over the labels that are present and of ``log (1 - p)`` over those that
+    are absent. For regression the likelihood is Gaussian; the variance of each output is the mean squared error of the
+    member, ``l_m = -n/2 sum_c (log(2 pi s_mc^2) + 1)``. Probabilities below `ensemblekit.evaluation.LOG_LOSS_CLIP` are
+    clipped to it. A row with sample weight 2 counts as two rows. With many rows nearly all weight goes to one member:
+    the rule finds the best single member, not the best combination.
 
     References
     ----------
@@ -104,7 +104,7 @@ def _gaussian(rows: Rows) -> np.ndarray:
     for block in rows.blocks(max(1, (1 << 20) // len(rows.probas))):
         residuals = rows.probas[:, block] - rows.truth(block)
         variance += (np.square(residuals, out=residuals) * share[block]).sum(axis=1)
-    # A member without error would have a density without bound.
+    # A member without errors would have an infinite density.
     variance = np.maximum(variance, np.finfo(np.float64).tiny)
     return -0.5 * (np.log(2 * np.pi * variance) + 1).sum(axis=1)
 

@@ -1,4 +1,4 @@
-"""The Borda count: each member ranks the classes, and the ranks are points."""
+"""The Borda count: each member ranks the classes, and the ranks give points."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["Borda"]
 
 
 class Borda(Combiner):
-    """Borda count: each member ranks the classes of a row, and a class gets a point for each that it beats.
+    """Borda count: each member ranks the classes of a row, and a class gets a point for each class that it beats.
 
     Parameters
     ----------
     weights : mapping of member name to float, or sequence of shape (n_members,), optional
-        Weight of each member's points: finite, >= 0, with a positive sum. By default all the same.
+        Weight of each member's points: finite, >= 0, with a positive sum. By default all weights are equal.
 
     Notes
     -----
-    A member gives ``b_m[i, c] = #{d: p_m[i, d] < p_m[i, c]} + #{d != c: p_m[i, d] = p_m[i, c]} / 2`` points: from 0 to
-    ``C - 1``, and classes that are tied share theirs (mid-ranks). The result is the share of the points, ``p[i, c] =
-    sum_m w_m b_m[i, c] / (sum_m w_m C (C - 1) / 2)``. Only the order of a member's probabilities counts, so members
-    need not be calibrated. With ``present`` only the members that are present give points.
+    A member gives ``b_m[i, c] = #{d: p_m[i, d] < p_m[i, c]} + #{d != c: p_m[i, d] = p_m[i, c]} /
+    2`` points: from 0 to ``C - 1``. Tied classes share their points (mid-ranks). The result is the share of the points,
+    ``p[i, c] = sum_m w_m b_m[i, c] / (sum_m w_m C (C - 1) / 2)``. The rule uses only the order of a member's
+    probabilities, so the members need not be calibrated. With ``present`` only the members that are present give
+    points.
 
-    Tie rule: classes with equal shares are a tie. It goes to the class with the larger summed probability, then to the
-    first by name. The winner of a tie gets one unit in the last place more than its share, so that the largest
-    probability marks it.
+    Tie rule: classes with equal shares are tied. The class with the larger sum of probabilities wins, then the first by
+    name. The winner gets one unit in the last place more than its share, so that its probability is the largest.
 
     References
     ----------
@@ -66,7 +66,7 @@ class Borda(Combiner):
         mine, other = xp.expand_dims(member_probas, -1), xp.expand_dims(member_probas, -2)
         beats = xp.where(xp.greater(mine, other), one, xp.zeros_like(one))
         ties = xp.where(xp.equal(mine, other), one, xp.zeros_like(one))
-        # Twice the points; each class is tied with itself.
+        # The points are counted twice; each class is tied with itself.
         points = xp.subtract(xp.sum(xp.add(xp.add(beats, beats), ties), axis=-1), one)
         n_classes = member_probas.shape[-1]
         most = xp.multiply(xp.sum(weight, axis=0), xp.array(n_classes, dtype=dtype))

@@ -22,49 +22,51 @@ __all__ = ["Calibrated"]
 
 
 class Calibrated(Combiner):
-    """Calibrate the members and combine, or combine and calibrate the result.
+    """Calibrate the members and then combine them, or combine them and then calibrate the result.
 
     Parameters
     ----------
     inner : str or Combiner, default="mean"
-        The combiner: a registered name, or a combiner, which is copied, never fitted itself.
+        The combiner: a registered name, or a combiner object. The object is copied and never fitted itself.
     method : {"temperature", "vector", "sigmoid", "isotonic"}, default="temperature"
-        Kind of the calibration; see Notes.
+        The method of calibration; see Notes.
     order : {"before", "after"}, default="before"
-        ``before``: each member is calibrated by itself, then they are combined. ``after``: the combined predictions
+        ``before``: each member is calibrated separately, then they are combined. ``after``: the combined predictions
         are calibrated.
     cv : int, default=5
-        Number of folds, at most one a row, where ``inner`` learns; see Notes.
+        Number of folds if ``inner`` learns; if there are fewer rows, one fold per row. See Notes.
 
     Attributes
     ----------
     maps_ : list of dict
-        What was learned, one for each member in the order of ``members_``, or one for the result: ``scale`` and
-        ``shift``, arrays with one value or one for each class; ``knots`` and ``values`` for ``isotonic``, a list of
-        arrays, one for each class.
+        The learned maps: one for each member in the order of ``members_``, or one for the result. A map has ``scale``
+        and ``shift``, arrays with one value or one value for each class; for ``isotonic`` it has ``knots`` and
+        ``values``, lists with one array for each class.
     inner_ : Combiner
-        The inner combiner, fitted where it learns.
+        The inner combiner; it is fitted if it learns.
 
     Notes
     -----
-    Each row ``p`` is calibrated to ``q``, with ``log`` of at least 1e-15 (6.1e-5 in float16) and
+    Each row ``p`` is calibrated to ``q``. Probabilities below 1e-15 (6.1e-5 in float16) count as that in ``log``.
     ``logit p = log p - log(1 - p)``.
 
-    - ``temperature`` [1]_: ``q = softmax(log p / T)``, one ``T`` from 0.001 to 1000 (``scale_ = 1 / T``).
-    - ``vector`` [1]_: ``q = softmax(a * log p + b)``, ``a`` and ``b`` with one value for each class.
-    - ``sigmoid`` [2]_: ``s_c = 1 / (1 + exp(-a_c logit p_c - b_c))``, each class against the rest, ``q = s / sum s``.
-      The targets are Platt's: ``(n + 1) / (n + 2)`` of ``n`` rows with the class, ``1 / (n + 2)`` of ``n`` without.
-    - ``isotonic`` [3]_: ``s_c = f_c(p_c)``, each class against the rest, ``f_c`` by scikit-learn's
-      ``IsotonicRegression``, ``q = s / sum s``; equal shares where all ``s`` are 0.
+    - ``temperature`` [1]_: ``q = softmax(log p / T)``, with one ``T`` from 0.001 to 1000 (``scale_ = 1 / T``).
+    - ``vector`` [1]_: ``q = softmax(a * log p + b)``; ``a`` and ``b`` have one value for each class.
+    - ``sigmoid`` [2]_: ``s_c = 1 / (1 + exp(-a_c logit p_c - b_c))`` for each class against the rest,
+      ``q = s / sum s``. It is fitted to Platt's targets. A row with the class has the target ``(n + 1) / (n + 2)``, and
+      ``n`` is the number of such rows. A row without it has ``1 / (n + 2)``, and ``n`` is the number of those rows.
+    - ``isotonic`` [3]_: ``s_c = f_c(p_c)`` for each class against the rest, ``q = s / sum s``. ``f_c`` is
+      scikit-learn's ``IsotonicRegression``. If all ``s`` are 0, the classes get equal shares.
 
-    For ``multilabel`` each class is by itself: ``q_c = 1 / (1 + exp(-a_c logit p_c - b_c))``, with one ``a`` for all
-    and no ``b`` for ``temperature``; ``q_c = f_c(p_c)`` for ``isotonic``. All but ``isotonic`` minimise the mean log
-    loss by L-BFGS, with ``a`` and ``b`` at most 1000 in size. Temperature leaves the order of the classes as it is, and
-    with it the ties.
+    For ``multilabel`` each class is calibrated separately: ``q_c = 1 / (1 + exp(-a_c logit p_c - b_c))``, or
+    ``q_c = f_c(p_c)`` for ``isotonic``. With ``temperature`` there is one ``a`` for all classes and no ``b``. All
+    methods but ``isotonic`` minimise the mean log loss by L-BFGS; the absolute values of ``a`` and ``b`` are at most
+    1000. ``temperature`` keeps the order of the classes and their ties.
 
-    Where ``inner`` learns, the second step is fitted out of fold: the rows are drawn into ``cv`` folds, always the
-    same, and each fold is calibrated (``before``) or combined (``after``) by what was fitted on the others. Then the
-    first step is fitted on all rows. A single row is used for both steps. Rows of weight 0 are left out.
+    If ``inner`` learns, the second step is fitted out of fold. The rows are divided into ``cv`` folds, always the same.
+    Each fold is calibrated (``before``) or combined (``after``) by a first step that was fitted on the other folds. The
+    first step is then fitted on all rows. If there is only one row, it is used for both steps. Rows with weight 0 are
+    left out.
 
     References
     ----------
@@ -217,7 +219,7 @@ class Calibrated(Combiner):
         asked = ask(self._new_inner())
         if asked.learns:
             named = None if features is None else (predictions.ids, features)
-            # The outer `fit_combiner` has checked for leaks.
+            # The outer `fit_combiner` has already checked for leaks.
             return fit_combiner(
                 predictions, asked.combiner, sample_weight=sample_weight, features=named, allow_leakage=True
             )

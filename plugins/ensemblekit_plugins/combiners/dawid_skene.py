@@ -1,4 +1,4 @@
-"""Dawid and Skene's model of voters: each member has a confusion matrix of its own."""
+"""The model of Dawid and Skene: each member votes, and has its own confusion matrix."""
 
 from __future__ import annotations
 
@@ -25,36 +25,37 @@ class DawidSkene(Combiner):
     Parameters
     ----------
     use_labels : bool, default=True
-        Whether the confusion matrices are counted from the labels. If not, labels are ignored, and the matrices are
-        learned by expectation maximisation from the votes alone, as for crowds of annotators.
+        If true, the confusion matrices are counted from the labels. If false, labels are ignored, and the matrices are
+        learned from the votes alone by expectation maximisation, as for crowds of annotators.
     smoothing : float, default=1.0
-        What is added to each count: the pseudo-counts of a symmetric Dirichlet prior.
+        Number that is added to each count: the pseudo-counts of a symmetric Dirichlet prior.
     max_iter : int, default=100
-        Most steps of expectation maximisation.
+        Maximum number of steps of expectation maximisation.
     tol : float, default=1e-5
-        It ends when a step raises the mean log posterior of a row, in nats, by less.
+        Expectation maximisation ends if a step raises the mean log posterior per row by less than this, in nats.
 
     Attributes
     ----------
     prior_ : ndarray of shape (n_classes,)
         Probability of each class.
     confusions_ : ndarray of shape (n_members, n_classes, n_classes)
-        ``confusions_[m, c, k]``: the probability that member ``m`` votes for ``k`` where the class is ``c``.
+        ``confusions_[m, c, k]``: the probability that member ``m`` votes for ``k`` if the true class is ``c``.
     n_iter_ : int
-        Steps of expectation maximisation that were done; 0 with labels.
+        Number of steps of expectation maximisation; 0 with labels.
 
     Notes
     -----
-    ``p[i, c] = prior[c] prod_m prod_k confusion_m[c, k] ** v_m[i, k]``, divided by its sum over the classes, with
-    ``v_m[i, k] = 1/n`` where ``k`` is one of the ``n`` most probable classes of member ``m``, else 0: a member shares
-    its vote between its own tied classes. The members are taken to err independently, given the class. A member that is
-    absent has no vote, in `combine` as in `fit`.
+    ``p[i, c] = prior[c] prod_m prod_k confusion_m[c, k] ** v_m[i, k]``, divided by its sum over the classes.
+    ``v_m[i, k] = 1/n`` if ``k`` is one of the ``n`` most probable classes of member ``m``, else 0: if a member has tied
+    classes, its vote is divided among them. The rule assumes that members err independently, given the class. A member
+    that is absent has no vote, in `combine` and in `fit`.
 
-    With labels ``prior[c]`` and ``confusion_m[c, k]`` are smoothed frequencies. Without, the classes start from the
-    share of the votes; then frequencies, weighted by the posterior, and posterior take turns [1]_. Which class is which
-    is then settled by the majority alone.
+    With labels, ``prior[c]`` and ``confusion_m[c, k]`` are smoothed frequencies. Without labels, the first posterior is
+    the share of the votes. Then two steps alternate: the frequencies are computed with the posterior as weights, and
+    the posterior is computed from the frequencies [1]_. In this case only the majority of the votes determines which
+    class is which.
 
-    Tie rule: equal posteriors stay equal, and the first class by name is the predicted one.
+    Tie rule: equal posteriors stay equal, and the first class by name is predicted.
 
     References
     ----------

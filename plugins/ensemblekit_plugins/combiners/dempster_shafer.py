@@ -1,4 +1,4 @@
-"""Dempster's rule of combination: each member is evidence, discounted by its reliability."""
+"""Dempster's rule of combination: each member is a source of evidence, discounted by its reliability."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ __all__ = ["DempsterShafer"]
 
 
 class DempsterShafer(Combiner):
-    """Dempster's rule of combination: evidence of members, each discounted by its reliability.
+    """Dempster's rule of combination: members are sources of evidence, each discounted by its reliability.
 
     Parameters
     ----------
     reliability : float, mapping of member name to float, or sequence of shape (n_members,), default=0.9
-        From 0 (the member is no evidence) to 1 (it is not discounted): one for all, or one a member.
+        From 0 (the member is ignored) to 1 (it is not discounted): one number for all members, or one per member.
 
     Notes
     -----
-    Each member gives the mass ``r_m p_m[i, c]`` to the class ``c`` alone, and ``1 - r_m`` to the whole frame: it may be
-    anything [1]_. Dempster's rule multiplies the masses, takes those of empty intersections away and divides by the
-    rest. With ``A_c = prod_m (r_m p_m[i, c] + 1 - r_m)`` and ``Q = prod_m (1 - r_m)`` the class ``c`` gets the mass
-    ``(A_c - Q) / K`` and the frame ``Q / K``, where ``K = sum_c A_c - (C - 1) Q``. The result is the pignistic
-    probability, which shares the mass of the frame equally [3]_: ``p[i, c] = (A_c - Q + Q / C) / K``. With a
-    reliability of 1 it is the normalised product; the accuracy of a member on held-out rows is a usual choice [2]_. A
-    member that is absent is no evidence.
+    Each member gives the mass ``r_m p_m[i, c]`` to the class ``c``, and ``1 - r_m`` to the whole frame, which means
+    that any class is possible [1]_. Dempster's rule multiplies the masses, removes the mass of empty intersections and
+    divides by the rest. With ``A_c = prod_m (r_m p_m[i, c] + 1 - r_m)`` and ``Q = prod_m (1 - r_m)`` the class ``c``
+    gets the mass ``(A_c - Q) / K`` and the frame ``Q / K``, where ``K = sum_c A_c - (C - 1) Q``. The result is the
+    pignistic probability, which divides the mass on the frame equally among the classes [3]_:
+    ``p[i, c] = (A_c - Q + Q / C) / K``. With reliability 1 it is the normalised product. The accuracy of a member on
+    held-out rows is a common choice for its reliability [2]_. A member that is absent gives no evidence.
 
-    Multilabel: each column on its own, with the frame of its two answers.
+    For multilabel each column is combined separately, on the frame of its two outcomes.
 
-    Total conflict: where ``K = 0`` (members of reliability 1 that exclude every class between them) Dempster's rule is
-    undefined, and the result is the mean of the members.
+    Total conflict: if members with reliability 1 together exclude every class, ``K`` is 0 and Dempster's rule is
+    undefined. The result is then the mean of the members.
 
     References
     ----------
@@ -72,7 +72,7 @@ class DempsterShafer(Combiner):
         else:
             check_number("reliability", reliability, 0, 1)
         self.reliability = reliability
-        # Given by name, it follows the members in any order.
+        # Reliabilities given by name do not depend on the order of the members.
         of_all = isinstance(reliability, Real | Mapping)
         self.traits = frozenset({"graphable"} | ({"symmetric"} if of_all else set[str]()))
 

@@ -1,4 +1,4 @@
-"""The base of dynamic selection: it keeps the rows it was fitted on, and lets the selected members vote."""
+"""The base class of dynamic selection: it stores the rows of the fit, and combines the selected members."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ __all__ = ["DynamicSelection"]
 
 
 class DynamicSelection(Combiner, abc.ABC):
-    """For each row, a vote of the members that are right on rows like it.
+    """For each row, combine the members that are right on similar rows.
 
     Parameters
     ----------
     n_neighbors : int, default=7
-        How many of the rows it was fitted on are used; all of them where there are fewer.
+        Number of nearest rows of the fit that are used; if there are fewer rows, all are used.
     voting : {"soft", "hard"}, default="soft"
-        The result is the weighted mean of the members' probabilities, or the share of their votes.
+        ``soft``: the result is the weighted mean of the members' probabilities. ``hard``: the share of their votes.
 
     Attributes
     ----------
     points_ : ndarray of shape (n_rows, n_columns)
-        Coordinates of the rows: the members' probabilities side by side, or features.
+        Coordinates of the rows: the concatenated probabilities of the members, or features.
     right_ : ndarray of bool of shape (n_rows, n_members)
         Which members are right on each row.
     row_weight_ : ndarray of shape (n_rows,)
-        Weights of the rows, the largest 1; rows of weight 0 are left out.
+        Weights of the rows, divided so that the largest is 1; rows with weight 0 are left out.
     n_features_ : int or None
-        How many features a row has; None where the members' probabilities serve.
+        Number of features of a row; None if the probabilities of the members are used instead.
     """
 
     name: str
@@ -101,23 +101,23 @@ class DynamicSelection(Combiner, abc.ABC):
         return combined.reshape(member_probas.shape[1:])
 
     def _learn(self, rows: np.ndarray, codes: np.ndarray) -> None:
-        """Learn what a subclass needs besides, from the rows whose weight is not 0."""
+        """Learn what else a subclass needs, from the rows whose weight is not 0."""
 
     @abc.abstractmethod
     def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
-        """Weigh the members for each row.
+        """Compute the weight of each member for each row.
 
         Parameters
         ----------
         nearest : ndarray of int of shape (n_rows, n_neighbors)
-            Rows of ``right_``, the nearest first.
+            Positions of rows in ``right_``, the nearest first.
         probas : ndarray of shape (n_members, n_rows, n_classes)
             Predictions of the members.
 
         Returns
         -------
         ndarray of shape (n_rows, n_members)
-            Weights >= 0; a row of zeros counts as equal weights.
+            Weights >= 0; if all weights of a row are 0, the members have equal weights.
         """
 
     def _n_asked(self) -> int:
@@ -141,16 +141,16 @@ def _points(rows: np.ndarray) -> np.ndarray:
 
 
 def vote(probas: np.ndarray, weights: np.ndarray, voting: str) -> np.ndarray:
-    """Let members vote with a weight for each row.
+    """Combine the members by a vote, with weights for each row.
 
     Parameters
     ----------
     probas : ndarray of shape (n_members, n_rows, n_classes)
-        Their predictions.
+        Predictions of the members.
     weights : ndarray of shape (n_rows, n_members)
-        Weights >= 0; a row of zeros counts as equal weights.
+        Weights >= 0; if all weights of a row are 0, the members have equal weights.
     voting : {"soft", "hard"}
-        Mean of the probabilities, or shares of the votes.
+        ``soft``: the mean of the probabilities. ``hard``: the shares of the votes.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def vote(probas: np.ndarray, weights: np.ndarray, voting: str) -> np.ndarray:
     """
     dtype = np.result_type(probas.dtype, np.float32)
     weights = np.where(weights.any(axis=1, keepdims=True), weights, 1).astype(np.float64)
-    # A power of two keeps the ratios exact, and tiny weights from vanishing in float32.
+    # A power of two keeps the ratios exact, and keeps tiny weights from becoming 0 in float32.
     weights = np.ldexp(weights, -np.frexp(weights.max(axis=1, keepdims=True))[1])
     shares = weights.T[..., np.newaxis].astype(dtype)
     total = sum(shares, np.zeros((len(weights), 1), dtype=dtype))

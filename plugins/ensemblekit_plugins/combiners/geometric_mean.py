@@ -1,4 +1,4 @@
-"""The geometric mean of the members' predictions, normalised: the logarithmic opinion pool."""
+"""The normalised geometric mean of the members' predictions, also called the logarithmic opinion pool."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ __all__ = ["GeometricMean"]
 
 
 class GeometricMean(Combiner):
-    """Weighted geometric mean of the members, normalised: one member's zero is a veto.
+    """Normalised weighted geometric mean of the members: a zero of one member is a veto.
 
     Parameters
     ----------
     weights : mapping of member name to float, or sequence of shape (n_members,), optional
-        Finite, >= 0, with a positive sum; they are divided by it. By default all the same.
+        Finite, >= 0, with a positive sum; they are divided by their sum. By default all weights are equal.
     temperature : float, default=1.0
-        Positive. Above 1 the result is flatter, below 1 sharper.
+        Positive. A value above 1 makes the result flatter, a value below 1 sharper.
 
     Notes
     -----
-    ``p[i, c] = q[i, c] / sum_k q[i, k]`` with ``q[i, c] = prod_m p_m[i, c] ** (w_m / T)``, ``w`` divided by its sum and
-    ``T`` the temperature: the logarithmic opinion pool [1]_. For the task ``multilabel`` each column stands against its
-    complement, ``p = q / (q + prod_m (1 - p_m) ** (w_m / T))``: the mean of the log-odds [2]_. With ``present`` the
-    weights of the members that are present are divided by their sum.
+    ``p[i, c] = q[i, c] / sum_k q[i, k]`` with ``q[i, c] = prod_m p_m[i, c] ** (w_m / T)``. The weights ``w`` are
+    divided by their sum, and ``T`` is the temperature. This is the logarithmic opinion pool [1]_. For the task
+    ``multilabel`` each column is combined against its complement, ``p = q / (q + prod_m (1 - p_m) ** (w_m / T))``,
+    which is the mean of the log-odds [2]_. With ``present`` the weights of the members that are present are divided by
+    their sum.
 
-    Zeros stand for one small number, in the limit to 0. So a zero of a member with a positive weight is a veto: that
-    class gets 0. Where every class is vetoed, those with the smallest weight of vetoes share the row, in proportion to
-    the product over the members that do not veto them. A weight of 0 vetoes nothing.
+    A zero of a member with a positive weight is a veto: its class gets 0. Zeros are treated as the limit of one common
+    small number. If every class has a veto, the classes with the smallest total weight of vetoes share the probability,
+    in proportion to the product over the members without a veto for them. A member with weight 0 has no veto.
 
-    Tie rule: none; equal values stay equal.
+    Tie rule: equal values stay equal.
 
     References
     ----------
@@ -71,7 +72,7 @@ class GeometricMean(Combiner):
         else:
             check_settled(self.weights)
             weights = np.asarray(self.weights, dtype=np.float64)
-        # Only the ratio counts; near 1 no sum of the weights overflows.
+        # Only the ratio of the weights matters. If they are near 1, their sums do not overflow.
         return pool_logarithms(member_probas, weights / weights.max(), present, task, xp, temperature=self.temperature)
 
 

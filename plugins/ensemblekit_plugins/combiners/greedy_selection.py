@@ -19,44 +19,47 @@ __all__ = ["GreedySelection"]
 
 
 class GreedySelection(LearnedWeights):
-    """Ensemble selection with replacement: round by round the member whose addition scores best.
+    """Ensemble selection with replacement: each round adds the member that gives the best score of the ensemble.
 
     Parameters
     ----------
     n_rounds : int, default=50
-        Picks of each bag.
+        Number of picks of each bag.
     metric : str, scorer, callable or None, default=None
-        A name of `ensemblekit.evaluation.METRICS`, ``"squared_error"``, ``"absolute_error"``, the name of a
-        scikit-learn scorer, a scorer, or a callable ``(y_true, y_proba) -> float``, greater is better. By default log
-        loss, or squared error for regression. A callable gets ``y_true`` as positions of classes, indicators or
-        numbers; with sample weights it must take ``sample_weight``.
+        A name in `ensemblekit.evaluation.METRICS`, ``"squared_error"``, ``"absolute_error"``, the name of a
+        scikit-learn scorer, a scorer, or a callable ``(y_true, y_proba) -> float`` for which greater is better. By
+        default log loss, or squared error for regression. A callable gets ``y_true`` as positions of classes,
+        indicators or numbers; with sample weights it must accept ``sample_weight``.
     n_init : int, default=0
-        Sorted initialisation: the first so many picks are the best members by their own score, each once.
+        Sorted initialisation: the first ``n_init`` picks are the best members by their own score, each once.
     n_bags : int, default=1
-        How often the selection is run, each time on some members drawn at random; the picks of all bags count.
+        Number of runs of the selection, each on a random part of the members. The picks of all bags count.
     bag_fraction : float, default=1.0
-        Share of the members that a bag draws, without replacement, one at least.
+        Share of the members that a bag draws without replacement; it draws at least one member.
     seed : int, default=0
-        Of the draws.
+        Seed of the draws.
     use_best : bool, default=True
-        Each bag keeps its picks up to the round with the best score, the first of equals; else it keeps them all.
+        If true, each bag keeps its picks up to the best round; in a tie, up to the first of them. If false, it keeps
+        all.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_members,)
         ``counts_`` divided by their sum, in the order of ``members_``.
     counts_ : ndarray of int of shape (n_members,)
-        How often each member was picked, over all bags.
+        Number of picks of each member, over all bags.
     history_ : list of ndarray of shape (n_rounds,)
-        Score after each round, a bag each, greater is better.
+        One array for each bag: the score after each round, greater is better.
     picks_ : list of ndarray of int of shape (n_rounds,)
-        Position of the member picked in each round, a bag each.
+        One array for each bag: the position of the member that is picked in each round.
 
     Notes
     -----
-    Round ``k`` picks ``argmax_m score(y, (S + p_m) / k)`` and adds it: ``S <- S + p_m`` [1]_. Sums are kept in float64.
+    Round ``k`` picks ``argmax_m score(y, (S + p_m) / k)`` and adds it: ``S <- S + p_m`` [1]_. The sums are stored in
+    float64.
 
-    Tie rule: scores within ``1e-12`` of the best, relative to it, are equal, and the first member by name is picked.
+    Tie rule: scores within a relative difference of 1e-12 from the best are equal, and the first member by name is
+    picked.
 
     References
     ----------
@@ -131,7 +134,7 @@ class GreedySelection(LearnedWeights):
         scorer.start(np.zeros(len(scorer.weights)))
         ones = np.ones(len(members))
         alone = self._scores(scorer, members, ones)
-        # Scores rounded alike, so that equals stay in the order of their names.
+        # Candidates with equal scores get the same rounded score, so that they stay in the order of their names.
         waiting = members[np.argsort(-np.round(alone / (np.abs(alone).max() or 1), 12), kind="stable")][: self.n_init]
         picks, history = np.empty(self.n_rounds, dtype=np.int64), np.empty(self.n_rounds)
         for place in range(self.n_rounds):

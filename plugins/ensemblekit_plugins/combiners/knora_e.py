@@ -20,30 +20,31 @@ class KnoraE(DynamicSelection):
     Parameters
     ----------
     n_neighbors : int, default=7
-        How many of the rows it was fitted on are used at first; all of them where there are fewer.
+        Number of nearest rows of the fit that are used at first; if there are fewer rows, all are used.
     voting : {"soft", "hard"}, default="soft"
-        What the selected members answer: the mean of their probabilities, or the share of their votes, as in [1]_.
+        ``soft``: the mean of the probabilities of the selected members. ``hard``: the share of their votes, as in [1]_.
 
     Attributes
     ----------
     points_, right_, row_weight_, n_features_
-        The rows that it was fitted on; see `DynamicSelection`.
+        The rows of the fit; see `DynamicSelection`.
 
     Notes
     -----
-    Let ``j_1, j_2, ...`` be the rows nearest to row ``i``, and ``r_m`` how many of the first ``k`` of them member ``m``
-    gets right before its first error. ``S = {m : r_m = max r}`` are the members that are right on all ``max r`` nearest
-    rows, so ``k`` shrinks until some member qualifies [1]_. Where none is right on the nearest row, all are taken.
-    ``p[i, c] = sum_{m in S} p_m[i, c] / |S|``; with ``voting="hard"`` votes stand in place of ``p_m``.
+    Let ``j_1, j_2, ..., j_k`` be the rows of the fit that are nearest to row ``i``. ``r_m`` is the number of these rows
+    that member ``m`` gets right before its first error. ``S = {m : r_m = max r}`` contains the members that are right
+    on the ``max r`` nearest rows. In other words, ``k`` is reduced until at least one member is right on all remaining
+    rows [1]_. If no member is right on the nearest row, all members are selected.
+    ``p[i, c] = sum_{m in S} p_m[i, c] / |S|``; with ``voting="hard"`` votes are used instead of ``p_m``.
 
-    Neighbours are found by Euclidean distance between the members' probabilities, or between features where
-    `fit_combiner` and `combine` are given ``features``: bring them to one scale. Of equally distant rows the first by
-    id is the nearer. A member is right where its most probable class, the first by name of equals, is the true one.
-    Sample weights are refused, as being right on all the nearest rows has no degree.
+    Neighbours are found by Euclidean distance between the members' probabilities. If `fit_combiner` and `combine` are
+    given ``features``, the distance between these is used; scale the features first. If rows have the same distance,
+    the first by id is nearer. A member is right if its most probable class (in a tie, the first by name) is the true
+    class. Sample weights are refused, because a member is either right on all the nearest rows or not.
 
-    Tie rule of ``voting="hard"``: a member shares its vote between its own tied classes; equal shares go to the class
-    with the larger summed probability among the selected members, then to the first by name, and the winner gets one
-    unit in the last place more.
+    Tie rule of ``voting="hard"``: if a member has tied classes, its vote is divided among them. If classes have equal
+    shares, the class with the larger sum of probabilities of the selected members wins, then the first by name. The
+    winner gets one unit in the last place more than its share.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""KNORA-Union: each member votes as often as it is right on the nearest rows."""
+"""KNORA-Union: each member has one vote for each of the nearest rows that it gets right."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ __all__ = ["KnoraU"]
 
 
 class KnoraU(DynamicSelection):
-    """Dynamic weighting: each member votes once for every nearest row that it gets right (KNORA-Union).
+    """Dynamic weighting: each member has one vote for each of the nearest rows that it gets right (KNORA-Union).
 
     Parameters
     ----------
     n_neighbors : int, default=7
-        How many of the rows it was fitted on are used; all of them where there are fewer.
+        Number of nearest rows of the fit that are used; if there are fewer rows, all are used.
     voting : {"soft", "hard"}, default="soft"
-        The weighted mean of the members' probabilities, or the share of their weighted votes, as in [1]_.
+        ``soft``: the weighted mean of the members' probabilities. ``hard``: the share of their weighted votes, as in
+        [1]_.
 
     Attributes
     ----------
     points_, right_, row_weight_, n_features_
-        The rows that it was fitted on; see `DynamicSelection`.
+        The rows of the fit; see `DynamicSelection`.
 
     Notes
     -----
-    With ``j_1 ... j_k`` the rows nearest to row ``i``, ``w_m = sum_l s[j_l] right_m[j_l]`` where ``s`` is the sample
-    weight, 1 by default, and ``p[i, c] = sum_m w_m p_m[i, c] / sum_m w_m`` [1]_; with ``voting="hard"`` votes stand in
-    place of ``p_m``. Where no member is right on any of them, all weigh the same.
+    Let ``j_1 ... j_k`` be the rows nearest to row ``i``, and ``s`` the sample weight, 1 by default. Then
+    ``w_m = sum_l s[j_l] right_m[j_l]`` and ``p[i, c] = sum_m w_m p_m[i, c] / sum_m w_m`` [1]_; with ``voting="hard"``
+    votes are used instead of ``p_m``. If no member is right on any of these rows, all members have equal weights.
 
-    Neighbours are found by Euclidean distance between the members' probabilities, or between features where
-    `fit_combiner` and `combine` are given ``features``: bring them to one scale. Of equally distant rows the first by
-    id is the nearer. A member is right where its most probable class, the first by name of equals, is the true one.
-    Rows of weight 0 are left out. Neighbours are counted by row and not by weight, so that the scale of the weights
-    does not change the result: a row of weight 2 votes twice but is one neighbour, where two equal rows are two.
+    Neighbours are found by Euclidean distance between the members' probabilities. If `fit_combiner` and `combine` are
+    given ``features``, the distance between these is used; scale the features first. If rows have the same distance,
+    the first by id is nearer. A member is right if its most probable class (in a tie, the first by name) is the true
+    class. Rows with weight 0 are left out. The number of neighbours does not depend on the weights, so that the scale
+    of the weights does not change the result: a row with weight 2 gives two votes but is one neighbour, whereas two
+    equal rows are two neighbours.
 
-    Tie rule of ``voting="hard"``: a member shares its vote between its own tied classes; equal shares go to the class
-    with the larger summed probability, weighted as the votes, then to the first by name, and the winner gets one unit
-    in the last place more.
+    Tie rule of ``voting="hard"``: if a member has tied classes, its vote is divided among them. If classes have equal
+    shares, the class with the larger sum of probabilities, weighted like the votes, wins, then the first by name. The
+    winner gets one unit in the last place more than its share.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The base of the combiners that learn one weight a member and average with it."""
+"""The base class of the combiners that learn one weight per member and use it in a weighted mean."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LearnedWeights"]
 
 
 class LearnedWeights(Combiner):
-    """A combiner that learns one weight a member: `fit` of a subclass sets ``weights_``."""
+    """A combiner that learns one weight per member: `fit` of a subclass sets ``weights_``."""
 
     traits = frozenset({"learns", "idempotent", "bounded", "graphable", "class_equivariant"})
     weights_: np.ndarray
@@ -26,7 +26,7 @@ class LearnedWeights(Combiner):
         return pool_linearly(member_probas, normalised_weights(self._learned()), present, xp)
 
     def for_members(self, members: tuple[str, ...]) -> Self:
-        # As `weights`, so that a row whose members all have the weight 0 is refused.
+        # Passed as `weights`, so that a row is refused if all its members have weight 0.
         settled: Any = copy.copy(self)
         settled.weights = self._learned()
         return settled

@@ -19,10 +19,10 @@ class Maximum(OrderStatistics):
 
     Notes
     -----
-    ``q[i, c] = max_m p_m[i, c]``; then ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``, and ``p =
-    q`` for the others. With ``present`` it is the largest value of the members that are present.
+    ``q[i, c] = max_m p_m[i, c]``. For the task ``multiclass``, ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others
+    ``p = q``. With ``present`` it is the largest value of the members that are present.
 
-    Tie rule: none; equal values stay equal.
+    Tie rule: equal values stay equal.
 
     References
     ----------

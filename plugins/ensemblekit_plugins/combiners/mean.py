@@ -18,8 +18,8 @@ class Mean(Combiner):
 
     Notes
     -----
-    ``p[i, c] = sum_m p_m[i, c] / M``. Also called the linear opinion pool with equal weights, or soft voting. With
-    ``present`` (members missing for some samples) the mean is taken over the members that are present.
+    ``p[i, c] = sum_m p_m[i, c] / M``. It is also called the linear opinion pool with equal weights, or soft voting.
+    With ``present`` (some members lack some rows) it is the mean of the members that are present.
 
     References
     ----------

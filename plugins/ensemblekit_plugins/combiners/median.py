@@ -12,16 +12,16 @@ __all__ = ["Median"]
 
 
 class Median(OrderStatistics):
-    """Median of the members, class by class: no minority of them moves it far.
+    """Median of the members, class by class: a few members with large errors have a limited effect.
 
     Notes
     -----
-    ``q[i, c] = median_m p_m[i, c]``, the mean of the two in the middle where the number of members is even; then
-    ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``, and ``p = q`` for the others. A row in which
-    every median is 0 becomes uniform, which is the limit for zeros that are replaced with one small number. With
-    ``present`` it is the median of the members that are present.
+    ``q[i, c] = median_m p_m[i, c]``. For an even number of members it is the mean of the two middle values. For the
+    task ``multiclass``, ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others ``p = q``. If every ``q`` of a row is 0,
+    the row becomes uniform, which is the limit if all zeros are replaced with one small number. With ``present`` it is
+    the median of the members that are present.
 
-    Tie rule: none; equal values stay equal.
+    Tie rule: equal values stay equal.
 
     References
     ----------

@@ -23,43 +23,44 @@ class MetaDES(DynamicSelection):
     Parameters
     ----------
     meta_classifier : scikit-learn classifier, optional
-        Needs ``predict_proba``. By default ``LogisticRegression(max_iter=1000)``. It is cloned, never fitted itself.
+        A classifier with ``predict_proba``. By default ``LogisticRegression(max_iter=1000)``. It is cloned and never
+        fitted itself.
     n_neighbors : int, default=7
-        How many of the rows that it was fitted on make the region of competence.
+        Number of nearest rows of the fit that form the region of competence.
     n_profiles : int, default=5
-        How many of the rows with the most similar member predictions (output profiles) are used as well.
+        Number of rows with the most similar predictions of the members (output profiles) that are used as well.
     threshold : float, default=0.5
-        A member is selected where its competence is larger; from 0 to 1.
+        From 0 to 1. A member is selected if its competence is larger.
     voting : {"soft", "hard"}, default="soft"
-        What the selected members answer: the mean of their probabilities, or the share of their votes, as in [1]_.
+        ``soft``: the mean of the probabilities of the selected members. ``hard``: the share of their votes, as in [1]_.
 
     Attributes
     ----------
     meta_classifier_ : scikit-learn classifier or None
-        Fitted on one row for each pair of a row and a member, whose label is whether the member is right. None where
-        all members are right on all rows, or wrong: then all are selected.
+        Fitted on one example for each pair of a row and a member; its label says whether the member is right. None if
+        all members are right on all rows, or all are wrong on all rows; then all members are selected.
     profiles_ : ndarray of shape (n_rows, n_members * n_classes)
-        The members' probabilities side by side.
+        The concatenated probabilities of the members.
     true_probas_ : ndarray of shape (n_rows, n_members)
         Probability that each member gives to the true class.
     points_, right_, row_weight_, n_features_
-        The rows that it was fitted on; see `DynamicSelection`.
+        The rows of the fit; see `DynamicSelection`.
 
     Notes
     -----
     The meta-features of row ``i`` and member ``m`` are, in this order [1]_: whether ``m`` is right on each of the ``k``
-    nearest rows; the probability it gives to their true classes; the share it gets right; whether it is right on each
-    of the nearest output profiles; the largest probability it gives on ``i``. The meta-classifier makes a competence
-    ``t[i, m]`` of them, and ``p[i, c]`` is the mean of ``p_m[i, c]`` over the members with ``t[i, m] > threshold``, or
-    over all where there is none.
+    nearest rows; the probability that it gives to their true classes; the share of them that it gets right; whether it
+    is right on each of the nearest output profiles; the largest probability that it gives on ``i``. From these the
+    meta-classifier computes a competence ``t[i, m]``. ``p[i, c]`` is the mean of ``p_m[i, c]`` over the members with
+    ``t[i, m] > threshold``, or over all members if there is none.
 
-    The meta-classifier is fitted out of fold: the neighbours of each row that it learns from are searched among the
-    others. Without ``features`` the region of competence is searched among output profiles too. Sample weights are
-    those of the meta-classifier, and rows of weight 0 are left out; one that makes no use of them is refused.
+    The meta-classifier is fitted out of fold: the neighbours of each row are searched among the other rows. Without
+    ``features`` the region of competence is also found by the output profiles. Sample weights are passed to the
+    meta-classifier, and rows with weight 0 are left out. A meta-classifier that does not use sample weights is refused.
 
-    Neighbours are found by Euclidean distance; of equally distant rows the first by id is the nearer. A member is
-    right where its most probable class, the first by name of equals, is the true one. A competence that exceeds the
-    threshold by rounding alone (1e-9) does not. Tie rule of ``voting="hard"``: as for ``knora_e``.
+    Neighbours are found by Euclidean distance; if rows have the same distance, the first by id is nearer. A member is
+    right if its most probable class (in a tie, the first by name) is the true class. A competence must exceed the
+    threshold by more than the rounding error (1e-9). The tie rule of ``voting="hard"`` is that of ``knora_e``.
 
     References
     ----------
@@ -131,7 +132,7 @@ class MetaDES(DynamicSelection):
         described = self._meta_features(nearest, profiles, probas)
         right = list(self.meta_classifier_.classes_).index(True)
         competence = self.meta_classifier_.predict_proba(described)[:, right]
-        # The last bits may depend on the other rows of the batch, and must not decide the selection.
+        # The last bits may depend on the other rows of the batch, so they must not decide the selection.
         return np.round(competence, 9).reshape(len(nearest), len(probas)) > self.threshold
 
     def _n_asked(self) -> int:
@@ -139,7 +140,7 @@ class MetaDES(DynamicSelection):
         return self.n_nearest_ if self.n_features_ is not None else max(self.n_nearest_, self.n_nearest_profiles_)
 
     def _meta_features(self, nearest: np.ndarray, profiles: np.ndarray, probas: np.ndarray) -> np.ndarray:
-        """Describe each member on each row: ``(n_rows * n_members, n_meta_features)``, members of a row together."""
+        """Compute the meta-features, ``(n_rows * n_members, n_meta_features)``; the members of a row are adjacent."""
         nearest, profiles = nearest[:, : self.n_nearest_], profiles[:, : self.n_nearest_profiles_]
         hits = np.moveaxis(self.right_[nearest], 2, 1).astype(np.float64)
         described = [
@@ -175,10 +176,10 @@ class MetaDES(DynamicSelection):
 
 
 def _others(points: np.ndarray, n_neighbors: int) -> np.ndarray:
-    """Find the points nearest to each, itself left out."""
+    """Find the points nearest to each point, without the point itself."""
     found = Neighbours(points).nearest(points, n_neighbors + 1)
     drop = found == np.arange(len(points))[:, np.newaxis]
-    # Where enough others lie at the same place before it, a point is not among its own nearest.
+    # If enough earlier points have the same coordinates, a point is not among its own nearest points.
     drop[~drop.any(axis=1), -1] = True
     return found[~drop].reshape(len(points), n_neighbors)
 

@@ -15,15 +15,15 @@ __all__ = ["Minimum"]
 
 
 class Minimum(OrderStatistics):
-    """Smallest value of the members, class by class: one member that rejects a class is enough.
+    """Smallest value of the members, class by class: one member is enough to reject a class.
 
     Notes
     -----
-    ``q[i, c] = min_m p_m[i, c]``; then ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``, and ``p =
-    q`` for the others. A row in which every minimum is 0 becomes uniform, which is the limit for zeros that are
-    replaced with one small number. With ``present`` it is the smallest value of the members that are present.
+    ``q[i, c] = min_m p_m[i, c]``. For the task ``multiclass``, ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others
+    ``p = q``. If every ``q`` of a row is 0, the row becomes uniform, which is the limit if all zeros are replaced with
+    one small number. With ``present`` it is the smallest value of the members that are present.
 
-    Tie rule: none; equal values stay equal.
+    Tie rule: equal values stay equal.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The base of median, trimmed and winsorised mean, maximum and minimum: averages of order statistics."""
+"""The base class of median, trimmed and winsorised mean, maximum and minimum: averages of order statistics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ BLOCK_VALUES = 2**21
 class OrderStatistics(Combiner):
     """A combiner that sorts the members' values, class by class, and averages some of them.
 
-    A subclass defines in `counts` how often each counts. Rows of the task ``multiclass`` are divided by their sum.
+    A subclass defines in `counts` how often each value counts. Rows of the task ``multiclass`` are divided by their
+    sum.
     """
 
     traits = frozenset({"symmetric", "idempotent", "graphable"})
@@ -36,12 +37,12 @@ class OrderStatistics(Combiner):
         Parameters
         ----------
         n_members : int
-            How many values there are.
+            Number of values.
 
         Returns
         -------
         tuple of int, of length n_members
-            At least one is positive.
+            At least one of them is positive.
         """
         raise NotImplementedError
 
@@ -55,7 +56,7 @@ class OrderStatistics(Combiner):
 
     def _in_order(self, member_probas: Any, present: Any, xp: Any) -> Any:
         n_members = member_probas.shape[0]
-        # Row k: how much each rank counts where k members are present.
+        # Row k: how often each rank counts if k members are present.
         shares = np.zeros((n_members + 1, n_members))
         for n in range(1, n_members + 1):
             shares[n, :n] = np.divide(self.counts(n), sum(self.counts(n)))
@@ -63,7 +64,7 @@ class OrderStatistics(Combiner):
         if present is None:
             share = xp.array(shares[-1], dtype=dtype)
         else:
-            # Absent members come last in the order, where they count 0; an infinite value times 0 would be NaN.
+            # Absent members are last in the order and count 0 times. An infinite value times 0 would be NaN.
             is_present = shaped_like_members(present, member_probas, xp)
             last = xp.full_like(member_probas, largest(dtype))
             member_probas = xp.where(is_present, member_probas, last)
@@ -99,9 +100,9 @@ class OrderStatistics(Combiner):
         counts : tuple of int
             See `counts`.
         total : ndarray of shape (rows, ..., n_classes)
-            C-contiguous; in float32 at least.
+            C-contiguous; its dtype is at least float32.
         scratch : Scratch
-            Of this thread.
+            The buffers of this thread.
         """
         sum_order_statistics(members, counts, total, scratch)
         if sum(counts) != 1:
@@ -109,7 +110,7 @@ class OrderStatistics(Combiner):
 
 
 def check_proportion(proportion: Any) -> None:
-    """Refuse a proportion that leaves nothing in the middle, or is no number >= 0."""
+    """Refuse a proportion that is not a number >= 0, or that removes all values."""
     check_number("proportion", proportion, 0, 0.5)
     if proportion == 0.5:
         raise InvalidOptionError(

@@ -14,19 +14,20 @@ __all__ = ["Product"]
 
 
 class Product(Combiner):
-    """Product of the members, normalised: right for members that judge independent evidence.
+    """Normalised product of the members, for members that use independent evidence.
 
     Notes
     -----
     ``p[i, c] = q[i, c] / sum_k q[i, k]`` with ``q[i, c] = prod_m p_m[i, c]`` [1]_. For the task ``multilabel`` each
-    column stands against its complement, ``p = q / (q + prod_m (1 - p_m))``. With ``present`` it is the product of the
-    members that are present. It is computed by logarithms, so that no number of members makes it 0.
+    column is combined against its complement, ``p = q / (q + prod_m (1 - p_m))``. With ``present`` it is the product of
+    the members that are present. The product is computed with logarithms, so it does not underflow to 0 with many
+    members.
 
-    Zeros stand for one small number, in the limit to 0. So a zero is a veto: that class gets 0. Where every class is
-    vetoed, those with the fewest vetoes share the row, in proportion to the product over the members that do not veto
-    them.
+    A zero is a veto: its class gets 0. Zeros are treated as the limit of one common small number. If every class has a
+    veto, the classes with the fewest vetoes share the probability, in proportion to the product over the members
+    without a veto for them.
 
-    Tie rule: none; equal values stay equal.
+    Tie rule: equal values stay equal.
 
     References
     ----------

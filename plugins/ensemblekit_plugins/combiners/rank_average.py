@@ -1,4 +1,4 @@
-"""The average of ranks, for members whose scores have different scales."""
+"""The average of ranks, for members whose scores are on different scales."""
 
 from __future__ import annotations
 
@@ -18,40 +18,41 @@ __all__ = ["RankAverage"]
 
 
 class RankAverage(Combiner):
-    """Average of the members' ranks, each against the sample that it was fitted on.
+    """Average of the members' ranks; each value is ranked against the sample of the fit.
 
     Parameters
     ----------
     weights : mapping of member name to float, or sequence of shape (n_members,), optional
-        Weight of each member: finite, >= 0, with a positive sum. By default all the same.
+        Weight of each member: finite, >= 0, with a positive sum. By default all weights are equal.
     n_quantiles : int, default=1000
-        How many values of the sample are kept for each member and class, at most.
+        Maximum number of values of the sample that are stored for each member and class.
 
     Attributes
     ----------
     references_ : list of list of ndarray of shape (3, n_values)
-        For each member and class the kept values, ascending; the share of the sample below each; and the share up to
-        and with it.
+        For each member and class: the stored values, ascending; for each value the share of the sample below it; and
+        the share less than or equal to it.
 
     Notes
     -----
-    The rank of a value ``x`` is its mid-rank in the sample, from 0 to 1: ``r(x) = (#{s < x} + #{s <= x}) / (2 n)``. On
+    The rank of a value ``x`` is its mid-rank in the sample, from 0 to 1: ``r(x) = (#{s < x} + #{s <= x}) / (2 n)``. For
     the ``n`` rows of the sample it is ``(rank - 1/2) / n`` with the average rank of ties. Each row is ranked against
-    the sample and not against the rows beside it, so that one row alone gets the same answer as in a batch. Of a sample
-    with more than ``n_quantiles`` different values those at evenly spaced shares are kept, with their exact ranks; in
-    between, ranks are interpolated linearly: ``r(x) = R(s) + (L(t) - R(s)) (x - s) / (t - s)`` for neighbours ``s < x <
-    t`` among the kept values, with ``R(s)`` the share of the sample up to and with ``s`` and ``L(t)`` that below ``t``.
-    Below the first kept value ranks are 0, and above the last 1. No rank is off by more than ``1 / (n_quantiles - 1)``.
+    the sample and not against the other rows of the batch, so a single row gets the same result as in a batch. From a
+    sample with more than ``n_quantiles`` different values, the values at evenly spaced quantiles are stored with their
+    exact ranks. Between neighbouring stored values ``s < x < t``, ranks are interpolated:
+    ``r(x) = R(s) + (L(t) - R(s)) (x - s) / (t - s)``. ``R(s)`` is the share of the sample ``<= s``, and ``L(t)`` the
+    share ``< t``. Below the first stored value the rank is 0, above the last it is 1. The error of a rank is at most
+    ``1 / (n_quantiles - 1)``.
 
-    ``p[i, c] = sum_m w_m r_mc(p_m[i, c]) / sum_m w_m``. For multiclass it is divided by its sum over the classes; where
-    every rank is 0 each class gets ``1 / C``. Multilabel columns are averages of ranks: they sort rows well (a blend
-    for the area under the ROC curve), and are no calibrated probabilities. With ``present`` only the members that are
-    present count.
+    ``p[i, c] = sum_m w_m r_mc(p_m[i, c]) / sum_m w_m``. For multiclass it is divided by its sum over the classes; if
+    every rank is 0, each class gets ``1 / C``. Multilabel columns are averages of ranks. They sort rows well, for
+    example for the area under the ROC curve, but they are not calibrated probabilities. With ``present`` only the
+    members that are present count.
 
-    Each class is ranked on its own, so the frequency of a class has no effect: the median rank of a rare class is 1/2,
-    as that of a frequent one is, and it is predicted about as often. Labels are not used.
+    Each class is ranked separately, so the class frequency has no effect: the median rank is 1/2 for a rare class and
+    for a frequent one, and both are predicted about equally often. Labels are not used.
 
-    Tie rule: equal averages stay equal, and the first class by name is the predicted one.
+    Tie rule: equal averages stay equal, and the first class by name is predicted.
 
     References
     ----------
@@ -102,7 +103,7 @@ class RankAverage(Combiner):
 
 
 def _reference(values: np.ndarray, weight: np.ndarray, most: int) -> np.ndarray:
-    if not len(values):  # a member without a row ranks everything in the middle
+    if not len(values):  # a member without rows gives the middle rank to every value
         return np.empty((3, 0))
     values, inverse = np.unique(values, return_inverse=True)
     through = np.cumsum(np.bincount(inverse, weight))

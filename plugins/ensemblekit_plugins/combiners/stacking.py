@@ -27,42 +27,44 @@ __all__ = ["Stacking"]
 
 
 class Stacking(Combiner):
-    """A final estimator fitted on the members' predictions; any of scikit-learn, or a Dense layer.
+    """A final estimator fitted on the members' predictions: a scikit-learn estimator, or a Dense layer.
 
     Parameters
     ----------
     final_estimator : scikit-learn classifier or regressor, "dense", or None
         A classifier with ``predict_proba`` for probabilities, a regressor for regression. ``"dense"`` is one trainable
-        Dense softmax layer for multiclass (Adam, 100 epochs, early stopping on ``validation``), needing Keras. None is
-        ``LogisticRegression(max_iter=1000)``, and ``RidgeCV()`` for regression. It is cloned, never fitted itself.
+        Dense softmax layer for multiclass (Adam, 100 epochs, early stopping on ``validation``); it needs Keras. None is
+        ``LogisticRegression(max_iter=1000)``, or ``RidgeCV()`` for regression. The estimator is cloned and never fitted
+        itself.
     inputs : {"concatenation", "average"}, default="concatenation"
-        What it learns from: the members' predictions side by side, or their mean.
+        Inputs of the final estimator: the predictions of the members side by side, or their mean.
     passthrough : bool, default=False
-        Whether it also learns from the features of the samples, which `fit_combiner` and `combine` are then given as
-        ``features``; they come after the predictions.
+        If true, the final estimator also learns from the features of the samples, and `fit_combiner` and `combine` need
+        ``features``. They come after the predictions.
     drop_first : bool, default=False
-        Whether the first class of each member is left out of ``inputs``: with multiclass it is 1 minus the others.
+        If true, the first class of each member is left out of ``inputs``; for multiclass it is 1 minus the others.
     epochs, patience : int, default=100 and 20
-        Of ``"dense"`` alone.
+        Only for ``"dense"``.
     seed : int, optional
-        Of ``"dense"`` alone.
+        Only for ``"dense"``.
 
     Attributes
     ----------
     final_estimator_ : object or list of object
-        The fitted final estimator. Its classes are positions in ``classes_``. A list has one for each label or output,
-        where the estimator takes one at a time. A ``DummyClassifier`` where all rows have one class.
+        The fitted final estimator. Its classes are positions in ``classes_``. It is a list with one estimator for each
+        label or output if the estimator supports only one at a time. It is a ``DummyClassifier`` if all rows have one
+        class.
     n_features_ : int or None
-        How many features a row has, with ``passthrough``.
+        Number of features of a row, with ``passthrough``.
 
     Notes
     -----
-    ``p[i] = g(p_1[i], ..., p_M[i])``, or ``g(p_1[i], ..., p_M[i], x[i])`` with ``passthrough``, with ``g`` learned on
-    rows that no member was fitted on [1]_; `fit_combiner` refuses others. The study's ensembles are
-    ``final_estimator="dense"`` on the average (its rows A and C) and on the concatenation (D). A class without a row in
-    what it is fitted on gets probability 0. Each place of a dense output is a row of its own, with the weight of its
-    sample, and all are predicted by one ``g``. A multilabel answer is one classifier's where it is made for several
-    labels (scikit-learn's tags say so), else that of one clone for each label; likewise for several outputs.
+    ``p[i] = g(p_1[i], ..., p_M[i])``, or ``g(p_1[i], ..., p_M[i], x[i])`` with ``passthrough``. ``g`` is learned on
+    rows that no member was fitted on [1]_; `fit_combiner` refuses other rows. The ensembles of the study are
+    ``final_estimator="dense"`` on the average (its rows A and C) and on the concatenation (D). A class without rows in
+    the fit gets probability 0. Each position of a dense output is a row with the weight of its sample, and one ``g``
+    predicts all positions. Several labels or outputs are passed to one estimator if it supports this, according to
+    scikit-learn's tags. Otherwise each label or output has its own clone.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The super learner: members weighted by non-negative least squares, or by log loss on the simplex."""
+"""The super learner: weights by non-negative least squares, or by log loss on the simplex."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["SuperLearner"]
 
 
 class SuperLearner(LearnedWeights):
-    """Weights of the members by non-negative least squares on the labels, divided by their sum.
+    """Weights of the members from a non-negative least-squares fit to the labels, divided by their sum.
 
     Parameters
     ----------
     loss : {"squared_error", "log_loss"}, default="squared_error"
-        ``squared_error``: non-negative least squares. ``log_loss``: the mean log loss on the simplex, not for
-        regression.
+        ``squared_error``: non-negative least squares. ``log_loss``: the mean log loss on the simplex; it does not
+        support regression.
     max_iter, tol : int and float, default=10000 and 1e-10
-        Of ``log_loss``: most steps, and the gain in nats that is too small to go on.
+        Only for ``log_loss``: the maximum number of steps; the learning ends if a step gains less than ``tol`` nats.
 
     Attributes
     ----------
@@ -34,13 +34,14 @@ class SuperLearner(LearnedWeights):
 
     Notes
     -----
-    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w = v / sum_m v_m`` and ``v`` the minimum of
-    ``sum_i sum_c (y[i, c] - sum_m v_m p_m[i, c])^2`` over ``v >= 0`` [1]_ [2]_, where ``y`` are the indicators of the
-    labels (the numbers, for regression) on rows that no member was fitted on. It is solved from the QR factor of the
-    members' columns, which is made block by block, so that memory does not grow with the rows. Where all ``v`` are 0
-    the members count the same. ``log_loss`` is what `weighted` learns.
+    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w = v / sum_m v_m``. ``v`` is the minimum of
+    ``sum_i sum_c (y[i, c] - sum_m v_m p_m[i, c])^2`` over ``v >= 0`` [1]_ [2]_. ``y`` are the one-hot labels, or the
+    numbers for regression, on rows that no member was fitted on. The problem is solved with the QR factor of the
+    members' columns. The factor is computed block by block, so memory does not grow with the number of rows. If all
+    ``v`` are 0, all members get equal weights. ``log_loss`` learns the same weights as `weighted`.
 
-    Tie rule: of members with equal predictions the solver may weigh any; only the sum of their weights is determined.
+    Tie rule: if members have equal predictions, only the sum of their weights is determined; the solver may distribute
+    it in any way.
 
     References
     ----------

@@ -17,18 +17,18 @@ class TrimmedMean(OrderStatistics):
     Parameters
     ----------
     proportion : float, default=0.2
-        Share of the members that is left out at either end, >= 0 and < 0.5.
+        Share of the members that is removed at each end, >= 0 and < 0.5.
 
     Notes
     -----
-    Of the values ``x_1 <= ... <= x_M`` of the members for a class, ``g = floor(proportion * M)`` are left out at
-    either end: ``q = (x_(g+1) + ... + x_(M-g)) / (M - 2 g)``. With fewer than ``1 / proportion`` members that is
-    the mean. Then ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``, and ``p = q`` for the others.
-    A row in which every ``q`` is 0 becomes uniform, which is the limit for zeros that are replaced with one small
-    number. With ``present`` ``M`` is the number of members that are present. ``scipy.stats.trim_mean`` gives the
-    same ``q``.
+    Let ``x_1 <= ... <= x_M`` be the sorted values of the members for a class. ``g = floor(proportion * M)`` values are
+    removed at each end: ``q = (x_(g+1) + ... + x_(M-g)) / (M - 2 g)``. With fewer than ``1 / proportion`` members no
+    value is removed. For the task ``multiclass``, ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others ``p = q``. If
+    every ``q`` of a row is 0, the row becomes uniform, which is the limit if all zeros are replaced with one small
+    number. With ``present``, ``M`` is the number of members that are present. ``scipy.stats.trim_mean`` gives the same
+    ``q``.
 
-    Tie rule: none; equal values stay equal.
+    Tie rule: equal values stay equal.
 
     References
     ----------

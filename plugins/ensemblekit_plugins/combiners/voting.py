@@ -27,16 +27,15 @@ class Voting(Combiner):
     kind : {"hard", "soft"}, default="hard"
         ``hard``: each member votes for its most probable class. ``soft``: the (weighted) mean of the probabilities.
     weights : mapping of member name to float, or sequence of shape (n_members,), optional
-        Weight of each member's vote: finite, >= 0, with a positive sum. By default all the same.
+        Weight of each member's vote: finite, >= 0, with a positive sum. By default all weights are equal.
 
     Notes
     -----
-    The result is the share of the votes: ``p[i, c] = sum_m w_m v_m[i, c] / sum_m w_m`` with ``v_m[i, c] = 1/k`` where
+    The result is the share of the votes: ``p[i, c] = sum_m w_m v_m[i, c] / sum_m w_m`` with ``v_m[i, c] = 1/k`` if
     ``c`` is one of the ``k`` most probable classes of member ``m``, else 0.
 
-    Tie rule: classes with equal shares are a tie. It goes to the class with the larger summed probability, then to the
-    first by name. The winner of a tie gets one unit in the last place more than its share, so that the largest
-    probability marks it.
+    Tie rule: classes with equal shares are tied. The class with the larger sum of probabilities wins, then the first by
+    name. The winner gets one unit in the last place more than its share, so that its probability is the largest.
 
     References
     ----------

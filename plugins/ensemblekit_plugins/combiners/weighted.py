@@ -1,4 +1,4 @@
-"""The weighted mean of the members' predictions, with weights given or learned."""
+"""The weighted mean of the members' predictions, with given or learned weights."""
 
 from __future__ import annotations
 
@@ -28,43 +28,43 @@ class Weighted(Combiner):
     Parameters
     ----------
     weights : mapping of member name to float, or sequence of shape (n_members,), optional
-        Finite, >= 0, with a positive sum; they are divided by it. By default they are learned.
+        Finite, >= 0, with a positive sum; they are divided by their sum. By default the weights are learned.
     metric : str, scorer, callable or None, default=None
-        What learned weights optimise: a name of `ensemblekit.evaluation.METRICS`, ``"squared_error"``,
-        ``"absolute_error"``, the name of a scikit-learn scorer, a scorer, or a callable ``(y_true, y_proba) -> float``,
-        greater is better. By default log loss, or squared error for regression. With sample weights a callable must
-        take ``sample_weight``.
+        The metric that learned weights optimise: a name in `ensemblekit.evaluation.METRICS`, ``"squared_error"``,
+        ``"absolute_error"``, the name of a scikit-learn scorer, a scorer, or a callable ``(y_true, y_proba) -> float``
+        for which greater is better. By default log loss, or squared error for regression. With sample weights a
+        callable must accept ``sample_weight``.
     learn : {"together", "alone"}, default="together"
-        ``together``: the weights whose combination has the best score. ``alone``: each member's weight is what its own
-        score is above that of always answering the mean of the labels.
+        ``together``: the weights whose combination has the best score. ``alone``: the weight of a member is its own
+        score minus the score of a constant prediction, the mean of the labels.
     per_class : bool, default=False
-        Learn the weights of each class (label, output) on its own, by log loss of the class against the rest, or
-        squared error for regression.
+        If true, each class (label, output) has its own weights. They are learned by the log loss of the class against
+        the rest, or by squared error for regression.
     max_iter : int, default=10000
-        Most steps of the learning.
+        Maximum number of steps of the learning.
     tol : float, default=1e-10
-        Learning by log loss ends when a step lowers the mean log loss, in nats, by less.
+        Learning by log loss ends if a step lowers the mean log loss by less than this, in nats.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_members,), or (n_members, n_classes) where ``per_class``
-        Learned weights, >= 0 and summing to 1 over the members, in the order of ``members_``.
+        Learned weights, >= 0, whose sum over the members is 1, in the order of ``members_``.
 
     Notes
     -----
-    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w`` on the simplex: the linear opinion pool [1]_. Weights learned by log
-    loss minimise the mean log loss of ``p`` on the rows they are fitted on, a convex problem, by expectation
-    maximisation for mixture proportions [2]_: ``w_m <- mean_i w_m p_m[i, y_i] / p[i, y_i]``. Those learned by squared
-    error minimise it by non-negative least squares. For any other metric a search starts at equal weights. Each step
-    tries to add a quarter of the total weight to each member, or to take it away, the others keeping their proportions.
-    It takes the best move (of equal ones the first by name, gains before losses); where no move is better, the quarter
-    is halved, down to 1/256.
-    ``alone`` gives ``w_m`` proportional to ``max(score(p_m) - score(mean label), 0)``, equal weights where all are 0.
+    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w`` on the simplex: the linear opinion pool [1]_. Weights that are learned
+    by log loss minimise the mean log loss of ``p`` on the rows of the fit. This convex problem is solved by expectation
+    maximisation for mixture proportions [2]_: ``w_m <- mean_i w_m p_m[i, y_i] / p[i, y_i]``. Weights that are learned
+    by squared error minimise it by non-negative least squares. For any other metric a search starts at equal weights.
+    Each step tries to add a quarter of the total weight to each member, or to remove it, while the other members keep
+    their proportions. The best move is taken; if moves are equal, adding weight is preferred to removing it, then the
+    first member by name. If no move is better, the step size is halved, down to 1/256. With ``alone``, ``w_m`` is
+    proportional to ``max(score(p_m) - score(mean label), 0)``; if all are 0, the weights are equal.
 
-    With ``per_class`` it is ``sum_m w_mc p_m[i, c]``, divided by its sum over the classes for multiclass; a row in
-    which all these are 0 becomes the plain mean.
+    With ``per_class`` the sum is ``sum_m w_mc p_m[i, c]``. For multiclass it is divided by its sum over the classes; if
+    all sums of a row are 0, the result is the mean.
 
-    Learning starts at equal weights, so members with equal predictions keep equal weights under log loss. With
+    Learning starts at equal weights, so under log loss members with equal predictions keep equal weights. With
     ``present`` the weights of the members that are present are divided by their sum.
 
     References

@@ -12,23 +12,23 @@ __all__ = ["WinsorisedMean"]
 
 
 class WinsorisedMean(OrderStatistics):
-    """Winsorised mean of the members, class by class: extreme values are replaced with the nearest that are kept.
+    """Winsorised mean of the members, class by class: the extreme values are replaced with the next values.
 
     Parameters
     ----------
     proportion : float, default=0.2
-        Share of the members that is replaced at either end, >= 0 and < 0.5.
+        Share of the members that is replaced at each end, >= 0 and < 0.5.
 
     Notes
     -----
-    Of the values ``x_1 <= ... <= x_M`` of the members for a class, the first ``g = floor(proportion * M)`` are
-    replaced with ``x_(g+1)`` and the last ``g`` with ``x_(M-g)``; ``q`` is their mean. With fewer than ``1 /
-    proportion`` members that is the mean. Then ``p[i, c] = q[i, c] / sum_k q[i, k]`` for the task ``multiclass``,
-    and ``p = q`` for the others. A row in which every ``q`` is 0 becomes uniform, which is the limit for zeros that
-    are replaced with one small number. With ``present`` ``M`` is the number of members that are present. The mean
-    of ``scipy.stats.mstats.winsorize`` is the same ``q``.
+    Let ``x_1 <= ... <= x_M`` be the sorted values of the members for a class. The first ``g = floor(proportion * M)``
+    values are replaced with ``x_(g+1)`` and the last ``g`` with ``x_(M-g)``; ``q`` is the mean of the result. With
+    fewer than ``1 / proportion`` members no value is replaced. For the task ``multiclass``,
+    ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others ``p = q``. If every ``q`` of a row is 0, the row becomes
+    uniform, which is the limit if all zeros are replaced with one small number. With ``present``, ``M`` is the number
+    of members that are present. The mean of ``scipy.stats.mstats.winsorize`` is the same ``q``.
 
-    Tie rule: none; equal values stay equal.
+    Tie rule: equal values stay equal.
 
     References
     ----------

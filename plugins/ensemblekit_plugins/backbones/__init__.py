@@ -1,1 +1,1 @@
-"""The built-in backbones, one a file."""
+"""The built-in backbones, one per file."""

@@ -1,4 +1,4 @@
-"""The base of the backbones of ``keras.applications``: where their weights come from."""
+"""The base class of the backbones from ``keras.applications``, which gets their weights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DOWNLOAD_TIMEOUT = 30
 
 
 class ApplicationBackbone(KerasBackbone):
-    """A network of ``keras.applications``, pretrained on ImageNet or not, with global pooling."""
+    """A network of ``keras.applications`` with global pooling; it may be pretrained on ImageNet."""
 
     def __init__(
         self,
@@ -46,11 +46,11 @@ class ApplicationBackbone(KerasBackbone):
         self._scale: float | None = None
 
     def _prepare(self, pixels: Any) -> Any:
-        """Preprocess pixels as the ImageNet weights were trained."""
+        """Preprocess the pixels in the same way as for the training of the ImageNet weights."""
         raise NotImplementedError
 
     def _network(self, weights: str | None, input_shape: tuple[int, ...]) -> keras.Model:
-        """Build the network without its top."""
+        """Build the network without its top layers."""
         raise NotImplementedError
 
     def _features(self, pixels: Any) -> Any:
@@ -63,12 +63,12 @@ class ApplicationBackbone(KerasBackbone):
             if self.frozen and self.weights_used == "random":
                 self._scale = _unit_scale(network)
         else:
-            network = self._network(None, shape)  # `build` puts the weights back
+            network = self._network(None, shape)  # `build` restores the weights
         features = network.call(prepared)
         return features if self._scale is None else keras.layers.Rescaling(self._scale)(features)
 
     def _digest(self, weights: list[np.ndarray]) -> str:
-        # The scale depends on the shape of the first build, and features depend on it as on a weight.
+        # The scale depends on the shape of the first build. The features depend on the scale, as on a weight.
         return super()._digest(weights if self._scale is None else [*weights, np.array([self._scale])])
 
 
@@ -80,16 +80,16 @@ def _with_weights(
     Parameters
     ----------
     make : callable
-        Maps the argument ``weights`` of ``keras.applications`` to the network.
+        Takes the argument ``weights`` of ``keras.applications`` and returns the network.
     weights : {"auto", "imagenet", "none"}, path-like or None
-        ``auto`` falls back to random weights, with a warning.
+        ``auto`` uses random weights, with a warning, if the ImageNet weights are not available.
     name : str
-        Of the backbone, for messages.
+        Name of the backbone, for messages.
 
     Returns
     -------
     network : keras.Model
-        With its weights.
+        The network with its weights.
     weights_used : str
         ``imagenet``, ``random`` or the path.
     """
@@ -100,7 +100,7 @@ def _with_weights(
     try:
         with _download_timeout():
             return make("imagenet"), "imagenet"
-    except Exception as error:  # Keras raises a plain Exception where a download fails
+    except Exception as error:  # Keras raises a plain Exception if a download fails
         reason = f"the ImageNet weights of backbone {name!r} are not cached and cannot be downloaded ({error})."
         remedy = "Give the path of a weights file, or weights='none' for random ones."
         if weights == "imagenet":
@@ -114,10 +114,10 @@ def _with_weights(
 
 
 def _unit_scale(network: keras.Model) -> float:
-    """Find the factor that gives the features of an untrained network a spread of about 1.
+    """Find the factor that scales the features of an untrained network to a spread of about 1.
 
-    Its untrained batch normalisation layers let the signal vanish, in MobileNetV2 to 1e-12: too small for a head to
-    learn from.
+    Untrained batch normalisation layers make the signal vanish, in MobileNetV2 to 1e-12. This is too small for a head
+    to learn from.
     """
     noise = np.random.default_rng(0).standard_normal((8, *network.input_shape[1:])).astype(np.float32)
     spread = float(np.asarray(network.predict_on_batch(noise)).std(axis=0).mean())

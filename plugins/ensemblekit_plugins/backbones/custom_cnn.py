@@ -1,4 +1,4 @@
-"""The study's custom convolutional network up to its flattened features, trained from scratch."""
+"""The custom convolutional network of the study, up to its flattened features, trained from scratch."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["CustomCNN"]
 
 
 class CustomCNN(KerasBackbone):
-    """The study's small convolutional network, trained from scratch: 43,264 features of 224 pixels.
+    """The small convolutional network of the study, trained from scratch: 43,264 features for 224 x 224 pixels.
 
     Parameters
     ----------
     filters : sequence of int, default=(32, 32, 64)
-        Of each 3 × 3 convolution with ReLU; a 2 × 2 max pooling follows each.
+        Number of filters of each 3 × 3 convolution with ReLU; a 2 × 2 max pooling follows each convolution.
     dropout : float, default=0.25
-        Rate after each pooling but the first, in [0, 1).
+        Dropout rate after each pooling but the first, in [0, 1).
 
     Notes
     -----
-    Pixels are multiplied by 1/255 first. Each `build` draws new weights.
+    Pixels are first multiplied by 1/255. Each `build` draws new weights.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The base of the Keras backbones: building, freezing and fingerprints."""
+"""The base class of the Keras backbones: it builds and freezes them, and computes fingerprints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class KerasBackbone:
     name : str
         Name of the backbone, and of the model that it builds.
     weights_used : str
-        After `build`: where its weights came from, ``imagenet``, ``random`` or a path.
+        Set by `build`: the source of the weights, ``imagenet``, ``random`` or a path.
     """
 
     name = ""
@@ -42,9 +42,9 @@ class KerasBackbone:
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal digest of layers, weights and options: equal fingerprints give equal features.
+        """Hexadecimal digest of layers, weights and options: equal fingerprints mean equal features.
 
-        For a backbone that is trained, it is that of the initial weights of the last `build`.
+        For a backbone that is trained, it is the digest of the initial weights of the last `build`.
         """
         if self._fingerprint is None:
             side = max(224, self.smallest)
@@ -58,13 +58,13 @@ class KerasBackbone:
         Parameters
         ----------
         input_shape : tuple of int
-            ``(height, width, 3)`` of an image in pixels, RGB, 0 to 255.
+            ``(height, width, 3)`` of the images: RGB pixels from 0 to 255.
 
         Returns
         -------
         keras.Model
             Maps ``(n_samples, height, width, 3)`` to features ``(n_samples, d)``. A frozen backbone has the same
-            weights each time.
+            weights in each build.
 
         Raises
         ------

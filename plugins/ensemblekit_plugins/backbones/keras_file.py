@@ -17,25 +17,25 @@ __all__ = ["KerasFile"]
 
 
 class KerasFile(KerasBackbone):
-    """Any saved Keras model as a feature extractor, pooled to one vector an image.
+    """Any saved Keras model as a feature extractor; the features are pooled to one vector per image.
 
     Parameters
     ----------
     weights : path-like
-        A ``.keras`` file, loaded without running code of its own. The model is taken up to ``layer``.
+        A ``.keras`` file. Code in the file is not run. The model is used up to ``layer``.
     layer : str, optional
-        Name of the layer whose output are the features; by default the last.
+        Name of the layer whose output is used as features; by default the last layer.
     pooling : {"max", "avg"}, default="max"
-        Global pooling, where the features are a map ``(height, width, d)``.
+        Global pooling, used if the features are a map ``(height, width, d)``.
     scale, offset : float, default=1 and 0
-        The model receives ``pixels * scale + offset``; by default the raw pixels, 0 to 255.
+        The model receives ``pixels * scale + offset``. The default is the raw pixels, 0 to 255.
     frozen : bool, default=True
-        Keep the weights as they are in training.
+        If true, training does not change the weights.
 
     Notes
     -----
-    A convolutional model takes images of another size than it was saved for; one that flattens its maps does not, and
-    is refused.
+    A convolutional model accepts images of another size than that of the saved model. A model that flattens its feature
+    maps does not, and such images are refused.
     """
 
     name = "keras_file"
@@ -90,7 +90,7 @@ class KerasFile(KerasBackbone):
             model = load_keras_file(path)
         except EnsembleKitError as error:
             raise WeightsUnavailableError(f"weights must be a saved Keras model (.keras): {error}") from error
-        self._definition = model.to_json()  # files may have equal weights and other layers
+        self._definition = model.to_json()  # two files may have equal weights but different layers
         if self.layer is None:
             return model
         names = [layer.name for layer in model.layers]

@@ -17,20 +17,21 @@ __all__ = ["MobileNetV2"]
 
 
 class MobileNetV2(ApplicationBackbone):
-    """MobileNetV2 of Keras, pretrained on ImageNet: 1280 features, light.
+    """MobileNetV2 of Keras, pretrained on ImageNet: a small network with 1280 features.
 
     Parameters
     ----------
     weights : {"auto", "imagenet", "none"} or path-like, default="auto"
-        ``imagenet``: cached or downloaded by Keras, 9 MB. ``auto``: the same, or random with a warning where they
-        cannot be had. ``none``: random; where frozen, the features are scaled to a spread of about 1. A path: a Keras
-        weights file of the network without its top.
+        ``imagenet``: weights that Keras has cached or downloads, 9 MB. ``auto``: the same, or random weights with a
+        warning if these are not available. ``none``: random weights; if the backbone is frozen, the features are scaled
+        to a spread of about 1. A path: a Keras weights file of the network without its top.
     preprocessing : {"imagenet", "study"}, default="imagenet"
-        ``imagenet``: what the weights were trained on, pixels / 127.5 - 1. ``study``: pixels times 1/255.
+        ``imagenet``: the preprocessing that the weights were trained with, pixels / 127.5 - 1. ``study``: pixels times
+        1/255.
     pooling : {"max", "avg"}, default="max"
-        Global pooling over the last feature map.
+        Global pooling of the last feature map.
     frozen : bool, default=True
-        Keep the weights as they are in training.
+        If true, training does not change the weights.
 
     References
     ----------
@@ -50,7 +51,8 @@ class MobileNetV2(ApplicationBackbone):
 
     def _network(self, weights: str | None, input_shape: tuple[int, ...]) -> keras.Model:
         with warnings.catch_warnings():
-            # Keras warns that weights for 224 pixels are loaded for another size: they have no size.
+            # Keras warns that weights for 224 pixels are loaded for another size, but the weights do not depend on the
+            # size.
             warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
             return import_keras("Backbone 'mobilenet_v2'").applications.MobileNetV2(
                 include_top=False, weights=weights, input_shape=input_shape, pooling=self.pooling

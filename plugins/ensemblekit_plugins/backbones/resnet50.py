@@ -24,15 +24,16 @@ class ResNet50(ApplicationBackbone):
     Parameters
     ----------
     weights : {"auto", "imagenet", "none"} or path-like, default="auto"
-        ``imagenet``: cached or downloaded by Keras, 95 MB. ``auto``: the same, or random with a warning where they
-        cannot be had. ``none``: random; where frozen, the features are scaled to a spread of about 1. A path: a Keras
-        weights file of the network without its top.
+        ``imagenet``: weights that Keras has cached or downloads, 95 MB. ``auto``: the same, or random weights with a
+        warning if these are not available. ``none``: random weights; if the backbone is frozen, the features are scaled
+        to a spread of about 1. A path: a Keras weights file of the network without its top.
     preprocessing : {"imagenet", "study"}, default="imagenet"
-        ``imagenet``: what the weights were trained on, BGR minus the channel means. ``study``: pixels times 1/255.
+        ``imagenet``: the preprocessing that the weights were trained with, BGR minus the channel means. ``study``:
+        pixels times 1/255.
     pooling : {"max", "avg"}, default="max"
-        Global pooling over the last feature map.
+        Global pooling of the last feature map.
     frozen : bool, default=True
-        Keep the weights as they are in training.
+        If true, training does not change the weights.
 
     References
     ----------

@@ -1,1 +1,1 @@
-"""The built-in chainers, one a file."""
+"""The built-in chainers, one per file."""

@@ -1,4 +1,4 @@
-"""The study's chained model: the first model's features, and a second head on them."""
+"""The chained model of the study: the features of the first model, and a second head on them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Chained"]
 
 
 class Chained:
-    """The first model up to its features, without its output layer, then a second head; one model, trained end to end.
+    """The first model without its output layer, followed by a second head; one model, trained end to end.
 
     Notes
     -----
-    ``x -> head(features(x))``. Of the first model everything before the output layer (and its softmax, where that is a
-    layer of its own) is taken, with its weights; layers that are frozen there stay frozen. The second part is a head
-    alone: the first has done the augmentation, rescaling, convolutions and flattening.
+    ``x -> head(features(x))``. All layers of the first model before the output layer are used, with their weights. If
+    the softmax is a separate layer, it is left out as well. Layers that are frozen in the first model stay frozen. The
+    second part is only a head, because the first part does the augmentation, rescaling, convolutions and flattening.
 
     Examples
     --------
@@ -36,24 +36,25 @@ class Chained:
     """
 
     def chain(self, first: keras.Model, second_head: Head) -> keras.Model:
-        """Compose the features of ``first`` with a second head.
+        """Build a model from the features of ``first`` and a second head.
 
         Parameters
         ----------
         first : keras.Model
-            A classifier with one input and one output, made by the functional API or `keras.Sequential`. It is copied.
+            A classifier with one input and one output, made with the functional API or `keras.Sequential`. It is
+            copied.
         second_head : Head
-            Built on the features, for as many classes as ``first`` has; must build a Keras model.
+            It is built on the features, for as many classes as ``first`` has, and must build a Keras model.
 
         Returns
         -------
         keras.Model
-            Not compiled. Its last layer is the second head.
+            The model is not compiled. Its last layer is the second head.
 
         Raises
         ------
         CompatibilityError
-            If ``first`` is not such a model, or the head builds no Keras model.
+            If ``first`` is not such a model, or the head does not build a Keras model.
         """
         keras = import_keras("Chainer 'chained'")
         if len(getattr(first, "inputs", None) or ()) != 1 or len(getattr(first, "outputs", None) or ()) != 1:
@@ -61,7 +62,7 @@ class Chained:
                 "chained takes a functional or sequential Keras model with one input and one output; received "
                 f"{getattr(first, 'name', type(first).__name__)!r}."
             )
-        _check_fed(first, _step_back(first.outputs[0])[1])  # Keras before 3.14 cannot copy one without layers
+        _check_fed(first, _step_back(first.outputs[0])[1])  # Keras before 3.14 cannot copy a model without layers
         copy = keras.models.clone_model(first)
         copy.set_weights(first.get_weights())
         features = _features(keras, copy)
@@ -78,7 +79,7 @@ class Chained:
 
 
 def _features(keras: Any, model: Any) -> Any:
-    """Take a model up to its features: without its output layer, which may stand in a nested model."""
+    """Return the model up to its features, without its output layer, which may be in a nested model."""
     inputs = model.inputs[0]
     operation, fed = _step_back(model.outputs[0])
     while isinstance(operation, (keras.layers.Activation, keras.layers.Softmax)):
@@ -95,7 +96,7 @@ def _check_fed(model: Any, fed: Any) -> None:
 
 
 def _step_back(tensor: Any) -> tuple[Any, Any]:
-    """Find the operation that made a symbolic tensor, and what it was fed."""
+    """Find the operation that made a symbolic tensor, and the inputs of the operation."""
     history = tensor._keras_history
     fed = history.operation._inbound_nodes[history.node_index].input_tensors
     return history.operation, (fed[0] if fed else None)

@@ -1,1 +1,1 @@
-"""The built-in heads, one a file."""
+"""The built-in heads, one per file."""

@@ -1,4 +1,4 @@
-"""The study's classifier head: batch normalisation, a dense layer, dropout, softmax."""
+"""The classifier head of the study: batch normalisation, a dense layer, dropout, softmax."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["ClassifierHead"]
 
 
 class ClassifierHead:
-    """Batch normalisation, Dense ReLU, dropout and a Dense softmax, each but the last optional.
+    """Batch normalisation, Dense ReLU, dropout and a Dense softmax; all but the last are optional.
 
     Parameters
     ----------
     dense_units : int, default=256
-        Of the ReLU layer; 0 leaves it out.
+        Units of the ReLU layer; 0 leaves the layer out.
     dropout : float, default=0.25
-        Rate before the output, in [0, 1); 0 leaves it out.
+        Dropout rate before the output, in [0, 1); 0 leaves the dropout out.
     batch_normalization : bool, default=True
-        Normalise the features first.
+        If true, the features are normalised first.
 
     Notes
     -----
-    The defaults are the head of the study's first model. That of its second is
-    ``ClassifierHead(dense_units=128, batch_normalization=False)``, and the second part of its chained model
+    The defaults are the head of the study's first model. The head of its second model is
+    ``ClassifierHead(dense_units=128, batch_normalization=False)``. The second part of its chained model is
     ``ClassifierHead(dense_units=256, batch_normalization=False)``.
 
     Examples
@@ -52,12 +52,12 @@ class ClassifierHead:
         self.batch_normalization = batch_normalization
 
     def build(self, feature_shape: tuple[int, ...], n_classes: int) -> keras.Model:
-        """Build the head, newly initialised.
+        """Build the head with new initial weights.
 
         Parameters
         ----------
         feature_shape : tuple of int
-            Shape of one sample's features, ``(d,)``.
+            Shape of the features of one sample, ``(d,)``.
         n_classes : int
             Number of classes, at least 2.
 

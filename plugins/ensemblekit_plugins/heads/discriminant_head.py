@@ -18,7 +18,7 @@ class DiscriminantHead(VectorHead):
     Parameters
     ----------
     shrinkage : {"auto"} or float, default="auto"
-        Of the covariance towards its diagonal, in [0, 1]; ``auto``: by the formula of Ledoit and Wolf.
+        Shrinkage of the covariance towards its diagonal, in [0, 1]; ``auto`` uses the formula of Ledoit and Wolf.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""scikit-learn classifiers that also accept few rows; imported only where one is built."""
+"""scikit-learn classifiers that also accept few rows; this module is imported only when one of them is built."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["StackedByFolds", "UpToNeighbours"]
 
 
 class UpToNeighbours(KNeighborsClassifier):
-    """Nearest neighbours that uses all rows where there are fewer than ``n_neighbors``."""
+    """Nearest neighbours; if there are fewer rows than ``n_neighbors``, all rows are used."""
 
     def kneighbors(self, X: Any = None, n_neighbors: int | None = None, return_distance: bool = True) -> Any:  # noqa: N803 - scikit-learn's name
-        """Find the neighbours, at most as many as there are rows."""
+        """Find the neighbours; there are at most as many as there are rows."""
         wanted: int = n_neighbors or self.n_neighbors  # pyright: ignore[reportAssignmentType] - never None here
         return super().kneighbors(X, min(wanted, self.n_samples_fit_), return_distance)
 
 
 class StackedByFolds(StackingClassifier):
-    """Stacking on held-out scores, with at most as many folds as the smallest class has rows."""
+    """Stacking on held-out scores; there are at most as many folds as the smallest class has rows."""
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:  # noqa: N803 - scikit-learn's name
-        """Fit the inner classifier on all rows, and the last one on its held-out scores."""
+        """Fit the inner classifier on all rows, and the final classifier on the held-out scores of the inner one."""
         names, counts = np.unique(y, return_counts=True)
         if counts.min() < 2:
             raise DataError(

@@ -18,12 +18,13 @@ class LogisticHead(VectorHead):
     Parameters
     ----------
     C : float, default=0.01
-        Inverse strength of the squared penalty, above 0; small, as features of a backbone are many and correlated.
+        Inverse strength of the squared penalty, above 0. The default is small because a backbone gives many correlated
+        features.
 
     Notes
     -----
-    ``p = softmax(W z + b)`` with ``z`` of mean 0 and variance 1, and the least sum of log loss times ``C`` and half the
-    squared ``W``.
+    ``p = softmax(W z + b)``, where ``z`` are the features with mean 0 and variance 1. The fit minimises ``C`` times the
+    sum of the log loss plus half the sum of the squares of ``W``.
 
     References
     ----------

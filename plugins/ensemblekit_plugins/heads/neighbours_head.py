@@ -21,12 +21,13 @@ class NeighboursHead(VectorHead):
     Parameters
     ----------
     n_neighbors : int, default=5
-        How many are used, at least 1; all rows where there are fewer.
+        Number of neighbours, at least 1; if there are fewer rows, all are used.
 
     Notes
     -----
-    A class has the share of the weights ``1 / distance`` of those neighbours that belong to it, the distance being that
-    of the standardised features, each row scaled to length 1. Where some are at the distance 0, only those count.
+    Each neighbour has the weight ``1 / distance``. The probability of a class is the share of the weights of the
+    neighbours that belong to it. The distance is computed between standardised features, where each row is scaled to
+    length 1. If some neighbours have the distance 0, only these count.
 
     References
     ----------

@@ -23,15 +23,17 @@ class SVMHead(VectorHead):
     C : float, default=10.0
         Inverse strength of the penalty, above 0.
     gamma : {"scale", "auto"} or float, default="scale"
-        Of the kernel ``exp(-gamma |x - y|²)``; ``scale``: 1 over the number of features times their variance.
+        Parameter of the kernel ``exp(-gamma |x - y|²)``. ``scale`` is 1 divided by the product of the number of
+        features and their variance.
     cv : int, default=5
-        Folds that the scores are calibrated on, at least 2; fewer where a class has fewer rows.
+        Number of folds for the calibration of the scores, at least 2; if a class has fewer rows, there are fewer folds.
 
     Notes
     -----
-    ``p = softmax(V s + b)`` with the machine's scores ``s``, one for each pair of classes. ``V`` and ``b`` are a
-    logistic regression on scores of held-out rows, as Platt's sigmoid [2]_ but for all pairs at once; then the machine
-    is fitted on all rows. A class of a single row cannot be calibrated and is refused.
+    ``p = softmax(V s + b)``, where ``s`` are the scores of the support vector machine, one for each pair of classes.
+    ``V`` and ``b`` are the result of a logistic regression on scores of held-out rows. This is like Platt's sigmoid
+    [2]_, but for all pairs at once. The machine is then fitted on all rows. A class with a single row cannot be
+    calibrated and is refused.
 
     References
     ----------

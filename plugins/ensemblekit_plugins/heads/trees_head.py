@@ -13,18 +13,18 @@ __all__ = ["TreesHead"]
 
 
 class TreesHead(VectorHead):
-    """Extremely randomised trees: a forest with random splits, on features as they are.
+    """Extremely randomised trees: a forest with random splits, on unscaled features.
 
     Parameters
     ----------
     n_estimators : int, default=400
-        How many trees, at least 1.
+        Number of trees, at least 1.
     seed : int, default=0
-        Of the random splits.
+        Seed of the random splits.
 
     Notes
     -----
-    The probability of a class is the mean, over the trees, of its share in the leaf of the row.
+    The probability of a class is the mean over the trees of the share of the class in the leaf that contains the row.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The base of the scikit-learn heads, and the check that features are vectors."""
+"""The base class of the scikit-learn heads, and the check that features are vectors."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ def check_vectors(name: str, feature_shape: tuple[int, ...], n_classes: int) -> 
 
 
 class VectorHead:
-    """A head that is a scikit-learn classifier of vectors."""
+    """A head that is a scikit-learn classifier and takes vectors."""
 
     name = ""
 
     def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
-        """Build the head, not fitted.
+        """Build the head; it is not fitted.
 
         Parameters
         ----------
         feature_shape : tuple of int
-            Shape of one sample's features, ``(d,)``.
+            Shape of the features of one sample, ``(d,)``.
         n_classes : int
             Number of classes, at least 2.
 
         Returns
         -------
         sklearn.pipeline.Pipeline
-            Maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)`` once it is fitted.
+            Once it is fitted, it maps ``(n_samples, d)`` to probabilities ``(n_samples, n_classes)``.
 
         Raises
         ------
@@ -49,5 +49,5 @@ class VectorHead:
         return make_pipeline(*self._steps())
 
     def _steps(self) -> tuple[Any, ...]:
-        """Make the steps of the pipeline, the classifier last."""
+        """Make the steps of the pipeline; the classifier is the last step."""
         raise NotImplementedError

@@ -1,6 +1,7 @@
-"""Row blocks that stay in the cache, computed by two threads where the work is large enough.
+"""Row blocks that stay in the cache, computed by two threads if the work is large enough.
 
-A rule of many steps that passes over the whole cube in each step is bound by memory. Block by block it reads it once::
+A rule with many steps that reads the whole cube in each step is limited by memory bandwidth. Block by block, the cube
+is read only once::
 
     def combine_block(where, scratch):
         members = member_probas[(slice(None), *where)]          # a view: (n_members, rows, ..., n_classes)
@@ -25,16 +26,16 @@ import numpy as np
 __all__ = ["Scratch", "Where", "blocks", "in_blocks", "row_slices"]
 
 Where = tuple[slice, ...]
-"""A block: slices of the axes of the output, from the first on; the last axis, of the classes, is never cut."""
+"""A block: slices of the first axes of the output. The last axis, that of the classes, is never divided."""
 
 CACHE_VALUES = 2**18
 """Values that the arrays of one block hold together: 1 MB in float32, which fits the second-level cache."""
 LEAST_VALUES = 2**12
-"""Least values of a block: below, the overhead of calling NumPy dominates."""
+"""Minimum number of values of a block. In smaller blocks most of the time is spent on calling NumPy."""
 ALIGNED_ROWS = 32
-"""Rows of a block are a multiple of this, so that each block starts at a cache line of 64 bytes."""
+"""The number of rows of a block is a multiple of this, so that each block starts at a cache line of 64 bytes."""
 THREADED_VALUES = 2**21
-"""Values of a cube from which a second thread pays."""
+"""A second thread is used for cubes with at least this many values."""
 
 
 class Scratch:
@@ -44,16 +45,16 @@ class Scratch:
         self._buffers: dict[tuple[Any, np.dtype], np.ndarray] = {}
 
     def __call__(self, name: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Return the buffer of this name; its content is undefined or that of the last use.
+        """Return the buffer with this name; its content is undefined or that of the last use.
 
         Parameters
         ----------
         name : hashable
-            Arrays of other names or dtypes share no memory with it.
+            Arrays with different names or dtypes share no memory.
         shape : tuple of int
-            Its shape.
+            Shape of the buffer.
         dtype : dtype
-            Its dtype.
+            Dtype of the buffer.
 
         Returns
         -------
@@ -70,26 +71,27 @@ class Scratch:
 def in_blocks(
     task: Callable[[Where, Scratch], None], shape: tuple[int, ...], *, arrays: int, values: int | None = None
 ) -> None:
-    """Do a task for each block of rows.
+    """Run a task for each block of rows.
 
     Parameters
     ----------
     task : callable
-        Called with the block and with the thread's `Scratch`; writes to the block of the output and nowhere else. It
-        may run in a second thread, where an `numpy.errstate` of the caller does not hold.
+        Called with the block and with the thread's `Scratch`. It writes only to the block of the output. It may run in
+        a second thread, where `numpy.errstate` of the caller has no effect.
     shape : tuple of int
         ``(n_members, n_samples, ..., n_classes)``.
     arrays : int
-        How many arrays of the block's shape the task passes over repeatedly: the more, the smaller the blocks.
+        Number of arrays with the block's shape that the task reads or writes repeatedly. A larger number gives smaller
+        blocks.
     values : int, optional
-        Values that these arrays hold together; by default `CACHE_VALUES`. Give more for a task of
-        many short steps, in which the threads contend for the GIL.
+        Values that these arrays hold together; by default `CACHE_VALUES`. Use a larger number for a task with many
+        short steps, in which the threads compete for the GIL.
     """
     todo = blocks(shape[1:], (values or CACHE_VALUES) // arrays)
     if len(todo) == 1 or math.prod(shape) < THREADED_VALUES or (os.cpu_count() or 1) == 1:
         _work(task, iter(todo))
         return
-    # Both threads draw from one iterator, so that neither idles.
+    # Both threads take blocks from one iterator, so that neither is idle.
     shared = iter(todo)
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(_work, task, shared)
@@ -104,19 +106,20 @@ def _work(task: Callable[[Where, Scratch], None], todo: Any) -> None:
 
 
 def blocks(shape: tuple[int, ...], values: int = CACHE_VALUES) -> list[Where]:
-    """Cut an output into blocks.
+    """Divide an output into blocks.
 
     Parameters
     ----------
     shape : tuple of int
         ``(n_samples, ..., n_classes)``.
     values : int
-        Most values of a block, where one row of classes has no more.
+        Maximum number of values of a block; if one row of classes has more, a block is one row.
 
     Returns
     -------
     list of tuple of slice
-        All of the output, each value once. Indexing with one gives a view with as many axes as the output.
+        The blocks contain each value of the output once. An index with one of them gives a view with as many axes as
+        the output.
     """
     values = max(values, LEAST_VALUES)
     if math.prod(shape) <= values:
@@ -131,6 +134,6 @@ def blocks(shape: tuple[int, ...], values: int = CACHE_VALUES) -> list[Where]:
 
 
 def row_slices(n_rows: int, values_a_row: int, values: int = 2**19) -> Iterator[slice]:
-    """Cut rows into slices that hold about ``values`` numbers each."""
+    """Divide rows into slices that contain about ``values`` numbers each."""
     step = max(1, values // max(1, values_a_row))
     return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))

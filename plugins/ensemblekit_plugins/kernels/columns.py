@@ -1,7 +1,8 @@
-"""Blocks transposed, so that each class is one long contiguous array, on which NumPy is fastest.
+"""Transposed blocks: each class is one long contiguous array, on which NumPy is fastest.
 
 A reduction over a last axis of ten classes takes ten times as long as nine steps over whole columns. The bits of a
-sample do not depend on its position: every step is elementwise, and sums add one class after the other.
+result do not depend on the position of the sample, because every step is elementwise and sums add one class after the
+other.
 """
 
 from __future__ import annotations
@@ -18,26 +19,26 @@ __all__ = ["add_up", "column_shape", "member_columns", "top_columns", "write_col
 
 
 def column_shape(members: np.ndarray) -> tuple[int, int]:
-    """Give the shape ``(n_classes, n_rows)`` of a block ``(n_members, ..., n_classes)`` of the cube as columns."""
+    """Return the shape ``(n_classes, n_rows)`` of the columns of a block ``(n_members, ..., n_classes)``."""
     return members.shape[-1], math.prod(members.shape[1:-1])
 
 
 def member_columns(members: np.ndarray, scratch: Scratch, dtype: Any) -> Iterator[np.ndarray]:
-    """Go through the members of a block, each as columns.
+    """Iterate over the members of a block, each as columns.
 
     Parameters
     ----------
     members : ndarray of shape (n_members, ..., n_classes)
-        A block of the cube, in any layout.
+        A block of the cube, with any memory layout.
     scratch : Scratch
-        Holds the columns: each member overwrites those of the one before.
+        Stores the columns: each member overwrites those of the previous member.
     dtype : dtype
-        Of the columns.
+        Dtype of the columns.
 
     Yields
     ------
     ndarray of shape (n_classes, n_rows)
-        C-contiguous, and may be written to.
+        C-contiguous; the caller may write to it.
     """
     columns = scratch("columns", column_shape(members), dtype)
     as_members = columns.reshape(members.shape[-1], *members.shape[1:-1])
@@ -54,7 +55,7 @@ def write_columns(columns: np.ndarray, result: np.ndarray) -> None:
 
 def add_up(columns: np.ndarray) -> np.ndarray:
     """Add up the classes, one after the other: shape ``(n_rows,)``."""
-    if columns.shape[1] == 1:  # NumPy would add a lone column in pairs
+    if columns.shape[1] == 1:  # NumPy would add a single column pairwise
         return np.cumsum(columns, axis=0)[-1]
     return np.add.reduce(columns, axis=0)
 
@@ -65,16 +66,16 @@ def top_columns(columns: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.n
     Parameters
     ----------
     columns : ndarray of shape (n_classes, n_rows)
-        Of one member.
+        Columns of one member.
     scratch : Scratch
-        Holds the answer.
+        Stores the results.
 
     Returns
     -------
     top : ndarray of bool of shape (n_classes, n_rows)
-        True for each class that no other exceeds.
+        True for each class with the largest probability.
     how_many : ndarray of unsigned int of shape (n_rows,)
-        How many they are.
+        Number of these classes.
     """
     top = scratch("top", columns.shape, np.bool_)
     best = np.max(columns, axis=0, out=scratch("best", columns.shape[1:], columns.dtype))

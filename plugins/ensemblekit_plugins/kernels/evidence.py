@@ -1,4 +1,4 @@
-"""Dempster's rule for masses on single classes and on the whole frame, by logarithms."""
+"""Dempster's rule for masses on single classes and on the whole frame, computed with logarithms."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def pool_evidence(member_probas: np.ndarray, reliability: np.ndarray, present: A
     present : array of bool of shape (n_members, n_samples), or None
         Which rows the members have.
     task : {"multiclass", "multilabel"}
-        Whether the classes exclude each other.
+        ``multiclass`` if the classes exclude each other.
 
     Returns
     -------
     ndarray of shape (n_samples, ..., n_classes)
-        In the dtype of ``member_probas``; the mean of the members where they are in total conflict.
+        In the dtype of ``member_probas``; if the members are in total conflict, the mean of the members.
     """
     if present is not None:
         return by_presence(

@@ -1,4 +1,4 @@
-"""Weighted means over members: the reference, and on NumPy in blocks."""
+"""Weighted means of the members: the reference, and an implementation in blocks for NumPy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .sums import add_members, shaped_like_members, sum_dtype, sum_members, weig
 __all__ = ["pool_classes", "pool_linearly"]
 
 BLOCK_VALUES = 5 * 2**16
-"""Values that the arrays of one block hold together: measured, a little more than the cache holds is quickest."""
+"""Values that the arrays of one block hold together. In measurements a little more than the cache was fastest."""
 
 LEAST_DOT = 2**8
-"""Numbers of a row from which on einsum goes along the row, and not across the members."""
+"""From this number of values per row, einsum computes along the row and not across the members."""
 
 
 def pool_linearly(member_probas: Any, weights: np.ndarray | None = None, present: Any = None, xp: Any = np) -> Any:
@@ -28,7 +28,7 @@ def pool_linearly(member_probas: Any, weights: np.ndarray | None = None, present
     member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
         Aligned predictions.
     weights : ndarray of shape (n_members,), optional
-        Weight of each member; they sum to 1. By default all the same.
+        Weight of each member; they sum to 1. By default all weights are equal.
     present : array of bool of shape (n_members, n_samples), optional
         Which rows the members have; absent rows are ignored, and the weights of the members that are present are
         divided by their sum.
@@ -38,7 +38,7 @@ def pool_linearly(member_probas: Any, weights: np.ndarray | None = None, present
     Returns
     -------
     array of shape (n_samples, ..., n_classes)
-        In the dtype of ``member_probas``; on NumPy sums are made in float32 at least.
+        In the dtype of ``member_probas``; NumPy adds in float32 or a wider dtype.
     """
     if xp is np:
         return _pool_in_blocks(member_probas, weights, present)
@@ -78,8 +78,8 @@ def _pool_in_blocks(member_probas: np.ndarray, weights: np.ndarray | None, prese
 
 
 def _dot(weights: np.ndarray, members: np.ndarray, total: np.ndarray, scratch: Scratch) -> None:
-    # einsum multiplies and adds in one step, one member after the other; so it does only for rows of numbers that lie
-    # side by side, and enough of them. Others are copied to such rows, for their bits are not to differ.
+    # einsum multiplies and adds in one step, one member after the other, but only if the rows are contiguous and long
+    # enough. Other inputs are copied to such rows, so that they give the same bits.
     size = total.size
     if size < LEAST_DOT or members.dtype != total.dtype or not members[0].flags.c_contiguous:
         rows = scratch("rows", (len(members), max(size, LEAST_DOT)), total.dtype)
@@ -93,7 +93,7 @@ def _dot(weights: np.ndarray, members: np.ndarray, total: np.ndarray, scratch: S
 
 
 def pool_classes(member_probas: Any, weights: np.ndarray, present: Any, task: str, xp: Any) -> Any:
-    """Average over the members with weights of each class: ``sum_m w_mc p_m``.
+    """Average over the members with weights for each class: ``sum_m w_mc p_m``.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def pool_classes(member_probas: Any, weights: np.ndarray, present: Any, task: st
     weights : ndarray of shape (n_members, n_classes)
         They sum to 1 over the members.
     task : {"multiclass", "multilabel", "regression"}
-        Rows of ``multiclass`` are divided by their sums; a row of zeros becomes the plain mean.
+        Rows of ``multiclass`` are divided by their sums; if all sums of a row are 0, the result is the mean.
 
     Returns
     -------

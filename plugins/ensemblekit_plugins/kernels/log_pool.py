@@ -1,4 +1,4 @@
-"""Weighted products of probabilities, by their logarithms: the kernel of geometric mean and product."""
+"""Weighted products of probabilities, computed with logarithms: the kernel of geometric mean and product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sums import dtype_name, epsilon, shaped_like_members, sum_dtype
 __all__ = ["pool_logarithms"]
 
 SAFE = 1e15
-"""Sums over the classes beyond ``1 / SAFE`` or it lose digits in float32: such rows are computed by the reference."""
+"""If a sum over the classes is beyond ``1 / SAFE`` or it, float32 loses digits; the reference computes such rows."""
 
 
 def pool_logarithms(
@@ -31,11 +31,13 @@ def pool_logarithms(
     present : array of bool of shape (n_members, n_samples), or None
         Which rows the members have.
     task : {"multiclass", "multilabel"}
-        Whether classes exclude each other, or each column stands against its own complement.
+        ``multiclass`` if the classes exclude each other; in ``multilabel`` each column is combined against its
+        complement.
     xp : array namespace, default=numpy
         ``numpy`` or ``keras.ops``.
     temperature : float, optional
-        Divide the weights of the members that are present by their sum and by this. By default they stay as they are.
+        The weights of the members that are present are divided by their sum and by this number. By default they are
+        not.
 
     Returns
     -------
@@ -66,16 +68,17 @@ def pool_logarithms(
 
 
 def _pool(member_probas: Any, exponents: Any, task: str, xp: Any = np) -> Any:
-    """Do it by the functions of a namespace: the reference.
+    """Compute the product with the functions of a namespace: the reference.
 
-    Each zero stands for one number that goes to zero. So a class with a zero has probability 0; where every class has
-    one, those whose zeros have the smallest sum of exponents share the row, in proportion to the rest of their product.
+    Zeros are treated as the limit of one common small number, so a class with a zero has probability 0. If every class
+    has a zero, the classes with the smallest sum of the exponents of their zeros share the probability, in proportion
+    to the product of their other factors.
 
-    The exponents have the shape ``(n_members,)`` or ``(n_members, n_samples)``; where one is 0, the prediction may be
-    any number >= 0.
+    The exponents have the shape ``(n_members,)`` or ``(n_members, n_samples)``. If an exponent is 0, the prediction may
+    be any number >= 0.
     """
     dtype = dtype_name(member_probas.dtype)
-    # Logarithms in float16 are spaced by one per cent of a probability.
+    # In float16 the spacing of logarithms is one per cent of a probability.
     exact = xp.array(member_probas, dtype="float32") if dtype == "float16" else member_probas
     if task == "multilabel":
         one = xp.ones_like(exact)
@@ -87,7 +90,7 @@ def _pool(member_probas: Any, exponents: Any, task: str, xp: Any = np) -> Any:
     logs = xp.log(xp.where(zero, xp.ones_like(exact), exact))
     score = xp.sum(xp.multiply(logs, power), axis=0)
     vetoes = xp.sum(xp.where(zero, power, zeros), axis=0)
-    # Sums of exponents that differ by their rounding alone are equal.
+    # Sums of exponents that differ only by rounding are equal.
     rounding = xp.array(1 + 2 * member_probas.shape[0] * epsilon(exact.dtype), dtype=exact.dtype)
     left = xp.less_equal(vetoes, xp.multiply(xp.min(vetoes, axis=-1, keepdims=True), rounding))
     lowest = xp.full_like(score, -1e38)
@@ -122,7 +125,7 @@ def _add_logs(members: np.ndarray, exponents: np.ndarray, task: str, total: np.n
     equal = (exponents[used] == exponents[used[0]]).all()
     log, other = (scratch(name, total.shape, total.dtype) for name in ("log", "other"))
     for count, place in enumerate(used):
-        # Copied, as logarithms of what is not contiguous may have other bits.
+        # The values are copied, because logarithms of arrays that are not contiguous may have other bits.
         np.copyto(log, members[place])
         if task == "multilabel":
             np.minimum(log, 1, out=log)
@@ -151,7 +154,7 @@ def _finish_classes(members: np.ndarray, exponents: np.ndarray, total: np.ndarra
 
 
 def _finish_columns(members: np.ndarray, exponents: np.ndarray, total: np.ndarray, scratch: Scratch) -> None:
-    # Log-odds from here on; NaN where one member has 0 and another 1.
+    # From here on these are log-odds; NaN if one member has 0 and another has 1.
     np.negative(total, out=total)
     np.exp(total, out=total)
     np.add(total, 1, out=total)

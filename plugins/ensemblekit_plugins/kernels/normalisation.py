@@ -1,4 +1,4 @@
-"""Division of rows of classes by their sum: the reference, and in place for a block."""
+"""Division of each row of classes by its sum: the reference, and an implementation in place for a block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .blocks import Scratch
 __all__ = ["normalise", "normalise_block", "sum_classes"]
 
 COLUMNS = 16
-"""Classes up to which one column is added after the other; more are first halved."""
+"""Up to this number of classes, columns are added one after the other; with more, the two halves are added first."""
 
 
 def normalise(values: Any, xp: Any = np) -> Any:
@@ -36,7 +36,7 @@ def normalise(values: Any, xp: Any = np) -> Any:
 
 
 def normalise_block(values: np.ndarray, out: np.ndarray, scratch: Scratch) -> None:
-    """Do as `normalise` does, for one block.
+    """Compute the same as `normalise`, for one block.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def normalise_block(values: np.ndarray, out: np.ndarray, scratch: Scratch) -> No
     out : ndarray of the same shape
         May be ``values`` itself.
     scratch : Scratch
-        Of this thread.
+        The buffers of this thread.
     """
     total = sum_classes(values, scratch)
     empty = total == 0
@@ -56,19 +56,19 @@ def normalise_block(values: np.ndarray, out: np.ndarray, scratch: Scratch) -> No
 
 
 def sum_classes(values: np.ndarray, scratch: Scratch) -> np.ndarray:
-    """Add up the classes of one block, in an order that depends on their number alone.
+    """Add the classes of one block, in an order that depends only on their number.
 
     Parameters
     ----------
     values : ndarray of shape (rows, ..., n_classes)
         C-contiguous.
     scratch : Scratch
-        Of this thread.
+        The buffers of this thread.
 
     Returns
     -------
     ndarray of shape (rows, ...)
-        Sums, in an array of ``scratch``.
+        The sums, in an array of ``scratch``.
     """
     total = scratch("sum of classes", values.shape[:-1], values.dtype)
     flat, rows = total.reshape(-1), values.reshape(-1, values.shape[-1])

@@ -1,4 +1,4 @@
-"""Borda points: how many classes each class of a row beats, by comparing each with each, or by sorting."""
+"""Borda points: how many classes each class of a row beats, by comparison of all pairs or by sorting."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .ties import settle_tied_columns
 __all__ = ["count_points", "rounding_of_points"]
 
 PAIRWISE_CLASSES = 32
-"""Up to so many classes, comparing each with each is quicker than sorting them."""
+"""Up to this number of classes, comparing all pairs is faster than sorting."""
 
 
 def rounding_of_points(n_members: int) -> int:
-    """Units of rounding by which equal shares may differ."""
+    """Return by how many units of rounding equal shares may differ."""
     return 2 * n_members + 2
 
 
 def count_points(member_probas: np.ndarray, weights: np.ndarray, present: Any, *, equal: bool) -> np.ndarray:
-    """Count the points that the members give the classes by their ranks, in blocks.
+    """Count the points that the members give to the classes by their ranks, in blocks.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def count_points(member_probas: np.ndarray, weights: np.ndarray, present: Any, *
     present : array of bool of shape (n_members, n_samples), or None
         Which rows the members have.
     equal : bool
-        Whether all weights are 1, so that whole points can be counted.
+        If true, all weights are 1, so that points are counted in integers.
 
     Returns
     -------
     ndarray of shape (n_samples, ..., n_classes)
-        Shares of the points, ties settled, in the dtype of ``member_probas``.
+        Shares of the points, in the dtype of ``member_probas``; the tie rule is applied.
     """
     if present is not None:
         return by_presence(
@@ -49,8 +49,8 @@ def count_points(member_probas: np.ndarray, weights: np.ndarray, present: Any, *
     dtype = np.result_type(member_probas.dtype, np.float32)
     weights = weights.astype(dtype)
     most = dtype.type(n_classes * (n_classes - 1)) * np.add.reduce(weights)
-    # Points without weights are whole numbers, and what is equal is equal. Twice the points are counted from C - 1 on,
-    # so that they take few bits.
+    # Without weights twice the points are whole numbers, so equal points are exactly equal. They are stored minus C -
+    # 1, so that small integers are enough.
     rounding, together = (2, n_members) if equal else (rounding_of_points(n_members), 1)
     least = dtype.type(together * (n_classes - 1))
     rank = _compare_each if n_classes <= PAIRWISE_CLASSES else _sort
@@ -81,7 +81,7 @@ def count_points(member_probas: np.ndarray, weights: np.ndarray, present: Any, *
 
 
 def _compare_each(columns: np.ndarray, points: np.ndarray, scratch: Scratch) -> None:
-    # How many classes each beats, less how many beat it: twice its points, less C - 1.
+    # The number of classes that each class beats, minus the number that beat it: twice its points, minus C - 1.
     for shift in range(1, len(columns)):
         upper, lower = columns[shift:], columns[:-shift]
         beats, beaten = (scratch(name, upper.shape, np.bool_) for name in ("beats", "beaten"))
@@ -100,7 +100,7 @@ def _sort(columns: np.ndarray, points: np.ndarray, scratch: Scratch) -> None:
     new = np.ones(ordered.shape, bool)
     new[1:] = ordered[1:] != ordered[:-1]
     first = np.maximum.accumulate(np.where(new, place, 0), axis=0)
-    ends = np.roll(new, -1, axis=0)  # where the next begins; the first is new, so the last ends
+    ends = np.roll(new, -1, axis=0)  # true at the end of each group of equal values; the last place is always an end
     last = np.minimum.accumulate(np.where(ends, place, len(columns))[::-1], axis=0)[::-1]
     ranks = np.empty(columns.shape, points.dtype)
     np.put_along_axis(ranks, order, (first + last - (len(columns) - 1)).astype(points.dtype), axis=0)

@@ -1,4 +1,4 @@
-"""Posteriors of the classes, given votes and the logarithms of the members' confusion matrices."""
+"""Posteriors of the classes, given the votes and the logarithms of the members' confusion matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def infer_classes(member_probas: np.ndarray, prior: np.ndarray, tables: np.ndarr
     prior : ndarray of shape (n_classes,)
         Logarithms of the probabilities of the classes.
     tables : ndarray of shape (n_members, n_classes, n_classes)
-        Logarithms: ``tables[m, k, c]`` of the probability that member ``m`` votes for ``k`` where the class is ``c``.
+        Logarithms: ``tables[m, k, c]`` is that of the probability that member ``m`` votes for ``k`` if the class is
+        ``c``.
     present : array of bool of shape (n_members, n_samples), or None
         Which rows the members have.
 
@@ -52,7 +53,7 @@ def infer_classes(member_probas: np.ndarray, prior: np.ndarray, tables: np.ndarr
             top, how_many = top_columns(columns, scratch)
             split |= how_many > 1
             codes[:] = 0
-            for code in range(1, n_classes):  # with one class on top, the sum is its position
+            for code in range(1, n_classes):  # if only one class is most probable, the sum is its position
                 codes += np.multiply(top[code], codes.dtype.type(code))
             np.minimum(codes, n_classes - 1, out=codes)
             logarithm += np.take(tables[place], codes, axis=0, out=term, mode="clip")

@@ -1,4 +1,4 @@
-"""Rows that some members lack: rows with the same members are combined together, without the absent ones."""
+"""Rows that some members lack: rows with the same members are combined together, without the absent members."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .sums import shaped_like_members
 __all__ = ["by_presence", "without_absent"]
 
 COPIED_VALUES = 2**20
-"""Values that are copied at a time, at most (or one row)."""
+"""Maximum number of values that are copied at a time, or one row."""
 
 
 def by_presence(
@@ -24,12 +24,13 @@ def by_presence(
     Parameters
     ----------
     rule : callable
-        Maps ``(n_some_members, n_some_rows, ..., n_classes)`` and the positions of these members, ascending, to
-        ``(n_some_rows, ..., n_classes)``. Take ``weights[members]`` of what is one value a member. Each row on its own.
+        Takes predictions ``(n_some_members, n_some_rows, ..., n_classes)`` and the positions of these members,
+        ascending; returns ``(n_some_rows, ..., n_classes)``. If there is one value per member, such as a weight, it
+        uses ``weights[members]``. The result of a row must not depend on other rows.
     member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
-        Aligned predictions; absent rows hold anything.
+        Aligned predictions; absent rows may contain any values.
     present : array of bool of shape (n_members, n_samples)
-        Which rows the members have; each row has one member at least.
+        Which rows the members have; each row has at least one member.
 
     Returns
     -------
@@ -61,23 +62,23 @@ def by_presence(
 
 
 def without_absent(member_probas: Any, weights: Any, present: Any, xp: Any) -> tuple[Any, Any]:
-    """Set absent rows, and the weights of the members that lack them, to 0: in a graph, where rows cannot be selected.
+    """Set absent rows, and the weights of the members that lack them, to 0, because graphs cannot select rows.
 
     Parameters
     ----------
     member_probas : array of shape (n_members, n_samples, ..., n_classes)
-        Aligned predictions; absent rows hold anything.
+        Aligned predictions; absent rows may contain any values.
     weights : ndarray of shape (n_members,)
         Weights of the members.
     present : array of bool of shape (n_members, n_samples), or None
-        Which rows the members have; None where they have all.
+        Which rows the members have; None if they have all rows.
     xp : array namespace
         ``numpy`` or ``keras.ops``.
 
     Returns
     -------
     member_probas, weights : array
-        They broadcast with each other.
+        Arrays that broadcast with each other.
     """
     weight = shaped_like_members(xp.array(weights, dtype=member_probas.dtype), member_probas, xp)
     if present is None:

@@ -1,8 +1,9 @@
-"""Ranks of many values against a kept sample: a table lookup by the bits of the values instead of a binary search.
+"""Ranks of many values in a stored sample, by a table lookup on the bits of the values instead of a binary search.
 
-The bits of floats >= 0, read as integers, are in the order of the floats. Their leading bits index a table that holds
-how many kept values are smaller. One comparison decides the rest where a cell holds at most one kept value; values that
-fall into a cell with more are searched. The result equals that of a binary search, to the bit.
+The bits of floats >= 0, read as integers, have the same order as the floats. Their leading bits are the index in a
+table that contains the number of smaller stored values. If a cell contains at most one stored value, one comparison
+gives the rank. If it contains more, the values in this cell are searched. The result is identical to that of a binary
+search, to the bit.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from .presence import by_presence
 __all__ = ["MemberRanks", "average_ranks", "cells_a_table"]
 
 SEARCHED_VALUES = 2**11
-"""Values of a class of one member up to which a search is faster than building tables."""
+"""Up to this number of values of a class of one member, a search is faster than building tables."""
 CELLS_A_VALUE = 32
-"""Cells of a table for each kept value: then fewer than one value in a hundred falls into a cell with two."""
+"""Cells of a table for each stored value: then fewer than one value in a hundred is in a cell with two."""
 LEAST_CELLS = 2**10
 FEW_UNSETTLED = 2**7
-"""Where at most one value in so many must be searched, one slow search for all classes is faster than one a class."""
+"""If at most one value in this many must be searched, one slow search for all classes is faster than one per class."""
 MOST_CELLS = 2**24
-"""Cells of all tables together: 32 MB, at two bytes a cell, which suffice unless very many values are kept."""
+"""Cells of all tables together: 32 MB, at two bytes per cell, which are enough unless very many values are stored."""
 
 
 def cells_a_table(shape: tuple[int, ...]) -> int:
-    """Return the most cells of a class's table for a cube of this shape; 0 where a table does not pay."""
+    """Return the maximum number of cells of a class's table for a cube of this shape; 0 if a search is faster."""
     n_members, *rows, n_classes = shape
     return 0 if math.prod(rows) <= SEARCHED_VALUES else max(1, MOST_CELLS // (n_members * n_classes))
 
 
 class _Tables(NamedTuple):
-    """For each class which gap a cell begins in; the cell of ``x`` is ``(bits >> shift) - low``, cut at the ends."""
+    """For each class, the gap in which a cell begins. The cell of ``x`` is ``(bits >> shift) - low``, clipped."""
 
     gaps: list[np.ndarray]
     shift: int
@@ -45,21 +46,22 @@ class _Tables(NamedTuple):
 
 
 class MemberRanks:
-    """The mid-ranks of one member's classes: at the kept values, and by linear interpolation between them.
+    """The mid-ranks of one member's classes: at the stored values, and by linear interpolation between them.
 
     Parameters
     ----------
     references : sequence of ndarray of shape (3, n_values)
-        For each class the kept values, ascending; the share of the sample below each; and the share up to and with it.
+        For each class: the stored values, ascending; the share of the sample below each; and the share that is ``<=``
+        each.
     dtype : dtype
-        Of what is ranked: it holds the kept values exactly.
+        Dtype of the values to rank; it represents the stored values exactly.
     n_cells : int
-        Most cells of a class's table; 0 for a search.
+        Maximum number of cells of a class's table; 0 for a search.
     """
 
     def __init__(self, references: Sequence[np.ndarray], dtype: np.dtype, n_cells: int) -> None:
-        # Gaps and values take turns as places: 2n + 1 for n values. Those of all classes stand one after the other.
-        self._values = [reference[0].astype(dtype) + dtype.type(0) for reference in references]  # no bits of -0.0
+        # Gaps and values alternate as places: 2n + 1 places for n values. The places of all classes are in one array.
+        self._values = [reference[0].astype(dtype) + dtype.type(0) for reference in references]  # -0.0 becomes 0.0
         sizes = [2 * len(values) + 1 for values in self._values]
         self._first = np.cumsum([0, *sizes])
         self._unsettled = np.min_scalar_type(self._first[-1]).type(self._first[-1])
@@ -78,9 +80,9 @@ class MemberRanks:
         Parameters
         ----------
         columns : ndarray of shape (n_classes, n_rows)
-            C-contiguous. They are >= 0, and are overwritten.
+            C-contiguous and >= 0. They are overwritten.
         scratch : Scratch
-            Holds the answer.
+            Stores the result.
 
         Returns
         -------
@@ -106,7 +108,7 @@ class MemberRanks:
         return rank
 
     def _gaps(self, columns: np.ndarray, scratch: Scratch) -> np.ndarray:
-        # The gap before the first kept value >= x, or the gap before that one.
+        # The gap before the first stored value >= x, or the gap before that gap.
         found = scratch("gaps", columns.shape, self._unsettled.dtype)
         if self._tables is None:
             for code, column in enumerate(columns):
@@ -142,8 +144,8 @@ class MemberRanks:
         whole = np.dtype(f"i{dtype.itemsize}")
         bits = [values.view(whole) for values in self._values]
         n_cells = min(n_cells, max(LEAST_CELLS, CELLS_A_VALUE * max(map(len, bits))))
-        shift = 1  # at least 1, or the bits of -0.0 minus an offset overflow
-        # The bits of zero are far from all others: it shares a cell with all values below the smallest positive one.
+        shift = 1  # at least 1, because otherwise the bits of -0.0 minus an offset overflow
+        # The bits of zero are far from all others, so it shares a cell with all values below the smallest positive one.
         ends = [(each[each > 0][0], each[-1]) if each.any() else (1, 1) for each in bits]
         while any((last >> shift) - (first >> shift) >= n_cells for first, last in ends):
             shift += 1
@@ -161,14 +163,14 @@ class MemberRanks:
 def average_ranks(
     member_probas: np.ndarray, references: Sequence[Sequence[np.ndarray]], weights: np.ndarray, present: Any, task: str
 ) -> np.ndarray:
-    """Average the members' ranks against their kept samples, in blocks.
+    """Average the members' ranks in their stored samples, in blocks.
 
     Parameters
     ----------
     member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
         Aligned predictions.
     references : sequence of sequence of ndarray of shape (3, n_values)
-        Of each member and class; see `MemberRanks`.
+        One for each member and class; see `MemberRanks`.
     weights : ndarray of shape (n_members,)
         From 0 to 1, with a positive sum.
     present : array of bool of shape (n_members, n_samples), or None
@@ -183,7 +185,7 @@ def average_ranks(
     """
     dtype = np.result_type(member_probas.dtype, np.float32)
     if any((values != values.astype(dtype)).any() for member in references for values, _, _ in member):
-        dtype = np.dtype(np.float64)  # what is compared must be exact
+        dtype = np.dtype(np.float64)  # comparisons must be exact
     n_cells = cells_a_table(member_probas.shape)
     ranks = [MemberRanks(member, dtype, n_cells) for member in references]
     weights = weights.astype(dtype)
@@ -219,14 +221,14 @@ def _average(member_probas: np.ndarray, ranks: list[MemberRanks], weights: np.nd
 
 
 def _keys(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    # Complex numbers sort by real part, then imaginary part: one search serves all classes.
+    # Complex numbers are sorted by real part, then imaginary part, so one search is enough for all classes.
     keys = np.empty(len(values), np.result_type(values.dtype, np.complex64))
     keys.real, keys.imag = codes, values
     return keys
 
 
 def _places(reference: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, ...]:
-    # For each place: the kept value at it or after it, and the line start + slope * (x - origin).
+    # For each place: the stored value at it or after it, and the line start + slope * (x - origin).
     values, below, through = reference
     ahead, start, origin, slope = np.zeros((4, 2 * len(values) + 1))
     ahead[-1] = np.inf

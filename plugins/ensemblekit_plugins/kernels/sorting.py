@@ -1,7 +1,8 @@
-"""Sums of order statistics over members: a sorting network on rows that stay in the cache, pruned to what is needed.
+"""Sums of order statistics over members, by a sorting network with only the comparators that are needed.
 
-A sorting network is a fixed list of comparators: each puts the smaller of two values in one place and the larger in the
-other. So it sorts all columns at once, by one call of NumPy for each half of a comparator, without branches.
+A sorting network is a fixed list of comparators. Each puts the smaller of two values in one place and the larger in the
+other. It sorts all columns at once, with one call of NumPy for each half of a comparator and without branches. The rows
+of a block stay in the cache.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from .blocks import Scratch
 __all__ = ["arrays_in_use", "comparators", "network", "sum_order_statistics"]
 
 NETWORK_MEMBERS = 64
-"""Members up to which a network is used. Beyond, ``numpy.sort`` of each column is faster."""
+"""Up to this number of members a network is used. For more members ``numpy.sort`` of each column is faster."""
 
 
 @lru_cache(maxsize=64)
 def network(n: int) -> tuple[tuple[int, int], ...]:
-    """List the comparators that sort ``n`` values: merge exchange.
+    """List the comparators that sort ``n`` values, by merge exchange.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def network(n: int) -> tuple[tuple[int, int], ...]:
     Returns
     -------
     tuple of (int, int)
-        Places whose smaller value goes to the first, and larger to the second.
+        Pairs of places: the smaller value goes to the first place, the larger to the second.
 
     References
     ----------
@@ -50,7 +51,7 @@ def network(n: int) -> tuple[tuple[int, int], ...]:
 
 @lru_cache(maxsize=256)
 def comparators(counts: tuple[int, ...]) -> tuple[tuple[int, int, bool, bool], ...]:
-    """Prune the network to the comparators that a sum of order statistics needs.
+    """Return only the comparators of the network that a sum of order statistics needs.
 
     Parameters
     ----------
@@ -63,8 +64,8 @@ def comparators(counts: tuple[int, ...]) -> tuple[tuple[int, int, bool, bool], .
         Two places, whether the smaller value is needed, and whether the larger is.
     """
     kept: list[tuple[int, int, bool, bool]] = []
-    # The factor of each place in the sum, until a later comparator reads it. Places with equal factors need not be
-    # compared.
+    # The factor of each place in the sum, until a later comparator reads the place. Places with equal factors need no
+    # comparison.
     counted: list[int | None] = list(counts)
     for low, high in reversed(network(len(counts))):
         if counted[low] is not None and counted[low] == counted[high]:
@@ -75,7 +76,7 @@ def comparators(counts: tuple[int, ...]) -> tuple[tuple[int, int, bool, bool], .
 
 
 def sum_order_statistics(members: np.ndarray, counts: tuple[int, ...], total: np.ndarray, scratch: Scratch) -> None:
-    """Add up the members' values in one block, each as often as its rank among the members says.
+    """Add the members' values in one block; the rank of a value among the members determines how often it counts.
 
     Parameters
     ----------
@@ -84,9 +85,9 @@ def sum_order_statistics(members: np.ndarray, counts: tuple[int, ...], total: np
     counts : tuple of int, of length n_members
         How often the smallest value counts, the second smallest, and so on.
     total : ndarray of shape (rows, ..., n_classes)
-        C-contiguous; the sum is written here and made in its dtype.
+        C-contiguous; the sum is computed in its dtype and written to it.
     scratch : Scratch
-        Of this thread.
+        The buffers of this thread.
     """
     if len(counts) <= NETWORK_MEMBERS:
         ranked = _by_network(members, counts, total, scratch)
@@ -121,7 +122,7 @@ def _by_network(members: np.ndarray, counts: tuple[int, ...], total: np.ndarray,
     for low, high, smaller, larger in comparators(counts):
         one, other = places[low], places[high]
         outs = [place for place, is_ours in ((one, owned[low]), (other, owned[high])) if is_ours]
-        # The smaller value must not overwrite an input while the larger is still to be computed.
+        # The smaller value must not overwrite an input that is still needed to compute the larger value.
         wanted = 1 if smaller != larger else max(2, len(outs) + 1)
         while len(outs) < wanted:
             outs.append(free.pop() if free else scratch(("register", next(names)), total.shape, total.dtype))
@@ -135,5 +136,5 @@ def _by_network(members: np.ndarray, counts: tuple[int, ...], total: np.ndarray,
 
 
 def arrays_in_use(n_members: int) -> int:
-    """Count the arrays that `sum_order_statistics` passes over repeatedly."""
+    """Return the number of arrays that `sum_order_statistics` reads or writes repeatedly."""
     return n_members + 2 if n_members <= NETWORK_MEMBERS else 2 * n_members

@@ -1,6 +1,6 @@
-"""Sums over members on NumPy: in blocks, with bits that do not depend on a row's position.
+"""Sums over members on NumPy, in blocks; their bits do not depend on the position of a row.
 
-``numpy.sum`` and BLAS choose their order of addition by shape and position; adding one member after the other does not.
+``numpy.sum`` and BLAS choose the order of addition by shape and position. Here one member is added after the other.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ __all__ = [
 
 
 def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Add up the members, each times its weight.
+    """Add the members, each multiplied with its weight.
 
     Parameters
     ----------
     member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
         Aligned predictions.
     weights : ndarray of shape (n_members,), optional
-        By default 1 each.
+        By default all weights are 1.
 
     Returns
     -------
     ndarray of shape (n_samples, ..., n_classes)
-        In the dtype of ``member_probas``, but float32 for float16, whose sums lose too much.
+        In the dtype of ``member_probas``; float32 for float16, in which sums lose too many digits.
     """
     total = np.empty(member_probas.shape[1:], sum_dtype(member_probas.dtype))
 
@@ -50,9 +50,10 @@ def weighted_sum(member_probas: np.ndarray, weights: np.ndarray | None = None) -
 def add_members(
     members: np.ndarray, weights: np.ndarray | None, total: np.ndarray, scratch: Scratch, present: Any = None
 ) -> None:
-    """Add up the members of one block into ``total``; 0 where ``present`` is false.
+    """Add the members of one block into ``total``; values for which ``present`` is false count as 0.
 
-    Each is multiplied with its weight: of shape ``(n_members,)``, or ``(n_members, n_classes)`` for one a class.
+    Each member is multiplied with its weight, of shape ``(n_members,)``, or ``(n_members, n_classes)`` for one weight
+    per class.
     """
     shape, dtype = total.shape, total.dtype
     term = scratch("term", shape, dtype) if weights is not None and len(members) > 1 else total
@@ -73,32 +74,32 @@ def add_members(
 
 
 def sum_dtype(dtype: np.dtype) -> np.dtype:
-    """Find the dtype in which sums of values of a dtype are made: float32 for float16, else the same."""
+    """Return the dtype in which values of a dtype are added: float32 for float16, else the same dtype."""
     return np.result_type(dtype, np.float32)
 
 
 def sum_members(values: Any, xp: Any = np) -> Any:
-    """Add up the first axis; on NumPy by `weighted_sum`."""
+    """Add along the first axis; NumPy arrays are added by `weighted_sum`."""
     return weighted_sum(values) if xp is np else xp.sum(values, axis=0)
 
 
 def epsilon(dtype: Any) -> float:
-    """Spacing of the numbers at 1, of a dtype of NumPy or of a Keras backend."""
+    """Return the spacing of the numbers at 1, for a dtype of NumPy or of a Keras backend."""
     return float(np.finfo(dtype_name(dtype)).eps)
 
 
 def largest(dtype: Any) -> float:
-    """Largest finite number, of a dtype of NumPy or of a Keras backend."""
+    """Return the largest finite number of a dtype of NumPy or of a Keras backend."""
     return float(np.finfo(dtype_name(dtype)).max)
 
 
 def dtype_name(dtype: Any) -> str:
-    """Name a dtype of NumPy or of a Keras backend as NumPy does: ``float32``."""
+    """Return the NumPy name of a dtype of NumPy or of a Keras backend, such as ``float32``."""
     return getattr(dtype, "name", str(dtype)).rpartition(".")[2]
 
 
 def shaped_like_members(values: Any, member_probas: Any, xp: Any = np) -> Any:
-    """Give ``(n_members,)`` or ``(n_members, n_samples)`` the axes to be combined with ``member_probas``."""
+    """Add axes to ``(n_members,)`` or ``(n_members, n_samples)``, so that it broadcasts with ``member_probas``."""
     for _ in range(len(member_probas.shape) - len(values.shape)):
         values = xp.expand_dims(values, -1)
     return values

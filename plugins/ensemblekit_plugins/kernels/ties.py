@@ -14,28 +14,28 @@ __all__ = ["settle_tied_columns", "settle_ties"]
 def settle_ties(shares: Any, summed: Any, rounding: int, dtype: Any, xp: Any) -> Any:
     """Give the winner of a tie one unit in the last place more than its share.
 
-    Classes with equal shares are a tie. It goes to the class with the larger summed probability, then to the first.
+    Classes with equal shares are tied. The class with the larger sum of probabilities wins, then the first.
 
     Parameters
     ----------
     shares, summed : array of shape (..., n_classes)
-        Shares of the votes, and summed probabilities, >= 0.
+        Shares of the votes, and sums of probabilities, >= 0.
     rounding : int
-        Shares that differ from the best by no more than so many units of rounding are equal to it.
+        Shares are tied with the best if they differ from it by at most this number of units of rounding.
     dtype : dtype
-        Of the result.
+        Dtype of the result.
     xp : array namespace
         ``numpy`` or ``keras.ops``.
 
     Returns
     -------
     array of shape (..., n_classes)
-        Shares whose largest is that of the winner.
+        Shares in which the winner has the largest value.
     """
     best = xp.max(shares, axis=-1, keepdims=True)
     enough = xp.multiply(best, xp.array(1 - rounding * epsilon(shares.dtype), dtype=shares.dtype))
     tied = xp.greater_equal(shares, enough)
-    # Keras's argmax looks at bits, which is no operation of ONNX.
+    # Keras's argmax uses the bits of the numbers, for which ONNX has no operation.
     summed = xp.where(tied, summed, xp.full_like(summed, -1))
     largest = xp.equal(summed, xp.max(summed, axis=-1, keepdims=True))
     places = xp.arange(shares.shape[-1])
@@ -50,7 +50,7 @@ def settle_ties(shares: Any, summed: Any, rounding: int, dtype: Any, xp: Any) ->
 
 
 def settle_tied_columns(shares: np.ndarray, summed: np.ndarray, rounding: int, dtype: Any) -> None:
-    """Do the same, in place, to columns ``(n_classes, n_rows)``; looks only at the rows where there is a tie."""
+    """Apply `settle_ties` in place to columns ``(n_classes, n_rows)``; only the rows with a tie are changed."""
     dtype = np.dtype(dtype)
     best = np.max(shares, axis=0)
     tied = shares >= best * shares.dtype.type(1 - rounding * epsilon(shares.dtype))
@@ -61,7 +61,7 @@ def settle_tied_columns(shares: np.ndarray, summed: np.ndarray, rounding: int, d
     summed = np.where(np.take(tied, rows, axis=1), np.take(summed, rows, axis=1), -1)
     winner = summed == np.max(summed, axis=0)
     settled = np.zeros(len(rows), np.bool_)
-    for column in winner:  # the first of those with the largest sum
+    for column in winner:  # the first of the classes with the largest sum
         np.greater(column, settled, out=column)
         settled |= column
     some = np.take(shares, rows, axis=1).astype(dtype, copy=False)

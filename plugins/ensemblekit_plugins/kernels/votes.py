@@ -1,4 +1,4 @@
-"""Shares of the votes: whole votes counted in small integers, weighted and shared ones in floats."""
+"""Shares of the votes: whole votes are counted in small integers, weighted and divided votes in floats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["count_votes", "rounding_of_votes"]
 
 
 def rounding_of_votes(n_members: int) -> int:
-    """Units of rounding by which equal shares may differ: they are sums over the members, divided."""
+    """Return by how many units of rounding equal shares may differ; shares are sums over the members, divided."""
     return 2 * n_members
 
 
@@ -27,14 +27,14 @@ def count_votes(member_probas: np.ndarray, weights: np.ndarray | None, present: 
     member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
         Aligned predictions.
     weights : ndarray of shape (n_members,), or None
-        From 0 to 1, with a positive sum; None counts each vote as 1.
+        From 0 to 1, with a positive sum; with None each vote counts as 1.
     present : array of bool of shape (n_members, n_samples), or None
         Which rows the members have.
 
     Returns
     -------
     ndarray of shape (n_samples, ..., n_classes)
-        Shares of the votes, ties settled, in the dtype of ``member_probas``.
+        Shares of the votes, in the dtype of ``member_probas``; the tie rule is applied.
     """
     if present is not None:
         return by_presence(
@@ -68,7 +68,7 @@ def _weigh(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[
 
 
 def _count(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
-    # Whole votes are counted in the smallest integers that hold them; rows with split votes are recomputed.
+    # Whole votes are counted in the smallest integers that can hold them; rows with divided votes are recomputed.
     shape = column_shape(members)
     counts = scratch("counts", shape, np.min_scalar_type(len(members)))
     summed = scratch("summed", shape, weights.dtype)

@@ -1,4 +1,4 @@
-"""Weights of the members as arrays: divided by their sum, or scaled so that no sum of them leaves float16."""
+"""Weights of the members as arrays: divided by their sum, or scaled so that their sums do not overflow in float16."""
 
 from __future__ import annotations
 
@@ -21,33 +21,34 @@ def check_settled(weights: Any) -> None:
 
 
 def normalised_weights(weights: Any) -> np.ndarray:
-    """Divide weights, ``(n_members,)`` or ``(n_members, n_classes)``, by their sum over the members, in float64."""
+    """Divide the weights, ``(n_members,)`` or ``(n_members, n_classes)``, by their sum over the members, in float64."""
     check_settled(weights)
     array = np.asarray(weights, dtype=np.float64)
     return array / array.sum(axis=0)
 
 
 def scaled_weights(weights: Any, n_members: int) -> np.ndarray:
-    """Scale the weights so that the largest lies between 1/2 and 1.
+    """Scale the weights so that the largest is between 1/2 and 1.
 
-    A weight of 100,000 is infinite in float16. Only the ratio counts, and a power of two keeps it exact.
+    A weight of 100,000 is infinite in float16. Only the ratio of the weights matters, and a power of two keeps it
+    exact.
 
     Parameters
     ----------
     weights : sequence of shape (n_members,), optional
-        None is 1 each.
+        With None all weights are 1.
     n_members : int
         Number of members.
 
     Returns
     -------
     ndarray of float64 of shape (n_members,)
-        In the same ratio.
+        The weights have the same ratio.
 
     Raises
     ------
     InvalidOptionError
-        If they are still given by name.
+        If the weights are still given by name.
     """
     if weights is None:
         return np.ones(n_members)

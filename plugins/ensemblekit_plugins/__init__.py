@@ -30,7 +30,7 @@ ensemblekit_former_paths = {
     f"{__name__}._dense": f"{__name__}.learning.dense",
     **{f"{__name__}.{module}": f"{__name__}.{room}.{module}" for room, modules in _ROOMS.items() for module in modules},
 }
-"""Module of version 0.1 -> the module that has its classes now: ensembles that were saved with it still load."""
+"""Maps each module of version 0.1 to the module that contains its classes now, so that saved ensembles still load."""
 
 
 class _FormerPaths(importlib.abc.MetaPathFinder, importlib.abc.Loader):

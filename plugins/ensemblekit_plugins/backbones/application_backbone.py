@@ -1,4 +1,4 @@
-"""The base class of the backbones from ``keras.applications``, which gets their weights."""
+"""The base class of the backbones from ``keras.applications``; it loads their weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ApplicationBackbone"]
 
 DOWNLOAD_TIMEOUT = 30
-"""Seconds without an answer after which a download of weights fails."""
+"""A download of weights fails if there is no answer for this many seconds."""
 
 
 class ApplicationBackbone(KerasBackbone):

@@ -16,7 +16,7 @@ __all__ = ["CustomCNN"]
 
 
 class CustomCNN(KerasBackbone):
-    """The small convolutional network of the study, trained from scratch: 43,264 features for 224 x 224 pixels.
+    """The small convolutional network of the study, trained from scratch: 43,264 features for 224 × 224 pixels.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ResNet50"]
 
 IMAGENET_MEANS = (103.939, 116.779, 123.68)
-"""Mean blue, green and red of ImageNet."""
+"""Means of blue, green and red in ImageNet."""
 
 
 class ResNet50(ApplicationBackbone):

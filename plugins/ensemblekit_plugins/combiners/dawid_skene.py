@@ -16,7 +16,7 @@ from ..options import check_choice, check_count, check_number
 __all__ = ["DawidSkene"]
 
 LEAST_COUNT = 1e-10
-"""Counts are at least this, so that no logarithm is infinite."""
+"""Lower bound of the counts, so that no logarithm is infinite."""
 
 
 class DawidSkene(Combiner):

@@ -12,7 +12,7 @@ __all__ = ["Median"]
 
 
 class Median(OrderStatistics):
-    """Median of the members, class by class: a few members with large errors have a limited effect.
+    """Median of the members, class by class: a minority with large errors has a limited effect.
 
     Notes
     -----

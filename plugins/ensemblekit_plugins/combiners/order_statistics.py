@@ -19,7 +19,7 @@ from ..options import check_number
 __all__ = ["OrderStatistics", "check_proportion"]
 
 BLOCK_VALUES = 2**21
-"""Values that the arrays of one block hold together: many, as a network of comparators has many short steps."""
+"""Values that the arrays of one block hold together. It is large because a network of comparators has short steps."""
 
 
 class OrderStatistics(Combiner):

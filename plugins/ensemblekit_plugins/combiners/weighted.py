@@ -47,7 +47,7 @@ class Weighted(Combiner):
 
     Attributes
     ----------
-    weights_ : ndarray of shape (n_members,), or (n_members, n_classes) where ``per_class``
+    weights_ : ndarray of shape (n_members,), or (n_members, n_classes) if ``per_class``
         Learned weights, >= 0, whose sum over the members is 1, in the order of ``members_``.
 
     Notes

@@ -12,7 +12,7 @@ from .vector_head import VectorHead
 __all__ = ["NeighboursHead"]
 
 ensemblekit_stored_modules = ("ensemblekit_plugins.heads.few_rows",)
-"""Imported late: what is fitted is of its classes."""
+"""This module is imported late; the fitted head consists of its classes."""
 
 
 class NeighboursHead(VectorHead):

@@ -14,7 +14,7 @@ from .sums import dtype_name, epsilon, shaped_like_members, sum_dtype
 __all__ = ["pool_logarithms"]
 
 SAFE = 1e15
-"""If a sum over the classes is beyond ``1 / SAFE`` or it, float32 loses digits; the reference computes such rows."""
+"""If a sum over the classes is below ``1 / SAFE`` or above ``SAFE``, float32 loses digits; the reference takes over."""
 
 
 def pool_logarithms(
@@ -37,7 +37,7 @@ def pool_logarithms(
         ``numpy`` or ``keras.ops``.
     temperature : float, optional
         The weights of the members that are present are divided by their sum and by this number. By default they are
-        not.
+        unchanged.
 
     Returns
     -------

@@ -49,8 +49,8 @@ def count_points(member_probas: np.ndarray, weights: np.ndarray, present: Any, *
     dtype = np.result_type(member_probas.dtype, np.float32)
     weights = weights.astype(dtype)
     most = dtype.type(n_classes * (n_classes - 1)) * np.add.reduce(weights)
-    # Without weights twice the points are whole numbers, so equal points are exactly equal. They are stored minus C -
-    # 1, so that small integers are enough.
+    # Without weights twice the points are whole numbers, so equal points are exactly equal. C - 1 is subtracted
+    # from them, so that small integers are enough.
     rounding, together = (2, n_members) if equal else (rounding_of_points(n_members), 1)
     least = dtype.type(together * (n_classes - 1))
     rank = _compare_each if n_classes <= PAIRWISE_CLASSES else _sort

@@ -23,8 +23,8 @@ def infer_classes(member_probas: np.ndarray, prior: np.ndarray, tables: np.ndarr
     prior : ndarray of shape (n_classes,)
         Logarithms of the probabilities of the classes.
     tables : ndarray of shape (n_members, n_classes, n_classes)
-        Logarithms: ``tables[m, k, c]`` is that of the probability that member ``m`` votes for ``k`` if the class is
-        ``c``.
+        Logarithms of probabilities. ``tables[m, k, c]`` belongs to the probability that member ``m`` votes for ``k`` if
+        the class is ``c``.
     present : array of bool of shape (n_members, n_samples), or None
         Which rows the members have.
 

@@ -1,1 +1,1 @@
-"""What combiners learn with: labelled rows, metrics, weights, final estimators, calibration maps."""
+"""What combiners need to learn: labelled rows, metrics, weights, final estimators, calibration maps."""

@@ -1,6 +1,7 @@
-"""Scores of many candidate blends, each of which differs from one blend by the weight of one member.
+"""Scores of many candidate blends; each candidate differs from one blend by the weight of one member.
 
-A blend is ``sum_m w_m p_m / sum_m w_m``. A scorer keeps what all candidates share, and computes only the difference.
+A blend is ``sum_m w_m p_m / sum_m w_m``. A scorer stores what all candidates have in common, and computes only the
+difference.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from .rows import Rows
 
 __all__ = ["Blends", "Likelihood", "SampleLosses", "Squared", "Summed", "Whole", "absolute_error", "binary_log_loss"]
 
-_CHUNK = 1 << 13  # values of one member's block; so few that BLAS wakes no threads for a product with a vector
+_CHUNK = 1 << 13  # values of a block of one member; so few that BLAS starts no threads for a product with a vector
 _PRODUCT = 1 << 18  # multiplications in a product of matrices
-_KEPT = 1 << 22  # likelihoods kept in float64: 32 MB; more stay in the dtype of the predictions
+_KEPT = 1 << 22  # likelihoods stored in float64: 32 MB; if there are more, they stay in the dtype of the predictions
 
 
 class Blends:
-    """The blend so far, and the scores of those next to it; greater is better.
+    """A blend, and the scores of the candidates that differ from it by one member; greater is better.
 
     Parameters
     ----------
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -33,26 +34,26 @@ class Blends:
         self.weights = np.zeros(len(rows.probas))
 
     def start(self, weights: np.ndarray) -> None:
-        """Begin with the blend of these weights; with zeros, from nothing."""
+        """Start with the blend of these weights; if all are 0, the blend is empty."""
         self.weights = np.zeros(len(self.rows.probas))
         self._clear()
         for member in np.flatnonzero(weights):
             self.add(int(member), float(weights[member]))
 
     def add(self, member: int, gain: float = 1.0) -> None:
-        """Give a member so much more weight (less, where negative)."""
+        """Increase the weight of a member by ``gain``, or reduce it if ``gain`` is negative."""
         self._add(member, gain)
         self.weights[member] += gain
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Score the blends in which one member each has so much more weight.
+        """Score the blends in which the weight of one member is increased.
 
         Parameters
         ----------
         members : ndarray of int of shape (n_candidates,)
             Positions of members.
         gains : ndarray of shape (n_candidates,)
-            What each gains in weight; the sum of the weights stays positive.
+            Increase of the weight of each; the sum of the weights must stay positive.
 
         Returns
         -------
@@ -69,7 +70,7 @@ class Blends:
 
 
 class Summed(Blends):
-    """Keeps the weighted sum of the members' predictions in float64."""
+    """Stores the weighted sum of the members' predictions in float64."""
 
     total: np.ndarray
 
@@ -91,7 +92,7 @@ class Summed(Blends):
         return self.rows.blocks(_CHUNK)
 
     def _sums(self, members: np.ndarray, gains: np.ndarray, *, divided: bool = True) -> Any:
-        """Yield chunk, candidate and its mean (or sum) in that chunk, in a buffer that the next one overwrites."""
+        """Yield chunk, candidate and its mean (or sum) in this chunk, in a buffer that is reused for the next one."""
         counts = self.weights.sum() + gains if divided else np.ones(len(members))
         for block in self._chunks():
             total = self.total[block]
@@ -107,14 +108,14 @@ class Summed(Blends):
 
 
 class SampleLosses(Summed):
-    """The weighted mean over rows, and the mean over outputs, of ``loss(mean, truth)``, negated.
+    """The negative weighted mean over rows, and mean over outputs, of ``loss(mean, truth)``.
 
     Parameters
     ----------
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     loss : callable
-        ``(truth) -> (mean) -> losses``, all of the same shape; it may write into ``mean``.
+        ``(truth) -> (mean) -> losses``, all of the same shape; it may overwrite ``mean``.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class SampleLosses(Summed):
         self.share = rows.share()
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Add up the losses, chunk by chunk."""
+        """Add the losses, chunk by chunk."""
         losses = np.zeros((len(members), self.rows.probas.shape[-1]))
         loss = None
         for block, place, mean in self._sums(members, gains):
@@ -138,14 +139,15 @@ class SampleLosses(Summed):
 
 
 class Likelihood(Summed):
-    """Log loss of multiclass predictions: only the probability of the true class counts.
+    """Log loss of multiclass predictions; it depends only on the probability of the true class.
 
-    The logarithm of a product of sixteen probabilities takes the time of one logarithm, and none is below 1e-251.
+    The logarithm of a product of sixteen probabilities takes the time of a single logarithm, and no product is below
+    1e-251.
 
     Parameters
     ----------
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     clip : float
         Probabilities are clipped to ``[clip, 1 - clip]``.
     """
@@ -172,11 +174,11 @@ class Likelihood(Summed):
         return (slice(start, start + 2 * _CHUNK) for start in range(0, self.likelihood.shape[1], 2 * _CHUNK))
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Add up the logarithms, chunk by chunk."""
+        """Add the logarithms, chunk by chunk."""
         losses = np.zeros(len(members))
         share = None if self.rows.weight is None else self.rows.share()
         for block, place, mean in self._sums(members, gains):
-            # The rest of the last chunk holds ones, whose logarithm adds nothing but rounding.
+            # The rest of the last chunk contains ones; their logarithm adds only rounding.
             known = mean[: len(self.rows.labels) - block.start]
             if not self.bounded or gains[place] < 0:
                 np.clip(known, self.clip, 1 - self.clip, out=known)
@@ -190,15 +192,15 @@ class Likelihood(Summed):
 
 
 class Squared(Blends):
-    """Mean squared error of each output, from the members' residuals multiplied with each other, once.
+    """Mean squared error of each output, from products of the members' residuals, which are computed once.
 
     Parameters
     ----------
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     score : callable
-        ``(errors) -> scores``: from the weighted mean squares ``(n_candidates, n_outputs)``, summed over the classes
-        to one output for probabilities.
+        ``(errors) -> scores``: takes the weighted mean squares ``(n_candidates, n_outputs)``. For probabilities these
+        are summed over the classes, and there is one output.
     """
 
     def __init__(self, rows: Rows, score: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -207,7 +209,8 @@ class Squared(Blends):
         n_members, _, n_classes = rows.probas.shape
         n_outputs = n_classes if rows.task == "regression" else 1
         self.products = np.zeros((n_outputs, n_members, n_members))
-        # In pieces so small that BLAS wakes no threads: on a busy machine they wait for each other, up to a second.
+        # The pieces are so small that BLAS starts no threads. On a busy machine threads wait for each other, up to a
+        # second.
         width = _PRODUCT // n_members**2 if n_members <= 128 else _PRODUCT
         share, blocks = rows.share()[:, np.newaxis], list(rows.blocks(max(1, (1 << 20) // n_members)))
         for block in blocks:
@@ -234,14 +237,14 @@ class Squared(Blends):
 
 
 class Whole(Summed):
-    """Any function of the whole blend, the general way: each candidate is averaged and scored.
+    """Any function of the whole blend, the general case: each candidate is averaged and scored.
 
     Parameters
     ----------
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     score : callable
-        ``(truth, mean, sample_weight) -> float``, greater is better; it must not keep ``mean``.
+        ``(truth, mean, sample_weight) -> float``, greater is better; it must not store ``mean``.
     """
 
     def __init__(self, rows: Rows, score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]) -> None:
@@ -249,10 +252,10 @@ class Whole(Summed):
         self.score = score
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Average and call, one candidate after the other."""
+        """Average each candidate and call the function, one candidate after the other."""
         labels = self.rows.labels
         mean = np.empty(self.total.shape)
-        # scikit-learn's metrics take one output as one axis.
+        # scikit-learn's metrics expect a single output as one axis.
         blend = mean[:, 0] if self.rows.task == "regression" and self.rows.probas.shape[-1] == 1 else mean
         truth = labels[:, 0] if blend.ndim < labels.ndim else labels
         found = np.empty(len(members))
@@ -262,19 +265,19 @@ class Whole(Summed):
             np.add(mean, self.total, out=mean)
             np.divide(mean, count, out=mean)
             if self.rows.task == "multiclass":
-                # Rows of float32 sum to 1 in float32 alone, and scikit-learn warns.
+                # Rows of float32 sum to 1 only in float32, and scikit-learn would warn.
                 np.divide(mean, mean.sum(axis=1, keepdims=True), out=mean)
             found[place] = self.score(truth, blend, self.rows.weight)
         return found
 
 
 def absolute_error(truth: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Absolute error of numbers."""
+    """Return the absolute error of numbers."""
     return lambda mean: np.abs(np.subtract(mean, truth, out=mean), out=mean)
 
 
 def binary_log_loss(truth: np.ndarray, clip: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Log loss of probabilities of independent labels, which are clipped to ``[clip, 1 - clip]``."""
+    """Return the log loss of probabilities of independent labels, which are clipped to ``[clip, 1 - clip]``."""
     absent, sign = 1 - truth, 2 * truth - 1
 
     def loss(mean: np.ndarray) -> np.ndarray:

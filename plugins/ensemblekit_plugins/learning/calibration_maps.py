@@ -1,7 +1,7 @@
-"""Calibration maps, from probabilities to probabilities, learned from labelled rows.
+"""Calibration maps from probabilities to probabilities, learned from labelled rows.
 
 A map is a dict of arrays: ``scale`` and ``shift`` of a logarithm, or for each class the ``knots`` of a piecewise linear
-function and its ``values`` at them.
+function and its ``values`` at the knots.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["METHODS", "apply_map", "apply_maps", "fit_map"]
 
 METHODS = ("temperature", "vector", "sigmoid", "isotonic")
 LARGEST = 1e3
-"""Bound of scale and shift, which are unbounded for separable rows."""
+"""Bound of the absolute values of scale and shift; for separable rows they would grow without limit."""
 
 
 def fit_map(method: str, probas: np.ndarray, targets: np.ndarray, weights: np.ndarray, *, task: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def fit_map(method: str, probas: np.ndarray, targets: np.ndarray, weights: np.nd
     Parameters
     ----------
     method : {"temperature", "vector", "sigmoid", "isotonic"}
-        Kind of map.
+        Method of calibration.
     probas : ndarray of shape (n_rows, n_classes)
         Probabilities.
     targets : ndarray of bool of shape (n_rows, n_classes)
@@ -33,12 +33,12 @@ def fit_map(method: str, probas: np.ndarray, targets: np.ndarray, weights: np.nd
     weights : ndarray of shape (n_rows,)
         Positive weight of each row.
     task : {"multiclass", "multilabel"}
-        Whether classes exclude each other.
+        ``multiclass`` if the classes exclude each other.
 
     Returns
     -------
     dict
-        Of arrays; see the top of this file.
+        The arrays of the map; see the top of this file.
     """
     if method == "isotonic":
         return _fit_isotonic(probas.astype(np.float64), targets, weights)
@@ -106,7 +106,7 @@ def apply_map(learned: dict[str, Any], method: str, probas: np.ndarray, *, task:
     Parameters
     ----------
     learned : dict
-        Of `fit_map`.
+        A map from `fit_map`.
     method, task : str
         As in `fit_map`.
     probas : ndarray of shape (..., n_classes)
@@ -115,14 +115,14 @@ def apply_map(learned: dict[str, Any], method: str, probas: np.ndarray, *, task:
     Returns
     -------
     ndarray of the same shape and dtype
-        Calibrated.
+        Calibrated probabilities.
     """
     n_classes = probas.shape[-1]
     rows = probas.reshape(-1, n_classes)
     calibrated = np.empty_like(rows, order="C")
     dtype = np.result_type(probas.dtype, np.float32)
     for block in row_slices(len(rows), n_classes, 2**16):
-        # Transposed: sums over classes are then additions of whole columns, and every kernel reads contiguous memory.
+        # Transposed: sums over classes are then sums of whole columns, and every step reads contiguous memory.
         columns = rows[block].T.astype(dtype, order="C")
         if method == "isotonic":
             columns = _interpolate(columns, learned, task)
@@ -133,7 +133,7 @@ def apply_map(learned: dict[str, Any], method: str, probas: np.ndarray, *, task:
 
 
 def _scale_columns(columns: np.ndarray, learned: dict[str, Any], method: str, task: str, floor: float) -> None:
-    """Do as `_scale` does, in place on ``(n_classes, n_rows)``."""
+    """Compute the same as `_scale`, in place on ``(n_classes, n_rows)``."""
     softmax = task == "multiclass" and method != "sigmoid"
     rest = columns[:0] if softmax else 1 - columns
     for values in (columns, rest):
@@ -165,30 +165,30 @@ def _interpolate(columns: np.ndarray, learned: dict[str, Any], task: str) -> np.
 
 
 def _sum_columns(columns: np.ndarray) -> np.ndarray:
-    # One class after the other: the order of NumPy's sum depends on the layout.
+    # One class is added after the other, because the order of NumPy's sum depends on the memory layout.
     return sum(columns, np.zeros(columns.shape[1], dtype=columns.dtype))
 
 
 def apply_maps(maps: list[dict[str, Any]], method: str, probas: Any, *, task: str, members: bool, xp: Any) -> Any:
-    """Calibrate by the functions of a namespace: the reference, for all methods but ``isotonic``.
+    """Calibrate with the functions of a namespace: the reference, for all methods but ``isotonic``.
 
     Parameters
     ----------
     maps : list of dict
-        Of `fit_map`: one, or one a member.
+        Maps from `fit_map`: one map, or one per member.
     method, task : str
         As in `fit_map`.
     probas : array of shape (n_samples, ..., n_classes) or (n_members, n_samples, ..., n_classes)
         Probabilities.
     members : bool
-        Whether the first axis is that of the members.
+        If true, the first axis is that of the members.
     xp : array namespace
         ``numpy`` or ``keras.ops``.
 
     Returns
     -------
     array of the same shape and dtype
-        Calibrated.
+        Calibrated probabilities.
     """
     given: list[Any] = []
     for name in ("scale", "shift"):
@@ -226,5 +226,5 @@ def _log(probas: Any, *, softmax: bool, floor: float | None = None, dtype: np.dt
 
 
 def _floor(dtype: Any) -> float:
-    """Return the least probability, so that logarithms are finite."""
+    """Return the smallest probability that is used, so that logarithms are finite."""
     return max(1e-15, float(np.finfo(getattr(dtype, "name", str(dtype)).rpartition(".")[2]).tiny))

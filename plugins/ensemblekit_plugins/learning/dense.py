@@ -1,4 +1,4 @@
-"""The study's meta-learner: one Dense softmax layer, trained by Keras, as a scikit-learn-like classifier."""
+"""The meta-learner of the study: one Dense softmax layer, trained by Keras, with the methods of scikit-learn."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ class DenseSoftmax:
     Parameters
     ----------
     epochs : int, default=100
-        Most passes over the rows.
+        Maximum number of passes over the rows.
     patience : int, default=20
-        Epochs without a better accuracy on the validation rows before training ends; the best weights are restored.
+        Training ends after this number of epochs without a better accuracy on the validation rows; the best weights are
+        restored.
     batch_size : int, default=32
-        Rows a step.
+        Number of rows per step.
     seed : int, optional
-        Of the initial weights and the order of the rows.
+        Seed of the initial weights and of the order of the rows.
 
     Attributes
     ----------
@@ -32,7 +33,7 @@ class DenseSoftmax:
     model_ : keras.Model
         Maps ``(n_samples, n_features)`` to ``(n_samples, n_classes)``.
     history_ : dict
-        Metric -> value of each epoch.
+        Maps each metric to its values, one per epoch.
     """
 
     def __init__(self, *, epochs: int = 100, patience: int = 20, batch_size: int = 32, seed: int | None = None) -> None:
@@ -60,14 +61,14 @@ class DenseSoftmax:
         sample_weight : ndarray of shape (n_samples,), optional
             Weight of each row.
         validation : tuple of (x, y), optional
-            Rows for early stopping; without them training runs all epochs.
+            Rows for early stopping; without them training runs for all epochs.
         n_classes : int, optional
             Number of outputs; by default the largest code plus 1.
 
         Returns
         -------
         DenseSoftmax
-            Itself.
+            The fitted classifier itself.
         """
         keras = import_keras("The Dense meta-learner")
         n_classes = n_classes or int(y.max()) + 1

@@ -1,4 +1,4 @@
-"""Final estimators for several outputs, one that takes them together or a clone for each, on NumPy and in a graph."""
+"""Final estimators for several outputs: one estimator for all, or a clone for each; on NumPy and in a graph."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def fit_outputs(estimator: Any, x: np.ndarray, y: np.ndarray, kwargs: dict[str, 
     estimator : scikit-learn estimator
         Not fitted.
     x : ndarray of shape (n_rows, n_columns)
-        What it learns from.
+        Inputs of the estimator.
     y : ndarray of shape (n_rows, n_outputs)
         Indicators, or numbers.
     kwargs : dict
-        For its ``fit``.
+        Keyword arguments of its ``fit``.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def fit_outputs(estimator: Any, x: np.ndarray, y: np.ndarray, kwargs: dict[str, 
 
 
 def predict_outputs(estimator: Any, x: np.ndarray, n_outputs: int, task: str) -> np.ndarray:
-    """Predict what `fit_outputs` fitted.
+    """Predict with the estimators that `fit_outputs` returned.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def predict_outputs(estimator: Any, x: np.ndarray, n_outputs: int, task: str) ->
     n_outputs : int
         Number of outputs.
     task : {"multilabel", "regression"}
-        Whether probabilities are wanted.
+        ``multilabel`` for probabilities, ``regression`` for numbers.
 
     Returns
     -------
@@ -69,12 +69,12 @@ def predict_outputs(estimator: Any, x: np.ndarray, n_outputs: int, task: str) ->
     probas = estimator.predict_proba(x)
     if isinstance(probas, np.ndarray):
         return probas
-    # Forests, trees and neighbours answer with a list, one array of columns for each label.
+    # Forests, trees and neighbours return a list with one array of columns for each label.
     return np.stack([_of_one(p, classes) for p, classes in zip(probas, estimator.classes_, strict=True)], axis=1)
 
 
 def fit_classes(estimator: Any, x: np.ndarray, y: np.ndarray, kwargs: dict[str, Any]) -> Any:
-    """Fit a classifier; where all rows have one class, which few can be fitted to, a ``DummyClassifier``."""
+    """Fit a classifier; if all rows have one class, which few classifiers accept, fit a ``DummyClassifier``."""
     if (y == y[0]).all():
         from sklearn.dummy import DummyClassifier
 
@@ -88,13 +88,13 @@ def predict_in_graph(estimator: Any, x: Any, n_outputs: int, task: str, xp: Any)
     Parameters
     ----------
     estimator : estimator or list of estimator
-        Fitted; a list has one for each output.
+        Fitted; a list has one estimator for each output.
     x : tensor of shape (n_rows, n_features)
         Rows.
     n_outputs : int
         Number of classes, labels or outputs.
     task : {"multiclass", "multilabel", "regression"}
-        What is wanted of them.
+        Task of the predictions.
     xp : array namespace
         ``keras.ops``.
 
@@ -106,7 +106,7 @@ def predict_in_graph(estimator: Any, x: Any, n_outputs: int, task: str, xp: Any)
     Raises
     ------
     CompatibilityError
-        If one is not linear.
+        If an estimator is not linear.
     """
     if isinstance(estimator, list):
         return xp.concatenate([_output(one, x, task, xp) for one in estimator], axis=-1)
@@ -127,7 +127,7 @@ def _output(estimator: Any, x: Any, task: str, xp: Any) -> Any:
 
 
 def _spread(out: Any, known: list[int], n_outputs: int, xp: Any, only: int | None = None) -> Any:
-    """Put each column in its place, and 0 for classes that the estimator was not fitted on."""
+    """Move each column to its position; classes that the estimator was not fitted on get 0."""
     nothing = xp.zeros_like(xp.take(out, [0], axis=-1))
     wanted = range(n_outputs) if only is None else [only]
     places = [known.index(k) if k in known else len(known) for k in wanted]

@@ -19,16 +19,16 @@ _Score = Callable[[np.ndarray], np.ndarray]
 class Predicted(Summed):
     """A function of the confusion matrix of multiclass predictions.
 
-    A row is settled where the lead of its first class over the second is larger than any gain of a candidate: no
-    candidate changes its most probable class. The more members a blend has, the more rows are settled. They are counted
-    once, and only the others for each candidate.
+    A row is settled if the largest class leads the second by more than any gain of a candidate. Then no candidate
+    changes the most probable class of the row. The more members a blend has, the more rows are settled. Settled rows
+    are counted once; only the other rows are counted for each candidate.
 
     Parameters
     ----------
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     score : callable
-        ``(confusion) -> scores``, from ``(n_candidates, n_classes, n_classes)``, true classes first, to
+        ``(confusion) -> scores``: takes ``(n_candidates, n_classes, n_classes)``, true classes first, and returns
         ``(n_candidates,)``.
     """
 
@@ -38,7 +38,7 @@ class Predicted(Summed):
         self.spread = float(rows.probas.max() - min(rows.probas.min(), 0))
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Count settled rows once, the others for each candidate."""
+        """Count the settled rows once, and the other rows for each candidate."""
         n_classes = self.rows.probas.shape[-1]
         cells = n_classes * n_classes
         reach = np.abs(gains).max() * self.spread * (1 + 1e-9)
@@ -72,12 +72,12 @@ class Predicted(Summed):
 
 
 class Indicated(Summed):
-    """A metric of multilabel predictions: a label is predicted where its mean is 0.5 or more.
+    """A metric of multilabel predictions: a label is predicted if its mean is 0.5 or more.
 
     Parameters
     ----------
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     name : str
         One of `INDICATED_SCORES`.
     """
@@ -159,8 +159,8 @@ CONFUSION_SCORES: dict[str, _Score] = {
     "balanced_accuracy": _balanced_accuracy,
     **{f"f1_{average}": _averaged_f1(average) for average in ("macro", "micro", "weighted")},
 }
-"""Scorer of multiclass predictions -> score of confusion matrices ``(n_candidates, n_classes, n_classes)``."""
+"""Maps scorers of multiclass predictions to scores of confusion matrices ``(n_candidates, n_classes, n_classes)``."""
 BINARY_SCORES: dict[str, _Score] = {"f1": _averaged_f1("binary")}
-"""Scorer of two classes, the second of which is the positive one -> score."""
+"""Maps each scorer of two classes to its score; the second class is the positive one."""
 INDICATED_SCORES = frozenset({"accuracy", "f1_macro", "f1_micro", "f1_samples", "f1_weighted"})
 """Scorers of multilabel predictions."""

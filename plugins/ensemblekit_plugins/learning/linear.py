@@ -1,4 +1,4 @@
-"""Linear scikit-learn estimators as a matrix, an offset and an activation, to stand in a graph."""
+"""Linear scikit-learn estimators as a matrix, an offset and an activation, for use in a graph."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def is_linear(estimator: Any) -> bool:
 
 
 def linear_of(estimator: Any) -> Linear:
-    """Read a fitted estimator.
+    """Return the matrix, offset and activation of a fitted estimator.
 
     Parameters
     ----------
     estimator : scikit-learn estimator
-        A linear classifier or regressor, the last step of a pipeline of scalers at most.
+        A linear classifier or regressor, or a pipeline that ends with one and has only scalers before it.
 
     Returns
     -------
     Linear
-        What it computes.
+        The function that the estimator computes.
 
     Raises
     ------
@@ -91,12 +91,12 @@ def linear_of(estimator: Any) -> Linear:
 
 
 def apply_linear(linear: Linear, x: Any, xp: Any) -> Any:
-    """Compute it as a Dense layer of Keras.
+    """Compute a linear function as a Dense layer of Keras.
 
     Parameters
     ----------
     linear : Linear
-        What to compute.
+        The function.
     x : tensor of shape (n_rows, n_features)
         Rows.
     xp : array namespace
@@ -105,7 +105,7 @@ def apply_linear(linear: Linear, x: Any, xp: Any) -> Any:
     Returns
     -------
     tensor of shape (n_rows, n_outputs)
-        In the dtype of ``x``; two columns for one ``sigmoid``.
+        In the dtype of ``x``; a single ``sigmoid`` gives two columns.
     """
     keras = import_keras("A final estimator in a graph")
     activation = "sigmoid" if linear.activation == "shares" else linear.activation
@@ -146,7 +146,7 @@ def _scaled(linear: Linear, steps: Any) -> Linear:
     for _, step in reversed(steps):
         if step == "passthrough":
             continue
-        # A scaler is affine: its values at 0 and 1 determine it.
+        # A scaler is an affine function, so its values at 0 and 1 determine it.
         width = len(kernel)
         offset = np.asarray(step.transform(np.zeros((1, width)))[0], dtype=np.float64)
         scale = np.asarray(step.transform(np.ones((1, width)))[0], dtype=np.float64) - offset

@@ -1,4 +1,4 @@
-"""Metrics by name, those of `ensemblekit.evaluation` and scikit-learn's scorers: the common ones in a fast way."""
+"""Metrics by name, of `ensemblekit.evaluation` and of scikit-learn; common metrics have a fast implementation."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["TOLERANCE", "Metric", "blends", "check_metric", "default_metric"]
 
 Metric = str | Callable[..., Any] | None
 TOLERANCE = 1e-12
-"""Scores that differ by less, relative to the best, are equal."""
+"""Scores are equal if they differ by less than this, relative to the best."""
 
 _PROBABILITY_NAMES = (
     "accuracy", "balanced_accuracy", "log_loss", "brier_score", "macro_auroc", "calibration_error",
 )  # fmt: skip
 _NAMES = (*_PROBABILITY_NAMES, "squared_error", "absolute_error")
-"""Names of `ensemblekit.evaluation`, and two for regression; losses and errors are negated."""
+"""Names in `ensemblekit.evaluation`, and two for regression; losses and errors are negated."""
 
 _EVALUATED = ("macro_auroc", "calibration_error")
-"""Those that scikit-learn has no scorer for."""
+"""Metrics for which scikit-learn has no scorer."""
 
 _SCORERS = {
     "brier": "neg_brier_score",
@@ -41,7 +41,7 @@ _SCORERS = {
 
 
 def check_metric(metric: Any) -> None:
-    """Refuse what is no metric of `ensemblekit.evaluation`, no scorer of scikit-learn, and no callable."""
+    """Refuse a value that is not a metric of `ensemblekit.evaluation`, a scorer of scikit-learn or a callable."""
     if metric is None or callable(metric) or (isinstance(metric, str) and metric in _NAMES):
         return
     if isinstance(metric, str) and metric == "brier":
@@ -58,24 +58,24 @@ def check_metric(metric: Any) -> None:
 
 
 def default_metric(task: str) -> str:
-    """Choose log loss for probabilities, squared error for regression."""
+    """Return log loss for probabilities, squared error for regression."""
     return "squared_error" if task == "regression" else "log_loss"
 
 
 def blends(metric: Metric, rows: Rows) -> Blends:
-    """Make what scores blends by a metric.
+    """Make the object that scores blends by a metric.
 
     Parameters
     ----------
     metric : str, callable or None
-        As `check_metric` admits; None is `default_metric`.
+        A metric that `check_metric` accepts; None means `default_metric`.
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
 
     Returns
     -------
     Blends
-        Ready for `Blends.start`.
+        Call `Blends.start` before its other methods.
     """
     chosen = metric or default_metric(rows.task)
     if not isinstance(chosen, str):
@@ -105,7 +105,7 @@ def _probabilities(name: str, rows: Rows) -> Blends | None:
         clip = _clip(name)
         return Likelihood(rows, clip) if multiclass else SampleLosses(rows, lambda truth: binary_log_loss(truth, clip))
     if name in ("brier_score", "neg_brier_score"):
-        # scikit-learn halves the score of two classes; that of labels is the mean over the labels.
+        # scikit-learn halves the score if there are two classes; for labels the score is the mean over the labels.
         halved = n_classes == 2 and name == "neg_brier_score"
         scale = 1 / n_classes if halved or not multiclass else 1.0
         return Squared(rows, lambda errors: -scale * errors[:, 0])
@@ -121,7 +121,7 @@ def _probabilities(name: str, rows: Rows) -> Blends | None:
 def _clip(name: str) -> float:
     from ensemblekit.evaluation import LOG_LOSS_CLIP
 
-    return LOG_LOSS_CLIP if name == "log_loss" else float(np.finfo(np.float64).eps)  # as scikit-learn
+    return LOG_LOSS_CLIP if name == "log_loss" else float(np.finfo(np.float64).eps)  # the same as in scikit-learn
 
 
 def _ranked(name: str, rows: Rows) -> Blends | None:
@@ -130,10 +130,10 @@ def _ranked(name: str, rows: Rows) -> Blends | None:
     counts = np.bincount(labels, minlength=n_classes) if multiclass else np.count_nonzero(labels, axis=0)
     defined = np.flatnonzero((counts > 0) & (counts < len(labels)))
     if name == "macro_auroc":
-        # A class that is in no row, or in all, has no area.
+        # A class that no row has, or that all rows have, has no area under the curve.
         return Ranked(rows, roc_auc, against_the_rest(rows, defined, by_frequency=False)) if len(defined) else None
     score = {"average_precision": average_precision}.get(name, roc_auc if name.startswith("roc_auc") else None)
-    # There scikit-learn answers with an error, or with a warning.
+    # In these cases scikit-learn raises an error or a warning.
     if score is None or len(defined) < n_classes or "ovo" in name:
         return None
     if multiclass and n_classes == 2:
@@ -161,7 +161,7 @@ def _evaluated(name: str, rows: Rows) -> Callable[..., float]:
 def _is_scorer(metric: Any) -> bool:
     try:
         return next(iter(inspect.signature(metric).parameters), None) == "estimator"
-    except ValueError:  # of a function in C
+    except ValueError:  # raised for a function written in C
         return False
 
 
@@ -184,7 +184,7 @@ def _scorer(metric: Any, rows: Rows) -> Callable[..., float]:
 
     def score(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
         kwargs = {} if weight is None else {"sample_weight": weight}
-        # What is scored was checked when it came in.
+        # The predictions were already checked.
         with config_context(assume_finite=True, skip_parameter_validation=True):
             return float(scorer(given, mean, truth, **kwargs))
 
@@ -196,7 +196,7 @@ def _estimators() -> Any:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
     class Given:
-        """An estimator that predicts what it is given, so that any scorer can be asked."""
+        """An estimator whose predictions are the values that it is given, so that any scorer can be called."""
 
         def __init__(self, task: str, n_classes: int) -> None:
             self.task, self.n_classes = task, n_classes

@@ -9,24 +9,24 @@ from ..kernels.blocks import row_slices
 __all__ = ["Neighbours"]
 
 SPARE = 4
-"""How many candidates are requested beyond the neighbours."""
+"""Number of candidates that are requested in addition to the neighbours."""
 
 FEW = 2**14
-"""Up to so many pairs all points are candidates: a search with its threads would be slower."""
+"""Up to this number of pairs all points are candidates, because a search with threads would be slower."""
 
 
 class Neighbours:
     """Points among which the nearest are searched.
 
-    scikit-learn's brute force finds candidates quickly, by matrix products, whose last bits depend on the batch of
-    queries. So the distances of the candidates are computed again, one column after the other, and where rounding could
-    confuse candidates with other points, more candidates are requested. The result is that of an exhaustive search by
-    ``(distance, position)``, for one row as for a batch.
+    scikit-learn's brute force finds candidates quickly with matrix products, but their last bits depend on the batch of
+    queries. So the distances of the candidates are computed again, one column after the other. If other points may be
+    as near as a candidate within rounding, more candidates are requested. The result is the same as that of an
+    exhaustive search by ``(distance, position)``, for one row and for a batch.
 
     Parameters
     ----------
     points : ndarray of float64 of shape (n_points, n_columns)
-        Finite.
+        The coordinates must be finite.
     """
 
     def __init__(self, points: np.ndarray) -> None:
@@ -37,14 +37,14 @@ class Neighbours:
         self._largest = float(np.square(points).sum(axis=1).max())
 
     def nearest(self, queries: np.ndarray, n_neighbors: int) -> np.ndarray:
-        """Find the nearest points by Euclidean distance; of equally distant ones the first.
+        """Find the nearest points by Euclidean distance; if points have the same distance, the first is nearer.
 
         Parameters
         ----------
         queries : ndarray of float64 of shape (n_queries, n_columns)
-            Finite.
+            The coordinates must be finite.
         n_neighbors : int
-            At most the number of points.
+            Number of neighbours, at most the number of points.
 
         Returns
         -------
@@ -74,7 +74,7 @@ class Neighbours:
             margin = rounding * (np.square(batch).sum(axis=1) + self._largest)
             unsure = np.flatnonzero(np.square(reach[:, -1]) - last <= margin)
             if len(unsure):
-                # Members with few different outputs cause many ties, but then few rows differ.
+                # If members have few different outputs, there are many ties, but then few of the rows are different.
                 different, which = np.unique(batch[unsure], axis=0, return_inverse=True)
                 found[block.start + unsure] = self._nearest(different, n_neighbors, 4 * n_candidates)[which.ravel()]
         return found

@@ -1,4 +1,4 @@
-"""Scores of blends by how they rank: ROC, precision and recall."""
+"""Scores of blends by their order: ROC, precision and recall."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Ranked(Blends):
     Parameters
     ----------
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     score : callable
-        ``(scores of what is true, scores of the rest, weights of both or None) -> float``.
+        ``(scores of the true rows, scores of the rest, weights of both or None) -> float``.
     comparisons : list of (int, ndarray of bool, ndarray of bool, float)
-        The class, which rows are true, which are the rest, and how much it counts.
+        For each comparison: the class, which rows are true, which rows are the rest, and its weight.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Ranked(Blends):
         pass
 
     def _total(self, column: int) -> np.ndarray:
-        # Recomputed in each round: keeping all classes would take as much memory as a member.
+        # Computed again in each round, because the sums of all classes would take as much memory as a member.
         total = np.zeros(len(self.rows.labels))
         for member in np.flatnonzero(self.weights):
             total += np.multiply(self.rows.probas[member, :, column], self.weights[member], dtype=np.float64)
         return total
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        """Rank the sums: dividing them by the count would change nothing, or break ties by rounding."""
+        """Rank the sums: dividing them by the count would not change the order, but rounding could break ties."""
         found, weight = np.zeros(len(members)), self.rows.weight
         for column, comparisons in self.columns.items():
             total = self._total(column)
@@ -72,14 +72,14 @@ class Ranked(Blends):
 
 
 def against_the_rest(rows: Rows, columns: Any, *, by_frequency: bool) -> list[Comparison]:
-    """Compare each class with all others; ``by_frequency`` each counts by its rows."""
+    """Compare each class with all others; with ``by_frequency`` the weight of a class is the number of its rows."""
     share = rows.share()
     truth = [(c, rows.labels == c if rows.labels.ndim == 1 else rows.labels[:, c] != 0) for c in columns]
     return [(c, t, ~t, float(share @ t) if by_frequency else 1.0) for c, t in truth]
 
 
 def roc_auc(true: np.ndarray, rest: np.ndarray, weights: _Weights) -> float:
-    """Share of the pairs that are in the right order; a tie is half of one."""
+    """Return the share of the pairs that are in the right order; a tie counts as half a pair."""
     if weights is None:
         true.sort()
         rest.sort()
@@ -93,7 +93,7 @@ def roc_auc(true: np.ndarray, rest: np.ndarray, weights: _Weights) -> float:
 
 
 def average_precision(true: np.ndarray, rest: np.ndarray, weights: _Weights) -> float:
-    """Precision at the score of each true row, averaged; rows of equal score come at once."""
+    """Return the mean of the precision at the score of each true row; rows with equal scores are added together."""
     if weights is None:
         true.sort()
         rest.sort()

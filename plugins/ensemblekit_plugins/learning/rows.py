@@ -1,4 +1,4 @@
-"""Labelled predictions as flat rows, one for each sample, or for each position of a dense output."""
+"""Labelled predictions as flat rows: one row for each sample, or for each position of a dense output."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = [
 class Rows(NamedTuple):
     """Labelled rows of all members.
 
-    ``probas`` has the shape ``(n_members, n_rows, n_classes)`` and ``weight``, all positive, the shape ``(n_rows,)``,
-    or is None for equal weights. ``labels`` are codes ``(n_rows,)``, or indicators or numbers ``(n_rows, n_classes)``.
+    ``probas`` has the shape ``(n_members, n_rows, n_classes)``. ``weight`` is positive and has the shape ``(n_rows,)``;
+    None means equal weights. ``labels`` are codes ``(n_rows,)``, or indicators or numbers ``(n_rows, n_classes)``.
     """
 
     probas: np.ndarray
@@ -35,19 +35,19 @@ class Rows(NamedTuple):
     task: str
 
     def share(self) -> np.ndarray:
-        """Weights that sum to 1."""
+        """Return the weights, divided by their sum."""
         n = len(self.labels)
         return np.full(n, 1 / n) if self.weight is None else self.weight / self.weight.sum()
 
     def truth(self, block: slice = slice(None)) -> np.ndarray:
-        """The predictions of a perfect member for these rows: shape ``(n_rows, n_classes)``, float64."""
+        """Return the predictions of a perfect member for these rows: shape ``(n_rows, n_classes)``, float64."""
         labels = self.labels[block]
         if self.task != "multiclass":
             return labels.astype(np.float64)
         return (labels[:, np.newaxis] == np.arange(self.probas.shape[-1])).astype(np.float64)
 
     def blocks(self, values: int) -> Any:
-        """Slices of rows, such that one member's block has about so many values."""
+        """Return slices of rows; a block of one member has about this number of values."""
         step = max(16, values // self.probas.shape[-1])
         return (slice(start, start + step) for start in range(0, len(self.labels), step))
 
@@ -58,16 +58,16 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
     Parameters
     ----------
     predictions : PredictionSet
-        Labelled.
+        They must be labelled.
     sample_weight : ndarray of shape (n_samples,), or None
-        Non-negative; rows of weight zero are left out.
+        Non-negative; rows with weight 0 are left out.
     who : str
-        Start of the error: what is learned.
+        Start of the error message; it names what is learned.
 
     Returns
     -------
     Rows
-        A view where there are no extra axes and all rows count.
+        A view if there are no extra axes and all rows count.
 
     Raises
     ------
@@ -91,21 +91,22 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
 
 
 def likelihoods(rows: Rows, block: slice = slice(None), column: int | None = None) -> np.ndarray:
-    """Probability that each member gave to the truth: ``p[y]``; for labels ``p`` or ``1 - p``.
+    """Return the probability that each member gives to the truth: ``p[y]``; for labels ``p`` or ``1 - p``.
 
     Parameters
     ----------
     rows : Rows
-        Of the task ``multiclass`` or ``multilabel``.
+        The task must be ``multiclass`` or ``multilabel``.
     block : slice, optional
         Which rows.
     column : int, optional
-        One class against the rest.
+        If given, only this class against the rest.
 
     Returns
     -------
     ndarray of shape (n_members, n_rows), float64
-        With ``n_rows * n_classes`` columns for multilabel. Not below `ensemblekit.evaluation.LOG_LOSS_CLIP`.
+        For multilabel there are ``n_rows * n_classes`` columns. Values are at least
+        `ensemblekit.evaluation.LOG_LOSS_CLIP`.
     """
     probas, labels = rows.probas[:, block], rows.labels[block]
     if column is not None:
@@ -132,13 +133,13 @@ def check_all_present(name: str, predictions: PredictionSet) -> None:
 
 
 def flatten_members(member_probas: np.ndarray) -> np.ndarray:
-    """Turn ``(n_members, n_samples, ..., n_classes)`` into ``(n_members, n_rows, n_classes)``: a view where it can."""
+    """Turn ``(n_members, n_samples, ..., n_classes)`` into ``(n_members, n_rows, n_classes)``; a view if possible."""
     n_members, *axes, n_classes = member_probas.shape
     return member_probas.reshape(n_members, math.prod(axes), n_classes)
 
 
 def flatten_weights(sample_weight: np.ndarray | None, axes: tuple[int, ...]) -> np.ndarray:
-    """Give each row of ``(n_samples, ...)`` the weight of its sample; 1 without weights."""
+    """Give each row of ``(n_samples, ...)`` the weight of its sample; without weights it is 1."""
     weights = np.ones(axes[0]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     return np.repeat(weights, math.prod(axes[1:]))
 
@@ -149,23 +150,23 @@ def flatten_features(name: str, features: np.ndarray, axes: tuple[int, ...], n_f
     Parameters
     ----------
     name : str
-        Of the combiner, for errors.
+        Name of the combiner, for errors.
     features : ndarray of shape (n_samples, ...)
-        Numbers; for dense outputs the axes of the outputs come first.
+        Numbers; for dense outputs, the leading axes are those of the outputs.
     axes : tuple of int
-        ``(n_samples, ...)``, the axes of the outputs before that of the classes.
+        ``(n_samples, ...)``: the axes of the outputs without the last axis, that of the classes.
     n_features : int or None
-        Expected number; None in `fit`.
+        Expected number of features; None in `fit`.
 
     Returns
     -------
     ndarray of shape (n_rows, n_features)
-        All axes after ``axes`` flattened.
+        All axes after ``axes`` are flattened.
 
     Raises
     ------
     InvalidOptionError
-        If they are not numbers, or of another shape.
+        If the features are not numbers, or have another shape.
     """
     features = np.asarray(features)
     if features.dtype.kind not in "biuf":

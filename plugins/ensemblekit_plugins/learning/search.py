@@ -1,4 +1,4 @@
-"""Weights learned by any metric: by each member's own score, or by search."""
+"""Weights that are learned with any metric: from each member's own score, or by a search."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _LARGEST, _SMALLEST = 1 / 4, 1 / 256
 
 
 def above_chance(metric: Metric, rows: Rows) -> np.ndarray:
-    """Weigh each member by what its own score is above that of the mean label.
+    """Weight each member by its own score minus the score of the mean label.
 
     Parameters
     ----------
     metric : str or callable
         Greater is better.
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
 
     Returns
     -------
     ndarray of shape (n_members,)
-        Weights >= 0 with sum 1; equal where no member is better than the mean label.
+        Weights >= 0 with sum 1; they are equal if no member is better than the mean label.
     """
     scorer = blends(metric, rows)
     scorer.start(np.zeros(len(rows.probas)))
@@ -40,16 +40,16 @@ def above_chance(metric: Metric, rows: Rows) -> np.ndarray:
 
 
 def best_blend(metric: Metric, rows: Rows, max_iter: int) -> np.ndarray:
-    """Search the weights with the best score, from equal ones, by moves of halving size.
+    """Search for the weights with the best score, from equal weights, with moves whose size is halved.
 
     Parameters
     ----------
     metric : str or callable
         Greater is better.
     rows : Rows
-        The members' predictions, and the truth.
+        The members' predictions and the labels.
     max_iter : int
-        Most moves.
+        Maximum number of steps; a step is a move or a halving.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def best_blend(metric: Metric, rows: Rows, max_iter: int) -> np.ndarray:
             best = scores[pick]
             weights[members[pick]] += gains[pick]
             weights = np.maximum(weights, 0) / np.maximum(weights, 0).sum()
-            # Restarted, so that rounding does not accumulate from move to move.
+            # The sum is computed again, so that rounding errors do not accumulate from move to move.
             scorer.start(weights)
         elif step > _SMALLEST:
             step /= 2

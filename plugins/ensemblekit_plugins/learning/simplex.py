@@ -1,4 +1,4 @@
-"""How weights >= 0 with sum 1 are learned: by likelihood, and by squared error."""
+"""Functions that learn weights >= 0 with sum 1, by likelihood or by squared error."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ BLOCK_VALUES = 2**19
 
 
 def maximise_likelihood(likelihood: np.ndarray, share: np.ndarray, max_iter: int, tol: float) -> np.ndarray:
-    """Mixture proportions by expectation maximisation, from equal ones.
+    """Return mixture proportions by expectation maximisation, from equal proportions.
 
     Parameters
     ----------
     likelihood : ndarray of shape (n_members, n_rows), float64
         Positive.
     share : ndarray of shape (n_rows,)
-        Weights of the rows, summing to 1.
+        Weights of the rows; they sum to 1.
     max_iter : int
-        Most steps.
+        Maximum number of steps.
     tol : float
-        Ends when a step lowers the mean log loss, in nats, by less.
+        The learning ends if a step lowers the mean log loss by less than this, in nats.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def maximise_likelihood(likelihood: np.ndarray, share: np.ndarray, max_iter: int
         if previous - loss < tol:
             break
         responsibility = np.divide(share, mixture, out=mixture)
-        # Not by BLAS, for which two rows of equal numbers may differ in the last bit.
+        # BLAS is not used here, because it may give different last bits for two rows of equal numbers.
         weights = weights * [np.multiply(row, responsibility, out=term).sum() for row in likelihood]
         weights /= weights.sum()
     return weights
@@ -52,7 +52,7 @@ def nonnegative_least_squares(rows: Rows) -> np.ndarray:
     Parameters
     ----------
     rows : Rows
-        The squares are summed over classes or outputs.
+        Labelled rows; the squares are summed over classes or outputs.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def smallest_squared_error(rows: Rows) -> np.ndarray:
     Parameters
     ----------
     rows : Rows
-        The squares are summed over classes or outputs.
+        Labelled rows; the squares are summed over classes or outputs.
 
     Returns
     -------
@@ -80,9 +80,9 @@ def smallest_squared_error(rows: Rows) -> np.ndarray:
 
     Notes
     -----
-    With ``sum_m w_m = 1`` the error is ``|R w|^2`` for the members' residuals. Non-negative least squares of ``[R; 1]``
-    on ``[0; 1]`` has the same conditions of Karush, Kuhn and Tucker up to the scale of ``w``, hence the same solution
-    once divided by its sum.
+    With ``sum_m w_m = 1`` the error is ``|R w|^2``, where ``R`` are the members' residuals. Non-negative least squares
+    of ``[R; 1]`` on ``[0; 1]`` has the same Karush-Kuhn-Tucker conditions up to the scale of ``w``, so its solution
+    divided by its sum is the same.
     """
     from scipy.optimize import nnls
 
@@ -94,7 +94,7 @@ def smallest_squared_error(rows: Rows) -> np.ndarray:
 
 
 def _triangular(rows: Rows, *, subtract_truth: bool) -> np.ndarray:
-    """Factor R of the QR of the members' residuals, or of their columns and the truth, block by block."""
+    """Return R of the block-wise QR factorisation of the members' residuals, or of their columns and the truth."""
     n_members = len(rows.probas)
     root = None if rows.weight is None else np.sqrt(rows.share())[:, np.newaxis]
     factor = np.zeros((0, n_members + (not subtract_truth)))

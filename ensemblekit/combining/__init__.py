@@ -1,4 +1,4 @@
-"""Many predictions into one: `combine`, and `fit_combiner` for combiners that learn."""
+"""Combine the predictions of several members: `combine`, and `fit_combiner` for combiners that learn."""
 
 from ._combine import combine
 from ._fit import fit_combiner

@@ -34,7 +34,7 @@ def combine(
     Parameters
     ----------
     predictions : PredictionSet, or sequence or mapping of Predictions or paths
-        Lined up by id and class name first; see `align`.
+        They are first aligned by id and class name; see `align`.
     combiner : str or Combiner
         A registered name, or an object with a method ``combine``.
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
@@ -42,9 +42,9 @@ def combine(
     aliases, missing
         As in `align`.
     options : mapping of str to Any, optional
-        Options of the combiner, where it is given by name.
+        Options of the combiner, if it is given by name.
     **more_options
-        The same, one by one. An option with the name of an argument above must be in ``options``.
+        The same options as keyword arguments. An option that has the name of an argument above must be in ``options``.
 
     Returns
     -------
@@ -55,11 +55,11 @@ def combine(
     Raises
     ------
     AlignmentError
-        If the predictions do not line up, or are not those of the members that the combiner was fitted on.
+        If the predictions cannot be aligned, or their members are not those that the combiner was fitted on.
     NotFittedError
         If the combiner learns and was not fitted.
     InvalidOptionError
-        If the combiner does not take an option, the task, the features or absent rows.
+        If the combiner does not accept an option, the task, the features or absent rows.
     InvalidPredictionsError
         If the combiner returns something other than valid predictions.
 

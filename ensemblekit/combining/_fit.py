@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _takes_old_order(function: F) -> F:
-    """Let `fit_combiner` take the combiner before the predictions, as it once did, with a warning."""
+    """Let `fit_combiner` accept the combiner before the predictions, its former order, with a warning."""
 
     @functools.wraps(function)
     def fit_either(*args: Any, **kwargs: Any) -> Any:
@@ -67,17 +67,17 @@ def fit_combiner(
     Parameters
     ----------
     predictions : PredictionSet, or sequence or mapping of Predictions or paths
-        Labelled, held-out or out-of-fold; see `align`.
+        Labelled predictions, held-out or out-of-fold; see `align`.
     combiner : str or Combiner
         A registered name, or an object with methods ``fit`` and ``combine``. It is not changed.
     validation : like ``predictions``, optional
-        For a combiner that stops training early, by its score on these rows.
+        For a combiner that uses its score on these rows to stop training early.
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
         As in `combine`.
     sample_weight : mapping of id to float, or array-like of shape (n_samples,), optional
         Non-negative weight of each row, in the order of the aligned predictions.
     allow_leakage : bool, default=False
-        Fit even on rows that members were fitted on, or on the test split. The fitted combiner's ``leaked_`` counts
+        Also fit on rows that members were fitted on, or on the test split. The fitted combiner's ``leaked_`` counts
         the rows that each member was fitted on.
     aliases, missing
         As in `align`.
@@ -95,7 +95,7 @@ def fit_combiner(
         If a member was fitted on some of the rows of ``predictions`` or ``validation``, or these are of the split
         ``test``.
     AlignmentError
-        If the predictions do not line up, or members have no names.
+        If the predictions cannot be aligned, or members have no names.
     InvalidPredictionsError
         If they have no labels or no rows.
     InvalidOptionError
@@ -119,7 +119,7 @@ def fit_combiner(
     order = np.argsort(aligned.ids, kind="stable")
     members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
     if getattr(asked.combiner, "weights", None) is not None:
-        asked.settle(members)  # refuses wrong weights before the fit
+        asked.settle(members)  # to refuse wrong weights before the fit
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
     if sample_weight is not None:

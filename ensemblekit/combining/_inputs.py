@@ -18,7 +18,7 @@ __all__ = ["aligned_set", "features_of"]
 def aligned_set(predictions: Any, aliases: Any, missing: Any) -> PredictionSet:
     """Align predictions, unless they are aligned already."""
     if isinstance(predictions, PredictionSet) and not aliases:
-        missing_policy(missing)  # it was applied when the set was aligned, but must be valid
+        missing_policy(missing)  # it was used when the set was aligned, but it must still be valid
         return predictions
     return align(predictions, aliases=aliases, missing=missing)
 
@@ -29,7 +29,7 @@ def features_of(features: Any, ids: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array)
-        There may be more ids than asked for.
+        They may have more ids than are asked for.
     ids : ndarray of shape (n_samples,)
         Ids to look up.
 
@@ -41,7 +41,7 @@ def features_of(features: Any, ids: np.ndarray) -> np.ndarray:
     Raises
     ------
     InvalidOptionError
-        If they have no ids, or lack some.
+        If the features have no ids, or lack some of these ids.
     """
     if isinstance(features, Mapping):
         names, values = list(features), np.asarray(list(features.values()))

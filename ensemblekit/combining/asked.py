@@ -1,6 +1,6 @@
-"""A combiner, resolved and asked: its name, whether it learns, what it takes, and in which order names must come.
+"""A resolved combiner: its name, whether it learns, what it accepts, and the order of names that it needs.
 
-All rooms ask here, so that they get the same answers.
+All packages use this module, so that they get the same answers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def ask(
     combiner : str, Combiner or AskedCombiner
         A registered name, an object with a method ``combine``, or the result of an earlier call.
     options, more_options : mapping of str to Any, optional
-        Options of the combiner, where it is given by name: those of an argument ``options``, and keyword arguments.
+        Options of the combiner, if it is given by name: those of an argument ``options``, and keyword arguments.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def ask(
     Raises
     ------
     InvalidOptionError
-        If it is no combiner, options come with an object, or one option comes twice.
+        If it is not a combiner, an object is given with options, or an option is given twice.
     UnknownPluginError
         If no plugin registered that name.
     """
@@ -74,7 +74,7 @@ class AskedCombiner:
     Attributes
     ----------
     name : str
-        What it is called in errors and in its predictions: the registered name, or the class of an object.
+        Its name in errors and in its predictions: the registered name, or the class of an object.
     combiner : Combiner
         The object itself.
     """
@@ -84,23 +84,23 @@ class AskedCombiner:
 
     @property
     def traits(self) -> frozenset[str]:
-        """What it promises; nothing for a class without ``traits``."""
+        """The traits that it declares; empty for a class without ``traits``."""
         return frozenset(getattr(self.combiner, "traits", ()))
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The tasks for which it makes sense; all for a class without ``tasks``."""
+        """The tasks that it is for; all tasks for a class without ``tasks``."""
         declared = getattr(self.combiner, "tasks", None)
         return Combiner.tasks if declared is None else frozenset(declared)
 
     @property
     def fitted_members(self) -> tuple[str, ...] | None:
-        """The members that `fit_combiner` fitted it on, in the order it needs; None if it was not fitted so."""
+        """The members that `fit_combiner` fitted it on, in the order that it needs; None without `fit_combiner`."""
         return getattr(self.combiner, "members_", None)
 
     @property
     def fitted_classes(self) -> tuple[Hashable, ...] | None:
-        """The classes that `fit_combiner` fitted it on, in the order it needs; None if it was not fitted so."""
+        """The classes that `fit_combiner` fitted it on, in the order that it needs; None without `fit_combiner`."""
         return getattr(self.combiner, "classes_", None)
 
     @property
@@ -110,28 +110,28 @@ class AskedCombiner:
 
     @property
     def learns(self) -> bool:
-        """Whether to fit it: it has the trait ``learns``; a class without ``traits`` learns if it has a ``fit``."""
+        """Whether it learns: it has the trait ``learns``, or its class has a ``fit`` and no ``traits``."""
         if hasattr(self.combiner, "traits"):
             return "learns" in self.traits
         return callable(getattr(self.combiner, "fit", None))
 
     @property
     def unfitted(self) -> bool:
-        """Whether it cannot combine yet: it has the trait ``learns`` and was not fitted.
+        """Whether it must be fitted first: it has the trait ``learns`` and was not fitted.
 
-        The ``fit`` of a class without ``traits`` may do nothing, so that such a class is never unfitted.
+        A class without ``traits`` never counts as unfitted, as its ``fit`` may do nothing.
         """
         return not self.fitted and "learns" in self.traits
 
     @property
     def takes(self) -> frozenset[str]:
-        """What its ``combine`` takes by name, of ``present``, ``task``, ``features`` and ``xp``."""
+        """Which of ``present``, ``task``, ``features`` and ``xp`` its ``combine`` takes by name."""
         declared = getattr(self.combiner, "takes", None)
         return taken_by(self.combiner.combine) if declared is None else declared
 
     @property
     def fit_takes(self) -> frozenset[str]:
-        """What its ``fit`` takes by name, of ``sample_weight``, ``validation`` and ``features``."""
+        """Which of ``sample_weight``, ``validation`` and ``features`` its ``fit`` takes by name."""
         declared = getattr(self.combiner, "fit_takes", None)
         return taken_by(getattr(self.combiner, "fit", None)) if declared is None else declared
 
@@ -154,7 +154,7 @@ class AskedCombiner:
         Parameters
         ----------
         before : str
-            What is to be done with it, such as ``"it combines"``.
+            What the caller wants to do with it, such as ``"it combines"``.
         remedy : str
             What to do, as a sentence.
 
@@ -178,17 +178,18 @@ class AskedCombiner:
         Parameters
         ----------
         members : tuple of str
-            Names in the order in which they came.
+            Names in the given order.
 
         Returns
         -------
         tuple of str
-            The order it was fitted in; else that of the names, where the order means nothing to the rule.
+            The order in which it was fitted; else the sorted order of the names, if the order has no effect on the
+            rule.
         """
         if self.fitted_members:
             return tuple(self.fitted_members)
-        # Sums of floats depend on their order. Where position means nothing, the order of the names makes the result
-        # the same to the bit, however the members came.
+        # Sums of floats depend on their order. If the order has no effect on the rule, sorting by name makes the result
+        # the same to the bit for any order of the members.
         by_name = isinstance(getattr(self.combiner, "weights", None), Mapping)
         return tuple(sorted(members)) if by_name or "symmetric" in self.traits else members
 
@@ -198,13 +199,13 @@ class AskedCombiner:
         Parameters
         ----------
         classes : tuple of str or int
-            Names in the order in which they came.
+            Names in the given order.
 
         Returns
         -------
         tuple of str or int
-            The order it was fitted in; else as they came for a ``class_equivariant`` rule; else that of the names, so
-            that a tie goes to the first class by name, whatever column it came in.
+            The order in which it was fitted; else the given order for a ``class_equivariant`` rule; else the sorted
+            order of the names, so that the first class by name wins a tie, in whatever column it was.
         """
         if self.fitted_classes:
             return tuple(self.fitted_classes)
@@ -222,14 +223,14 @@ class AskedCombiner:
         Parameters
         ----------
         members : tuple of str
-            All of them, in the order of weights that are a sequence.
+            Names of all members; weights that are a sequence are in this order.
         kept : sequence of str
-            Those that stay.
+            Names of the members that are kept.
 
         Returns
         -------
         AskedCombiner
-            Itself where there are no weights by member; else with a copy of the combiner.
+            The same object if there are no weights of members; else one with a copy of the combiner.
         """
         weights = getattr(self.combiner, "weights", None)
         if weights is None or isinstance(weights, str) or len(weights) != len(members):

@@ -19,8 +19,8 @@ __all__ = ["SubsetCombiner"]
 class SubsetCombiner:
     """Combine subsets of the members of a set, each by the same rule.
 
-    Members that are left out lose their weights, which may be by name or in the order of the members. A rule that
-    learns is fitted again for each subset.
+    The weights of members that are left out are dropped; weights may be by name or in the order of the members. A rule
+    that learns is fitted again for each subset.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class SubsetCombiner:
         Labelled held-out rows of the same members, none of them in ``predictions``. Needed for a rule that learns, even
         if it is fitted.
     allow_leakage : bool, default=False
-        Go on even if the rule is scored on rows of ``fit_on``, or fitted on rows that a member was fitted on.
+        Do not refuse a rule that is scored on rows of ``fit_on``, or fitted on rows that a member was fitted on.
     options, **more_options
         As in `combine`.
 
@@ -75,7 +75,7 @@ class SubsetCombiner:
         Parameters
         ----------
         members : sequence of str
-            Names, in the order in which the rule is given them.
+            Names, in the order in which the rule gets them.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Folders of labelled images as sources of samples with ids, and audits of them."""
+"""Folders of labelled images: sources of samples with ids, and audits of the images."""
 
 from ._audit import Audit
 from ._audit_images import audit_images

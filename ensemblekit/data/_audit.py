@@ -1,4 +1,4 @@
-"""`Audit`: the findings in a folder of images, as plain data."""
+"""`Audit`: what was found in a folder of images, as plain data."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class Audit:
     Attributes
     ----------
     folder : Path
-        Where the images are.
+        Folder of the images.
     splits : tuple of str
-        In order; models are fitted on the first.
+        Names of the splits, in order; models are fitted on the first.
     class_folders : dict of str to list of str
         Split -> its class folders.
     aliases : dict of str to str
-        ``{class folder: common name}``, as given, without class folders that are not here.
+        ``{class folder: common name}``, as given, without class folders that do not exist here.
     proposed_aliases : dict of str to str
-        Those that were added, where class folders differ between splits and their names say which is which.
+        Aliases that were added, because class folders differ between splits and their names show which belong together.
     ids : ndarray of str, shape (n_images,)
         ``split/class folder/file`` of each readable image, by split and name.
     unreadable : dict of str to str
-        Id -> reason, for each file that is no readable image.
+        Id -> reason, for each file that is not a readable image.
     max_distance : int
         Largest number of bits in which the hashes of near copies differ.
     min_correlation : float
-        Least correlation of their thumbnails.
+        Least correlation between the thumbnails of near copies.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Audit:
         import pandas as pd
 
         scans = self._scans
-        # Of dtype object: names of files may hold bytes that are no text, which the string dtype of pandas refuses.
+        # dtype object: file names may hold bytes that are not valid text, which the string dtype of pandas refuses.
         return pd.DataFrame(
             {
                 "id": pd.Series([scan.file.id for scan in scans], dtype=object),
@@ -134,7 +134,7 @@ class Audit:
 
     @cached_property
     def near_leaked(self) -> dict[str, list[str]]:
-        """Split -> ids of its images with a near copy in an earlier split, without those in `leaked`."""
+        """Split -> ids of its images with a near copy in an earlier split, except for those in `leaked`."""
         found: dict[str, set[str]] = {name: set() for name in self.splits[1:]}
         for pair in self._near[0].tolist():
             sides = [[str(self.ids[row]) for row in self._by_pixels[place]] for place in pair]
@@ -149,7 +149,7 @@ class Audit:
     def near_pairs(self) -> pd.DataFrame:
         """One row per pair of near copies, nearest first: first, second (ids), distance (bits), correlation.
 
-        Of images with equal pixels, only the first is compared.
+        If images have equal pixels, only the first of them is compared.
         """
         import pandas as pd
 
@@ -210,7 +210,7 @@ class Audit:
 
     @cached_property
     def summary(self) -> list[str]:
-        """The findings in sentences, the gravest first."""
+        """The findings in sentences, the most serious first."""
         return summarise(self._findings)
 
     @property
@@ -238,7 +238,7 @@ class Audit:
 
     @cached_property
     def groups(self) -> dict[str, int]:
-        """Id -> number of its group of copies, equal and near, over all splits; see `group`."""
+        """Id -> number of its group of equal and near copies, over all splits; see `group`."""
         return self.group()
 
     def group(self, *, max_distance: int | None = None, min_correlation: float | None = None) -> dict[str, int]:
@@ -263,9 +263,9 @@ class Audit:
 
         Notes
         -----
-        Groups are the connected components of the near pairs. If A is near to B, and B to C, all three are in one
+        Groups are the connected components of the near pairs. If A is near B, and B is near C, all three are in one
         group, even if A and C are not near. Looser thresholds therefore join neighbouring slices of one patient, and
-        in the end nearly everything: look at the sizes of the groups.
+        in the end nearly all images. So look at the sizes of the groups.
         """
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
@@ -312,7 +312,7 @@ class Audit:
         return {i: rank[split] for i, split in self._split_of.items()}
 
     def common_name(self, folder: str | None) -> str | None:
-        """Give the name that the class of a class folder has in every split.
+        """Return the name that the class of a class folder has in every split.
 
         Parameters
         ----------
@@ -330,7 +330,7 @@ class Audit:
         return self.proposed_aliases.get(name, name)
 
     def split_of(self, image: str) -> str:
-        """Give the split of an image.
+        """Return the split of an image.
 
         Parameters
         ----------
@@ -345,7 +345,7 @@ class Audit:
         return self._split_of[image]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as values that JSON can hold, in a fixed order.
+        """Return all findings as values that JSON can hold, in a fixed order.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""`audit_images`: finds what is wrong with a folder of images before a model is fitted on it."""
+"""`audit_images`: finds problems in a folder of images before a model is fitted on it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def audit_images(
     visit: Callable[[str, np.ndarray], object] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Audit:
-    """Search a folder of images for copies, leaks, conflicting labels and files that are no images.
+    """Search a folder of images for copies, leaks, conflicting labels and files that are not images.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def audit_images(
         Names of the split folders, the one that models are fitted on first; if empty, ``folder`` is the only split. By
         default every folder is a split if one of them is called train, valid, test or the like.
     aliases : mapping, optional
-        ``{class folder: common name}``. Missing aliases are proposed where it is plain, as by `image_splits`, and
-        used.
+        ``{class folder: common name}``. Missing aliases are proposed if names clearly belong together, as in
+        `image_splits`, and are used.
     max_distance : int, default=32
         Largest number of bits, of 255, in which the perceptual hashes of near copies differ.
     min_correlation : float, default=0.99
@@ -73,8 +73,8 @@ def audit_images(
     Notes
     -----
     Pixels are compared as `image_folder` gives them to models, before resizing: RGB, transparency dropped, grey and
-    palettes converted to RGB, of 16 bits the upper 8, not rotated by an orientation tag. Two images have equal pixels
-    if height, width and every value are equal.
+    palettes converted to RGB, the upper 8 of 16 bits kept, not rotated by an orientation tag. Two images have equal
+    pixels if height, width and every value are equal.
 
     The perceptual hash holds the signs of the 255 lowest frequencies of a thumbnail, relative to their median; see
     [1]_. Hashes propose the pairs, and the correlation of their thumbnails decides.
@@ -93,7 +93,7 @@ def audit_images(
         raise DataError(f"there must be files to look at; {os.fspath(folder)!r} holds none of the ids given.")
     given = {old: new for old, new in (aliases or {}).items() if any(old in names for names in class_folders.values())}
     return Audit(
-        folder=Path(os.path.abspath(folder)),  # noqa: PTH100 - resolve() would replace a link by the name of its target
+        folder=Path(os.path.abspath(folder)),  # noqa: PTH100 - resolve() would replace a link with its target
         class_folders=class_folders,
         scans=scans,
         aliases=given,
@@ -104,7 +104,7 @@ def audit_images(
 
 
 def _propose_common_names(folders: Mapping[str, Sequence[str]], aliases: Mapping[str, str]) -> dict[str, str]:
-    """Propose for class folders of later splits their names in the first split, where it is plain which is which."""
+    """Propose the matching class names of the first split for class folders of later splits, if the match is clear."""
     named = [[aliases.get(name, name) for name in names] for names in folders.values() if names]
     proposal: dict[Hashable, Hashable] = {}
     for names in named[1:]:

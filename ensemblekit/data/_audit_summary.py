@@ -12,12 +12,12 @@ __all__ = ["summarise"]
 
 
 def summarise(findings: Mapping[str, Any]) -> list[str]:
-    """Say in sentences what was found, the gravest first.
+    """State the findings in sentences, the most serious first.
 
     Parameters
     ----------
     findings : mapping
-        As `Audit.to_dict` gives them.
+        As `Audit.to_dict` returns them.
     """
     n_images = {split: sum(counts.values()) for split, counts in findings["counts"].items()}
     total, splits = sum(n_images.values()), list(n_images)

@@ -34,7 +34,7 @@ def image_folder(
     size : tuple of int, default=(224, 224)
         ``(height, width)`` in pixels; images are resized bilinearly, without antialiasing, as Keras does.
     aliases : mapping, optional
-        ``{class folder: common name}``; keys that are no class folders here are ignored.
+        ``{class folder: common name}``; keys that are not class folders here are ignored.
     skip_unreadable : bool, default=False
         Leave out images that cannot be decoded, and list them in ``unreadable``.
 
@@ -54,7 +54,7 @@ def image_folder(
     if not root.is_dir():
         raise FolderNotFoundError(f"a folder of images must be there; nothing is at {os.fspath(folder)!r}.")
     check_image_size(size)
-    root = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would replace a link by the name of its target
+    root = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would replace a link with its target
     class_folders = sorted(p for p in children(root) if p.is_dir() and not p.name.startswith("."))
     if not class_folders:
         raise DataError(f"a folder of images must hold a folder a class; {os.fspath(folder)!r} holds none.")
@@ -89,7 +89,7 @@ def image_splits(
     folder : path-like
         Holds one folder per split.
     splits : sequence of str, default=("train", "valid", "test")
-        Names of the splits; the first one has the names of the classes.
+        Names of the splits; the class folders of the first split give the names of the classes.
     size, aliases, skip_unreadable
         As in `image_folder`, for every split.
 
@@ -105,7 +105,8 @@ def image_splits(
     DataError
         If a split has no class folders, or one of them holds no image.
     AlignmentError
-        If class folders have other names in another split. Its attribute ``aliases`` proposes the names that match.
+        If class folders have other names in another split. The error's attribute ``aliases`` proposes the names that
+        match.
     """
     if not splits:
         raise InvalidOptionError("splits must name one folder at least; received none.")

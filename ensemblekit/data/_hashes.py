@@ -1,4 +1,4 @@
-"""Comparing images: by a digest of their pixels, by a thumbnail, and by a perceptual hash of the thumbnail."""
+"""Comparison of images by a digest of their pixels, a thumbnail, and a perceptual hash of the thumbnail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK = 2048
 
 
 def digest_pixels(pixels: np.ndarray) -> str:
-    """Digest the size and the values of decoded pixels; the format of their file does not matter."""
+    """Compute a digest of the size and values of decoded pixels; the format of the file does not matter."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
@@ -85,7 +85,7 @@ def search_near(
     Notes
     -----
     For hashes of signs, ``distance = (BITS - a @ b) / 2``: one matrix product compares all pairs of a block. Blocks
-    limit the memory for any ``n``.
+    limit the memory that is used for a large ``n``.
     """
     pixels = thumbnails.reshape(len(thumbnails), SIDE * SIDE)
     varied = np.flatnonzero(_variances(pixels) >= FLAT)

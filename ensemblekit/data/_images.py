@@ -23,7 +23,7 @@ class ImageFolder:
     Attributes
     ----------
     folder : Path
-        Where the images are.
+        Folder of the images.
     size : tuple of int
         ``(height, width)`` in pixels; every image is resized to it.
     split : str
@@ -90,7 +90,7 @@ class ImageFolder:
         return ImageFolder(self.folder, self.size, self.classes, files, self.skip_unreadable)
 
     def batches(self, batch_size: int = 32) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield ids, images and label codes; images are decoded ahead of the caller.
+        """Yield ids, images and label codes; decode images before the caller asks for them.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The files of a data set: listed by split and class folder, then each read and decoded once."""
+"""List the files of a data set by split and class folder, and read and decode each file once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class File(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """The contents of one file, or why it cannot be read."""
+    """The contents of one file, or the reason why it cannot be read."""
 
     file: File
     digest: str
@@ -73,7 +73,7 @@ def list_files(root: Path, splits: Sequence[str] | None) -> tuple[dict[str, list
     """
     if not root.is_dir():
         raise FolderNotFoundError(f"a folder of images must be there; nothing is at {os.fspath(root)!r}.")
-    root = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would replace a link by the name of its target
+    root = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would replace a link with its target
     folders = _folders_of(root)
     if splits is None:
         known = any(name.casefold() in RANKS for name in folders)
@@ -111,19 +111,19 @@ def _files_of(folder: Path, split: str) -> list[File]:
 def scan_files(
     files: Sequence[File], visit: Visit | None = None, progress: Callable[[int, int], object] | None = None
 ) -> Iterator[Scan]:
-    """Read and decode files in two threads ahead of the caller; yield their contents in order.
+    """Read and decode files in two threads before the caller asks for them; yield their contents in order.
 
     Parameters
     ----------
     files : sequence of File
-        Which ones.
+        The files to read.
     visit : callable, optional
         Called in one of the threads with the id and the decoded pixels of each readable image.
     progress : callable, optional
         Called with the number of files done and of all files.
     """
     with warnings.catch_warnings(), closing(in_threads(partial(_scan, visit), files, 64)) as scans:
-        # Pillow warns of odd tags and large pictures. Files that it cannot decode are reported as unreadable.
+        # Pillow warns about unusual tags and large pictures. Files that it cannot decode are reported as unreadable.
         warnings.simplefilter("ignore")
         for done, scan in enumerate(scans, start=1):
             yield scan

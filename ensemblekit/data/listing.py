@@ -1,4 +1,4 @@
-"""Which images there are in folders, files and lists: walked lazily, to any depth, in a fixed order."""
+"""List the images in folders, files and lists of paths: lazily, to any depth, in a fixed order."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class ImageFile(NamedTuple):
     id : str
         Its path from the data root, or as it was given.
     path : Path
-        Where it is.
+        Path of the file.
     folder : str or None
-        The class folder that it is in; None if it is in none.
+        The class folder that it is in; None if it is not in a class folder.
     """
 
     id: str
@@ -41,12 +41,12 @@ class ImageFile(NamedTuple):
 
     @property
     def printable_id(self) -> str:
-        """The id as valid Unicode: bytes that are none are escaped."""
+        """The id as valid Unicode; bytes that are not valid are escaped."""
         return self.id.encode("utf-8", "backslashreplace").decode()
 
 
 def children(folder: Path) -> list[Path]:
-    """List what is in a folder, sorted by name.
+    """List the contents of a folder, sorted by name.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def children(folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Files and folders, hidden ones too.
+        Files and folders, including hidden ones.
 
     Raises
     ------
@@ -72,22 +72,22 @@ def children(folder: Path) -> list[Path]:
 
 
 def is_folder(path: Path) -> bool:
-    """Say whether a path is a folder, or a link to one.
+    """Tell whether a path is a folder, or a link to one.
 
     Parameters
     ----------
     path : Path
-        Of anything, or of nothing.
+        Any path; it need not exist.
 
     Returns
     -------
     bool
-        False if nothing is there.
+        False if nothing exists at the path.
 
     Raises
     ------
     DataError
-        If the path is longer than the system can open.
+        If the path is too long for the system.
     """
     try:
         return path.is_dir()
@@ -96,21 +96,21 @@ def is_folder(path: Path) -> bool:
 
 
 def walk(folder: Path, *, hidden: bool = True, follow: int = 0) -> Generator[Path]:
-    """Yield all that is in a folder at any depth, but for the folders that are walked through.
+    """Yield all contents of a folder at any depth, except for the folders that are walked through.
 
     Parameters
     ----------
     folder : Path
         A folder of data.
     hidden : bool, default=True
-        Also files and folders whose names begin with a dot.
+        Include files and folders whose names begin with a dot.
     follow : int, default=0
-        Links to folders are walked through in so many levels below ``folder``; deeper ones are yielded.
+        Number of levels below ``folder`` in which links to folders are walked through; deeper links are yielded.
 
     Yields
     ------
     Path
-        In order: each folder's contents sorted by name, in its place.
+        In order: the contents of each folder are sorted by name, and come in the place of the folder.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def walk(folder: Path, *, hidden: bool = True, follow: int = 0) -> Generator[Pat
     def inside(parent: Path) -> list[Path]:
         return [path for path in reversed(children(parent)) if hidden or not path.name.startswith(".")]
 
-    # A stack and not a recursion: folders may be nested deeper than Python's calls.
+    # A stack instead of recursion: folders may be nested deeper than Python's limit of calls.
     waiting = inside(folder)
     while waiting:
         path = waiting.pop()
@@ -138,25 +138,25 @@ def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile
     Parameters
     ----------
     images : sequence of path-like
-        A folder that holds a split folder (``train``, ``valid``, ``test``) is a data root, and ids are paths from
-        there. Any other folder is a split, whose name begins the ids, as in `image_folder`. A ``.txt`` file lists
+        A folder that holds a split folder (``train``, ``valid``, ``test``) is a data root; ids are paths from this
+        root. Any other folder is a split, whose name begins the ids, as in `image_folder`. A ``.txt`` file lists
         images, one path per line. Any other file is an image.
 
     Yields
     ------
     ImageFile or None
-        None for a file in a folder that has no suffix of an image. Links to folders are followed as `image_folder`
-        follows them, down to class folders; deeper ones are yielded as images, and reading them fails.
+        None for a file in a folder if the file has no suffix of an image. Links to folders are followed as
+        `image_folder` follows them, down to class folders; deeper ones are yielded as images, and reading them fails.
 
     Raises
     ------
     FolderNotFoundError
-        If nothing is at a path.
+        If nothing exists at a path.
     DataError
         If a folder cannot be read, or a line of a list is too long.
     """
     for given in images:
-        path = Path(os.path.abspath(given))  # noqa: PTH100 - resolve() would replace a link by the name of its target
+        path = Path(os.path.abspath(given))  # noqa: PTH100 - resolve() would replace a link with its target
         if path.is_dir():
             yield from _list_folder(path)
         elif path.is_file() and path.suffix.lower() == LIST_SUFFIX:
@@ -168,7 +168,7 @@ def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile
 
 
 def split_of(images: Sequence[str | os.PathLike[str]]) -> str | None:
-    """Name the split that images are of.
+    """Name the split that the images belong to.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Image files: decoded as Keras would decode them, without TensorFlow, and in threads ahead of whoever uses them."""
+"""Decode image files as Keras does, without TensorFlow, and in threads that run ahead of the caller."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ _WITHOUT_LENGTH = (0x01, 0xD8)
 
 @typed()
 def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode one image as RGB and, where a size is given, resize it.
+    """Decode one image as RGB, and resize it if a size is given.
 
     Parameters
     ----------
     path : path-like
-        A bmp, gif, jpeg, png, tiff or webp file, whatever its suffix. Transparency is dropped, grey becomes RGB, of
-        16 bits the upper 8 are kept, of several pictures the first.
+        A bmp, gif, jpeg, png, tiff or webp file with any suffix. Transparency is dropped, grey becomes RGB, and the
+        upper 8 of 16 bits are kept. If the file holds several pictures, the first is used.
     size : tuple of int, optional
         ``(height, width)`` in pixels; by default the size of the image.
 
@@ -69,10 +69,10 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None
     Raises
     ------
     UnreadableImageError
-        If the file is truncated, is no image, has 32 bits per channel, or has more pixels than the memory limit of one
-        input allows.
+        If the file is truncated, is not an image, has 32 bits per channel, or has more pixels than the memory limit of
+        one input allows.
     InvalidOptionError
-        If ``size`` is no size.
+        If ``size`` is not a valid size.
     MissingDependencyError
         If Pillow is not installed.
     """
@@ -90,12 +90,12 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None
 
 
 def check_image_size(size: Any) -> None:
-    """Refuse what is not ``(height, width)`` in pixels.
+    """Refuse a value that is not ``(height, width)`` in pixels.
 
     Parameters
     ----------
     size : any
-        As the caller gave it.
+        The value to check.
 
     Raises
     ------
@@ -107,24 +107,24 @@ def check_image_size(size: Any) -> None:
 
 
 def decode(file: BinaryIO) -> tuple[np.ndarray, str, str]:
-    """Decode an image as models see it: RGB, transparency dropped, not rotated by its orientation tag.
+    """Decode an image in the form that models get: RGB, transparency dropped, not rotated by its orientation tag.
 
     Parameters
     ----------
     file : BinaryIO
-        Open at its start.
+        An open file, at its start.
 
     Returns
     -------
     pixels : ndarray of uint8, shape (height, width, 3)
-        Grey becomes RGB, of 16 bits the upper 8 are kept.
+        Grey becomes RGB; the upper 8 of 16 bits are kept.
     mode, format : str
-        Pillow's names.
+        Mode and format, as Pillow names them.
 
     Raises
     ------
     UnreadableImageError
-        If the image cannot be decoded; it says in a few words why.
+        If the image cannot be decoded; the error states the reason in a few words.
     MissingDependencyError
         If Pillow is not installed.
     """
@@ -133,7 +133,7 @@ def decode(file: BinaryIO) -> tuple[np.ndarray, str, str]:
         return _decode(_open(pillow, file))
     except EnsembleKitError:
         raise
-    except Exception as error:  # a broken file makes Pillow raise nearly anything
+    except Exception as error:  # Pillow can raise almost any error for a broken file
         raise UnreadableImageError(reason_of(error)) from error
 
 
@@ -143,33 +143,33 @@ def reason_of(error: BaseException) -> str:
     Parameters
     ----------
     error : BaseException
-        What was raised when it was opened or decoded.
+        The error that was raised when the file was opened or decoded.
 
     Returns
     -------
     str
-        Without a full stop.
+        The reason, without a full stop.
     """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = str(error).rstrip(".")
     if isinstance(error, (OSError, ValueError, SyntaxError)) and text:
         return text
-    # The text of other errors, such as a KeyError, explains nothing without their type.
+    # The text of other errors, such as a KeyError, is not clear without their type.
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], ahead: int) -> Generator[Result]:
-    """Call a function for each item in two threads, ahead of the caller, and yield the results in order.
+    """Call a function for each item in two threads that run ahead of the caller; yield the results in order.
 
     Parameters
     ----------
     work : callable
         Called with one item, in one of the threads.
     items : sequence
-        The items. When the caller closes the generator, those that were not begun are not begun any more.
+        The items. When the caller closes the generator, work on further items is not started.
     ahead : int
-        Largest number of items that are begun or finished, and whose results were not yielded yet.
+        Largest number of items that are started or finished, but whose results were not yielded yet.
 
     Yields
     ------
@@ -202,9 +202,9 @@ def _import_pillow() -> ModuleType:
 
 
 def _open(pillow: ModuleType, file: BinaryIO) -> Any:
-    """Read the header of an image, and check its size before memory is taken for its pixels."""
+    """Read the header of an image, and check its size before memory for the pixels is allocated."""
     start = file.read(16)
-    # Image.open would do the same for these formats, but its limit of pixels is one for the whole process.
+    # Image.open would do the same for these formats, but its limit of pixels applies to the whole process.
     for name in map(str.upper, FORMATS):
         factory, accepts = pillow.OPEN[name]
         if accepts(start) is not True:
@@ -227,7 +227,7 @@ def _open(pillow: ModuleType, file: BinaryIO) -> Any:
 
 
 def _check_jpeg_scans(file: BinaryIO) -> None:
-    """Refuse too many scans: each is a pass over the whole picture, and a small file can ask for thousands."""
+    """Refuse a file with too many scans: each scan is a pass over all pixels, and a small file can have thousands."""
     position = file.tell()
     file.seek(0)
     content = file.read()
@@ -245,11 +245,11 @@ def _check_jpeg_scans(file: BinaryIO) -> None:
 def _decode(image: Any) -> tuple[np.ndarray, str, str]:
     mode, form = image.mode, str(image.format)
     if mode.startswith("I;16") or (mode, form) == ("I", "PNG"):
-        # Pillow would clip grey of 16 bits.
+        # Pillow would clip grey values of 16 bits.
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1), mode, form
     if mode in ("I", "F"):
         raise ValueError(f"its mode {mode!r}, 32 bits a channel, does not say which value is white")
-    # Pillow warns when a palette with transparency is converted straight to RGB. Reassigning frees each step's memory.
+    # Pillow warns if a palette with transparency is converted directly to RGB. Reassigning frees each step's memory.
     if mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode != "RGB":
@@ -264,14 +264,14 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Parameters
     ----------
     pixels : ndarray of shape (height, width, 3)
-        Of any numeric dtype.
+        Pixels, of any numeric dtype.
     size : tuple of int
         ``(height, width)`` of the result.
 
     Returns
     -------
     ndarray of float32, shape (size[0], size[1], 3)
-        In the range of ``pixels``.
+        Values in the range of ``pixels``.
     """
     if pixels.dtype.kind not in "biuf" or pixels.ndim != 3 or not pixels.size or min(size) < 1:
         raise InvalidOptionError(
@@ -280,7 +280,8 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         )
     across = _neighbours(pixels.shape[1], size[1])
     if pixels.shape[1] > 2 * size[1]:
-        # Of a wide image only these columns are used: rows are interpolated first, over all columns that are kept.
+        # Only these columns of a wide image are used, because rows are interpolated first, over all columns that are
+        # kept.
         lower, upper, part = across
         pixels = np.take(pixels, np.stack([lower, upper], axis=-1).ravel(), axis=1)
         across = np.arange(0, 2 * size[1], 2), np.arange(1, 2 * size[1], 2), part
@@ -294,7 +295,7 @@ def resize_image(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _neighbours(length: int, wanted: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give for each new coordinate the old pixels below and above it, and its distance to the first, 0 to 1."""
+    """Return, for each new coordinate, the old pixels below and above it, and its distance from the first, 0 to 1."""
     scale = np.float32(length) / np.float32(wanted)
     centre = (np.arange(wanted, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
     floor = np.floor(centre)

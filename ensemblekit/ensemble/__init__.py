@@ -1,6 +1,6 @@
-"""scikit-learn's face: ensembles, and Keras models, as estimators.
+"""Ensembles and Keras models as scikit-learn estimators.
 
-Importing this room imports scikit-learn; nothing imports the room before one of its names is used.
+Importing this package imports scikit-learn. The package is only imported when one of its names is used.
 """
 
 from ._classifier import EnsembleClassifier

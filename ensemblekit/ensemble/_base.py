@@ -70,7 +70,7 @@ class Ensemble(Composition, ABC):
         groups : array-like of shape (n_samples,), optional
             Rows of one group are never both fitted on and held out by a fold of ``cv``.
         ids : sequence of str or int, optional
-            Names of the rows, for ``cv="prefit"`` with members that know the rows they were fitted on (``fit_ids``);
+            Names of the rows, for ``cv="prefit"`` if members know the rows that they were fitted on (``fit_ids``);
             by default the index of a table, else the row numbers.
         **params : dict
             Further parameters of the members' ``fit``, by metadata routing.
@@ -83,11 +83,11 @@ class Ensemble(Composition, ABC):
         Raises
         ------
         InvalidOptionError
-            If an option is not valid, or the combiner is not for this task, these weights or these members.
+            If an option is not valid, or the combiner does not accept this task, these weights or these members.
         LeakageError
-            If a fold predicts rows that it was fitted on, or a prefit member rows that are among its ``fit_ids``.
+            If a fold predicts rows that it was fitted on, or a prefit member predicts rows of its ``fit_ids``.
         InvalidPredictionsError
-            If a member's predictions are not valid, such as NaN or values that are no probabilities.
+            If a member's predictions are not valid: they contain NaN, for example, or are not probabilities.
         """
         started = time.perf_counter()
         x = as_rows(X)
@@ -167,7 +167,7 @@ class Ensemble(Composition, ABC):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Predict with each member, side by side.
+        """Predict with each member, and put the predictions side by side.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class Ensemble(Composition, ABC):
         Returns
         -------
         ndarray of shape (n_samples, n_members * n_classes)
-            Members one after the other, each with all classes; named by `get_feature_names_out`.
+            For each member in turn the columns of all classes; `get_feature_names_out` names them.
         """
         cube = self._predict_members(self._check_x(X)).member_probas
         return np.moveaxis(cube, 0, 1).reshape(cube.shape[1], -1)
@@ -203,12 +203,12 @@ class Ensemble(Composition, ABC):
 
     @property
     def output_names_(self) -> tuple[Hashable, ...]:
-        """Names of the outputs, as ``combiner_`` knows them: of the classes, in order; ``value`` for regression."""
+        """Names of the outputs for ``combiner_``: those of the classes, in order; ``value`` for regression."""
         return ("value",) if self._names_ is None else tuple(self._names_.values())
 
     @property
     def passes_features_(self) -> bool:
-        """Whether ``combiner_`` is given X, beside the members' predictions."""
+        """Whether ``combiner_`` gets X in addition to the members' predictions."""
         return self._shows_features_
 
     def output_names_for(self, labels: Iterable[Any]) -> tuple[Hashable, ...] | None:
@@ -232,7 +232,7 @@ class Ensemble(Composition, ABC):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Inputs, preferably of rows that nothing was fitted on.
+            Inputs, preferably of rows on which neither the members nor the combiner were fitted.
         y : array-like of shape (n_samples,)
             Labels or values.
         scoring : str, callable, list of str, or dict of name to either, optional
@@ -266,7 +266,7 @@ class Ensemble(Composition, ABC):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Inputs, preferably of rows that nothing was fitted on.
+            Inputs, preferably of rows on which neither the members nor the combiner were fitted.
         y : array-like of shape (n_samples,)
             Labels or values.
         n_repeats : int, default=5
@@ -338,8 +338,8 @@ class Ensemble(Composition, ABC):
         return MemberPredictor(self._names_, self.response_method)
 
     def _check_combination(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
-        # Wrong weights or classes must be refused before anything is fitted. One row is combined, as the same checks
-        # will be made when the ensemble predicts.
+        # Wrong weights or classes must be refused before anything is fitted. So one row is combined: this makes the
+        # same checks as a prediction of the ensemble.
         outputs = self.output_names_
         predictions: list[Predictions] = []
         for name, member in members.items():

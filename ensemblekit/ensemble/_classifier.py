@@ -27,27 +27,27 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
     Parameters
     ----------
     estimators : list of (str, estimator)
-        The members: scikit-learn classifiers, compiled Keras models or `KerasClassifier`. None or ``"drop"`` leaves one
-        out.
+        The members: scikit-learn classifiers, compiled Keras models or `KerasClassifier`. None or ``"drop"`` in place
+        of a member leaves it out.
     combiner : str or Combiner, default="mean"
         A registered name, or an object with a method ``combine``. One that learns is fitted on out-of-fold predictions.
     combiner_options : dict, optional
         Options of a combiner that is given by name.
     cv : int, splitter, iterable of (train, test), or "prefit", default=5
-        Folds of the out-of-fold predictions that a combiner that learns is fitted on; not used for others. A whole
-        number gives stratified folds, which keep groups together where `fit` is given ``groups``. ``"prefit"``: the
-        members are fitted already, and a combiner that learns is fitted on their predictions of the rows given to
-        `fit`, none of which they may have been fitted on.
+        Folds of the out-of-fold predictions on which a combiner that learns is fitted; not used for others. A whole
+        number gives stratified folds, which keep groups together if `fit` is given ``groups``. ``"prefit"``: the
+        members are already fitted. A combiner that learns is fitted on their predictions of the rows given to `fit`; no
+        member may have been fitted on any of these rows.
     response_method : {"predict_proba", "predict"}, default="predict_proba"
         ``"predict"`` gives probability 1 to each member's predicted class, for members without probabilities.
     missing : {"error", "zero"}, default="error"
         What to do if prefit members know different classes: ``"zero"`` gives probability 0 to a class that a member
         does not know.
     class_weight : dict of label to float, or "balanced", optional
-        Multiplied into ``sample_weight``.
+        ``sample_weight`` is multiplied by it.
     thresholds : float, or dict of label to float, optional
-        For `predict`. For two classes a number in (0, 1): the second class is predicted where its probability is at
-        least that. By class, each above 0: the class with the largest ``probability / threshold`` is predicted.
+        For `predict`. A number in (0, 1), for two classes: the second class is predicted if its probability is at least
+        this number. A dict of numbers > 0: the class with the largest ``probability / threshold`` is predicted.
     passthrough : bool, default=False
         Pass X, with each row flattened into a vector, to a combiner that takes ``features``. A combiner with an option
         ``passthrough`` of its own gets X if that option is true.
@@ -59,9 +59,9 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels; for prefit members all that any of them knows.
+        Sorted labels; for prefit members, all labels that at least one of them knows.
     estimators_ : list
-        The members fitted on all rows, without those that are dropped.
+        The members, fitted on all rows, without those that are dropped.
     named_estimators_ : Bunch
         The same by name.
     combiner_ : Combiner
@@ -82,10 +82,10 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
     -----
     Members are fitted on ``y`` as it is, and their columns are matched by class name, never by position. If the
     training rows of a fold lack a class, its members give that class probability 0 for the rows that the fold holds
-    out, with a `MissingClassWarning`. A row that no fold holds out is not used to fit the combiner; of a row that
-    several folds hold out, the mean of its predictions is used.
+    out, with a `MissingClassWarning`. A row that no fold holds out is not used to fit the combiner. If several folds
+    hold out a row, the mean of its predictions is used.
 
-    Tie rule of `predict`: of classes with the same probability, the first in ``classes_``.
+    Tie rule of `predict`: if classes have the same probability, the first of them in ``classes_`` is predicted.
 
     With ``cv="prefit"``, rows that a member was fitted on are refused if the member names them (``fit_ids``, see
     `as_member`). Otherwise they cannot be detected.
@@ -134,7 +134,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         self.verbose = verbose
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Combine the members' probabilities. Hard votes give the share of the votes.
+        """Combine the members' probabilities. Hard votes give the share of votes for each class.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         return self._combine(self._predict_members(x), x)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict labels, by ``thresholds`` if they are given.
+        """Predict labels; use ``thresholds`` if they are given.
 
         Parameters
         ----------
@@ -199,7 +199,7 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
 
 
 def class_names(labels: np.ndarray) -> dict[Any, Hashable]:
-    """Name each label: by itself if all are text or all whole numbers, else by its position."""
+    """Name each label: the label itself if all are text or all are whole numbers, else its position."""
     values = labels.tolist()
     named = len({type(value) for value in values} & {str, int}) == len({type(value) for value in values}) == 1
     return dict(zip(values, values if named else range(len(values)), strict=True))
@@ -211,7 +211,7 @@ def check_thresholds(thresholds: Any, classes: np.ndarray) -> float | np.ndarray
     Returns
     -------
     float, ndarray of shape (n_classes,) or None
-        The threshold of the second of two classes, or one threshold a class.
+        The threshold of the second of two classes, or one threshold for each class.
     """
     if thresholds is None:
         return None

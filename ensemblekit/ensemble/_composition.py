@@ -1,4 +1,4 @@
-"""An ensemble as scikit-learn sees it: nested parameters, clones, tags, metadata routing and the diagram."""
+"""What scikit-learn needs of an ensemble: nested parameters, clones, tags, metadata routing and the diagram."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Composition"]
 
 
 class Composition(TransformerMixin, BaseEstimator):
-    """An estimator out of named ones, those of the parameter ``estimators``."""
+    """An estimator that consists of named estimators: those of the parameter ``estimators``."""
 
     estimators: Any
     combiner: str | CombinerLike
@@ -36,12 +36,12 @@ class Composition(TransformerMixin, BaseEstimator):
         return Bunch(**dict(self.estimators))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get the parameters, those of the members as ``member__parameter``.
+        """Get the parameters; those of the members are called ``member__parameter``.
 
         Parameters
         ----------
         deep : bool, default=True
-            The members and their parameters too.
+            Include the members and their parameters.
 
         Returns
         -------
@@ -56,7 +56,7 @@ class Composition(TransformerMixin, BaseEstimator):
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters: ``cv=3``, of a member ``svm__C=3``, or a whole member, ``svm=SVC()``, ``svm="drop"``.
+        """Set parameters: ``cv=3``; ``svm__C=3`` for a member; ``svm=SVC()`` or ``svm="drop"`` for a whole member.
 
         Parameters
         ----------
@@ -77,12 +77,12 @@ class Composition(TransformerMixin, BaseEstimator):
         return super().set_params(**params)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell scikit-learn's metadata routing what goes where.
+        """Tell scikit-learn's metadata routing which parameters go where.
 
         Returns
         -------
         MetadataRouter
-            ``sample_weight`` and ``groups`` for itself; what they request for members and splitter.
+            The ensemble itself takes ``sample_weight`` and ``groups``; members and splitter get what they request.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         fit = MethodMapping().add(caller="fit", callee="fit")
@@ -94,7 +94,7 @@ class Composition(TransformerMixin, BaseEstimator):
         return router
 
     def __sklearn_clone__(self) -> Self:
-        # See KerasEstimator: bare Keras models are shared too.
+        # Bare Keras models are shared too; see KerasEstimator.
         given = all_pairs(self.estimators)
         if not any(is_model(estimator) for _, estimator in given):
             return BaseEstimator.__sklearn_clone__(self)  # pyright: ignore[reportReturnType]
@@ -157,7 +157,7 @@ class Composition(TransformerMixin, BaseEstimator):
         else:
             of_all: Any = process_routing(self, "fit", **given, **of_split, **params)
             routed = Bunch(**of_all)
-        for name in members:  # a raw Keras model requests nothing and is given nothing by scikit-learn
+        for name in members:  # a raw Keras model requests nothing, and scikit-learn passes nothing to it
             routed.setdefault(name, Bunch(fit=given))
         # `groups` are the ensemble's own parameter, whether the splitter requests them or not.
         split = dict(routed["cv"].split) if "cv" in routed else {}

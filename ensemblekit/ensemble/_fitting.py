@@ -1,4 +1,4 @@
-"""Fit the members on all rows, and on the training rows of each fold to predict the rows it holds out."""
+"""Fit the members on all rows; and fit them on the training rows of each fold, to predict the rows it holds out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Progress:
     Parameters
     ----------
     owner : str
-        What is being fitted.
+        Name of the estimator that is fitted.
     total : int
         Number of jobs.
     verbose : int
@@ -68,7 +68,7 @@ class _Progress:
 
 
 def check_names(what: str, values: Any) -> None:
-    """Refuse nulls, and text mixed with other types: NumPy would turn both into text."""
+    """Refuse nulls, and text mixed with other types, because NumPy would turn both into text."""
     array = array_of(values)
     if array.dtype.kind not in "OT":
         return
@@ -82,20 +82,20 @@ def check_names(what: str, values: Any) -> None:
 def make_folds(
     cv: Any, X: Any, y: np.ndarray, *, groups: Any, params: Mapping[str, Any], classifier: bool
 ) -> list[Fold]:
-    """Split the rows, the same for every member, and refuse folds that leak.
+    """Split the rows in the same way for every member, and refuse folds that leak.
 
     Parameters
     ----------
     cv : int, splitter, or iterable of (train, test)
-        A whole number with ``groups`` keeps the groups together.
+        With ``groups``, a whole number keeps the groups together.
     X, y : array-like of n_samples rows
-        What is split.
+        The rows to split.
     groups : array-like of shape (n_samples,), or None
         Rows of one group are never both fitted on and held out by a fold.
     params : dict
-        For the splitter.
+        Parameters of the splitter.
     classifier : bool
-        Whether the classes are to be spread evenly.
+        Whether to spread the classes evenly over the folds.
 
     Returns
     -------
@@ -174,13 +174,14 @@ def fit_members(
     X, y : array-like of n_samples rows
         All rows.
     params : dict
-        Name -> parameters of its ``fit``; of those with one value a row, a fold takes the values of its rows.
+        Name -> parameters of its ``fit``. If a parameter has one value for each row, a fold uses the values of its
+        rows.
     folds : list of Fold
         Empty for combiners that learn nothing.
     predictor : MemberPredictor
         Predicts with the fitted members.
     owner : str
-        Class of the ensemble, for the lines on stderr.
+        Name of the ensemble's class, for the lines on stderr.
     n_jobs, verbose : int
         As in `EnsembleClassifier`.
 

@@ -19,7 +19,7 @@ __all__ = ["leaderboard", "member_importance"]
 
 
 class _Constant(BaseEstimator):
-    """A fitted estimator with fixed predictions, so that scorers of scikit-learn can score them."""
+    """A fitted estimator with fixed predictions, which the scorers of scikit-learn can score."""
 
     def __init__(self, probas: Any, predicted: Any, classes: Any = None) -> None:
         self.probas, self.predicted = probas, predicted
@@ -76,7 +76,7 @@ def member_importance(
     scoring: Any,
     sample_weight: Any,
 ) -> pd.DataFrame:
-    """Shuffle the predictions of one member after the other; see `EnsembleClassifier.member_importance`."""
+    """Shuffle the predictions of each member in turn; see `EnsembleClassifier.member_importance`."""
     import pandas as pd
     from sklearn.utils import check_random_state
 
@@ -145,7 +145,7 @@ def _scorer(ensemble: Any, given: Any) -> Any:
     from sklearn.metrics import get_scorer, log_loss, make_scorer
 
     if given == "neg_log_loss":
-        # Without labels=, it fails on rows that lack one of the classes.
+        # Without labels=, the scorer fails if the rows lack a class.
         return make_scorer(
             log_loss, response_method="predict_proba", greater_is_better=False, labels=list(ensemble.classes_)
         )

@@ -1,8 +1,8 @@
-"""Keras models as scikit-learn estimators, images and other inputs of many axes included.
+"""Keras models as scikit-learn estimators, also for images and other inputs of many axes.
 
-Keras has wrappers of its own, ``keras.wrappers.SKLearnClassifier`` and ``SKLearnRegressor``. They cannot be used here
+Keras has its own wrappers, ``keras.wrappers.SKLearnClassifier`` and ``SKLearnRegressor``. They cannot be used here
 (Keras 3.15): they have no ``predict_proba`` and refuse inputs of more than two axes; ``sklearn.base.clone`` loses
-``fit_kwargs``, which ``fit`` changes; and ``fit`` does not name ``sample_weight``, so that boosting refuses them.
+``fit_kwargs``, which ``fit`` changes; and boosting refuses them, as their ``fit`` does not name ``sample_weight``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class KerasEstimator(BaseEstimator):
     history_: dict[str, list[float]]
 
     def name_outputs(self, labels: list[Any] | None) -> None:
-        """Set the labels of the outputs, for a classifier; `EnsembleClassifier` calls it."""
+        """Set the labels of the outputs of a classifier; called by `EnsembleClassifier`."""
 
     def _train(self, x: np.ndarray, y: np.ndarray, n_outputs: int, sample_weight: Any, targets: Callable) -> None:
         if not 0 <= self.validation_split < 1:

@@ -23,23 +23,23 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     Parameters
     ----------
     model : keras.Model, or callable
-        A compiled model: each `fit` trains a copy with new weights and a new optimizer, and leaves it as it is. Or a
-        function that makes a compiled model, called with those of ``n_outputs`` and ``input_shape`` that it names. The
-        outputs are one probability a class, or one for the second of two classes.
+        A compiled model: each `fit` trains a copy with new weights and a new optimizer; the model is not changed. Or a
+        function that makes a compiled model; it gets ``n_outputs`` and ``input_shape`` if it has parameters of these
+        names. The outputs are one probability for each class, or one for the second of two classes.
     epochs : int, default=10
-        Passes over the rows.
+        Number of passes over the rows.
     batch_size : int, default=32
-        Rows of a training step, and of a batch of `predict_proba`.
+        Number of rows in a training step, and in a batch of `predict_proba`.
     validation_split : float, default=0.0
-        Fraction of the rows, drawn at random, that Keras does not train on but validates on.
+        Fraction of the rows, drawn at random, that Keras uses for validation and not for training.
     callbacks : list of keras.callbacks.Callback, optional
         Copied for each `fit`.
     classes : sequence of str or int, optional
-        Labels of the outputs, in their order. By default the sorted labels of ``y``; if these are fewer than the
-        outputs, and whole numbers below the number of outputs, the numbers of the outputs. `EnsembleClassifier` gives
-        the labels of all its rows.
+        Labels of the outputs, in their order. By default they are the sorted labels of ``y``. If these are fewer than
+        the outputs, and are whole numbers below the number of outputs, the labels are the numbers of the outputs.
+        `EnsembleClassifier` sets the labels of all its rows.
     input_shape : tuple of int, optional
-        Shape into which each row of X is reshaped first, such as ``(height, width, channels)`` for flattened images.
+        Shape to which each row of X is first reshaped, such as ``(height, width, channels)`` for flattened images.
     seed : int, optional
         Seed of the initial weights, dropout and the order of the rows.
     verbose : int, default=0
@@ -48,7 +48,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     Attributes
     ----------
     model_ : keras.Model
-        The trained model. ``model_.save("name.keras")`` saves it without pickle.
+        The trained model. ``model_.save("name.keras")`` saves it without a pickle.
     classes_ : ndarray of shape (n_classes,)
         Label of each column.
     history_ : dict
@@ -58,12 +58,13 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 
     See Also
     --------
-    EnsembleClassifier : Takes it, or the bare model, as a member.
+    EnsembleClassifier : Accepts it, or the bare model, as a member.
 
     Notes
     -----
-    The model is trained on the positions of the labels in ``classes_``, one-hot encoded if its loss needs that. If the
-    loss has ``from_logits=True``, `predict_proba` applies a softmax to the outputs, a sigmoid to a single one.
+    The model is trained on the positions of the labels in ``classes_``, which are one-hot encoded if its loss needs
+    that. If the loss has ``from_logits=True``, `predict_proba` applies a softmax to several outputs, or a sigmoid to
+    one output.
 
     Examples
     --------
@@ -166,7 +167,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         return raw
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict the most probable label, the first of equals.
+        """Predict the most probable label; of equally probable labels, the first.
 
         Parameters
         ----------
@@ -181,12 +182,12 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def name_outputs(self, labels: list[Any] | None) -> None:
-        """Set the labels of the outputs, if no ``classes`` are given; `EnsembleClassifier` calls it.
+        """Set the labels of the outputs if no ``classes`` are given; called by `EnsembleClassifier`.
 
         Parameters
         ----------
         labels : list, or None
-            Labels of all rows of the ensemble. A fold may lack some.
+            Labels of all rows of the ensemble; the rows of a fold may lack some of them.
         """
         if self.classes is None:
             self.classes = labels

@@ -65,7 +65,7 @@ def count_outputs(model: Any) -> int:
 
 
 def label_outputs(labels: np.ndarray, n_outputs: int, given: bool) -> np.ndarray:
-    """List the label of each output, or refuse."""
+    """List the label of each output; refuse labels that do not fit the outputs."""
     if len(labels) == n_outputs:
         return labels
     few_codes = len(labels) < n_outputs and labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < n_outputs
@@ -100,7 +100,7 @@ def seeded(keras: Any, seed: int | None) -> Generator[None]:
     if seed is None:
         yield
         return
-    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - it is NumPy's global one
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - this is NumPy's global generator
     keras.utils.set_random_seed(seed)
     try:
         yield

@@ -22,8 +22,9 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     Parameters
     ----------
     model : keras.Model, or callable
-        A compiled model: each `fit` trains a copy with new weights and a new optimizer, and leaves it as it is. Or a
-        function that makes a compiled model, called with those of ``n_outputs`` and ``input_shape`` that it names.
+        A compiled model: each `fit` trains a copy with new weights and a new optimizer; the model is not changed. Or a
+        function that makes a compiled model; it gets ``n_outputs`` and ``input_shape`` if it has parameters of these
+        names.
     epochs, batch_size, validation_split, callbacks, input_shape, seed, verbose
         As in `KerasClassifier`.
 
@@ -34,7 +35,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
 
     See Also
     --------
-    EnsembleRegressor : Takes it, or the bare model, as a member.
+    EnsembleRegressor : Accepts it, or the bare model, as a member.
     """
 
     def __init__(

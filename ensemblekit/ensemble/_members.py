@@ -1,4 +1,4 @@
-"""The members of an ensemble: which estimators they may be, and the predictions of fitted ones."""
+"""The members of an ensemble: check the estimators, and predict with fitted ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BATCH = 1024
 
 
 def all_pairs(estimators: Any) -> list[tuple[str, Any]]:
-    """List the named estimators; nothing where ``estimators`` is no list of pairs."""
+    """List the named estimators; the list is empty if ``estimators`` is not a list of pairs."""
     is_pair = [isinstance(item, (list, tuple)) and len(item) == 2 for item in _listed(estimators)]
     return [(name, estimator) for name, estimator in estimators] if is_pair and all(is_pair) else []
 
@@ -57,7 +57,7 @@ def check_estimators(estimators: Any, reserved: Sequence[str], *, kind: str, pre
     reserved : sequence of str
         Names that a member may not have.
     kind : {"classifier", "regressor"}
-        What they must be.
+        Kind that the estimators must be of.
     prefit : bool
         Whether they must be fitted.
 
@@ -100,7 +100,7 @@ def _check_one(name: str, estimator: Any, kind: str, prefit: bool) -> Any:
                 f"{estimator!r}. A member that cannot be fitted goes with cv='prefit'."
             )
         return estimator
-    if found is None:  # not an estimator of scikit-learn: a Keras model, a callable, saved predictions, a Member
+    if found is None:  # not a scikit-learn estimator, but a Keras model, a callable, saved predictions, a Member
         task = "multiclass" if kind == "classifier" else "regression"
         member = as_member(estimator, name=name, task=None if isinstance(estimator, Member) else task)
         if member.task != task:
@@ -130,7 +130,7 @@ def common_classes(members: Mapping[str, Any]) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_classes,)
-        Labels of one kind, text or numbers.
+        Labels, either all text or all numbers.
     """
     known = {name: classes_of(member) for name, member in members.items()}
     text = {name: isinstance(labels[0], str) for name, labels in known.items() if labels}
@@ -144,7 +144,7 @@ def common_classes(members: Mapping[str, Any]) -> np.ndarray:
 
 
 def as_rows(X: Any) -> Any:
-    """Turn X into something with rows: sparse matrices into CSR, lists into an array; arrays and tables stay."""
+    """Make the rows of X selectable: convert sparse matrices to CSR and lists to an array; keep arrays and tables."""
     rows: Any = X if hasattr(X, "shape") else np.asarray(X)
     rows = rows.tocsr() if hasattr(rows, "tocsr") else rows
     if len(rows.shape) < 2:
@@ -168,7 +168,7 @@ def flatten_rows(X: Any) -> np.ndarray:
 
 
 class MemberPredictor:
-    """Predict with fitted members, by the names of their classes.
+    """Predict with fitted members, and match the classes by name.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ class MemberPredictor:
             )
 
     def labels_of(self, name: str, member: Any) -> list[Any]:
-        """List the labels of a member in the order of its columns; refuse any that is no class of the ensemble."""
+        """List the labels of a member in the order of its columns; refuse a label that the ensemble does not have."""
         labels = classes_of(member)
         unknown = [label for label in labels if label not in (self.names or {})]
         if unknown:
@@ -203,7 +203,7 @@ class MemberPredictor:
         return labels
 
     def predict(self, name: str, member: Any, X: Any, ids: np.ndarray) -> Predictions:
-        """Predict the rows of X, with the classes that the member knows."""
+        """Predict the rows of X for the classes that the member knows."""
         fit_ids = getattr(member, "fit_ids", None)
         fit_ids = getattr(member, "fit_ids_", None) if fit_ids is None else fit_ids
         classes: list[Any] = (
@@ -214,7 +214,7 @@ class MemberPredictor:
         return Predictions(probas, ids=ids, classes=classes, task=task, member=name, fit_ids=fit_ids)
 
     def predict_all_classes(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:
-        """Predict the rows of X, with all classes of the ensemble: 0 for one that the member does not know."""
+        """Predict the rows of X for all classes of the ensemble: 0 for a class that the member does not know."""
         predictions = self.predict(name, member, X, ids)
         if self.names is None:
             return predictions.probas

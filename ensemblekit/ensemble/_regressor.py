@@ -22,11 +22,11 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
     Parameters
     ----------
     estimators : list of (str, estimator)
-        The members: scikit-learn regressors, compiled Keras models or `KerasRegressor`. None or ``"drop"`` leaves one
-        out.
+        The members: scikit-learn regressors, compiled Keras models or `KerasRegressor`. None or ``"drop"`` in place of
+        a member leaves it out.
     combiner : str or Combiner, default="mean"
-        A registered name, or an object with a method ``combine``, for regression. One that learns is fitted on
-        out-of-fold predictions.
+        A registered name, or an object with a method ``combine``. It must accept regression. One that learns is fitted
+        on out-of-fold predictions.
     combiner_options : dict, optional
         Options of a combiner that is given by name.
     cv : int, splitter, iterable of (train, test), or "prefit", default=5
@@ -46,7 +46,8 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
 
     Notes
     -----
-    ``y`` has one value a row. Rows that no fold holds out, or several, are treated as in `EnsembleClassifier`.
+    ``y`` has one value for each row. Rows that no fold or several folds hold out are treated as in
+    `EnsembleClassifier`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Calibration: how far confidence is from accuracy."""
+"""Calibration: the distance between confidence and accuracy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["calibration_error", "reliability_curve"]
 
 @typed()
 def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strategy: str = "width") -> float:
-    """Compute the expected calibration error: the mean distance of confidence from accuracy.
+    """Compute the expected calibration error: the mean distance between confidence and accuracy.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def calibration_error(predictions: Predictions, *, n_bins: int = N_BINS, strateg
     -----
     With the confidence ``max_c p_i[c]`` of each row: ``sum_b (n_b / n) |accuracy_b - mean confidence_b|`` over the bins
     [1]_. A bin includes its upper edge, the first one also its lower edge. Rows with equal confidence share a bin, so
-    there may be fewer bins of equal mass than ``n_bins``. Few rows per bin make the error too large, even for perfect
-    calibration: compare it on equal rows and bins only.
+    there may be fewer bins of equal mass than ``n_bins``. If bins have few rows, the error is too large, even for
+    perfect calibration. Only compare errors that were computed on the same rows and bins.
 
     References
     ----------

@@ -49,11 +49,11 @@ def compare_with_best_member(
     models : mapping of str to Predictions
         Combinations and members -> their labelled predictions of the rows to compare on, usually the test rows.
     members : mapping of str to sequence of str
-        Combination -> its members, all of them names in ``models``.
+        Combination -> names of its members, which must all be in ``models``.
     chosen_on : mapping of str to Predictions
         Member -> its labelled predictions of the rows on which the best is chosen.
     choose_by : {"accuracy", "log_loss"}, default="accuracy"
-        Metric that the best member is chosen by; ties are broken by the other one, then by name.
+        Metric by which the best member is chosen; ties are broken by the other metric, then by name.
     metrics, groups, confidence, n_resamples, seed
         As in `paired_bootstrap`.
     unit : str, default="rows"
@@ -136,7 +136,7 @@ def compare_with_reference(
     models : mapping of str to Predictions
         Model -> its labelled predictions of the rows to compare on.
     reference : str
-        Model that the others are compared with, chosen before these rows were looked at.
+        Model that the others are compared with. Choose it before you look at these rows.
     metrics, groups, confidence, n_resamples, seed
         As in `paired_bootstrap`.
     unit : str, default="rows"

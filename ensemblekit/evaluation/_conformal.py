@@ -25,22 +25,23 @@ def fit_conformal(
 ) -> ConformalSets | ConformalIntervals:
     """Calibrate prediction sets, or intervals for regression, on held-out predictions.
 
-    Any model or combiner will do, as only its predictions are used. A set or interval of a new row contains the truth
-    with a probability of at least ``1 - alpha`` if calibration rows and new rows are exchangeable. The guarantee holds
-    over all rows, not for each class.
+    Any model or combiner can be used, as only its predictions are needed. If calibration rows and new rows are
+    exchangeable, the set or interval of a new row contains the truth with a probability of at least ``1 - alpha``. The
+    guarantee holds over all rows, not for each class.
 
     Parameters
     ----------
     predictions : Predictions
         Labelled, of the task ``multiclass`` or ``regression``, on rows that no member and no combiner was fitted on.
-        Usually the result of `combine`. Not of the split ``test``, which is kept for measuring the coverage.
+        They are usually the result of `combine`. They must not be of the split ``test``, which is needed to measure the
+        coverage.
     alpha : float, default=0.1
         Share of sets or intervals that may miss the truth, in (0, 1).
     method : {"lac", "aps", "residual"}, optional
-        ``lac``, the default for ``multiclass``: the smallest sets on average. ``aps``: sets that grow where the model
-        is unsure. ``residual`` is the one for ``regression``.
+        ``lac``, the default for ``multiclass``: the smallest sets on average. ``aps``: sets that are larger for rows on
+        which the model is unsure. ``residual`` is the method for ``regression``.
     allow_leakage : bool, default=False
-        Admit rows that the model was fitted on, and the test split.
+        Accept rows that the model was fitted on, and the test split.
 
     Returns
     -------
@@ -58,10 +59,10 @@ def fit_conformal(
 
     Notes
     -----
-    Each calibration row gets a score of its true class or value, high where the model is wrong. The threshold is the
-    ``k``-th smallest of the ``n`` scores, ``k = ceil((n + 1)(1 - alpha))`` [1]_. It is infinite if ``k > n``, that is
-    ``n < 1 / alpha - 1``, and sets contain all classes. A set contains the classes whose score is at most the
-    threshold; it may be empty.
+    Each calibration row gets a score of its true class or value; the score is high if the model is wrong. The threshold
+    is the ``k``-th smallest of the ``n`` scores, ``k = ceil((n + 1)(1 - alpha))`` [1]_. It is infinite if ``k > n``,
+    that is, if ``n < 1 / alpha - 1``; sets then contain all classes. A set contains the classes whose score is at most
+    the threshold; it may be empty.
 
     The score of ``lac`` is ``1 - p[y]`` [2]_; that of ``aps`` is the sum of ``p[c]`` over the classes with ``p[c] >=
     p[y]``, without the random part of [3]_; that of ``residual`` is ``|y - prediction|``.

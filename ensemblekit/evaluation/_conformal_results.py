@@ -32,7 +32,7 @@ class ConformalSets:
     alpha : float
         Share of sets that may miss the truth, in (0, 1).
     threshold : float
-        Largest score of a class in the set; infinite with too few calibration rows, when sets contain all classes.
+        Largest score of a class in a set. With too few calibration rows it is infinite, and sets contain all classes.
     classes : tuple of str or int
         Names of the classes.
     calibration_ids : ndarray of shape (n_calibration,)
@@ -52,7 +52,8 @@ class ConformalSets:
         Parameters
         ----------
         predictions : Predictions
-            Of the same model and classes as the calibration predictions; the order of the classes does not matter.
+            Predictions of the same model and classes as those of the calibration; the order of the classes does not
+            matter.
 
         Returns
         -------
@@ -79,12 +80,12 @@ class ConformalSets:
         Parameters
         ----------
         predictions : Predictions
-            Labelled, none of them calibration rows.
+            Labelled predictions, which include no calibration row.
 
         Returns
         -------
         float
-            In [0, 1]; about ``1 - alpha`` or more for rows like those of the calibration.
+            In [0, 1]; about ``1 - alpha`` or more if the rows are like those of the calibration.
 
         Raises
         ------
@@ -98,12 +99,12 @@ class ConformalSets:
 
     @typed()
     def mean_size(self, predictions: Predictions) -> float:
-        """Compute the mean number of classes in a set: the fewer, the more informative.
+        """Compute the mean number of classes in a set; smaller sets are more informative.
 
         Parameters
         ----------
         predictions : Predictions
-            As in `predict_sets`, of at least one row.
+            As in `predict_sets`, with at least one row.
 
         Returns
         -------
@@ -141,7 +142,8 @@ class ConformalIntervals:
         Parameters
         ----------
         predictions : Predictions
-            Of the same model and outputs as the calibration predictions; the order of the outputs does not matter.
+            Predictions of the same model and outputs as those of the calibration; the order of the outputs does not
+            matter.
 
         Returns
         -------
@@ -175,7 +177,7 @@ class ConformalIntervals:
         Parameters
         ----------
         predictions : Predictions
-            Labelled, none of them calibration rows.
+            Labelled predictions, which include no calibration row.
 
         Returns
         -------

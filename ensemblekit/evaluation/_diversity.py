@@ -1,4 +1,4 @@
-"""Diversity: how differently pairs of members err."""
+"""Diversity: how much the errors of two members differ, for each pair of members."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAME = {"disagreement": 0.0, "q_statistic": 1.0, "correlation": 1.0, "double_fau
 
 @typed()
 def diversity(predictions: PredictionSet) -> pd.DataFrame:
-    """Measure how differently each pair of members errs.
+    """Measure how much the errors of two members differ, for each pair of members.
 
     Parameters
     ----------
@@ -44,14 +44,13 @@ def diversity(predictions: PredictionSet) -> pd.DataFrame:
     Notes
     -----
     All measures compare right and wrong, not the predicted classes [1]_. Of ``n`` rows, both members are right on
-    ``a``, only the first on ``b``, only the second on ``c``, and none on ``d``.
-    Disagreement is ``(b + c) / n``; double fault is ``d / n``; the Q statistic is ``(ad - bc) / (ad + bc)``;
-    correlation is ``(ad - bc) / sqrt((a + b)(c + d)(a + c)(b + d))``; kappa, which is Cohen's kappa of right and wrong,
-    is ``2 (ad - bc) / ((a + b)(b + d) + (a + c)(c + d))``.
-    A measure is NaN where it is 0 / 0, as for two members that are always right. Members that err alike have a high Q
-    statistic, correlation, kappa and double fault, and a low disagreement.
+    ``a``, only the first on ``b``, only the second on ``c``, and neither on ``d``. Disagreement is ``(b + c) / n``;
+    double fault is ``d / n``; the Q statistic is ``(ad - bc) / (ad + bc)``; correlation is ``(ad - bc) / sqrt((a + b)(c
+    + d)(a + c)(b + d))``; kappa, which is Cohen's kappa of right and wrong, is ``2 (ad - bc) / ((a + b)(b + d) + (a +
+    c)(c + d))``. A measure is NaN if it is 0 / 0, for example if both members are always right. Members with similar
+    errors have a high Q statistic, correlation, kappa and double fault, and a low disagreement.
 
-    Tie rule: of equally probable classes the first is the predicted one.
+    Tie rule: the first of equally probable classes is the predicted one.
 
     References
     ----------
@@ -124,7 +123,7 @@ def _measures(predictions: PredictionSet) -> dict[str, np.ndarray]:
             "n_rows": n_rows.astype(np.int64),
             "disagreement": (one + other) / n_rows,
             "q_statistic": crossed / (both * neither + one * other),
-            # The product of four counts would lose digits.
+            # The product of all four counts would lose digits.
             "correlation": crossed
             / np.sqrt((both + one) * (other + neither))
             / np.sqrt((both + other) * (one + neither)),
@@ -150,7 +149,7 @@ def _counts(predictions: PredictionSet) -> tuple[np.ndarray, np.ndarray, np.ndar
         if present is not None:
             is_present = present[:, start : start + rows, np.newaxis]
             right, wrong = right & is_present, wrong & is_present
-        # float64 uses BLAS, and counts exactly.
+        # float64 uses BLAS, and its counts are exact.
         hits, misses = (flags.reshape(len(cube), -1).astype(np.float64) for flags in (right, wrong))
         both += hits @ hits.T
         one += hits @ misses.T

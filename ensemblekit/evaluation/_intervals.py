@@ -89,8 +89,8 @@ def bootstrap_interval(
         Name out of `METRICS`: ``accuracy``, ``log_loss``, ``brier_score``, ``balanced_accuracy``, ``macro_auroc`` or
         ``calibration_error``.
     groups : mapping of id to group, optional
-        Rows of one group, such as near copies of one image, are resampled together. An id without a group is a group
-        of its own. By default every row is.
+        Rows of one group, such as near copies of one image, are resampled together. An id without a group is a group of
+        its own. By default every row is a group of its own.
     confidence : float, default=0.95
         In (0, 1).
     n_resamples : int, default=5000
@@ -103,7 +103,7 @@ def bootstrap_interval(
     Returns
     -------
     tuple of float
-        Lower and upper bound; NaN where the metric is defined for no resample.
+        Lower and upper bound; NaN if the metric is not defined for any resample.
 
     Raises
     ------
@@ -119,8 +119,8 @@ def bootstrap_interval(
     of absolute values larger. The bins of the calibration error have equal width.
 
     All resamples of an accuracy of 0 or 1 are equal. Wilson's interval for the number of groups is returned instead.
-    The interval covers the choice of rows, not the choice of the training seed. With fewer than some 30 groups it is
-    too narrow. The order of the rows does not matter.
+    The interval covers the choice of rows, not the choice of the training seed. It is too narrow if there are fewer
+    than about 30 groups. The order of the rows does not matter.
 
     References
     ----------
@@ -175,7 +175,7 @@ def score_table(
     pandas.DataFrame
         One row per model and metric: ``model``, ``metric``, ``value``; ``low`` and ``high``, the interval by row; with
         ``groups`` also ``group_low`` and ``group_high``, the interval by group, and ``n_groups``; ``n``, the number of
-        samples; ``in_sample``, how many of them the model was fitted on, missing where that is not known.
+        samples; ``in_sample``, how many of them the model was fitted on, missing if that is not known.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def score_table(
 
 
 def n_in_sample(predictions: Predictions) -> int | None:
-    """Count the samples that the model was fitted on, where that is known."""
+    """Count the samples that the model was fitted on, if that is known."""
     fitted = predictions.fit_ids
     return None if fitted is None else int(among(predictions.ids, fitted).sum())
 

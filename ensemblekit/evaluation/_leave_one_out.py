@@ -47,20 +47,20 @@ def leave_one_member_out(
         Labelled held-out rows of the same members, none of them in ``predictions``. Needed for a combiner that learns,
         even if it is fitted: it is fitted on them again for each row of the table.
     allow_leakage : bool, default=False
-        Go on even if the combiner is scored on rows of ``fit_on``, or fitted on rows that a member was fitted on.
+        Do not refuse a combiner that is scored on rows of ``fit_on``, or fitted on rows that a member was fitted on.
     options, **more_options
         As in `combine`.
 
     Returns
     -------
     pandas.DataFrame
-        Index ``member``, the one left out; columns ``with_all``, ``without`` and ``difference``, which is ``without -
-        with_all``. A member helps if the difference is positive for a loss, or negative for an accuracy.
+        Index ``member``, the member that is left out; columns ``with_all``, ``without`` and ``difference``, which is
+        ``without - with_all``. A member helps if the difference is positive for a loss, or negative for an accuracy.
 
     Raises
     ------
     InvalidPredictionsError
-        If there is one member only, or labels are missing.
+        If there is only one member, or labels are missing.
     NotFittedError
         If the combiner learns and ``fit_on`` is not given.
     LeakageError

@@ -1,4 +1,4 @@
-"""How good labelled predictions are, in one number each; and the confusion matrix."""
+"""Metrics of labelled predictions, each a single number; and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def brier_score(predictions: Predictions) -> float:
 
     Notes
     -----
-    ``mean_i sum_c (p_i[c] - [c = y_i])^2``, Brier's own sum over all classes [1]_; for two classes it is twice the
+    ``mean_i sum_c (p_i[c] - [c = y_i])^2``, Brier's original sum over all classes [1]_; for two classes it is twice the
     score that is often given for the second class alone.
 
     References
@@ -166,7 +166,7 @@ def balanced_accuracy(predictions: Predictions) -> float:
 
     Notes
     -----
-    Classes that no label names have no recall and are left out of the mean, as in scikit-learn.
+    Classes without labelled rows have no recall and are left out of the mean, as in scikit-learn.
 
     Tie rule: the first of equally probable classes is the predicted one.
 
@@ -194,7 +194,7 @@ def macro_auroc(predictions: Predictions) -> float:
     Returns
     -------
     float
-        In [0, 1], 0.5 for chance; NaN where all labels are of one class.
+        In [0, 1], 0.5 for chance; NaN if all labels are of one class.
 
     Raises
     ------
@@ -203,8 +203,9 @@ def macro_auroc(predictions: Predictions) -> float:
 
     Notes
     -----
-    The area of class ``c`` is the share of pairs of a row of ``c`` and a row of another class where the first has the
-    larger ``p[c]``. Classes that no label names have no area and are left out of the mean; scikit-learn gives no value.
+    Each row of class ``c`` is paired with each row of another class. The area of ``c`` is the share of pairs in which
+    the row of ``c`` has the larger ``p[c]``. Classes without labelled rows have no area and are left out of the mean;
+    scikit-learn gives no value.
 
     Tie rule: a pair with equal probabilities counts half.
 
@@ -274,9 +275,9 @@ class Metric:
     higher_is_better : bool
         True for accuracies and the AUROC, False for losses and errors.
     weighted : callable
-        Probabilities of shape ``(n_samples, n_classes)`` and label codes -> a function of sample weights, which
-        computes the metric of many resamples at once. Of weights of shape ``(n_samples, n_resamples)`` it gives
-        ``(n_resamples,)``.
+        Takes probabilities of shape ``(n_samples, n_classes)`` and label codes, and returns a function of sample
+        weights, which computes the metric of many resamples at once. For weights of shape ``(n_samples, n_resamples)``
+        its result has shape ``(n_resamples,)``.
     """
 
     score: Callable[[Predictions], float]
@@ -298,7 +299,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 
 
 def statistic(predictions: Predictions, metric: str) -> Statistic:
-    """Make a metric of these samples a function of their weights."""
+    """Return the metric of these samples as a function of their weights."""
     return METRICS[metric].weighted(predictions.probas.astype(np.float64), scored_codes(predictions, metric))
 
 

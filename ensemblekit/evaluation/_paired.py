@@ -1,4 +1,4 @@
-"""Whether two models differ on the same rows: exact McNemar, paired bootstrap, and Holm's correction."""
+"""Test whether two models differ on the same rows: exact McNemar test, paired bootstrap, Holm's correction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class McNemar:
     Attributes
     ----------
     first_only, second_only : int
-        Number of rows that only the first, or only the second, predicts right.
+        Number of rows that only the first model, or only the second, predicts right.
     p_value : float
         In (0, 1].
     """
@@ -64,8 +64,8 @@ def mcnemar(first: Predictions, second: Predictions) -> McNemar:
     Notes
     -----
     The exact two-sided binomial test [1]_: ``n`` rows are predicted right by one model only, ``k`` is the smaller of
-    the two counts, and ``p = min(1, 2 P[X <= k])`` for ``X ~ Binomial(n, 1/2)``; 1 where ``n`` is 0. The test assumes
-    independent rows. Near copies are not independent: with any, look at the interval by group too.
+    the two counts, and ``p = min(1, 2 P[X <= k])`` for ``X ~ Binomial(n, 1/2)``; 1 if ``n`` is 0. The test assumes
+    independent rows. Near copies are not independent: if there are any, look at the interval by group too.
 
     Tie rule: the first of equally probable classes is the predicted one, in the order of the first model's classes.
 
@@ -133,8 +133,9 @@ def paired_bootstrap(
     Notes
     -----
     Both models are scored on the same resamples; the interval is the percentile interval of the differences. The p
-    value is two-sided: twice the smaller of the shares of resamples with a difference ``<= 0`` and ``>= 0``, one added
-    to each count [1]_, at most 1. It is not an exact test; for the accuracy prefer `mcnemar`.
+    value is two-sided: take the share of resamples with a difference ``<= 0`` and the share with ``>= 0``, with one
+    added to each count [1]_; the p value is twice the smaller share, at most 1. It is not an exact test; for the
+    accuracy prefer `mcnemar`.
 
     References
     ----------
@@ -221,7 +222,7 @@ def holm(p_values: Any) -> np.ndarray:
 
 
 def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predictions, Predictions]:
-    """Match two models by id and class, in the order of the ids."""
+    """Match two models by id and class, and sort their rows by id."""
     scored_codes(first, what)
     scored_codes(second, what)
     one, other = first.member or "first", second.member or "second"  # for error messages

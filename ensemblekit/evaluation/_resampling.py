@@ -1,4 +1,4 @@
-"""Resamples of rows, or of groups of rows, as counts; and the intervals of metrics over them."""
+"""Resamples of rows or of groups of rows, as counts; and intervals of metrics from these resamples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Groups = Mapping[Any, Hashable]
 
 
 def check_resampling(confidence: float, n_resamples: int) -> None:
-    """Refuse a confidence or a number of resamples that gives no interval."""
+    """Refuse a confidence or a number of resamples for which there is no interval."""
     if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 < confidence < 1:
         raise InvalidOptionError(f"confidence must be a number > 0 and < 1; received {confidence!r}.")
     if isinstance(n_resamples, bool) or not isinstance(n_resamples, (int, np.integer)) or n_resamples < 2:
@@ -94,7 +94,7 @@ def jackknife(statistics: Sequence[Statistic], places: np.ndarray) -> np.ndarray
     n_groups = count_groups(places)
     values = np.empty((len(statistics), n_groups))
     step = max(1, BLOCK // len(places))
-    with np.errstate(invalid="ignore", divide="ignore"):  # a single group leaves nothing
+    with np.errstate(invalid="ignore", divide="ignore"):  # without the only group no row is left
         for start in range(0, n_groups, step):
             left = np.arange(start, min(start + step, n_groups))
             weights = (places[:, np.newaxis] != left).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Tables of metrics, one row per model, and of repeats: numbers, not formatted."""
+"""Tables of metrics, with one row per model, and of repeats. The numbers are not formatted."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def balance_table(results: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    ``balance = 1 - max |a_s - a_t|`` over the pairs of splits, of accuracies ``a``; ``composite = 0.5 * balance + 0.5 *
-    average accuracy``.
+    ``balance = 1 - max |a_s - a_t|``, the maximum over the pairs of splits with accuracies ``a``; ``composite = 0.5 *
+    balance + 0.5 * average accuracy``.
     """
     import pandas as pd
 
@@ -93,7 +93,7 @@ def balance_table(results: pd.DataFrame) -> pd.DataFrame:
 def compare_published(
     results: pd.DataFrame, runs: Sequence[Mapping[str, Any]], *, name: str = "this run"
 ) -> pd.DataFrame:
-    """Put published results beside these of the same models.
+    """Put published results beside the results of the same models.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def compare_published(
     -------
     pandas.DataFrame
         ``Model``, ``Run`` and the six columns of `results_table`: for each published model first these results, then
-        the published ones. NaN where nothing was published.
+        the published ones. NaN if nothing was published.
     """
     import pandas as pd
 

@@ -27,7 +27,8 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
     Parameters
     ----------
     predictions : PredictionSet
-        Of the task ``multiclass`` or ``multilabel``, shape ``(n_members, n_samples, n_classes)``; labels are optional.
+        Predictions of the task ``multiclass`` or ``multilabel``, shape ``(n_members, n_samples, n_classes)``; labels
+        are optional.
 
     Returns
     -------
@@ -45,7 +46,8 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
     The aleatoric part is the mean entropy, ``mean_m H(p_m)``: noise that every member sees. The epistemic part is the
     difference, the mutual information of class and member [1]_, 0 if all members predict the same. The vote entropy is
     the entropy of the shares of hard votes [2]_. For ``multilabel``, each label is a Bernoulli variable with the vote
-    ``p >= 0.5``, and the entropies of the labels are summed. With absent rows, means are over the members present.
+    ``p >= 0.5``, and the entropies of the labels are summed. If rows are absent, means are over the members that have
+    the row.
 
     Tie rule: equally most probable classes of a member share its vote, as in the combiner ``voting``.
 
@@ -80,7 +82,7 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
 
 @typed()
 def uncertainty_maps(predictions: PredictionSet) -> dict[str, np.ndarray]:
-    """Decompose uncertainty as `uncertainty` does, also of dense predictions.
+    """Decompose uncertainty as `uncertainty` does, also for dense predictions.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def _parts(probas: np.ndarray, present: np.ndarray | None, *, multilabel: bool) 
         votes = (probas == probas.max(axis=-1, keepdims=True)).astype(np.float64)
         votes /= votes.sum(axis=-1, keepdims=True)
     vote_entropy = _entropy((votes * present).sum(axis=0) / n_present, multilabel)
-    # Entropy is concave: only rounding makes the difference negative.
+    # Entropy is concave, so that only rounding errors make the difference negative.
     return np.stack([total, aleatoric, np.maximum(total - aleatoric, 0), vote_entropy])
 
 

@@ -1,4 +1,4 @@
-"""Each metric as a function of sample weights: one formula for the value and for all of its resamples at once."""
+"""Each metric as a function of sample weights: one formula for the value and for all resamples at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of frozen backbones, cached on disk; views of images; and training on both."""
+"""Features of frozen backbones, cached on disk; views of images; and training on features and views."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "ViewCycle":  # its base class is Keras's
+    if name == "ViewCycle":  # its base class is a class of Keras
         from ._view_cycle import ViewCycle
 
         return ViewCycle

@@ -1,4 +1,4 @@
-"""`FeatureBank`: features of frozen backbones on disk."""
+"""`FeatureBank`: the features of frozen backbones, stored on disk."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = ["CollectionInfo", "FeatureBank"]
 
 @dataclass(frozen=True)
 class CollectionInfo:
-    """What one collection of a bank holds.
+    """Description of one collection of a bank.
 
     Attributes
     ----------
     backbone : str
         Name of the backbone.
     fingerprint : str
-        Of the backbone.
+        Fingerprint of the backbone.
     input_shape : tuple of int
         ``(height, width, channels)``.
     precision : str
-        Keras's dtype policy when they were computed.
+        Keras's dtype policy when the features were computed.
     augmentation : str or None
-        ``repr`` of the augmentation that drew the views; None for the images as they are.
+        ``repr`` of the augmentation that drew the views; None if the images were used unchanged.
     rows : int
         Number of rows of features: one per image and view.
     columns : int
@@ -44,7 +44,7 @@ class CollectionInfo:
     last_used : float
         Seconds since 1970.
     folder : Path
-        Its folder in the bank.
+        Folder of the collection in the bank.
     """
 
     backbone: str
@@ -60,7 +60,7 @@ class CollectionInfo:
 
 
 class FeatureBank:
-    """A cache on disk of the features of frozen backbones; the contents of an image are its key.
+    """A cache of the features of frozen backbones, on disk; the key of an image is a hash of its pixels.
 
     Parameters
     ----------
@@ -68,21 +68,22 @@ class FeatureBank:
         The folder of the bank; it is created when something is stored. By default ``ensemblekit/features`` in
         ``ENSEMBLEKIT_CACHE`` if that is set, else in ``XDG_CACHE_HOME``, else in the cache folder of the system.
     max_bytes : int, default=2 * 2**30
-        Largest size. The least recently used features are evicted.
+        Largest size in bytes. If the bank is larger, the least recently used features are removed.
 
     Raises
     ------
     InvalidOptionError
-        If ``max_bytes`` is no whole number > 0.
+        If ``max_bytes`` is not a whole number > 0.
     DataError
-        If ``folder`` exists and is no folder.
+        If ``folder`` exists and is not a folder.
 
     Notes
     -----
-    The features of one backbone, input shape and augmentation are a collection, with a folder of its own. It holds
-    segments: files that appear whole, never change, and have a checksum that a process compares when it first reads
-    them. Several processes may use one bank at once: one of them computes what a collection lacks, the others wait for
-    it, and then read. A bank holds at most ``max_bytes`` after each write, and during a write at most twice as many.
+    The features of one backbone, input shape and augmentation are a collection, with a folder of its own. The folder
+    holds segments: files that appear only when they are complete, never change, and have a checksum, which a process
+    verifies when it first reads them. Several processes may use one bank at once: one of them computes the features
+    that a collection lacks; the others wait for it, and then read them. A bank holds at most ``max_bytes`` after each
+    write, and during a write at most twice as many.
 
     Examples
     --------
@@ -110,7 +111,7 @@ class FeatureBank:
         return sum(file.n_bytes for file in segment_files(self.folder))
 
     def collections(self) -> list[CollectionInfo]:
-        """List its collections.
+        """List the collections of the bank.
 
         Returns
         -------
@@ -124,7 +125,7 @@ class FeatureBank:
         return sorted(found, key=lambda collection: collection.last_used, reverse=True)
 
     def shelves(self) -> list[CollectionInfo]:
-        """Call `collections`: this is its deprecated name.
+        """Deprecated name of `collections`, which it calls.
 
         Returns
         -------
@@ -135,7 +136,7 @@ class FeatureBank:
         return self.collections()
 
     def others(self) -> list[str]:
-        """List the files and folders in its folder that are not its own; they are neither counted nor removed.
+        """List the files and folders in the bank's folder that the bank did not write; they are not counted or removed.
 
         Returns
         -------
@@ -145,15 +146,17 @@ class FeatureBank:
         return other_names(self.folder)
 
     def clear(self) -> int:
-        """Remove all features, and nothing else from its folder.
+        """Remove all features, and nothing else, from the bank's folder.
 
-        A folder in it is a collection only if it holds a note, ``shelf.json``, of which its name is a digest. Only
-        files that the bank wrote are removed. A collection with another file in it stays, and links stay.
+        A folder in it is a collection only if it holds a note, ``shelf.json``, and the folder's name is a digest of the
+        note. Only files that the bank wrote are removed. The folder of a collection stays if it holds another file.
+        Links stay.
 
         Returns
         -------
         int
-            Number of bytes freed. Memory maps stay valid until they are closed, and other processes go on computing.
+            Number of bytes freed. Memory maps stay valid until they are closed, and other processes can continue to
+            compute.
 
         Raises
         ------
@@ -174,7 +177,7 @@ def _describe(folder: Path, files: list[SegmentFile]) -> CollectionInfo:
         try:
             segment = read_segment(file.path)
         except (DamagedSegmentError, OSError):
-            continue  # it is damaged or was removed; only `extract_features` repairs
+            continue  # the segment is damaged or was removed; only `extract_features` repairs the bank
         keys.append(segment.keys)
         columns = segment.features.shape[1]
     return CollectionInfo(
@@ -192,7 +195,7 @@ def _describe(folder: Path, files: list[SegmentFile]) -> CollectionInfo:
 
 
 def _text(about: dict[str, Any], key: str) -> str | None:
-    """Give a value of a note if it is text; a note of somebody else may hold anything."""
+    """Give a value of a note if it is text; a note that the bank did not write may hold anything."""
     value = about.get(key)
     # JSON can hold lone surrogates, which cannot be printed.
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else None

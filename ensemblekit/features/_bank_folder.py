@@ -1,4 +1,4 @@
-"""The folder of a bank: one folder per collection, which holds a note of what it is, a lock file, and segments."""
+"""The folder of a bank. It has one folder per collection, with a note that describes it, a lock file, and segments."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ class SegmentFile:
 
 
 def collection_folder(bank: Path, about: dict[str, Any]) -> Path:
-    """Give the folder of a collection: its name is a digest of what the features depend on."""
+    """Give the folder of a collection; its name is a digest of all that the features depend on."""
     identity = {key: about[key] for key in _IDENTITY} | {"format": FORMAT}
     return bank / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def write_note(path: Path, about: dict[str, Any]) -> None:
-    """Note in the folder of a collection what it holds; the note also proves that the folder is the bank's.
+    """Write the note of a collection to its folder; the note also shows that the folder belongs to the bank.
 
     Raises
     ------
     FileExistsError
-        If the folder holds files of somebody else.
+        If the folder holds files that the bank did not write.
     """
     with open_folder(path) as folder:
         if _is_collection(path, _note(folder)):
@@ -73,12 +73,12 @@ def write_note(path: Path, about: dict[str, Any]) -> None:
             is_lock = name == _LOCK and state is not None and state.st_size == 0
             if not is_lock and not is_leftover(path / name):
                 raise FileExistsError(errno.EEXIST, "it holds what is not the bank's", os.fspath(path / name))
-    with atomic_write(path / _NOTE, overwrite=False) as file:  # another note is somebody else's
+    with atomic_write(path / _NOTE, overwrite=False) as file:  # a different note is not ours
         file.write((json.dumps(about | {"format": FORMAT}, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """Read the note of a folder; empty if there is none, or it cannot be read."""
+    """Read the note of a folder; return an empty note if there is none, or it cannot be read."""
     try:
         with open_folder(path) as folder:
             return _note(folder)
@@ -93,7 +93,7 @@ def lock_collection(path: Path) -> Generator[None]:
         path.mkdir(parents=True, exist_ok=True)
         with open_folder(path) as folder, locked_file(folder, _LOCK, wait=True) as is_current:
             if not is_current or not is_at(folder.descriptor, path):
-                continue  # the bank was cleared meanwhile: other processes lock a new file
+                continue  # the bank was cleared in the meantime: other processes lock a new file
             yield
             return
 
@@ -111,7 +111,7 @@ def segment_files(bank: Path) -> list[SegmentFile]:
 
 
 def segment_names(path: Path) -> set[str]:
-    """Name the segments of a collection; none if the folder is not the bank's."""
+    """List the segments of a collection; the list is empty if the folder does not belong to the bank."""
     with contextlib.suppress(OSError), open_folder(path) as folder:
         if _is_collection(path, _note(folder)):
             return {name for name in folder.names() if _SEGMENT.fullmatch(name) and folder.state(name)}
@@ -119,7 +119,7 @@ def segment_names(path: Path) -> set[str]:
 
 
 def remove_segments(path: Path, names: Iterable[str]) -> None:
-    """Remove segments from a collection; nothing if the folder is not the bank's."""
+    """Remove segments from a collection; remove nothing if the folder does not belong to the bank."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), open_folder(path) as folder:
         if _is_collection(path, _note(folder)):
             for name in filter(_SEGMENT.fullmatch, names):
@@ -127,7 +127,7 @@ def remove_segments(path: Path, names: Iterable[str]) -> None:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove from a collection the segments that killed processes did not finish."""
+    """Remove the segments of a collection that killed processes did not finish."""
     remove_leftovers(path)
     with open_folder(path) as folder:
         if _is_collection(path, _note(folder)):
@@ -147,7 +147,7 @@ def evict(bank: Path, max_bytes: int) -> None:
 
 
 def clear_collections(bank: Path) -> int:
-    """Remove all segments, and the folders that no process has locked; give the bytes that were freed."""
+    """Remove all segments, and the folders that no process has locked; return the number of bytes that were freed."""
     freed = 0
     for path in _collections(bank):
         with contextlib.suppress(FileNotFoundError), open_folder(path) as folder:
@@ -158,7 +158,8 @@ def clear_collections(bank: Path) -> int:
             # An error means that another process has the lock, or that the folder holds other files.
             with contextlib.suppress(OSError), locked_file(folder, _LOCK, wait=False):
                 remove_unfinished(path)
-                # The lock last: a process that comes meanwhile locks a new file, and finds no note that is about to go.
+                # The lock file is removed last: a process that starts in the meantime then locks a new file, and does
+                # not find a note that is about to be removed.
                 for name in (_NOTE, _LOCK):
                     folder.remove(name)
                 path.rmdir()
@@ -166,7 +167,7 @@ def clear_collections(bank: Path) -> int:
 
 
 def other_names(bank: Path) -> list[str]:
-    """List what is in the folder of a bank and is no collection."""
+    """List the files and folders in the folder of a bank that are not collections."""
     if not bank.is_dir():
         return []
     return sorted({path.name for path in bank.iterdir()} - {path.name for path in _collections(bank)})
@@ -181,7 +182,7 @@ def _collections(bank: Path) -> list[Path]:
 
 
 def _is_collection(path: Path, note: dict[str, Any]) -> bool:
-    """Say whether a note is that of the folder it is in, whose name is a digest of the note."""
+    """Say whether a note belongs to the folder that it is in: the name of the folder is a digest of the note."""
     try:
         return note.get("format") == FORMAT and collection_folder(path.parent, note).name == path.name
     except (KeyError, TypeError, ValueError, RecursionError):

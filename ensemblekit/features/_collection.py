@@ -28,7 +28,7 @@ class Hits:
     segments : list of Segment
         The segments.
     segment, row : ndarray of int, shape (rows,)
-        Where each row is: position of its segment, -1 if it is missing, and row there.
+        Where each row is: the position of its segment, or -1 if it is missing; and its row in that segment.
     """
 
     def __init__(self, segments: list[Segment], segment: np.ndarray, row: np.ndarray) -> None:
@@ -36,7 +36,7 @@ class Hits:
 
     @classmethod
     def none(cls, rows: int) -> Hits:
-        """Give the result in which all rows are missing."""
+        """Make the result for rows that are all missing."""
         return cls([], np.full(rows, -1), np.zeros(rows, dtype=np.int64))
 
     @property
@@ -56,7 +56,7 @@ class Hits:
             out[places[in_segment]] = self._segments[number].features[self._row[in_segment]]
 
     def as_map(self, keys: np.ndarray) -> np.ndarray | None:
-        """Give all rows as one slice of a memory map; None if they are not one slice of one segment."""
+        """Return all rows as one slice of a memory map; None if they are not one slice of one segment."""
         if not len(keys) or self._segment[0] < 0 or (self._segment != self._segment[0]).any():
             return None
         segment, start = self._segments[self._segment[0]], int(self._row[0])
@@ -70,7 +70,7 @@ class Collection:
     Parameters
     ----------
     folder : Path
-        Need not exist: then there are no segments.
+        Folder of the collection. It need not exist; then there are no segments.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -85,7 +85,7 @@ class Collection:
         return int(self._segments[0].features.shape[1]) if self._segments else 0
 
     def refresh(self) -> None:
-        """Open the segments that came since the last refresh, and forget those that were removed."""
+        """Open the segments that were added since the last refresh, and drop those that were removed."""
         names = segment_names(self.folder)
         self._by_name = {name: segment for name, segment in self._by_name.items() if name in names}
         for name in sorted(names - set(self._by_name) - self._damaged):
@@ -93,7 +93,7 @@ class Collection:
                 self._by_name[name] = self._read(name)
             except DamagedSegmentError as error:
                 self._discard(self.folder / name, error)
-            except OSError:  # another process has evicted it, or it belongs to another user
+            except OSError:  # another process has removed it, or it belongs to another user
                 continue
         self._index()
 
@@ -105,7 +105,7 @@ class Collection:
         return segment
 
     def find(self, keys: np.ndarray) -> Hits:
-        """Look up rows. The segments that they are found in are verified."""
+        """Look up rows, and verify the segments in which they are found."""
         while len(self._keys):
             at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
             segment = np.where(self._keys[at] == keys, self._segment_of[at], -1)
@@ -114,7 +114,7 @@ class Collection:
         return Hits.none(len(keys))
 
     def append(self, keys: np.ndarray, features: np.ndarray) -> None:
-        """Write rows as a segment, and remove the segments that hold no other rows."""
+        """Write rows as a segment, and remove the segments that only hold these rows."""
         before = self._segments
         path = write_segment(self.folder, keys, features)
         self._damaged.discard(path.name)
@@ -128,7 +128,7 @@ class Collection:
             try:
                 segment.verify()
             except DamagedSegmentError:
-                return  # it is reported and removed when one of its rows is looked up
+                return  # a damaged segment is reported and removed when one of its rows is looked up
         keys, first = np.unique(np.concatenate([s.keys for s in segments]), return_index=True)
         path = write_segment(self.folder, keys, np.concatenate([s.features for s in segments])[first])
         self._remove(s for s in segments if s.path != path)

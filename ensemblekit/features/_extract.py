@@ -1,4 +1,4 @@
-"""`extract_features`: the features of images, each computed once."""
+"""`extract_features`: compute the features of each image once."""
 
 from __future__ import annotations
 
@@ -38,50 +38,51 @@ def extract_features(
     keys: ArrayLike | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Give the features of images, computing only those that are not in the bank.
+    """Return the features of images; compute only those that are not in the bank.
 
     Parameters
     ----------
     backbone : Backbone
-        It runs in inference mode. With a bank it must be frozen and have a fingerprint.
+        It runs in inference mode. If a bank is given, it must be frozen and have a fingerprint.
     images : ImageFolder or array-like of shape (n, height, width, channels)
-        RGB, 0 to 255. A folder is decoded once, in batches; ``skip_unreadable`` of the folder leaves out images.
+        RGB, 0 to 255. A folder is decoded once, in batches; images that it cannot decode are left out if its
+        ``skip_unreadable`` is set.
     augmentation : Augmentation, optional
-        Draws views of the images, such as `AffineViews`.
+        Draws views of the images; for example, `AffineViews`.
     n_views : int, optional
-        Number of views of each image, from view 0 on. Required with ``augmentation``.
+        Number of views of each image, starting with view 0. Required with ``augmentation``.
     bank : FeatureBank, optional
-        Where features are looked up and stored. By default all are computed.
+        Bank in which features are looked up and stored. Without a bank, all are computed.
     batch_size : int, default=32
         Number of images in a batch of the backbone.
     keys : array-like of str, shape (n,), optional
-        The result of `image_keys` for the images, if it is known already.
+        The result of `image_keys` for the images, if it is already known.
     progress : callable, optional
-        Called with the number of rows (images times views) that were computed, and that have to be.
+        Called with the number of rows (images times views) that were computed, and the number of those to compute.
 
     Returns
     -------
     ndarray of float32, shape (n, d) or (n_views, n, d)
-        The first without, the second with an augmentation. Read-only; a memory map if the bank holds these rows in
-        one piece.
+        The second shape is used if there is an augmentation. Read-only; a memory map if these rows are contiguous in
+        the bank.
 
     Raises
     ------
     CompatibilityError
-        If features of the backbone cannot be stored, or are no vectors.
+        If features of the backbone cannot be stored, or are not vectors.
     DataError
         If the images or keys are not valid, or the augmentation changes the shape of the images.
     InvalidOptionError
-        If an option is none of those above.
+        If an option is not one of those above.
 
     Warns
     -----
     FeatureBankWarning
-        If features cannot be stored, or stored features are damaged. They are computed and returned all the same.
+        If features cannot be stored, or stored features are damaged. They are still computed and returned.
 
     Notes
     -----
-    Images of equal content are computed once. A killed process loses the features of its last ten seconds at most.
+    The features of equal images are computed once. A killed process loses the features of at most its last ten seconds.
 
     Examples
     --------
@@ -114,7 +115,7 @@ def extract_features(
 
 
 def _about(backbone: Any, shape: tuple[int, ...], augmentation: Any) -> dict[str, Any]:
-    """Describe a collection: all that features depend on, except for the pixels of the image."""
+    """Describe a collection: everything that features depend on, except the pixels of the image."""
     return {
         "backbone": backbone_name(backbone),
         "fingerprint": check_bankable(backbone),

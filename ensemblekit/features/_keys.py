@@ -1,4 +1,4 @@
-"""Content hashes: the keys of images, and of their rows of features."""
+"""Content hashes, which are the keys of images and of their rows of features."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def image_keys(images: ArrayLike) -> np.ndarray:
     Raises
     ------
     DataError
-        If ``images`` has another number of axes, or no numbers.
+        If ``images`` has another number of axes, or does not hold numbers.
 
     Notes
     -----
-    The first 128 bits of SHA-256 over the shape, the dtype and the bytes of an image. The same pixels as ``uint8`` and
-    as ``float32`` have different keys.
+    The key is the first 128 bits of SHA-256 over the shape, the dtype and the bytes of an image. The same pixels as
+    ``uint8`` and as ``float32`` have different keys.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def check_images(images: Any) -> np.ndarray:
 
 
 def row_keys(keys: np.ndarray, view: int | None) -> np.ndarray:
-    """Give the key of each image's row in a segment: a digest of its key and its view, 16 bytes."""
+    """Compute the key of each image's row in a segment: a digest of the image's key and the view, 16 bytes."""
     suffix = "" if view is None else f" {view}"
     digests = [hashlib.sha256(f"{key}{suffix}".encode()).digest()[:DIGEST_BYTES] for key in keys.tolist()]
     return np.frombuffer(b"".join(digests), dtype=KEY)

@@ -1,4 +1,4 @@
-"""The Keras model of a backbone, run on batches of few different sizes."""
+"""The Keras model of a backbone, which runs on batches of only a few different sizes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BackboneModel:
         self.n_features = int(shape[1])
 
     def __call__(self, images: np.ndarray, batch_size: int) -> np.ndarray:
-        """Give the features of at most ``batch_size`` images, float32; they are padded to a size that was traced."""
+        """Compute the float32 features of at most ``batch_size`` images; pad them to a size that was traced before."""
         n = len(images)
         fitting = [size for size in self._sizes if n <= size <= batch_size]
         # Tracing a new size takes as long as a batch of images.
@@ -61,12 +61,12 @@ class BackboneModel:
 
 
 def check_bankable(backbone: Any) -> str:
-    """Give the fingerprint of a backbone, or refuse a backbone whose features cannot be stored.
+    """Return the fingerprint of a backbone; refuse a backbone if its features cannot be stored.
 
     Raises
     ------
     CompatibilityError
-        If it is not frozen, or has no fingerprint.
+        If the backbone is not frozen, or has no fingerprint.
     """
     if getattr(backbone, "frozen", True) is False:
         raise CompatibilityError(_not_frozen(backbone, "has frozen=False"))
@@ -80,25 +80,25 @@ def check_bankable(backbone: Any) -> str:
 
 
 def precision() -> str:
-    """Give Keras's dtype policy: features depend on it."""
+    """Return Keras's dtype policy, on which features depend."""
     keras = sys.modules.get("keras")
     return "float32" if keras is None else str(keras.config.dtype_policy().name)
 
 
 def backbone_name(backbone: Any) -> str:
-    """Give the name of a backbone, or of its class."""
+    """Return the name of a backbone, or of its class."""
     return str(getattr(backbone, "name", None) or type(backbone).__name__)
 
 
 def _build(backbone: Any, input_shape: tuple[int, ...]) -> _Built:
     try:
         known = _built.setdefault(backbone, {})
-    except TypeError:  # it cannot be hashed, or have weak references
+    except TypeError:  # the backbone cannot be hashed, or cannot have weak references
         known = {}
     key = (input_shape, precision(), getattr(backbone, "fingerprint", None))
     if key not in known:
         model = backbone.build(input_shape)
-        if model.trainable_weights:  # the next build may start from others
+        if model.trainable_weights:  # the next build may start with other weights
             return model, set()
         known.clear()
         known[key] = model, set()

@@ -1,4 +1,4 @@
-"""The steps of `extract_features`: rows are looked up, and those that are missing are computed and stored."""
+"""The steps of `extract_features`: look up rows, then compute and store those that are missing."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class _Missing(NamedTuple):
 
 
 class ExtractionPipeline:
-    """The rows of one call, of shape ``(views, images)``. The place of a row is its index in that shape, flattened.
+    """The rows of one call, of shape ``(views, images)``. The place of a row is its index in the flattened shape.
 
     Parameters
     ----------
     build : callable
-        Builds the model, when the first row has to be computed.
+        Builds the model. It is called when the first row must be computed.
     session : BankSession
         Finds and stores rows.
     shape : tuple of int
         ``(views, images)``; there may be fewer images.
     augmentation : object or None
-        Draws the views; None for one view, the images as they are.
+        Draws the views. None: there is one view, the unchanged images.
     batch_size : int
         Number of images in a batch of the model.
     """
@@ -78,7 +78,7 @@ class ExtractionPipeline:
         self._out: np.ndarray | None = None
 
     def run(self, blocks: Blocks, progress: Callable[[int, int], None] | None) -> np.ndarray:
-        """Compute and store the missing rows, and give all features, ``(views, images, d)``."""
+        """Compute and store the missing rows, and return all features, ``(views, images, d)``."""
         try:
             self._compute(blocks, progress)
         except BaseException:
@@ -103,13 +103,13 @@ class ExtractionPipeline:
                     flushed = time.monotonic()
 
     def _rows(self, n_features: int) -> np.ndarray:
-        """Give the array of all features with one row per place."""
+        """Return the array of all features, with one row per place."""
         if self._out is None:
             self._out = np.empty((*self._shape, n_features), dtype=np.float32)
         return self._out.reshape(-1, n_features)
 
     def _batches(self, blocks: Blocks) -> Generator[_Batch]:
-        """Yield the rows to compute: their places, and their images or views."""
+        """Yield the rows to compute, as their places and their images or views."""
         pending: list[_Missing] = []
         for images, keys in blocks:
             for missing in self._look_up(images, keys):
@@ -121,7 +121,7 @@ class ExtractionPipeline:
             yield [one.place for one in pending], self._draw(pending)
 
     def _look_up(self, images: np.ndarray, keys: np.ndarray) -> list[_Missing]:
-        """Find the rows of a block of images, and list those to compute, each once."""
+        """Find the rows of a block of images, and list each row to compute once."""
         start, self._seen = self._seen, self._seen + len(keys)
         wanted = np.stack([row_keys(keys, view) for view in self._views])
         self._keys[:, start : self._seen] = wanted
@@ -176,7 +176,7 @@ class ExtractionPipeline:
         return self._out[:, : self._seen]
 
     def _stored_result(self, keys: np.ndarray) -> np.ndarray:
-        """Complete the computed rows with those that were found or are repeated, and store them."""
+        """Add the rows that were found or are repeated to the computed rows, and store them."""
         self._fill()
         assert self._out is not None  # noqa: S101 - something was computed
         out = self._out[:, : self._seen]

@@ -1,4 +1,4 @@
-"""Segments: files of features and their keys. A segment appears whole, and never changes."""
+"""Segments: files of features and their keys. A segment appears only when it is complete, and never changes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["SUFFIX", "DamagedSegmentError", "Segment", "read_segment", "segment_
 
 SUFFIX = ".features"
 
-# Magic, version, bytes per key, rows, columns, SHA-256 of the features. Then the keys, zeros up to a multiple of 64,
-# and the features: float32, little-endian, in row-major order. The file's name is the digest of header and keys.
+# Header: magic, version, bytes per key, rows, columns, SHA-256 of the features. Then the keys, zeros up to a multiple
+# of 64, and the features: float32, little-endian, in row-major order. The file's name is the digest of header and keys.
 _HEADER = struct.Struct("<8sIIQQ32s")
 _MAGIC, _VERSION = b"EKITBANK", 1
 _FLOAT = np.dtype("<f4")
@@ -31,16 +31,16 @@ _verified: set[tuple[int, int, int, int]] = set()
 
 
 class DamagedSegmentError(Exception):
-    """A segment is not as it was written."""
+    """A segment differs from what was written."""
 
 
 class Segment:
-    """An open segment: its keys in memory, its features mapped.
+    """An open segment, with its keys in memory and its features memory-mapped.
 
     Attributes
     ----------
     path : Path
-        Its file. The memory map stays valid when the file is removed.
+        File of the segment. The memory map stays valid if the file is removed.
     keys : ndarray of S16, shape (rows,)
         From `row_keys`.
     features : ndarray of float32, shape (rows, columns)
@@ -68,14 +68,14 @@ class Segment:
         _verified.add(self._identity)
 
     def touch(self) -> None:
-        """Set its time of access to now: eviction goes by it."""
-        with contextlib.suppress(OSError):  # it was removed, or belongs to another user
-            # The time of modification stays: `verify` identifies a file by it.
+        """Set the segment's access time to now. The segments with the oldest access times are removed first."""
+        with contextlib.suppress(OSError):  # the segment was removed, or belongs to another user
+            # The modification time stays, because `verify` identifies a file by it.
             os.utime(self.path, ns=(time.time_ns(), self._identity[3]))
 
 
 def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
-    """Write rows to a new file, whole or not at all.
+    """Write rows to a new file; after an error there is no file.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
     Returns
     -------
     Path
-        The file; equal for equal keys and features.
+        The file. Its name is the same for equal keys and features.
     """
     data = np.ascontiguousarray(features, dtype=_FLOAT)
     digest = hashlib.sha256(data.data).digest()
@@ -100,18 +100,18 @@ def write_segment(folder: Path, keys: np.ndarray, features: np.ndarray) -> Path:
         file.write(bytes(_data_offset(len(keys)) - len(head)))
         file.write(data.data)
         file.flush()
-        stat = os.fstat(file.fileno())  # once it has its name, another process may remove it
+        stat = os.fstat(file.fileno())  # as soon as it has its final name, another process may remove it
     _verified.add((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
     return path
 
 
 def read_segment(path: Path) -> Segment:
-    """Open a file, and check its header and keys; its features are not checked yet.
+    """Open a file, and check its header and keys, but not its features.
 
     Raises
     ------
     DamagedSegmentError
-        If it is not as it was written.
+        If the file differs from what was written.
     OSError
         If it does not exist, or cannot be read.
     """
@@ -127,7 +127,7 @@ def read_segment(path: Path) -> Segment:
             raise DamagedSegmentError(f"it must have {segment_bytes(rows, columns)} bytes and has {stat.st_size}")
         if not rows or not columns:
             raise DamagedSegmentError("it has no features")
-        # A sparse file takes less of the disk than its size says.
+        # A sparse file takes less disk space than its size.
         if rows * KEY.itemsize > max(largest(), RATIO * bytes_on_disk(file)):
             raise DamagedSegmentError(f"it has {rows} keys, which are not there")
         packed = file.read(rows * KEY.itemsize)
@@ -138,7 +138,7 @@ def read_segment(path: Path) -> Segment:
 
 
 def segment_bytes(rows: int, columns: int) -> int:
-    """Give the size of a segment's file."""
+    """Return the size of a segment's file."""
     return _data_offset(rows) + rows * columns * _FLOAT.itemsize
 
 

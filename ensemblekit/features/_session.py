@@ -1,4 +1,4 @@
-"""What one call does with a bank: it looks rows up, waits for other processes, and stores rows."""
+"""The use of a bank by one call: look up rows, wait for other processes, and store rows."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["BankSession"]
 
 
 class BankSession:
-    """Finds rows in a bank, and stores those that were missing; without a bank it does neither.
+    """Finds rows in a bank, and stores the missing ones; does neither if there is no bank.
 
-    A bank that cannot be written is read all the same; one warning says that nothing is stored. One thread may look up
-    while another stores.
+    A bank that cannot be written is still read; one warning says that nothing is stored. One thread may look up rows
+    while another stores rows.
 
     Parameters
     ----------
     bank : FeatureBank or None
         The bank.
     about : dict
-        What the features depend on; see `collection_folder`.
+        All that the features depend on; see `collection_folder`.
     """
 
     def __init__(self, bank: FeatureBank | None, about: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ class BankSession:
         self._lock.close()
 
     def find(self, keys: np.ndarray) -> Hits:
-        """Look up rows. Before a row is missing, wait for any process that may be computing it."""
+        """Look up rows. Before a row counts as missing, wait for any process that may be computing it."""
         if self._collection is None:
             return Hits.none(len(keys))
         with self._mutex:
@@ -59,7 +59,7 @@ class BankSession:
         return hits
 
     def check_columns(self, n_features: int) -> None:
-        """Refuse a backbone whose features are not of the width that the bank has under its fingerprint.
+        """Refuse a backbone if the bank has features of another width under its fingerprint.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class BankSession:
             self._lock.enter_context(lock_collection(collection.folder))
             write_note(collection.folder, self._about)
             remove_unfinished(collection.folder)
-        except OSError as error:  # also OutputExistsError: the folder is not the bank's
+        except OSError as error:  # also OutputExistsError: the folder does not belong to the bank
             self._report_unwritable(error)
         collection.refresh()
 

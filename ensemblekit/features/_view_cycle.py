@@ -1,6 +1,6 @@
-"""`ViewCycle`: training data of several views of each image, for Keras's ``fit``.
+"""`ViewCycle`: training data for Keras's ``fit``, with several views of each image.
 
-Importing this module imports Keras, so that it is only imported when `ViewCycle` is used.
+This module imports Keras. So it is only imported when `ViewCycle` is used.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ keras = import_keras("ViewCycle")
 
 
 class ViewCycle(keras.utils.PyDataset):
-    """Training data of several views of each image, for Keras's ``fit``: one view of every image per epoch.
+    """Training data for Keras's ``fit``, with several views of each image: each epoch uses one view of every image.
 
     Parameters
     ----------
     views : array-like of shape (n_views, n_samples, ...) or callable
-        Features or pixels of each view; of a memory map only the rows of a batch are copied. Or a function of the
-        number of a view that returns that view, shape ``(n_samples, ...)``; it is called in a thread, one epoch ahead.
+        Features or pixels of each view; only the rows of a batch are copied from a memory map. Or a function that takes
+        the number of a view and returns that view, shape ``(n_samples, ...)``; it is called in a thread, one epoch
+        ahead.
     y : array-like of shape (n_samples, ...)
         Targets, the same for every view.
     n_views : int, optional
-        Only with a function: the number of views to draw, keep, and cycle through; by default each epoch draws a new
-        view, and none is kept.
+        Only for a function: the number of views to draw, keep, and cycle through. By default each epoch draws a new
+        view, and no view is kept.
     batch_size : int, default=32
         Number of samples in a batch; the last one of an epoch may have fewer.
     seed : int, default=0
@@ -51,13 +52,13 @@ class ViewCycle(keras.utils.PyDataset):
     InvalidOptionError
         If an option is none of those above.
     DataError
-        If the views are empty, or there is not one target per sample.
+        If the views are empty, or the number of targets differs from the number of samples.
 
     Notes
     -----
-    Epoch ``e`` gives view ``e % n_views`` of each sample once, in an order drawn from ``(seed, e)``: the same in every
-    run, whatever else draws random numbers. Call ``fit`` with ``shuffle=False``: else Keras draws an order of the
-    batches from Python's global random state.
+    Epoch ``e`` gives view ``e % n_views`` of each sample once. The order is drawn from ``(seed, e)``: it is the same in
+    every run, and does not depend on other uses of random numbers. Call ``fit`` with ``shuffle=False``, or Keras draws
+    an order of the batches from Python's global random state.
 
     Examples
     --------
@@ -111,7 +112,7 @@ class ViewCycle(keras.utils.PyDataset):
         return self.num_batches
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Give one batch of the current epoch.
+        """Return one batch of the current epoch.
 
         Parameters
         ----------
@@ -125,13 +126,13 @@ class ViewCycle(keras.utils.PyDataset):
         """
         if not 0 <= index < self.num_batches:
             raise IndexError(f"there are {self.num_batches} batches; received {index}.")
-        view, order = self._current  # read once: Keras calls this in another thread
+        view, order = self._current  # read only once, as Keras calls this in another thread
         rows = order[index * self.batch_size : (index + 1) * self.batch_size]
         return np.asarray(view[rows]), self.y[rows]
 
     def on_epoch_begin(self) -> None:
         """Go on to the next epoch; Keras calls this."""
-        # Keras calls on_epoch_end also before the first epoch, so that only beginnings are counted.
+        # Keras also calls on_epoch_end before the first epoch. So only the beginnings of epochs are counted.
         if self._begun:
             self.epoch += 1
             self._current = self._load()

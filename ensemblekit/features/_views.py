@@ -1,4 +1,4 @@
-"""`AffineViews`: random flips, rotations and zooms, the same for the same image whenever they are drawn."""
+"""`AffineViews`: random flips, rotations and zooms; the same image always gets the same views."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VERSION = 1
 
 
 class Augmentation(Protocol):
-    """What `extract_features` needs of an augmentation: any object with these two names will do."""
+    """What `extract_features` needs of an augmentation. Any object with these two names can be used."""
 
     @property
     def fingerprint(self) -> str:
@@ -41,7 +41,7 @@ class Augmentation(Protocol):
         keys : ndarray of str, shape (n,)
             Keys of the images; see `image_keys`.
         view : int
-            Number of the view, >= 0. Equal images, keys and numbers must give equal views.
+            Number of the view, >= 0. Equal images, keys and view numbers must give equal views.
 
         Returns
         -------
@@ -59,9 +59,10 @@ class AffineViews:
     flip : {"horizontal", "vertical", "horizontal_and_vertical", None}, default="horizontal"
         Each direction is flipped with probability 1/2.
     rotation : float or tuple of float, default=0.2
-        Largest angle in both directions, or the lowest and highest, as a fraction of a full turn.
+        Largest angle in both directions, or lowest and highest angle, as a fraction of a full turn.
     zoom : float or tuple of float, default=0.2
-        Largest change of scale in both directions, or the lowest and highest; above 0 the image becomes smaller.
+        Largest change of scale in both directions, or lowest and highest change; the image becomes smaller if it is
+        above 0.
     seed : int, default=0
         Another seed gives other views.
 
@@ -73,9 +74,9 @@ class AffineViews:
     Notes
     -----
     The parameters mean the same as for Keras's ``RandomFlip``, ``RandomRotation`` and ``RandomZoom``, applied in this
-    order, each with reflection at the border and bilinear interpolation. They are composed to one affine map, so that
+    order, each with reflection at the border and bilinear interpolation. They are combined into one affine map, so that
     pixels are interpolated once. A view is drawn from a hash of the seed, the key of the image and the number of the
-    view, and not from the state of a generator: it is the same whatever else is drawn.
+    view, and not from the state of a generator, so that other random draws do not change it.
 
     Examples
     --------
@@ -131,9 +132,9 @@ class AffineViews:
         Raises
         ------
         DataError
-            If the images are not valid, or there is not one key per image.
+            If the images are not valid, or the number of keys differs from the number of images.
         InvalidOptionError
-            If ``view`` is no whole number >= 0.
+            If ``view`` is not a whole number >= 0.
         """
         images, keys = check_images(images), np.asarray(keys)
         if keys.shape != (len(images),):
@@ -143,7 +144,7 @@ class AffineViews:
         return _resample(images, self._maps(keys, int(view), images.shape[1], images.shape[2]))
 
     def _maps(self, keys: np.ndarray, view: int, height: int, width: int) -> np.ndarray:
-        """Give for each image the 2 x 3 matrix from a pixel ``(x, y, 1)`` of the view to coordinates in the image."""
+        """Compute for each image the 2 x 3 matrix that maps a pixel ``(x, y, 1)`` of the view to the image."""
         mirror, flip_y, turn, scale = _uniforms(keys, self.seed, view)
         directions = str(self.flip)
         flip_x = np.where((mirror < 0.5) & ("horizontal" in directions), -1.0, 1.0)
@@ -171,7 +172,7 @@ def _range(name: str, factor: Any) -> tuple[float, float]:
 
 
 def _uniforms(keys: np.ndarray, seed: int, view: int) -> np.ndarray:
-    """Give four numbers in [0, 1) per image, shape ``(4, n)``, from a hash of seed, view and key."""
+    """Draw four numbers in [0, 1) per image, shape ``(4, n)``, from a hash of seed, view and key."""
     start = hashlib.sha256(f"{seed} {view} ".encode())
     digests: list[bytes] = []
     for key in keys.tolist():
@@ -185,7 +186,7 @@ def _uniforms(keys: np.ndarray, seed: int, view: int) -> np.ndarray:
 def _resample(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """Resample images by affine maps, bilinearly, reflected at the border.
 
-    Here NumPy is faster than TensorFlow, and needs no TensorFlow.
+    NumPy is faster here than TensorFlow, and TensorFlow need not be installed.
 
     Parameters
     ----------
@@ -197,11 +198,11 @@ def _resample(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (n, height, width, channels)
-        Beyond the border, ``a b c d`` goes on as ``d c b a | a b c d | d c b a``.
+        Beyond the border, ``a b c d`` continues as ``d c b a | a b c d | d c b a``.
     """
     out = np.empty(images.shape, dtype=np.float32)
     half = (len(images) + 1) // 2
-    with ThreadPoolExecutor(2) as pool:  # all of NumPy's work here releases the GIL
+    with ThreadPoolExecutor(2) as pool:  # all NumPy functions that are called here release the GIL
         parts = [(images[part], maps[part], out[part]) for part in (slice(half), slice(half, None))]
         for future in [pool.submit(_resample_all, *part) for part in parts]:
             future.result()
@@ -234,8 +235,8 @@ def _resample_one(image: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> Non
 
 
 def _reflected(row: np.ndarray, height: int, width: int, length: int) -> np.ndarray:
-    """Give the coordinate in the image of each pixel of the result, reflected into ``[0, length - 1]``."""
-    # The border reflects at the edge of the first pixel, half a pixel before its centre: hence the 0.5.
+    """Compute the image coordinate of each pixel of the result, reflected into ``[0, length - 1]``."""
+    # The 0.5 is there because the border reflects at the edge of the first pixel, half a pixel before its centre.
     along_x, along_y = row[0] * np.arange(width), row[1] * np.arange(height) + row[2] + 0.5
     place = np.add.outer(along_y.astype(np.float32), along_x.astype(np.float32))
     furthest = max(abs(along_y.min() + along_x.min()), abs(along_y.max() + along_x.max()))

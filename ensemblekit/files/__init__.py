@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, locks, and the cache folder of the user."""
+"""Atomic writing of files and folders, locks, and the cache folder of the user."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Atomic writing: a file or folder appears under its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Replaceable", "atomic_folder", "atomic_path", "atomic_write", "check
 
 
 def check_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-    """Refuse a path that a file cannot be written to, before anything is computed.
+    """Refuse a path to which no file can be written, before anything is computed.
 
     Parameters
     ----------
@@ -32,11 +32,12 @@ def check_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
     Raises
     ------
     OutputExistsError
-        If there is a file and ``overwrite`` is False; or a folder, a pipe or a device, which a file does not replace.
+        If there is a file and ``overwrite`` is False; or if there is a folder, a pipe or a device, which is never
+        replaced.
     """
     try:
         state = Path(path).stat()
-    except FileNotFoundError:  # also of a dangling link: the file is written to its target
+    except FileNotFoundError:  # also for a dangling link: the file is written to its target
         return
     except OSError as error:
         if error.errno != errno.ELOOP:
@@ -53,20 +54,20 @@ def check_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = True) -> Generator[Path]:
-    """Give a temporary path for a writer that opens files itself, and rename the file to ``path`` at the end.
+    """Yield a temporary path for a writer that opens files itself, and rename the file to ``path`` at the end.
 
     Parameters
     ----------
     path : path-like
-        Of the finished file. A link stays, and its target is replaced.
+        Path of the finished file. If it is a link, the link stays and its target is replaced.
     overwrite : bool, default=True
-        Whether a file at ``path`` is replaced, also one that another process writes meanwhile.
+        Whether to replace a file at ``path``, also one that another process writes in the meantime.
 
     Yields
     ------
     Path
-        With the suffix of ``path``, in a hidden folder beside it; no file is there yet. After an error the temporary
-        file is removed, and ``path`` is as it was.
+        A path with the suffix of ``path``, in a hidden folder beside it; it does not exist yet. After an error the
+        temporary file is removed, and ``path`` is unchanged.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = True) -> Gene
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Generator[BinaryIO]:
-    """Open a file that replaces ``path`` once everything is written.
+    """Open a temporary file that replaces ``path`` when everything is written.
 
     Parameters
     ----------
@@ -105,12 +106,12 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Gen
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all.
+    """Write a text file in UTF-8, atomically.
 
     Parameters
     ----------
     path : path-like
-        Of the file; one that is there is replaced.
+        Path of the file; an existing file is replaced.
     text : str
         Its content.
     """
@@ -126,7 +127,7 @@ class Replaceable(NamedTuple):
     what : str
         Its name in errors.
     files : callable
-        Lists the files that we wrote to a `Folder`, as `Folder.others` takes them; None if it is no such folder.
+        Lists the files that we wrote to a `Folder`, in the form that `Folder.others` takes; None for any other folder.
     """
 
     what: str
@@ -134,24 +135,24 @@ class Replaceable(NamedTuple):
 
 
 def check_folder(path: str | os.PathLike[str], replaces: Replaceable | None) -> Collection[str]:
-    """Refuse a path that a folder cannot be written to, before anything is computed.
+    """Refuse a path to which no folder can be written, before anything is computed.
 
     Parameters
     ----------
     path : path-like
         Of the folder.
     replaces : Replaceable or None
-        The kind of folder that it may replace; None for no folder.
+        The kind of folder that it may replace; None if it may not replace any.
 
     Returns
     -------
     collection of str
-        The files there that we wrote.
+        The files at the path that we wrote.
 
     Raises
     ------
     OutputExistsError
-        If there is another kind of folder, a file, or a folder that holds also other files.
+        If there is another kind of folder, a file, or a folder that also holds other files.
     """
     if not os.path.lexists(path):
         return ()
@@ -177,19 +178,19 @@ def check_folder(path: str | os.PathLike[str], replaces: Replaceable | None) -> 
 
 @contextlib.contextmanager
 def atomic_folder(path: str | os.PathLike[str], *, replaces: Replaceable | None = None) -> Generator[Path]:
-    """Give a temporary folder to be filled with files, and rename it to ``path`` at the end.
+    """Create a temporary folder for files, and rename it to ``path`` at the end.
 
     Parameters
     ----------
     path : path-like
-        Of the finished folder.
+        Path of the finished folder.
     replaces : Replaceable, optional
-        The kind of folder that it may replace; that folder is then removed. By default none.
+        The kind of folder that it may replace; the replaced folder is removed. By default it replaces no folder.
 
     Yields
     ------
     Path
-        In a hidden folder beside ``path``. After an error it is removed, and ``path`` is as it was.
+        A folder in a hidden folder beside ``path``. After an error it is removed, and ``path`` is unchanged.
 
     Raises
     ------
@@ -216,7 +217,7 @@ def atomic_folder(path: str | os.PathLike[str], *, replaces: Replaceable | None 
         # The old folder now has the temporary name.
         try:
             files = check_folder(temporary, replaces)
-        except OutputExistsError:  # a file of the user came at the last moment
+        except OutputExistsError:  # a user's file was added at the last moment
             _exchange(temporary, path)
             raise
         with open_folder(temporary) as folder:
@@ -224,13 +225,13 @@ def atomic_folder(path: str | os.PathLike[str], *, replaces: Replaceable | None 
 
 
 def _keep_permissions(new: Path, path: Path) -> None:
-    """Give a new file or folder the permissions of the one that it replaces, if there is one."""
+    """Copy to a new file or folder the permissions of the one that it replaces, if there is one."""
     with contextlib.suppress(FileNotFoundError):
         new.chmod(stat.S_IMODE(path.stat().st_mode))
 
 
 def _link(temporary: Path, path: Path) -> bool:
-    """Rename a file unless another has that name; False if the file system has no hard links."""
+    """Rename a file unless another file has the new name; False if the file system has no hard links."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -242,7 +243,8 @@ def _link(temporary: Path, path: Path) -> bool:
 
 
 def _exchange(first: Path, second: Path) -> None:
-    # Linux and macOS exchange two names in one step, so that there is a folder at any time; Python has no call for it.
+    # Linux and macOS can swap two names in one step, so that a folder exists at any time. Python has no function for
+    # it.
     names = os.fsencode(first), os.fsencode(second)
     libc = ctypes.CDLL(None)
     current_folder, swap = -2 if sys.platform == "darwin" else -100, 2
@@ -252,7 +254,7 @@ def _exchange(first: Path, second: Path) -> None:
         renamed = swap_names(current_folder, names[0], current_folder, names[1], swap)
     if renamed == 0:
         return
-    # Some file systems cannot. After a kill between these steps, the next run moves the old folder back.
+    # Some file systems cannot swap names. After a kill between these two steps, the next run moves the old folder back.
     aside = first.with_name(OLD)
     second.rename(aside)
     first.rename(second)

@@ -1,4 +1,4 @@
-"""Folders: open by descriptor, so that no link is followed; marked as made by ensemblekit; and the user's cache."""
+"""Folders that are opened by descriptor, so that no link is followed; folders with our marker; and the user's cache."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ MARKER = ".ensemblekit"
 
 
 class Folder:
-    """An open folder. What is done in it is done there, even if its path leads elsewhere by now.
+    """An open folder. All methods act on this folder, even if its path now leads to another one.
 
     Parameters
     ----------
     descriptor : int
-        Of the folder. Whoever opened it closes it.
+        Descriptor of the folder. The code that opened it must close it.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
     def names(self) -> list[str]:
-        """List the names of its files and folders.
+        """List the names of the files and folders in it.
 
         Returns
         -------
@@ -56,7 +56,7 @@ class Folder:
         return sorted(os.listdir(self.descriptor))  # noqa: PTH208 - a Path has no descriptor
 
     def state(self, name: str) -> os.stat_result | None:
-        """Give the state of a regular file.
+        """Return the state of a regular file.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Folder:
         Returns
         -------
         os.stat_result or None
-            None if there is no such file, or a link, a folder, a pipe or a device.
+            None if there is no such file, or it is a link, a folder, a pipe or a device.
         """
         try:
             state = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
@@ -75,12 +75,12 @@ class Folder:
         return state if stat.S_ISREG(state.st_mode) else None
 
     def is_folder(self, name: str) -> bool:
-        """Say whether a name is that of a folder.
+        """Tell whether a name belongs to a folder.
 
         Parameters
         ----------
         name : str
-            Of anything.
+            Any name.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class Folder:
         Returns
         -------
         bytes or None
-            None if there is no such file, or a larger one.
+            None if there is no such file, or it is larger.
         """
         try:
             descriptor = os.open(name, FILE_FLAGS, dir_fd=self.descriptor)
@@ -162,7 +162,7 @@ class Folder:
         return True
 
     def remove_tree(self, name: str) -> None:
-        """Remove a file, or a folder with its contents; links in it are removed, and not followed.
+        """Remove a file, or a folder with its contents. Links in it are removed, not followed.
 
         Parameters
         ----------
@@ -175,7 +175,7 @@ class Folder:
             shutil.rmtree(name, ignore_errors=True, dir_fd=self.descriptor)
 
     def others(self, files: Collection[str]) -> list[str]:
-        """List its contents at any depth, without the given files and the folders that these are in.
+        """List its contents at any depth, except for the given files and the folders that contain them.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class Folder:
         return sorted(found)
 
     def remove_files(self, files: Collection[str]) -> None:
-        """Remove files, and the folders that are empty then.
+        """Remove files, and the folders that are then empty.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ def open_folder(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> G
 
 
 def open_folder_descriptor(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> int:
-    """As `open_folder`, for a caller that closes the descriptor itself."""
+    """Open a folder as `open_folder` does; the caller must close the descriptor."""
     try:
         return os.open(path, FOLDER_FLAGS, dir_fd=dir_fd)
     except OSError as error:
@@ -254,21 +254,21 @@ def open_folder_descriptor(path: str | os.PathLike[str], *, dir_fd: int | None =
 
 
 def is_at(descriptor: int, path: str | os.PathLike[str], dir_fd: int | None = None) -> bool:
-    """Say whether an open file or folder is the one at a path.
+    """Tell whether an open file or folder is the one at a path.
 
     Parameters
     ----------
     descriptor : int
-        Of what is open.
+        Descriptor of the open file or folder.
     path : path-like
-        Where it may be.
+        Path to compare with.
     dir_fd : int, optional
         Descriptor of the folder that the path starts from.
 
     Returns
     -------
     bool
-        False for a link to it.
+        False if the path is a link to it.
     """
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path, dir_fd=dir_fd, follow_symlinks=False))
@@ -281,21 +281,21 @@ def _is_link(name: str, descriptor: int) -> bool:
 
 
 def marker_for(kind: str, of: str) -> bytes:
-    """Give the content of a marker.
+    """Return the content of a marker.
 
     Parameters
     ----------
     kind : str
         Purpose of the folder.
     of : str
-        Name of the output that it is for.
+        Name of the output that the folder is for.
     """
     about = {"format": 1, "kind": kind, "of": of, "ensemblekit": "a folder that ensemblekit made, and removes"}
     return (json.dumps(about, sort_keys=True) + "\n").encode()
 
 
 def mark(folder: Folder, marker: bytes) -> None:
-    """Write a marker, whole or not at all."""
+    """Write a marker, atomically."""
     unfinished = _unfinished_name(marker)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(unfinished, flags, 0o666, dir_fd=folder.descriptor)
@@ -307,11 +307,11 @@ def mark(folder: Folder, marker: bytes) -> None:
 
 
 def is_marked(folder: Folder, marker: bytes) -> bool:
-    """Say whether a folder has this marker, or was created by a process that was killed before it wrote the marker."""
+    """Tell whether a folder has this marker, or the process that created it was killed before it wrote the marker."""
     if folder.read(MARKER, len(marker)) == marker:
         return True
     names = folder.names()
-    # The name of an unfinished marker is a digest of its content, so that no user's file has it.
+    # The name of an unfinished marker is a digest of its content, so that a user's file cannot have the same name.
     return not names or (names == [_unfinished_name(marker)] and folder.state(names[0]) is not None)
 
 
@@ -320,7 +320,7 @@ def _unfinished_name(marker: bytes) -> str:
 
 
 def cache_folder() -> Path:
-    """Give the folder of ensemblekit in the user's cache.
+    """Return the folder of ensemblekit in the user's cache.
 
     Returns
     -------
@@ -328,7 +328,7 @@ def cache_folder() -> Path:
         ``ensemblekit`` in ``ENSEMBLEKIT_CACHE`` if that is set, else in ``XDG_CACHE_HOME``, else in the cache folder of
         the system.
     """
-    # XDG_CACHE_HOME counts on every system, and may begin with "~" or be relative: platformdirs would ignore it then.
+    # XDG_CACHE_HOME is used on every system. It may begin with "~" or be relative; platformdirs would ignore it then.
     if base := os.environ.get("ENSEMBLEKIT_CACHE") or os.environ.get("XDG_CACHE_HOME"):
         return Path(base).expanduser() / "ensemblekit"
     from platformdirs import user_cache_path
@@ -342,7 +342,7 @@ def size_on_disk(path: Path) -> int:
     Parameters
     ----------
     path : Path
-        Of a file or a folder.
+        Path of a file or a folder.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Folders for the intermediate files of an output: their names are fixed, so that the next run finds them."""
+"""Folders for the intermediate files of an output. Their names are fixed, so that the next run finds them."""
 
 from __future__ import annotations
 
@@ -42,29 +42,29 @@ def locked_folder(
     own_folders: Collection[str] = (),
     earlier: Callable[[Folder], bool] = lambda folder: False,
 ) -> Generator[LockedFolder]:
-    """Create the folder for the intermediate files of an output, or reuse it, and lock other processes out.
+    """Create or reuse the folder for the intermediate files of an output, and lock it against other processes.
 
-    A folder that exists is reused only if it has our marker, and nothing in it that is not ours.
+    An existing folder is only reused if it has our marker and holds only files of ours.
 
     Parameters
     ----------
     path : Path
         The folder. At the end it is removed if it is empty.
     output : Path
-        The output; named in the marker and in errors.
+        The output; its name is in the marker and in errors.
     kind : str
-        Purpose of the folder; named in the marker.
+        Purpose of the folder; it is in the marker.
     own : re.Pattern
-        Matches the whole name of a file that a run creates in it; by default it creates none.
+        Matches the whole name of each file that a run creates in the folder; by default a run creates no files.
     own_folders : collection of str, default=()
         Names of the folders that a run creates in it.
     earlier : callable, optional
-        Says of a folder without a marker whether an earlier version of ensemblekit made it.
+        Tells whether an earlier version of ensemblekit created a folder that has no marker.
 
     Yields
     ------
     LockedFolder
-        Marked and locked, without the leftovers of killed processes.
+        The folder, marked and locked; files that killed processes left in it are removed.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _create_or_reuse(path: Path, output: Path) -> int:
             raise _not_ours(path, output) from None
         if descriptor is not None:
             return descriptor
-        # The process that had it has ended meanwhile, and removed it.
+        # The process that had locked it has ended in the meantime, and removed it.
 
 
 def _not_ours(path: Path, output: Path) -> OutputExistsError:

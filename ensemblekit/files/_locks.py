@@ -1,7 +1,7 @@
-"""Locks of files and folders. The kernel releases a lock when its process ends, however it ends: none becomes stale.
+"""Locks of files and folders. The kernel releases a lock when its process ends in any way, so that no lock is stale.
 
-A descriptor is locked that was opened here, and not a path as by ``filelock.FileLock``: between two steps that use a
-path, another process may replace what is there, or put a link in its place.
+The functions lock a descriptor that they opened, and not a path as ``filelock.FileLock`` does: between two steps that
+use a path, another process may replace the file or folder, or put a link in its place.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ def open_locked(path: Path, *, must_lock: bool = False) -> int | None:
     Parameters
     ----------
     path : Path
-        Of the folder; a link to one is refused.
+        Path of the folder; a link to a folder is refused.
     must_lock : bool, default=False
-        Whether a file system without locks is an error. By default the folder is opened and not locked there.
+        Whether a file system without locks is an error. By default the folder is then opened without a lock.
 
     Returns
     -------
     int or None
-        Its descriptor. None if it was removed or replaced meanwhile.
+        Descriptor of the folder. None if it was removed or replaced in the meantime.
 
     Raises
     ------
     BlockingIOError
         If another process has locked it.
     OSError
-        If it is no folder, or cannot be opened.
+        If it is not a folder, or cannot be opened.
     """
     try:
         descriptor = open_folder_descriptor(path)
@@ -57,16 +57,16 @@ def open_locked(path: Path, *, must_lock: bool = False) -> int | None:
 
 @contextlib.contextmanager
 def locked_file(folder: Folder, name: str, *, wait: bool) -> Generator[bool]:
-    """Hold the lock of a file in a folder; the file is created if it is not there.
+    """Hold the lock of a file in a folder; create the file if it does not exist.
 
     Parameters
     ----------
     folder : Folder
         The folder.
     name : str
-        Of the file; a link is refused.
+        Name of the file; a link is refused.
     wait : bool
-        Wait while another process has locked it. A file system without locks is then no error.
+        Wait while another process has locked it. If it is True, a file system without locks is not an error.
 
     Yields
     ------

@@ -1,7 +1,7 @@
-"""Staging folders: hidden folders beside an output, in which it is written before it is renamed to its place.
+"""Staging folders: the output is written to a hidden folder beside its path, and then renamed to its path.
 
-A killed process leaves its staging folder behind. The next process that writes the same output finds it without a lock,
-and removes it.
+A killed process leaves its staging folder behind. The next process that writes the same output finds that the folder is
+not locked, and removes it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _UNFINISHED = re.compile(rf"{re.escape(MARKER)}\.[0-9a-f]{{32}}")
 
 
 def is_leftover(path: Path) -> bool:
-    """Say whether a path is a staging folder, by its name and marker.
+    """Tell whether a path is a staging folder, by its name and marker.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def is_leftover(path: Path) -> bool:
     Returns
     -------
     bool
-        True for a leftover of a killed process, and for a folder in use.
+        True for a folder in use, and for one that a killed process left behind.
     """
     if not LEFTOVER.fullmatch(path.name):
         return False
@@ -55,17 +55,17 @@ def is_leftover(path: Path) -> bool:
 def staging_folder(output: Path) -> Generator[Path]:
     """Create a staging folder for an output, and remove it at the end; first remove those of killed processes.
 
-    Processes that write one output at the same time have one each.
+    Processes that write one output at the same time have separate folders.
 
     Parameters
     ----------
     output : Path
-        What is written in it.
+        The output that is written in the folder.
 
     Yields
     ------
     Path
-        A folder for ``new``, or names that begin with ``new.``, and ``old``. Other users cannot read it.
+        A folder for files called ``new``, ``new.`` with a suffix, and ``old``. Other users cannot read it.
     """
     path, descriptor = _create(output)
     try:
@@ -90,13 +90,13 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def staging_prefix(name: str) -> str:
-    """Give the beginning of the names of an output's staging folders; four hexadecimal digits follow."""
+    """Return the beginning of the names of an output's staging folders; four hexadecimal digits follow it."""
     return f".ensemblekit-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
 
 
 def _create(output: Path) -> tuple[Path, int]:
     created: tuple[Path, int] | None = None
-    # Numbers are used from 0 on, so that leftovers end at the first number that is free.
+    # Numbers are used from 0 on, so that no folder can be left behind after the first free number.
     for number in count():
         path = output.parent / f"{staging_prefix(output.name)}{number:04x}"
         if created is not None and not os.path.lexists(path):
@@ -116,14 +116,14 @@ def _create_locked(path: Path, output: Path) -> tuple[Path, int] | None:
         raise
     try:
         descriptor = open_locked(path)
-    except BlockingIOError:  # another process takes it for a leftover, and removes it
+    except BlockingIOError:  # another process thinks that a killed process left it, and removes it
         return None
     return None if descriptor is None else (path, descriptor)
 
 
 def _remove_stale(path: Path) -> bool:
-    """Remove a staging folder that no process has locked; say whether the path is free."""
-    with contextlib.suppress(OSError):  # it is locked, or no folder, or cannot be opened or locked
+    """Remove a staging folder that no process has locked; tell whether the path is free."""
+    with contextlib.suppress(OSError):  # it is locked, is not a folder, or cannot be opened or locked
         descriptor = open_locked(path, must_lock=True)
         if descriptor is not None:
             try:
@@ -137,7 +137,7 @@ def _remove_stale(path: Path) -> bool:
 
 
 def _output_name(folder: Folder, path: Path) -> str | None:
-    """Name the output of a staging folder; empty if it has no marker yet, None if it is no staging folder."""
+    """Name the output of a staging folder; empty if it has no marker yet, None if it is not a staging folder."""
     content = folder.read(MARKER)
     if content is None:
         is_new = all(_UNFINISHED.fullmatch(name) and folder.state(name) for name in folder.names())
@@ -152,12 +152,12 @@ def _output_name(folder: Folder, path: Path) -> str | None:
 
 def _remove(folder: Folder, path: Path, output: Path) -> None:
     with contextlib.suppress(OSError):
-        # A process that was killed between the two steps of an exchange: the output that was there comes back.
+        # A process was killed between the two steps of a swap: the previous output is restored.
         if OLD in folder.names() and not os.path.lexists(output):
             os.rename(OLD, output, src_dir_fd=folder.descriptor)
         for name in folder.names():
             if any(own.fullmatch(name) for own in (_OWN, _UNFINISHED, LEFTOVER)):
                 folder.remove_tree(name)
-        if folder.names() in ([MARKER], []):  # else there are files of the user
+        if folder.names() in ([MARKER], []):  # otherwise it holds files of the user
             folder.remove(MARKER)
             path.rmdir()

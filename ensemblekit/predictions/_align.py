@@ -1,4 +1,4 @@
-"""`align`: rows matched by id and columns by class name, or refused."""
+"""`align`: match rows by id and columns by class name, or refuse the predictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class _SequenceButStr(Protocol[T_co]):
-    """Any sequence but a str, whose ``__contains__`` takes a str alone."""
+    """Any sequence except str; ``__contains__`` of a str only accepts a str."""
 
     def __contains__(self, value: object, /) -> bool: ...
     def __getitem__(self, position: Any, /) -> Any: ...
@@ -51,7 +51,8 @@ def align(
     *predictions : Predictions, path, or one sequence or mapping of them
         At least one. A mapping names the members. Unnamed predictions of a file take the name of the file.
     aliases : mapping, optional
-        ``{name: common name}`` for classes that members call differently. A name mapped to itself has no alias.
+        ``{name: common name}`` for classes that members call differently. A name that is mapped to itself gets no
+        alias.
     missing : {"error", "zero", "renormalize"} or mapping, default="error"
         Policy for absent classes and rows. ``zero`` gives probability 0 to a class that a member does not know.
         ``renormalize`` keeps a row that some members lack, and combines the members that are present. Both at once:

@@ -1,4 +1,4 @@
-"""Validation of probabilities and labels; that of ids and class names is in `names`."""
+"""Validation of probabilities and labels. `names` validates ids and class names."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def as_probas(
     Returns
     -------
     probas : ndarray of shape (n_samples, ..., n_classes)
-        Read-only, and without a writable view elsewhere: a copy, unless the input is read-only.
+        Read-only, and no writable view of the same memory exists: a copy, unless the input is read-only.
     present : ndarray of bool of shape (n_samples,), or None
         Which rows are not NaN; None if all are present.
     """
     _check_order(who, probas, classes)
-    if np.ma.is_masked(probas):  # masked values become NaN, as nulls of a file do
+    if np.ma.is_masked(probas):  # masked values become NaN, like the nulls of a file
         probas = probas.astype(np.result_type(probas, np.float16)).filled(np.nan)
     array = as_array(who, probas, error=InvalidPredictionsError)
     is_new = isinstance(probas, (list, tuple))
@@ -88,7 +88,7 @@ def _check_exact(who: str, array: np.ndarray) -> None:
 
 
 def _is_immutable(array: Any) -> bool:
-    """Tell whether an array and the memory that it is a view of are read-only."""
+    """Tell whether an array is read-only, and also the memory that it is a view of."""
     while isinstance(array, np.ndarray):
         if array.flags.writeable:
             return False
@@ -104,7 +104,7 @@ _SIGMOID = " For the one output p of a sigmoid give both columns: np.column_stac
 
 def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool, who: str) -> np.ndarray | None:
     axes = tuple(range(1, array.ndim))
-    # A sum is NaN or infinite if a value is, so that one pass finds these rows and those that do not sum to 1.
+    # If a value is NaN or infinite, so is the sum: one pass finds these rows and those that do not sum to 1.
     with np.errstate(invalid="ignore", over="ignore"):
         sums = array.sum(axis=-1, dtype=np.float32 if array.dtype == np.float16 else None)
         bad = ~np.isfinite(sums)

@@ -1,4 +1,4 @@
-"""`Predictions`: the predictions of one member, with the names that make them safe to combine."""
+"""`Predictions`: the predictions of one member, with the ids and class names that are needed to combine them safely."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Predictions:
     ----------
     probas : array-like of shape (n_samples, ..., n_classes)
         Probabilities in [0, 1], summing to 1 over the last axis for ``multiclass``; any finite values for
-        ``regression``, where one output needs no second axis. The dtype is kept. The array is copied unless it is
+        ``regression``, for which one output needs no second axis. The dtype is kept. The array is copied unless it is
         read-only.
     ids : sequence of str or int, shape (n_samples,)
         Unique name of each row, such as the POSIX path from the data root: ``test/normal/6.png``.
@@ -43,7 +43,7 @@ class Predictions:
     member : str, optional
         Name of the member.
     fit_ids : sequence of str or int, optional
-        Ids of the rows that the member was fitted on, of the kind of ``ids``. None: not known.
+        Ids of the rows that the member was fitted on: text or integers, like ``ids``. None if they are not known.
     missing : {"error", "renormalize"}
         ``renormalize`` accepts rows that are entirely NaN, for which the member has no prediction.
 
@@ -253,7 +253,7 @@ class Predictions:
         Raises
         ------
         InvalidPredictionsError
-            For dense predictions, and for labelled ones with a class called ``label``.
+            If the predictions are dense, or are labelled and have a class called ``label``.
         """
         import pandas as pd
 

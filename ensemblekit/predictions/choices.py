@@ -30,7 +30,7 @@ Aliases = Mapping[Any, Hashable]
 
 
 def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:
-    """Refuse rows of the test split: by the name of the split or, without one, by ids that start with ``test/``."""
+    """Refuse rows of the test split, found by the split's name or, without one, by ids that start with ``test/``."""
     rows = len(ids) if split == "test" else 0
     if split is None and is_text(ids):
         starts = np.strings.startswith(ids, "test/") if ids.dtype.kind == "U" else [i.startswith("test/") for i in ids]

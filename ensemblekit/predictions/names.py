@@ -1,4 +1,4 @@
-"""Ids and class names: validation, and the arrays and tuples in which they are kept."""
+"""Validate ids and class names, and convert them to the arrays and tuples that hold them."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def few(items: Iterable[Any], n: int = 3) -> str:
 
 
 def shown(item: Any, n: int = 400) -> str:
-    """Format a value for an error message; a long one is shortened in the middle."""
+    """Format a value for an error message; shorten a long one in the middle."""
     text = repr(item)
     return text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}"
 
 
 def readonly(array: np.ndarray) -> np.ndarray:
-    """Make an array, and the arrays that it is a view of, read-only; return it. Only for arrays that we own."""
+    """Make an array and the arrays that it is a view of read-only, and return it. Only for arrays that we own."""
     owner: Any = array
     while isinstance(owner, np.ndarray):
         owner.flags.writeable = False
@@ -221,7 +221,7 @@ def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def check_sequence(what: str, names: Any, of: str) -> None:
-    """Refuse a set, a single name, and anything else that is not a one-dimensional sequence."""
+    """Refuse a set, a single name, or anything else that is not a one-dimensional sequence."""
     if isinstance(names, Set):
         raise InvalidPredictionsError(f"{what} must be a sequence, as a set has no order; received {shown(names)}.")
     if isinstance(names, (str, bytes)) or not hasattr(names, "__iter__"):
@@ -335,7 +335,7 @@ def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
-    """Propose for each name the one target that is plausibly the same class.
+    """Propose, for each name, the one target that is probably the same class.
 
     Parameters
     ----------
@@ -345,7 +345,7 @@ def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> d
     Returns
     -------
     dict
-        ``{name: target}``; empty unless every name has exactly one target, and no target two names.
+        ``{name: target}``; empty unless each name has exactly one target, and no two names have the same target.
     """
     left = [t for t in targets if isinstance(t, str)]
     names = list(names)

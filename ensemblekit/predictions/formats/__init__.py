@@ -1,7 +1,7 @@
 """Files of predictions: Parquet, CSV and NPZ, exact to the bit, written atomically.
 
-`Predictions.save` and `Predictions.load` are the way in for one file. What stands here beside them is for code that
-reads or writes Parquet batch by batch.
+`Predictions.save` and `Predictions.load` read and write one file. The other names of this package are for code that
+reads or writes Parquet in batches.
 """
 
 from ._by_suffix import load, save

@@ -1,4 +1,4 @@
-"""Arrow columns as NumPy arrays of the same kind, and Parquet files read within the memory limit."""
+"""Convert Arrow columns to NumPy arrays of the same kind, and read Parquet files within the memory limit."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def read_table(file: Any, path: Path) -> Any:
     check_size(n_bytes, "its columns", InvalidPredictionsError, stored=stored)
     if not prefixed:
         return file.read()
-    # DELTA_BYTE_ARRAY repeats prefixes: each text may be as long as its chunk. So the batches are small.
+    # The batches are small because DELTA_BYTE_ARRAY repeats prefixes: each text may be as long as its chunk.
     batches: list[Any] = []
     n_bytes = 0
     for batch in file.iter_batches(batch_size=max(1, min(2**16, largest() // prefixed))):
@@ -101,7 +101,7 @@ def _column(table: Any, name: str, size: int | None) -> Any:
 
 
 def name_column(table: Any, name: str, size: int | None = None) -> np.ndarray:
-    """Convert a column of ids or class names; nulls are refused.
+    """Convert a column of ids or class names; refuse nulls.
 
     Parameters
     ----------

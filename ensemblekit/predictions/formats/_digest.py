@@ -101,7 +101,7 @@ def _add_names(hasher: Any, names: Any) -> None:
 
 
 def _add_numbers(hasher: Any, values: np.ndarray) -> None:
-    """Hash numbers row by row, little-endian. Every NaN hashes alike, as CSV cannot keep its payload."""
+    """Hash numbers row by row, little-endian. All NaNs have the same hash, as CSV cannot keep the payload of a NaN."""
     kind = values.dtype.newbyteorder("<")
     rows = max(1, BLOCK // max(1, values[:1].size))
     for start in range(0, len(values), rows):

@@ -34,7 +34,7 @@ def write_npz(p: PredictionFields, file: BinaryIO) -> None:
 
 
 def _encode_names(names: np.ndarray) -> np.ndarray:
-    """Encode text of no fixed width as UTF-8, each name followed by a zero byte; no name contains NUL."""
+    """Encode text without a fixed width as UTF-8, each name followed by a zero byte; no name contains NUL."""
     if names.dtype.kind != "O":
         return names
     text = "".join(f"{name}\0" for name in names.tolist())
@@ -79,7 +79,7 @@ def read_npz(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] |
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Read an array, if its header states the size that it has."""
+    """Read an array; refuse it if its size differs from the size in its header."""
     with archive.open(name) as entry:
         version = np.lib.format.read_magic(entry)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -1,4 +1,4 @@
-"""Parquet: one column per class (a fixed-size list for dense outputs), the rest in the metadata of the file."""
+"""Parquet: one column per class (a fixed-size list for dense outputs); the metadata of the file hold the rest."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def to_arrow(p: PredictionFields, *, fit_ids: bool = True) -> Any:
     Returns
     -------
     pyarrow.Table
-        Its schema carries all metadata but the digest, which `TableWriter` adds.
+        Its schema holds all metadata except the digest, which `TableWriter` adds.
     """
     import pyarrow as pa
 
@@ -89,7 +89,7 @@ class TableWriter:
     Parameters
     ----------
     file : binary file
-        Output. Nothing is written to it without a batch.
+        Output. Nothing is written to it if there is no batch.
     **changed
         Metadata that differ from those of the first batch, such as ``fit_ids``: an array, or None.
     """
@@ -123,7 +123,7 @@ class TableWriter:
         self._content.update(p.ids, p.probas, p.label_codes)
 
     def write_table(self, table: Any) -> None:
-        """Append rows that are in the layout of `to_arrow` already.
+        """Append rows that already have the layout of `to_arrow`.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ def update_digest(content: ContentDigest, table: Any, meta: dict[str, Any]) -> N
 
 
 def join_parquet(parts: Iterable[PredictionFields], file: BinaryIO, n_samples: int) -> None:
-    """Write predictions to one Parquet file, part after part; an iterator of parts is never held as a whole.
+    """Write predictions to one Parquet file part by part; the parts are never all in memory at once.
 
     Parameters
     ----------

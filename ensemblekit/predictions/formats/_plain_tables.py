@@ -1,4 +1,4 @@
-"""Tables that were not written by `Predictions.save`: text stays text, so that "001" is not 1 and "NA" a class."""
+"""Tables that `Predictions.save` did not write. Text stays text: "001" does not become 1, and "NA" can be a class."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _classes(names: list[str], edited: bool) -> list[str]:
 
 
 def parse_integers(texts: list[str]) -> list[Any]:
-    """Convert texts to integers if every one is the canonical form of an integer; else return them unchanged."""
+    """Convert texts to integers if each is the canonical form of an integer; else return them unchanged."""
     try:
         numbers = [int(text) for text in texts]
     except ValueError:
@@ -98,7 +98,7 @@ def parse_numbers(cells: Sequence[str]) -> np.ndarray:
 
 
 def _parse_number(cell: str, column: str, row: Any) -> float:
-    if cell == "":  # pandas writes a missing value so
+    if cell == "":  # pandas writes a missing value like this
         return np.nan
     try:
         return float(parse_numbers([cell])[0])

@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 __all__ = ["takes_old_arguments", "warn_deprecated"]
 
+_PASSED = {"ensemblekit", "ensemblekit_plugins", "importlib"}
+"""Packages whose lines a warning does not show: the caller is before them."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def warn_deprecated(old: str, new: str, *, removed_in: str = "0.3", stacklevel: int = 2) -> None:
-    """Warn that a caller uses an old name, argument or order.
+def warn_deprecated(old: str, new: str, *, removed_in: str = "0.3") -> None:
+    """Warn that a caller uses an old name, argument or order; the warning shows the first line outside of ensemblekit.
 
     Parameters
     ----------
@@ -24,13 +26,14 @@ def warn_deprecated(old: str, new: str, *, removed_in: str = "0.3", stacklevel: 
         What to write instead.
     removed_in : str, default="0.3"
         First version that no longer takes it. A test fails when that version comes and the old way is still there.
-    stacklevel : int, default=2
-        2 where the caller of the function that calls this is to be shown, 3 for the caller of that, and so on.
     """
+    frame, stacklevel = inspect.currentframe(), 1
+    while frame is not None and (name := frame.f_globals.get("__name__", "")).partition(".")[0] in _PASSED:
+        frame, stacklevel = frame.f_back, stacklevel + (not name.startswith("importlib._bootstrap"))  # as warn counts
     warnings.warn(
         f"{old} is deprecated and goes in ensemblekit {removed_in}; use {new}.",
         DeprecationWarning,
-        stacklevel=stacklevel + 1,
+        stacklevel=stacklevel,
     )
 
 
@@ -59,12 +62,12 @@ def takes_old_arguments(*, positional: tuple[str, ...] = (), **renamed: str) -> 
             former = dict(zip(positional, args[n_positional:], strict=False))
             if not former.keys() & kwargs.keys():  # otherwise the function says what is given twice
                 for name in former:
-                    warn_deprecated(f"{function.__name__} with {name} by position", f"{name}=...")
+                    warn_deprecated(f"{function.__name__} with {name} by position", f"the argument {name!r}")
                 kwargs |= former
                 args = args[:n_positional] + args[n_positional + len(former) :]
             for old, new in renamed.items():
                 if old in kwargs and new not in kwargs:
-                    warn_deprecated(f"{function.__name__}({old}=...)", f"{new}=...")
+                    warn_deprecated(f"{function.__name__}({old}=...)", f"the argument {new!r}")
                     kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 

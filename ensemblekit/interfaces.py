@@ -169,6 +169,7 @@ class Member(Protocol):
         ...
 
 
+@runtime_checkable
 class CombinerLike(Protocol):
     """Anything with a method ``combine``, which the functions that combine accept as a combiner."""
 

@@ -30,7 +30,7 @@ def hold(folder: Path) -> Generator[None]:
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"--out must be a folder; {str(folder)!r} is a file.")
     names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    others = [folder / name for name in names if name != RECORDS or not _is_begun(folder / RECORDS)]
+    others = [folder / name for name in names if not _is_begun(folder / name)]
     if not (is_config(folder) or all(map(is_leftover, others))) or (folder / RECORDS).is_symlink():
         raise OutputExistsError(
             f"--out must be a new or empty folder, or hold an earlier run; {str(folder)!r} holds "
@@ -53,9 +53,10 @@ def hold(folder: Path) -> Generator[None]:
         yield
 
 
-def _is_begun(records: Path) -> bool:
-    """Tell whether a run was killed here before it had written anything but its lock."""
-    return records.is_dir() and not records.is_symlink() and all(p.name == LOCK for p in records.iterdir())
+def _is_begun(path: Path) -> bool:
+    """Tell whether a folder of a run holds nothing but its lock: the run was killed before, or after it was cleared."""
+    ours = path.name in (RECORDS, "histories", "predictions") and path.is_dir() and not path.is_symlink()
+    return ours and all(p.name == LOCK and path.name == RECORDS for p in path.iterdir())
 
 
 def prepare(folder: Path, *, overwrite: bool, resume: bool) -> bool:

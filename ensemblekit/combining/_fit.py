@@ -21,6 +21,7 @@ from .asked import ask, check_same_names, sorted_names
 
 __all__ = ["fit_combiner"]
 
+_SUFFIXES = (".csv", ".npz", ".parquet")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -30,7 +31,7 @@ def _takes_old_order(function: F) -> F:
     @functools.wraps(function)
     def fit_either(*args: Any, **kwargs: Any) -> Any:
         second = args[1] if len(args) > 1 else kwargs.get("predictions")
-        if args and second is not None and _is_combiner(args[0]) and not _is_combiner(second):
+        if args and second is not None and _is_old_order(args[0], second):
             warn_deprecated("fit_combiner(combiner, predictions)", "fit_combiner(predictions, combiner)")
             if len(args) == 1:
                 del kwargs["predictions"]
@@ -40,8 +41,11 @@ def _takes_old_order(function: F) -> F:
     return fit_either  # pyright: ignore[reportReturnType]
 
 
-def _is_combiner(value: Any) -> bool:
-    return isinstance(value, str) or callable(getattr(value, "combine", None))
+def _is_old_order(first: Any, second: Any) -> bool:
+    if isinstance(first, str) and isinstance(second, str):  # the name of a combiner, and the path of a file
+        return second.lower().endswith(_SUFFIXES) and not first.lower().endswith(_SUFFIXES)
+    is_combiner = isinstance(first, str) or callable(getattr(first, "combine", None))
+    return is_combiner and not callable(getattr(second, "combine", None))
 
 
 @_takes_old_order

@@ -273,6 +273,7 @@ class Predictions:
             frame["label"] = self.labels
         return frame
 
+    @typed()
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write to a ``.parquet``, ``.csv`` or ``.npz`` file; `load` gives the same predictions, to the bit.
 
@@ -297,6 +298,7 @@ class Predictions:
         save(self, path, overwrite=overwrite)
 
     @classmethod
+    @typed()
     def load(cls, path: str | os.PathLike[str], *, edited: bool = False) -> Predictions:
         """Read from a ``.parquet``, ``.csv`` or ``.npz`` file, with every check.
 

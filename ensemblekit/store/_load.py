@@ -80,6 +80,10 @@ def load(folder: str | os.PathLike[str], *, kind: type | None = None, trusted: I
     Digests show that a folder was damaged, not who saved it. Compiled parts of scikit-learn, such as decision trees, do
     not check their arrays: trust them only in folders whose source you trust.
     """
+    try:
+        isinstance(None, object if kind is None else kind)
+    except TypeError as error:
+        raise InvalidOptionError(f"kind must be a class to compare with; received {kind!r}: {error}.") from None
     loaded = load_with_digest(folder, trusted=trusted)[0]
     if kind is not None and not isinstance(loaded, kind):
         raise StoreError(

@@ -44,7 +44,9 @@ class _FormerPaths(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         new = ensemblekit_former_paths[module.__name__]
         warn_deprecated(module.__name__, new)
         # The import statement returns the module that is in `sys.modules` when the loader has finished.
-        sys.modules[module.__name__] = importlib.import_module(new)
+        real = sys.modules[module.__name__] = importlib.import_module(new)
+        # A thread that waits for this import gets the first module: it has the names, too.
+        vars(module).update({name: value for name, value in vars(real).items() if not name.startswith("__")})
 
 
 sys.meta_path.append(_FormerPaths())

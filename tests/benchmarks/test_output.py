@@ -31,7 +31,12 @@ def test_a_folder_with_nothing_but_a_folder_called_pieces_is_not_ours(tmp_path):
     assert mine.read_text() == "{}"
     mine.unlink()
     (mine.parent / "lock").touch()  # as a run leaves it that is killed at once
+    (tmp_path / "game" / "histories").mkdir()  # or after it was cleared
     open_again(tmp_path / "game")
+    (tmp_path / "game" / "config.json").unlink(missing_ok=True)
+    (tmp_path / "game" / "histories" / "of_rome.csv").touch()
+    with pytest.raises(OutputExistsError, match="or hold an earlier run"):
+        open_again(tmp_path / "game")
 
 
 @pytest.mark.parametrize("text", ["{}", "{", "[]", "null", '{"files": {"a.keras": 1}}', '{"depends": 1, "files": []}'])

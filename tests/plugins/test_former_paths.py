@@ -11,6 +11,7 @@ import ensemblekit_plugins
 from ensemblekit import load_plugins
 from ensemblekit_plugins import ensemblekit_former_paths
 from ensemblekit_plugins.combiners.mean import Mean
+from tests.strangers import REPO, environment
 
 OLD = sorted(ensemblekit_former_paths)
 
@@ -64,3 +65,26 @@ def test_loading_the_plugins_needs_no_former_path():
 def test_what_never_was_is_not_found():
     with pytest.raises(ModuleNotFoundError, match=r"ensemblekit_plugins\.moan"):
         import_module("ensemblekit_plugins.moan")
+
+
+THREADS = """
+import threading, warnings
+import ensemblekit_plugins.combiners
+warnings.simplefilter("ignore")
+failed = []
+def work():
+    try:
+        from ensemblekit_plugins.mean import Mean
+    except ImportError as error:
+        failed.append(error)
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(failed)
+"""
+
+
+def test_threads_import_a_former_module_at_once():
+    path = environment(REPO, REPO / "plugins")
+    done = subprocess.run([sys.executable, "-c", THREADS], env=path, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stdout + done.stderr

@@ -168,8 +168,9 @@ def test_a_class_without_a_row_has_no_area_under_the_curve():
 @pytest.mark.parametrize("combiner", ["greedy_selection", "weighted"])
 def test_brier_is_the_former_name_of_brier_score(combiner):
     given = members(*drawn())
-    with pytest.warns(DeprecationWarning, match="metric='brier' is deprecated .* use metric='brier_score'"):
+    with pytest.warns(DeprecationWarning, match="metric='brier' is deprecated .* use metric='brier_score'") as caught:
         old = fit_combiner(given, combiner, metric="brier")
+    assert caught[0].filename == __file__
     np.testing.assert_array_equal(old.weights_, fit_combiner(given, combiner, metric="brier_score").weights_)
 
 
@@ -184,3 +185,12 @@ def test_the_calibration_error_of_labels_is_refused():
     given = members(*drawn("multilabel"), "multilabel")
     with pytest.raises(InvalidOptionError, match="metric 'calibration_error' is for the task 'multiclass'"):
         fit_combiner(given, "greedy_selection", metric="calibration_error")
+
+
+@pytest.mark.parametrize("combiner", ["greedy_selection", "weighted"])
+def test_the_squared_error_of_classes_does_not_depend_on_their_names(combiner):
+    given = members(*drawn())
+    by_error = fit_combiner(given, combiner, metric="squared_error")
+    np.testing.assert_array_equal(by_error.weights_, fit_combiner(given, combiner, metric="brier_score").weights_)
+    with pytest.raises(InvalidOptionError, match="metric 'absolute_error' is for numbers; received probabilities"):
+        fit_combiner(given, combiner, metric="absolute_error")

@@ -236,6 +236,15 @@ def test_the_old_order_is_warned_about_and_works(old):
     assert fitted.weights_.tolist() == fit([GOOD, COIN], "weighted").weights_.tolist()
 
 
+@pytest.mark.parametrize("combiner", ["weighted", load_plugins().create_combiner("weighted")], ids=str)
+def test_the_old_order_is_known_where_the_predictions_are_one_path(combiner, tmp_path):
+    path = str(tmp_path / "good.csv")
+    GOOD.save(path)
+    with pytest.warns(DeprecationWarning, match=r"use fit_combiner\(predictions, combiner\)"):
+        assert fit(combiner, path).members_ == ("good",)
+    assert fit(path, combiner).members_ == ("good",)
+
+
 def test_two_combiners_are_no_old_order():
     with pytest.raises(EnsembleKitError, match="a file of predictions must end in"):
         fit("mean", "weighted")

@@ -14,14 +14,16 @@ def score(models, *, groups=None, weights=None):
 
 def test_an_old_name_is_taken_with_a_warning_that_shows_the_caller():
     with pytest.warns(
-        DeprecationWarning, match=r"^score\(rows=\.\.\.\) is deprecated .*; use models=\.\.\.\.$"
+        DeprecationWarning, match=r"^score\(rows=\.\.\.\) is deprecated .*; use the argument 'models'\.$"
     ) as caught:
         assert score(rows=1, groups=2) == (1, 2, None)
     assert caught[0].filename == __file__
 
 
 def test_what_was_positional_is_taken_by_position_with_a_warning_each():
-    with pytest.warns(DeprecationWarning, match=r"score with (\w+) by position is deprecated.*; use \1=") as caught:
+    with pytest.warns(
+        DeprecationWarning, match=r"score with (\w+) by position is deprecated.*; use the argument '\1'\."
+    ) as caught:
         assert score(1, 2, 3) == (1, 2, 3)
     assert [str(w.message).split()[2] for w in caught] == ["groups", "weights"]
     assert {w.filename for w in caught} == {__file__}

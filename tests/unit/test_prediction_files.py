@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ensemblekit import EnsembleKitError, Predictions
-from ensemblekit.errors import InvalidPredictionsError, OutputExistsError
+from ensemblekit.errors import InvalidOptionError, InvalidPredictionsError, OutputExistsError
 
 SUFFIXES = [".parquet", ".csv", ".npz"]
 
@@ -514,3 +514,15 @@ def test_a_file_is_overwritten_as_a_whole_where_that_is_asked_for(suffix, tmp_pa
     make().save(path, overwrite=True)
     assert_same(Predictions.load(path), make())
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("value", ["no", 1, [1], None])
+def test_options_of_save_and_load_are_true_or_false(value, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("precious")
+    with pytest.raises(InvalidOptionError, match="overwrite must be True or False"):
+        make().save(path, overwrite=value)
+    assert path.read_text() == "precious"
+    make().save(path, overwrite=True)
+    with pytest.raises(InvalidOptionError, match="edited must be True or False"):
+        Predictions.load(path, edited=value)

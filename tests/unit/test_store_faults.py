@@ -13,6 +13,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -129,6 +130,10 @@ def test_load_refuses_another_kind_than_was_expected(saved):
         load(saved, kind=Combiner)
     with pytest.raises(InvalidOptionError, match=r"kind must be type or None; received 'Combiner' of the type str"):
         load(saved, kind="Combiner")
+    with pytest.raises(
+        InvalidOptionError, match=r"kind must be a class to compare with; received .*Protocol"
+    ):
+        load(saved, kind=Protocol)
 
 
 def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(saved, tmp_path):

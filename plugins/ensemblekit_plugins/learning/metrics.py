@@ -45,7 +45,7 @@ def check_metric(metric: Any) -> None:
     if metric is None or callable(metric) or (isinstance(metric, str) and metric in _NAMES):
         return
     if isinstance(metric, str) and metric == "brier":
-        warn_deprecated("metric='brier'", "metric='brier_score'", stacklevel=3)
+        warn_deprecated("metric='brier'", "metric='brier_score'")
         return
     from sklearn.metrics import get_scorer_names
 
@@ -84,6 +84,12 @@ def blends(metric: Metric, rows: Rows) -> Blends:
         raise InvalidOptionError(
             f"metric {chosen!r} is for probabilities; received numbers. Take 'squared_error' or 'absolute_error'."
         )
+    if rows.task != "regression" and chosen == "absolute_error":
+        raise InvalidOptionError(
+            "metric 'absolute_error' is for numbers; received probabilities. Take 'brier_score' or 'log_loss'."
+        )
+    if rows.task != "regression" and chosen == "squared_error":
+        chosen = "brier_score"  # scikit-learn's scorer of that name would take the codes of classes for numbers
     name = _SCORERS.get(chosen, chosen)
     fast = _numbers(name, rows) if rows.task == "regression" else _probabilities(name, rows)
     if fast is not None:

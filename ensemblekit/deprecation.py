@@ -1,4 +1,4 @@
-"""The warning for what goes on working for one version under its old name."""
+"""Warnings for old names and arguments, which continue to work for one version."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def warn_deprecated(old: str, new: str, *, removed_in: str = "0.3", stacklevel: 
     new : str
         What to write instead.
     removed_in : str, default="0.3"
-        First version that no longer takes it. A test fails when that version comes and the old way is still there.
+        First version that no longer accepts it. A test fails if the code has this version and still accepts the old
+        way.
     stacklevel : int, default=2
-        2 where the caller of the function that calls this is to be shown, 3 for the caller of that, and so on.
+        2 shows the caller of the function that calls this one, 3 the caller of that caller, and so on.
     """
     warnings.warn(
         f"{old} is deprecated and goes in ensemblekit {removed_in}; use {new}.",
@@ -35,7 +36,7 @@ def warn_deprecated(old: str, new: str, *, removed_in: str = "0.3", stacklevel: 
 
 
 def takes_old_arguments(*, positional: tuple[str, ...] = (), **renamed: str) -> Callable[[F], F]:
-    """Let a function take arguments for one version more as it used to, with a warning.
+    """Let a function accept arguments in the old way for one more version, with a warning.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def takes_old_arguments(*, positional: tuple[str, ...] = (), **renamed: str) -> 
         @functools.wraps(function)
         def taking(*args: Any, **kwargs: Any) -> Any:
             former = dict(zip(positional, args[n_positional:], strict=False))
-            if not former.keys() & kwargs.keys():  # otherwise the function says what is given twice
+            if not former.keys() & kwargs.keys():  # otherwise the function reports the argument that is given twice
                 for name in former:
                     warn_deprecated(f"{function.__name__} with {name} by position", f"{name}=...")
                 kwargs |= former

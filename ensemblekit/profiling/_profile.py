@@ -41,7 +41,7 @@ class Profile(NamedTuple):
     Attributes
     ----------
     name : str
-        Of the model.
+        Name of the model.
     latency : pandas.DataFrame
         One row for each batch size: ``batch``; ``ms``, the median for a whole batch, with the first and last deciles
         ``low`` and ``high``; ``images_per_second``.

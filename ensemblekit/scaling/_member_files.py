@@ -175,7 +175,7 @@ class MemberFiles:
                     row = n_rows + ids.is_null().index(True).as_py()
                     raise InvalidPredictionsError(f"{header.path!r}: each row must have an id; row {row} has none.")
                 if self.text_ids:
-                    ids.validate(full=True)  # refuse invalid UTF-8 here, where the file is known
+                    ids.validate(full=True)  # refuse invalid UTF-8 here, because the name of the file is known here
                 n_rows += len(table)
                 yield self._cast(table, header.path)
             if n_rows != header.n_rows:

@@ -30,7 +30,7 @@ class Spill:
     n_parts : int
         Number of parts.
     memory : int
-        Memory limit in bytes, of which half is used while rows are partitioned.
+        Memory limit in bytes. Half of it is used while rows are partitioned.
     """
 
     def __init__(self, folder: Path, schema: Any, n_parts: int, memory: int) -> None:

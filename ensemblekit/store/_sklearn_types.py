@@ -207,7 +207,7 @@ def _check_estimator(value: Any, trusted: Collection[str]) -> None:
                     f"the numbers of a {base.__name__} must fit each other, as compiled code does not check them; "
                     f"{problem}. If you know who saved it: load(folder, trusted=[{own!r}])."
                 )
-        # A class outside scikit-learn may derive from private classes of scikit-learn, but only from known estimators.
+        # A class outside scikit-learn may derive from its private classes, and from an estimator if that one is known.
         elif needing_trust([name], trusted) and (
             name == own or (not own.startswith("sklearn.") and _is_estimator(base))
         ):

@@ -72,7 +72,7 @@ _MOVED = {
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 _MOVED_TO = {name: room for room, names in _MOVED.items() for name in names.split()}
 
-if not TYPE_CHECKING:  # a type checker would take __getattr__ for a promise that any name is here
+if not TYPE_CHECKING:  # because of __getattr__, a type checker would accept any name of this module
     __all__ = sorted(_ROOM_OF)
 
     def __getattr__(name):
@@ -87,5 +87,5 @@ if not TYPE_CHECKING:  # a type checker would take __getattr__ for a promise tha
             return getattr(importlib.import_module(place), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    def __dir__():  # what `help` imports: not `testing`, which needs packages that may be missing
+    def __dir__():  # the modules that `help` imports; not `testing`, which needs packages that may be missing
         return sorted({*__all__, *_ROOMS, "__version__"} - {"testing"})

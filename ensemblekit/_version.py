@@ -1,4 +1,4 @@
-"""The version: the one place where it is written. The distribution takes it from here."""
+"""The version. It is written only here; the distribution reads it from this file."""
 
 __all__ = ["__version__"]
 

@@ -34,8 +34,8 @@ _ALIASES = {"Aliases": "Mapping[Hashable, Hashable]"}
 def typed(*, but: abc.Collection[str] = ()) -> abc.Callable[[F], F]:
     """Decorate a function that refuses arguments whose types differ from its annotations.
 
-    Arguments annotated with ``Any``, ranges of numbers and choices of text are left to the function. The elements of a
-    mapping or sequence are checked too, except for ``Any`` and ``Hashable``, of which there may be one per row.
+    Arguments annotated with ``Any``, ranges of numbers and choices of text are not checked here. The elements of a
+    mapping or sequence are checked too, except for ``Any`` and ``Hashable``, as there may be one such element per row.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def typed(*, but: abc.Collection[str] = ()) -> abc.Callable[[F], F]:
 def check_parameters(estimator: Any, *, but: abc.Collection[str] = ()) -> None:
     """Refuse parameters of an estimator whose types differ from the annotations of its constructor.
 
-    To be called in ``fit``, because scikit-learn requires constructors without checks.
+    Call it in ``fit``, because scikit-learn requires constructors without checks.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def check_parameters(estimator: Any, *, but: abc.Collection[str] = ()) -> None:
 def _parameter_types(function: abc.Callable[..., Any], but: abc.Collection[str] = ()) -> dict[str, tuple[str, Any]]:
     names = _Namespace(vars(sys.modules[function.__module__]))
     return {
-        name: (p.annotation, eval(p.annotation, {}, names))  # noqa: S307 - an annotation of ours
+        name: (p.annotation, eval(p.annotation, {}, names))  # noqa: S307 - an annotation in our own code
         for name, p in inspect.signature(function).parameters.items()
         if isinstance(p.annotation, str) and name not in but and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     }
@@ -88,7 +88,7 @@ def _wrap(function: F, *, but: abc.Collection[str]) -> F:
 
     @functools.cache
     def types_of_parameters() -> dict[str, tuple[str, Any]]:
-        # Late, as annotations may name classes that are defined further down in the module.
+        # This is done late, as annotations may name classes that are defined further down in the module.
         return _parameter_types(function, but)
 
     order = [name for name, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -129,7 +129,7 @@ def _refuse(name: str, annotation: str, kind: Any, value: Any) -> None:
 
 
 class _UnknownType:
-    """A type that is not imported, known by its name alone."""
+    """A type that is not imported; only its name is known."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -155,7 +155,7 @@ class _UnknownUnion(tuple[Any, ...]):
 
 
 class _Namespace(dict[str, Any]):
-    """Names of a module, in which any other name stands for an `_UnknownType`."""
+    """Names of a module; any name that it does not have stands for an `_UnknownType`."""
 
     def __missing__(self, name: str) -> Any:
         return getattr(builtins, name, None) or _UnknownType(name)

@@ -1,4 +1,4 @@
-"""`check_compatible`: whether Keras models can be combined; each answer is a sentence."""
+"""`check_compatible`: check whether Keras models can be combined; each answer is a sentence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Answer:
     ok : bool or None
         None if it cannot be determined, or does not apply.
     sentence : str
-        What was found, and if it is not ok, what to do.
+        The finding and, if it is not ok, what to do.
     """
 
     check: str
@@ -60,7 +60,7 @@ def check_compatible(members: Mapping[str, Any]) -> tuple[Answer, ...]:
     Raises
     ------
     InvalidOptionError
-        If ``members`` is no mapping, or empty.
+        If ``members`` is not a mapping, or is empty.
     MissingDependencyError
         If Keras is not installed.
 
@@ -234,7 +234,7 @@ def _measure(keras: Any, model: Any, first: Any) -> tuple[np.ndarray, np.ndarray
     for part in _up_to(keras, model, first):
         images = part(images, training=False)
     values = np.asarray(images)
-    # In the middle, where no padding has an effect.
+    # The middle of the image is used, as padding has no effect there.
     black, *colours = values[:, values.shape[1] // 2, values.shape[2] // 2]
     gain = (np.stack(colours) - black) / 255
     order = [int(channel) for channel in np.abs(gain).argmax(axis=0)]
@@ -242,7 +242,7 @@ def _measure(keras: Any, model: Any, first: Any) -> tuple[np.ndarray, np.ndarray
 
 
 def _up_to(keras: Any, model: Any, target: Any) -> list[Any]:
-    """Split off the models that lead, one after the other, from the input to the input of ``target``."""
+    """Make the models that lead, one after the other, from the input to the input of ``target``."""
     for operation in _operations(model):
         nested = isinstance(operation, keras.Model)
         if operation is target or (nested and any(op is target for op in _flat(keras, operation))):
@@ -250,7 +250,7 @@ def _up_to(keras: Any, model: Any, target: Any) -> list[Any]:
             levels = getattr(model, "_functional", model)._nodes_by_depth.values()
             node = next(node for level in levels for node in level if node.operation is operation)
             start, end = model.inputs[0], node.input_tensors[0]
-            # Keras before 3.14 builds no model whose output is its input.
+            # Keras before 3.14 cannot build a model whose output is its input.
             before = [] if end is start else [keras.Model(start, end)]
             return [*before, *(_up_to(keras, operation, target) if nested else [])]
     raise AssertionError(f"{target} is an operation of {model}")

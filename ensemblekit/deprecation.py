@@ -1,4 +1,4 @@
-"""The warning for what goes on working for one version under its old name."""
+"""Warnings for old names and arguments, which continue to work for one version."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def warn_deprecated(old: str, new: str, *, removed_in: str = "0.3") -> None:
     new : str
         What to write instead.
     removed_in : str, default="0.3"
-        First version that no longer takes it. A test fails when that version comes and the old way is still there.
+        First version that no longer accepts it. A test fails if the code has this version and still accepts the old
+        way.
     """
     frame, stacklevel = inspect.currentframe(), 1
     while frame is not None and (name := frame.f_globals.get("__name__", "")).partition(".")[0] in _PASSED:
@@ -38,7 +39,7 @@ def warn_deprecated(old: str, new: str, *, removed_in: str = "0.3") -> None:
 
 
 def takes_old_arguments(*, positional: tuple[str, ...] = (), **renamed: str) -> Callable[[F], F]:
-    """Let a function take arguments for one version more as it used to, with a warning.
+    """Let a function accept arguments in the old way for one more version, with a warning.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def takes_old_arguments(*, positional: tuple[str, ...] = (), **renamed: str) -> 
         @functools.wraps(function)
         def taking(*args: Any, **kwargs: Any) -> Any:
             former = dict(zip(positional, args[n_positional:], strict=False))
-            if not former.keys() & kwargs.keys():  # otherwise the function says what is given twice
+            if not former.keys() & kwargs.keys():  # otherwise the function reports the argument that is given twice
                 for name in former:
                     warn_deprecated(f"{function.__name__} with {name} by position", f"the argument {name!r}")
                 kwargs |= former

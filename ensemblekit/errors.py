@@ -59,19 +59,19 @@ class InvalidPredictionsError(EnsembleKitError, ValueError):
 
 
 class AlignmentError(EnsembleKitError, ValueError):
-    """Predictions are each valid but do not line up: their ids, classes or labels differ.
+    """Predictions are valid, but cannot be aligned: their ids, classes or labels differ.
 
     Attributes
     ----------
     aliases : dict
-        ``{class name: common name}`` that would resolve the difference, where names suggest one; else empty.
+        ``{class name: common name}`` that would resolve the difference, if the names suggest such aliases; else empty.
     """
 
     aliases: Mapping[str, str] = MappingProxyType({})
 
 
 class LeakageError(EnsembleKitError, ValueError):
-    """A combiner would be fitted on rows that a member was fitted on, or something chosen on the test split."""
+    """A combiner would be fitted on rows that a member was fitted on, or a choice would be made on the test split."""
 
 
 class InvalidOptionError(EnsembleKitError, ValueError):

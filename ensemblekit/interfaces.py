@@ -1,7 +1,7 @@
 """The contracts between ensemblekit and its plugins.
 
-A plugin need not derive from these classes: an object with the same methods will do. Only `Combiner` has code, so that
-a subclass that defines ``combine`` is complete.
+A plugin need not derive from these classes: an object with the same methods is enough. Only `Combiner` has code: its
+subclasses need to define only ``combine``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def taken_by(method: Any) -> frozenset[str]:
         All of them for a method with ``**kwargs``, none for None.
     """
     function = getattr(method, "__func__", method)
-    # A signature takes longer to read than a small array to average.
+    # Reading a signature takes longer than averaging a small array.
     return _taken_by(function) if inspect.isfunction(function) else _taken_by.__wrapped__(function)
 
 
@@ -66,14 +66,14 @@ def taken_by(method: Any) -> frozenset[str]:
 def _taken_by(function: Any) -> frozenset[str]:
     try:
         parameters = inspect.signature(function).parameters.values() if function is not None else ()
-    except ValueError:  # a function in C that does not say
+    except ValueError:  # a C function without a signature
         return frozenset()
     return TAKES if any(p.kind is p.VAR_KEYWORD for p in parameters) else TAKES & {p.name for p in parameters}
 
 
 @runtime_checkable
 class Backbone(Protocol):
-    """Raw pixels in, features out; its own preprocessing inside."""
+    """Maps raw pixels to features, and contains its own preprocessing."""
 
     name: str
 
@@ -100,7 +100,7 @@ class Backbone(Protocol):
 
 @runtime_checkable
 class Head(Protocol):
-    """Features in, probabilities out."""
+    """Maps features to probabilities."""
 
     def build(self, feature_shape: tuple[int, ...], n_classes: int) -> Any:
         """Build the head, newly initialised.
@@ -122,7 +122,7 @@ class Head(Protocol):
 
 @runtime_checkable
 class Chainer(Protocol):
-    """Two parts in, one model out."""
+    """Joins a classifier and a second head to one model."""
 
     def chain(self, first: keras.Model, second_head: Head) -> keras.Model:
         """Compose ``first``, up to its features, with a second head.
@@ -130,7 +130,7 @@ class Chainer(Protocol):
         Parameters
         ----------
         first : keras.Model
-            A classifier. It is not changed: what is taken of it is copied.
+            A classifier. It is not changed: the parts that are used are copied.
         second_head : Head
             Built on the features of ``first``, newly initialised.
 
@@ -144,7 +144,7 @@ class Chainer(Protocol):
 
 @runtime_checkable
 class Member(Protocol):
-    """One fitted model that predicts, with the names that alignment needs."""
+    """A fitted model that predicts, with the names that alignment needs."""
 
     name: str
     classes: tuple[Hashable, ...]
@@ -180,11 +180,11 @@ class CombinerLike(Protocol):
 
 
 class Combiner:
-    """Many predictions in, one out: the base class of every combiner.
+    """The base class of every combiner, which combines the predictions of several members.
 
-    A subclass writes `combine`, and `fit` where it learns. Constructor parameters are kept as given under their own
-    names; what `fit` learns ends in an underscore. A parameter with one value a member is called ``weights`` and may be
-    a mapping by member name.
+    A subclass defines `combine`, and `fit` if it learns. Constructor parameters are kept unchanged under their own
+    names; the names of attributes that `fit` learns end in an underscore. A parameter with one value per member is
+    called ``weights`` and may be a mapping by member name.
 
     Attributes
     ----------
@@ -200,16 +200,17 @@ class Combiner:
     fit_takes : frozenset of str
         What `fit` takes by name, out of ``sample_weight``, ``validation`` and ``features``.
     members_, classes_ : tuple
-        Names it was fitted on, in the order that `combine` needs. `fit_combiner` sets this and the two below.
+        Names that it was fitted on, in the order that `combine` needs. `fit_combiner` sets these attributes and the two
+        below.
     fit_ids_ : ndarray of shape (n_samples,)
         Ids of the rows it was fitted on.
     leaked_ : dict of str to int
-        Member -> how many of these rows the member was itself fitted on, for members that were fitted on some.
+        Member -> number of these rows that the member itself was fitted on, for members that were fitted on some.
 
     Notes
     -----
-    A subclass need not declare ``takes`` and ``fit_takes``. Where it defines `combine` or `fit` without them, they are
-    read once from the signature, and so cannot disagree with it. A method with ``**kwargs`` is read as one that takes
+    A subclass need not declare ``takes`` and ``fit_takes``. If it defines `combine` or `fit` without them, they are
+    read once from the signature, so that they agree with it. A method with ``**kwargs`` counts as one that takes
     everything, unless they are declared. For a class that is not a subclass, the signature is read at the first use.
 
     Examples
@@ -268,7 +269,7 @@ class Combiner:
         return self
 
     def combine(self, member_probas: Any, *, xp: Any = np) -> Any:
-        """Combine the members' predictions: pure array mathematics, input trusted.
+        """Combine the members' predictions with array operations only; the input is not checked.
 
         Parameters
         ----------
@@ -286,8 +287,8 @@ class Combiner:
         -----
         A subclass may also take by name:
 
-        - ``present``, an array of bool of shape ``(n_members, n_samples)``: False where a member lacks a row, whose
-          values are then NaN. Left out where no member lacks any.
+        - ``present``, an array of bool of shape ``(n_members, n_samples)``: False if a member lacks a row, whose values
+          are then NaN. It is not passed if no member lacks a row.
         - ``task``, one of ``multiclass``, ``multilabel`` and ``regression``: whether classes exclude each other.
         - ``features``, an array of shape ``(n_samples, ...)``: the samples themselves, as given to
           `ensemblekit.combine`.
@@ -310,7 +311,7 @@ class Combiner:
         Raises
         ------
         InvalidOptionError
-            If ``weights`` are not one finite value >= 0 a member, with a positive sum.
+            If ``weights`` are not one finite value >= 0 per member, with a positive sum.
         """
         weights: Any = getattr(self, "weights", None)
         if weights is None:

@@ -1,4 +1,4 @@
-"""Opening of input files that refuses pipes, devices, sockets and folders instead of blocking on them."""
+"""Open input files; refuse pipes, devices, sockets and folders instead of blocking on them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_regular(path: str | os.PathLike[str], *, most: int | None = None) -> Bu
         If the file does not exist or cannot be read.
     """
     # The path is checked first, as opening a device can change it and opening a pipe wakes its writer. The open file is
-    # checked again, as the path may have been replaced meanwhile; O_NONBLOCK keeps that open from waiting.
+    # checked again, as the path may have been replaced in the meantime; with O_NONBLOCK this open does not wait.
     _check(path, _stat(path), most)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -93,7 +93,7 @@ def bytes_on_disk(file: BinaryIO) -> int:
 def _stat(path: str | os.PathLike[str]) -> os.stat_result:
     try:
         return Path(path).stat()
-    except ValueError as error:  # the path contains NUL
+    except ValueError as error:  # the path contains a NUL character
         raise NotAFileError(
             f"a name of a file must be one that a file can have; {os.fspath(path)!r} is none."
         ) from error

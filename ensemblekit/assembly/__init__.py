@@ -1,4 +1,4 @@
-"""Keras imported with a clear error, its files loaded safely, and classifiers built of a backbone and a head."""
+"""Import Keras with a clear error, load its files safely, and build classifiers from a backbone and a head."""
 
 from ._classifier import build_classifier
 from ._keras import import_keras, quiet_tensorflow

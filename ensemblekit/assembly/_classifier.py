@@ -1,4 +1,4 @@
-"""`build_classifier`: augmentation, a backbone and a head as one Keras model."""
+"""`build_classifier`: join augmentation, a backbone and a head to one Keras model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing Keras, which happens only when it is needed."""
+"""Import Keras, but only when it is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`load_keras_file`: a `.keras` file of anybody is checked before Keras builds the model that it describes."""
+"""`load_keras_file`: check a `.keras` file from any source before Keras builds the model that it describes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _building = threading.RLock()
 def load_keras_file(
     path: str | os.PathLike[str] | BinaryIO, *, custom_objects: Mapping[str, Any] | None = None, compiled: bool = False
 ) -> Any:
-    """Load a Keras model without running code from the file, and without memory for weights that it does not hold.
+    """Load a Keras model without running code from the file or allocating memory for weights that it does not hold.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def load_keras_file(
     custom_objects : mapping of str to type, optional
         As in ``keras.saving.load_model``.
     compiled : bool, default=False
-        Whether the model is compiled as it was when it was saved.
+        Whether to compile the model as it was compiled when it was saved.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def load_keras_file(
         If the file is damaged, holds code, refers to other files, or asks for more memory than is allowed; see
         `ensemblekit.limits`.
     NotAFileError
-        If the path is no regular file.
+        If the path is not a regular file.
     MissingDependencyError
         If Keras is not installed.
     """
@@ -78,7 +78,7 @@ def _opened(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
 
 
 def _load(keras: Any, name: str, file: BinaryIO, custom_objects: Any, compiled: bool) -> Any:
-    # Keras's public function takes only a path: it might open another file than the one that was checked.
+    # Keras's public function only takes a path, so that it might open another file than the one that was checked.
     from keras.src.saving import saving_lib
 
     try:
@@ -92,7 +92,7 @@ def _load(keras: Any, name: str, file: BinaryIO, custom_objects: Any, compiled: 
         return model
     except EnsembleKitError:
         raise
-    except Exception as error:  # a damaged archive or a bad configuration makes Keras raise nearly anything
+    except Exception as error:  # for a damaged archive or a bad configuration, Keras can raise almost any error
         reason = shorten(str(error), 400) or type(error).__name__
         raise InvalidOptionError(f"{name!r} cannot be loaded by Keras in safe mode: {reason}") from error
 
@@ -111,7 +111,7 @@ def _weights_of(name: str) -> tuple[str, type[EnsembleKitError]]:
 
 
 def _check_archive(name: str, file: BinaryIO) -> int:
-    """Refuse an archive that Keras would not write; give the size of its weights in bytes."""
+    """Refuse an archive that Keras would not write; return the size of its weights in bytes."""
     file.seek(0)
     with zipfile.ZipFile(file) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
@@ -131,7 +131,7 @@ def _check_archive(name: str, file: BinaryIO) -> int:
         if n_bytes > file.seek(0, os.SEEK_END):
             raise _refused(name, "what it holds must be stored once; it is larger than the file")
         check_size(n_bytes, f"what {name!r} holds", InvalidOptionError, stored=bytes_on_disk(file))
-        # Parsed JSON takes some 30 times the memory of its text.
+        # Parsed JSON needs about 30 times the memory of its text.
         check_size(RATIO * entries[CONFIG].file_size, f"the configuration of {name!r}", InvalidOptionError)
         # Keras does not compare the checksums of the entries that it reads; `read` does.
         for entry in archive.infolist():
@@ -143,7 +143,7 @@ def _check_archive(name: str, file: BinaryIO) -> int:
 
 
 def _check_weights(name: str, content: bytes) -> None:
-    """Refuse weights that are in other files, or are declared and missing."""
+    """Refuse weights that are in other files, or are declared but missing."""
     import h5py
     from h5py import h5l  # pyright: ignore[reportAttributeAccessIssue] - it is compiled
 
@@ -162,7 +162,7 @@ def _check_weights(name: str, content: bytes) -> None:
         return None
 
     with h5py.File(io.BytesIO(content), "r") as weights:
-        # A value that a visitor returns ends the visit; an exception would be lost.
+        # The visit ends if the visitor returns a value; an exception would be lost.
         wrong = weights.id.links.visit(check_link, info=True) or weights.visititems(check_array)
     if wrong:
         raise _refused(name, f"its weights must {wrong}")
@@ -187,7 +187,7 @@ def _limited(variable: Any, check: Callable[[int], None]) -> Generator[None]:
             if threading.get_ident() == thread:
                 n_bytes = prod(() if shape is None else shape) * (8 if str(dtype).endswith("64") else 4)
                 total += n_bytes
-                # While random numbers are drawn for a variable, its values are in memory three times.
+                # While the random numbers of a variable are drawn, its values are in memory three times.
                 check(total + 2 * n_bytes)
             original(self, initializer, shape, dtype, *args, **options)
 

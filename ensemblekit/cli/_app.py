@@ -1,4 +1,4 @@
-"""The Typer app, and the one place where errors become a line on stderr and an exit status."""
+"""The Typer app; it also turns errors into a line on stderr and an exit status."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main() -> None:
     """Run the command and exit with its status; any failure is one line on stderr."""
     open_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # As for Ctrl-C, temporary files are removed. A handler of the caller, such as nohup's, stays.
+        # Temporary files are removed, as after Ctrl-C. A handler that the caller has set, as nohup does, is kept.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:
@@ -73,7 +73,7 @@ def _report(error: BaseException) -> int:
 
 
 def _status_and_line(error: BaseException) -> tuple[int, str]:
-    if hasattr(error, "format_message"):  # an error of click's that typer does not show
+    if hasattr(error, "format_message"):  # an error of click that typer does not show
         return WRONG_LINE, _usage_line(error)
     match error:
         case KeyboardInterrupt() | typer.Abort():
@@ -125,7 +125,7 @@ def _frames(error: BaseException) -> traceback.StackSummary:
 
 
 def _comes_from_typer(error: SystemExit) -> bool:
-    """Tell whether typer exits, as it does after a completion; no other library may."""
+    """Tell whether typer raised this SystemExit, as it does after a completion; other libraries must not exit."""
     frames = _frames(error)
     return bool(frames) and Path(frames[-1].filename).is_relative_to(Path(typer.__file__).parent)
 
@@ -135,7 +135,7 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _print_error(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # stderr may be closed; the status still tells
+    with contextlib.suppress(OSError, ValueError):  # stderr may be closed; the exit status still shows the error
         typer.echo(line, err=True)
 
 

@@ -1,4 +1,4 @@
-"""Arguments that several commands share: their options, how their text is read, and what it completes to."""
+"""Arguments that several commands share: their options, parsers and completions."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def pairs_of(option: str, texts: Sequence[str] | None) -> dict[str, str]:
 
 
 def key_and_value(text: str) -> tuple[str, Any]:
-    """Parse an option of a plugin, KEY=VALUE; a value that is no Python literal is text."""
+    """Parse an option of a plugin, KEY=VALUE; a value that is not a Python literal is text."""
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
         raise InvalidOptionError(f"--option must be KEY=VALUE; received {text!r}.")
     try:
         return key, ast.literal_eval(value)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # all that literal_eval is known to raise
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # the known errors of literal_eval
         return key, value
 
 
@@ -87,17 +87,17 @@ def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -
 
 
 def complete_combiner(incomplete: str) -> list[tuple[str, str]]:
-    """List the combiners whose names start so, with their summaries."""
+    """List the combiners whose names start with this text, with their summaries."""
     return _complete(incomplete, "combiner")
 
 
 def complete_plugin(incomplete: str) -> list[tuple[str, str]]:
-    """List the plugins of every kind whose names start so, with their summaries."""
+    """List the plugins of every kind whose names start with this text, with their summaries."""
     return _complete(incomplete, None)
 
 
 def complete_metric(incomplete: str) -> list[str]:
-    """List the metrics whose names start so."""
+    """List the metrics whose names start with this text."""
     from ..evaluation import METRICS
 
     return [name for name in METRICS if name.startswith(incomplete)]

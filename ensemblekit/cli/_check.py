@@ -71,7 +71,7 @@ def check(
 
 
 def _explanations(failed: list[CheckResult]) -> list[str]:
-    # One mistake often fails several checks: it is explained once.
+    # One mistake often makes several checks fail. It is explained once.
     checks_by_error: dict[str, tuple[str, list[str]]] = {}
     for result in failed:
         first, _, rest = str(result.error).partition("\n")
@@ -94,7 +94,7 @@ def _kind_of(registry: Registry, name: str, kind: str | None) -> str:
         raise InvalidOptionError(
             f"{name!r} is the name of a {' and of a '.join(having)}. Say which: --kind {having[0]}."
         )
-    return having[0] if having else "combiner"  # whose error lists the names
+    return having[0] if having else "combiner"  # its error lists the names
 
 
 def _checks_table(title: str, results: list[CheckResult]) -> Table:

@@ -19,7 +19,7 @@ PREDICTIONS_MARK = "# ensemblekit "
 
 
 def read_column(path: Path, column: str) -> dict[str, Hashable]:
-    """Read ``id`` and one more column of a CSV or Parquet table; labels also of a file of predictions.
+    """Read ``id`` and one more column of a CSV or Parquet table; read labels also from a file of predictions.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def _csv(path: Path, column: str) -> Iterable[tuple[Any, Any]]:
 def _parquet(path: Path, column: str) -> Iterable[tuple[Any, Any]]:
     import pyarrow.parquet as pq
 
-    # Opened here, as Arrow takes only paths that are UTF-8.
+    # The file is opened here, as Arrow only accepts paths that are UTF-8.
     with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as parquet:
         schema = parquet.schema_arrow
         if b"ensemblekit" in (schema.metadata or {}):

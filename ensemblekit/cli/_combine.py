@@ -100,7 +100,7 @@ def combine(
     if to_stdout:
         with tempfile.TemporaryDirectory() as folder:
             combined.save(Path(folder) / "out.csv")
-            typer.echo((Path(folder) / "out.csv").read_bytes(), nl=False)  # UTF-8 in any locale
+            typer.echo((Path(folder) / "out.csv").read_bytes(), nl=False)  # this is UTF-8 in any locale
         return
     combined.save(output, overwrite=overwrite)
     record = {

@@ -112,7 +112,7 @@ def _image_size(members: Any) -> tuple[int, int]:
 
 
 def _sample(images: list[Path], size: tuple[int, int], most: int) -> np.ndarray:
-    """Read images at equal distances in the list of all."""
+    """Read images that are evenly spaced in the list of all images."""
     from ..data.listing import list_images
     from ..data.reading import read_image
 

@@ -33,7 +33,7 @@ def naming_files(files: Sequence[str]) -> Generator[None]:
     try:
         yield
     except EnsembleKitError as error:
-        # Also the text of a KeyError is its first argument.
+        # The text of a KeyError is its first argument too.
         error.args = (f"{error} Files: {', '.join(files)}.", *error.args[1:])
         raise
 
@@ -51,7 +51,7 @@ def read_groups(path: Path | None, models: Mapping[str, Predictions]) -> dict[An
     Returns
     -------
     dict of id to group, or None
-        None without a table. An id that the table lacks is left out.
+        None if there is no table. An id that the table lacks is left out.
     """
     if path is None:
         return None
@@ -63,7 +63,7 @@ def read_groups(path: Path | None, models: Mapping[str, Predictions]) -> dict[An
 
 
 def read_members(files: Sequence[str]) -> dict[str, Predictions]:
-    """Read files of predictions, FILE or NAME=FILE; without NAME= the member name of the predictions counts.
+    """Read files of predictions, FILE or NAME=FILE; without NAME= the member name of the predictions is used.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def read_members(files: Sequence[str]) -> dict[str, Predictions]:
     Returns
     -------
     dict of str to Predictions
-        In the order given.
+        In the given order.
     """
     from ..predictions import Predictions
 
@@ -97,7 +97,7 @@ def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, T]
     Returns
     -------
     dict of str to content
-        In the order given. Without NAME= the name is that of the predictions or else of the file.
+        In the given order. Without NAME= the name is that of the predictions, or that of the file if they have none.
     """
     contents: dict[str, T] = {}
     for given in files:
@@ -115,7 +115,7 @@ def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, T]
 
 
 def with_labels(members: Mapping[str, Predictions], path: Path | None) -> dict[str, Predictions]:
-    """Label predictions by id from a table or another file of predictions; without one check that they are labelled."""
+    """Label predictions by id from a table or file of predictions; if there is none, check that they are labelled."""
     from ..predictions import Predictions
 
     if path is None:

@@ -25,7 +25,7 @@ def plugins(
 ) -> None:
     """List what is installed, whose it is, and what failed to load."""
     with warnings.catch_warnings():
-        # The list of failures says the same.
+        # The list of failures has the same information.
         warnings.simplefilter("ignore", PluginWarning)
         registry = load_plugins()
     if as_json:

@@ -1,4 +1,4 @@
-"""Consoles, tables, progress bars and formats that the commands print with."""
+"""Consoles, tables, progress bars and formats for the output of the commands."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def show_progress(*columns: str | ProgressColumn) -> Generator[Progress]:
     try:
         yield progress
     finally:
-        if not progress.disable:  # before 15 rich prints an empty line even if it is disabled
+        if not progress.disable:  # rich before 15 prints an empty line even if the bar is disabled
             progress.stop()
 
 
@@ -72,7 +72,7 @@ def size_of(n_bytes: int) -> str:
 
 
 def age_of(seconds: float) -> str:
-    """Format how long ago something was."""
+    """Format the time that has passed since a moment."""
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             n = int(seconds // length)

@@ -1,4 +1,4 @@
-"""Standard streams of the command: stdout writes everything or raises OSError."""
+"""Standard streams of the command: stdout writes all characters or raises OSError."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def open_streams() -> None:
     """Make stdout write every character, or raise OSError."""
     for number in range(3):
         # A descriptor that the shell has closed (`>&-`) would be reused by the next file that is opened, and output
-        # would land in that file. Opened the wrong way round, reading and writing stay errors.
+        # would be written to that file. So the streams are opened for the wrong direction: reading and writing remain
+        # errors.
         try:
             os.fstat(number)
         except OSError:
@@ -28,7 +29,7 @@ def open_streams() -> None:
     raw = _ClosedOutput() if out is None else getattr(out, "buffer", None)
     if isinstance(raw, io.RawIOBase):
         # With PYTHONUNBUFFERED a partial write of a pipe or a disk is not completed.
-        _replaced.append(out)  # its finalizer would close the file descriptor
+        _replaced.append(out)  # the finalizer of the old stream would close the file descriptor
         encoding = "utf-8" if out is None else out.encoding
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)
     elif isinstance(out, io.TextIOWrapper):
@@ -36,7 +37,7 @@ def open_streams() -> None:
 
 
 def close_output() -> None:
-    """Flush stdout; if that fails discard its buffer, so that the interpreter does not flush it again at exit."""
+    """Flush stdout; if that fails, discard its buffer, so that the interpreter does not flush it again at exit."""
     out: Any = sys.stdout
     try:
         out.flush()

@@ -189,7 +189,7 @@ class Audit:
 
     @cached_property
     def imbalance(self) -> dict[str, float | None]:
-        """Split -> size of its largest class divided by that of its smallest; None where a class has no image."""
+        """Split -> size of its largest class divided by that of its smallest; None if a class has no image."""
         found: dict[str, float | None] = {}
         for split, counts in self.counts.items():
             sizes = [n for label, n in counts.items() if label]

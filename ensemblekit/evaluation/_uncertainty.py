@@ -87,7 +87,7 @@ def uncertainty_maps(predictions: PredictionSet) -> dict[str, np.ndarray]:
     Parameters
     ----------
     predictions : PredictionSet
-        Of the task ``multiclass`` or ``multilabel``, shape ``(n_members, n_samples, ..., n_classes)``.
+        Predictions of the task ``multiclass`` or ``multilabel``, shape ``(n_members, n_samples, ..., n_classes)``.
 
     Returns
     -------

@@ -195,7 +195,7 @@ def _describe(folder: Path, files: list[SegmentFile]) -> CollectionInfo:
 
 
 def _text(about: dict[str, Any], key: str) -> str | None:
-    """Give a value of a note if it is text; a note that the bank did not write may hold anything."""
+    """Return a value of a note if it is text; a note that the bank did not write may hold anything."""
     value = about.get(key)
     # JSON can hold lone surrogates, which cannot be printed.
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else None

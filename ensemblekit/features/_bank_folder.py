@@ -52,7 +52,7 @@ class SegmentFile:
 
 
 def collection_folder(bank: Path, about: dict[str, Any]) -> Path:
-    """Give the folder of a collection; its name is a digest of all that the features depend on."""
+    """Return the folder of a collection; its name is a digest of all that the features depend on."""
     identity = {key: about[key] for key in _IDENTITY} | {"format": FORMAT}
     return bank / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 

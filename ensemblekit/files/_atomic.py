@@ -25,7 +25,7 @@ def check_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
     Parameters
     ----------
     path : path-like
-        Of the file.
+        Path of the file.
     overwrite : bool, default=True
         Whether it may replace a file.
 

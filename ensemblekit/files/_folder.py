@@ -61,7 +61,7 @@ class Folder:
         Parameters
         ----------
         name : str
-            Of the file.
+            Name of the file.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class Folder:
         Parameters
         ----------
         name : str
-            Of the file.
+            Name of the file.
         most : int, default=2**26
             Largest size in bytes that is read.
 
@@ -127,7 +127,7 @@ class Folder:
         Parameters
         ----------
         name : str
-            Of the folder.
+            Name of the folder.
 
         Yields
         ------
@@ -148,7 +148,7 @@ class Folder:
         Parameters
         ----------
         name : str
-            Of the file.
+            Name of the file.
 
         Returns
         -------
@@ -167,7 +167,7 @@ class Folder:
         Parameters
         ----------
         name : str
-            Of the file or folder.
+            Name of the file or folder.
         """
         if self.remove(name):
             return
@@ -222,7 +222,7 @@ def open_folder(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> G
     Parameters
     ----------
     path : path-like
-        Of the folder.
+        Path of the folder.
     dir_fd : int, optional
         Descriptor of the folder that the path starts from.
 

@@ -24,7 +24,7 @@ class LockedFolder(Folder):
     Attributes
     ----------
     path : Path
-        Where it is.
+        Path of the folder.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:

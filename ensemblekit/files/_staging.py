@@ -35,7 +35,7 @@ def is_leftover(path: Path) -> bool:
     Parameters
     ----------
     path : Path
-        Of anything.
+        Any path.
 
     Returns
     -------

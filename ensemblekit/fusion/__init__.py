@@ -1,4 +1,4 @@
-"""One Keras model out of many: shared layers run once, and class names are stored in the model."""
+"""Fuse several Keras models into one: shared layers run once, and class names are stored in the model."""
 
 from ._export import Exported, export_fused
 from ._fuse import fuse

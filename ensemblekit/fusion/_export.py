@@ -32,18 +32,18 @@ FUSE_ONLY = ("name", "input_shape")
 
 
 class Exported(NamedTuple):
-    """One file, or folder, that was written.
+    """One file or folder that was written.
 
     Attributes
     ----------
     path : pathlib.Path
-        Where it is.
+        Path of the file or folder.
     format : {"keras", "onnx", "saved_model"}
         Of the file.
     n_bytes : int
         Its size.
     max_difference : float
-        Largest absolute difference of a probability from the members' predictions, combined in NumPy.
+        Largest absolute difference between a probability of the file and the members' predictions, combined in NumPy.
     """
 
     path: Path
@@ -66,38 +66,38 @@ def export_fused(
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> list[Exported]:
-    """Fuse models, write the result to files, and keep them only if each predicts what the members and combiner do.
+    """Fuse models and write files; keep the files only if each predicts the same as the members and the combiner.
 
     Parameters
     ----------
     members, combiner
-        As in `fuse`. Or a fused model without a combiner: the files are then compared with it.
+        As in `fuse`. Or a fused model as ``members`` and no combiner: the files are then compared with this model.
     to : path-like, or sequence of path-like
-        Names that end in ``.keras`` or ``.onnx``, or a folder for a SavedModel.
+        Files whose names end in ``.keras`` or ``.onnx``, or a folder for a SavedModel.
     inputs : array-like of shape (n_samples, ...), or mapping of input name to such
-        Real inputs, best some that the members were not trained on.
+        Real inputs, preferably some that the members were not trained on.
     classes, task
         As in `fuse`.
     tolerance : float, default=1e-5
-        Largest absolute difference of a probability that is accepted, > 0.
+        Largest absolute difference between two probabilities that is accepted, > 0.
     overwrite : bool, default=False
-        Replace existing files, and a SavedModel that this wrote.
+        Replace existing files, and a SavedModel that this function wrote.
     options, **more_options
-        As in `fuse`; ``name`` and ``input_shape`` of `fuse` can be given here, too.
+        As in `fuse`. The arguments ``name`` and ``input_shape`` of `fuse` are also accepted.
 
     Returns
     -------
     list of Exported
-        One for each name in ``to``. All files are kept, or none.
+        One for each name in ``to``. Either all files are kept, or none.
 
     Raises
     ------
     CompatibilityError
-        If a file predicts otherwise, or `fuse` refuses the members.
+        If a file predicts something else, or `fuse` refuses the members.
     OutputExistsError
-        If there is a file or folder of that name already.
+        If a file or folder of that name already exists.
     MissingDependencyError
-        If ONNX is asked for and not installed.
+        If ONNX is needed but not installed.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def _difference(received: np.ndarray, expected: np.ndarray) -> float:
 def _predict_unfused(
     members: Any, combiner: Any, inputs: Any, classes: Any, task: Task, options: Mapping[str, Any]
 ) -> np.ndarray:
-    """Predict with each member's own ``predict``, and combine in NumPy."""
+    """Predict with the ``predict`` of each member, and combine in NumPy."""
     if is_ensemble(members):
         probas = np.asarray((getattr(members, "predict_proba", None) or members.predict)(inputs))
         return probas if probas.ndim > 1 else probas[:, np.newaxis]

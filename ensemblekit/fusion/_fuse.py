@@ -1,4 +1,4 @@
-"""`fuse`: members and combiner as one graph."""
+"""`fuse`: join members and combiner in one graph."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def fuse(
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> keras.Model:
-    """Make one Keras model out of several and a combiner.
+    """Fuse several Keras models and a combiner into one Keras model.
 
-    The models are copied, with their preprocessing and weights, and not changed. Layers of the same class, options and
-    weights on the same input are merged, so that a backbone that members share runs once. Layers that only act in
+    The models are copied with their preprocessing and weights; they are not changed. Layers of the same class, options
+    and weights on the same input are merged, so that a backbone that members share runs once. Layers that only act in
     training (dropout, augmentation) are left out. The combiner's own ``combine`` adds the rest of the graph.
 
     Parameters
@@ -54,16 +54,17 @@ def fuse(
         Functional or sequential Keras models with one output, fitted `KerasClassifier`, or members made of a Keras
         model. Members with one input all take the same one; members with several inputs share them by name.
     combiner : str or Combiner, optional
-        A registered name, or an object with a method ``combine``, fitted if it learns. An ensemble brings its own.
+        A registered name, or an object with a method ``combine``, fitted if it learns. If ``members`` is an ensemble,
+        its own combiner is used.
     classes : sequence of str or int, or mapping of member name to such, optional
         Names of the members' outputs in their order. The model's outputs are in the order of the first member.
     task : {"multiclass", "multilabel", "regression"}, optional
         By default ``multiclass``, or what the ensemble does.
     input_shape : tuple of int, optional
-        ``(height, width, channels)`` of the images that the fused model takes, where members take images of several
-        sizes: each then starts with a `keras.layers.Resizing` (bilinear) to its own.
+        ``(height, width, channels)`` of the images that the fused model takes, if members take images of different
+        sizes. Each member then starts with a `keras.layers.Resizing` (bilinear) to its own size.
     name : str, default="fused"
-        Of the model.
+        Name of the model.
     options, **more_options
         Options of the combiner, as in `combine`.
 
@@ -71,16 +72,16 @@ def fuse(
     -------
     keras.Model
         Not compiled; maps the members' inputs to probabilities of shape ``(n_samples, ..., n_classes)``. `class_names`
-        reads the names of its outputs, `with_members` adds the outputs of each member.
+        reads the names of its outputs; `with_members` adds the outputs of each member.
 
     Raises
     ------
     CompatibilityError
-        If a member is no such model, or the combiner cannot be part of a graph.
+        If a member is not such a model, or the combiner cannot be part of a graph.
     NotFittedError
         If the combiner learns and was not fitted.
     AlignmentError
-        If members have different classes, or are not those that the combiner was fitted on.
+        If members have different classes, or are not the members that the combiner was fitted on.
     InvalidOptionError
         If names or options are not valid.
     MissingDependencyError
@@ -88,8 +89,9 @@ def fuse(
 
     Notes
     -----
-    The fused model and the members are run once on random inputs; a model whose members predict otherwise is refused.
-    Outputs of half precision are cast to float32 before they are combined.
+    The fused model and the members are run once on random inputs. The model is refused if the predictions of its
+    members differ from those of the members themselves. Outputs of half precision are cast to float32 before they are
+    combined.
 
     Examples
     --------
@@ -172,7 +174,7 @@ def _plan(
 def _adapter(keras: Any, plan: _Plan, member: MemberModel, output: Any) -> Any:
     """Make a model that turns a member's output into probabilities, in the class order of the fused model.
 
-    None where there is nothing to do: before 3.14 Keras makes no model whose output is its input.
+    None if nothing needs to be done: before 3.14 Keras cannot make a model whose output is its input.
     """
     ops = keras.ops
     given = probas = keras.Input(output.shape[1:], dtype=output.dtype)
@@ -197,7 +199,7 @@ def _reorder(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[H
 
 
 def _combination(keras: Any, plan: _Plan, member_probas: dict[str, Any]) -> Any:
-    """Make a model of the combiner, from the probabilities of the members to those of the ensemble."""
+    """Make a model of the combiner, which maps the probabilities of the members to those of the ensemble."""
     ordered = [member_probas[member] for member in plan.member_order]
     inputs = [keras.Input(probas.shape[1:], dtype=probas.dtype) for probas in ordered]
     stacked = _reorder(keras, keras.ops.stack(inputs, axis=0), plan.outputs, plan.class_order)
@@ -222,7 +224,7 @@ def _combination(keras: Any, plan: _Plan, member_probas: dict[str, Any]) -> Any:
 def _check_outputs(keras: Any, fused: Any, plan: _Plan, input_shape: tuple[int, int, int] | None) -> None:
     """Compare the members in a fused model with the members themselves, on random inputs.
 
-    Nothing is run if a size is not known, or members resize images first.
+    There is no comparison if a size is not known, or members resize images first.
     """
     if input_shape is not None or any(None in tensor.shape[1:] for tensor in fused.inputs):
         return

@@ -1,4 +1,4 @@
-"""Copy models into one Keras graph, operation by operation; equal operations on equal inputs are merged."""
+"""Copy models into one Keras graph, operation by operation; merge equal operations on equal inputs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["Graph", "is_graph"]
 class Graph:
     """A graph of symbolic tensors, without common subexpressions: equal layers on equal inputs run once.
 
-    Layers are equal if their class, options and weights are. Each tensor has a digest: that of the operation and of its
-    inputs.
+    Layers are equal if their class, options and weights are equal. Each tensor has a digest of its operation and of the
+    inputs of that operation.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Graph:
 
     def __init__(self, keras: Any) -> None:
         self.keras = keras
-        # By id, with the object itself: while that lives, no other object has its id.
+        # The object itself is kept beside its id: while it exists, no other object can have its id.
         self._tensor_digests: dict[int, tuple[Any, str]] = {}
         self._operation_digests: dict[int, tuple[Any, str]] = {}
         self._outputs: dict[str, Any] = {}
@@ -47,14 +47,14 @@ class Graph:
         model : keras.Model
             Functional or sequential.
         inputs : list of KerasTensor
-            Of this graph, one for each input of the model.
+            Tensors of this graph, one for each input of the model.
         owner : str
-            Prefix of the names of layers, where another layer has the name already.
+            Prefix of the names of layers, if another layer already has the name.
 
         Returns
         -------
         list of KerasTensor
-            Its outputs.
+            Outputs of the copy.
         """
         functional = getattr(model, "_functional", None) or model
         new_of = {
@@ -78,18 +78,18 @@ class Graph:
         return [new_of[id(tensor)] for tensor in functional.outputs]
 
     def call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
-        """Apply an operation that belongs to no member."""
+        """Apply an operation that does not belong to a member."""
         return self._apply(operation, args, kwargs, owner="")[0]
 
     def label(self, tensor: Any, name: str) -> Any:
-        """Name a tensor by an `Identity` layer of that name, which is saved with the model."""
+        """Name a tensor with an `Identity` layer of that name, which is saved with the model."""
         labelled = self.keras.layers.Identity(name=self._unique_name(name, ""), dtype=tensor.dtype)(tensor)
         self._tensor_digests[id(labelled)] = labelled, digest_of("label", name)
         return labelled
 
     def _copy_node(self, node: Any, args: Any, kwargs: dict[str, Any], owner: str) -> list[Any]:
         operation = node.operation
-        # `predict` overrides a `training=` that was given when the graph was built.
+        # `predict` overrides the `training=` that was given when the graph was built.
         kwargs = {k: v for k, v in kwargs.items() if k != "training" and not (k == "mask" and v is None)}
         if is_graph(self.keras, operation) and not kwargs:
             return self.add_model(operation, self.keras.tree.flatten(args), owner)
@@ -159,7 +159,7 @@ class Graph:
 
 
 def is_graph(keras: Any, model: Any) -> bool:
-    """Tell whether a model is built, and is functional or sequential, so that its graph can be walked."""
+    """Tell whether a model is built and is functional or sequential, so that its graph can be copied."""
     if not isinstance(model, keras.Model):
         return False
     if type(model).call is keras.Sequential.call:

@@ -1,4 +1,4 @@
-"""The inputs of a fused model: one for all members, or several that members share by name."""
+"""The inputs of a fused model: one for all members, or several that the members share by name."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Inputs(NamedTuple):
     Attributes
     ----------
     of_model : KerasTensor, or dict of str to KerasTensor
-        What the fused model takes.
+        Inputs of the fused model.
     of_member : dict of str to list of KerasTensor
-        What each member takes.
+        Member -> its inputs.
     """
 
     of_model: Any
@@ -33,16 +33,16 @@ def make_inputs(graph: Graph, members: Sequence[MemberModel], input_shape: tuple
     Parameters
     ----------
     graph : Graph
-        To add them to.
+        Graph to which the inputs are added.
     members : sequence of MemberModel
         The members.
     input_shape : tuple of int or None
-        ``(height, width, channels)``, where each member resizes images to its own size.
+        ``(height, width, channels)``, if each member resizes images to its own size; otherwise None.
 
     Returns
     -------
     Inputs
-        Of the graph.
+        Inputs of the graph.
 
     Raises
     ------

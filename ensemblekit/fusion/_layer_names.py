@@ -1,4 +1,4 @@
-"""Class and member names, stored as names of layers: Keras saves and loads these without custom code."""
+"""Class and member names, stored as names of layers, because Keras saves and loads these without custom code."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def class_names(model: keras.Model) -> tuple[Hashable, ...] | None:
     Parameters
     ----------
     model : keras.Model
-        Made by `fuse`, in any process, or another model.
+        A model that `fuse` made, in any process, or any other model.
 
     Returns
     -------
     tuple of str or int, or None
-        In the order of the outputs; None for a model without them.
+        Names in the order of the outputs; None if the model has no names.
 
     Examples
     --------
@@ -63,12 +63,12 @@ def member_names(model: keras.Model) -> tuple[str, ...]:
     Parameters
     ----------
     model : keras.Model
-        Made by `fuse`, in any process, or another model.
+        A model that `fuse` made, in any process, or any other model.
 
     Returns
     -------
     tuple of str
-        In the order in which they were given to `fuse`; empty for a model without them.
+        Names in the order in which they were given to `fuse`; empty if the model has none.
     """
     return tuple(_member_layers(model))
 
@@ -79,13 +79,13 @@ def with_members(model: keras.Model) -> keras.Model | None:
     Parameters
     ----------
     model : keras.Model
-        Made by `fuse`, in any process.
+        A model that `fuse` made, in any process.
 
     Returns
     -------
     keras.Model or None
-        It shares the inputs and layers of ``model``. Its output is a dict, ``combined`` first and then each member by
-        name, of arrays of shape ``(n_samples, ..., n_classes)``. None for a model that was not fused.
+        It shares the inputs and layers of ``model``. Its output is a dict of arrays of shape ``(n_samples, ...,
+        n_classes)``: ``combined`` first, and then each member by name. None for a model that was not fused.
     """
     layers = _member_layers(model)
     if not layers:
@@ -121,7 +121,7 @@ def _unreadable_names(model: Any) -> CompatibilityError:
 
 
 def escape(name: Hashable) -> str:
-    """Write a name with the characters that TensorFlow allows in the name of a layer."""
+    """Encode a name in the characters that TensorFlow allows in the name of a layer."""
     if not isinstance(name, str):
         return f".i{name}"
     return "".join(c if PLAIN.fullmatch(c) else _as_bytes(c) for c in name) or ".e"

@@ -19,7 +19,7 @@ TRAINING_ONLY = ("_initializer", "_regularizer", "_constraint")
 
 
 def digest_of(*values: Any) -> str:
-    """Digest arrays, tensors and plain values, with their order and nesting.
+    """Compute a digest of arrays, tensors and plain values, including their order and nesting.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def digest_of(*values: Any) -> str:
 
 
 def operation_digest(operation: Any) -> str:
-    """Digest the class, options, weights and vocabulary of an operation or layer, but not its name.
+    """Compute a digest of the class, options, weights and vocabulary of an operation or layer, but not of its name.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def config_of(operation: Any) -> dict[str, Any]:
     Returns
     -------
     dict of str to Any
-        From which its class can be created again.
+        Options from which the operation can be created again.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def config_of(operation: Any) -> dict[str, Any]:
 
 
 def _assets_of(operation: Any) -> dict[str, bytes]:
-    """Read what a layer saves in files beside its weights, such as the vocabulary of a lookup layer."""
+    """Read the data that a layer saves in files beside its weights, such as the vocabulary of a lookup layer."""
     if not hasattr(operation, "save_assets"):
         return {}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""File formats of fused models: how each is written, and how the file is run."""
+"""File formats of fused models: functions that write each format, and that run its files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Format(NamedTuple):
     Attributes
     ----------
     name : {"keras", "onnx", "saved_model"}
-        Of the format.
+        Name of the format.
     write : callable
         ``write(model, path)``.
     run : callable
@@ -63,12 +63,12 @@ def format_of(path: Path) -> Format:
     Parameters
     ----------
     path : Path
-        That ends in ``.keras`` or ``.onnx``, or has no suffix.
+        A path that ends in ``.keras`` or ``.onnx``, or has no suffix.
 
     Returns
     -------
     Format
-        How to write and run it.
+        The format, with functions to write and run it.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def _new_folder(path: Path, overwrite: bool) -> AbstractContextManager[Path]:
 
 
 def _files_written(folder: Folder) -> list[str] | None:
-    """List the files of a SavedModel that `export_fused` wrote, as it noted them; None for any other folder."""
+    """List the files that `export_fused` recorded for its SavedModel; None for any other folder."""
     if SAVED_MODEL not in folder.names() or "assets.extra" not in folder.names():
         return None
     try:
@@ -158,7 +158,7 @@ def _run_keras(path: Path, inputs: Any) -> np.ndarray:
 def _write_saved_model(model: Any, path: Path) -> None:
     with _quiet():
         model.export(path, format="tf_saved_model", verbose=False)
-    # TensorFlow reserves this folder for data of others.
+    # TensorFlow reserves this folder for other data.
     extra = path / "assets.extra"
     extra.mkdir()
     files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
@@ -181,7 +181,7 @@ def _write_onnx(model: Any, path: Path) -> None:
     keras = import_keras("Export to ONNX")
     with _quiet():
         rows = keras.tree.map_structure(lambda t: np.zeros([1, *(s or 32 for s in t.shape[1:])], t.dtype), model.input)
-        model(rows, training=False)  # Keras only exports a model that was called
+        model(rows, training=False)  # Keras can only export a model that was called
         model.export(path, format="onnx", verbose=False)
     exported = onnx.load(path)
     output = exported.graph.output[0].name

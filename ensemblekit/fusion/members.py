@@ -23,11 +23,11 @@ class MemberModel:
     Attributes
     ----------
     name : str
-        Of the member.
+        Name of the member.
     model : keras.Model
         Functional or sequential, with one output.
     classes : tuple of str or int, or None
-        Names of its outputs, where known.
+        Names of its outputs, if they are known.
     logits : bool
         Whether its outputs need a softmax, or a sigmoid for one output.
     """
@@ -39,7 +39,7 @@ class MemberModel:
 
 
 def is_ensemble(members: Any) -> bool:
-    """Tell a scikit-learn ensemble, which brings its own combiner, from members that are given by name."""
+    """Tell whether ``members`` is a scikit-learn ensemble, which has its own combiner, or members by name."""
     return hasattr(members, "estimators")
 
 
@@ -51,12 +51,12 @@ def read_members(members: Any, classes: Any = None) -> list[MemberModel]:
     members : EnsembleClassifier, EnsembleRegressor, mapping of str to model, or sequence of (str, model)
         As in `fuse`.
     classes : sequence of str or int, or mapping of member name to such, optional
-        Names of the outputs, where ``members`` is no ensemble.
+        Names of the outputs, if ``members`` is not an ensemble.
 
     Returns
     -------
     list of MemberModel
-        In the order given.
+        Members in the given order.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def read_members(members: Any, classes: Any = None) -> list[MemberModel]:
     NotFittedError
         If an ensemble or a member is not fitted.
     CompatibilityError
-        If a member is no Keras model that can be copied layer by layer.
+        If a member is not a Keras model that can be copied layer by layer.
     """
     keras = import_keras("fuse")
     if is_ensemble(members):
@@ -96,14 +96,14 @@ def name_outputs(
     *,
     absent_as_zero: bool = False,
 ) -> tuple[list[MemberModel], tuple[Hashable, ...]]:
-    """Name the outputs of all members, or refuse members whose outputs differ.
+    """Name the outputs of all members; refuse members if their outputs differ.
 
     Parameters
     ----------
     members : sequence of MemberModel
-        As `read_members` gives them.
+        Result of `read_members`.
     task : {"multiclass", "multilabel", "regression"}
-        What they predict.
+        Task of the members.
     outputs : tuple of str or int, optional
         Names of the outputs of the fused model; by default those of the first member.
     absent_as_zero : bool, default=False

@@ -1,4 +1,4 @@
-"""Models as members, and `collect`, which reads the data once for all members."""
+"""Wrap models as members; `collect` reads the data once for all members."""
 
 from ._collect import collect
 from ._sources import Source

@@ -1,4 +1,4 @@
-"""`collect`: every member predicts each batch, so that predictions stay with their ids."""
+"""`collect`: let every member predict each batch, so that predictions keep their ids."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def collect(
 ) -> PredictionSet:
     """Let every member predict every sample, in one pass over the data.
 
-    Ids and labels are taken from the same batch as the inputs, so that the source may be shuffled, and each image is
+    Ids and labels are taken from the same batch as the inputs, so that the source may be shuffled. Each image is
     decoded once for all members.
 
     Parameters
@@ -65,7 +65,7 @@ def collect(
     Raises
     ------
     DataError
-        If the source has no ids, or its order cannot be proven.
+        If the source has no ids, or its order cannot be verified.
     InvalidPredictionsError
         If a member returns too few rows or invalid predictions.
     AlignmentError
@@ -154,7 +154,7 @@ def _wrapped_members(members: Any, classes: Any) -> list[Member]:
 
 
 def _as_source(source: Any) -> Source:
-    """Wrap what a caller gave as a source of samples, or refuse it with the reason."""
+    """Wrap an argument as a source of samples, or refuse it and state the reason."""
     if isinstance(source, Source):
         return source
     if hasattr(source, "element_spec"):

@@ -1,4 +1,4 @@
-"""Sources of samples: each batch holds ids, inputs and labels of the same rows."""
+"""Sources of samples. Each batch holds ids, inputs and labels of the same rows."""
 
 from __future__ import annotations
 

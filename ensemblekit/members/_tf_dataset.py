@@ -1,4 +1,4 @@
-"""``tf.data`` datasets as sources: datasets with ids, and Keras image datasets whose order is proven."""
+"""``tf.data`` datasets as sources: datasets with ids, and Keras image datasets if their order can be verified."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["dataset_source"]
 
 
 def dataset_source(dataset: Any) -> Source:
-    """Recognise a ``tf.data.Dataset`` that can be trusted, or refuse it with the reason and the remedy."""
+    """Accept a ``tf.data.Dataset`` if its order is known; otherwise refuse it, with the reason and the remedy."""
     spec = dataset.element_spec
     if isinstance(spec, tuple) and len(spec) in (2, 3) and _is_ids(spec[0]):
         if spec[0].shape.rank == 0:
@@ -33,7 +33,7 @@ def dataset_source(dataset: Any) -> Source:
         raise DataError(
             f"the order of an image dataset must be that of its file_paths; here it is not proven: {reason} {REMEDY}"
         )
-    # Path.resolve() would replace a link by its target; image_folder keeps the name of the link.
+    # Path.resolve() would replace a link with its target; image_folder keeps the name of the link.
     return _KerasImageSource(dataset, [Path(os.path.abspath(p)) for p in paths])  # noqa: PTH100
 
 

@@ -1,4 +1,4 @@
-"""Keras models, scikit-learn estimators, callables and saved predictions as members."""
+"""Wrap Keras models, scikit-learn estimators, callables and saved predictions as members."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _recognise(model: Any, name: str) -> tuple[str, Any, Task | None]:
 
 
 def _kind(model: Any) -> str | None:
-    # As scikit-learn's is_classifier and is_regressor, without the import. Before 1.6 it was an attribute.
+    # Like scikit-learn's is_classifier and is_regressor, but without the import. Before 1.6 it was an attribute.
     tags = None if isinstance(model, type) else getattr(model, "__sklearn_tags__", None)
     return tags().estimator_type if tags else getattr(model, "_estimator_type", None)
 

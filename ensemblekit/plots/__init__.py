@@ -1,4 +1,4 @@
-"""Predictions as matplotlib figures, without pyplot: no global state and no window. Nothing is computed here.
+"""Plots of predictions as matplotlib figures, without pyplot: no global state and no window. Nothing is computed here.
 
 Each function returns a ``matplotlib.figure.Figure``. Save it with ``figure.savefig``, show it as the last line of a
 notebook cell, or give it to `ensemblekit.report.write_page`.

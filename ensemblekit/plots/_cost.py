@@ -1,4 +1,4 @@
-"""Accuracy against latency, of models and of subsets of members."""
+"""Plots of accuracy against latency, for models and for subsets of members."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def plot_cost(
     intervals : mapping of str to (float, float), optional
         Model -> lower and upper bound of its accuracy, drawn as a line.
     unit : str, default="ms per image"
-        Of the latency.
+        Unit of the latency.
     width : float, default=4.8
         Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Latency is on a logarithmic axis. Names are at the right, each with a thin line to its point.
+        Latency is on a logarithmic axis. Names are at the right; a thin line connects each name to its point.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def plot_frontier(frontier: pd.DataFrame, *, unit: str = "ms per image", width: 
         Columns ``members``, ``ms``, ``accuracy`` and ``on_frontier``, from `profile_model`. With a column ``measured``,
         points with an estimated latency are hollow.
     unit : str, default="ms per image"
-        Of the latency.
+        Unit of the latency.
     width : float, default=4.8
         Width of the figure in inches.
 

@@ -42,7 +42,7 @@ def plot_confusion(predictions: Models, *, width: float = WIDTH) -> Figure:
     Raises
     ------
     InvalidPredictionsError
-        If there are no labels, or the task is another.
+        If there are no labels, or the task is not ``multiclass``.
     MissingDependencyError
         If matplotlib is not installed.
     """

@@ -14,7 +14,7 @@ Models: TypeAlias = Predictions | PredictionSet | Mapping[str, Predictions]
 
 
 def as_models(predictions: Models, what: str) -> dict[str, Predictions]:
-    """Convert predictions to models by name, and refuse those that ``what`` cannot show."""
+    """Convert predictions to a mapping of names to models; refuse predictions that ``what`` cannot show."""
     if isinstance(predictions, Predictions):
         models = {predictions.member or "model": predictions}
     elif isinstance(predictions, PredictionSet):
@@ -40,7 +40,7 @@ def as_models(predictions: Models, what: str) -> dict[str, Predictions]:
 
 
 def check_classes(predictions: Predictions | PredictionSet, what: str, *, who: str = "") -> None:
-    """Refuse other tasks than ``multiclass``, and dense predictions."""
+    """Refuse dense predictions, and tasks other than ``multiclass``."""
     shape = predictions.probas.shape if isinstance(predictions, Predictions) else predictions.member_probas.shape[1:]
     if predictions.task != "multiclass" or len(shape) != 2:
         raise InvalidPredictionsError(

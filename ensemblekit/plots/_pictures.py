@@ -1,4 +1,4 @@
-"""Images beside the predictions of the members, or beside their copies."""
+"""Plots of images beside the predictions of the members, or beside their copies."""
 
 from __future__ import annotations
 
@@ -60,14 +60,15 @@ def plot_disagreement(
     Returns
     -------
     matplotlib.figure.Figure
-        Per image one panel with it, and one with the probability of each class by member. The true class is bold.
+        For each image, one panel with the image and one with the probability of each class by member. The true class is
+        bold.
 
     Raises
     ------
     InvalidOptionError
         If ``most`` is below 1.
     InvalidPredictionsError
-        If the task is another, there is no row, or the predictions are dense.
+        If the task is not ``multiclass``, there is no row, or the predictions are dense.
     MissingDependencyError
         If matplotlib is not installed.
 
@@ -124,7 +125,7 @@ def plot_copies(
     groups : sequence of sequence of str or int
         The ids of each group of copies, two or more.
     image : callable
-        Called with an id, gives its pixels; as in `plot_disagreement`.
+        Takes an id and returns its pixels, as in `plot_disagreement`.
     most : int, default=6
         Maximal number of groups. Each shows its first two images and the number of others.
     width : float, default=4.8
@@ -182,7 +183,7 @@ def thumbnail(pixels: Any, side: int = SIDE) -> np.ndarray:
 def _picture(axes: Axes, pixels: Any, name: str, *, more: str = "") -> None:
     small = thumbnail(pixels)
     axes.imshow(small, cmap="gray", vmin=0, vmax=255, interpolation="none")
-    # The folder is on its own line, as names differ most at the end.
+    # The folder is on a separate line, as names differ most at the end.
     folder, slash, file = name.rpartition("/")
     lines = [*shorten([folder + slash] if folder else [], most=30), *shorten([file], most=30 - len(more))]
     axes.set_title("\n".join(lines) + more, fontsize=SIZE - 2, color=INK, loc="left")

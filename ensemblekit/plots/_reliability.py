@@ -30,13 +30,13 @@ def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per model. Each point is a bin; its size is the number of samples. On the diagonal confidence is
-        accuracy. The text is the expected calibration error.
+        One panel per model. Each point is a bin; its size shows the number of samples. On the diagonal, confidence
+        equals accuracy. The text is the expected calibration error.
 
     Raises
     ------
     InvalidPredictionsError
-        If there are no labels, or the task is another.
+        If there are no labels, or the task is not ``multiclass``.
     InvalidOptionError
         If ``n_bins`` is below 1 or ``strategy`` is unknown.
     MissingDependencyError

@@ -74,7 +74,7 @@ def checked_plot(function: F) -> F:
 
 
 class Look(NamedTuple):
-    """Colour, marker and line of one model, which differs from others not only in colour."""
+    """Colour, marker and line of one model, so that models do not only differ in colour."""
 
     colour: str
     marker: str
@@ -84,7 +84,7 @@ class Look(NamedTuple):
 def looks(names: list[Hashable]) -> dict[Hashable, Look]:
     """Assign a look to each name."""
     pairs = zip(itertools.cycle(SERIES), itertools.cycle(MARKERS), strict=False)
-    # When colours repeat, markers differ.
+    # If colours repeat, markers differ.
     return {
         name: Look(colour, MARKERS[(place + place // len(SERIES)) % len(MARKERS)], DASHES[place % len(DASHES)])
         for place, (name, (colour, _)) in enumerate(zip(names, pairs, strict=False))

@@ -1,4 +1,4 @@
-"""Predict any number of images with a shipped model, as a stream that can be resumed."""
+"""Predict any number of images with a saved model, as a stream; an interrupted run can be resumed."""
 
 from ._model import Predictor, open_model
 from ._run import Predicted, predict_images

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: its finished parts, in a hidden folder beside the output, from which it can be resumed."""
+"""Checkpoints of a run: its finished parts are kept in a hidden folder beside the output, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Checkpoints:
     Parameters
     ----------
     output : Path
-        To which the parts are joined.
+        Output file, to which the parts are joined.
     plan : dict
-        What the run depends on: model, images and options. A run with another plan cannot be resumed.
+        All that the run depends on: model, images and options. A run with another plan cannot be resumed.
     names : sequence of str
         ``combined``, and the members if they are written.
     """
@@ -47,7 +47,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def opened(self, *, resume: bool, overwrite: bool) -> Generator[None]:
-        """Create the folder, or resume from it, and lock other runs out of it."""
+        """Create the folder or resume from it, and lock it against other runs."""
         for path in (*self.outputs.values(), self.unreadable):
             check_file(path)
         real = Path(os.path.realpath(self.output))
@@ -76,7 +76,7 @@ class Checkpoints:
                     f"a run is resumed with the same model, images and options; {', '.join(changed)} changed since "
                     f"{self.output.name!r} was begun. Begin again: --overwrite (overwrite=True)."
                 )
-        self._folder.remove(WRITTEN)  # outputs of another run are not ours to replace
+        self._folder.remove(WRITTEN)  # outputs of another run must not be replaced
         self._check_outputs()
         if not overwrite and not is_new and not resume:
             raise OutputExistsError(
@@ -99,12 +99,12 @@ class Checkpoints:
                 )
 
     def _is_own(self, path: Path) -> bool:
-        """Tell whether this run, before it was interrupted, wrote the file that is there."""
+        """Tell whether this run wrote the existing file before it was interrupted."""
         return path.exists() and (self._read(WRITTEN) or {}).get(path.name) == _identity(path)
 
     @property
     def unreadable(self) -> Path:
-        """The file that lists the images which cannot be read."""
+        """The file that lists the images that cannot be read."""
         return self.output.with_name(f"{self.output.stem}.unreadable.csv")
 
     @property
@@ -129,7 +129,7 @@ class Checkpoints:
         return True
 
     def write(self, number: int, predictions: Mapping[str, Predictions], unreadable: dict[str, str]) -> None:
-        """Write the files of a part, and then its record, which makes it a finished one."""
+        """Write the files of a part and then its record; with the record the part is finished."""
         files: dict[str, str] = {}
         for name, part in predictions.items():
             path = self._file(number, name)
@@ -151,14 +151,14 @@ class Checkpoints:
         Returns
         -------
         tuple of (dict of name to path, dict of unreadable id to reason, number of rows)
-            What was written.
+            The files that were written, the unreadable images, and the number of rows.
         """
         records = [self._records[number] for number in range(n_parts)]
         unreadable = {name: reason for record in records for name, reason in record["unreadable"].items()}
         n_rows = sum(record["n_rows"] for record in records)
         filled = [number for number, record in enumerate(records) if record["n_rows"]]
         stale = self.unreadable.exists() and (self._overwrite or self._is_own(self.unreadable))
-        if unreadable or (stale and self.unreadable.is_symlink()):  # a link is kept, and its target emptied
+        if unreadable or (stale and self.unreadable.is_symlink()):  # a link is kept, and its target is emptied
             with self._recorded(self.unreadable) as path:
                 path.write_bytes(_as_csv(unreadable))
         elif stale:
@@ -175,7 +175,7 @@ class Checkpoints:
         return self.outputs, unreadable, n_rows
 
     def _clear(self) -> None:
-        # The plan first: if this is interrupted, the rest is no run that could be resumed.
+        # The plan is removed first. If this is interrupted, the other files cannot be taken for a run to resume.
         for name in (PLAN, *self._folder.names()):
             if _OWN.fullmatch(name):
                 self._folder.remove(name)
@@ -199,7 +199,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _recorded(self, path: Path) -> Generator[Path]:
-        """Write an output, and record its identity before it gets its name; see `_is_own`."""
+        """Write an output, and record its identity before it gets its final name; see `_is_own`."""
         with atomic_path(path, overwrite=self._overwrite or self._is_own(path)) as temporary:
             yield temporary
             self._write(WRITTEN, (self._read(WRITTEN) or {}) | {path.name: _identity(temporary)})
@@ -232,13 +232,13 @@ def _digest(record: Mapping[str, Any]) -> str:
 
 
 def _identity(path: Path) -> list[int]:
-    # A rename keeps all of these.
+    # A rename changes none of these.
     state = path.stat()
     return [state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns]
 
 
 def _is_of_earlier_version(folder: Folder) -> bool:
-    """Tell whether a folder has the plan of a run, as it was before folders had markers."""
+    """Tell whether a folder has a plan in the form that was used before folders had markers."""
     try:
         plan = json.loads(folder.read(PLAN) or b"")
         keys = {"model", "classes", "images", "members", "labels", "part"}

@@ -1,4 +1,4 @@
-"""`open_model`: files of several formats, saved ensembles and Keras models, opened as one class."""
+"""`open_model`: open files of several formats, saved ensembles and Keras models as one class."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ RULE = "a model must be a .keras or .onnx file, a folder that ensemblekit.store.
 
 
 class Predictor:
-    """A model of images, opened by `open_model`.
+    """A model that predicts images, opened by `open_model`.
 
     Attributes
     ----------
     name : str
-        Of the file, folder or model.
+        Name of the file, folder or model.
     classes : tuple of str or int
         Names of the outputs, in their order.
     task : {"multiclass", "multilabel", "regression"}
-        What it predicts.
+        Task of the model.
     input_shape : tuple of int
         ``(height, width, channels)`` of an image in pixels.
     members : tuple of str
@@ -52,9 +52,9 @@ class Predictor:
     fingerprint : str
         Digest of the file or of the weights.
     model : keras.Model or None
-        The Keras model, if it is one.
+        The Keras model; None if it is not a Keras model.
     combiner : Combiner or None
-        The fitted combiner, if an ensemble was opened; files of fused models do not name it.
+        The fitted combiner, if an ensemble was opened; files of fused models do not store it.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Predictor:
         return _run_checked(self.name, self._run, x)
 
     def predict_members(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Predict one batch with each member, and combined.
+        """Predict one batch with each member and with the whole model.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class Predictor:
         Returns
         -------
         dict of str to ndarray
-            ``combined`` first, then each member by name, classes in the same order.
+            ``combined`` first, then each member by name; classes are in the same order.
 
         Raises
         ------
@@ -139,23 +139,23 @@ def open_model(
     ----------
     model : path-like, keras.Model, EnsembleClassifier or Predictor
         A ``.keras`` or ``.onnx`` file, a folder that `ensemblekit.store.save` wrote, or the model itself. It takes RGB
-        images, 0 to 255, its preprocessing inside.
+        images, 0 to 255, and contains its preprocessing.
     classes : sequence of str or int, optional
         Names of the outputs in their order, if the model has none.
 
     Returns
     -------
     Predictor
-        Ready to predict.
+        The opened model.
 
     Raises
     ------
     FolderNotFoundError
-        If nothing is there.
+        If nothing exists at the path.
     InvalidOptionError
-        If it is no such model, its class names are not known, or ``classes`` differ from its own.
+        If it is not such a model, its class names are not known, or ``classes`` differ from its own class names.
     CompatibilityError
-        If its input is no image of a fixed size.
+        If its input is not an image of a fixed size.
     StoreError
         If a saved ensemble was changed.
     """
@@ -184,7 +184,7 @@ def open_model(
 def _run_checked(name: str, run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     try:
         probas = run(x)
-    except Exception as error:  # Keras and ONNX Runtime raise errors of many classes
+    except Exception as error:  # Keras and ONNX Runtime raise many types of errors
         raise CompatibilityError(
             f"a model of images must predict what it says it takes; {name!r} fails on images of shape {x.shape}: "
             f"{shorten(str(error), 400) or type(error).__name__}"
@@ -254,7 +254,7 @@ def _open_onnx(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
     own = None if model.classes is None else _stored_classes(path.stem, model.classes)
     classes = _output_names(path.stem, own, names, model.width)
     fingerprint = hashlib.sha256(model.content).hexdigest()
-    # Without the content, of which the session has a copy.
+    # The content is dropped, as the session has a copy.
     return Predictor(
         path.stem, classes, _image_shape(path.stem, model.shape), fingerprint, model._replace(content=b"").run
     )

@@ -1,4 +1,4 @@
-"""ONNX files, which are checked before ONNX Runtime loads them."""
+"""ONNX files. They are checked before ONNX Runtime loads them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class OnnxModel(NamedTuple):
     session : onnxruntime.InferenceSession
         Runs the model.
     content : bytes
-        Of its file.
+        Content of the file.
     classes : Any
-        What the file's metadata has as class names, not checked; None without them.
+        Class names from the file's metadata, not checked; None if there are none.
     shape : tuple of int or None
-        Of one sample.
+        Shape of one sample.
     width : int or None
         Number of outputs for a sample.
     """
@@ -46,7 +46,7 @@ class OnnxModel(NamedTuple):
     width: int | None
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        """Run the model, with batches of its own size if that is fixed."""
+        """Run the model; if its batch size is fixed, use batches of that size."""
         (given,) = self.session.get_inputs()
         x = x.astype(FLOATS[given.type], copy=False)
         step = _known_length(given.shape[0]) or len(x)
@@ -61,7 +61,7 @@ class OnnxModel(NamedTuple):
 
 
 def open_onnx(path: Path) -> OnnxModel:
-    """Check and open a model that is one file.
+    """Check and open a model that consists of one file.
 
     Parameters
     ----------
@@ -71,16 +71,16 @@ def open_onnx(path: Path) -> OnnxModel:
     Returns
     -------
     OnnxModel
-        Ready to run.
+        The opened model.
 
     Raises
     ------
     InvalidOptionError
         If it is damaged, or refers to other files.
     CompatibilityError
-        If it has not one input and one output of numbers.
+        If it does not have exactly one input and one output, both of numbers.
     NotAFileError
-        If it is no regular file.
+        If it is not a regular file.
     MissingDependencyError
         If ONNX Runtime is not installed.
     """
@@ -93,7 +93,7 @@ def open_onnx(path: Path) -> OnnxModel:
         return _describe(path.name, session, content)
     except EnsembleKitError:
         raise
-    except Exception as error:  # ONNX Runtime has a dozen errors of its own
+    except Exception as error:  # ONNX Runtime raises a dozen types of errors
         reason = shorten(str(error), 400) or type(error).__name__
         raise InvalidOptionError(f"{os.fspath(path)!r} cannot be opened by ONNX Runtime: {reason}") from error
 
@@ -103,7 +103,7 @@ def _read(path: Path) -> bytes:
         n_bytes = os.fstat(file.fileno()).st_size
         check_size(n_bytes, f"the file {os.fspath(path)!r}", InvalidOptionError, stored=bytes_on_disk(file))
         content = file.read(n_bytes)
-    # Any reference to another file has this key. Most models have none, and need not be parsed.
+    # Every reference to another file has this key. Most models do not have it, and need not be parsed.
     if b"location" in content:
         _check_no_external_data(os.fspath(path), import_onnx_package("onnx").load_model_from_string(content))
     return content
@@ -145,5 +145,5 @@ def _describe(name: str, session: Any, content: bytes) -> OnnxModel:
 
 
 def _known_length(length: Any) -> int | None:
-    """Give the length of an axis; None if it is a name or unknown."""
+    """Return the length of an axis; None if the length is a name or unknown."""
     return length if isinstance(length, int) and length > 0 else None

@@ -1,4 +1,4 @@
-"""`predict_images`: predict images as a stream, in memory that does not grow with their number."""
+"""`predict_images`: predict images as a stream; the memory does not grow with the number of images."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class Predicted(NamedTuple):
     unreadable : dict of str to str
         Id -> reason, for each image that could not be read.
     n_others : int
-        Number of files without the suffix of an image, which are left out.
+        Number of files that are left out, because they do not have the suffix of an image.
     seconds : float
-        Of this run.
+        Duration of this run.
     images_per_second : float
-        Of this run, without the parts that an interrupted run had finished.
+        Speed of this run, without the parts that an interrupted run had finished.
     """
 
     outputs: dict[str, Path]
@@ -81,7 +81,7 @@ def predict_images(
     """Predict any number of images, and write predictions with their ids to a file.
 
     Two threads decode images while the model predicts. Each part of 1,024 images is written to a hidden folder beside
-    the output; at the end the parts are joined to one file, which appears whole or not at all.
+    the output. At the end the parts are joined to one file, which appears only when it is complete.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def predict_images(
     aliases : mapping of str to str, optional
         Class folder -> class.
     batch_size : int, default=32
-        Images that the model is given at a time; 1,024 at most.
+        Number of images that the model gets at a time; 1,024 at most.
     resume : bool, default=False
         Continue a run that was interrupted, with the same model, images and options. Damaged parts are predicted again.
     overwrite : bool, default=False
@@ -123,13 +123,13 @@ def predict_images(
     FolderNotFoundError
         If the model, the images or the folder of the output do not exist.
     DataError
-        If there is no image that can be read, images are added or removed meanwhile, or ``resume`` finds a run with
-        another model, images or options.
+        If no image can be read, images are added or removed in the meantime, or ``resume`` finds a run with another
+        model, images or options.
     OutputExistsError
         If the output exists and ``overwrite`` is False; an interrupted run is found and neither ``resume`` nor
         ``overwrite`` is given; another run writes the same output; or the hidden folder would replace other files.
     InvalidPredictionsError
-        If the model's outputs are no probabilities.
+        If the model's outputs are not probabilities.
     """
     if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
@@ -175,7 +175,7 @@ def predict_images(
             else:
                 checkpoints.write(number, *run.predict(list(part)))
         for _ in files:
-            pass  # at its end the listing compares the files with the survey
+            pass  # at its end, the listing compares the files with the survey
         outputs, unreadable, n_images = checkpoints.join(n_parts)
     seconds = time.perf_counter() - start
     return Predicted(outputs, n_images, unreadable, survey.n_others, seconds, run.n_predicted / seconds)
@@ -203,12 +203,12 @@ class _Run:
         self._count(n_images)
 
     def predict(self, files: list[ImageFile]) -> tuple[dict[str, Predictions], dict[str, str]]:
-        """Predict images; return the predictions by name, and the ids that cannot be read with the reasons."""
+        """Predict images; return the predictions by name, and the ids of unreadable images with the reasons."""
         predictor, kept = self.predictor, list[ImageFile]()
         unreadable: dict[str, str] = {}
         probas: dict[str, list[np.ndarray]] = {}
         with warnings.catch_warnings(), closing(_batches(predictor, files, self.batch_size)) as batches:
-            # Pillow warns of odd tags and large pictures. What it cannot decode is an error.
+            # Pillow warns about unusual tags and large pictures. It raises an error for files that it cannot decode.
             warnings.filterwarnings("ignore", module=r"PIL\.")
             for read, batch, broken in batches:
                 unreadable |= broken
@@ -247,7 +247,7 @@ class _Run:
 def _batches(
     predictor: Predictor, files: list[ImageFile], batch_size: int
 ) -> Generator[tuple[list[ImageFile], np.ndarray, dict[str, str]]]:
-    """Yield the files that were read, their pixels, padded to the batch size, and the ids that could not be read."""
+    """Yield the files that were read, their pixels (padded to the batch size), and the ids of unreadable images."""
     height, width, _ = predictor.input_shape
 
     def read(file: ImageFile) -> np.ndarray | str:
@@ -262,7 +262,7 @@ def _batches(
 
     with closing(in_threads(read, files, 2 * batch_size)) as pixels:
         for start in range(0, len(files), batch_size):
-            # Padded, as TensorFlow compiles the model for each batch size.
+            # The batch is padded, as TensorFlow compiles the model for each batch size.
             batch = np.zeros((batch_size, *predictor.input_shape), dtype=np.float32)
             kept: list[ImageFile] = []
             broken: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""List the images of a run twice: before it, to count and check them, and during it, to notice changes."""
+"""List the images of a run twice: before the run to count and check them, and during the run to notice changes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["Survey", "list_surveyed", "survey_images"]
 
 
 class Survey(NamedTuple):
-    """What is known of the images of a run before one is read.
+    """Facts about the images of a run that are known before any image is read.
 
     Attributes
     ----------
     n_images : int
         Number of images.
     n_others : int
-        Number of other files, which are left out.
+        Number of other files; these are left out.
     digest : str
-        Of ids, sizes and modification times.
+        Digest of ids, sizes and modification times.
     ids_digest : str
-        Of the ids alone.
+        Digest of the ids alone.
     """
 
     n_images: int
@@ -37,26 +37,26 @@ class Survey(NamedTuple):
 
 
 def survey_images(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, Hashable] | None) -> Survey:
-    """Count the images, digest their ids, sizes and modification times, and check their ids and labels.
+    """Count the images, compute a digest of their ids, sizes and modification times, and check ids and labels.
 
     Parameters
     ----------
     images : sequence of path-like
         As in `list_images`.
     classes : mapping of class folder to class, or None
-        Where each image must have a label.
+        Given if each image must have a label.
 
     Returns
     -------
     Survey
-        Of the images.
+        Survey of the images.
 
     Raises
     ------
     DataError
-        If there is no image, or two have the same id.
+        If there is no image, or two images have the same id.
     InvalidOptionError
-        If an image is in no folder of ``classes``.
+        If an image is not in a folder of ``classes``.
     """
     digest, ids = hashlib.sha256(), hashlib.sha256()
     n_images = n_others = 0
@@ -92,19 +92,19 @@ def list_surveyed(images: Sequence[str | os.PathLike[str]], survey: Survey) -> G
     Parameters
     ----------
     images : sequence of path-like
-        As `survey_images` was given.
+        The images that `survey_images` was called with.
     survey : Survey
-        Its result.
+        Result of `survey_images`.
 
     Yields
     ------
     ImageFile
-        In the same order.
+        Image files, in the same order.
 
     Raises
     ------
     DataError
-        At the end, if files were added or removed meanwhile.
+        At the end, if files were added or removed in the meantime.
     """
     ids = hashlib.sha256()
     for found in list_images(images):
@@ -125,6 +125,6 @@ def _as_bytes(name: str) -> bytes:
 def _size_and_time(path: Path) -> bytes:
     try:
         about = path.stat()
-    except (OSError, ValueError):  # a dangling link, or a bad line of a list; reported when it is read
+    except (OSError, ValueError):  # a dangling link, or a bad line of a list; it is reported when it is read
         return b"\n"
     return f"{about.st_size}\0{about.st_mtime_ns}\n".encode()

@@ -1,4 +1,4 @@
-"""The costs of a model by member, and how well it predicts without some of them."""
+"""Measure the cost of each member of a model, and the scores of the model without some members."""
 
 from ._profile import Profile, profile_model
 

@@ -15,7 +15,7 @@ __all__ = ["FusedGraph", "compile_call"]
 
 
 class Cost(NamedTuple):
-    """Parameters of layers, and their size."""
+    """Number of parameters of layers, and their size."""
 
     n_parameters: int
     n_bytes: int
@@ -65,13 +65,13 @@ class FusedGraph:
         return Cost(sum(cost.n_parameters for cost in needed), sum(cost.n_bytes for cost in needed))
 
     def call_of(self, members: Iterable[str], x: np.ndarray) -> Callable[[], object]:
-        """Compile a call of some members alone, on these images."""
+        """Compile a function that calls only some members, on these images."""
         keras = import_keras("profile_model")
         return compile_call(keras.Model(self.model.input, [self._outputs[name] for name in members]), x)
 
 
 def compile_call(model: Any, x: np.ndarray) -> Callable[[], object]:
-    """Compile a call of a Keras model on these images, which returns NumPy arrays."""
+    """Compile a function that calls a Keras model on these images and returns NumPy arrays."""
     import tensorflow as tf
 
     keras = import_keras("profile_model")
@@ -80,7 +80,7 @@ def compile_call(model: Any, x: np.ndarray) -> Callable[[], object]:
 
 
 def dtype_size(dtype: str) -> int:
-    """Give the bytes of one number of this dtype."""
+    """Return the size of one number of this dtype in bytes."""
     import tensorflow as tf
 
     return int(tf.as_dtype(dtype).size)

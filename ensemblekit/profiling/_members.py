@@ -1,4 +1,4 @@
-"""Costs and scores by member, and the frontier of subsets."""
+"""Costs and scores of each member, and the frontier of subsets."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def profile_members(
     graph : FusedGraph
         The model.
     scores : SubsetScores or None
-        Of labelled predictions, if there are any.
+        Scores from labelled predictions, if there are any.
     images : ndarray of float32 of shape (n_images, height, width, channels)
-        What the members predict.
+        Images that the members predict.
     seconds : float
-        How long to time.
+        Time for the measurements.
     seed : int
-        Of the resamples.
+        Seed of the resamples.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def _estimator(groups: list[frozenset[str]], ms: dict[frozenset[str], float]) ->
     from scipy.optimize import nnls
 
     subsets = list(ms)
-    # The last column is the cost of a call, which every subset has.
+    # The last column is the cost of a call, which is the same for every subset.
     uses = np.array([[bool(group & subset) for group in groups] + [True] for subset in subsets], dtype=np.float64)
     costs, _ = nnls(uses, np.array([ms[subset] for subset in subsets]))
     return lambda subset: float(np.array([bool(group & subset) for group in groups] + [True]) @ costs)

@@ -1,4 +1,4 @@
-"""The size of a model on disk, and in the memory of a process of its own."""
+"""Measure the size of a model on disk, and its memory in a separate process."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ print(size("VmHWM") - before)
 
 @contextmanager
 def on_disk(model: Any, path: Path | None) -> Generator[Path]:
-    """Give the path of a model; one in memory is saved to a temporary file.
+    """Yield the path of a model; save a model in memory to a temporary file.
 
     Parameters
     ----------
     model : keras.Model
         Saved if ``path`` is None.
     path : Path or None
-        Of a model that is on disk.
+        Path of a model on disk.
 
     Yields
     ------
     Path
-        Of a file or folder.
+        Path of a file or folder.
     """
     if path is not None:
         yield path
@@ -63,21 +63,21 @@ def on_disk(model: Any, path: Path | None) -> Generator[Path]:
 
 
 def peak_memory(path: Path, batch: int, classes: Sequence[Hashable] | None) -> int | None:
-    """Measure the memory that a model takes, in a process of its own.
+    """Measure the memory that a model uses, in a separate process.
 
     Parameters
     ----------
     path : Path
-        Of the model.
+        Path of the model.
     batch : int
-        Images that it predicts at a time.
+        Number of images that it predicts at a time.
     classes : sequence of str or int, optional
-        Of a model that holds none.
+        Names of the outputs, if the model has none.
 
     Returns
     -------
     int or None
-        Peak of the resident memory in bytes, less what there was before the model was opened. None if the system has no
+        Peak of the resident memory in bytes, minus the memory before the model was opened. None if the system has no
         ``/proc``, and, with a warning, if the process fails.
     """
     if not Path("/proc/self/status").is_file():

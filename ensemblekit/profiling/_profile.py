@@ -1,4 +1,4 @@
-"""`profile_model`: latency, size and memory of a model, and what dropping a member saves and loses."""
+"""`profile_model`: latency, size and memory of a model, and the gain and loss from dropping each member."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ MEAN_TOLERANCE = 1e-4
 
 
 class Profile(NamedTuple):
-    """What a model costs.
+    """Costs of a model.
 
     Attributes
     ----------
     name : str
-        Of the model.
+        Name of the model.
     latency : pandas.DataFrame
         One row for each batch size: ``batch``; ``ms``, the median for a whole batch, with the first and last deciles
         ``low`` and ``high``; ``images_per_second``.
@@ -56,13 +56,13 @@ class Profile(NamedTuple):
         ``accuracy``; ``log_loss``; and ``on_frontier``, which is True if no other subset is as fast and more accurate,
         or as accurate and faster. None without predictions.
     greedy : bool
-        Whether only some of the subsets are scored, as there are too many.
+        Whether only some of the subsets are scored because there are too many.
     batch : int
         Batch size at which the costs of members are measured.
     n_parameters : int or None
-        Of the model, if it is of Keras.
+        Number of parameters of the model, if it is a Keras model.
     n_bytes : int or None
-        On disk; of a model in memory, as a ``.keras`` file.
+        Size on disk; for a model in memory, the size of a ``.keras`` file.
     peak_memory : int or None
         Bytes by which the memory of a process grows when it loads the model and predicts the largest batch. None if it
         was not measured, which needs Linux.
@@ -92,7 +92,7 @@ def profile_model(
     memory: bool = True,
     seed: int = 0,
 ) -> Profile:
-    """Measure the costs of a model and its members, and how well it predicts without some of them.
+    """Measure the costs of a model and its members, and its scores without some of the members.
 
     Parameters
     ----------
@@ -107,15 +107,15 @@ def profile_model(
         Combines the predictions of each subset of the members. By default that of the ensemble, or the mean if a fused
         model combines by the mean. It must be given for a fused model of any other rule.
     fit_on : like ``predictions``, optional
-        Held-out predictions to fit a combiner that learns on; no rows of ``predictions``.
+        Held-out predictions on which a combiner that learns is fitted; they must have no rows of ``predictions``.
     batch_sizes : sequence of int, default=(1, 8, 32)
         Numbers of images at a time. Members are measured at the first.
     seconds : float, default=2
         Time for each comparison.
     memory : bool, default=True
-        Whether to measure memory, for which another process loads the model.
+        Whether to measure memory. For this, another process loads the model.
     seed : int, default=0
-        Of the images, which are noise, and of the resamples.
+        Seed of the images, which are random noise, and of the resamples.
 
     Returns
     -------
@@ -144,8 +144,8 @@ def profile_model(
     -----
     Calls are compiled, called once, and then timed in rounds of random order, so that other work on the machine affects
     all of them. They run the compiled graph, from NumPy to NumPy; `Predictor.predict` and Keras add some milliseconds
-    to each. The cost of a member is that of the layers it needs, without the combiner. What dropping it saves is the
-    median over the rounds of the difference between the model and the model without it.
+    to each. The cost of a member is that of the layers it needs, without the combiner. The saving from dropping it is
+    the difference between the model and the model without it, as the median over the rounds.
 
     Latencies are measured for all members, each alone, and all but one. For other subsets they are estimated as a sum
     of costs of groups of layers, those that the same members share; the costs are fitted to the measured latencies by
@@ -206,7 +206,7 @@ def _fuse(
 def _rule_of(predictor: Predictor, images: np.ndarray) -> str | CombinerLike:
     if predictor.combiner is not None:
         return predictor.combiner
-    # On noise alone, members may agree by chance. Plain images of several brightnesses tell more.
+    # On noise alone, members may agree by chance. So plain images of several brightnesses are used too.
     plain = np.broadcast_to(np.linspace(0, 255, 8, dtype=np.float32)[:, None, None, None], (8, *images.shape[1:]))
     members = predictor.predict_members(np.concatenate([images[:8], plain]))
     combined = members.pop("combined")

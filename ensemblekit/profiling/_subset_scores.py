@@ -27,11 +27,11 @@ class SubsetScores:
     combiner : str or Combiner
         The rule.
     fit_on : PredictionSet or None
-        Held-out rows, for a rule that learns.
+        Held-out rows on which a rule that learns is fitted.
     members : tuple of str
-        Of the model.
+        Members of the model.
     classes : tuple of str or int, optional
-        Of the model, in any order.
+        Classes of the model, in any order.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class SubsetScores:
         return self._combined[key]
 
     def score(self, members: Sequence[str]) -> tuple[float, float]:
-        """Give the accuracy and the log loss of some members together."""
+        """Compute the accuracy and the log loss of the combination of some members."""
         combined = self.combined(members)
         return accuracy(combined), log_loss(combined)
 
 
 def subsets_of(members: tuple[str, ...], scores: SubsetScores) -> Iterator[tuple[str, ...]]:
-    """List the subsets to score, that of all members first.
+    """List the subsets to score; the subset of all members comes first.
 
-    Of many members these are all, each alone, all but one, and those of backward elimination, which drops at each step
-    the member without which the log loss is least.
+    If there are many members, the subsets are: all members, each member alone, all but one, and those of backward
+    elimination. Each step of the elimination drops the member whose removal gives the lowest log loss.
     """
     if not scores.greedy:
         for n in range(len(members), 0, -1):

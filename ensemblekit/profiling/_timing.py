@@ -1,4 +1,4 @@
-"""Latencies of several calls, timed in turns."""
+"""Measure the latencies of several calls in turns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MIN_ROUNDS, MAX_ROUNDS = 5, 100
 def time_calls(calls: Mapping[Key, Callable[[], object]], seconds: float) -> dict[Key, np.ndarray]:
     """Time calls in turns, so that other work on the machine affects all of them.
 
-    Each round has another random order, so that no call always follows a large one, which leaves the caches cold.
+    Each round has another random order. Otherwise the same call could always follow a large one, which leaves the
+    caches cold.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def time_calls(calls: Mapping[Key, Callable[[], object]], seconds: float) -> dic
         call()
     times: dict[Key, list[float]] = {key: [] for key in calls}
     order = list(calls.items())
-    shuffled = random.Random(0)  # noqa: S311 - an order of work, no secret
+    shuffled = random.Random(0)  # noqa: S311 - an order of work, not a secret
     started = time.perf_counter()
     n_rounds = 0
     while n_rounds < MIN_ROUNDS or (n_rounds < MAX_ROUNDS and time.perf_counter() - started < seconds):
@@ -60,8 +61,8 @@ def difference_of(first: np.ndarray, second: np.ndarray) -> tuple[float, float, 
     Returns
     -------
     tuple of (float, float, float)
-        Median of the differences, and its 95 % interval, between two order statistics by the binomial distribution. Of
-        fewer than 6 rounds, the least and the greatest difference.
+        Median of the differences, and its 95 % interval, between two order statistics by the binomial distribution. For
+        fewer than 6 rounds, the interval is the smallest and the largest difference.
     """
     from scipy.stats import binom
 

@@ -1,4 +1,4 @@
-"""Plugins, loaded into an immutable registry."""
+"""Load plugins into an immutable registry."""
 
 from ._loading import default_registry, entry_points, load_plugins
 from ._registry import Failure, PluginMapping, Registration, Registry

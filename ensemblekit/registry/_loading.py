@@ -1,4 +1,4 @@
-"""Loading plugins: one at a time, nothing renamed, overwritten or skipped in silence."""
+"""Load plugins one at a time; never rename, overwrite or skip a plugin without a message."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
     Parameters
     ----------
     plugins : sequence of objects or modules, optional
-        Plugins of your own that are not installed, such as a module under development.
+        Your own plugins that are not installed, such as a module under development.
 
     Returns
     -------
     Registry
-        Immutable; call again after installing something.
+        The immutable registry. Call this function again after you install a plugin.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
 
 @functools.cache
 def default_registry() -> Registry:
-    """Load the installed plugins once a process, for calls that name a plugin."""
+    """Load the installed plugins once per process, for calls that name a plugin."""
     return load_plugins()
 
 
@@ -127,8 +127,8 @@ def entry_points() -> list[tuple[str, str, metadata.EntryPoint]]:
     Returns
     -------
     list of tuple
-        Name of the distribution, normalised; its version; the entry point. Both texts are empty where a distribution
-        has lost its metadata.
+        Normalised name of the distribution; its version; the entry point. Name and version are empty if a distribution
+        has no metadata.
     """
     found: dict[tuple[str, str], tuple[str, str, metadata.EntryPoint]] = {}
     for point in metadata.entry_points(group=PROJECT):
@@ -140,8 +140,8 @@ def entry_points() -> list[tuple[str, str, metadata.EntryPoint]]:
 
 
 def _metadata_of(distribution: metadata.Distribution | None) -> Any:
-    # A distribution that is half uninstalled has no metadata. The backport importlib_metadata, where some package has
-    # imported it, answers with an error instead of None.
+    # A partly uninstalled distribution has no metadata. The backport importlib_metadata, if some package has imported
+    # it, raises an error instead of returning None.
     try:
         return (distribution.metadata if distribution else None) or {}
     except FileNotFoundError:

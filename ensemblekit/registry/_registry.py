@@ -18,7 +18,7 @@ __all__ = ["Failure", "PluginMapping", "Registration", "Registry", "title"]
 
 
 def title(plugin: str, distribution: str, version: str) -> str:
-    """Name a plugin and its distribution, as every message does."""
+    """Name a plugin and its distribution, in the form that every message uses."""
     return f"plugin {plugin!r} of {distribution} {version}".rstrip()
 
 
@@ -48,8 +48,7 @@ class Registration:
 class Failure:
     """Why a plugin, or one name that it registers, is not available.
 
-    ``refused`` is that name with its kind, such as ``combiner 'mean'``; it is empty where nothing of the plugin is
-    loaded.
+    ``refused`` is that name with its kind, such as ``combiner 'mean'``; it is empty if nothing of the plugin is loaded.
     """
 
     plugin: str
@@ -64,7 +63,7 @@ class Failure:
 
 
 class PluginMapping(Mapping[str, Factory]):
-    """Registered names of one kind -> factories. The error for an unknown name lists the near matches."""
+    """Mapping of the registered names of one kind to factories. The error for an unknown name lists similar names."""
 
     def __init__(
         self,
@@ -172,21 +171,21 @@ class Registry:
         name : str
             A name in `combiners`.
         **options
-            Passed to its factory.
+            Options that are passed to its factory.
 
         Returns
         -------
         Combiner
-            New, with these options.
+            A new combiner with these options.
 
         Raises
         ------
         UnknownPluginError
             If no plugin registered that name.
         DuplicateNameError
-            If two plugins claim it.
+            If two plugins claim the name.
         InvalidOptionError
-            If it has no such option.
+            If the combiner has no such option.
         """
         return self._create("combiner", name, "combine", options)
 

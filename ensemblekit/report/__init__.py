@@ -1,4 +1,4 @@
-"""DataFrames as Markdown, CSV and tables on a terminal, audits of images, and HTML pages. Nothing is computed here."""
+"""Print and write DataFrames (terminal, Markdown, CSV), audits of images, and HTML pages. Nothing is computed here."""
 
 from ._audit import print_audit
 from ._page import Code, Picture, Section, Sentences, Table, write_page

@@ -1,4 +1,4 @@
-"""An audit of images on a terminal."""
+"""Print an audit of images on a terminal."""
 
 from __future__ import annotations
 

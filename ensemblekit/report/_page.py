@@ -47,7 +47,7 @@ class Table:
     frame : pandas.DataFrame
         Its first column holds the names of the rows.
     caption : str
-        Stands above the table.
+        Text above the table.
     marks : mapping of str to sequence of str, optional
         Name in the first column -> keys of its footnotes.
     notes : mapping of str to str, optional
@@ -67,9 +67,9 @@ class Picture:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        Of `ensemblekit.plots`, whose colours follow the page, or any other.
+        A figure of `ensemblekit.plots`, whose colours follow the page, or any other figure.
     caption : str
-        Stands below the figure.
+        Text below the figure.
     """
 
     figure: Figure
@@ -120,7 +120,7 @@ def write_page(
     sections : sequence of Section
         Contents of the page.
     subtitle : str, optional
-        Stands below the title.
+        Text below the title.
     language : str, default="en"
         HTML language code of the texts.
 
@@ -131,8 +131,9 @@ def write_page(
 
     Notes
     -----
-    The page follows the reader's light or dark mode and prints light. Wide tables scroll by themselves. A content
-    security policy keeps the browser from loading and running anything. The same contents give the same bytes.
+    The page follows the reader's light or dark mode; it is always light when printed. Each wide table has its own
+    scroll bar. A content security policy keeps the browser from loading and running anything. The same contents give
+    the same bytes.
 
     Examples
     --------
@@ -163,7 +164,7 @@ def write_page(
 
 
 class _Html(str):
-    """HTML of our own making: the only text that a template writes unescaped."""
+    """HTML that this module creates: the only text that a template writes unescaped."""
 
     def __html__(self) -> str:
         return self
@@ -183,7 +184,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _blocks(parts: Sequence[Any], counter: Iterator[int]) -> list[dict[str, Any]]:
-    """Describe the parts of a section; the kind of each names its template."""
+    """Describe the parts of a section; the kind of each part is the name of its template."""
     blocks: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, str):
@@ -195,7 +196,7 @@ def _blocks(parts: Sequence[Any], counter: Iterator[int]) -> list[dict[str, Any]
         elif isinstance(part, Code):
             blocks.append({"kind": "code", "text": _Html(html.escape(printable(part.text, lines=True)))})
         elif isinstance(part, Picture):
-            if not blocks or blocks[-1]["kind"] != "figures":  # consecutive figures stand side by side
+            if not blocks or blocks[-1]["kind"] != "figures":  # consecutive figures are placed side by side
                 blocks.append({"kind": "figures", "figures": []})
             blocks[-1]["figures"].append(_picture(part, f"figure--{next(counter)}"))
         else:

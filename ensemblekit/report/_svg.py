@@ -1,4 +1,4 @@
-"""Figures as SVG elements that take their colours from the page."""
+"""Convert figures to SVG elements that take their colours from the page."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def to_svg(figure: Figure, *, prefix: str, label: str, roles: Mapping[str, str])
     label : str
         Text for screen readers.
     roles : mapping of str to str
-        Name of a CSS variable -> the colour of the figure that it replaces.
+        Name of a CSS variable -> the colour in the figure that it replaces.
 
     Returns
     -------
     str
-        Deterministic. It fills the width of its container.
+        The element. It is deterministic, and fills the width of its container.
     """
     import matplotlib as mpl
 
@@ -49,8 +49,8 @@ def to_svg(figure: Figure, *, prefix: str, label: str, roles: Mapping[str, str])
     svg = drawn.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<[^>]+>", lambda tag: _placed(tag[0], prefix, roles), svg)  # not the text between them
-    # With a fixed width it could not shrink to a phone.
+    svg = re.sub(r"<[^>]+>", lambda tag: _placed(tag[0], prefix, roles), svg)  # only tags, not the text between them
+    # With a fixed width it could not shrink to the screen of a phone.
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(printable(label))}" ', 1).strip()

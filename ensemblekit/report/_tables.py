@@ -1,4 +1,4 @@
-"""Tables as Markdown, CSV and on a terminal."""
+"""Write tables as Markdown and CSV, and print them on a terminal."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def to_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, spreadsheet: bo
     """
     if spreadsheet:
         table = table.rename(columns=_no_formula)
-        for place, dtype in enumerate(table.dtypes):  # by place: columns may share a name
+        for place, dtype in enumerate(table.dtypes):  # by position, as columns may have the same name
             if dtype.kind not in "biufc":
                 table.isetitem(place, table.iloc[:, place].astype(object).map(_no_formula))
     write_text(path, table.to_csv(index=False))
@@ -122,13 +122,13 @@ def print_table(
     table : pandas.DataFrame
         Its first column holds the names of the rows.
     title : str
-        Stands above it.
+        Text above the table.
     console : rich.console.Console
         Where it is printed.
     marks, notes
         As in `to_markdown`.
     right : sequence of str, optional
-        Text columns to align right, as numbers are.
+        Text columns to align right, like numbers.
     """
     from rich import box
     from rich.cells import cell_len
@@ -142,7 +142,7 @@ def print_table(
         for place, head in enumerate(heads)
     ]
     roomy = sum(widths) + 2 * (len(widths) - 1) <= console.width
-    # Long names are folded into what the other columns leave.
+    # Long names are folded to the width that the other columns leave.
     left = console.width - sum(widths[1:]) - (len(widths) - 1)
     widths[:1] = [min(width, max(NARROWEST, left)) for width in widths[:1]]
     printed = Table(
@@ -183,7 +183,7 @@ def footnotes_of(notes: Mapping[str, str]) -> list[str]:
 
 
 def numeric_columns(table: pd.DataFrame) -> list[bool]:
-    """Tell for each column whether it holds numbers."""
+    """Tell, for each column, whether it holds numbers."""
     return [dtype.kind in "fiu" for dtype in table.dtypes]
 
 

@@ -1,4 +1,4 @@
-"""Files larger than memory, partitioned into buckets by a hash of the ids: combined, or searched for repeated ids."""
+"""Partition files larger than memory into buckets by a hash of the ids, to combine them or to find repeated ids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ID_COST = 32
 
 
 def bucket_count(members: Sequence[MemberFiles], memory: int) -> int:
-    """Compute how many buckets are needed for each to fit in memory."""
+    """Compute how many buckets are needed so that each fits in memory."""
     n_bytes = sum(member.n_rows * member.row_bytes for member in members)
     return min(MOST_PARTS, max(1, -(-n_bytes * BUCKET_COST // memory)))
 
@@ -39,7 +39,7 @@ def combine_buckets(
     memory: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Combine rows in any order; the output follows the first file, then the rows that it lacks.
+    """Combine rows in any order. The output has the rows of the first file in order, then those that it lacks.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ def combine_buckets(
     memory : int
         Memory for one bucket, and for the rows that are being partitioned, in bytes.
     progress : callable
-        Called with the number of finished buckets and of all.
+        Called with the number of finished buckets and the number of all buckets.
     """
     n_buckets = bucket_count(members, memory)
 
     def spill(schema: Any) -> Any:
         return closing(Spill(folder, _numbered(schema), n_buckets, memory))
 
-    # Each row of each member has a number. A combined row takes the one of the first member that has the row.
+    # Each row of each member has a number. A combined row gets the number from the first member that has the row.
     starts = [0, *accumulate(member.n_rows for member in members)]
     n_numbers = -(-starts[-1] // n_buckets)
     with ExitStack() as output_spill:
@@ -125,7 +125,7 @@ def _without_numbers(table: Any) -> tuple[Any, np.ndarray]:
 
 
 def _by_id(table: Any) -> tuple[Any, np.ndarray]:
-    """Sort rows by id, so that all members have the same order; also return their numbers."""
+    """Sort rows by id, so that all members have the same order; also return the row numbers."""
     import pyarrow.compute
 
     pc: Any = pyarrow.compute
@@ -135,7 +135,7 @@ def _by_id(table: Any) -> tuple[Any, np.ndarray]:
 
 
 def _first_numbers(ids: np.ndarray, members: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Number combined rows as in the first member that has them."""
+    """Give each combined row the number from the first member that has it."""
     numbers = np.full(len(ids), -1, dtype=np.int64)
     for own, own_numbers in members:
         if len(own):
@@ -146,7 +146,7 @@ def _first_numbers(ids: np.ndarray, members: Sequence[tuple[np.ndarray, np.ndarr
 
 
 def part_count(n_rows: int, memory: int) -> int:
-    """Compute how many parts are needed for the hashes of each to fit in memory."""
+    """Compute how many parts are needed so that the hashes of each part fit in memory."""
     return min(MOST_PARTS, max(1, -(-n_rows * ID_COST // memory)))
 
 
@@ -158,7 +158,7 @@ def has_unique_ids(member: MemberFiles, folder: Path, memory: int) -> bool:
     member : MemberFiles
         Input.
     folder : Path
-        Folder for a temporary file of 8 bytes an id.
+        Folder for a temporary file with 8 bytes for each id.
     memory : int
         Memory for one part of the hashes, in bytes.
 

@@ -1,4 +1,4 @@
-"""`combine_files`: combination of prediction files that do not fit in memory, batch by batch."""
+"""`combine_files`: combine prediction files that do not fit in memory, batch by batch."""
 
 from __future__ import annotations
 
@@ -186,14 +186,14 @@ def _as_path(option: str, value: Any) -> Path:
 def _scratch_folder(output: Path, folder: Path | None) -> Generator[Path]:
     """Create an empty folder for temporary files, in ``folder`` or beside the output, and lock the output.
 
-    Remains of a killed run are removed.
+    Files that a killed run left behind are removed.
     """
     real = Path(os.path.realpath(output))
     beside = real.parent / f".{real.name}.joining"
     with locked_folder(beside, real, "joining", own_folders=["scratch"]) as held, ExitStack() as also:
         held.remove_tree("scratch")
         if folder is not None:
-            # Several outputs of the same file name may use this folder.
+            # Several outputs with the same file name may use this folder.
             name = f".{real.name}.{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
             held = also.enter_context(locked_folder(folder / name, real, "scratch", own_folders=["scratch"]))
         held.remove_tree("scratch")
@@ -206,7 +206,7 @@ def _scratch_folder(output: Path, folder: Path | None) -> Generator[Path]:
 
 
 class _OtherOrderError(Exception):
-    """The files have different ids, or the same ids in another order."""
+    """Raised if the files have different ids, or the same ids in another order."""
 
 
 def _combine_side_by_side(

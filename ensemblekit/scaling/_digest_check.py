@@ -1,4 +1,4 @@
-"""Comparison of files with their digests while their rows are read for another purpose."""
+"""Compare files with their digests while their rows are read for another purpose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DigestCheck:
     Parameters
     ----------
     files : MemberFiles
-        Files without a digest, and files that may be edited, are not compared.
+        Files of the member. Files without a digest, and files that may be edited, are not compared.
     """
 
     def __init__(self, files: MemberFiles) -> None:
@@ -31,7 +31,7 @@ class DigestCheck:
         self._n_rows = 0
 
     def update(self, p: Predictions) -> None:
-        """Add the next rows; a file is compared with its digest after its last row."""
+        """Add the next rows; compare a file with its digest after its last row."""
         codes = p.label_codes
         self._add(
             len(p),
@@ -41,7 +41,7 @@ class DigestCheck:
         )
 
     def update_table(self, table: Any) -> None:
-        """Add the next rows as an Arrow table, which is cheaper than converting it to predictions first."""
+        """Add the next rows as an Arrow table. This is cheaper than converting the table to predictions first."""
         self._add(
             len(table),
             lambda rows, header: update_digest(

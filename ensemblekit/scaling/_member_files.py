@@ -126,7 +126,7 @@ class MemberFiles:
         if self.text_ids:
             for table in self.batches(2**14, ["id"]):
                 lengths = [len(text) for text in table.column("id").to_pylist()]
-                # Up to a width, a NumPy array of text gives every text the room of the longest.
+                # Up to a certain width, a NumPy array of text uses the memory of the longest text for every text.
                 length = max(lengths) if max(lengths) <= WIDEST else sum(lengths) // len(lengths)
                 return n_bytes + max(0, length * 4 // 3 - TEXT)
         return n_bytes
@@ -175,7 +175,7 @@ class MemberFiles:
                     row = n_rows + ids.is_null().index(True).as_py()
                     raise InvalidPredictionsError(f"{header.path!r}: each row must have an id; row {row} has none.")
                 if self.text_ids:
-                    ids.validate(full=True)  # refuse invalid UTF-8 here, where the file is known
+                    ids.validate(full=True)  # refuse invalid UTF-8 here, because the name of the file is known here
                 n_rows += len(table)
                 yield self._cast(table, header.path)
             if n_rows != header.n_rows:
@@ -244,7 +244,7 @@ def _width(kind: Any) -> int:
 
 
 def _plain(kind: Any) -> Any:
-    """Find the type of the same values that can be sorted and spilled: no dictionary, no view."""
+    """Find the type for the same values that can be sorted and written to a temporary file: no dictionary, no view."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):

@@ -1,4 +1,4 @@
-"""Partitions of predictions or images, processed independently: in this process, or on the workers of Dask."""
+"""Process partitions of predictions or images independently: in this process, or on the workers of Dask."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def combine_partitions(
     combiner : str or Combiner
         As in `combine`.
     client : dask.distributed.Client, optional
-        Client whose workers do the work; by default it is done in this process. Work of a lost worker is repeated.
+        Client whose workers do the work; by default this process does it. The work of a lost worker is repeated.
     aliases, missing, options, **more_options
         As in `combine`.
 
@@ -72,7 +72,7 @@ def combine_partitions(
     [[[0.7, 0.3]], [[0.7, 0.3]]]
     """
     asked = ask(combiner, options, more_options)
-    missing_policy(missing)  # before a worker meets it
+    missing_policy(missing)  # to refuse it here, and not on a worker
     work = functools.partial(combine_batch, combiner=asked.combiner, name=asked.name, aliases=aliases, missing=missing)
     return _run(work, partitions, client)
 

@@ -1,4 +1,4 @@
-"""Rows that do not fit in memory, in a temporary file, partitioned by a number given for each row."""
+"""Keep rows that do not fit in memory in a temporary file, partitioned by a number for each row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Spill:
     n_parts : int
         Number of parts.
     memory : int
-        Memory limit in bytes, of which half is used while rows are partitioned.
+        Memory limit in bytes. Half of it is used while rows are partitioned.
     """
 
     def __init__(self, folder: Path, schema: Any, n_parts: int, memory: int) -> None:
@@ -53,7 +53,7 @@ class Spill:
             self._write_chunk()
 
     def part(self, number: int) -> Any:
-        """Read the rows of one part in the order of their addition; afterwards no rows can be added."""
+        """Read the rows of one part in the order in which they were added; no rows can be added afterwards."""
         import pyarrow as pa
 
         if self._reader is None:
@@ -78,7 +78,7 @@ class Spill:
         ends = np.searchsorted(parts[order], np.arange(self.n_parts + 1))
         self._pending, self._n_bytes = [], 0
         try:
-            # Empty parts too, so that the position of a part follows from its number.
+            # Empty parts are written too, so that the position of a part follows from its number.
             for start, end in pairwise(ends.tolist()):
                 self._writer.write_batch(rows.slice(start, end - start))
         except OSError as error:

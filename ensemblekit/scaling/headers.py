@@ -111,7 +111,7 @@ def read_header(path: str, *, edited: bool = False) -> FileHeader:
     Raises
     ------
     InvalidPredictionsError
-        If it is no such file.
+        If it is not such a file.
     FileNotFoundError
         If there is no file.
     """

@@ -1,4 +1,4 @@
-"""Fitted combiners and ensembles in folders: exact to the bit, whole or not at all, and without pickle."""
+"""Save fitted combiners and ensembles to folders, and load them: exact to the bit, atomic, and without pickle."""
 
 from ._load import load, load_with_digest
 from ._manifest import MANIFEST

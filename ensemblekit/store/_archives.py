@@ -34,15 +34,15 @@ def check_archive(name: str, file: IO[bytes]) -> None:
     Parameters
     ----------
     name : str
-        Of the file.
+        Name of the file.
     file : binary file
-        Open for reading; left at its start.
+        Open for reading. At the end it is at its start again.
 
     Raises
     ------
     StoreError
-        If it is no archive; if an entry is compressed, occurs twice, or has a path outside of it; if the entries have
-        more or fewer bytes than the file; or if an array is not as large as its header says.
+        If it is not an archive; if an entry is compressed, occurs twice, or has a path outside of the archive; if the
+        entries have more or fewer bytes than the file; or if the size of an array differs from its header.
     """
     size = file.seek(0, os.SEEK_END)
     try:
@@ -52,7 +52,7 @@ def check_archive(name: str, file: IO[bytes]) -> None:
                 _check_entry(name, archive, entry)
     except StoreError:
         raise
-    except Exception as error:  # a broken zip file has many ways to break
+    except Exception as error:  # a broken zip file can raise many errors
         raise StoreError(f"the file {name} is no archive: {error}.") from error
     file.seek(0)
 
@@ -81,7 +81,7 @@ def _check_entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) ->
             _check_array(f"{entry.filename} in {name}", content, entry.file_size)
             return
     if start.startswith(b"PK"):
-        # A sparse matrix as scipy writes it, which is compressed.
+        # scipy writes a sparse matrix compressed.
         with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
             parts = inner.infolist()
             total = sum(part.file_size for part in parts)
@@ -94,7 +94,7 @@ def _check_entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) ->
 
 
 def _check_array(title: str, content: IO[bytes], size: int) -> None:
-    """Compare the size of an array with that in its header, of which the first bytes were read."""
+    """Compare the size of an array with the size in its header; the first bytes of the file are already read."""
     major, _ = content.read(2)
     (length,) = struct.unpack("<H", content.read(2)) if major == 1 else struct.unpack("<I", content.read(4))
     if length > LONGEST_HEADER:

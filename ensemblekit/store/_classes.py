@@ -1,4 +1,4 @@
-"""Find the classes that a manifest names, without importing a module only because it is named."""
+"""Find the classes that a manifest names. A module is never imported only because a manifest names it."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ DISTRIBUTION = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 def find_class(node: dict[str, Any], owners: Mapping[str, Owner]) -> type:
     """Find the class of an object in a manifest.
 
-    An import runs code, so the class must be in a module that is imported already, by the plugins or the program; in
-    one that its plugin lists; or a known estimator of scikit-learn.
+    An import runs code. So the class must be in a module that the plugins or the program have already imported, be in a
+    module that its plugin lists, or be a known estimator of scikit-learn.
 
     Parameters
     ----------
     node : dict
         The object in the manifest.
     owners : mapping of str to Owner
-        By top-level package.
+        Top-level package -> its owner.
 
     Returns
     -------
     type
-        The class that has this name itself, or had it in an earlier version of its plugin.
+        The class that has this name, or had it in an earlier version of its plugin.
 
     Raises
     ------
     StoreError
-        If there is no such class, or it is of no installed plugin.
+        If there is no such class, or it does not belong to an installed plugin.
     """
     path = node["class"]
     module, _, name = path.partition(":")

@@ -1,4 +1,4 @@
-"""Read a saved folder once, so that what is parsed is what was checked, even if others write to the folder."""
+"""Read a saved folder once, so that the bytes that are parsed are those that were checked, even if it is changed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SavedFolder:
 
 
 class _Section(io.RawIOBase):
-    """One file of a folder, as a section of the file that has the copies of all."""
+    """One file of a folder: a section of the file that holds the copies of all files."""
 
     def __init__(self, whole: IO[bytes], name: str, start: int, size: int) -> None:
         super().__init__()
@@ -64,10 +64,10 @@ class _Section(io.RawIOBase):
 
 @contextlib.contextmanager
 def read_folder(folder: Path, parse: Callable[[bytes], dict[str, Any]]) -> Generator[SavedFolder]:
-    """Copy the manifest and every file that it names, each read once.
+    """Copy the manifest and every file that it names; read each file once.
 
-    The folder is opened once, and no link in it is followed. If it is replaced and emptied meanwhile, the new folder is
-    read instead.
+    The folder is opened once, and no link in it is followed. If it is replaced and emptied in the meantime, the new
+    folder is read instead.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def read_folder(folder: Path, parse: Callable[[bytes], dict[str, Any]]) -> Gener
     Raises
     ------
     StoreError
-        If there is no manifest, or a file is missing, no regular file, or has another digest than in the manifest.
+        If there is no manifest; or if a file is missing, is not a regular file, or has another digest than in the
+        manifest.
     """
     for _ in range(TRIES):
         with contextlib.ExitStack() as stack:
@@ -98,7 +99,7 @@ def read_folder(folder: Path, parse: Callable[[bytes], dict[str, Any]]) -> Gener
             except (StoreError, OSError) as error:
                 if not _is_same(folder, place):
                     continue
-                if isinstance(error, OSError):  # of the disk, or no space for the copy
+                if isinstance(error, OSError):  # an error of the disk, or no space for the copy
                     raise StoreError(f"{os.fspath(folder)!r} cannot be read: {error}.") from error
                 raise
             yield saved
@@ -125,7 +126,7 @@ def _read(
     with _opened(folder, place, MANIFEST) as (descriptor, size):
         if descriptor is None:
             raise StoreError(f"No saved ensemble at {os.fspath(folder)!r}: it has no {MANIFEST}.")
-        # Parsed JSON takes about 30 times the memory of its text.
+        # Parsed JSON needs about 30 times the memory of its text.
         check_size(RATIO * size, f"the manifest {os.fspath(folder / MANIFEST)!r}", StoreError)
         text = b"".join(_chunks(descriptor, size))
     saved = SavedFolder(parse(text), hashlib.sha256(text).hexdigest())
@@ -138,7 +139,7 @@ def _read(
                 raise StoreError(f"{os.fspath(folder)!r}: the file {name} is missing.")
             start, sha256 = whole.seek(0, os.SEEK_END), hashlib.sha256()
             if start + size > IN_MEMORY:
-                whole.rollover()  # now, and not after this file is half written
+                whole.rollover()  # to refuse it now, and not when half of this file is written
             for chunk in _chunks(descriptor, size):
                 sha256.update(chunk)
                 whole.write(chunk)
@@ -150,7 +151,7 @@ def _read(
 
 @contextlib.contextmanager
 def _opened(folder: Path, place: int, name: str) -> Generator[tuple[int | None, int]]:
-    # O_NONBLOCK: opening a pipe does not wait for a writer. It is then refused.
+    # With O_NONBLOCK, opening a pipe does not wait for a writer. The pipe is then refused.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(name, flags, dir_fd=place)

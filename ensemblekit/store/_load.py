@@ -1,4 +1,4 @@
-"""Load a saved folder: all checks come before any object is created, and only installed or trusted classes are used."""
+"""Load a saved folder. All checks come before any object is created; only installed or trusted classes are used."""
 
 from __future__ import annotations
 
@@ -42,43 +42,43 @@ def load(folder: str | os.PathLike[str], *, kind: type[T], trusted: Iterable[typ
 
 @typed(but=("trusted",))
 def load(folder: str | os.PathLike[str], *, kind: type | None = None, trusted: Iterable[type | str] = ()) -> Any:
-    """Read what `save` wrote.
+    """Load a combiner or ensemble that `save` wrote.
 
-    Before any object is created, all bytes are compared with their digests, and every class is checked: it must be of
-    ensemblekit, an installed plugin or scikit-learn, or trusted by you. No constructor is run.
+    Before any object is created, all bytes are compared with their digests, and every class is checked: it must belong
+    to ensemblekit, an installed plugin or scikit-learn, or you must trust it. No constructor is run.
 
     Parameters
     ----------
     folder : path-like
-        Written by `save`.
+        Folder that `save` wrote.
     kind : type, optional
-        The class that you expect, such as `EnsembleClassifier`. Anything else is refused, and type checkers and editors
-        know what is returned.
+        The class that you expect, such as `EnsembleClassifier`. An object of any other class is refused. Type checkers
+        and editors infer the type of the result from it.
     trusted : iterable of type or str, default=()
-        Classes of your own that the folder may hold, such as ``[MyCombiner]``; names for parts of scikit-learn's
+        Your own classes that the folder may hold, such as ``[MyCombiner]``; and names of parts of scikit-learn's
         estimators, such as ``"sklearn.tree._tree.Tree"``.
 
     Returns
     -------
     EnsembleClassifier, EnsembleRegressor or Combiner
-        As it was saved; another object if that was saved.
+        The saved object, which may be of another class.
 
     Raises
     ------
     StoreError
-        If there is no saved ensemble, a file is missing or changed, its format is newer than this ensemblekit reads,
-        a class in it is neither installed nor trusted, or it is not of the ``kind``.
+        If there is no saved ensemble, a file is missing or changed, its format is newer than this version of
+        ensemblekit can read, a class in it is neither installed nor trusted, or it is not of the ``kind``.
     MissingDependencyError
-        If skops or Keras is needed and not installed.
+        If skops or Keras is needed but not installed.
 
     See Also
     --------
-    save : Write it.
+    save : Write a folder.
 
     Notes
     -----
-    Digests show that a folder was damaged, not who saved it. Compiled parts of scikit-learn, such as decision trees, do
-    not check their arrays: trust them only in folders whose source you trust.
+    Digests show whether a folder was damaged, not who saved it. Compiled parts of scikit-learn, such as decision trees,
+    do not check their arrays: trust them only in folders whose source you trust.
     """
     try:
         isinstance(None, object if kind is None else kind)
@@ -94,7 +94,7 @@ def load(folder: str | os.PathLike[str], *, kind: type | None = None, trusted: I
 
 
 def load_with_digest(folder: str | os.PathLike[str], *, trusted: Iterable[type | str] = ()) -> tuple[Any, str]:
-    """Load what was saved, and digest it.
+    """Load a saved object, and compute its digest.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def load_with_digest(folder: str | os.PathLike[str], *, trusted: Iterable[type |
     Returns
     -------
     tuple of (object, str)
-        What was saved, and the SHA-256 of its manifest, which has the digests of all files.
+        The saved object, and the SHA-256 of its manifest, which has the digests of all files.
     """
     known = None if isinstance(trusted, (str, type)) or not isinstance(trusted, Iterable) else tuple(trusted)
     if known is None or not all(isinstance(one, (str, type)) for one in known):
@@ -136,7 +136,7 @@ def _other_versions(manifest: dict[str, Any]) -> str:
 
 
 def _parse_manifest(folder: Path, content: bytes) -> dict[str, Any]:
-    """Parse a manifest, and check its seal and its keys."""
+    """Parse a manifest, and check its digest and its keys."""
     path = os.fspath(folder / MANIFEST)
     try:
         text = content.decode()
@@ -186,7 +186,7 @@ class _Reader:
         return decoded
 
     def _check_skops_types(self) -> None:
-        # skops trusts types that run no other code. Some of them could still crash the interpreter.
+        # skops trusts types that cannot run other code. Some of them can still crash the interpreter.
         untrusted: dict[str, set[str]] = {}
         for name, file in self.files.items():
             if name.endswith(".skops"):

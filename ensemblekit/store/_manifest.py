@@ -1,4 +1,4 @@
-"""The manifest of a saved folder: its format, its seal, and the packages whose classes it may name."""
+"""The manifest of a saved folder: its format, its digest, and the packages whose classes it may name."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Owner:
     """Former path of a module or class -> its present path."""
 
     def path_now(self, path: str) -> str:
-        """Translate the path ``module:qualname`` of a class, as it was when the class was saved."""
+        """Translate the path ``module:qualname`` that a class had when it was saved."""
         module, _, name = path.partition(":")
         return self.former.get(path, f"{self.former.get(module, module)}:{name}")
 
@@ -60,7 +60,7 @@ FORMER_OF_CORE: dict[str, str] = {}
 
 @functools.cache
 def owners() -> dict[str, Owner]:
-    """Map each top-level package whose classes may be saved and loaded to its distribution."""
+    """Map each top-level package whose classes can be saved and loaded to its distribution."""
     registered = {
         (r.distribution, r.plugin): Owner(r.distribution, r.version) for r in default_registry().registrations
     }
@@ -104,12 +104,12 @@ def path_of(cls: type) -> str:
 
 
 def seal(manifest: dict[str, Any]) -> str:
-    """Write a manifest as text, with its own digest, so that every change is noticed."""
+    """Write a manifest as text, with a digest of itself, so that every change is noticed."""
     return _text({**manifest, "sha256": hashlib.sha256(_text(manifest).encode()).hexdigest()})
 
 
 def is_sealed(manifest: dict[str, Any], text: str) -> bool:
-    """Tell whether a manifest is as `seal` wrote it."""
+    """Tell whether a manifest is unchanged since `seal` wrote it."""
     return seal({name: value for name, value in manifest.items() if name != "sha256"}) == text
 
 

@@ -1,4 +1,4 @@
-"""Save objects: their tree as JSON, with arrays, scikit-learn estimators and Keras models in files beside it."""
+"""Save objects: a JSON manifest, with arrays, scikit-learn estimators and Keras models in files beside it."""
 
 from __future__ import annotations
 
@@ -44,34 +44,34 @@ CAN = (
 def save(obj: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a combiner, or an ensemble of members and a combiner, to a folder.
 
-    The folder appears whole or not at all, and holds no pickle: a manifest, NumPy arrays, scikit-learn estimators as
-    skops writes them, and Keras models.
+    The folder appears only when it is complete, and holds no pickle. It holds a manifest, NumPy arrays, scikit-learn
+    estimators in the format of skops, and Keras models.
 
     Parameters
     ----------
     obj : object
-        A combiner, fitted or not, or another object of ensemblekit or its plugins. Its attributes may be `None`,
+        A combiner, fitted or not, or another object of ensemblekit or its plugins. Its attributes can be `None`,
         numbers, text, NumPy arrays and scalars, tuples, lists, sets and dicts of these, other such objects,
         scikit-learn estimators (needs the extra ``store``) and Keras models.
     folder : path-like
-        To be created, in a folder that exists.
+        Folder to create, in an existing folder.
     overwrite : bool, default=False
-        Replace an ensemble that was saved there before. A folder with another file, or a manifest that was changed, is
-        not replaced.
+        Replace an ensemble that was saved there before. A folder that holds another file, or a changed manifest, is not
+        replaced.
 
     Raises
     ------
     NotStorableError
         If an attribute cannot be saved without a pickle. Nothing is written then.
     OutputExistsError
-        If ``folder`` exists, and ``overwrite`` is False or it is not a saved ensemble alone; if it has no name of its
-        own, such as ``"."``.
+        If ``folder`` exists, and ``overwrite`` is False or the folder holds more than a saved ensemble; or if the path
+        ends without a name, as ``"."`` does.
     MissingDependencyError
-        If skops is needed and not installed.
+        If skops is needed but not installed.
 
     See Also
     --------
-    load : Read it back.
+    load : Read the folder.
 
     Examples
     --------
@@ -119,7 +119,7 @@ SAVED = Replaceable("a saved ensemble", _own_files)
 
 
 def _summary(obj: Any, writer: _Writer, files: dict[str, str]) -> dict[str, Any]:
-    """Describe the classes and members of an ensemble, for people and other programs; `load` does not read it."""
+    """Describe the classes and members of an ensemble for people and other programs; `load` ignores it."""
     classes = getattr(obj, "classes_", None)
     members = getattr(obj, "named_estimators_", None)
     summary: dict[str, Any] = {}
@@ -136,7 +136,7 @@ def _summary(obj: Any, writer: _Writer, files: dict[str, str]) -> dict[str, Any]
 
 
 def _content_of_skops(path: Path) -> Any:
-    """Read a skops file without the ids of objects in it, which differ between processes."""
+    """Read a skops file, without the ids of objects in it, as these differ between processes."""
     with zipfile.ZipFile(path) as archive:
 
         def content(node: Any) -> Any:
@@ -164,7 +164,7 @@ class _Writer:
         self.files: list[str] = []
         self.owners = owners()
         self.combiners = {r.factory: r for r in default_registry().registrations if r.kind == "combiner"}
-        # By id, with the object itself: while that lives, no other object has its id.
+        # Id -> the object and its entry: while the object is kept, no other object can have its id.
         self.known: dict[int, tuple[Any, dict[str, Any]]] = {}
         self.n_objects = 0
         self.open: set[int] = set()
@@ -291,7 +291,7 @@ class _Writer:
         return {name: _digest_of_file(self.folder / name) for name in sorted(self.files)}
 
     def fingerprint(self, value: Any, files: dict[str, str]) -> str:
-        """Digest what was written for an object; it has the same fingerprint in any ensemble."""
+        """Compute a digest of the data that were written for an object; the digest is the same in any ensemble."""
         return hashlib.sha256(json.dumps(self._content(self.encode(value, ""), files)).encode()).hexdigest()
 
     def _content(self, node: Any, files: dict[str, str]) -> Any:

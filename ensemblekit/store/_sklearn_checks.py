@@ -1,4 +1,4 @@
-"""Checks of fitted arrays that scikit-learn passes to compiled code, against those that its own `fit` makes."""
+"""Checks of the fitted arrays that scikit-learn passes to compiled code: they must be such as its `fit` makes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_sparse(matrix: Any) -> None:
 
 
 def check_random(generator: np.random.RandomState | np.random.Generator) -> None:
-    """Refuse a generator whose position is outside its buffer: NumPy would read there."""
+    """Refuse a random generator if its position is outside its buffer, as NumPy would read there."""
     is_old = isinstance(generator, np.random.RandomState)
     state: Any = generator.get_state(legacy=False) if is_old else generator.bit_generator.state
     drawn = {"MT19937": 624, "Philox": 4}.get(state["bit_generator"])
@@ -39,12 +39,12 @@ def _is_array(value: Any, kinds: str, *shape: int) -> bool:
 
 
 def _shadows(value: Any) -> list[str]:
-    """List the attributes of an object that hide attributes of its class."""
+    """List the attributes of an object that override attributes of its class."""
     return sorted(name for name in vars(value) if hasattr(type(value), name))
 
 
 def _check_libsvm(svm: Any) -> Generator[str]:
-    """Compare the arrays of an SVM: libsvm takes the lengths of all from some of them."""
+    """Compare the lengths of the arrays of an SVM: libsvm derives the lengths of all arrays from some of them."""
     fitted = vars(svm)
     if "support_" not in fitted:
         return  # not fitted
@@ -98,7 +98,7 @@ METRICS = ("minkowski", "euclidean", "manhattan", "cityblock", "l1", "l2", "cheb
 
 
 def _check_neighbours(search: Any) -> Generator[str]:
-    """Compare the arrays of a search for neighbours: compiled code relies on their lengths."""
+    """Compare the lengths of the arrays of a neighbour search: compiled code relies on them."""
     fitted = vars(search)
     if "_fit_method" not in fitted and "_fit_X" not in fitted:
         return  # not fitted
@@ -110,7 +110,7 @@ def _check_neighbours(search: Any) -> Generator[str]:
     if not _is_array(rows, "f", n_rows, n_features):
         yield "_fit_X does not fit n_samples_fit_ and n_features_in_"
     wanted, classifies = fitted.get("n_neighbors"), hasattr(search, "predict_proba")
-    # With uniform weights, votes are counted without a check of the number of rows.
+    # With uniform weights, scikit-learn counts votes without checking the number of rows.
     if (
         type(wanted) is not int
         or wanted < 1
@@ -136,7 +136,7 @@ def _check_neighbours(search: Any) -> Generator[str]:
 
 
 def _check_encoder(encoder: Any) -> Generator[str]:
-    """Compare a OneHotEncoder with its categories, which become indices of a sparse matrix."""
+    """Compare the fields of a OneHotEncoder with its categories, which become indices of a sparse matrix."""
     fitted = vars(encoder)
     if "categories_" not in fitted:
         return  # not fitted
@@ -155,7 +155,7 @@ def _check_encoder(encoder: Any) -> Generator[str]:
 
 
 def _check_vocabulary(vectorizer: Any) -> Generator[str]:
-    """Compare the indices of words with their number: they become indices of a sparse matrix."""
+    """Compare the indices of words with the number of words: they become indices of a sparse matrix."""
     fitted = vars(vectorizer)
     if "vocabulary_" not in fitted:
         return  # not fitted
@@ -169,13 +169,13 @@ def _check_vocabulary(vectorizer: Any) -> Generator[str]:
 
 
 def _check_function(transformer: Any) -> Generator[str]:
-    """Refuse arguments by which a function could return other rows."""
+    """Refuse arguments with which a function could return other rows."""
     if vars(transformer).get("kw_args") or vars(transformer).get("inv_kw_args"):
         yield "its function has arguments"
 
 
 def _check_outputs(classifier: Any) -> Generator[str]:
-    """Refuse several outputs, which are written as a sparse matrix."""
+    """Refuse several outputs, as they are written as a sparse matrix."""
     binarizer = vars(classifier).get("label_binarizer_")
     if str(getattr(binarizer, "y_type_", "")).startswith("multilabel"):
         yield "it has several outputs"

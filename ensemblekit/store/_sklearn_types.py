@@ -1,7 +1,7 @@
-"""Estimators of scikit-learn: which are loaded without being trusted, and which arrays of them are checked.
+"""Estimators of scikit-learn: those that are loaded without being trusted, and the checks of their arrays.
 
-Compiled code does not check its arrays: an index out of range crashes the interpreter. So an estimator is loaded only
-if it passes no fitted arrays to compiled code, or if they are checked here.
+Compiled code does not check its arrays: an index out of range crashes the interpreter. So an estimator is only loaded
+if it passes no fitted arrays to compiled code, or if this module checks these arrays.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ KNOWN = {
     "decomposition": "FactorAnalysis FastICA IncrementalPCA KernelPCA PCA TruncatedSVD",
     "discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
     "dummy": "DummyClassifier DummyRegressor",
-    # Ensembles of trees hold compiled trees, which must be trusted.
+    # Ensembles of trees hold compiled trees. The user must trust these.
     "ensemble": "AdaBoostClassifier AdaBoostRegressor BaggingClassifier BaggingRegressor ExtraTreesClassifier "
     "ExtraTreesRegressor GradientBoostingClassifier GradientBoostingRegressor HistGradientBoostingClassifier "
     "HistGradientBoostingRegressor IsolationForest RandomForestClassifier RandomForestRegressor StackingClassifier "
@@ -103,7 +103,7 @@ def is_known(name: str) -> bool:
 
 
 def needing_trust(names: Iterable[str], trusted: Collection[str]) -> set[str]:
-    """Select the types of a skops file that must be trusted, even if skops would load them."""
+    """List the types of a skops file that the user must trust, even if skops would load them."""
     return {
         name
         for name in names
@@ -113,7 +113,7 @@ def needing_trust(names: Iterable[str], trusted: Collection[str]) -> set[str]:
 
 
 def public_class(module: str, name: str) -> type | None:
-    """Find a known estimator by its module and name; only the public module of scikit-learn is imported."""
+    """Find a known estimator by its module and name; import only the public module of scikit-learn."""
     parts = module.split(".")
     if not is_known(f"{module}.{name}") or parts[1] not in KNOWN:
         return None
@@ -127,7 +127,7 @@ def types_in(file: IO[bytes]) -> set[str]:
     Raises
     ------
     StoreError
-        If two objects are to be read from one entry, by which a small file could take much memory.
+        If two objects are read from one entry: a small file could then take much memory.
     """
     found: set[str] = set()
     owners: dict[str, Any] = {}
@@ -151,7 +151,7 @@ def check_loaded(loaded: Any, trusted: Collection[str]) -> None:
     Parameters
     ----------
     loaded : object
-        Checked with all that it holds.
+        The object to check, with everything that it holds.
     trusted : collection of str
         Names of types of scikit-learn, ``module.name``, that are not checked.
 
@@ -207,7 +207,7 @@ def _check_estimator(value: Any, trusted: Collection[str]) -> None:
                     f"the numbers of a {base.__name__} must fit each other, as compiled code does not check them; "
                     f"{problem}. If you know who saved it: load(folder, trusted=[{own!r}])."
                 )
-        # A class outside scikit-learn may derive from its private classes, but from estimators only if these are known.
+        # A class outside scikit-learn may derive from its private classes, and from an estimator if that one is known.
         elif needing_trust([name], trusted) and (
             name == own or (not own.startswith("sklearn.") and _is_estimator(base))
         ):

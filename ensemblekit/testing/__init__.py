@@ -1,4 +1,4 @@
-"""The conformance kit: checks that a plugin keeps its promises, and shows a small counter-example where it does not.
+"""The conformance kit: checks that a plugin keeps its promises, and shows a small counter-example if it does not.
 
 Needs the extra ``testing``: ``pip install "ensemblekit[testing]"``.
 

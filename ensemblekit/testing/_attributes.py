@@ -26,7 +26,7 @@ def snapshot(thing: Any) -> dict[str, Any]:
 
 
 def attributes(thing: Any) -> dict[str, Any]:
-    """Return the attributes of an object, slots included."""
+    """Return the attributes of an object, including slots."""
     slots = [name for kind in type(thing).__mro__ for name in vars(kind).get("__slots__", ())]
     in_slots = {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
     return in_slots | getattr(thing, "__dict__", {})

@@ -120,7 +120,7 @@ BACKBONE_CHECKS = (
 
 
 def check_backbone(factory: Callable[[], Any], *, expected_failed_checks: Mapping[str, str] | None = None) -> None:
-    """Check that a backbone keeps its promises, on four images of 32 x 32 pixels.
+    """Check on four images of 32 x 32 pixels that a backbone keeps its promises.
 
     Parameters
     ----------

@@ -29,26 +29,26 @@ def check_combiner(
     n_classes: int | None = None,
     max_examples: int = MAX_EXAMPLES,
 ) -> None:
-    """Check that a combiner keeps the promises of its traits, and those that every combiner makes.
+    """Check that a combiner keeps the promises of its traits, and the promises that every combiner makes.
 
     Parameters
     ----------
     factory : callable
         Makes an unfitted combiner without arguments: the class, a `functools.partial`, a lambda.
     expected_failed_checks : mapping of str to str, optional
-        Name of a check -> why it is expected to fail. If it passes, that is an error.
+        Name of a check -> reason why it is expected to fail. If the check passes, that is an error.
     n_members, n_classes : int, optional
-        Numbers of members and classes that its options require; the number of ``weights`` is found without. Members
+        Numbers of members and classes that its options require; the number of ``weights`` need not be given. Members
         are called ``m0``, ``m1``, ..., classes ``c0``, ``c1``, ...
     max_examples : int, default=25
-        Largest number of examples a check draws. They are the same in every run.
+        Largest number of examples that a check draws. They are the same in every run.
 
     Raises
     ------
     CheckFailedError
         At the first broken promise, with a small counter-example.
     InvalidOptionError
-        If ``expected_failed_checks`` names no check, or gives no reason.
+        If ``expected_failed_checks`` has a name that is not a check, or an empty reason.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Violations of a promise, and the error message with a counter-example that can be pasted."""
+"""Violations of a promise, and the error message with a counter-example that can be copied into code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Violation(Exception):  # noqa: N818 - users never see it
 
     @property
     def size(self) -> tuple[int, int]:
-        """Number of values, then of characters: smaller counter-examples are better."""
+        """Number of values, then number of characters; smaller counter-examples are better."""
         arrays = [value for value in self.given.values() if isinstance(value, np.ndarray)]
         return sum(array.size for array in arrays), sum(len(as_code(array)) for array in arrays)
 
@@ -42,7 +42,7 @@ def failure(violation: Violation, *, check: str, promise: str, subject: str) -> 
     check, promise : str
         Name and sentence of the check.
     subject : str
-        The plugin under test, as its author would write it.
+        The plugin under test, as its author would write it in code.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def as_code(value: Any) -> str:
             text = f"np.array({value.tolist()})"
         if value.ndim > 1 and value.flags.f_contiguous and not value.flags.c_contiguous:
             text = f"np.asfortranarray({text})"
-        # An array without elements loses its shape in a list.
+        # A list does not keep the shape of an array without elements.
         return text if value.size else f"np.zeros({value.shape}, dtype=np.{value.dtype.name})"
     return str(value) if isinstance(value, type) else repr(value)
 

@@ -212,7 +212,7 @@ def _save_and_load(thing: Any) -> Any:
 
 
 def _classes(thing: Any, depth: int = 0) -> set[type]:
-    """Collect the classes of an object and of its attributes; the kit trusts what it has just saved."""
+    """Collect the classes of an object and of its attributes; the kit trusts an object that it has just saved."""
     if depth > 8 or isinstance(thing, (str, bytes, int, float, np.generic, type)) or callable(thing):
         return set()
     if isinstance(thing, np.ndarray):

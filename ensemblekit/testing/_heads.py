@@ -29,7 +29,7 @@ class HeadSubject(ModelSubject):
         return self.call(f"build({feature_shape}, {n_classes})", head.build, feature_shape, n_classes)
 
     def is_keras(self, built: Any) -> bool:
-        """Whether the head built a Keras model; anything but that or a classifier is a violation."""
+        """Whether the head built a Keras model; anything except a Keras model or a classifier is a violation."""
         if find_spec("keras") and isinstance(built, self.keras.Model):
             return True
         if not callable(getattr(built, "fit", None)) or not callable(getattr(built, "predict_proba", None)):

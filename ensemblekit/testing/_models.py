@@ -48,7 +48,7 @@ class ModelSubject:
 
     @cached_property
     def keras(self) -> Any:
-        """The module keras; imported when first used."""
+        """The module keras; it is imported when it is first used."""
         return import_keras(f"checking a {self.kind}")
 
     def make(self) -> Any:
@@ -76,7 +76,7 @@ class ModelSubject:
 
 
 def no_keras(subject: Any) -> str | None:
-    """Skip a check where Keras is not installed."""
+    """Skip a check if Keras is not installed."""
     return None if find_spec("keras") else "no Keras"
 
 
@@ -141,7 +141,7 @@ def equal_weights(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
 
 
 def frozen_weights(model: Any) -> list[np.ndarray]:
-    """Copy the weights of all frozen layers, nested ones included."""
+    """Copy the weights of all frozen layers, including nested ones."""
     return [
         np.array(weight)
         for layer in model._flatten_layers(include_self=False)

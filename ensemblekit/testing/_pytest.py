@@ -30,22 +30,22 @@ def parametrize_with_combiner_checks(
     expected_failed_checks: Expected = None,
     max_examples: int = MAX_EXAMPLES,
 ) -> pytest.MarkDecorator:
-    """Make one test of each combiner and each check that applies.
+    """Make one test for each combiner and each check that applies to it.
 
     Parameters
     ----------
     factories : sequence or mapping of callable
         As in `check_combiner`; the keys of a mapping are used in the test ids.
     expected_failed_checks : mapping of str to str, or callable, optional
-        As in `check_combiner`, for all factories; or a function that returns such a mapping for a factory. These
-        tests are ``xfail``, strictly.
+        As in `check_combiner`, for all factories; or a function that returns such a mapping for a factory. These tests
+        are marked as strict ``xfail``.
     max_examples : int, default=25
         As in `check_combiner`.
 
     Returns
     -------
     pytest.MarkDecorator
-        Decorator of a test function whose one argument is ``check``; the function calls it.
+        Decorator of a test function with one argument, ``check``, which the function calls.
 
     Examples
     --------
@@ -63,21 +63,21 @@ def parametrize_with_combiner_checks(
 def parametrize_with_backbone_checks(
     factories: Factories, *, expected_failed_checks: Expected = None
 ) -> pytest.MarkDecorator:
-    """Make one test of each backbone and each check; see `parametrize_with_combiner_checks`."""
+    """Make one test for each backbone and each check; see `parametrize_with_combiner_checks`."""
     return _parametrize("backbone", factories, expected_failed_checks, 1)
 
 
 def parametrize_with_head_checks(
     factories: Factories, *, expected_failed_checks: Expected = None
 ) -> pytest.MarkDecorator:
-    """Make one test of each head and each check; see `parametrize_with_combiner_checks`."""
+    """Make one test for each head and each check; see `parametrize_with_combiner_checks`."""
     return _parametrize("head", factories, expected_failed_checks, 1)
 
 
 def parametrize_with_chainer_checks(
     factories: Factories, *, expected_failed_checks: Expected = None
 ) -> pytest.MarkDecorator:
-    """Make one test of each chainer and each check; see `parametrize_with_combiner_checks`."""
+    """Make one test for each chainer and each check; see `parametrize_with_combiner_checks`."""
     return _parametrize("chainer", factories, expected_failed_checks, 1)
 
 
@@ -103,7 +103,7 @@ def _parametrize(kind: str, factories: Factories, expected: Expected, max_exampl
 def _label(subject: Any) -> str:
     try:
         return subject.label
-    except Violation:  # it cannot be created, which the test itself reports
+    except Violation:  # it cannot be created; the test itself reports this
         return type(subject).__name__
 
 

@@ -36,7 +36,7 @@ def run_checks(
     Parameters
     ----------
     kind : {"backbone", "head", "combiner", "chainer"}
-        What the factory makes.
+        Kind of plugin that the factory makes.
     factory, expected_failed_checks, max_examples
         As in `check_combiner`.
     label : str, optional
@@ -45,12 +45,12 @@ def run_checks(
     Yields
     ------
     CheckResult
-        One a check, when it has run. Broken promises are results, not errors.
+        One result for each check, when it has run. Broken promises are results, not errors.
 
     Raises
     ------
     InvalidOptionError
-        If there is no such kind, or ``expected_failed_checks`` names no check.
+        If there is no such kind, or ``expected_failed_checks`` has a name that is not a check.
 
     Examples
     --------

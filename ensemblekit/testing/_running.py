@@ -26,15 +26,15 @@ SHRINKING_SECONDS = 5.0
 
 
 class _SearchEnded(BaseException):
-    """Ends the search of Hypothesis, which would take an Exception for another failure."""
+    """Ends the search of Hypothesis, which would treat an Exception as another failure."""
 
 
 @dataclass(frozen=True)
 class Check:
     """One promise, and the function that looks for a counter-example.
 
-    ``run(subject, draw)`` raises `Violation`. ``skipped(subject)`` returns why the promise is not made or cannot be
-    checked, or None. ``share`` is multiplied with the number of examples; it is 0 for a check that draws none.
+    ``run(subject, draw)`` raises `Violation`. ``skipped(subject)`` returns the reason why the promise is not made or
+    cannot be checked, or None. ``share`` is multiplied by the number of examples; it is 0 for a check that draws none.
     ``prepare()`` imports heavy packages before the time limit starts.
     """
 
@@ -57,7 +57,7 @@ class CheckResult:
     status : {"passed", "failed", "skipped", "expected failure"}
         Whether the promise holds.
     reason : str
-        Why the check was skipped, or was expected to fail.
+        Reason why the check was skipped, or was expected to fail.
     error : CheckFailedError or None
         The error with the counter-example.
     """
@@ -120,7 +120,8 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
     except (_SearchEnded, Flaky):
         if not found and not late:
             raise
-        # Hypothesis cannot reproduce a counter-example that depends on chance; one that was found once counts.
+        # Hypothesis cannot reproduce a counter-example that depends on chance; a counter-example that was found once
+        # counts.
         if found:
             smallest = min((violation for _, violation in found), key=lambda violation: violation.size)
             raise smallest from smallest.__cause__

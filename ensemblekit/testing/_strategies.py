@@ -1,4 +1,4 @@
-"""Hypothesis strategies for valid predictions, labels and weights, edge cases included."""
+"""Hypothesis strategies for valid predictions, labels and weights, including edge cases."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def member_probas(
     Parameters
     ----------
     task : {"multiclass", "multilabel", "regression"}
-        Decides what is valid.
+        Determines which predictions are valid.
     n_members, n_samples, n_classes : int or strategy, optional
         Sizes; by default 1 to 4 members, 1 to 4 samples, 2 to 4 classes (1 to 3 outputs of the other tasks).
     extra_axes : tuple of int or strategy, optional
-        Axes between samples and classes, as of segmentation maps; by default none, or one.
+        Axes between samples and classes, as segmentation maps have; by default none, or one.
     dtype : dtype or strategy, optional
         By default float64, float32 or float16.
 
     Returns
     -------
     strategy of ndarray of shape (n_members, n_samples, ..., n_classes)
-        Among them one member, one sample, one-hot rows, ties, probabilities of 1e-30, regression values of up to 1e30
-        (1e4 in float16) and subnormal ones, in C and in Fortran order, some of them read-only.
+        The examples include one member, one sample, one-hot rows, ties, probabilities of 1e-30, regression values of up
+        to 1e30 (1e4 in float16) and subnormal ones, in C and in Fortran order. Some arrays are read-only.
 
     Examples
     --------
@@ -117,12 +117,12 @@ def weights(n_members: int | st.SearchStrategy[int] | None = None) -> st.SearchS
     Parameters
     ----------
     n_members : int or strategy, optional
-        How many; by default 1 to 4.
+        Number of members; by default 1 to 4.
 
     Returns
     -------
     strategy of ndarray of shape (n_members,)
-        Finite, >= 0, with a positive sum; equal ones, zeros, huge and tiny ones among them.
+        Finite, >= 0, with a positive sum. The examples include equal, zero, very large and very small weights.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def labels(
     n_samples, n_classes : int or strategy, optional
         Sizes; by default 1 to 4 samples and 2 to 4 classes.
     task : {"multiclass", "multilabel", "regression"}
-        Decides what a label is.
+        Determines the form of a label.
     extra_axes : tuple of int, default=()
         Axes between samples and classes.
 

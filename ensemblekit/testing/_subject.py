@@ -1,4 +1,4 @@
-"""The combiner under test: how to create and fit it, what it promises, and calls whose exceptions are violations."""
+"""The combiner under test: create and fit it, read its traits, and call it so that exceptions become violations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Code(str):
 
 
 def label_of(factory: Any) -> str:
-    """Name a factory as its author would write it."""
+    """Name a factory as its author would write it in code."""
     if isinstance(factory, partial):
         arguments = [*map(repr, factory.args), *(f"{name}={value!r}" for name, value in factory.keywords.items())]
         return f"{label_of(factory.func)}({', '.join(arguments)})"
@@ -103,7 +103,7 @@ class CombinerSubject:
 
     @cached_property
     def members(self) -> tuple[str, ...] | None:
-        """Names of the members, where its options determine how many there are."""
+        """Names of the members, if its options determine the number of members."""
         weights = getattr(self.probe, "weights", None)
         if isinstance(weights, Mapping):
             return tuple(weights)
@@ -122,7 +122,7 @@ class CombinerSubject:
         return option in (asked.takes if method == "combine" else asked.fit_takes)
 
     def member_counts(self) -> st.SearchStrategy[int]:
-        """Draw a number of members that its options allow; only two of them for combiners that must be fitted."""
+        """Draw a number of members that its options allow; one of only two numbers if the combiner must be fitted."""
         if self.members is not None:
             return st.just(len(self.members))
         return st.sampled_from([1, 3]) if self.learns else st.integers(1, 4)
@@ -136,7 +136,7 @@ class CombinerSubject:
         return st.sampled_from([1, 2]) if self.learns else st.integers(1, 3)
 
     def extra_axes(self, task: str) -> list[tuple[int, ...]]:
-        """List the extra axes to check; only none if it refuses others with an `InvalidOptionError`."""
+        """List the extra axes to check; only no extra axes if it refuses others with an `InvalidOptionError`."""
         key = ("extra axes", task)
         if key not in self._ready:
             n_members = len(self.members) if self.members else 3
@@ -162,7 +162,7 @@ class CombinerSubject:
     ) -> Any:
         """Return a combiner that can combine: fitted if it learns, with weights in the order of the members.
 
-        It is cached. ``twin`` returns a second one, created in the same way.
+        It is cached. ``twin`` returns a second combiner that was created in the same way.
         """
         key = (task, n_members, n_classes, extra_axes if self.learns else (), twin, hard and self.learns)
         if key not in self._ready:
@@ -176,7 +176,7 @@ class CombinerSubject:
         return self._ready[key]
 
     def settle(self, combiner: Any, n_members: int) -> Any:
-        """Let ``for_members`` order the weights that are given by member name."""
+        """Let ``for_members`` put weights by member name in order."""
         settle = getattr(combiner, "for_members", None)
         if settle is None:
             return combiner
@@ -239,7 +239,7 @@ class Case:
         return np.asarray(self.subject.combine(combiner or self.combiner, cube, self.task, **options))
 
     def given(self, **more: Any) -> dict[str, Any]:
-        """Return the input, for a counter-example."""
+        """Return the input, to show it in a counter-example."""
         given: dict[str, Any] = {"task": self.task} if self.task != "multiclass" else {}
         if self.subject.learns:
             given["fitted_on"] = training_code(self.task, self.cube.shape, hard=self.hard)

@@ -1,4 +1,4 @@
-"""Labelled predictions on which combiners that learn are fitted."""
+"""Labelled predictions to fit combiners that learn."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def training_predictions(
     hard: bool = False,
     seed: int = 0,
 ) -> PredictionSet:
-    """Create the predictions on which a combiner that learns is fitted: 40 rows, members of different accuracy.
+    """Create predictions to fit a combiner that learns: 40 rows, and members of different accuracy.
 
     Parameters
     ----------
     task : {"multiclass", "multilabel", "regression"}
-        What the members predict.
+        Task of the members.
     n_members, n_classes : int, default=3
         Sizes. Members are called ``m0``, ``m1``, ..., rows ``r00``, ``r01``, ..., classes ``c0``, ``c1``, ...
     extra_axes : tuple of int, default=()

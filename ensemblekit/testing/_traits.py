@@ -23,7 +23,7 @@ def promised(trait: str) -> Callable[[CombinerSubject], str | None]:
 
 
 def _refitted(case: Case, *, members: list[int] | None = None, classes: list[int] | None = None) -> Any:
-    """Fit again with members or classes in another order; return a combiner that does not learn as it is."""
+    """Fit again with members or classes in another order; return a combiner that does not learn unchanged."""
     subject, shape = case.subject, case.cube.shape
     if not subject.learns:
         return case.combiner

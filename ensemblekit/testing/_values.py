@@ -36,7 +36,7 @@ def _contract(subject: CombinerSubject, draw: Any) -> None:
     if tasks is not None and (not tasks or set(tasks) - set(TASKS)):
         raise Violation("tasks must be some of the three", expected=list(TASKS), received=sorted(tasks))
     for task in subject.tasks:
-        # A fit that refuses a task which it names would end every other check.
+        # If the fit refused a task that the class declares, every other check would fail too.
         subject.ready(task, len(subject.members or "abc"), subject.n_classes or 2)
 
 
@@ -111,10 +111,10 @@ def _deterministic(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
     )
     if subject.learns:
         twin = subject.ready(case.task, shape[0], shape[-1], shape[2:-1], twin=True)
-    else:  # new combiners, which have no state from earlier examples
+    else:  # new combiners, without state from earlier examples
         case = replace(case, combiner=subject.settle(subject.make(), shape[0]))
         twin = subject.settle(subject.make(), shape[0])
-    states = np.random.get_state(), random.getstate()  # noqa: NPY002 - the global generator is what is watched
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002 - the check watches the global generator
     try:
         np.random.seed(1)  # noqa: NPY002
         random.seed(1)
@@ -179,7 +179,7 @@ def _memory_layout(subject: CombinerSubject, draw: Callable[[Any], Any]) -> None
 
 
 class _Reference:
-    """A namespace with all of NumPy that is not NumPy itself, so that the code written against ``xp`` runs."""
+    """A namespace with everything in NumPy, but not NumPy itself, so that code for other ``xp`` runs."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)

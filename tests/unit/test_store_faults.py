@@ -130,9 +130,7 @@ def test_load_refuses_another_kind_than_was_expected(saved):
         load(saved, kind=Combiner)
     with pytest.raises(InvalidOptionError, match=r"kind must be type or None; received 'Combiner' of the type str"):
         load(saved, kind="Combiner")
-    with pytest.raises(
-        InvalidOptionError, match=r"kind must be a class to compare with; received .*Protocol"
-    ):
+    with pytest.raises(InvalidOptionError, match=r"kind must be a class to compare with; received .*Protocol"):
         load(saved, kind=Protocol)
 
 

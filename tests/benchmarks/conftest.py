@@ -8,9 +8,9 @@ from tests.small_study import ctscan, small_arguments
 
 
 def pytest_collection_modifyitems(items):
-    """Leave the whole run with MobileNetV2 to the slow tests; the fast ones have a whole run with a small backbone."""
+    """Leave what needs a whole run of the study to the slow tests."""
     for item in items:
-        if "finished" in getattr(item, "fixturenames", ()):
+        if {"finished", "unbroken"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.slow)
 
 

@@ -62,6 +62,7 @@ def test_the_custom_combiner_weighs_members_by_how_sure_they_are(confident_mean)
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_the_custom_combiner_passes_its_own_tests():
     folder = REPO / "examples" / "custom_combiner"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder / "tests"]

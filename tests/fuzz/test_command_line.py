@@ -4,4 +4,4 @@ from tests.fuzz.harness import n_cases, run_cases
 
 
 def test_no_command_line_ends_in_a_traceback():
-    assert run_cases("tests.fuzz.command_line:case", n_cases(40, 20_000)) == []
+    assert run_cases("tests.fuzz.command_line:case", n_cases(20, 20_000)) == []

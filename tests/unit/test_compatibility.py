@@ -34,6 +34,7 @@ def transfer(keras):
     return keras.Model(pixels, keras.layers.Dense(3)(base.output))
 
 
+@pytest.mark.slow
 def test_models_of_the_corrected_recipe_keep_every_precaution(keras):
     found = answers(
         first=classifier(keras, "resnet50", weights="none"),
@@ -51,6 +52,7 @@ def test_models_of_the_corrected_recipe_keep_every_precaution(keras):
     assert {found[check, "second"].ok for check in ("rescaling", "frozen", "top")} == {None}
 
 
+@pytest.mark.slow
 def test_the_published_recipe_feeds_its_backbone_what_it_was_not_trained_on(keras):
     found = answers(first=classifier(keras, "resnet50", weights="none", preprocessing="study"))
     assert found["rescaling", "first"].ok is False

@@ -303,6 +303,7 @@ def test_a_folder_takes_no_keys(folder):
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_banked_and_fresh_features_of_a_network_agree(bank, keras):
     backbone = load_plugins().create_backbone("mobilenet_v2", weights="none")
     images, views = make_images(11, size=32), AffineViews()
@@ -353,6 +354,7 @@ WEIGHTS = DATA / "weights" / "mobilenet_v2_imagenet_notop.weights.h5"
 
 @pytest.mark.keras
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"the real weights are not at {WEIGHTS}")
+@pytest.mark.slow
 def test_banked_and_fresh_features_of_real_weights_agree(bank, keras):
     folder = image_folder(DATA / "data" / "chest-ctscan" / "valid", size=(96, 96))
     folder = folder.take(folder.ids[::8])

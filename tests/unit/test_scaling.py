@@ -256,6 +256,7 @@ class Slow:
         return member_probas.mean(axis=0)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_changes_no_result(client, tmp_path):
     given = parts(40)
     expected = [combine(part, "mean") for part in given]
@@ -297,6 +298,7 @@ def test_what_fails_on_a_worker_is_not_tried_again(client, tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "dask"])
+@pytest.mark.slow
 def test_members_are_fitted_alike_by_every_backend_of_joblib(backend, request):
     from joblib import parallel_config
     from sklearn.datasets import load_iris

@@ -15,6 +15,7 @@ from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ._columns import array_without_names, arrow_columns, is_table, is_without_rows, pandas_values
 from .names import array_of, as_ids, few, plain, positions, shown
+from .tables import check_different, recognised
 
 __all__ = [
     "Named",
@@ -29,8 +30,8 @@ __all__ = [
     "same_index",
 ]
 
-ID, LABEL = "id", "label"
-"""Columns of a table that name its rows, and that hold their true classes."""
+ID = "id"
+"""The column of a table that always names its rows."""
 
 
 class Named:
@@ -286,19 +287,18 @@ def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Na
     """Split a table into names of rows, labels and values."""
     index: Any = table.index if _has_index(table) else None
     columns: list[Any] = list(getattr(table, "column_names", ()) or table.columns)
-    repeated = [name for name, times in _counts(columns).items() if times > 1]
-    if repeated:
-        raise InvalidPredictionsError(
-            f"columns of {what} must have different names; received {few(columns)}, of which repeated: {few(repeated)}."
-        )
+    check_different(columns)
     values = pandas_values if index is not None else arrow_columns
     names = labels = None
-    if ID in columns and ID not in keep and len(columns) > 1 and (index is None or index.name is None):
-        names = values(table, ID)
-        columns.remove(ID)
-    if label and LABEL in columns and LABEL not in keep and (len(columns) > 1 or names is not None):
-        labels = values(table, LABEL)
-        columns.remove(LABEL)
+    row, truth = recognised([name for name in columns if name not in keep])
+    # A column such as image_id names the rows where no index does; a column id, where the index has no name.
+    free = index is None or (index.name is None and (row == ID or is_default(index)))
+    if row is not None and free and len(columns) > 1:
+        names = values(table, row)
+        columns.remove(row)
+    if label and truth is not None and (len(columns) > 1 or names is not None):
+        labels = values(table, truth)
+        columns.remove(truth)
     own: tuple[Hashable, ...] | None = tuple(map(plain, columns))
     if own == tuple(range(len(columns))) or (
         own == tuple(f"column_{i}" for i in range(len(columns))) and index is None
@@ -306,13 +306,6 @@ def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Na
         own = None
     array = values(table, columns)
     return Named(array, what=what, names=names, columns=own, index=index, labels=labels)
-
-
-def _counts(names: list[Any]) -> dict[Any, int]:
-    counts: dict[Any, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return counts
 
 
 def _has_index(data: Any) -> bool:

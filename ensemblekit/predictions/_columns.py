@@ -9,7 +9,7 @@ import numpy as np
 from ..arguments import as_array
 from ..errors import InvalidPredictionsError
 
-__all__ = ["array_without_names", "arrow_columns", "is_table", "is_without_rows", "pandas_values", "values_of"]
+__all__ = ["array_without_names", "arrow_columns", "is_table", "is_without_rows", "pandas_values", "values_of_column"]
 
 EXACT = 2**53
 """Whole numbers up to this one are exact in float64."""
@@ -46,9 +46,13 @@ def array_without_names(what: str, data: Any) -> np.ndarray:
     return as_array(what, data, error=InvalidPredictionsError)
 
 
-def values_of(what: str, column: Any) -> np.ndarray:
-    """Convert one column, with or without an index, to its values."""
-    return _pandas_column(column) if hasattr(column, "iloc") else array_without_names(what, column)
+def values_of_column(what: str, names: Any) -> Any:
+    """Convert a column of pandas, polars or Arrow to an array of its values; return anything else unchanged."""
+    if isinstance(names, np.ndarray | list | tuple) or getattr(names, "ndim", 1) != 1 or is_table(names):
+        return names
+    if hasattr(names, "iloc"):
+        return _pandas_column(names)
+    return array_without_names(what, names) if is_without_rows(names) or _is_arrow(names) else names
 
 
 def _unmasked(data: Any) -> np.ndarray:

@@ -133,6 +133,8 @@ def _arrow_column(column: Any) -> np.ndarray:
     if kinds.is_fixed_size_list(kind) and not column.null_count:
         flat = column.combine_chunks().flatten()
         return _arrow_column(pa.chunked_array([flat])).reshape(len(column), kind.list_size)
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        return as_array("a column of lists", column.to_pylist(), error=InvalidPredictionsError)
     if column.null_count and (kinds.is_integer(kind) or kinds.is_boolean(kind)):
         try:
             return column.cast(pa.float64()).to_numpy()

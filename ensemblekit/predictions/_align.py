@@ -140,7 +140,8 @@ def _named_members(predictions: tuple[Any, ...]) -> list[Predictions]:
                 f"only Predictions line up; received {came} as number {place + 1}. Give ids and class names: "
                 "Predictions(array, ids=..., classes=..., member=...)."
             )
-        members.append(p.rename(str(name or p.member or f"{UNNAMED}{place + 1}")))
+        name = str(name or p.member or f"{UNNAMED}{place + 1}")
+        members.append(p if p.member == name else p.rename(name))
     if not members:
         raise AlignmentError("at least one member is needed; received none.")
     names = [p.member for p in members]

@@ -327,7 +327,7 @@ def _keys(names: np.ndarray) -> tuple[np.ndarray, bool]:
 
 def _codes(names: np.ndarray) -> np.ndarray:
     """View texts of fixed width as code points, shape (n_names, width)."""
-    return np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
+    return np.ascontiguousarray(names).view(np.uint32).reshape(len(names), names.dtype.itemsize // 4)
 
 
 def _blocks(names: np.ndarray) -> list[slice]:

@@ -224,8 +224,9 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
         if int(np.strings.str_len(array).sum()) != np.count_nonzero(array.view(np.uint32)):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
-    if isinstance(getattr(ids, "dtype", None), np.dtype) and ids.dtype.kind in "iu" and hasattr(ids, "to_numpy"):
-        return _as_names(ids.to_numpy(), what)  # an index of numbers
+    index: Any = ids
+    if hasattr(index, "to_numpy") and isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu":
+        return _as_names(index.to_numpy(), what)
     values: list[Any] = ids.tolist() if hasattr(ids, "tolist") and _gives_scalars(ids) else list(ids)
     if not {*map(type, values)} <= {str} and not {*map(type, values)} <= {int}:
         values = [plain(value) for value in values]

@@ -216,15 +216,17 @@ def _common_classes(
     return tuple(classes)
 
 
-def _alias_advice(proposal: Mapping[Hashable, Hashable], note: str) -> str:
-    if len(proposal) > MOST_SHOWN or not proposal:
-        pairs = [f"{old!a}: {new!a}" for old, new in list(proposal.items())[:3]]
-        named = f" as error.aliases does, {', '.join(pairs)} and so on" if proposal else ""
-        given = f"aliases={{name: common name}}{named}"
-        kept = "aliases={name: name}"
-    else:
-        given = f"aliases={ascii(dict(proposal)) if note else dict(proposal)!r}"
+def _alias_advice(proposal: dict[Hashable, Hashable], note: str) -> str:
+    if 0 < len(proposal) <= MOST_SHOWN:
+        # Names that look the same are told apart by escapes only.
+        given = f"aliases={ascii(proposal) if note else repr(proposal)}"
         kept = f"aliases={ {name: name for name in proposal}!r}"
+    else:
+        pairs = ", ".join(f"{old!a}: {new!a}" for old, new in list(proposal.items())[:3])
+        given = (
+            f"aliases={{{pairs}, ...}}, which the error has as .aliases" if proposal else "aliases={name: common name}"
+        )
+        kept = "aliases={name: name, ...}"
     if note:
         return f"{note} Give {given}."
     return f"If these are other names of the same classes, give {given}; if not, give {kept} and missing='zero'."

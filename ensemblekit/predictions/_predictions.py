@@ -12,7 +12,7 @@ from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ._checks import as_labels, as_probas
 from .choices import Aliases, Task, check_choice, check_task
-from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly
+from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +173,7 @@ class Predictions:
     def __repr__(self) -> str:
         parts = [f"member={self._member!r}"] if self._member else []
         parts += [f"split={self._split!r}"] if self._split else []
-        parts += [f"n_samples={len(self)}", f"classes={self._classes!r}", f"task={self._task!r}"]
+        parts += [f"n_samples={len(self)}", f"classes={shown(self._classes)}", f"task={self._task!r}"]
         return f"Predictions({', '.join(parts)})"
 
     def take(self, ids: Iterable[Any]) -> Self:

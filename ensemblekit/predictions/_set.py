@@ -14,7 +14,7 @@ from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
 from ._checks import as_labels
 from ._predictions import Predictions
 from .choices import Task
-from .names import as_ids, few, named_by, positions, readonly
+from .names import as_ids, few, named_by, positions, readonly, shown
 
 __all__ = ["PredictionSet"]
 
@@ -115,7 +115,7 @@ class PredictionSet:
 
     def __repr__(self) -> str:
         return (
-            f"PredictionSet(members={self.members!r}, n_samples={len(self.ids)}, classes={self.classes!r}, "
+            f"PredictionSet(members={self.members!r}, n_samples={len(self.ids)}, classes={shown(self.classes)}, "
             f"task={self.task!r}, labelled={self.label_codes is not None})"
         )
 

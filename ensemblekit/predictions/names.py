@@ -366,8 +366,9 @@ def normalisation_note(names: Iterable[Hashable] | np.ndarray, others: Iterable[
     alike = [(name, target) for name, target in pairs if name != target]
     if not alike:
         return ""
-    shown_pair = " and ".join(_shortened(ascii(name), 100) for name in alike[0])
-    return f"{len(alike)} names differ only by Unicode normalisation and look the same, such as {shown_pair}."
+    pair = " and ".join(_shortened(ascii(name), 100) for name in alike[0])
+    more = f" ({len(alike)} such pairs)" if len(alike) > 1 else ""
+    return f"Names that look the same differ by their Unicode normalisation: {pair}{more}."
 
 
 def _folded(name: str) -> str:

@@ -66,7 +66,8 @@ def choose_output(
         if several is None:
             raise InvalidPredictionsError(
                 f"member {name!r} must return one row an input; nobody can know whether its list of {len(answer)} "
-                f"arrays holds one output an array or one row an array. Return one array, as of np.stack, or {{name: output}}."
+                f"arrays holds one output an array or one row an array. Return one array, as of np.stack, or "
+                "{name: output}."
             )
         if several:
             names = tuple(output_names or ())

@@ -184,7 +184,9 @@ def hashes_of(ids: Any) -> np.ndarray:
         word = words[starts]
         short = remaining < 8
         if short.any():
-            word &= np.where(short, (np.uint64(1) << (8 * np.clip(remaining, 0, 7)).astype(np.uint64)) - np.uint64(1), ~np.uint64(0))
+            word &= np.where(
+                short, (np.uint64(1) << (8 * np.clip(remaining, 0, 7)).astype(np.uint64)) - np.uint64(1), ~np.uint64(0)
+            )
         if rows is None:
             hashes = _mixed(hashes ^ word)
         else:
@@ -219,7 +221,11 @@ def _flat(column: Any, size: int | None) -> Any:
 
     array = column
     if isinstance(column, pa.ChunkedArray):
-        array = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+        array = (
+            column.chunk(0)
+            if column.num_chunks == 1
+            else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+        )
     if size is None:
         return array
     if array.null_count:

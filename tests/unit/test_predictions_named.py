@@ -167,7 +167,6 @@ def test_labels_with_names_are_looked_up_by_id(labels):
         (pl.Series(["dog", "cat", None]), "row 2 has none"),
         (pd.DataFrame({"dog": [1, 0, 1], "cat": [0, 1, 0]}), "Give names, not one-hot rows"),
     ],
-    ids=repr,
 )
 def test_labels_that_cannot_be_looked_up_are_refused(labels, message):
     with pytest.raises(InvalidPredictionsError, match=message):
@@ -219,7 +218,6 @@ def test_whole_numbers_beside_texts_that_look_like_numbers_are_refused(classes, 
         pl.Series(["dog", "cat"]),
         pa.array(["dog", "cat"]),
     ],
-    ids=repr,
 )
 def test_a_label_map_gives_the_names_of_the_columns(classes):
     assert make(classes=classes).classes == ("dog", "cat")
@@ -257,7 +255,7 @@ def test_ids_come_in_any_column(kind):
 
 
 @pytest.mark.parametrize("what", ["ids", "fit_ids", "classes"])
-@pytest.mark.parametrize("null", [pl.Series(["x", None]), pa.array(["x", None]), pd.Series(["x", None])], ids=repr)
+@pytest.mark.parametrize("null", [pl.Series(["x", None]), pa.array(["x", None]), pd.Series(["x", None])], ids=["polars", "arrow", "pandas"])
 def test_a_null_in_a_column_is_no_name(what, null):
     fields = {"ids": ["a", "b"], "classes": ["dog", "cat"]}
     with pytest.raises(InvalidPredictionsError, match=f"^{what} must"):

@@ -9,25 +9,45 @@ import numpy as np
 from ..arguments import as_array
 from ..errors import InvalidPredictionsError
 
-__all__ = ["array_without_names", "arrow_columns", "is_table", "is_without_rows", "pandas_values", "values_of_column"]
+__all__ = [
+    "array_without_names",
+    "arrow_columns",
+    "has",
+    "has_index",
+    "is_table",
+    "is_without_rows",
+    "pandas_values",
+    "values_of_column",
+]
 
 EXACT = 2**53
 """Whole numbers up to this one are exact in float64."""
 
 
+def has(data: Any, *names: str) -> bool:
+    """Tell whether the type of data has these attributes; pandas objects themselves have those of their own names."""
+    return all(hasattr(type(data), name) for name in names)
+
+
+def has_index(data: Any) -> bool:
+    """Tell whether data are a Series or DataFrame of pandas or the like."""
+    # The ``index`` of a list or an ``array.array`` is a method.
+    return has(data, "to_numpy", "index") and not callable(type(data).index)
+
+
 def is_table(data: Any) -> bool:
     """Tell whether data are a table of Arrow, polars or the like, which has columns and no index."""
-    return _is_arrow(data) and (hasattr(data, "column_names") or hasattr(data, "columns") or hasattr(data, "schema"))
+    return _is_arrow(data) and any(has(data, name) for name in ("column_names", "columns", "schema"))
 
 
 def is_without_rows(data: Any, kind: str = "") -> bool:
     """Tell whether data are a pandas Index, Categorical or array, which has values and no index."""
-    named = hasattr(data, "isna") and hasattr(data, "dtype") and hasattr(data, "take")
-    return named and not hasattr(data, "index") and (not kind or kind in {base.__name__ for base in type(data).__mro__})
+    named = has(data, "isna", "dtype", "take") and not has(data, "index")
+    return named and (not kind or kind in {base.__name__ for base in type(data).__mro__})
 
 
 def _is_arrow(data: Any) -> bool:
-    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+    return has(data, "__arrow_c_stream__") or has(data, "__arrow_c_array__")
 
 
 def array_without_names(what: str, data: Any) -> np.ndarray:
@@ -41,7 +61,7 @@ def array_without_names(what: str, data: Any) -> np.ndarray:
     if _is_arrow(data):
         import pyarrow as pa
 
-        stream = hasattr(data, "__arrow_c_stream__")
+        stream = has(data, "__arrow_c_stream__")
         return _arrow_column(pa.chunked_array(data) if stream else pa.chunked_array([pa.array(data)]))
     return as_array(what, data, error=InvalidPredictionsError)
 
@@ -50,7 +70,7 @@ def values_of_column(what: str, names: Any) -> Any:
     """Convert a column of pandas, polars or Arrow to an array of its values; return anything else unchanged."""
     if isinstance(names, np.ndarray | list | tuple) or getattr(names, "ndim", 1) != 1 or is_table(names):
         return names
-    if hasattr(names, "iloc"):
+    if has_index(names):
         return _pandas_column(names)
     return array_without_names(what, names) if is_without_rows(names) or _is_arrow(names) else names
 

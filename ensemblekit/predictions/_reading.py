@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
+from ._columns import has_index
 from .named import is_default, is_shuffled_range, nobody_knows, read_named, same_index
 from .names import as_classes, as_ids, few, shown
 
@@ -115,7 +116,7 @@ def _rows_of(named: Any, ids: Any, who: str) -> tuple[np.ndarray, Any]:
             f"ids must be a sequence of str or int; received a mapping of {few(ids)}. Give list(ids) if its "
             "keys are in the order of the rows."
         )
-    index = ids.index if hasattr(ids, "to_numpy") and hasattr(ids, "iloc") else None
+    index = ids.index if has_index(ids) else None
     given = as_ids(ids)
     if index is not None and named.index is not None and same_index(index, named.index):
         return given, index

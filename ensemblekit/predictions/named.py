@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ._columns import array_without_names, arrow_columns, is_table, is_without_rows, pandas_values
+from ._columns import array_without_names, arrow_columns, has, has_index, is_table, is_without_rows, pandas_values
 from .names import array_of, as_ids, few, plain, positions, shown
 from .tables import check_different, recognised
 
@@ -113,11 +113,11 @@ def read_named(data: Any, what: str, *, keep: Collection[Any] = (), label: bool 
         data = frame_of_rows(data)
     elif isinstance(data, Mapping):
         return _read_mapping(data, what)
-    elif hasattr(data, "divisions") or hasattr(data, "collect_schema"):
+    elif has(data, "divisions") or has(data, "collect_schema"):
         data = _computed(data)
-    if _has_index(data) and hasattr(data, "columns"):
+    if has_index(data) and has(data, "columns"):
         return _read_table(data, what, keep, label)
-    if _has_index(data):
+    if has_index(data):
         values, columns = pandas_values(data), None
         if values.dtype == object and len(values) and (isinstance(values[0], Mapping) or np.ndim(values[0])):
             values, columns = _read_rows([*values], what)
@@ -270,7 +270,7 @@ def _read_mapping(data: Mapping[Any, Any], what: str) -> Named:
 
 def _read_rows(values: list[Any], what: str) -> tuple[np.ndarray, tuple[Any, ...] | None]:
     rows = frame_of_rows(values)
-    if _has_index(rows):
+    if has_index(rows):
         return pandas_values(rows), tuple(map(plain, rows.columns))
     if isinstance(rows, np.ma.MaskedArray):
         return array_without_names(what, rows), None
@@ -300,8 +300,8 @@ def frame_of_rows(rows: Any) -> Any:
 
 def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Named:
     """Split a table into names of rows, labels and values."""
-    index: Any = table.index if _has_index(table) else None
-    columns: list[Any] = list(getattr(table, "column_names", ()) or table.columns)
+    index: Any = table.index if has_index(table) else None
+    columns: list[Any] = list(table.column_names if has(table, "column_names") else table.columns)
     check_different(columns)
     values = pandas_values if index is not None else arrow_columns
     names = labels = None
@@ -323,15 +323,10 @@ def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Na
     return Named(array, what=what, names=names, columns=own, index=index, labels=labels)
 
 
-def _has_index(data: Any) -> bool:
-    # The ``index`` of a list or an ``array.array`` is a method.
-    return hasattr(data, "to_numpy") and hasattr(data, "index") and not callable(data.index)
-
-
 def _index_of(data: Any) -> Any:
     if isinstance(data, Named):
         return data.index
-    if _has_index(data):
+    if has_index(data):
         return data.index
     return data if is_without_rows(data, "Index") else None
 

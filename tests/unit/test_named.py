@@ -140,6 +140,18 @@ def test_a_column_called_id_beside_a_named_index_is_a_column():
     assert read(frame) == ([[7.0, 0.0], [8.0, 1.0]], ["r", "s"], ("id", "b"))
 
 
+ATTRIBUTES = ["columns", "divisions", "schema", "column_names", "index", "iloc", "isna", "compute", "_fields", "name"]
+
+
+def test_names_that_are_attributes_of_tables_are_names():
+    series = pd.Series(range(10), index=ATTRIBUTES)
+    assert read(series) == ([*range(10)], ATTRIBUTES, None)
+    assert by_id("x", series, np.array(ATTRIBUTES[::-1])).tolist() == [*range(9, -1, -1)]
+    assert read(pd.DataFrame([series], index=["a"])) == ([[*range(10)]], ["a"], tuple(ATTRIBUTES))
+    assert read(pl.DataFrame([series.to_dict()])) == ([[*range(10)]], None, tuple(ATTRIBUTES))
+    check_same_rows("X", series.to_frame(), "y", series)
+
+
 @pytest.mark.parametrize(
     "table",
     [pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]), pa.table([[1], [2], [3]], names=["a", "b", "a"])],

@@ -75,6 +75,12 @@ def _classes_of(named: Any, own: tuple[Hashable, ...] | None, task: str, who: st
                 "columns 0, 1, 2, ..., which are no names. Give classes=[...], in the order of its columns."
             )
         return as_classes(columns)
+    if named.unnamed and len(own) == named.values.shape[-1] and not _no_names(tuple(range(len(own))), own):
+        raise InvalidPredictionsError(
+            f"{who} must name its columns, or have no names at all: the classes {shown(own)} are the numbers 0..k-1 in "
+            "another order, and nobody can know whether the default columns 0..k-1 mean these. Give probas.to_numpy() "
+            "if they are in the order of the classes; if they are not, rename them."
+        )
     if columns is None or columns == own or (len(columns) == len(own) and _no_names(columns, own)):
         return own
     if len(columns) != len(own):
@@ -97,8 +103,9 @@ def _classes_of(named: Any, own: tuple[Hashable, ...] | None, task: str, who: st
 
 
 def _no_names(columns: tuple[Hashable, ...], own: tuple[Hashable, ...]) -> bool:
-    """Tell whether columns are 0..k-1 as text, as files write columns without names, and classes not the same."""
-    return is_default([*columns]) and {*map(str, own)} != {*map(str, columns)}
+    """Tell whether columns are 0..k-1, or numbers as text, as files write them, and classes are not others of these."""
+    one, another = [*map(str, columns)], [*map(str, own)]
+    return one == another or (is_default([*columns]) and {*one} != {*another})
 
 
 def _rows_of(named: Any, ids: Any, who: str) -> tuple[np.ndarray, Any]:

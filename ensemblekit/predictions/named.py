@@ -43,6 +43,8 @@ class Named:
         Missing entries are NaN among numbers, None among objects.
     columns : tuple or None
         Names of the columns; None if they have none of their own.
+    unnamed : bool
+        Whether this is a table with the default columns 0..k-1.
     index : pandas.Index or None
         The index of a pandas object as it is, a default one too.
     labels : ndarray or None
@@ -51,7 +53,7 @@ class Named:
         The name of a Series.
     """
 
-    __slots__ = ("_names", "_what", "columns", "index", "labels", "name", "values")
+    __slots__ = ("_names", "_what", "columns", "index", "labels", "name", "unnamed", "values")
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Named:
         name: Any = None,
     ) -> None:
         self.values, self.columns, self.index, self.labels, self.name = values, columns, index, labels, name
-        self._names, self._what = names, what
+        self._names, self._what, self.unnamed = names, what, False
 
     @property
     def rows(self) -> np.ndarray | None:
@@ -319,8 +321,9 @@ def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Na
         own == tuple(f"column_{i}" for i in range(len(columns))) and index is None
     ):
         own = None
-    array = values(table, columns)
-    return Named(array, what=what, names=names, columns=own, index=index, labels=labels)
+    named = Named(values(table, columns), what=what, names=names, columns=own, index=index, labels=labels)
+    named.unnamed = own is None
+    return named
 
 
 def _index_of(data: Any) -> Any:

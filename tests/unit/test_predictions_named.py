@@ -87,6 +87,19 @@ def test_a_default_index_is_no_name_unless_the_ids_are_the_same_numbers_in_anoth
     assert make(ids=[2, 0, 1]).ids.tolist() == [2, 0, 1]
 
 
+@pytest.mark.parametrize("columns", [None, ["0", "1"]], ids=["numbers", "text"])
+@pytest.mark.parametrize("kind", [int, str])
+def test_default_columns_are_no_names_unless_the_classes_are_the_same_numbers_in_another_order(columns, kind):
+    table = pd.DataFrame(ARRAY, index=IDS, columns=columns)
+    assert Predictions(table, classes=["dog", "cat"]).classes == ("dog", "cat")
+    assert Predictions(table, classes=[7, 8]).classes == (7, 8)
+    own = [kind(0), kind(1)]
+    assert Predictions(table, classes=own).classes == tuple(own)
+    with pytest.raises(InvalidPredictionsError, match=r"nobody can know|in the order of the classes"):
+        Predictions(table, classes=own[::-1])
+    assert Predictions(table.to_numpy(), ids=IDS, classes=own[::-1]).classes == tuple(own[::-1])
+
+
 def test_the_columns_of_one_table_go_together_whatever_its_index():
     table = pd.DataFrame({"path": IDS, "truth": ["dog", "cat", "cat"]} | PROBAS)
     labelled = make(labels=["dog", "cat", "cat"])
@@ -293,7 +306,7 @@ def test_rounding_below_0_and_above_1_is_rounding(dtype, task):
     given.flags.writeable = False
     assert Predictions(given, ids=[1, 2], classes=["n", "y"], task=task).probas.min() == 0
     with pytest.raises(InvalidPredictionsError, match="must lie in"):
-        Predictions(np.array([[-0.01, 1.01]], dtype), ids=[1], classes=["n", "y"], task=task)
+        Predictions(np.array([[-0.01, 0.51, 0.5]], dtype), ids=[1], classes=["n", "y", "z"], task=task)
     assert Predictions([-1e-7], ids=[1], classes=["y"], task="regression").probas.tolist() == [[-1e-7]]
 
 

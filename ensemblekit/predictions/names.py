@@ -83,8 +83,17 @@ def text_array(texts: Sequence[str]) -> np.ndarray:
     -------
     ndarray of dtype str or object, shape (n_names,)
     """
-    wide = _is_wide(max(map(len, texts), default=0), len(texts))
-    return np.array(texts, dtype=object if wide else np.str_)
+    return _text_array(texts)[0]
+
+
+def _text_array(texts: Sequence[str]) -> tuple[np.ndarray, int]:
+    """Convert texts as `text_array` does; also count their characters."""
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    longest = int(lengths.max(initial=0))
+    if _is_wide(longest, len(texts)):
+        return np.array(texts, dtype=object), int(lengths.sum())
+    # It is given the width, as `np.array` would look for it a second time.
+    return np.fromiter(texts, dtype=f"U{max(1, longest)}", count=len(texts)), int(lengths.sum())
 
 
 def _is_wide(longest: int, n: int) -> bool:
@@ -217,7 +226,7 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
     if isinstance(ids, np.ndarray) and ids.dtype.kind == "U":
         array = ids.astype(ids.dtype.newbyteorder("="))
         # NumPy strips trailing NULs: a NUL inside a text makes str_len exceed the number of other characters.
-        if int(np.strings.str_len(array).sum()) != np.count_nonzero(array.view(np.uint32)):
+        if _holds_nul(array, int(np.strings.str_len(array).sum())):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
     index: Any = ids
@@ -228,8 +237,8 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
         values = [plain(value) for value in values]
     kinds = {*map(type, values)}
     if kinds <= {str}:
-        array = text_array(values)
-        if _holds_nul(array, values):
+        array, n_characters = _text_array(values)
+        if _holds_nul(array, n_characters):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
     if kinds == {int}:
@@ -253,10 +262,10 @@ def _gives_scalars(ids: Any) -> bool:
     return not isinstance(ids, np.ndarray) or ids.dtype.kind in "OT"
 
 
-def _holds_nul(array: np.ndarray, texts: Sequence[str]) -> bool:
+def _holds_nul(array: np.ndarray, n_characters: int) -> bool:
     if array.dtype.kind == "O":
-        return any("\0" in text for text in texts)
-    return bool(texts) and np.count_nonzero(array.view(np.uint32)) != sum(map(len, texts))
+        return any("\0" in text for text in array.tolist())
+    return np.count_nonzero(array.view(np.uint32)) != n_characters
 
 
 def _too_large(what: str, number: int) -> str:

@@ -222,7 +222,8 @@ class MemberPredictor:
         if predictions.classes == columns:
             return predictions.probas
         probas = np.zeros((len(ids), len(columns)), dtype=predictions.probas.dtype)
-        probas[:, [columns.index(c) for c in predictions.classes]] = predictions.probas
+        places = {name: place for place, name in enumerate(columns)}
+        probas[:, [places[c] for c in predictions.classes]] = predictions.probas
         return probas
 
     def _probas(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:

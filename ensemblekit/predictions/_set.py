@@ -101,7 +101,7 @@ class PredictionSet:
             raise UnknownMemberError(f"No member {member!r} here; there are {', '.join(map(repr, self.members))}.")
         place = self.members.index(member)
         present = None if self.present is None else self.present[place]
-        return _predictions(
+        return bare_predictions(
             _probas=self.member_probas[place],
             _ids=self.ids,
             _classes=self.classes,
@@ -266,8 +266,8 @@ def check_rows_present(present: np.ndarray | None, ids: np.ndarray) -> None:
         )
 
 
-def _predictions(**slots: Any) -> Predictions:
-    # Without validation, as the values come from valid predictions.
+def bare_predictions(**slots: Any) -> Predictions:
+    """Make predictions without validation, from values that are valid already."""
     new = object.__new__(Predictions)
     for slot, value in slots.items():
         setattr(new, slot, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from numbers import Number
@@ -14,6 +13,7 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ._columns import values_of_column
 from ._label_maps import names_of_map
+from .joining import all_different, among, is_text, positions, same_kind, shared
 
 __all__ = [
     "UNNAMED",
@@ -32,15 +32,13 @@ __all__ = [
     "named_by",
     "plain",
     "positions",
-    "propose_aliases",
     "readonly",
     "same_kind",
+    "shortened",
     "shown",
     "text_array",
 ]
 
-MOST_PROPOSED = 1000
-"""No aliases are proposed for more names than this, as each name is compared with each target."""
 UNNAMED = "#"
 """Prefix of the names of unnamed members, ``#1``, ``#2`` and so on. They depend on position: never rely on them."""
 WIDEST = 64
@@ -58,7 +56,11 @@ def few(items: Iterable[Any], n: int = 3) -> str:
 
 def shown(item: Any, n: int = 400) -> str:
     """Format a value for an error message; shorten a long one in the middle."""
-    text = repr(item)
+    return shortened(repr(item), n)
+
+
+def shortened(text: str, n: int) -> str:
+    """Shorten a long text in the middle."""
     return text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}"
 
 
@@ -69,47 +71,6 @@ def readonly(array: np.ndarray) -> np.ndarray:
         owner.flags.writeable = False
         owner = owner.base
     return array
-
-
-def is_text(names: np.ndarray) -> bool:
-    """Tell whether validated ids are text; otherwise they are integers.
-
-    Parameters
-    ----------
-    names : ndarray
-        `Predictions.ids`, `fit_ids` or the like. Text is fixed-width, or ``str`` in an array of objects.
-
-    Returns
-    -------
-    bool
-    """
-    return names.dtype.kind in "UO"
-
-
-def same_kind(names: np.ndarray, others: np.ndarray) -> bool:
-    """Tell whether two arrays of validated ids are both text or both integers."""
-    return is_text(names) == is_text(others)
-
-
-def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Tell which validated ids are among others.
-
-    Parameters
-    ----------
-    names, others : ndarray
-        Ids, as `Predictions` keeps them.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_names,)
-        All False if one array is text and the other integers.
-    """
-    if not same_kind(names, others):
-        return np.zeros(len(names), dtype=bool)
-    if "O" not in (names.dtype.kind, others.dtype.kind):
-        return np.isin(names, others)
-    known = set(others.tolist())
-    return np.fromiter((name in known for name in names.tolist()), dtype=bool, count=len(names))
 
 
 def text_array(texts: Sequence[str]) -> np.ndarray:
@@ -124,8 +85,17 @@ def text_array(texts: Sequence[str]) -> np.ndarray:
     -------
     ndarray of dtype str or object, shape (n_names,)
     """
-    wide = _is_wide(max(map(len, texts), default=0), len(texts))
-    return np.array(texts, dtype=object if wide else np.str_)
+    return _text_array(texts)[0]
+
+
+def _text_array(texts: Sequence[str]) -> tuple[np.ndarray, int]:
+    """Convert texts as `text_array` does; also count their characters."""
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    longest = int(lengths.max(initial=0))
+    if _is_wide(longest, len(texts)):
+        return np.array(texts, dtype=object), int(lengths.sum())
+    # It is given the width, as `np.array` would look for it a second time.
+    return np.fromiter(texts, dtype=f"U{max(1, longest)}", count=len(texts)), int(lengths.sum())
 
 
 def _is_wide(longest: int, n: int) -> bool:
@@ -168,21 +138,13 @@ def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
         int64, or text as in `text_array`.
     """
     array = _as_names(ids, what)
-    if not _all_different(array):
+    if not all_different(array):
         values, counts = np.unique(array, return_counts=True)
         raise InvalidPredictionsError(
             f"{what} must be unique; received {len(array)}, of which repeated: "
             f"{few(values[counts > 1].tolist())}. Give each row its own id, such as its path from the data root."
         )
-    return readonly(array)
-
-
-def _all_different(names: np.ndarray) -> bool:
-    if is_text(names):
-        # Ids of a sorted file are increasing, which is cheaper to check than hashing.
-        return bool((names[1:] > names[:-1]).all()) or len(set(names.tolist())) == len(names)
-    ordered = np.sort(names)
-    return not (ordered[1:] == ordered[:-1]).any()
+    return shared(readonly(array))
 
 
 def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
@@ -262,27 +224,32 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
         ids = list(ids)
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
         if ids.dtype.kind == "u" and len(ids) and int(ids.max()) > np.iinfo(np.int64).max:
-            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received {int(ids.max())}.")
+            raise InvalidPredictionsError(_too_large(what, int(ids.max())))
         return ids.astype(np.int64)
     if isinstance(ids, np.ndarray) and ids.dtype.kind == "U":
         array = ids.astype(ids.dtype.newbyteorder("="))
         # NumPy strips trailing NULs: a NUL inside a text makes str_len exceed the number of other characters.
-        if int(np.strings.str_len(array).sum()) != np.count_nonzero(array.view(np.uint32)):
+        if _holds_nul(array, int(np.strings.str_len(array).sum())):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
-    values: list[Any] = ids.tolist() if isinstance(ids, np.ndarray) and ids.dtype.kind in "OT" else list(ids)
+    index: Any = ids
+    if hasattr(index, "to_numpy") and isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu":
+        return _as_names(index.to_numpy(), what)
+    values: list[Any] = ids.tolist() if hasattr(ids, "tolist") and _gives_scalars(ids) else list(ids)
     if not {*map(type, values)} <= {str} and not {*map(type, values)} <= {int}:
         values = [plain(value) for value in values]
     kinds = {*map(type, values)}
     if kinds <= {str}:
-        if any("\0" in text for text in values):
+        array, n_characters = _text_array(values)
+        if _holds_nul(array, n_characters):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
-        return text_array(values)
+        return array
     if kinds == {int}:
         try:
             return np.array(values, dtype=np.int64)
         except OverflowError:
-            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received larger ones.") from None
+            largest = max(values, key=abs)
+            raise InvalidPredictionsError(_too_large(what, largest)) from None
     if (row := first_null(values)) is not None:
         raise InvalidPredictionsError(
             f"{what} must name each row; row {row} has none: {shown(values[row])}. Give it a name, or leave it out."
@@ -290,6 +257,23 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
     raise InvalidPredictionsError(
         f"{what} must be all str or all int; received {', '.join(sorted(kind.__name__ for kind in kinds))}. "
         "Turn them into one kind, e.g. [str(i) for i in ids]."
+    )
+
+
+def _gives_scalars(ids: Any) -> bool:
+    """Tell whether ``tolist`` gives what iteration gives; of NumPy's dates and the like it gives numbers."""
+    return not isinstance(ids, np.ndarray) or ids.dtype.kind in "OT"
+
+
+def _holds_nul(array: np.ndarray, n_characters: int) -> bool:
+    if array.dtype.kind == "O":
+        return any("\0" in text for text in array.tolist())
+    return np.count_nonzero(array.view(np.uint32)) != n_characters
+
+
+def _too_large(what: str, number: int) -> str:
+    return (
+        f"{what} must fit in 64 signed bits; received {shown(number)}. Give larger ones as text: [str(i) for i in ids]."
     )
 
 
@@ -331,48 +315,6 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
         if isinstance(name, int) and not -(2**63) <= name < 2**63:
             raise InvalidPredictionsError(f"classes must fit in 64 signed bits; received {shown(name)}.")
     return names
-
-
-def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Find the position of each wanted id in ``ids``; -1 for an unknown id."""
-    if not same_kind(ids, wanted):
-        return np.full(len(wanted), -1)
-    if np.array_equal(ids, wanted):
-        return np.arange(len(wanted))
-    where = {name: row for row, name in enumerate(ids.tolist())}
-    return np.fromiter((where.get(name, -1) for name in wanted.tolist()), dtype=np.int64, count=len(wanted))
-
-
-def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
-    """Propose, for each name, the one target that is probably the same class.
-
-    Parameters
-    ----------
-    names, targets : iterable of str or int
-        Class names that only one side has.
-
-    Returns
-    -------
-    dict
-        ``{name: target}``; empty unless each name has exactly one target, and no two names have the same target.
-    """
-    left = [t for t in targets if isinstance(t, str)]
-    names = list(names)
-    if len(names) > MOST_PROPOSED or len(left) > MOST_PROPOSED:
-        return {}
-    proposal: dict[Hashable, Hashable] = {}
-    for name in names:
-        if not isinstance(name, str):  # 1 is not a variant of 10
-            return {}
-        found = [
-            t for t in left if t.casefold().startswith(name.casefold()) or name.casefold().startswith(t.casefold())
-        ]
-        found = found or difflib.get_close_matches(name, left, n=1, cutoff=0.75)
-        if len(found) != 1:
-            return {}
-        proposal[name] = found[0]
-        left.remove(found[0])
-    return proposal
 
 
 def array_of(values: Any) -> np.ndarray:

@@ -12,6 +12,8 @@ from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError, NotFittedError
 from ..interfaces import Combiner, taken_by
+from ..predictions.alike import normalisation_note
+from ..predictions.names import shown
 from ..registry import default_registry
 
 __all__ = ["GIVEN_BY_FIT", "AskedCombiner", "ask", "check_same_names", "merged_options", "sorted_names"]
@@ -245,10 +247,13 @@ class AskedCombiner:
 
 def check_same_names(name: str, what: str, fitted: tuple[Any, ...], received: tuple[Any, ...]) -> None:
     """Refuse names of members or classes other than those that a combiner was fitted on; the order may differ."""
-    if set(fitted) != set(received):
+    known, given = set(fitted), set(received)
+    if known != given:
+        note = normalisation_note(received, fitted)
         raise AlignmentError(
-            f"combiner {name!r} was fitted on the {what} {tuple(fitted)}; received {received}: missing "
-            f"{[n for n in fitted if n not in received]}, unknown {[n for n in received if n not in fitted]}."
+            f"combiner {name!r} was fitted on the {what} {shown(tuple(fitted))}; received {shown(received)}: missing "
+            f"{shown([n for n in fitted if n not in given])}, unknown {shown([n for n in received if n not in known])}."
+            + (f" {note}" if note else "")
         )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import AlignmentError, DataError, InvalidPredictionsError
 from ..interfaces import Member
-from ..predictions.names import few, joined_names, named_by, propose_aliases
+from ..predictions.alike import propose_aliases, shown_aliases
+from ..predictions.names import few, joined_names, named_by, shown
 from ._keras import check_input_orders, is_keras
 from ._sources import ArraySource, Source
 from ._wrap import WrappedMember
@@ -118,13 +119,12 @@ def _label_names(
     known = {aliases.get(c, c) for m in members for c in m.classes}
     unknown = sorted(set(names.ravel().tolist()) - known, key=str)
     if unknown:
-        unused = [
-            c for c in dict.fromkeys(c for m in members for c in m.classes) if c not in set(names.ravel().tolist())
-        ]
+        given = set(names.ravel().tolist())
+        unused = [c for c in dict.fromkeys(c for m in members for c in m.classes) if c not in given]
         proposal = propose_aliases(unknown, unused)
-        advice = f" If these are other names of the same classes, give aliases={proposal!r}." if proposal else ""
+        advice = f" If these are other names of the same classes, give {shown_aliases(proposal)}." if proposal else ""
         error = AlignmentError(
-            f"labels must be classes that the members know, {sorted(known, key=str)}; received also "
+            f"labels must be classes that the members know, {shown(sorted(known, key=str))}; received also "
             f"{few(unknown)}.{advice}"
         )
         error.aliases = {str(old): str(new) for old, new in proposal.items()}

@@ -14,14 +14,12 @@ from ..errors import AlignmentError
 from ._filling import columns_of, common_labels, fill, inverse, presence
 from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
+from .alike import normalisation_note, propose_aliases, shown_aliases
 from .choices import Aliases, MissingPolicy, missing_policy
 from .joining import Lookup, is_text, positions, same_kind, same_names, shared
-from .names import UNNAMED, few, joined_names, normalisation_note, propose_aliases, readonly
+from .names import UNNAMED, few, joined_names, readonly
 
 __all__ = ["Alignable", "align"]
-
-MOST_SHOWN = 20
-"""Aliases that a message proposes one by one."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -216,19 +214,11 @@ def _common_classes(
     return tuple(classes)
 
 
-def _alias_advice(proposal: dict[Hashable, Hashable], note: str) -> str:
-    if 0 < len(proposal) <= MOST_SHOWN:
-        # Names that look the same are told apart by escapes only.
-        given = f"aliases={ascii(proposal) if note else repr(proposal)}"
-        kept = f"aliases={ {name: name for name in proposal}!r}"
-    else:
-        pairs = ", ".join(f"{old!a}: {new!a}" for old, new in list(proposal.items())[:3])
-        given = (
-            f"aliases={{{pairs}, ...}}, which the error has as .aliases" if proposal else "aliases={name: common name}"
-        )
-        kept = "aliases={name: name, ...}"
+def _alias_advice(proposal: Mapping[Hashable, Hashable], note: str) -> str:
+    given = shown_aliases(proposal) if proposal else "aliases={name: common name}"
     if note:
         return f"{note} Give {given}."
+    kept = shown_aliases({name: name for name in proposal})
     return f"If these are other names of the same classes, give {given}; if not, give {kept} and missing='zero'."
 
 

@@ -100,7 +100,13 @@ class Predictions:
         given = read_fields(probas, ids, classes, labels, task, who)
         self._ids, self._classes = given.ids, given.classes
         self._probas, self._present = as_probas(
-            given.probas, probas, self._ids, self._classes, task, nan_rows=missing == "renormalize", who=who
+            given.probas,
+            self._ids,
+            self._classes,
+            task,
+            nan_rows=missing == "renormalize",
+            who=who,
+            is_new=isinstance(probas, list | tuple),
         )
         self._label_values = (
             None

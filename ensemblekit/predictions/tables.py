@@ -203,6 +203,10 @@ def split_columns(names: Sequence[Any], options: ReadOptions | None = None) -> T
             values, label = {label: label}, None
         elif options.task != "multilabel" and options.positive is None:
             return TableColumns(row, None, labels, {}, votes=label)
+    if not values:
+        raise InvalidPredictionsError(
+            f"classes must name at least one class, which has a column; received {shown([*names])}."
+        )
     if options.positive is not None and len(values) != 1:
         raise InvalidPredictionsError(
             f"{options.say(positive=options.positive)} is for a table with one column of values; received "

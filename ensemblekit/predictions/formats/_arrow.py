@@ -203,7 +203,9 @@ def stacked(columns: Sequence[np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
 def text_column(column: Any) -> np.ndarray:
     """Convert a column of text without nulls to fixed-width text, or to ``str`` objects if that saves memory."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+    from pyarrow import compute
+
+    pc: Any = compute
 
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(column, pa.ChunkedArray):

@@ -75,7 +75,7 @@ def save(
         with atomic_write(path, overwrite=overwrite) as file:
             if suffix.endswith(".gz"):
                 with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-                    write(predictions, packed)
+                    write(predictions, packed)  # pyright: ignore[reportArgumentType] - it can be written to
             else:
                 write(predictions, file)
     except UnicodeError as error:

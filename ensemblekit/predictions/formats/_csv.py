@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from ..names import is_text, readonly
+from ..names import is_text, readonly, shown
 from ..tables import ReadOptions, check_different
 from ._arrow import name_column, number_column, stacked, text_column
 from ._metadata import (
@@ -25,9 +25,10 @@ from ._metadata import (
     metadata_of,
     parse_metadata,
 )
+from ._numbers import parse_integers, read_columns
 from ._parts import Table
-from ._plain_tables import fields_from_text, parse_integers
-from ._text import TextTable, open_text, read_cells, write_rows
+from ._plain_tables import fields_from_text
+from ._text import TextTable, open_text, write_rows
 
 __all__ = ["read_csv", "write_csv"]
 
@@ -106,7 +107,13 @@ def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options
     named = meta["labelled"] and meta["task"] == "multiclass"
     texts = ["id", *(["label"] if named else [])]
     flags = [] if named else label_columns(meta)
-    table = read_cells(text, {*numbers, *flags}, [*texts, *flags, *numbers], options.decimal or ".")
+
+    def refuse(cell: str, name: str, row: Any) -> InvalidPredictionsError:
+        return InvalidPredictionsError(
+            f"column {name!r} must hold numbers; it has {shown(cell)} for id {row!r}: {EDITED}"
+        )
+
+    table = read_columns(text, {*numbers, *flags}, [*texts, *flags, *numbers], "id", options, refuse)
     probas = readonly(stacked([number_column(table, name) for name in numbers], np.dtype(meta["dtype"])))
     labels: Any = None
     if named:

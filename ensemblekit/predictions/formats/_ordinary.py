@@ -125,7 +125,9 @@ def _places(p: PredictionFields, columns: Any) -> dict[str, int]:
 
 def _with_commas(column: Any) -> Any:
     import pyarrow as pa
-    import pyarrow.compute as pc
+    from pyarrow import compute
+
+    pc: Any = compute
 
     if not pa.types.is_floating(column.type):
         return column

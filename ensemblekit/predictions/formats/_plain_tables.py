@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -11,14 +10,12 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ..names import readonly, shown
 from ..tables import ReadOptions, TableColumns, split_columns
-from ._arrow import is_text_type, name_column, number_column, stacked, text_column
+from ._arrow import is_text_type, name_column, number_column, stacked
+from ._numbers import parse_integers, read_columns
 from ._parts import Table
-from ._text import NULLS, TextTable, read_cells
+from ._text import TextTable
 
-__all__ = ["fields_from_table", "fields_from_text", "parse_integers"]
-
-_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+__all__ = ["fields_from_table", "fields_from_text"]
 
 
 def fields_from_table(table: Any, options: ReadOptions) -> Table:
@@ -60,20 +57,20 @@ def fields_from_text(text: TextTable, options: ReadOptions) -> Table:
     Table
         Keyword arguments of `Predictions`, and whether the table holds votes.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    from pyarrow import compute
 
+    pc: Any = compute
     columns = split_columns(text.names, options)
     numbers = {*columns.values, *columns.labels}
     if columns.label is not None and options.task == "regression":
         numbers.add(columns.label)
     names = {columns.id, columns.label, columns.votes} - {None}
     wanted = [name for name in text.names if name in names or name in numbers]
-    try:
-        table = read_cells(text, numbers, wanted, options.decimal or ".")
-    except pa.ArrowInvalid:
-        table = read_cells(text, (), wanted)
-        table = _with_numbers(table, [name for name in wanted if name in numbers], columns, options)
+
+    def refuse(cell: str, name: str, row: Any) -> InvalidPredictionsError:
+        return _not_a_number(cell, name, row, columns, options)
+
+    table = read_columns(text, numbers, wanted, columns.id, options, refuse)
     for name in names - numbers:
         cells = table.column(name)
         if name != columns.label and (row := pc.index(cells, "").as_py()) >= 0:
@@ -139,67 +136,6 @@ def _plain_type(kind: Any) -> Any:
     import pyarrow.types as kinds
 
     return kind.value_type if kinds.is_dictionary(kind) else kind
-
-
-def parse_integers(column: Any) -> np.ndarray:
-    """Convert a column of text to integers of 64 bits if each is written like one; else to an array of text."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if len(column):
-        first = column[0].as_py()
-        if first.lstrip("-").isdecimal():
-            try:
-                numbers = pc.cast(column, pa.int64())
-            except pa.ArrowInvalid:
-                return text_column(column)
-            if pc.all(pc.equal(pc.cast(numbers, pa.string()), column)).as_py():
-                return numbers.to_numpy()
-    return text_column(column)
-
-
-def _with_numbers(table: Any, names: list[str], columns: TableColumns, options: ReadOptions) -> Any:
-    """Parse columns of text as numbers; recognise decimal commas, and name the first cell that is no number."""
-    import pyarrow as pa
-
-    cells = {name: table.column(name).to_pylist() for name in names}
-    decimal = options.decimal
-    if decimal is None:
-        decimal = _decimal_mark([cell.strip() for column in cells.values() for cell in column], options)
-    ids = table.column(columns.id)
-    for name in names:
-        numbers: list[float | None] = []
-        for row, cell in enumerate(cells[name]):
-            try:
-                numbers.append(_parse_number(cell, decimal))
-            except ValueError:
-                raise _not_a_number(cell, name, ids[row].as_py(), columns, options) from None
-        table = table.set_column(table.column_names.index(name), name, pa.array(numbers, pa.float64()))
-    return table
-
-
-def _parse_number(cell: str, decimal: str) -> float | None:
-    """Parse a decimal number. Unlike Python's float, refuse underscores and digits of other scripts."""
-    if cell.strip() in NULLS:
-        return None
-    if "_" in cell or not cell.isascii() or (decimal == "," and "." in cell):
-        raise ValueError(cell)
-    return float(cell.replace(",", ".") if decimal == "," else cell)
-
-
-def _decimal_mark(cells: list[str], options: ReadOptions) -> str:
-    """Recognise decimal commas, where no number can mean another one."""
-    with_comma = [cell for cell in cells if "," in cell]
-    if not with_comma or not all(_NUMBER.fullmatch(cell) or _THOUSANDS.fullmatch(cell) for cell in with_comma):
-        return "."
-    if any("." in cell for cell in cells) or all(map(_THOUSANDS.fullmatch, with_comma)):
-        with_dot = next((cell for cell in cells if "." in cell), None)
-        raise InvalidPredictionsError(
-            f"the decimal mark must be told where numbers can be read in two ways; received {shown(with_comma[0])}"
-            f"{f' and {shown(with_dot)}' if with_dot else ''}. Give {options.say(decimal=',')} if the comma is the "
-            "decimal mark; write thousands without a separator."
-        )
-    return ","
 
 
 def _not_a_number(

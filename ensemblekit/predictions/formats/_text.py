@@ -174,27 +174,27 @@ def read_cells(table: TextTable, numbers: Collection[str], wanted: Sequence[str]
         If a cell of ``numbers`` is none.
     """
     import pyarrow as pa
-    import pyarrow.csv
+    from pyarrow import csv as arrow_csv
+
+    csv: Any = arrow_csv
 
     types = {name: pa.float64() if name in numbers else pa.string() for name in wanted}
     if not re.compile(rb"\S").search(table.data, table.start):
         return pa.table({name: pa.array([], kind) for name, kind in types.items()})
     body = pa.py_buffer(table.data).slice(table.start)
     quoted = table.data.find(b'"', table.start) >= 0
-    convert = pa.csv.ConvertOptions(
+    convert = csv.ConvertOptions(
         column_types=types,
         include_columns=list(wanted),
         null_values=NULLS,
         strings_can_be_null=False,
         decimal_point=decimal,
     )
-    parse = pa.csv.ParseOptions(delimiter=table.separator, newlines_in_values=quoted)
+    parse = csv.ParseOptions(delimiter=table.separator, newlines_in_values=quoted)
     for size in (BLOCK, min(len(body) + 1, 2**31 - 1)):
-        read = pa.csv.ReadOptions(column_names=table.names, block_size=size)
+        read = csv.ReadOptions(column_names=table.names, block_size=size)
         try:
-            return pa.csv.read_csv(
-                pa.BufferReader(body), read_options=read, parse_options=parse, convert_options=convert
-            )
+            return csv.read_csv(pa.BufferReader(body), read_options=read, parse_options=parse, convert_options=convert)
         except pa.ArrowInvalid as error:
             _explain(error, table)
             if size > BLOCK or "straddling" not in str(error):
@@ -233,14 +233,16 @@ def write_rows(names: Sequence[str], columns: Sequence[Any], file: BinaryIO, sep
         Character between cells.
     """
     import pyarrow as pa
-    import pyarrow.csv
+    from pyarrow import csv as arrow_csv
+
+    csv: Any = arrow_csv
 
     file.write((separator.join(_quoted(name, separator) for name in names) + "\n").encode())
     if not len(columns[0]):
         return
     table = pa.table(dict(zip(map(str, range(len(columns))), columns, strict=True)))
-    options = pa.csv.WriteOptions(include_header=False, delimiter=separator, quoting_style="needed")
-    pa.csv.write_csv(table, pa.PythonFile(file, mode="w"), options)
+    options = csv.WriteOptions(include_header=False, delimiter=separator, quoting_style="needed")
+    csv.write_csv(table, pa.PythonFile(file, mode="w"), options)
 
 
 def _quoted(cell: str, separator: str) -> str:

@@ -255,7 +255,9 @@ def one_name_a_row(what: str, values: Any, X: Any) -> Any:
             return np.array(names).reshape(array.shape)
     is_column = not isinstance(values, (list, tuple)) and len(getattr(values, "shape", (0,))) == 1
     if type(values) is not np.ndarray and (is_column or _is_arrow(values)):
-        return read_named(values, what).values
+        values = read_named(values, what).values
+        if values.dtype.kind == "f" and (unknown := np.flatnonzero(np.isnan(values))).size:
+            raise InvalidOptionError(f"{what} must be known of each row; that of row {unknown[0]} is missing.")
     return values
 
 

@@ -119,6 +119,10 @@ class Ensemble(Composition, ABC):
         self._names_ = self._learn_names(members, y, prefit)
         predictor = self._predictor()
         self._check_combination(members, asked, prefit)
+        if learns:  # what the combiner would refuse is refused before the members are fitted
+            given = set() if weight is None else {"sample_weight"}
+            given |= {"features"} & asked.fit_takes if self._wants_features(asked.combiner) else set()
+            asked.check_fit(list(members), self.output_names_, task=self.task, given=given)
 
         predictions: PredictionSet | None = None
         rows = np.arange(len(y))

@@ -1,0 +1,134 @@
+"""Columns of pandas, Arrow and polars as arrays of the same kind. Nulls are NaN among numbers, None elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arguments import as_array
+from ..errors import InvalidPredictionsError
+
+__all__ = ["array_without_names", "arrow_columns", "is_table", "is_without_rows", "pandas_values"]
+
+EXACT = 2**53
+"""Whole numbers up to this one are exact in float64."""
+
+
+def is_table(data: Any) -> bool:
+    """Tell whether data are a table of Arrow, polars or the like, which has columns and no index."""
+    return _is_arrow(data) and (hasattr(data, "column_names") or hasattr(data, "columns") or hasattr(data, "schema"))
+
+
+def is_without_rows(data: Any, kind: str = "") -> bool:
+    """Tell whether data are a pandas Index, Categorical or array, which has values and no index."""
+    named = hasattr(data, "isna") and hasattr(data, "dtype") and hasattr(data, "take")
+    return named and not hasattr(data, "index") and (not kind or kind in {base.__name__ for base in type(data).__mro__})
+
+
+def _is_arrow(data: Any) -> bool:
+    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+
+
+def array_without_names(what: str, data: Any) -> np.ndarray:
+    """Convert data that have no names, but maybe a mask or nulls."""
+    if isinstance(data, np.ma.MaskedArray):
+        return _unmasked(data)
+    if is_without_rows(data):
+        import pandas as pd
+
+        return _pandas_column(pd.Series(data))
+    if _is_arrow(data):
+        import pyarrow as pa
+
+        stream = hasattr(data, "__arrow_c_stream__")
+        return _arrow_column(pa.chunked_array(data) if stream else pa.chunked_array([pa.array(data)]))
+    return as_array(what, data, error=InvalidPredictionsError)
+
+
+def _unmasked(data: Any) -> np.ndarray:
+    if not np.ma.is_masked(data):
+        return np.asarray(data)
+    if data.dtype.kind in "biuf":  # large whole numbers stay exact as objects
+        large = data.dtype.kind in "iu" and max(-int(data.min()), int(data.max())) > EXACT
+        if not large:
+            return np.asarray(data.astype(np.result_type(data.dtype, np.float16)).filled(np.nan))
+    return np.array(data.tolist(), dtype=object)
+
+
+def pandas_values(data: Any, columns: Any = None) -> np.ndarray:
+    """Convert a Series, or one or several columns of a DataFrame."""
+    if columns is not None and (not isinstance(columns, list) or len(columns) != data.shape[1]):
+        data = data[columns]
+    if data.ndim == 1:
+        return _pandas_column(data)
+    if all(isinstance(dtype, np.dtype) for dtype in data.dtypes):
+        return data.to_numpy()
+    found = [_pandas_column(data.iloc[:, place]) for place in range(data.shape[1])]
+    kind = np.result_type(*found) if all(column.dtype.kind in "biuf" for column in found) else np.dtype(object)
+    return np.stack([column.astype(kind) for column in found], axis=1)
+
+
+def _pandas_column(series: Any) -> np.ndarray:
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        return series.to_numpy()
+    null = np.asarray(series.isna(), dtype=bool)
+    kind = getattr(dtype, "kind", "O")
+    if hasattr(dtype, "categories") and not null.any():
+        return np.asarray(series)
+    if "decimal" in str(dtype):
+        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if kind in "biuf" and not hasattr(dtype, "categories"):
+        own = getattr(dtype, "numpy_dtype", None) or getattr(dtype, "subtype", None) or np.float64
+        if not null.any():
+            return series.to_numpy(dtype=own)
+        whole = kind in "iu" and bool((series.dropna().abs() > EXACT).any())
+        if not whole:
+            return series.to_numpy(dtype=own if kind == "f" else np.float64, na_value=np.nan)
+    values = series.to_numpy(dtype=object)
+    if null.any():
+        values = values.copy()
+        values[null] = None
+    return values
+
+
+def arrow_columns(table: Any, columns: Any) -> np.ndarray:
+    """Convert one or several columns of a table of Arrow, polars or the like."""
+    import pyarrow as pa
+
+    arrow = table if isinstance(table, pa.Table) else pa.table(table)
+    if not isinstance(columns, list):
+        return _arrow_column(arrow.column(columns))
+    found = [_arrow_column(arrow.column(name)) for name in columns]
+    if not found:
+        return np.empty((arrow.num_rows, 0))
+    kind = np.result_type(*found) if all(column.dtype.kind in "biuf" for column in found) else np.dtype(object)
+    out = np.empty((arrow.num_rows, len(found)), dtype=kind)
+    for place, column in enumerate(found):
+        out[:, place] = column
+    return out
+
+
+def _arrow_column(column: Any) -> np.ndarray:
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    kind = column.type
+    if kinds.is_dictionary(kind):
+        kind = pa.large_string() if kinds.is_string_view(kind.value_type) else kind.value_type
+        chunks = [chunk.dictionary.cast(kind).take(chunk.indices) for chunk in column.chunks]
+        column = pa.chunked_array(chunks, type=kind)
+    if kinds.is_null(kind) or kinds.is_decimal(kind):
+        return column.cast(pa.float64()).to_numpy()
+    if kinds.is_fixed_size_list(kind) and not column.null_count:
+        flat = column.combine_chunks().flatten()
+        return _arrow_column(pa.chunked_array([flat])).reshape(len(column), kind.list_size)
+    if column.null_count and (kinds.is_integer(kind) or kinds.is_boolean(kind)):
+        try:
+            return column.cast(pa.float64()).to_numpy()
+        except pa.ArrowInvalid:  # larger than float64 holds
+            return np.array(column.to_pylist(), dtype=object)
+    if kinds.is_string_view(kind):
+        column = column.cast(pa.large_string())
+    return column.to_numpy()

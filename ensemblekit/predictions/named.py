@@ -1,0 +1,334 @@
+"""The names that data carry: an index, columns, keys of a mapping, a mask. One place reads them, for every argument.
+
+A pandas index, named columns and the keys of a mapping are names of rows or classes. A default index 0..n-1 is none,
+nor are default columns 0..k-1. Masked and null entries are missing. Values are matched by name, or refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..arguments import as_array
+from ..errors import InvalidOptionError, InvalidPredictionsError
+from ._columns import array_without_names, arrow_columns, is_table, is_without_rows, pandas_values
+from .names import as_ids, few, plain, positions, shown
+
+__all__ = ["Named", "by_id", "check_same_rows", "is_default", "read_named"]
+
+ID, LABEL = "id", "label"
+"""Columns of a table that name its rows, and that hold their true classes."""
+
+
+class Named:
+    """The values of an argument, and the names that it gives them.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, ...)
+        Missing entries are NaN among numbers, None among objects.
+    columns : tuple or None
+        Names of the columns; None if they have none of their own.
+    index : pandas.Index or None
+        The index of a pandas object as it is, a default one too.
+    labels : ndarray or None
+        The column ``label``, if it was asked for.
+    """
+
+    __slots__ = ("_names", "_what", "columns", "index", "labels", "values")
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        *,
+        what: str,
+        names: Any = None,
+        columns: tuple[Any, ...] | None = None,
+        index: Any = None,
+        labels: np.ndarray | None = None,
+    ) -> None:
+        self.values, self.columns, self.index, self.labels = values, columns, index, labels
+        self._names, self._what = names, what
+
+    @property
+    def rows(self) -> np.ndarray | None:
+        """Validated ids of the rows, or None if the rows have no names."""
+        if self._names is not None:
+            return as_ids(self._names, what=f"ids of {self._what}")
+        if self.index is None or is_default(self.index):
+            return None
+        try:
+            return as_ids(_raw(self.index), what=f"the index of {self._what}")
+        except InvalidPredictionsError as error:
+            raise InvalidPredictionsError(
+                f"{error} If its rows are in the order of the ids, give {self._what}.to_numpy()."
+            ) from None
+
+
+def read_named(data: Any, what: str, *, keep: Collection[Any] = (), label: bool = False) -> Named:
+    """Read an argument as an array, with the names that it carries.
+
+    Parameters
+    ----------
+    data : object
+        A pandas DataFrame or Series, a mapping ``{id: value}``, a polars or pyarrow table or column, a masked array, a
+        list of Series or dicts, or anything that NumPy reads.
+    what : str
+        Name of the argument, for errors.
+    keep : collection, optional
+        Columns that are values, even if they are called ``id`` or ``label``.
+    label : bool, default=False
+        Take the column ``label`` of a table out as labels.
+
+    Returns
+    -------
+    Named
+        A table without a named index, but with a column ``id``, has its rows named by that column.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If the data are no array, or two columns have the same name.
+    """
+    if type(data) is np.ndarray:
+        return Named(data, what=what)
+    if isinstance(data, list | tuple):
+        data = _as_frame_of_rows(data)
+    elif isinstance(data, Mapping):
+        return Named(as_array(what, [*data.values()], error=InvalidPredictionsError), what=what, names=[*data])
+    elif callable(getattr(data, "compute", None)) and hasattr(data, "divisions"):
+        data = data.compute()  # a lazy table of Dask
+    if _has_index(data) and hasattr(data, "columns"):
+        return _read_table(data, what, keep, label)
+    if _has_index(data):
+        return Named(pandas_values(data), what=what, index=data.index)
+    if is_table(data):
+        return _read_table(data, what, keep, label)
+    return Named(array_without_names(what, data), what=what)
+
+
+def by_id(
+    what: str,
+    data: Any,
+    ids: np.ndarray,
+    *,
+    index: Any = None,
+    label: bool = False,
+    error: type[Exception] = InvalidPredictionsError,
+) -> np.ndarray:
+    """Look up one value or vector per row.
+
+    Parameters
+    ----------
+    what : str
+        Name of the argument, for errors.
+    data : object
+        As in `read_named`. Rows with names are looked up; names that nobody asks for are allowed. Rows without names
+        are in the order of ``ids``.
+    ids : ndarray of shape (n_samples,)
+        Validated ids.
+    index : pandas.Index, optional
+        Another name of each row, in the order of ``ids``, such as the index of the table that the ids come from. Data
+        with an index equal to it are in that order.
+    label : bool, default=False
+        Of a table with other columns, take the column ``label``.
+    error : type, default=InvalidPredictionsError
+        Class of the errors.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, ...)
+
+    Raises
+    ------
+    InvalidPredictionsError
+        Or ``error``: if ids are absent, or the length is not that of the ids, or nobody can know the order.
+    """
+    try:
+        return look_up(read_named(data, what, label=label), what, ids, index=index)
+    except InvalidPredictionsError as found:
+        raise found if error is InvalidPredictionsError else error(str(found)) from None
+
+
+def look_up(named: Named, what: str, ids: np.ndarray, *, index: Any = None) -> np.ndarray:
+    """Look up one value or vector per row, of data that were read."""
+    values = named.values if named.labels is None else named.labels
+    if values.ndim == 0:
+        raise InvalidPredictionsError(
+            f"{what} must have one value for each of the {len(ids)} ids; received {shown(values.tolist())}."
+        )
+    if index is not None and named.index is not None and len(values) == len(ids) and _same(named.index, index):
+        return values
+    rows = named.rows
+    if rows is None:
+        if len(values) != len(ids):
+            raise InvalidPredictionsError(
+                f"{what} must have one value an id, or name its rows (a Series or DataFrame indexed by id, "
+                f"{{id: value}}); received {len(values)} values for {len(ids)} ids."
+            )
+        if named.index is not None and _is_shuffled_range(ids):
+            raise InvalidPredictionsError(_nobody_knows(what, "the ids", "the ids"))
+        return values
+    places = positions(rows, ids)
+    if (places < 0).any():
+        raise InvalidPredictionsError(
+            f"{what} must have a value for every id; received one named by {few(rows.tolist())}, which lacks "
+            f"{few(ids[places < 0].tolist())} of {len(ids)} ids. {_remedy(what, 'the ids')}"
+        )
+    return values if np.array_equal(places, np.arange(len(values))) else values[places]
+
+
+def check_same_rows(
+    what: str, names: Any, other: str, other_names: Any, *, error: type[Exception] = InvalidOptionError
+) -> None:
+    """Refuse two arguments whose rows have names that differ, or are in another order.
+
+    Parameters
+    ----------
+    what, other : str
+        Names of the arguments, for errors.
+    names, other_names : object
+        The arguments themselves, or their indexes. What has no index has no names.
+    error : type, default=InvalidOptionError
+        Class of the error.
+
+    Raises
+    ------
+    InvalidOptionError
+        Or ``error``: if both have names, and these are not equal in order; or one has a default index, and the other
+        the numbers 0..n-1 in another order. Repeated names are allowed.
+    """
+    one, another = _index_of(names), _index_of(other_names)
+    if one is None or another is None or len(one) != len(another) or _same(one, another):
+        return
+    if is_default(one) or is_default(another):
+        named, unnamed = (what, other) if is_default(another) else (other, what)
+        if _is_shuffled_range(_raw(one if named == what else another)):
+            raise error(_nobody_knows(unnamed, f"the index of {named}", named))
+        return
+    first = next((row for row, (a, b) in enumerate(zip(one, another, strict=True)) if a != b), 0)
+    order = "the same names in another order" if _same_names(one, another) else "other names"
+    raise error(
+        f"{what} and {other} must name their rows alike, in one order; received {order}: row {first} is "
+        f"{shown(plain(one[first]))} in {what} and {shown(plain(another[first]))} in {other}. Give "
+        f"{other}.loc[{what}.index] if the names are right, or {other}.to_numpy() if the order is."
+    )
+
+
+def is_default(names: Any) -> bool:
+    """Tell whether names are those that a table gets by default, which are none.
+
+    Parameters
+    ----------
+    names : pandas.Index, ndarray or sequence
+        An unnamed index 0..n-1, or columns 0..k-1 as numbers or text.
+
+    Returns
+    -------
+    bool
+    """
+    if getattr(names, "name", None) is not None:
+        return False
+    if isinstance(names, list | tuple):
+        return [*names] in ([*range(len(names))], [*map(str, range(len(names)))])
+    array = _raw(names)
+    return not len(array) or (array.dtype.kind in "iu" and bool((array == np.arange(len(array))).all()))
+
+
+def _as_frame_of_rows(rows: Any) -> Any:
+    """Make a table of a list whose rows carry names or masks; return any other list unchanged."""
+    kinds = {*map(type, rows)}
+    if any(issubclass(kind, Mapping) for kind in kinds) or any(
+        hasattr(kind, "index") and hasattr(kind, "to_numpy") for kind in kinds
+    ):
+        import pandas as pd
+
+        try:
+            return pd.DataFrame(rows)
+        except (ValueError, TypeError):
+            return rows
+    return np.ma.stack(rows) if any(issubclass(kind, np.ma.MaskedArray) and kind is not type(np.ma.masked)
+                                    for kind in kinds) else rows  # fmt: skip
+
+
+def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Named:
+    """Split a table into names of rows, labels and values."""
+    index: Any = table.index if _has_index(table) else None
+    columns: list[Any] = list(getattr(table, "column_names", ()) or table.columns)
+    repeated = [name for name, times in _counts(columns).items() if times > 1]
+    if repeated:
+        raise InvalidPredictionsError(
+            f"columns of {what} must have different names; received {few(columns)}, of which repeated: {few(repeated)}."
+        )
+    values = pandas_values if index is not None else arrow_columns
+    names = labels = None
+    if ID in columns and ID not in keep and len(columns) > 1 and (index is None or index.name is None):
+        names, index = values(table, ID), None
+        columns.remove(ID)
+    if label and LABEL in columns and LABEL not in keep and (len(columns) > 1 or names is not None):
+        labels = values(table, LABEL)
+        columns.remove(LABEL)
+    own: tuple[Hashable, ...] | None = tuple(map(plain, columns))
+    if own == tuple(range(len(columns))) or (
+        own == tuple(f"column_{i}" for i in range(len(columns))) and index is None
+    ):
+        own = None
+    array = values(table, columns)
+    return Named(array, what=what, names=names, columns=own, index=index, labels=labels)
+
+
+def _counts(names: list[Any]) -> dict[Any, int]:
+    counts: dict[Any, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _has_index(data: Any) -> bool:
+    # The ``index`` of a list or an ``array.array`` is a method.
+    return hasattr(data, "to_numpy") and hasattr(data, "index") and not callable(data.index)
+
+
+def _index_of(data: Any) -> Any:
+    if isinstance(data, Named):
+        return data.index
+    if _has_index(data):
+        return data.index
+    return data if is_without_rows(data, "Index") else None
+
+
+def _raw(index: Any) -> np.ndarray:
+    return np.asarray(index)
+
+
+def _same(one: Any, another: Any) -> bool:
+    return one is another or bool(one.equals(another))
+
+
+def _same_names(one: Any, another: Any) -> bool:
+    try:
+        return sorted(one) == sorted(another)
+    except TypeError:
+        return sorted(one, key=repr) == sorted(another, key=repr)
+
+
+def _is_shuffled_range(ids: np.ndarray) -> bool:
+    if ids.dtype.kind not in "iu" or not len(ids) or ids.min() != 0 or ids.max() != len(ids) - 1:
+        return False
+    return not bool((ids == np.arange(len(ids))).all()) and len(np.unique(ids)) == len(ids)
+
+
+def _nobody_knows(what: str, others: str, order: str) -> str:
+    return (
+        f"{what} must name its rows, or have no index at all: {others} are the numbers 0..n-1 in another order, and "
+        f"nobody can know whether its index 0..n-1 means these; received a default index. {_remedy(what, order)}"
+    )
+
+
+def _remedy(what: str, order: str) -> str:
+    return (
+        f"Give {what}.to_numpy() if its rows are in the order of {order}; if they are not, give it an index with the "
+        "names of its rows."
+    )

@@ -60,6 +60,8 @@ def combine_on_workers(
     """
     n_buckets = bucket_count(members, memory)
     n_rows = sum(member.n_rows for member in members)
+    size = numbers_a_part(n_rows)
+    n_parts = -(-n_rows // size)
     layouts = [RecordLayout(member.schema) for member in members]
     files = [file for member in members for file in member.one_by_one()]
     starts = accumulate((file.n_rows for file in files), initial=0)
@@ -76,7 +78,8 @@ def combine_on_workers(
         combine=combine,
         where=where_of(n_buckets),
         folder=folder,
-        n_rows=n_rows,
+        size=size,
+        n_parts=n_parts,
     )
     buckets = ([[file.pieces(number) for file in spilled[m.member]] for m in members] for number in range(n_buckets))
     layout: RecordLayout | None = None
@@ -88,7 +91,7 @@ def combine_on_workers(
                 combined.append(rows)
             progress(number + 1, n_buckets)
     if layout is not None:
-        write_in_order(layout, combined, -(-n_rows // numbers_a_part(n_rows)), output)
+        write_in_order(layout, combined, n_parts, output)
 
 
 def _partition(file: _File, folder: Path, n_buckets: int, memory: int) -> Spilled:
@@ -106,7 +109,8 @@ def _combine_one(
     combine: Combine,
     where: str,
     folder: Path,
-    n_rows: int,
+    size: int,
+    n_parts: int,
 ) -> tuple[RecordLayout, Spilled] | None:
     bucket = read_bucket(members, layouts, pieces)
     if bucket is None:
@@ -114,8 +118,7 @@ def _combine_one(
     rows, numbers = combine_bucket(members, bucket, combine, where)
     table = to_arrow(rows, fit_ids=False)
     layout = RecordLayout(plain_schema(table.schema))
-    size = numbers_a_part(n_rows)
-    with _named_spill(folder, layout, -(-n_rows // size)) as spill:
+    with _named_spill(folder, layout, n_parts) as spill:
         spill.add(pack_combined(layout, table, numbers), numbers // size)
         return layout, spill.spilled()
 

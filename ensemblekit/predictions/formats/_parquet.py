@@ -39,6 +39,8 @@ __all__ = [
 ]
 
 KEY = b"ensemblekit"
+GROUP = 2**19
+"""Least rows of a row group, but the last: small batches are collected."""
 SAMPLE = 256
 """First rows of a file that tell which columns repeat their values."""
 
@@ -105,6 +107,8 @@ class TableWriter:
         self._writer: Any = None
         self._schema: Any = None
         self._meta: dict[str, Any] = {}
+        self._waiting: list[Any] = []
+        self._n_waiting = 0
         self.n_rows = 0
 
     def __enter__(self) -> Self:
@@ -148,14 +152,25 @@ class TableWriter:
                 self._file, self._schema, write_page_checksum=True, use_dictionary=_repeated_columns(table)
             )
         table = pa.table(table.columns, schema=self._schema)
-        self._writer.write_table(table)
+        self._waiting.append(table)
+        self._n_waiting += len(table)
         self.n_rows += len(table)
+        if self._n_waiting >= GROUP:
+            self._write_group()
         return table
+
+    def _write_group(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+            self._waiting, self._n_waiting = [], 0
 
     def close(self) -> None:
         """Write the metadata and the digest, and end the file."""
         if self._writer is None:
             return
+        self._write_group()
         meta = self._meta | self._changed | {"n_samples": self.n_rows}
         digest = self._content.hexdigest(meta)
         if isinstance(meta["fit_ids"], np.ndarray):

@@ -52,6 +52,8 @@ def _is_arrow(data: Any) -> bool:
 
 def array_without_names(what: str, data: Any) -> np.ndarray:
     """Convert data that have no names, but maybe a mask or nulls."""
+    if type(data) is np.ndarray:
+        return data
     if isinstance(data, np.ma.MaskedArray):
         return _unmasked(data)
     if is_without_rows(data):

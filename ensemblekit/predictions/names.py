@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from numbers import Number
@@ -15,7 +13,7 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ._columns import values_of_column
 from ._label_maps import names_of_map
-from .joining import all_different, among, composed, is_text, positions, same_kind, shared
+from .joining import all_different, among, is_text, positions, same_kind, shared
 
 __all__ = [
     "UNNAMED",
@@ -32,18 +30,15 @@ __all__ = [
     "is_text",
     "joined_names",
     "named_by",
-    "normalisation_note",
     "plain",
     "positions",
-    "propose_aliases",
     "readonly",
     "same_kind",
+    "shortened",
     "shown",
     "text_array",
 ]
 
-MOST_PROPOSED = 100
-"""No aliases are guessed for more names than this, as each name is compared with each target."""
 UNNAMED = "#"
 """Prefix of the names of unnamed members, ``#1``, ``#2`` and so on. They depend on position: never rely on them."""
 WIDEST = 64
@@ -61,10 +56,11 @@ def few(items: Iterable[Any], n: int = 3) -> str:
 
 def shown(item: Any, n: int = 400) -> str:
     """Format a value for an error message; shorten a long one in the middle."""
-    return _shortened(repr(item), n)
+    return shortened(repr(item), n)
 
 
-def _shortened(text: str, n: int) -> str:
+def shortened(text: str, n: int) -> str:
+    """Shorten a long text in the middle."""
     return text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}"
 
 
@@ -89,8 +85,17 @@ def text_array(texts: Sequence[str]) -> np.ndarray:
     -------
     ndarray of dtype str or object, shape (n_names,)
     """
-    wide = _is_wide(max(map(len, texts), default=0), len(texts))
-    return np.array(texts, dtype=object if wide else np.str_)
+    return _text_array(texts)[0]
+
+
+def _text_array(texts: Sequence[str]) -> tuple[np.ndarray, int]:
+    """Convert texts as `text_array` does; also count their characters."""
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    longest = int(lengths.max(initial=0))
+    if _is_wide(longest, len(texts)):
+        return np.array(texts, dtype=object), int(lengths.sum())
+    # It is given the width, as `np.array` would look for it a second time.
+    return np.fromiter(texts, dtype=f"U{max(1, longest)}", count=len(texts)), int(lengths.sum())
 
 
 def _is_wide(longest: int, n: int) -> bool:
@@ -224,7 +229,7 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
     if isinstance(ids, np.ndarray) and ids.dtype.kind == "U":
         array = ids.astype(ids.dtype.newbyteorder("="))
         # NumPy strips trailing NULs: a NUL inside a text makes str_len exceed the number of other characters.
-        if int(np.strings.str_len(array).sum()) != np.count_nonzero(array.view(np.uint32)):
+        if _holds_nul(array, int(np.strings.str_len(array).sum())):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
     index: Any = ids
@@ -235,8 +240,8 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
         values = [plain(value) for value in values]
     kinds = {*map(type, values)}
     if kinds <= {str}:
-        array = text_array(values)
-        if _holds_nul(array, values):
+        array, n_characters = _text_array(values)
+        if _holds_nul(array, n_characters):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
     if kinds == {int}:
@@ -260,10 +265,10 @@ def _gives_scalars(ids: Any) -> bool:
     return not isinstance(ids, np.ndarray) or ids.dtype.kind in "OT"
 
 
-def _holds_nul(array: np.ndarray, texts: Sequence[str]) -> bool:
+def _holds_nul(array: np.ndarray, n_characters: int) -> bool:
     if array.dtype.kind == "O":
-        return any("\0" in text for text in texts)
-    return bool(texts) and np.count_nonzero(array.view(np.uint32)) != sum(map(len, texts))
+        return any("\0" in text for text in array.tolist())
+    return np.count_nonzero(array.view(np.uint32)) != n_characters
 
 
 def _too_large(what: str, number: int) -> str:
@@ -310,84 +315,6 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
         if isinstance(name, int) and not -(2**63) <= name < 2**63:
             raise InvalidPredictionsError(f"classes must fit in 64 signed bits; received {shown(name)}.")
     return names
-
-
-def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
-    """Propose, for each name, the one target that is probably the same class.
-
-    Parameters
-    ----------
-    names, targets : iterable of str or int
-        Class names that only one side has.
-
-    Returns
-    -------
-    dict
-        ``{name: target}``; empty unless each name has exactly one target, and no two names have the same target.
-    """
-    left = {t: _folded(t) for t in targets if isinstance(t, str)}
-    same = _by_key(left)
-    proposal: dict[Hashable, Hashable] = {}
-    unlike: list[str] = []
-    for name in names:
-        if not isinstance(name, str):  # 1 is not a variant of 10
-            return {}
-        target = same.pop(_folded(name), None)
-        if target is None:
-            unlike.append(name)
-        else:
-            proposal[name] = target
-            del left[target]
-    if len(unlike) > len(left) or (max(len(unlike), len(left)) > MOST_PROPOSED and unlike):
-        return {}
-    for name in unlike:
-        own = _folded(name)
-        found = [target for target, key in left.items() if key.startswith(own) or own.startswith(key)]
-        found = found or difflib.get_close_matches(name, left, n=1, cutoff=0.75)
-        if len(found) != 1:
-            return {}
-        proposal[name] = found[0]
-        del left[found[0]]
-    return proposal
-
-
-def normalisation_note(names: Iterable[Hashable] | np.ndarray, others: Iterable[Hashable] | np.ndarray) -> str:
-    """Say which names differ from others only by Unicode normalisation, for an error message.
-
-    Parameters
-    ----------
-    names, others : iterable of str or int, or ndarray of validated ids
-        Names of two sides that should be the same.
-
-    Returns
-    -------
-    str
-        One sentence; empty if there are no such names.
-    """
-    one, other = (
-        given if isinstance(given, np.ndarray) else np.array([n for n in given if isinstance(n, str)], dtype=object)
-        for given in (names, others)
-    )
-    if not (is_text(one) and is_text(other)) or (composed(one) is one and composed(other) is other):
-        return ""
-    known = {unicodedata.normalize("NFC", name): name for name in other.tolist()}
-    pairs = ((name, known.get(unicodedata.normalize("NFC", name), name)) for name in one.tolist())
-    alike = [(name, target) for name, target in pairs if name != target]
-    if not alike:
-        return ""
-    pair = " and ".join(_shortened(ascii(name), 100) for name in alike[0])
-    more = f" ({len(alike)} such pairs)" if len(alike) > 1 else ""
-    return f"Names that look the same differ by their Unicode normalisation: {pair}{more}."
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name.casefold())
-
-
-def _by_key(keys: Mapping[str, str]) -> dict[str, str]:
-    """Turn ``{name: key}`` into ``{key: name}``, without keys that several names have."""
-    times = Counter(keys.values())
-    return {key: name for name, key in keys.items() if times[key] == 1}
 
 
 def array_of(values: Any) -> np.ndarray:

@@ -15,6 +15,7 @@ from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import Combiner, CombinerLike
 from ..predictions import Aliases, Alignable, MissingPolicy, PredictionSet
 from ..predictions.choices import check_not_test
+from ..predictions.joining import order_of
 from ..predictions.names import UNNAMED, among
 from ._inputs import aligned_set, features_of
 from .asked import ask, check_same_names, sorted_names
@@ -120,7 +121,7 @@ def fit_combiner(
     for option, value in (("sample_weight", sample_weight), ("validation", validation), ("features", features)):
         if value is not None:
             asked.check_takes(option, fit=True)
-    order = np.argsort(aligned.ids, kind="stable")
+    order = order_of(aligned.ids)
     members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
     if getattr(asked.combiner, "weights", None) is not None:
         asked.settle(members)  # to refuse wrong weights before the fit
@@ -133,7 +134,7 @@ def fit_combiner(
         check_same_names(name, "members", members, held.members)
         check_same_names(name, "classes", classes, held.classes)
         _check_held_out(name, held, allow_leakage)
-        kwargs["validation"] = held.reorder(members=members, classes=classes, rows=np.argsort(held.ids, kind="stable"))
+        kwargs["validation"] = held.reorder(members=members, classes=classes, rows=order_of(held.ids))
     if features is not None:
         kwargs["features"] = features_of(features, ordered.ids)
     fitted = copy.deepcopy(asked.combiner)

@@ -11,6 +11,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions, align
+from ..predictions.joining import order_of
 from ._metrics import check_metrics, statistic
 from ._resampling import Groups, check_resampling, group_places, interval, resample
 from ._weighted import Statistic, scored_codes, value_of
@@ -229,7 +230,7 @@ def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predicti
     if one == other:
         one, other = "first", "second"
     both = align(first.rename(one), second.rename(other))
-    both = both.reorder(rows=np.argsort(both.ids, kind="stable"))
+    both = both.reorder(rows=order_of(both.ids))
     return both[one], both[other]
 
 

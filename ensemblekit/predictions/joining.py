@@ -12,7 +12,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Lookup", "all_different", "among", "composed", "is_text", "positions", "same_kind", "same_names", "shared"]
+__all__ = [
+    "Lookup",
+    "all_different",
+    "among",
+    "composed",
+    "is_text",
+    "order_of",
+    "positions",
+    "same_kind",
+    "same_names",
+    "shared",
+]
 
 FEW = 200
 """For fewer names than this, a dict is faster than arrays."""
@@ -26,6 +37,8 @@ SAMPLED = 64
 """Names by which an equal array is found; then all names are compared."""
 FIRST_COMBINING = 0x300
 """Texts of smaller code points are the same in every Unicode normalisation that keeps letters apart (NFC)."""
+MOST_SORTED_WORDS = 6
+"""Texts are sorted by words of 64 bits, one after the other; longer ones character by character."""
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 _KNOWN: weakref.WeakValueDictionary[tuple[str, int, bytes], np.ndarray] = weakref.WeakValueDictionary()
@@ -112,6 +125,37 @@ def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     if same_names(ids, wanted):
         return np.arange(len(wanted))
     return Lookup(ids).positions(wanted)
+
+
+def order_of(names: np.ndarray) -> np.ndarray:
+    """Find the order that sorts names; equal ones stay in their order.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_names,)
+        Validated ids.
+
+    Returns
+    -------
+    ndarray of int, shape (n_names,)
+        Positions in sorted order: of text by code point, as Python sorts.
+    """
+    if len(names) < FEW or names.dtype.kind != "U":
+        return np.argsort(names, kind="stable")
+    codes = _codes(names)
+    # Characters that all texts share, such as those of a folder, have no influence on the order.
+    differ = codes[:, (codes != codes[0]).any(axis=0)]
+    unit = _unit(codes)
+    n_words = -(-differ.shape[1] * unit // 8)
+    if n_words > MOST_SORTED_WORDS:
+        return np.argsort(names, kind="stable")
+    packed = np.zeros((len(names), n_words * 8 // unit), dtype=f">u{unit}")
+    packed[:, : differ.shape[1]] = differ
+    words = packed.view(">u8")
+    order = np.arange(len(names))
+    for place in reversed(range(n_words)):
+        order = order.take(np.argsort(words[:, place].astype(np.uint64).take(order), kind="stable"))
+    return order
 
 
 def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -281,8 +325,7 @@ class _Form:
 
     def __init__(self, names: np.ndarray) -> None:
         codes = _codes(names)
-        top = int(codes.max(initial=0))
-        self._unit = 1 if top < 2**8 else 2 if top < 2**16 else 4
+        self._unit = _unit(codes)
         self._width = codes.shape[1]
         self._n_words = -(-self._width * self._unit // 8)
         self.exact = self._n_words == 1
@@ -323,6 +366,12 @@ def _keys(names: np.ndarray) -> tuple[np.ndarray, bool]:
         return names, True
     form = _Form(names)
     return form.keys(names), form.exact
+
+
+def _unit(codes: np.ndarray) -> int:
+    """Compute the bytes that a code point needs."""
+    top = int(codes.max(initial=0))
+    return 1 if top < 2**8 else 2 if top < 2**16 else 4
 
 
 def _codes(names: np.ndarray) -> np.ndarray:

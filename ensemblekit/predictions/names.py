@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from .joining import all_different, among, is_text, positions, same_kind, shared
+from .joining import all_different, among, is_text, order_of, positions, same_kind, same_names, shared
 
 __all__ = [
     "UNNAMED",
@@ -34,6 +34,7 @@ __all__ = [
     "same_kind",
     "shortened",
     "shown",
+    "sorted_ids",
     "text_array",
 ]
 
@@ -151,7 +152,7 @@ def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
     if not len(fitted):
         # An empty array gets the kind of the ids, so that joining it with others does not change their dtype.
         return readonly(np.empty(0, dtype=np.str_ if is_text(ids) else np.int64))
-    fitted = readonly(np.unique(fitted))
+    fitted = sorted_ids(fitted)
     if len(ids) and not same_kind(ids, fitted):
         raise InvalidPredictionsError(
             f"fit_ids must be of the kind of ids, else they never meet; received {shown(fitted.tolist()[0])} beside "
@@ -160,13 +161,23 @@ def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
     return fitted
 
 
+def sorted_ids(ids: np.ndarray) -> np.ndarray:
+    """Sort validated ids; the same array if they are sorted."""
+    order = order_of(ids)
+    return ids if np.array_equal(order, np.arange(len(ids))) else shared(readonly(ids.take(order)))
+
+
 def all_fit_ids(known: Iterable[np.ndarray | None]) -> np.ndarray | None:
     """Compute the sorted union of all known ``fit_ids``; None if none is known."""
     given = [fit_ids for fit_ids in known if fit_ids is not None]
     if not given:
         return None
     some = [fit_ids for fit_ids in given if len(fit_ids)] or given[:1]
-    return np.unique(joined_names(some))
+    different = [some[0], *(fit_ids for fit_ids in some[1:] if not same_names(fit_ids, some[0]))]
+    if len(different) == 1:
+        return sorted_ids(different[0])
+    joined = sorted_ids(joined_names(different))
+    return readonly(joined[np.append(True, joined[1:] != joined[:-1])])
 
 
 def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:

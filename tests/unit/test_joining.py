@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemblekit.predictions import joining
-from ensemblekit.predictions.joining import Lookup, all_different, among, composed, positions, same_names, shared
+from ensemblekit.predictions.joining import (
+    Lookup,
+    all_different,
+    among,
+    composed,
+    order_of,
+    positions,
+    same_names,
+    shared,
+)
 
 MANY = joining.FEW + 50
 WIDE = "x" * 70
@@ -132,6 +141,18 @@ def test_texts_that_differ_in_a_few_places_have_different_hashes():
         assert len(np.unique(keys)) == len(names)
 
 
+@pytest.mark.parametrize("names", KINDS.values(), ids=KINDS)
+def test_the_order_is_that_in_which_python_sorts(names):
+    mixed = shuffled(names)
+    assert mixed[order_of(mixed)].tolist() == sorted(names.tolist())
+
+
+def test_equal_names_stay_in_their_order():
+    names = np.concatenate([KINDS["long"]] * 2)
+    half = len(names) // 2
+    assert order_of(names).tolist() == [place for row in range(half) for place in (row, row + half)]
+
+
 names_of_one_kind = st.one_of(
     st.lists(st.integers(-(2**63), 2**63 - 1), max_size=30, unique=True).map(
         lambda some: np.array(some, dtype=np.int64)
@@ -157,6 +178,7 @@ def test_any_names_are_found_as_by_a_dict(names, wanted):
             names.dtype.kind == wanted.dtype.kind and names.tolist() == wanted.tolist()
         )
         assert shared(names).tolist() == names.tolist()
+        assert names[order_of(names)].tolist() == sorted(names.tolist())
 
 
 def test_equal_ids_are_one_array_and_others_are_not():

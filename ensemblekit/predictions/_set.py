@@ -179,8 +179,8 @@ class PredictionSet:
 
         Parameters
         ----------
-        labels : array-like
-            In the order of `ids`; as in `Predictions`.
+        labels : array-like, Series or mapping
+            As in `Predictions`: looked up by id where they have names, otherwise in the order of `ids`.
 
         Returns
         -------
@@ -192,7 +192,7 @@ class PredictionSet:
         InvalidPredictionsError
             If they do not fit the classes and the rows.
         """
-        codes = as_labels(labels, self.classes, self.task, self.member_probas.shape[1:])
+        codes = as_labels(labels, self.classes, self.task, self.member_probas.shape[1:], self.ids)
         return type(self)(**{name: getattr(self, name) for name in self.__slots__} | {"label_codes": codes})
 
     def reorder(

@@ -39,8 +39,10 @@ def predictions_for(
     InvalidPredictionsError
         If the values are not those of valid predictions.
     """
+    own = readonly(probas)  # so that the array is taken without a copy
     values, present = as_probas(
-        readonly(probas),  # so that the array is taken without a copy
+        own,
+        own,
         aligned.ids,
         aligned.classes,
         aligned.task,

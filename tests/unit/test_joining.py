@@ -106,8 +106,8 @@ def test_empty_arrays_are_found_nowhere():
 @pytest.fixture
 def no_hash(monkeypatch):
     """Let every long text have one of two hashes."""
-    real = joining._Form.keys
-    monkeypatch.setattr(joining._Form, "keys", lambda self, names: real(self, names) & np.uint64(0))
+    real = joining.Form.keys
+    monkeypatch.setattr(joining.Form, "keys", lambda self, names: real(self, names) & np.uint64(0))
 
 
 def test_a_collision_of_hashes_is_never_believed(no_hash):
@@ -123,7 +123,7 @@ def test_a_foreign_text_with_the_hash_of_a_name_is_not_that_name(monkeypatch):
     lookup = Lookup(names)
     keys = lookup._way._form.keys(names)
     foreign = np.char.replace(names, "normal", "benign")
-    monkeypatch.setattr(joining._Form, "keys", lambda self, given: keys[: len(given)])
+    monkeypatch.setattr(joining.Form, "keys", lambda self, given: keys[: len(given)])
     assert (lookup.positions(foreign) == -1).all()
 
 
@@ -169,6 +169,7 @@ def test_any_names_are_found_as_by_a_dict(names, wanted):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(joining, "FEW", 1)
         patch.setattr(joining, "BLOCK_BYTES", 64)
+        patch.setattr("ensemblekit.predictions._words.BLOCK_BYTES", 64)
         patch.setattr(joining, "WORTH_SHARING", 1)
         patch.setattr(joining, "SAMPLED", 1)
         assert positions(names, wanted).tolist() == by_dict(names, wanted)

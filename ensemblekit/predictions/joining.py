@@ -225,7 +225,7 @@ class Lookup:
         """
         if not same_kind(self._names, wanted):
             return np.full(len(wanted), -1)
-        if isinstance(self._way, _Hashes) and (wanted.dtype.kind == "O" or self._way.collide):
+        if isinstance(self._way, _Hashes) and wanted.dtype.kind == "O":
             self._way = _Dictionary(self._names)
         rows = self._way.positions(wanted)
         if isinstance(self._way, _Hashes) and not self._way.exact and not _match(self._names, rows, wanted):
@@ -281,10 +281,6 @@ class _Ordered:
         rows[order] = np.where(self._keys.take(places) == ordered, self._order.take(places), -1)
         return rows
 
-    @property
-    def repeated(self) -> bool:
-        return bool((self._keys[1:] == self._keys[:-1]).any())
-
 
 class _Hashes:
     """Texts of fixed width, by 64-bit keys; the keys are the texts themselves if these have at most 64 bits."""
@@ -293,7 +289,6 @@ class _Hashes:
         self._form = Form(names)
         self._ordered = _Ordered(self._form.keys(names))
         self.exact = self._form.exact
-        self.collide = not self.exact and self._ordered.repeated
 
     def positions(self, wanted: np.ndarray) -> np.ndarray:
         rows = self._ordered.positions(self._form.keys(wanted))

@@ -353,7 +353,7 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
         if isinstance(name, str) and "\0" in name:
             raise InvalidPredictionsError(f"classes must not hold the character NUL; received {shown(name)}.")
         if isinstance(name, int) and not -(2**63) <= name < 2**63:
-            raise InvalidPredictionsError(f"classes must fit in 64 signed bits; received {shown(name)}.")
+            raise InvalidPredictionsError(_too_large("classes", name))
     return names
 
 

@@ -17,7 +17,7 @@ from ..predictions.choices import check_choice
 from ..predictions.names import few, shown
 from ._base import Ensemble
 from ._members import common_classes
-from ._rows import check_row_names, one_name_a_row
+from ._rows import as_rows, check_row_names, one_name_a_row, weights_of
 
 __all__ = ["EnsembleClassifier"]
 
@@ -188,7 +188,9 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
             If ``y`` or ``sample_weight`` name their rows otherwise than X.
         """
         check_row_names(X, y=y, sample_weight=sample_weight)
-        return super().score(X, one_name_a_row("y", y), sample_weight)
+        x = as_rows(X)
+        weights = None if sample_weight is None else weights_of(sample_weight, x)
+        return super().score(X, one_name_a_row("y", y, x), weights)
 
     def name_outputs(self, labels: list[Any] | None) -> None:
         """Set the labels of all rows, of which the rows of a fold may lack some; called by an outer ensemble.

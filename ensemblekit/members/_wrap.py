@@ -244,7 +244,7 @@ def _positive_columns(answer: Any) -> np.ndarray | None:
 
 
 def _is_ragged_list(part: Any) -> bool:
-    if not isinstance(part, (list, tuple)):
+    if not isinstance(part, (list, tuple)) and getattr(getattr(part, "dtype", None), "kind", None) != "O":
         return False
     try:
         return len({np.shape(sample) for sample in part}) > 1

@@ -75,9 +75,7 @@ def check_aliases(aliases: Mapping[Any, Hashable], classes: Collection[Hashable]
     """Refuse an alias that would rename nothing because it spells a class in another Unicode normalisation."""
     known = set(classes)
     unused = [name for name in aliases if name not in known]
-    note = normalisation_note(
-        unused, [name for name in classes if name not in aliases and name not in aliases.values()]
-    )
+    note = normalisation_note(unused, known - aliases.keys() - set(aliases.values()))
     if note:
         raise InvalidPredictionsError(
             f"aliases must name classes as they are written; received {few(unused)} beside the classes "

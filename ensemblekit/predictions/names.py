@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from ._columns import values_of
+from ._columns import values_of_column
+from ._label_maps import names_of_map
 from .joining import all_different, among, is_text, order_of, positions, same_kind, same_names, shared
 
 __all__ = [
@@ -194,16 +195,6 @@ def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays)
 
 
-def sequence_of(what: str, names: Any) -> Any:
-    """Convert a column of pandas, polars or Arrow to an array of its values; return anything else unchanged."""
-    is_column = getattr(names, "ndim", 1) == 1 and (hasattr(names, "isna") or not hasattr(names, "columns"))
-    if isinstance(names, np.ndarray | list | tuple) or not is_column or hasattr(names, "schema"):
-        return names
-    if hasattr(names, "isna") or hasattr(names, "__arrow_c_stream__") or hasattr(names, "__arrow_c_array__"):
-        return values_of(what, names)
-    return names
-
-
 def check_sequence(what: str, names: Any, of: str) -> None:
     """Refuse a set, a single name, or anything else that is not a one-dimensional sequence."""
     if isinstance(names, Set):
@@ -238,7 +229,7 @@ def _is_null(value: Any) -> bool:
 
 
 def _as_names(ids: Any, what: str) -> np.ndarray:
-    ids = sequence_of(what, ids)
+    ids = values_of_column(what, ids)
     check_sequence(what, ids, "str or int")
     if isinstance(ids, np.ma.MaskedArray):
         ids = list(ids)
@@ -292,9 +283,8 @@ def _holds_nul(array: np.ndarray, n_characters: int) -> bool:
 
 
 def _too_large(what: str, number: int) -> str:
-    return (
-        f"{what} must fit in 64 signed bits; received {shown(number)}. Give larger ones as text: [str(i) for i in ids]."
-    )
+    text = f"{what} must fit in 64 signed bits; received {shown(number)}."
+    return f"{text} Give all of them as text, such as {shown(str(number))}."
 
 
 def plain(value: Any) -> Any:
@@ -308,34 +298,14 @@ def plain(value: Any) -> Any:
     return bool(value) if isinstance(value, np.bool_) else value
 
 
-def _label_map(classes: Mapping[Any, Any]) -> list[Any]:
-    """Read ``{code: name}`` or ``{name: code}`` as class names in the order of their codes."""
-    codes, keys, values = [*range(len(classes))], [*map(plain, classes)], [*map(plain, classes.values())]
-    by_code = _are_codes(keys, codes) and dict(zip(keys, values, strict=True))
-    by_name = _are_codes(values, codes) and dict(zip(values, keys, strict=True))
-    found = by_code or by_name
-    if not found or (by_code and by_name and by_code != by_name):
-        both = " It can be read in both ways." if found else ""
-        raise InvalidPredictionsError(
-            f"a mapping of classes must be {{code: name}} or {{name: code}}, with codes 0 to {len(classes) - 1}; "
-            f"received {shown(dict(classes))}.{both} Give a list of names in the order of the columns."
-        )
-    return [found[code] for code in codes]
-
-
-def _are_codes(values: list[Any], codes: list[int]) -> bool:
-    return {*map(type, values)} == {int} and sorted(values) == codes
-
-
 def as_classes(classes: Any) -> tuple[Hashable, ...]:
     """Convert class names to a tuple of str, int or bool; refuse repeated or invalid ones.
 
     A mapping is a label map, ``{code: name}`` or ``{name: code}``.
     """
     if isinstance(classes, Mapping):
-        classes = _label_map(classes)
-    elif hasattr(classes, "__arrow_c_stream__") or hasattr(classes, "__arrow_c_array__"):
-        classes = sequence_of("classes", classes)
+        classes = names_of_map(classes)
+    classes = values_of_column("classes", classes)
     check_sequence("classes", classes, "names")
     names = tuple(plain(name) for name in classes)
     if not names:

@@ -227,6 +227,6 @@ def test_a_name_that_differs_only_by_case_is_preferred_to_one_that_it_begins():
 
 def test_integers_of_more_than_64_bits_are_told_to_be_text():
     for ids in ([2**64, 1], np.array([2**64 - 1, 1], dtype=np.uint64)):
-        with pytest.raises(InvalidPredictionsError, match=r"fit in 64 signed bits; .* Give larger ones as text"):
+        with pytest.raises(InvalidPredictionsError, match=r"fit in 64 signed bits; .* Give all of them as text"):
             make("a", ids)
     assert make("a", [str(2**64), "1"]).ids.tolist() == ["18446744073709551616", "1"]

@@ -15,6 +15,7 @@ from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import Combiner, CombinerLike
 from ..predictions import Aliases, Alignable, MissingPolicy, PredictionSet
 from ..predictions.choices import check_not_test
+from ..predictions.joining import order_of
 from ..predictions.names import UNNAMED, among
 from ._inputs import aligned_set, features_of
 from .asked import AskedCombiner, ask, check_same_names, sorted_names
@@ -123,7 +124,7 @@ def fit_combiner(
             "Give member=... to their Predictions, or {name: predictions}."
         )
     asked.check_fit(aligned.members, aligned.classes, task=aligned.task, given=given)
-    order = np.argsort(aligned.ids, kind="stable")
+    order = order_of(aligned.ids)
     members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
@@ -134,7 +135,7 @@ def fit_combiner(
         check_same_names(name, "members", members, held.members)
         check_same_names(name, "classes", classes, held.classes)
         _check_held_out(asked, held, allow_leakage)
-        kwargs["validation"] = held.reorder(members=members, classes=classes, rows=np.argsort(held.ids, kind="stable"))
+        kwargs["validation"] = held.reorder(members=members, classes=classes, rows=order_of(held.ids))
     if features is not None:
         kwargs["features"] = features_of(features, ordered.ids)
     fitted = copy.deepcopy(asked.combiner)

@@ -287,11 +287,10 @@ def check_same_names(name: str, what: str, fitted: tuple[Any, ...], received: tu
     """Refuse names of members or classes other than those that a combiner was fitted on; the order may differ."""
     known, given = set(fitted), set(received)
     if known != given:
-        note = normalisation_note(received, fitted)
         raise AlignmentError(
             f"combiner {name!r} was fitted on the {what} {shown(tuple(fitted))}; received {shown(received)}: missing "
             f"{shown([n for n in fitted if n not in given])}, unknown {shown([n for n in received if n not in known])}."
-            + (f" {note}" if note else "")
+            + normalisation_note(received, fitted)
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions, align
+from ..predictions.joining import order_of
 from ._metrics import check_metrics, statistic
 from ._resampling import (
     MOST_UNITS,
@@ -262,7 +263,7 @@ def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predicti
     if one == other:
         one, other = "first", "second"
     both = align(first.rename(one), second.rename(other))
-    both = both.reorder(rows=np.argsort(both.ids, kind="stable"))
+    both = both.reorder(rows=order_of(both.ids))
     return both[one], both[other]
 
 

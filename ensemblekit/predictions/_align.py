@@ -254,7 +254,7 @@ def _common_classes(
 def _alias_advice(proposal: Mapping[Hashable, Hashable], note: str) -> str:
     given = shown_aliases(proposal) if proposal else "aliases={name: common name}"
     if note:
-        return f"{note} Give {given}."
+        return f"{note.strip()} Give {given}."
     kept = shown_aliases({name: name for name in proposal})
     return f"If these are other names of the same classes, give {given}; if not, give {kept} and missing='zero'."
 
@@ -280,7 +280,7 @@ def _common_ids(members: list[Predictions], absent: str) -> tuple[np.ndarray, li
         )
         if note := normalisation_note(member.ids, lacks):
             raise AlignmentError(
-                f"{message}. {note} Write them in one way, e.g. with [unicodedata.normalize('NFC', i) for i in ids]."
+                f"{message}.{note} Write them in one way, e.g. with [unicodedata.normalize('NFC', i) for i in ids]."
             )
         if absent == "error":
             raise AlignmentError(

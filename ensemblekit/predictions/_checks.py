@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InvalidPredictionsError
 from ._columns import array_without_names
+from .alike import normalisation_note
 from .named import frame_of_rows, look_up, read_named
 from .names import array_of, few, first_null, plain, readonly, shown
 
@@ -315,6 +316,7 @@ def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
         unknown = sorted({name for name in names if name not in by_name}, key=str)
         raise InvalidPredictionsError(
             f"labels must be names out of classes {shown(classes)}; received also {few(unknown)}."
+            + normalisation_note(unknown, classes)
         ) from None
     return np.asarray(codes, dtype=np.int64)
 

@@ -12,6 +12,7 @@ from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ._checks import as_labels, as_probas
 from ._reading import read_fields
+from .alike import check_aliases, normalisation_note
 from .choices import Aliases, Task, check_choice, check_task
 from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly, shown
 
@@ -219,6 +220,7 @@ class Predictions:
         if (rows < 0).any():
             raise InvalidPredictionsError(
                 f"ids to take must be there; received unknown: {few(wanted[rows < 0].tolist())}."
+                + normalisation_note(wanted[rows < 0], self._ids)
             )
         present = None if self._present is None else readonly(self._present[rows])
         return self._with(
@@ -255,11 +257,14 @@ class Predictions:
         Raises
         ------
         InvalidPredictionsError
-            If two classes would have the same name.
+            If two classes would have the same name, or an alias spells a class in another Unicode normalisation.
         """
         if not isinstance(member, str | None):
             raise InvalidPredictionsError(f"member must be a str or None; received {member!r}.")
-        classes = self._classes if not aliases else as_classes([aliases.get(c, c) for c in self._classes])
+        classes = self._classes
+        if aliases:
+            check_aliases(aliases, classes)
+            classes = as_classes([aliases.get(c, c) for c in classes])
         return self._with(_classes=classes, _member=member or self._member, _split=split or self._split)
 
     def to_frame(self) -> pd.DataFrame:

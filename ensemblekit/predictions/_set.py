@@ -13,6 +13,7 @@ from ..arguments import typed
 from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
 from ._checks import as_labels
 from ._predictions import Predictions
+from .alike import normalisation_note
 from .choices import Task
 from .names import as_ids, few, named_by, positions, readonly, shown
 
@@ -171,6 +172,7 @@ class PredictionSet:
         if (rows < 0).any():
             raise InvalidPredictionsError(
                 f"ids to take must be there; received unknown: {few(wanted[rows < 0].tolist())}."
+                + normalisation_note(wanted[rows < 0], self.ids)
             )
         return self.reorder(rows=rows)
 

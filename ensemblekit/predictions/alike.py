@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
+from ..errors import InvalidPredictionsError
 from .joining import composed, is_text
-from .names import shortened
+from .names import few, shortened, shown
 
-__all__ = ["normalisation_note", "propose_aliases", "shown_aliases"]
+__all__ = ["check_aliases", "normalisation_note", "propose_aliases", "shown_aliases"]
 
 MOST_PROPOSED = 100
 """No aliases are guessed for more names than this, as each name is compared with each target."""
@@ -69,6 +71,18 @@ def shown_aliases(proposal: Mapping[Hashable, Hashable]) -> str:
     return f"aliases={{{', '.join(pairs[:3])}, ...}}, all {len(pairs)} of which the error has as .aliases"
 
 
+def check_aliases(aliases: Mapping[Any, Hashable], classes: Collection[Hashable]) -> None:
+    """Refuse an alias that would rename nothing because it spells a class in another Unicode normalisation."""
+    known = set(classes)
+    unused = [name for name in aliases if name not in known]
+    note = normalisation_note(unused, known - aliases.keys() - set(aliases.values()))
+    if note:
+        raise InvalidPredictionsError(
+            f"aliases must name classes as they are written; received {few(unused)} beside the classes "
+            f"{shown(tuple(classes))}.{note} Give the alias of the class as it is written."
+        )
+
+
 def normalisation_note(names: Iterable[Hashable] | np.ndarray, others: Iterable[Hashable] | np.ndarray) -> str:
     """Say which names differ from others only by Unicode normalisation, for an error message.
 
@@ -80,7 +94,7 @@ def normalisation_note(names: Iterable[Hashable] | np.ndarray, others: Iterable[
     Returns
     -------
     str
-        One sentence; empty if there are no such names.
+        A space and a sentence; empty if there are no such names.
     """
     one, other = (
         given if isinstance(given, np.ndarray) else np.array([n for n in given if isinstance(n, str)], dtype=object)
@@ -95,7 +109,7 @@ def normalisation_note(names: Iterable[Hashable] | np.ndarray, others: Iterable[
         return ""
     pair = " and ".join(shortened(ascii(name), 100) for name in alike[0])
     more = f" ({len(alike)} such pairs)" if len(alike) > 1 else ""
-    return f"Names that look the same differ by their Unicode normalisation: {pair}{more}."
+    return f" Names that look the same differ by their Unicode normalisation: {pair}{more}."
 
 
 def _folded(name: str) -> str:

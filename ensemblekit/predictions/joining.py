@@ -12,12 +12,23 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Lookup", "all_different", "among", "composed", "is_text", "positions", "same_kind", "same_names", "shared"]
+from ._words import BLOCK_BYTES, Form, codes_of, sorted_by_words
+
+__all__ = [
+    "Lookup",
+    "all_different",
+    "among",
+    "composed",
+    "is_text",
+    "order_of",
+    "positions",
+    "same_kind",
+    "same_names",
+    "shared",
+]
 
 FEW = 200
 """For fewer names than this, a dict is faster than arrays."""
-BLOCK_BYTES = 2**19
-"""Names are hashed and compared in blocks of about so many bytes, which stay in the cache."""
 DENSE = 4
 """Whole numbers get a table of their range if that is at most this many times as long as they are."""
 WORTH_SHARING = 2**12
@@ -26,8 +37,6 @@ SAMPLED = 64
 """Names by which an equal array is found; then all names are compared."""
 FIRST_COMBINING = 0x300
 """Texts of smaller code points are the same in every Unicode normalisation that keeps letters apart (NFC)."""
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_HALF = np.uint64(32)
 _KNOWN: weakref.WeakValueDictionary[tuple[str, int, bytes], np.ndarray] = weakref.WeakValueDictionary()
 
 
@@ -114,6 +123,24 @@ def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return Lookup(ids).positions(wanted)
 
 
+def order_of(names: np.ndarray) -> np.ndarray:
+    """Find the order that sorts names; equal ones stay in their order.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_names,)
+        Validated ids.
+
+    Returns
+    -------
+    ndarray of int, shape (n_names,)
+        Positions in sorted order: of text by code point, as Python sorts.
+    """
+    if len(names) < FEW or names.dtype.kind != "U":
+        return np.argsort(names, kind="stable")
+    return sorted_by_words(names)
+
+
 def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Tell which validated ids are among others, for a check of leakage.
 
@@ -147,7 +174,7 @@ def composed(names: np.ndarray) -> np.ndarray:
     if not is_text(names) or not len(names):
         return names
     if names.dtype.kind == "U":
-        rows = np.flatnonzero((_codes(names) >= FIRST_COMBINING).any(axis=1))
+        rows = np.flatnonzero((codes_of(names) >= FIRST_COMBINING).any(axis=1))
         candidates: list[str] = names[rows].tolist()
     else:
         rows, candidates = np.arange(len(names)), names.tolist()
@@ -198,7 +225,7 @@ class Lookup:
         """
         if not same_kind(self._names, wanted):
             return np.full(len(wanted), -1)
-        if isinstance(self._way, _Hashes) and (wanted.dtype.kind == "O" or self._way.collide):
+        if isinstance(self._way, _Hashes) and wanted.dtype.kind == "O":
             self._way = _Dictionary(self._names)
         rows = self._way.positions(wanted)
         if isinstance(self._way, _Hashes) and not self._way.exact and not _match(self._names, rows, wanted):
@@ -254,19 +281,14 @@ class _Ordered:
         rows[order] = np.where(self._keys.take(places) == ordered, self._order.take(places), -1)
         return rows
 
-    @property
-    def repeated(self) -> bool:
-        return bool((self._keys[1:] == self._keys[:-1]).any())
-
 
 class _Hashes:
     """Texts of fixed width, by 64-bit keys; the keys are the texts themselves if these have at most 64 bits."""
 
     def __init__(self, names: np.ndarray) -> None:
-        self._form = _Form(names)
+        self._form = Form(names)
         self._ordered = _Ordered(self._form.keys(names))
         self.exact = self._form.exact
-        self.collide = not self.exact and self._ordered.repeated
 
     def positions(self, wanted: np.ndarray) -> np.ndarray:
         rows = self._ordered.positions(self._form.keys(wanted))
@@ -276,58 +298,12 @@ class _Hashes:
         return rows
 
 
-class _Form:
-    """How the texts of an array are packed into words of 64 bits: as Latin-1, UCS-2 or UCS-4, whichever holds them."""
-
-    def __init__(self, names: np.ndarray) -> None:
-        codes = _codes(names)
-        top = int(codes.max(initial=0))
-        self._unit = 1 if top < 2**8 else 2 if top < 2**16 else 4
-        self._width = codes.shape[1]
-        self._n_words = -(-self._width * self._unit // 8)
-        self.exact = self._n_words == 1
-
-    def keys(self, names: np.ndarray) -> np.ndarray:
-        """Pack each text, and hash the words if there are several. Characters that do not fit are cut off."""
-        codes = _codes(names)[:, : self._width]
-        keys = np.empty(len(codes), dtype=np.uint64)
-        step = max(1, BLOCK_BYTES // (8 * self._n_words))
-        packed = np.zeros((min(step, len(codes)), self._n_words * 8 // self._unit), dtype=f"u{self._unit}")
-        for start in range(0, len(codes), step):
-            block = codes[start : start + step]
-            packed[: len(block), : codes.shape[1]] = block
-            words = packed[: len(block)].view(np.uint64)
-            key = keys[start : start + step]
-            key[...] = words[:, 0]
-            # The first shift brings a difference down, the product spreads it upwards, the second shift down again.
-            for place in range(1, self._n_words):
-                key ^= key >> _HALF
-                key *= _MULTIPLIER
-                key ^= key >> _HALF
-                key ^= words[:, place]
-        return keys
-
-    def unlike(self, names: np.ndarray) -> np.ndarray | None:
-        """Tell which texts do not fit, so that they are none of these; None if all fit."""
-        codes = _codes(names)
-        long = codes[:, self._width] != 0 if codes.shape[1] > self._width else None
-        if self._unit < 4 and int(codes.max(initial=0)) >= 2 ** (8 * self._unit):
-            wide = (codes >= 2 ** (8 * self._unit)).any(axis=1)
-            return wide if long is None else wide | long
-        return long
-
-
 def _keys(names: np.ndarray) -> tuple[np.ndarray, bool]:
     """Compute a number for each name, and whether different names always have different numbers."""
     if not is_text(names):
         return names, True
-    form = _Form(names)
+    form = Form(names)
     return form.keys(names), form.exact
-
-
-def _codes(names: np.ndarray) -> np.ndarray:
-    """View texts of fixed width as code points, shape (n_names, width)."""
-    return np.ascontiguousarray(names).view(np.uint32).reshape(len(names), names.dtype.itemsize // 4)
 
 
 def _blocks(names: np.ndarray) -> list[slice]:
@@ -337,7 +313,7 @@ def _blocks(names: np.ndarray) -> list[slice]:
 
 def _equal(names: np.ndarray, others: np.ndarray) -> bool:
     if names.dtype.kind == "U" and names.dtype == others.dtype:
-        return np.array_equal(_codes(names), _codes(others))  # faster than as texts
+        return np.array_equal(codes_of(names), codes_of(others))  # faster than as texts
     return np.array_equal(names, others)
 
 

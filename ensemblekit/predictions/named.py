@@ -14,6 +14,7 @@ import numpy as np
 from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ._columns import array_without_names, arrow_columns, has, has_index, is_table, is_without_rows, pandas_values
+from .alike import normalisation_note
 from .names import array_of, as_ids, few, plain, positions, shown
 from .tables import check_different, recognised
 
@@ -195,7 +196,8 @@ def look_up(named: Named, what: str, ids: np.ndarray, *, index: Any = None) -> n
     if (places < 0).any():
         raise InvalidPredictionsError(
             f"{what} must have a value for every id; received one named by {few(rows.tolist())}, which lacks "
-            f"{few(ids[places < 0].tolist())} of {len(ids)} ids. {_remedy(what, 'the ids')}"
+            f"{few(ids[places < 0].tolist())} of {len(ids)} ids.{normalisation_note(rows, ids[places < 0])} "
+            f"{_remedy(what, 'the ids')}"
         )
     return values if np.array_equal(places, np.arange(len(values))) else values[places]
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ._columns import values_of_column
 from ._label_maps import names_of_map
-from .joining import all_different, among, is_text, positions, same_kind, shared
+from .joining import all_different, among, is_text, order_of, positions, same_kind, same_names, shared
 
 __all__ = [
     "UNNAMED",
@@ -36,6 +36,7 @@ __all__ = [
     "same_kind",
     "shortened",
     "shown",
+    "sorted_ids",
     "text_array",
 ]
 
@@ -153,7 +154,7 @@ def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
     if not len(fitted):
         # An empty array gets the kind of the ids, so that joining it with others does not change their dtype.
         return readonly(np.empty(0, dtype=np.str_ if is_text(ids) else np.int64))
-    fitted = readonly(np.unique(fitted))
+    fitted = sorted_ids(fitted)
     if len(ids) and not same_kind(ids, fitted):
         raise InvalidPredictionsError(
             f"fit_ids must be of the kind of ids, else they never meet; received {shown(fitted.tolist()[0])} beside "
@@ -162,13 +163,23 @@ def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
     return fitted
 
 
+def sorted_ids(ids: np.ndarray) -> np.ndarray:
+    """Sort validated ids; the same array if they are sorted."""
+    order = order_of(ids)
+    return ids if np.array_equal(order, np.arange(len(ids))) else shared(readonly(ids.take(order)))
+
+
 def all_fit_ids(known: Iterable[np.ndarray | None]) -> np.ndarray | None:
     """Compute the sorted union of all known ``fit_ids``; None if none is known."""
     given = [fit_ids for fit_ids in known if fit_ids is not None]
     if not given:
         return None
     some = [fit_ids for fit_ids in given if len(fit_ids)] or given[:1]
-    return np.unique(joined_names(some))
+    different = [some[0], *(fit_ids for fit_ids in some[1:] if not same_names(fit_ids, some[0]))]
+    if len(different) == 1:
+        return sorted_ids(different[0])
+    joined = sorted_ids(joined_names(different))
+    return readonly(joined[np.append(True, joined[1:] != joined[:-1])])
 
 
 def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:
@@ -272,9 +283,8 @@ def _holds_nul(array: np.ndarray, n_characters: int) -> bool:
 
 
 def _too_large(what: str, number: int) -> str:
-    return (
-        f"{what} must fit in 64 signed bits; received {shown(number)}. Give larger ones as text: [str(i) for i in ids]."
-    )
+    text = f"{what} must fit in 64 signed bits; received {shown(number)}."
+    return f"{text} Give all of them as text, such as {shown(str(number))}."
 
 
 def plain(value: Any) -> Any:
@@ -313,7 +323,7 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
         if isinstance(name, str) and "\0" in name:
             raise InvalidPredictionsError(f"classes must not hold the character NUL; received {shown(name)}.")
         if isinstance(name, int) and not -(2**63) <= name < 2**63:
-            raise InvalidPredictionsError(f"classes must fit in 64 signed bits; received {shown(name)}.")
+            raise InvalidPredictionsError(_too_large("classes", name))
     return names
 
 

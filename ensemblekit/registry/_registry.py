@@ -194,7 +194,7 @@ class Registry:
         """Make the chainer registered under ``name``; see `create_combiner`."""
         return self._create("chainer", name, "chain", options)
 
-    @typed()
+    @typed(but=("kind", "method", "options"))
     def _create(self, kind: str, name: str, method: str, options: dict[str, Any]) -> Any:
         factory = self._by_kind[kind][name]
         if (kind, name) not in self._signatures:  # reading one takes longer than combining a few rows

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemblekit.predictions import joining
-from ensemblekit.predictions.joining import Lookup, all_different, among, composed, positions, same_names, shared
+from ensemblekit.predictions.joining import (
+    Lookup,
+    all_different,
+    among,
+    composed,
+    order_of,
+    positions,
+    same_names,
+    shared,
+)
 
 MANY = joining.FEW + 50
 WIDE = "x" * 70
@@ -97,8 +106,8 @@ def test_empty_arrays_are_found_nowhere():
 @pytest.fixture
 def no_hash(monkeypatch):
     """Let every long text have one of two hashes."""
-    real = joining._Form.keys
-    monkeypatch.setattr(joining._Form, "keys", lambda self, names: real(self, names) & np.uint64(0))
+    real = joining.Form.keys
+    monkeypatch.setattr(joining.Form, "keys", lambda self, names: real(self, names) & np.uint64(0))
 
 
 def test_a_collision_of_hashes_is_never_believed(no_hash):
@@ -114,7 +123,7 @@ def test_a_foreign_text_with_the_hash_of_a_name_is_not_that_name(monkeypatch):
     lookup = Lookup(names)
     keys = lookup._way._form.keys(names)
     foreign = np.char.replace(names, "normal", "benign")
-    monkeypatch.setattr(joining._Form, "keys", lambda self, given: keys[: len(given)])
+    monkeypatch.setattr(joining.Form, "keys", lambda self, given: keys[: len(given)])
     assert (lookup.positions(foreign) == -1).all()
 
 
@@ -130,6 +139,18 @@ def test_texts_that_differ_in_a_few_places_have_different_hashes():
         names = texts([form.format(*some) for some in itertools.product(digits, repeat=3)])
         keys, _ = joining._keys(names)
         assert len(np.unique(keys)) == len(names)
+
+
+@pytest.mark.parametrize("names", KINDS.values(), ids=KINDS)
+def test_the_order_is_that_in_which_python_sorts(names):
+    mixed = shuffled(names)
+    assert mixed[order_of(mixed)].tolist() == sorted(names.tolist())
+
+
+def test_equal_names_stay_in_their_order():
+    names = np.concatenate([KINDS["long"]] * 2)
+    half = len(names) // 2
+    assert order_of(names).tolist() == [place for row in range(half) for place in (row, row + half)]
 
 
 names_of_one_kind = st.one_of(
@@ -148,6 +169,7 @@ def test_any_names_are_found_as_by_a_dict(names, wanted):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(joining, "FEW", 1)
         patch.setattr(joining, "BLOCK_BYTES", 64)
+        patch.setattr("ensemblekit.predictions._words.BLOCK_BYTES", 64)
         patch.setattr(joining, "WORTH_SHARING", 1)
         patch.setattr(joining, "SAMPLED", 1)
         assert positions(names, wanted).tolist() == by_dict(names, wanted)
@@ -157,6 +179,7 @@ def test_any_names_are_found_as_by_a_dict(names, wanted):
             names.dtype.kind == wanted.dtype.kind and names.tolist() == wanted.tolist()
         )
         assert shared(names).tolist() == names.tolist()
+        assert names[order_of(names)].tolist() == sorted(names.tolist())
 
 
 def test_equal_ids_are_one_array_and_others_are_not():

@@ -60,6 +60,7 @@ def fit_combiner(
     allow_leakage: bool = False,
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
+    read: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> Combiner:
@@ -85,7 +86,7 @@ def fit_combiner(
         the rows that each member was fitted on.
     aliases, missing
         As in `align`.
-    options, **more_options
+    read, options, **more_options
         As in `combine`.
 
     Returns
@@ -106,7 +107,7 @@ def fit_combiner(
         If the combiner does not take an option, the task, its weights, ``validation``, ``features`` or
         ``sample_weight``.
     """
-    aligned = aligned_set(predictions, aliases, missing)
+    aligned = aligned_set(predictions, aliases, missing, read)
     asked = ask(combiner, options, more_options)
     name = asked.name
     asked.check_task(aligned.task)
@@ -129,7 +130,7 @@ def fit_combiner(
     if sample_weight is not None:
         kwargs["sample_weight"] = _sample_weight(sample_weight, aligned.ids)[order]
     if validation is not None:
-        held = aligned_set(validation, aliases, missing)
+        held = aligned_set(validation, aliases, missing, read)
         check_same_names(name, "members", members, held.members)
         check_same_names(name, "classes", classes, held.classes)
         _check_held_out(name, held, allow_leakage)

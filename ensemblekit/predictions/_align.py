@@ -16,7 +16,7 @@ from .choices import Aliases, MissingPolicy, Task, missing_policy
 from .names import UNNAMED, few, is_text, positions, propose_aliases, readonly, same_kind, text_array
 from .tables import ReadOptions, member_name
 
-__all__ = ["Alignable", "align", "align_read"]
+__all__ = ["Alignable", "align"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -93,19 +93,11 @@ def align(
     array([[ True,  True],
            [False,  True]])
     """
-    _, absent_rows = missing_policy(missing)
-    read = ReadOptions(
-        task=task, id=id, label=label, columns=columns, positive=positive, separator=separator, decimal=decimal,
-        edited=edited, missing=absent_rows,
-    )  # fmt: skip
-    return align_read(predictions, read, aliases=aliases, missing=missing)
-
-
-def align_read(
-    predictions: tuple[Any, ...], read: ReadOptions, *, aliases: Aliases | None, missing: MissingPolicy
-) -> PredictionSet:
-    """Align predictions, of which paths are read with these options."""
     absent_classes, absent_rows = missing_policy(missing)
+    read = {
+        "task": task, "id": id, "label": label, "columns": columns, "positive": positive, "separator": separator,
+        "decimal": decimal, "edited": edited, "missing": absent_rows,
+    }  # fmt: skip
     members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions, read)]
     first = members[0]
     split = _common_split(members)
@@ -137,11 +129,12 @@ def align_read(
     )
 
 
-def _named_members(predictions: tuple[Any, ...], read: ReadOptions) -> list[Predictions]:
+def _named_members(predictions: tuple[Any, ...], read: dict[str, Any]) -> list[Predictions]:
     given: Any = predictions
     if len(predictions) == 1 and isinstance(predictions[0], Iterable) and not _is_single(predictions[0]):
         given = predictions[0]
     if isinstance(given, PredictionSet):
+        _read_files([], read)
         return list(given)
     pairs: Iterable[tuple[Any, Any]]
     pairs = given.items() if isinstance(given, Mapping) else ((None, p) for p in given)
@@ -172,15 +165,16 @@ def _named_members(predictions: tuple[Any, ...], read: ReadOptions) -> list[Pred
     return members
 
 
-def _read_files(paths: list[Any], read: ReadOptions) -> list[Predictions]:
+def _read_files(paths: list[Any], read: dict[str, Any]) -> list[Predictions]:
     if paths:
         from .formats import load_members
 
-        return load_members(paths, Predictions, read)
-    said = {name: value for name, value in read.given().items() if name != "missing"}
+        return load_members(paths, Predictions, ReadOptions(**read))
+    said = [name for name, value in read.items() if value is not None and value is not False and name != "missing"]
     if said:
         raise InvalidOptionError(
-            f"{', '.join(said)} say how files are read; received no path beside {read.say(**said)}. Leave them out."
+            f"{', '.join(said)} must say how files are read; received it beside predictions that are no paths. Leave "
+            "it out."
         )
     return []
 

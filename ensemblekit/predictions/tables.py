@@ -20,8 +20,10 @@ __all__ = [
     "SEPARATORS",
     "ReadOptions",
     "TableColumns",
+    "check_different",
     "is_id_name",
     "member_name",
+    "recognised",
     "spelled",
     "split_columns",
 ]
@@ -145,6 +147,27 @@ def member_name(path: str | os.PathLike[str]) -> str:
     """
     name = Path(path)
     return name.with_suffix("").stem if name.suffix.lower() == ".gz" else name.stem
+
+
+def recognised(names: Sequence[Any]) -> tuple[Any, Any]:
+    """Tell which columns of a table are ids and labels by their names alone.
+
+    Parameters
+    ----------
+    names : sequence
+        Names of the columns, in their order.
+
+    Returns
+    -------
+    tuple
+        The column of the ids and that of the labels; None where no name says so.
+    """
+    options = ReadOptions()
+    try:
+        row = _id_column(names, options)
+    except InvalidPredictionsError:
+        row = None
+    return row, _label_columns([name for name in names if name != row], options)[0]
 
 
 def check_different(names: Sequence[Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from ._set import PredictionSet, check_rows_present
 from .choices import Aliases, MissingPolicy, Task, missing_policy
 from .joining import Lookup, is_text, positions, same_kind, same_names, shared
 from .names import UNNAMED, few, joined_names, normalisation_note, propose_aliases, readonly
-from .tables import ReadOptions, member_name
+from .tables import Columns, ReadOptions, member_name
 
 __all__ = ["Alignable", "align"]
 
@@ -49,7 +49,7 @@ def align(
     task: Task | None = None,
     id: str | None = None,  # noqa: A002 - as in Predictions.load
     label: str | Mapping[str, Hashable] | None = None,
-    columns: str | Sequence[str] | Mapping[str, Hashable] | None = None,
+    columns: Columns = None,
     positive: Any = None,
     separator: str | None = None,
     decimal: Literal[".", ","] | None = None,

@@ -13,8 +13,10 @@ from ..errors import InvalidOptionError
 from .choices import Task, check_choice, check_task
 from .names import plain, shown
 
-__all__ = ["READ", "SEPARATORS", "ReadOptions", "spelled"]
+__all__ = ["READ", "SEPARATORS", "Columns", "ReadOptions", "spelled"]
 
+Columns = str | Sequence[str] | Mapping[str, Hashable] | None
+"""Columns of values: names, or ``{column: class}``."""
 SEPARATORS = (",", ";", "\t", "|")
 """Separators of cells that are recognised."""
 Style = Literal["python", "read", "command"]
@@ -73,7 +75,7 @@ class ReadOptions:
     task: Task | None = None
     id: str | None = None
     label: str | Mapping[str, Hashable] | None = None
-    columns: str | Sequence[str] | Mapping[str, Hashable] | None = None
+    columns: Columns = None
     positive: Any = None
     missing: Literal["error", "renormalize"] = "error"
     separator: str | None = None

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidPredictionsError
-from ._read_options import READ, SEPARATORS, ReadOptions, spelled
+from ._read_options import READ, SEPARATORS, Columns, ReadOptions, spelled
 from .names import shown
 
 __all__ = [
     "PREFIX",
     "READ",
     "SEPARATORS",
+    "Columns",
     "ReadOptions",
     "TableColumns",
     "check_different",

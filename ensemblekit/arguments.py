@@ -27,7 +27,7 @@ _DESCRIPTIONS = {
     "str": "a str",
 }
 
-_ALIASES = {"Aliases": "Mapping[Hashable, Hashable]"}
+_ALIASES = {"Aliases": "Mapping[Hashable, Hashable]", "Columns": "str | Sequence[str] | Mapping[str, Hashable] | None"}
 """Type aliases in annotations, as an error spells them out."""
 
 

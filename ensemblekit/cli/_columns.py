@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, EnsembleKitError
+from ..predictions.formats import is_saved_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["read_column"]
-
-PREDICTIONS_MARK = "# ensemblekit "
-"""Start of a CSV file that `Predictions.save` wrote."""
 
 
 def read_column(path: Path, column: str) -> dict[str, Hashable]:
@@ -67,10 +65,9 @@ def _check_columns(path: Path, names: list[str], column: str) -> None:
 
 
 def _csv(path: Path, column: str) -> Iterable[tuple[Any, Any]]:
+    if is_saved_text(path):
+        return _labels_of(path, column)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        if file.readline().startswith(PREDICTIONS_MARK):
-            return _labels_of(path, column)
-        file.seek(0)
         names, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
     _check_columns(path, names, column)
     if any(len(row) != len(names) for row in rows):

@@ -27,6 +27,7 @@ def combine(
     features: Any = None,
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
+    read: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> Predictions:
@@ -42,6 +43,8 @@ def combine(
         For a combiner that takes the samples themselves; at least one row for every id.
     aliases, missing
         As in `align`.
+    read : mapping of str to Any, optional
+        How files are read, as in `align`: ``{"task": "regression", "id": "Id"}``.
     options : mapping of str to Any, optional
         Options of the combiner, if it is given by name.
     **more_options
@@ -73,7 +76,7 @@ def combine(
     array([[0.5 , 0.5 ],
            [0.75, 0.25]])
     """
-    aligned = aligned_set(predictions, aliases, missing)
+    aligned = aligned_set(predictions, aliases, missing, read)
     asked = ask(combiner, options, more_options)
     asked.check_task(aligned.task)
     asked.check_fitted(

@@ -61,6 +61,7 @@ def fit_combiner(
     allow_leakage: bool = False,
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
+    read: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> Combiner:
@@ -87,7 +88,7 @@ def fit_combiner(
         the rows that each member was fitted on.
     aliases, missing
         As in `align`.
-    options, **more_options
+    read, options, **more_options
         As in `combine`.
 
     Returns
@@ -113,7 +114,7 @@ def fit_combiner(
     given = [option for option, value in named if value is not None]
     for option in given:
         asked.check_takes(option, fit=True)
-    aligned = aligned_set(predictions, aliases, missing)
+    aligned = aligned_set(predictions, aliases, missing, read)
     name = asked.name
     asked.check_task(aligned.task)
     leaked = _check_held_out(asked, aligned, allow_leakage)
@@ -131,7 +132,7 @@ def fit_combiner(
     if sample_weight is not None:
         kwargs["sample_weight"] = _sample_weight(sample_weight, aligned.ids)[order]
     if validation is not None:
-        held = aligned_set(validation, aliases, missing)
+        held = aligned_set(validation, aliases, missing, read)
         check_same_names(name, "members", members, held.members)
         check_same_names(name, "classes", classes, held.classes)
         _check_held_out(asked, held, allow_leakage)

@@ -10,17 +10,22 @@ import numpy as np
 from ..errors import InvalidOptionError
 from ..predictions import PredictionSet, align
 from ..predictions.choices import missing_policy
-from ..predictions.names import as_ids, few, positions
+from ..predictions.names import as_ids, few, positions, shown
+from ..predictions.tables import READ, spelled
 
 __all__ = ["aligned_set", "features_of"]
 
 
-def aligned_set(predictions: Any, aliases: Any, missing: Any) -> PredictionSet:
-    """Align predictions, unless they are aligned already."""
-    if isinstance(predictions, PredictionSet) and not aliases:
+def aligned_set(predictions: Any, aliases: Any, missing: Any, read: Mapping[str, Any] | None = None) -> PredictionSet:
+    """Align predictions, unless they are aligned already; ``read`` says how files are read."""
+    if isinstance(predictions, PredictionSet) and not aliases and not read:
         missing_policy(missing)  # it was used when the set was aligned, but it must still be valid
         return predictions
-    return align(predictions, aliases=aliases, missing=missing)
+    unknown = [name for name in read or () if name not in READ]
+    if unknown:
+        raise InvalidOptionError(f"read must have keys out of {', '.join(READ)}; received {shown(unknown)}.")
+    with spelled("read"):
+        return align(predictions, aliases=aliases, missing=missing, **(read or {}))
 
 
 def features_of(features: Any, ids: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -17,9 +17,9 @@ from .alike import normalisation_note, propose_aliases, shown_aliases
 from .choices import Aliases, MissingPolicy, Task, missing_policy
 from .joining import Lookup, is_text, positions, same_kind, same_names, shared
 from .names import UNNAMED, few, joined_names, readonly
-from .tables import ReadOptions, member_name
+from .tables import Columns, ReadOptions, member_name
 
-__all__ = ["Alignable", "align", "align_read"]
+__all__ = ["Alignable", "align"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -47,7 +47,7 @@ def align(
     task: Task | None = None,
     id: str | None = None,  # noqa: A002 - as in Predictions.load
     label: str | Mapping[str, Hashable] | None = None,
-    columns: str | Sequence[str] | Mapping[str, Hashable] | None = None,
+    columns: Columns = None,
     positive: Any = None,
     separator: str | None = None,
     decimal: Literal[".", ","] | None = None,
@@ -96,19 +96,11 @@ def align(
     array([[ True,  True],
            [False,  True]])
     """
-    _, absent_rows = missing_policy(missing)
-    read = ReadOptions(
-        task=task, id=id, label=label, columns=columns, positive=positive, separator=separator, decimal=decimal,
-        edited=edited, missing=absent_rows,
-    )  # fmt: skip
-    return align_read(predictions, read, aliases=aliases, missing=missing)
-
-
-def align_read(
-    predictions: tuple[Any, ...], read: ReadOptions, *, aliases: Aliases | None, missing: MissingPolicy
-) -> PredictionSet:
-    """Align predictions, of which paths are read with these options."""
     absent_classes, absent_rows = missing_policy(missing)
+    read = {
+        "task": task, "id": id, "label": label, "columns": columns, "positive": positive, "separator": separator,
+        "decimal": decimal, "edited": edited, "missing": absent_rows,
+    }  # fmt: skip
     members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions, read)]
     first = members[0]
     split = _common_split(members)
@@ -138,11 +130,12 @@ def align_read(
     )
 
 
-def _named_members(predictions: tuple[Any, ...], read: ReadOptions) -> list[Predictions]:
+def _named_members(predictions: tuple[Any, ...], read: dict[str, Any]) -> list[Predictions]:
     given: Any = predictions
     if len(predictions) == 1 and isinstance(predictions[0], Iterable) and not _is_single(predictions[0]):
         given = predictions[0]
     if isinstance(given, PredictionSet):
+        _read_files([], read)
         return list(given)
     pairs: Iterable[tuple[Any, Any]]
     pairs = given.items() if isinstance(given, Mapping) else ((None, p) for p in given)
@@ -174,15 +167,16 @@ def _named_members(predictions: tuple[Any, ...], read: ReadOptions) -> list[Pred
     return members
 
 
-def _read_files(paths: list[Any], read: ReadOptions) -> list[Predictions]:
+def _read_files(paths: list[Any], read: dict[str, Any]) -> list[Predictions]:
     if paths:
         from .formats import load_members
 
-        return load_members(paths, Predictions, read)
-    said = {name: value for name, value in read.given().items() if name != "missing"}
+        return load_members(paths, Predictions, ReadOptions(**read))
+    said = [name for name, value in read.items() if value is not None and value is not False and name != "missing"]
     if said:
         raise InvalidOptionError(
-            f"{', '.join(said)} say how files are read; received no path beside {read.say(**said)}. Leave them out."
+            f"{', '.join(said)} must say how files are read; received it beside predictions that are no paths. Leave "
+            "it out."
         )
     return []
 

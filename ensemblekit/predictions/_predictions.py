@@ -15,6 +15,7 @@ from ._reading import read_fields
 from .alike import check_aliases, normalisation_note
 from .choices import Aliases, Task, check_choice, check_task
 from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly, shown
+from .tables import Columns, ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -280,37 +281,18 @@ class Predictions:
         InvalidPredictionsError
             If the predictions are dense, or are labelled and have a class called ``label``.
         """
-        import pandas as pd
+        from ._frame import frame_of
 
-        if self._probas.ndim != 2:
-            raise InvalidPredictionsError(
-                f"to_frame needs predictions of shape (n_samples, n_classes); received {self._probas.shape}."
-            )
-        frame = pd.DataFrame(
-            self._probas, index=pd.Index(self._ids, name="id"), columns=pd.Index(self._classes), copy=True
-        )
-        if self._task == "multiclass" and self.labels is not None:
-            if "label" in self._classes:
-                raise InvalidPredictionsError(
-                    f"to_frame needs the column 'label' for the labels; received the classes {shown(self._classes)}. "
-                    "Rename that class: p.rename(aliases={'label': ...})."
-                )
-            frame["label"] = self.labels
-        return frame
+        return frame_of(self)
 
     @typed()
     def save(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        overwrite: bool = False,
+        self, path: str | os.PathLike[str], *, overwrite: bool = False,
         form: Literal["predictions", "table", "votes"] = "predictions",
-        id: str | None = None,  # noqa: A002 - the word of the people who have such tables
-        label: str | None = None,
-        columns: str | Sequence[Hashable] | Mapping[str, Hashable] | None = None,
-        separator: str | None = None,
+        id: str | None = None, label: str | None = None,  # noqa: A002
+        columns: str | Sequence[Hashable] | Mapping[str, Hashable] | None = None, separator: str | None = None,
         decimal: Literal[".", ","] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Write to a file, by default so that `load` gives the same predictions, to the bit.
 
         The write is atomic: after an error the path is unchanged.
@@ -323,20 +305,14 @@ class Predictions:
         overwrite : bool, default=False
             Replace an existing file.
         form : {"predictions", "table", "votes"}
-            ``predictions`` writes everything. ``table`` writes an ordinary table, such as a submission: ids and values,
-            without metadata. ``votes`` writes ids and the most probable class of each row; for multilabel, 0 or 1 in a
-            column a class.
-        id : str, optional
-            Name of the column of the ids in an ordinary table, by default ``id``.
-        label : str, optional
-            Of a table: write the true labels too, in a column of this name. Of votes: name of their column, by default
-            ``label``.
+            ``table`` writes ids and values alone, such as a submission; ``votes`` writes ids and the most probable
+            class of each row (for multilabel, 0 or 1 in a column a class).
+        id, label : str, optional
+            Names of columns of such a table. With ``label`` a table has the true labels too.
         columns : str, sequence or mapping, optional
-            Of a table: classes to write, or ``{column: class}``. By default all, each column called like its class.
-        separator : str, optional
-            Character between the cells of an ordinary table of text.
-        decimal : {".", ","}, optional
-            Its decimal mark. With a comma, the separator is by default a semicolon.
+            Classes to write in a table, or ``{column: class}``.
+        separator, decimal : str, optional
+            Characters of a table of text. With a decimal comma, cells are separated by semicolons.
 
         Raises
         ------
@@ -349,54 +325,38 @@ class Predictions:
         """
         from .formats import save
 
-        save(
-            self, path, overwrite=overwrite, form=form,
-            id=id, label=label, columns=columns, separator=separator, decimal=decimal,
-        )  # fmt: skip
+        table = {"id": id, "label": label, "columns": columns, "separator": separator, "decimal": decimal}
+        save(self, path, overwrite=overwrite, form=form, **table)
 
     @classmethod
     @typed(but=("missing", "task"))
     def load(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        task: Task | None = None,
-        id: str | None = None,  # noqa: A002 - the word of the people who have such tables
-        label: str | Mapping[str, Hashable] | None = None,
-        columns: str | Sequence[str] | Mapping[str, Hashable] | None = None,
-        positive: Any = None,
-        missing: Literal["error", "renormalize"] = "error",
-        separator: str | None = None,
-        decimal: Literal[".", ","] | None = None,
-        edited: bool = False,
-    ) -> Predictions:
+        cls, path: str | os.PathLike[str], *, task: Task | None = None, id: str | None = None,  # noqa: A002
+        label: str | Mapping[str, Hashable] | None = None, columns: Columns = None, positive: Any = None,
+        missing: Literal["error", "renormalize"] = "error", separator: str | None = None,
+        decimal: Literal[".", ","] | None = None, edited: bool = False,
+    ) -> Predictions:  # fmt: skip
         """Read from a file or a folder of parts, with every check.
 
         Parameters
         ----------
         path : path-like
-            A file of `save`; any other CSV, TSV or Parquet table with a column of ids and a column per class; or a
-            folder of such files, which are the parts of one table. Text may be packed with gzip. A table of ids and
-            class names alone holds votes: each gets probability 1.
+            A file of `save`; any CSV, TSV or Parquet table with a column of ids and one per class, or of ids and class
+            names alone, which are votes; or a folder of such files, the parts of one table.
         task : {"multiclass", "multilabel", "regression"}, optional
             Task of a table, by default ``multiclass``.
         id : str, optional
             Column of the ids. By default ``id`` in any case, or a first column with a name such as ``image_id``.
         label : str or mapping, optional
-            Column of the labels, by default ``label`` in any case, if there is one. For the labels of several outputs
-            ``{column: class}``.
+            Column of the labels, by default ``label`` if there is one; for several outputs ``{column: class}``.
         columns : str, sequence of str or mapping, optional
-            Columns of values; all others are ignored. A mapping ``{column: class}`` also names their classes. By
-            default every column but the ids and labels, called like its class.
+            Columns of values, or ``{column: class}``. Others are ignored. By default all but ids and labels.
         positive : str, int, bool or (negative, positive), optional
-            Class whose probability is in the one column of values. The other class is called ``not ...``, or 0 for 1
-            and False for True.
+            Class whose probability is the one column of values. The other is called ``not ...``, or 0 for 1.
         missing : {"error", "renormalize"}
-            ``renormalize`` accepts rows without any value, for which the member has no prediction.
-        separator : str, optional
-            Character between the cells of a text file. By default it is recognised: one of ``, ; | tab``.
-        decimal : {".", ","}, optional
-            Decimal mark of a text file. By default a comma is recognised where it can mean nothing else.
+            ``renormalize`` accepts rows without values, for which the member has no prediction.
+        separator, decimal : str, optional
+            Characters of a text file. By default they are recognised, unless they can mean two things.
         edited : bool, default=False
             Accept a file that was changed since it was saved.
 
@@ -411,18 +371,17 @@ class Predictions:
             If the file cannot be read as predictions, was changed since it was saved, or exceeds the memory limit; see
             `ensemblekit.limits`.
         InvalidOptionError
-            If an option is none of those above.
+            If an option has another kind of value.
         FileNotFoundError
             If the file does not exist.
         """
         from .formats import load
-        from .tables import ReadOptions
 
-        options = ReadOptions(
+        read = ReadOptions(
             task=task, id=id, label=label, columns=columns, positive=positive, missing=missing, separator=separator,
             decimal=decimal, edited=edited,
         )  # fmt: skip
-        return load(path, Predictions, options)
+        return load(path, Predictions, read)
 
     def _with(self, **changes: Any) -> Self:
         new = object.__new__(type(self))

@@ -1,4 +1,4 @@
-"""How a table is read as predictions: the options, and which of its columns are ids, labels and values."""
+"""Which columns of a table are ids, labels and values. The options that say it are of `_read_options`."""
 
 from __future__ import annotations
 
@@ -8,152 +8,31 @@ import os
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from ..errors import InvalidOptionError, InvalidPredictionsError
-from .choices import Task, check_choice, check_task
-from .names import plain, shown
+from ..errors import InvalidPredictionsError
+from ._read_options import READ, SEPARATORS, Columns, ReadOptions, spelled
+from .names import shown
 
 __all__ = [
     "PREFIX",
+    "READ",
     "SEPARATORS",
+    "Columns",
     "ReadOptions",
     "TableColumns",
     "check_different",
     "is_id_name",
     "member_name",
     "recognised",
+    "spelled",
     "split_columns",
 ]
 
 PREFIX = "proba:"
 """Beginning of the name of a column of probabilities in a file of `Predictions.save`."""
-SEPARATORS = (",", ";", "\t", "|")
-"""Separators of cells that are recognised."""
 _ID = re.compile(r".*(_id|(?<=[a-z0-9])I[dD])", re.DOTALL)
 """Names of a first column that are names of ids: ``image_id``, ``PassengerId``, but no class such as ``COVID``."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ReadOptions:
-    """How a file or table that `Predictions.save` did not write is read.
-
-    Attributes
-    ----------
-    task : {"multiclass", "multilabel", "regression"}, optional
-        By default that of the file, or ``multiclass``.
-    id : str, optional
-        Column of the ids. By default ``id`` in any case, or a first column with a name such as ``image_id``.
-    label : str or mapping, optional
-        Column of the labels; for several outputs ``{column: class}``. By default ``label`` in any case, if there is
-        one. A table with no other column than this and the ids holds votes.
-    columns : str, sequence of str or mapping, optional
-        Columns of values; others are ignored. A mapping ``{column: class}`` names their classes too. By default all
-        others, each called like its class.
-    positive : str, int, bool or (negative, positive), optional
-        Class whose probability the one column of values is. The other class is called ``not ...`` or, for 1 and True,
-        0 and False.
-    missing : {"error", "renormalize"}
-        As in `Predictions`.
-    separator : str, optional
-        Character between the cells of a text file. By default it is recognised: one of ``, ; | tab``.
-    decimal : {".", ","}, optional
-        Decimal mark of a text file. By default it is recognised.
-    edited : bool
-        Whether a file that was changed since it was saved is accepted.
-    style : {"python", "read", "command"}
-        How an error spells an option: ``id='Id'``, ``read={'id': 'Id'}`` or ``--id Id``.
-    """
-
-    task: Task | None = None
-    id: str | None = None
-    label: str | Mapping[str, Hashable] | None = None
-    columns: str | Sequence[str] | Mapping[str, Hashable] | None = None
-    positive: Any = None
-    missing: Literal["error", "renormalize"] = "error"
-    separator: str | None = None
-    decimal: Literal[".", ","] | None = None
-    edited: bool = False
-    style: Literal["python", "read", "command"] = "python"
-
-    def __post_init__(self) -> None:
-        if self.task is not None:
-            check_task(self.task)
-        check_choice("missing", self.missing, ("error", "renormalize"))
-        if self.decimal is not None:
-            check_choice("decimal", self.decimal, (".", ","))
-        separator = self.separator
-        if separator is not None and not (
-            isinstance(separator, str) and len(separator) == 1 and separator.isascii() and separator not in '"\r\n\0'
-        ):
-            raise InvalidOptionError(
-                f"separator must be one ASCII character, such as {', '.join(map(repr, SEPARATORS))}; received "
-                f"{separator!r}."
-            )
-        if separator is not None and separator == self.decimal:
-            raise InvalidOptionError(
-                f"separator and decimal must be different characters; received {separator!r} for both."
-            )
-        if self.columns is not None and not isinstance(self.columns, str) and not len(self.columns):
-            raise InvalidOptionError("columns must name at least one column of values; received none.")
-        if self.positive is not None:
-            self.binary_classes()
-
-    def given(self) -> dict[str, Any]:
-        """Collect the options that differ from their defaults.
-
-        Returns
-        -------
-        dict
-            Name -> value, without ``style``.
-        """
-        fields = [field for field in dataclasses.fields(self) if field.name != "style"]
-        return {f.name: getattr(self, f.name) for f in fields if getattr(self, f.name) != f.default}
-
-    def say(self, **options: Any) -> str:
-        """Spell options as the caller writes them.
-
-        Parameters
-        ----------
-        **options
-            Name -> value.
-
-        Returns
-        -------
-        str
-            Such as ``id='Id'``.
-        """
-        if self.style == "command":
-            return " ".join(f"--{name} {_word(value)}" for name, value in options.items())
-        if self.style == "read":
-            return f"read={options!r}"
-        return ", ".join(f"{name}={value!r}" for name, value in options.items())
-
-    def binary_classes(self) -> tuple[Hashable, Hashable]:
-        """Name the two classes of a table with one column of probabilities.
-
-        Returns
-        -------
-        tuple
-            The negative and the positive class.
-        """
-        positive = self.positive
-        if isinstance(positive, (tuple, list)):
-            names = [plain(name) for name in positive]
-            if len(names) == 2 and type(names[0]) is type(names[1]) in (str, int, bool) and names[0] != names[1]:
-                return names[0], names[1]
-        else:
-            name = plain(positive)
-            if isinstance(name, bool):
-                return not name, name
-            if isinstance(name, int):
-                return (1 - name if name in (0, 1) else 0), name
-            if isinstance(name, str) and name:
-                return f"not {name}", name
-        raise InvalidOptionError(
-            "positive must name the class whose probability is given, or (negative, positive); received "
-            f"{shown(positive)}."
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,27 +117,6 @@ def split_columns(names: Sequence[Any], options: ReadOptions | None = None) -> T
     return TableColumns(row, label, labels, values)
 
 
-def recognised(names: Sequence[Any]) -> tuple[Any, Any]:
-    """Tell which columns of a table are ids and labels by their names alone.
-
-    Parameters
-    ----------
-    names : sequence
-        Names of the columns, in their order.
-
-    Returns
-    -------
-    tuple
-        The column of the ids and that of the labels; None where no name says so.
-    """
-    options = ReadOptions()
-    try:
-        row = _id_column(names, options)
-    except InvalidPredictionsError:
-        row = None
-    return row, _label_columns([name for name in names if name != row], options)[0]
-
-
 def is_id_name(name: Any) -> bool:
     """Tell whether a column may hold ids, by its name.
 
@@ -290,6 +148,27 @@ def member_name(path: str | os.PathLike[str]) -> str:
     """
     name = Path(path)
     return name.with_suffix("").stem if name.suffix.lower() == ".gz" else name.stem
+
+
+def recognised(names: Sequence[Any]) -> tuple[Any, Any]:
+    """Tell which columns of a table are ids and labels by their names alone.
+
+    Parameters
+    ----------
+    names : sequence
+        Names of the columns, in their order.
+
+    Returns
+    -------
+    tuple
+        The column of the ids and that of the labels; None where no name says so.
+    """
+    options = ReadOptions()
+    try:
+        row = _id_column(names, options)
+    except InvalidPredictionsError:
+        row = None
+    return row, _label_columns([name for name in names if name != row], options)[0]
 
 
 def check_different(names: Sequence[Any]) -> None:
@@ -376,17 +255,10 @@ def _named_ones(names: Sequence[Any]) -> list[Any]:
 def _named(what: str, name: Any, names: Sequence[Any], options: ReadOptions) -> Any:
     if name in names:
         return name
-    near = difflib.get_close_matches(str(name), [n for n in names if isinstance(n, str)][:1000], n=1)
-    advice = f" Did you mean {near[0]!r}?" if near else ""
+    folded = {n.casefold(): n for n in names[:1000] if isinstance(n, str)}
+    near = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+    advice = f" Did you mean {folded[near[0]]!r}?" if near else ""
     raise InvalidPredictionsError(
         f"{what} must name a column of the table; received {shown(name)}, and the columns are {shown([*names])}."
         f"{advice}"
     )
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ",".join(f"{name}={of}" for name, of in value.items())
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value))
-    return str(value)

@@ -309,8 +309,8 @@ def test_a_changed_value_is_noticed(suffix, tmp_path):
     path = tmp_path / f"p{suffix}"
     make([[123.25], [4567.5]], classes=["value"], task="regression").save(path)
     whole = path.read_bytes()
-    place = whole.index(struct.pack("<d", 4567.5))
-    path.write_bytes(whole[:place] + struct.pack("<d", 4567.25) + whole[place + 8 :])
+    # Parquet may also say the value in its statistics.
+    path.write_bytes(whole.replace(struct.pack("<d", 4567.5), struct.pack("<d", 4567.25)))
     with pytest.raises(InvalidPredictionsError, match="cannot be read"):
         Predictions.load(path)
 

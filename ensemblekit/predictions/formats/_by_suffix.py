@@ -68,8 +68,8 @@ def save(
         write = functools.partial(write_ordinary, suffix=suffix.removesuffix(".gz"), votes=form == "votes", **given)
     elif given:
         raise InvalidOptionError(
-            f"{', '.join(given)} are for an ordinary table; received them with form='predictions', which has columns "
-            "of its own. Give form='table' too, or leave them out."
+            f"{', '.join(given)} must go with form='table' or 'votes', an ordinary table; received form='predictions', "
+            "which has columns of its own. Give one of these forms too, or leave it out."
         )
     try:
         with atomic_write(path, overwrite=overwrite) as file:
@@ -127,26 +127,28 @@ def load_members(
     options = options or ReadOptions()
     paths = list(paths)
     found = [_read(path, make, options) for path in paths]
-    return [_made(path, make, table, options) for path, table in zip(paths, with_all_votes(found), strict=True)]
+    with _naming(paths[0] if paths else "", options):
+        tables = with_all_votes(found)
+    return [_made(path, make, table, options) for path, table in zip(paths, tables, strict=True)]
 
 
 def _read(path: str | os.PathLike[str], make: Callable[..., Any], options: ReadOptions) -> Table:
     if _is(Path.is_dir, path):
-        with _naming(path):
+        with _naming(path, options):
             paths = parts_of(Path(path), SUFFIXES)
         tables = with_all_votes([_read(part, make, options) for part in paths])
         parts = [_made(part, make, table, options) for part, table in zip(paths, tables, strict=True)]
-        with _naming(path):
+        with _naming(path, options):
             return Table(joined(parts, paths), votes=all(table.votes for table in tables))
     read = _FORMATS[_suffix(path).removesuffix(".gz")][1]
     if not _is(Path.is_file, path):
         raise FileNotFoundError(f"No file of predictions at {os.fspath(path)!r}.")
-    with _naming(path):
+    with _naming(path, options):
         return read(Path(path), options)
 
 
 def _made(path: str | os.PathLike[str], make: Callable[..., P], table: Table, options: ReadOptions) -> P:
-    with _naming(path):
+    with _naming(path, options):
         predictions = make(**table.fields)
         if table.meta is not None and not options.edited:
             check_unchanged(predictions, table.meta)
@@ -154,12 +156,12 @@ def _made(path: str | os.PathLike[str], make: Callable[..., P], table: Table, op
 
 
 @contextlib.contextmanager
-def _naming(path: str | os.PathLike[str]) -> Generator[None]:
+def _naming(path: str | os.PathLike[str], options: ReadOptions) -> Generator[None]:
     """Name the file in any error; one of a parser becomes an error of ours."""
     try:
         yield
     except EnsembleKitError as error:
-        raise InvalidPredictionsError(f"{os.fspath(path)!r}: {error}") from None
+        raise InvalidPredictionsError(f"{os.fspath(path)!r}: {options.respell(str(error))}") from None
     except FileNotFoundError:
         raise
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -30,7 +31,7 @@ from ._parts import Table
 from ._plain_tables import fields_from_text
 from ._text import TextTable, open_text, write_rows
 
-__all__ = ["read_csv", "write_csv"]
+__all__ = ["is_saved_text", "read_csv", "write_csv"]
 
 MARK = "ensemblekit "
 """Beginning of the name of the last column, before the metadata."""
@@ -96,6 +97,25 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
             found = [other for other in text.names if other != name]
             return _own_fields(text, parse_metadata(unquote(name.removeprefix(MARK))), found, options)
     return fields_from_text(text, options)
+
+
+def is_saved_text(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a text file was written by `Predictions.save`.
+
+    Parameters
+    ----------
+    path : path-like
+        A file of text.
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        text = open_text(Path(path), ReadOptions())
+    except InvalidPredictionsError:
+        return False
+    return text.metadata is not None or any(name.startswith(f"{MARK}{{") for name in text.names)
 
 
 def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options: ReadOptions) -> Table:

@@ -32,7 +32,7 @@ __all__ = [
 
 FORMAT = 3
 """Version of the file format. Version 1 has no digest; in versions 1 and 2 a CSV file begins with a comment line."""
-EDITED = "the file was cut, edited or damaged. Save it again, or take it as it is: Predictions.load(path, edited=True)."
+EDITED = "the file was cut, edited or damaged. Save it again, or take it as it is: edited=True."
 """End of an error about a file that differs from what was saved."""
 
 

@@ -148,9 +148,8 @@ class TableWriter:
         if self._writer is None:
             self._schema = table.schema
             self._meta = json.loads(table.schema.metadata[KEY])
-            self._writer = pq.ParquetWriter(
-                self._file, self._schema, write_page_checksum=True, use_dictionary=_repeated_columns(table)
-            )
+            repeated: Any = _repeated_columns(table)
+            self._writer = pq.ParquetWriter(self._file, self._schema, write_page_checksum=True, use_dictionary=repeated)
         table = pa.table(table.columns, schema=self._schema)
         self._waiting.append(table)
         self._n_waiting += len(table)

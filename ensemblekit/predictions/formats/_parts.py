@@ -38,6 +38,11 @@ def with_all_votes(tables: Sequence[Table]) -> list[Table]:
     if not any(table.votes for table in tables):
         return list(tables)
     classes = [*dict.fromkeys(name for table in tables for name in table.fields["classes"])]
+    if len(classes) == 1:
+        raise InvalidPredictionsError(
+            f"votes must name at least two classes; received {shown(classes[0])} alone. Align them with those of "
+            "others in one call: align(paths)."
+        )
     return [_with_classes(table, classes) if table.votes else table for table in tables]
 
 

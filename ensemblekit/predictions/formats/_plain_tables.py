@@ -71,11 +71,8 @@ def fields_from_text(text: TextTable, options: ReadOptions) -> Table:
         return _not_a_number(cell, name, row, columns, options)
 
     table = read_columns(text, numbers, wanted, columns.id, options, refuse)
-    for name in names - numbers:
-        cells = table.column(name)
-        if name != columns.label and (row := pc.index(cells, "").as_py()) >= 0:
-            what = "an id" if name == columns.id else "a vote"
-            raise InvalidPredictionsError(f"each row of a table must have {what}; row {row} has none.")
+    if (row := pc.index(table.column(columns.id), "").as_py()) >= 0:
+        raise InvalidPredictionsError(f"each row of a table must have an id; row {row} has none.")
     return _fields(table, parse_integers(table.column(columns.id)), columns, options)
 
 
@@ -84,7 +81,7 @@ def _fields(table: Any, ids: Any, columns: TableColumns, options: ReadOptions) -
     classes: list[Hashable] = [*columns.values.values()]
     labels: Any = None
     if columns.votes is not None:
-        probas, classes = _votes(name_column(table, columns.votes).tolist())
+        probas, classes = _votes(table.column(columns.votes).to_pylist(), ids, options)
     else:
         probas = stacked([number_column(table, name) for name in columns.values], np.dtype(np.float64))
     if options.positive is not None:
@@ -109,14 +106,24 @@ def _fields(table: Any, ids: Any, columns: TableColumns, options: ReadOptions) -
     return Table(fields, votes=columns.votes is not None)
 
 
-def _votes(names: list[Any]) -> tuple[np.ndarray, list[Hashable]]:
-    """Give each vote probability 1."""
-    texts = [str(name) for name in names]
-    classes = sorted({*texts}, key=lambda text: (not text.isdecimal(), len(text) if text.isdecimal() else 0, text))
-    codes = {name: code for code, name in enumerate(classes)}
-    probas = np.zeros((len(texts), len(classes)))
-    probas[np.arange(len(texts)), [codes[text] for text in texts]] = 1
-    return probas, [*classes]
+def _votes(names: list[Any], ids: Any, options: ReadOptions) -> tuple[np.ndarray, list[Hashable]]:
+    """Give each vote probability 1. A row without a vote is NaN."""
+    texts = ["" if name is None else str(name) for name in names]
+    if "" in texts and options.missing == "error":
+        row = texts.index("")
+        name = shown(ids[row : row + 1].tolist()[0])
+        raise InvalidPredictionsError(
+            f"each row of a table must have a vote; row {row} (id {name}) has none. Drop it, or admit rows without one "
+            "with missing='renormalize'."
+        )
+    classes = sorted({*texts} - {""}, key=_number_or_text)
+    codes = {name: code for code, name in enumerate(["", *classes])}
+    rows = np.vstack([np.full(len(classes), np.nan), np.eye(len(classes))])
+    return rows[np.array([codes[text] for text in texts], dtype=np.int64)], [*classes]
+
+
+def _number_or_text(name: str) -> tuple[bool, int, str]:
+    return (False, len(name), name) if name.isdecimal() else (True, 0, name)
 
 
 def _labels_in_columns(

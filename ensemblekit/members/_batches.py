@@ -10,10 +10,10 @@ import numpy as np
 from ..errors import AlignmentError, DataError, InvalidPredictionsError
 from ..interfaces import Member
 from ..predictions.names import few, joined_names, named_by, propose_aliases, shown
-from ._keras import check_input_orders, is_keras
 from ._sources import ArraySource, Source
 from ._wrap import WrappedMember
 from .inputs import Inputs, read_inputs
+from .networks import check_input_orders, is_keras
 
 __all__ = ["Batches"]
 

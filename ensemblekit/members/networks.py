@@ -12,7 +12,15 @@ from ..errors import DataError, InvalidOptionError
 from ..predictions.names import few
 from .inputs import Inputs
 
-__all__ = ["check_input_orders", "input_names", "is_keras", "keras_inputs", "output_names", "with_one_output"]
+__all__ = [
+    "check_input_orders",
+    "input_names",
+    "is_keras",
+    "keras_inputs",
+    "output_names",
+    "unknown_output",
+    "with_one_output",
+]
 
 
 def is_keras(model: Any) -> bool:

@@ -255,7 +255,9 @@ def test_ids_come_in_any_column(kind):
 
 
 @pytest.mark.parametrize("what", ["ids", "fit_ids", "classes"])
-@pytest.mark.parametrize("null", [pl.Series(["x", None]), pa.array(["x", None]), pd.Series(["x", None])], ids=["polars", "arrow", "pandas"])
+@pytest.mark.parametrize(
+    "null", [pl.Series(["x", None]), pa.array(["x", None]), pd.Series(["x", None])], ids=["polars", "arrow", "pandas"]
+)
 def test_a_null_in_a_column_is_no_name(what, null):
     fields = {"ids": ["a", "b"], "classes": ["dog", "cat"]}
     with pytest.raises(InvalidPredictionsError, match=f"^{what} must"):

@@ -39,8 +39,8 @@ def fuse(
     task: Task | None = None,
     input_shape: tuple[int, int, int] | None = None,
     name: str = "fused",
-    options: Mapping[str, Any] | None = None,
     output_names: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> keras.Model:
     """Fuse several Keras models and a combiner into one Keras model.
@@ -67,10 +67,10 @@ def fuse(
         sizes. Each member then starts with a `keras.layers.Resizing` (bilinear) to its own size.
     name : str, default="fused"
         Name of the model.
-    options, **more_options
-        Options of the combiner, as in `combine`.
     output_names : mapping of str to str, optional
         ``{member: output}``: the output to take of a model with several, by the name of its layer or its key.
+    options, **more_options
+        Options of the combiner, as in `combine`.
 
     Returns
     -------

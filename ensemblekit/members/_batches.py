@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import AlignmentError, DataError, InvalidPredictionsError
 from ..interfaces import Member
-from ..predictions.names import few, joined_names, named_by, propose_aliases, shown
+from ..predictions.alike import propose_aliases, shown_aliases
+from ..predictions.names import few, joined_names, named_by, shown
 from ._sources import ArraySource, Source
 from ._wrap import WrappedMember
 from .inputs import Inputs, read_inputs
@@ -127,7 +128,7 @@ def _label_names(
     unknown = sorted(found - known, key=str)
     if unknown:
         proposal = propose_aliases(unknown, [c for c in classes if c not in found])
-        advice = f" If these are other names of the same classes, give aliases={proposal!r}." if proposal else ""
+        advice = f" If these are other names of the same classes, give {shown_aliases(proposal)}." if proposal else ""
         error = AlignmentError(
             f"labels must be classes that the members know, {shown(sorted(known, key=str))}; received also "
             f"{few(unknown)}.{advice}"

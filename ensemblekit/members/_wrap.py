@@ -121,7 +121,7 @@ class WrappedMember:
         return self.model(x) if self._call_by == "call" else getattr(self.model, self._call_by)(x)
 
     def __repr__(self) -> str:
-        return f"<member {self.name!r}, classes {self.classes!r}>"
+        return f"<member {self.name!r}, classes {shown(self.classes)}>"
 
 
 @typed(but=("classes", "fit_ids", "task"))
@@ -207,8 +207,8 @@ def wrap(
         raise _unnamed(name, model)
     if own_classes is not None and classes is not None and set(as_classes(classes)) != set(names or ()):
         raise InvalidOptionError(
-            f"member {name!r} knows its classes, {shown(names)}; received {shown(as_classes(classes))}. Leave classes "
-            "out, or give aliases where they are other names of the same."
+            f"member {name!r} knows its classes, {shown(names)}; received {shown(as_classes(classes))}. Leave "
+            "classes out, or give aliases where they are other names of the same."
         )
     _check_output_name(model, call_by, name, output_name)
     ids = getattr(model, "fit_ids", None) if fit_ids is None else fit_ids

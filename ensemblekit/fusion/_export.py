@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arguments import typed
+from ..arguments import as_array, typed
 from ..assembly import import_keras
 from ..combining import combine
 from ..errors import CompatibilityError, InvalidOptionError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exported", "export_fused"]
 
-FUSE_ONLY = ("name", "input_shape")
+FUSE_ONLY = ("name", "input_shape", "output_names")
 """Keyword arguments of `fuse` that are no options of a combiner."""
 
 
@@ -75,7 +75,7 @@ def export_fused(
     to : path-like, or sequence of path-like
         Files whose names end in ``.keras`` or ``.onnx``, or a folder for a SavedModel.
     inputs : array-like of shape (n_samples, ...), or mapping of input name to such
-        Real inputs, preferably some that the members were not trained on.
+        Real inputs, preferably some that the members were not trained on. Several inputs are given by name.
     classes, task
         As in `fuse`.
     tolerance : float, default=1e-5
@@ -83,7 +83,7 @@ def export_fused(
     overwrite : bool, default=False
         Replace existing files, and a SavedModel that this function wrote.
     options, **more_options
-        As in `fuse`. The arguments ``name`` and ``input_shape`` of `fuse` are also accepted.
+        As in `fuse`. The arguments ``name``, ``input_shape`` and ``output_names`` of `fuse` are also accepted.
 
     Returns
     -------
@@ -116,17 +116,19 @@ def export_fused(
     formats = [format_of(path) for path in paths]
     if len({path.resolve() for path in paths}) != len(paths) or not paths:
         raise InvalidOptionError(f"to must hold different names, at least one; received {[str(p) for p in paths]}.")
-    inputs = {k: np.asarray(v) for k, v in inputs.items()} if isinstance(inputs, Mapping) else np.asarray(inputs)
-    if not len(list_inputs(inputs)[0]):
+    if _n_samples(inputs) == 0:
         raise InvalidOptionError("inputs must hold at least one sample to compare on; received none.")
     model: Any
     if isinstance(members, import_keras("export_fused").Model):
         model = members
+        inputs = _inputs_of(model, inputs)
         expected = np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0))
     else:
         model = fuse(members, combiner, classes=classes, task=task, options=options, **more_options)
+        inputs = _inputs_of(model, inputs)
         of_combiner = {**(options or {}), **{k: v for k, v in more_options.items() if k not in FUSE_ONLY}}
-        expected = _predict_unfused(members, combiner, inputs, classes, task or "multiclass", of_combiner)
+        named = _Named(classes, more_options.get("output_names"))
+        expected = _predict_unfused(members, combiner, inputs, named, task or "multiclass", of_combiner)
     kept: list[Exported] = []
     with ExitStack() as stack:
         for path, form in zip(paths, formats, strict=True):
@@ -143,6 +145,43 @@ def export_fused(
     return kept
 
 
+class _Named(NamedTuple):
+    """What names the outputs of members."""
+
+    classes: Any
+    output_names: Mapping[str, str] | None
+
+
+def _n_samples(inputs: Any) -> int:
+    several = list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
+    return min((len(one) if hasattr(one, "__len__") else 1 for one in several), default=0)
+
+
+def _inputs_of(model: Any, inputs: Any) -> Any:
+    """Give the inputs of a model by name, if it takes several; an array, if it takes one."""
+    names = [tensor.name for tensor in model.inputs]
+    takes = f"inputs must be those of the model, {', '.join(map(repr, names))}"
+    if not isinstance(inputs, Mapping):
+        if len(names) > 1:
+            raise InvalidOptionError(
+                f"{takes}; received a {type(inputs).__name__}. Give them by name: "
+                f"{{{', '.join(f'{name!r}: ...' for name in names)}}}."
+            )
+        return as_array("inputs", inputs)
+    given = {name: as_array(f"inputs[{name!r}]", values) for name, values in inputs.items()}
+    if len(names) == len(given) == 1:
+        return next(iter(given.values()))
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise InvalidOptionError(f"{takes}; received {[*given]}, which lack {missing}.")
+    taken = {name: given[name] for name in names}
+    if len({*map(len, taken.values())}) != 1:
+        raise InvalidOptionError(
+            f"inputs must have one row a sample, each; received { ({name: len(v) for name, v in taken.items()}) } rows."
+        )
+    return taken if len(names) > 1 else taken[names[0]]
+
+
 def _difference(received: np.ndarray, expected: np.ndarray) -> float:
     if received.shape != expected.shape:
         return float("inf")
@@ -150,14 +189,14 @@ def _difference(received: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _predict_unfused(
-    members: Any, combiner: Any, inputs: Any, classes: Any, task: Task, options: Mapping[str, Any]
+    members: Any, combiner: Any, inputs: Any, named_by: _Named, task: Task, options: Mapping[str, Any]
 ) -> np.ndarray:
     """Predict with the ``predict`` of each member, and combine in NumPy."""
     if is_ensemble(members):
         probas = np.asarray((getattr(members, "predict_proba", None) or members.predict)(inputs))
         return probas if probas.ndim > 1 else probas[:, np.newaxis]
     named, outputs = name_outputs(
-        read_members(members, classes), task, getattr(combiner, "classes_", None) if task == "regression" else None
+        read_members(members, *named_by), task, getattr(combiner, "classes_", None) if task == "regression" else None
     )
     ids = np.arange(len(list_inputs(inputs)[0]))
     fit_ids = getattr(combiner, "fit_ids_", None)

@@ -39,6 +39,7 @@ def fuse(
     task: Task | None = None,
     input_shape: tuple[int, int, int] | None = None,
     name: str = "fused",
+    output_names: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> keras.Model:
@@ -51,8 +52,9 @@ def fuse(
     Parameters
     ----------
     members : sequence of (str, model), mapping of str to model, or fitted EnsembleClassifier or EnsembleRegressor
-        Functional or sequential Keras models with one output, fitted `KerasClassifier`, or members made of a Keras
-        model. Members with one input all take the same one; members with several inputs share them by name.
+        Functional or sequential Keras models, fitted `KerasClassifier`, or members made of a Keras model. Each has one
+        output, or several of which ``output_names`` takes one. Members with one input all take the same one; members
+        with several inputs share them by name.
     combiner : str or Combiner, optional
         A registered name, or an object with a method ``combine``, fitted if it learns. If ``members`` is an ensemble,
         its own combiner is used.
@@ -65,6 +67,8 @@ def fuse(
         sizes. Each member then starts with a `keras.layers.Resizing` (bilinear) to its own size.
     name : str, default="fused"
         Name of the model.
+    output_names : mapping of str to str, optional
+        ``{member: output}``: the output to take of a model with several, by the name of its layer or its key.
     options, **more_options
         Options of the combiner, as in `combine`.
 
@@ -103,7 +107,7 @@ def fuse(
     (None, 2)
     """
     keras = import_keras("fuse")
-    plan = _plan(members, combiner, classes, task, options, more_options)
+    plan = _plan(members, combiner, classes, task, options, more_options, output_names)
     graph = Graph(keras)
     inputs = make_inputs(graph, plan.members, input_shape)
     member_probas: dict[str, Any] = {}
@@ -142,10 +146,11 @@ def _plan(
     task: Task | None,
     options: Mapping[str, Any] | None,
     more_options: Mapping[str, Any],
+    output_names: Mapping[str, str] | None,
 ) -> _Plan:
     labels: tuple[Hashable, ...] | None = None
     if is_ensemble(given):
-        if combiner is not None or classes is not None or options or more_options:
+        if combiner is not None or classes is not None or options or more_options or output_names:
             raise InvalidOptionError(
                 f"an {type(given).__name__} brings its own combiner and classes; received also others. Leave them "
                 "out, or give its members alone."
@@ -159,7 +164,9 @@ def _plan(
         )
     else:
         fitted_classes = getattr(combiner, "classes_", None) if task == "regression" else None
-        members, outputs = name_outputs(read_members(given, classes), task or "multiclass", fitted_classes)
+        members, outputs = name_outputs(
+            read_members(given, classes, output_names), task or "multiclass", fitted_classes
+        )
     names = tuple(member.name for member in members)
     if combiner is None:
         raise InvalidOptionError("fuse needs a combiner, a registered name or an object with a method combine.")

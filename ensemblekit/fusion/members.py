@@ -8,6 +8,7 @@ from typing import Any
 
 from ..assembly import import_keras
 from ..errors import AlignmentError, CompatibilityError, InvalidOptionError, NotFittedError
+from ..members.networks import with_one_output
 from ..predictions.names import as_classes, shown
 from ._graph import is_graph
 
@@ -25,7 +26,7 @@ class MemberModel:
     name : str
         Name of the member.
     model : keras.Model
-        Functional or sequential, with one output.
+        Functional or sequential, with one output: the chosen one of several.
     classes : tuple of str or int, or None
         Names of its outputs, if they are known.
     logits : bool
@@ -43,7 +44,7 @@ def is_ensemble(members: Any) -> bool:
     return hasattr(members, "estimators")
 
 
-def read_members(members: Any, classes: Any = None) -> list[MemberModel]:
+def read_members(members: Any, classes: Any = None, output_names: Mapping[str, str] | None = None) -> list[MemberModel]:
     """Find the Keras model of each member, and the names of its outputs.
 
     Parameters
@@ -52,6 +53,8 @@ def read_members(members: Any, classes: Any = None) -> list[MemberModel]:
         As in `fuse`.
     classes : sequence of str or int, or mapping of member name to such, optional
         Names of the outputs, if ``members`` is not an ensemble.
+    output_names : mapping of str to str, optional
+        ``{member: output}``: the output to take of a model with several.
 
     Returns
     -------
@@ -86,7 +89,11 @@ def read_members(members: Any, classes: Any = None) -> list[MemberModel]:
             raise InvalidOptionError(
                 f"classes by member name must name each member once; missing {missing}, unknown {unknown}."
             )
-    return [_read_member(keras, name, model, _classes_of(name, classes)) for name, model in pairs]
+    chosen = dict(output_names or {})
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        raise InvalidOptionError(f"output_names must be by the names of members, {names}; received {unknown}.")
+    return [_read_member(keras, name, model, _classes_of(name, classes), chosen.get(name)) for name, model in pairs]
 
 
 def name_outputs(
@@ -168,9 +175,12 @@ def _read_ensemble(keras: Any, ensemble: Any) -> list[MemberModel]:
     return [replace(m, classes=None if m.classes is None else ensemble.output_names_for(m.classes)) for m in members]
 
 
-def _read_member(keras: Any, name: str, given: Any, classes: tuple[Hashable, ...] | None) -> MemberModel:
+def _read_member(
+    keras: Any, name: str, given: Any, classes: tuple[Hashable, ...] | None, output_name: str | None = None
+) -> MemberModel:
     model, known, logits = given, None, False
     while hasattr(model, "fit_ids") and hasattr(model, "model"):  # made by as_member
+        output_name = output_name or getattr(model, "output_name", None)
         known, model = known or tuple(model.classes), model.model
     if hasattr(model, "model") and hasattr(model, "predict") and not isinstance(model, keras.Model):
         if not hasattr(model, "model_"):
@@ -189,11 +199,11 @@ def _read_member(keras: Any, name: str, given: Any, classes: tuple[Hashable, ...
             f"member {name!r} must be a functional or sequential Keras model that is built; {type(model).__name__} has "
             "Python code of its own. Build it from layers called on a keras.Input."
         )
-    if len(model.outputs) != 1:
-        raise CompatibilityError(
-            f"member {name!r} must have one output; it has {len(model.outputs)}. Take the one with the probabilities: "
-            "keras.Model(model.inputs, model.outputs[0])."
-        )
+    if len(model.outputs) != 1 or output_name is not None:
+        try:
+            model = with_one_output(model, output_name, name=name)
+        except InvalidOptionError as error:
+            raise CompatibilityError(str(error)) from None
     if known is not None and classes is not None and set(known) != set(classes):
         raise InvalidOptionError(f"member {name!r} knows its classes, {shown(known)}; received {shown(classes)}.")
     return MemberModel(name, model, known or classes, logits)

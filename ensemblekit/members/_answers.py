@@ -12,8 +12,9 @@ from ..predictions import Task
 from ..predictions.named import Named, by_id, is_default, read_named
 from ..predictions.names import few, plain
 from .inputs import are_several
+from .networks import unknown_output
 
-__all__ = ["choose_output", "read_answer", "unknown_output"]
+__all__ = ["choose_output", "read_answer"]
 
 
 def choose_output(
@@ -93,38 +94,6 @@ def _named_output(names: tuple[Any, ...], outputs: list[Any], wanted: str | None
     if names.count(wanted) != 1:
         raise unknown_output(name, wanted, names)
     return outputs[names.index(wanted)]
-
-
-def unknown_output(name: str, wanted: str | None, names: Sequence[Any]) -> InvalidOptionError:
-    """Make the error for an output that is not chosen, or not there.
-
-    Parameters
-    ----------
-    name : str
-        Name of the member.
-    wanted : str or None
-        Name that was asked for.
-    names : sequence of str
-        Names of the outputs.
-
-    Returns
-    -------
-    InvalidOptionError
-        The error.
-    """
-    repeated = sorted({str(one) for one in names if list(names).count(one) > 1})
-    unique = [one for one in names if str(one) not in repeated]
-    shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
-    came = "none was chosen" if wanted is None else f"{wanted!r} was asked for"
-    remedy = (
-        f"Choose one: as_member(model, output_name={unique[0]!r}), or output_names={{{name!r}: {unique[0]!r}}} in "
-        "collect and fuse."
-        if unique
-        else "Name its layers differently."
-    )
-    return InvalidOptionError(
-        f"member {name!r} must predict with one output; it has {len(names)}, {shown}, and {came}. {remedy}"
-    )
 
 
 def _is_columns(answer: Mapping[Any, Any], classes: tuple[Hashable, ...] | None, n_samples: int) -> bool:

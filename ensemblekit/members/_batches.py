@@ -11,10 +11,10 @@ from ..errors import AlignmentError, DataError, InvalidPredictionsError
 from ..interfaces import Member
 from ..predictions.alike import propose_aliases, shown_aliases
 from ..predictions.names import few, joined_names, named_by, shown
-from ._keras import check_input_orders, is_keras
 from ._sources import ArraySource, Source
 from ._wrap import WrappedMember
 from .inputs import Inputs, read_inputs
+from .networks import check_input_orders, is_keras
 
 __all__ = ["Batches"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InvalidOptionError
 from ..interfaces import Member
 from ..predictions import Predictions, Task
-from ._keras import is_keras
+from .networks import is_keras
 
 __all__ = ["are_of_several_outputs", "knows_classes", "recognise"]
 

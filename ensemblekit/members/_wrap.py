@@ -13,10 +13,10 @@ from ..interfaces import Member
 from ..predictions import Predictions, Task
 from ..predictions.choices import check_task
 from ..predictions.names import as_classes, as_ids, few, positions, shown
-from ._answers import choose_output, read_answer, unknown_output
-from ._keras import keras_inputs, output_names
+from ._answers import choose_output, read_answer
 from ._recognise import are_of_several_outputs, recognise
 from .inputs import Inputs, read_inputs
+from .networks import keras_inputs, output_names, unknown_output
 
 __all__ = ["WrappedMember", "as_member", "wrap"]
 
@@ -197,7 +197,7 @@ def wrap(
     if own_classes is not None and are_of_several_outputs(own_classes):
         if task != "multilabel":
             raise InvalidOptionError(
-                f"member {name!r} must predict with one output; it was fitted on {len(own_classes)} targets. If each "
+                f"member {name!r} must have one output; it was fitted on {len(own_classes)} targets. If each "
                 "says whether one label applies, give task='multilabel' and the names of the labels, classes=[...]."
             )
         own_classes = None

@@ -17,6 +17,7 @@ from ..errors import CompatibilityError, EnsembleKitError, FolderNotFoundError, 
 from ..fusion import class_names, fuse, member_names, with_members
 from ..fusion.digests import digest_of
 from ..limits import check_size
+from ..members.networks import input_names, with_one_output
 from ..predictions import Task
 from ..predictions.names import as_classes, shown
 from ..regular import open_regular
@@ -132,6 +133,7 @@ def open_model(
     model: str | os.PathLike[str] | keras.Model | EnsembleClassifier | Predictor,
     *,
     classes: Sequence[Hashable] | None = None,
+    output_name: str | None = None,
 ) -> Predictor:
     """Open a model that predicts images.
 
@@ -142,6 +144,8 @@ def open_model(
         images, 0 to 255, and contains its preprocessing.
     classes : sequence of str or int, optional
         Names of the outputs in their order, if the model has none.
+    output_name : str, optional
+        The output to take of a model with several: the name of its layer or its key, or of an output of an ONNX file.
 
     Returns
     -------
@@ -155,30 +159,43 @@ def open_model(
     InvalidOptionError
         If it is not such a model, its class names are not known, or ``classes`` differ from its own class names.
     CompatibilityError
-        If its input is not an image of a fixed size.
+        If its input is not an image of a fixed size, or it has several outputs and ``output_name`` is none of them.
     StoreError
         If a saved ensemble was changed.
     """
     if isinstance(model, Predictor):
+        if output_name is not None:
+            raise InvalidOptionError(
+                f"output_name must be given when a model is opened; {model.name!r} is open. Give it to open_model."
+            )
         return model
     names = None if classes is None else as_classes(classes)
     if not isinstance(model, (str, os.PathLike)):
         given: Any = model
         if hasattr(given, "combiner_"):
+            _check_one_output("ensemble", output_name)
             return _open_ensemble("ensemble", given, names, None)
         if callable(getattr(given, "predict_on_batch", None)):
-            return _open_keras(given.name, given, names, None)
+            return _open_keras(given.name, given, names, None, output_name=output_name)
         raise InvalidOptionError(f"{RULE}; received {type(given).__name__}.")
     path = Path(model)
     if not path.exists():
         raise FolderNotFoundError(f"{RULE}; nothing is at {os.fspath(path)!r}.")
     if path.is_dir():
+        _check_one_output(path.name, output_name)
         return _open_folder(path, names)
     if path.suffix == ".keras":
-        return _open_keras(path.stem, load_keras_file(path), names, _digest_of_file(path))
+        return _open_keras(path.stem, load_keras_file(path), names, _digest_of_file(path), output_name=output_name)
     if path.suffix == ".onnx":
-        return _open_onnx(path, names)
+        return _open_onnx(path, names, output_name)
     raise InvalidOptionError(f"{RULE}; received {os.fspath(path)!r}.")
+
+
+def _check_one_output(name: str, output_name: str | None) -> None:
+    if output_name is not None:
+        raise InvalidOptionError(
+            f"output_name is for models with several outputs; the ensemble {name!r} has one. Leave it out."
+        )
 
 
 def _run_checked(name: str, run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -219,14 +236,33 @@ def _open_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None
 
 
 def _open_keras(
-    name: str, model: Any, names: tuple[Hashable, ...] | None, fingerprint: str | None, *, combiner: Any = None
+    name: str,
+    model: Any,
+    names: tuple[Hashable, ...] | None,
+    fingerprint: str | None,
+    *,
+    combiner: Any = None,
+    output_name: str | None = None,
 ) -> Predictor:
-    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-    if len(shapes) != 1 or len(model.outputs) != 1:
+    inputs = input_names(model)
+    if inputs is None or not model.outputs:
         raise CompatibilityError(
-            f"a model of images must have one input and one output; {name!r} has {len(shapes)} and "
-            f"{len(model.outputs)}."
+            f"a model of images must say what it takes and gives; {name!r} ({type(model).__name__}) is not built, or "
+            "has Python code of its own. Build it from layers called on a keras.Input."
         )
+    if len(inputs) != 1:
+        raise CompatibilityError(
+            f"a model of images must have one input and one output; {name!r} has {len(inputs)} inputs, "
+            f"{', '.join(map(repr, inputs))}. A model with several inputs goes to collect: "
+            f"collect({{{name!r}: model}}, (ids, {{{inputs[0]!r}: ..., ...}}))."
+        )
+    try:
+        model = with_one_output(model, output_name, name=name)
+    except InvalidOptionError as error:
+        raise CompatibilityError(str(error)) from None
+    if output_name is not None:
+        fingerprint = digest_of(fingerprint or digest_of(model.get_config(), *model.get_weights()), output_name)
+    shape = tuple(model.inputs[0].shape[1:])
     members = member_names(model)
     with_outputs: Any = with_members(model)
 
@@ -239,7 +275,7 @@ def _open_keras(
     return Predictor(
         name,
         _output_names(name, class_names(model), names, model.outputs[0].shape[-1]),
-        _image_shape(name, shapes[0]),
+        _image_shape(name, shape),
         fingerprint or digest_of(model.get_config(), *model.get_weights()),
         run,
         members=members,
@@ -249,11 +285,12 @@ def _open_keras(
     )
 
 
-def _open_onnx(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
-    model = open_onnx(path)
+def _open_onnx(path: Path, names: tuple[Hashable, ...] | None, output_name: str | None) -> Predictor:
+    model = open_onnx(path, output_name)
     own = None if model.classes is None else _stored_classes(path.stem, model.classes)
     classes = _output_names(path.stem, own, names, model.width)
     fingerprint = hashlib.sha256(model.content).hexdigest()
+    fingerprint = fingerprint if output_name is None else digest_of(fingerprint, output_name)
     # The content is dropped, as the session has a copy.
     return Predictor(
         path.stem, classes, _image_shape(path.stem, model.shape), fingerprint, model._replace(content=b"").run

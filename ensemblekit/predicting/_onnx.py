@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError
 from ..fusion.formats import import_onnx_package
 from ..limits import check_size
+from ..members.networks import unknown_output
 from ..regular import bytes_on_disk, open_regular
 
 __all__ = ["OnnxModel", "open_onnx"]
@@ -37,6 +38,8 @@ class OnnxModel(NamedTuple):
         Shape of one sample.
     width : int or None
         Number of outputs for a sample.
+    output : str
+        Name of the output that is taken.
     """
 
     session: Any
@@ -44,6 +47,7 @@ class OnnxModel(NamedTuple):
     classes: Any
     shape: tuple[int | None, ...]
     width: int | None
+    output: str
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Run the model; if its batch size is fixed, use batches of that size."""
@@ -56,17 +60,19 @@ class OnnxModel(NamedTuple):
             padding = step - len(rows)
             if padding:
                 rows = np.concatenate([rows, np.zeros((padding, *x.shape[1:]), x.dtype)])
-            outputs.append(self.session.run(None, {given.name: rows})[0][: step - padding])
+            outputs.append(self.session.run([self.output], {given.name: rows})[0][: step - padding])
         return np.concatenate(outputs)
 
 
-def open_onnx(path: Path) -> OnnxModel:
+def open_onnx(path: Path, output_name: str | None = None) -> OnnxModel:
     """Check and open a model that consists of one file.
 
     Parameters
     ----------
     path : Path
         An ``.onnx`` file.
+    output_name : str, optional
+        The output to take of a model with several.
 
     Returns
     -------
@@ -78,7 +84,7 @@ def open_onnx(path: Path) -> OnnxModel:
     InvalidOptionError
         If it is damaged, or refers to other files.
     CompatibilityError
-        If it does not have exactly one input and one output, both of numbers.
+        If it does not have exactly one input and one output, or one that is chosen, both of numbers.
     NotAFileError
         If it is not a regular file.
     MissingDependencyError
@@ -90,7 +96,7 @@ def open_onnx(path: Path) -> OnnxModel:
         options = runtime.SessionOptions()
         options.log_severity_level = LOG_NOTHING
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        return _describe(path.name, session, content)
+        return _describe(path.name, session, content, output_name)
     except EnsembleKitError:
         raise
     except Exception as error:  # ONNX Runtime raises a dozen types of errors
@@ -123,12 +129,18 @@ def _check_no_external_data(name: str, model: Any) -> None:
                 messages += [value] if hasattr(value, "ListFields") else list(value)
 
 
-def _describe(name: str, session: Any, content: bytes) -> OnnxModel:
+def _describe(name: str, session: Any, content: bytes, output_name: str | None) -> OnnxModel:
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
+    if len(inputs) != 1:
         raise CompatibilityError(
-            f"a model of images must have one input and one output; {name!r} has {len(inputs)} and {len(outputs)}."
+            f"a model of images must have one input and one output; {name!r} has {len(inputs)} inputs, "
+            f"{', '.join(repr(one.name) for one in inputs)}."
         )
+    if len(outputs) != 1 or output_name is not None:
+        names = [one.name for one in outputs]
+        if output_name not in names:
+            raise CompatibilityError(str(unknown_output(name, output_name, names)))
+        outputs = [outputs[names.index(output_name)]]
     if inputs[0].type not in FLOATS or outputs[0].type not in FLOATS:
         raise CompatibilityError(
             f"a model of images must take and give floating-point numbers; {name!r} takes {inputs[0].type} and gives "
@@ -141,6 +153,7 @@ def _describe(name: str, session: Any, content: bytes) -> OnnxModel:
         json.loads(classes) if classes else None,
         tuple(map(_known_length, inputs[0].shape[1:])),
         _known_length(outputs[0].shape[-1]) if len(outputs[0].shape) > 1 else None,
+        outputs[0].name,
     )
 
 

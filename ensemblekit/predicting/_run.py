@@ -77,6 +77,7 @@ def predict_images(
     resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    output_name: str | None = None,
 ) -> Predicted:
     """Predict any number of images, and write predictions with their ids to a file.
 
@@ -110,6 +111,8 @@ def predict_images(
         Replace existing outputs, and the parts of a run that was interrupted.
     progress : callable, optional
         Called after each batch with the number of images done and of all images.
+    output_name : str, optional
+        The output to take of a model with several, as in `open_model`.
 
     Returns
     -------
@@ -141,7 +144,7 @@ def predict_images(
     if aliases and not labels:
         raise InvalidOptionError("aliases name class folders, which only labels=True looks at. Leave them out.")
     given = [images] if isinstance(images, (str, os.PathLike)) else list(images)
-    predictor = open_model(model, classes=classes)
+    predictor = open_model(model, classes=classes, output_name=output_name)
     if members and not predictor.members:
         raise InvalidOptionError(
             f"{predictor.name!r} does not know its members; a fused .keras file or a saved ensemble does."

@@ -122,7 +122,9 @@ def test_a_list_of_texts_goes_to_a_model_of_text(shape):
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_outputs_are_never_rows(two, n):
     source = (IDS[:n], A[:n])
-    rule = r"member 'm' must predict with one output; it has 2, 'left', 'right', and none was chosen\. Choose one: "
+    rule = (
+        r"'m' must have one output; it has 2, 'left', 'right', and none was chosen\. Choose one by name, output_name="
+    )
     with pytest.raises(InvalidOptionError, match=rule):
         collect({"m": two}, source, classes=CLASSES)
     for place, output in enumerate(("left", "right")):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, InvalidOptionError
 from ..predictions.names import few
 from .inputs import Inputs
 
-__all__ = ["check_input_orders", "input_names", "is_keras", "keras_inputs", "output_names"]
+__all__ = [
+    "check_input_orders",
+    "input_names",
+    "is_keras",
+    "keras_inputs",
+    "output_names",
+    "unknown_output",
+    "with_one_output",
+]
 
 
 def is_keras(model: Any) -> bool:
@@ -51,6 +59,69 @@ def output_names(model: Any) -> tuple[str, ...] | None:
         return tuple(map(str, output))
     names = getattr(model, "output_names", None)
     return tuple(map(str, names)) if isinstance(names, (list, tuple)) and names else None
+
+
+def with_one_output(model: Any, wanted: str | None, *, name: str) -> Any:
+    """Make a model of one output of a model with several.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A functional or sequential model. It is not changed.
+    wanted : str or None
+        Name of the output.
+    name : str
+        Name of the member, for errors.
+
+    Returns
+    -------
+    keras.Model
+        It shares inputs and layers with ``model``; the model itself if it has one output and none is wanted.
+
+    Raises
+    ------
+    InvalidOptionError
+        If no output is wanted of several, or not one has that name.
+    """
+    if len(model.outputs) == 1 and wanted is None:
+        return model
+    names = output_names(model) or ()
+    if names.count(str(wanted)) != 1:
+        raise unknown_output(name, wanted, names)
+    output = model.output
+    tensors = list(output.values()) if isinstance(output, Mapping) else model.outputs
+    return sys.modules["keras"].Model(model.input, tensors[names.index(str(wanted))], name=model.name)
+
+
+def unknown_output(name: str, wanted: str | None, names: Sequence[Any]) -> InvalidOptionError:
+    """Make the error for an output that is not chosen, or not there.
+
+    Parameters
+    ----------
+    name : str
+        Name of the member.
+    wanted : str or None
+        Name that was asked for.
+    names : sequence of str
+        Names of the outputs.
+
+    Returns
+    -------
+    InvalidOptionError
+        The error.
+    """
+    listed = [str(one) for one in names]
+    unique = [one for one in listed if listed.count(one) == 1]
+    shown = ", ".join(map(repr, listed[:10])) + (", ..." if len(listed) > 10 else "")
+    came = "none was chosen" if wanted is None else f"{wanted!r} was asked for"
+    remedy = (
+        f"Choose one by name, output_name={unique[0]!r}; of several members, output_names={{{name!r}: {unique[0]!r}}}."
+        if unique
+        else "Name its layers differently."
+    )
+    return InvalidOptionError(
+        f"member {name!r} must have one output; it has {len(listed)}, {shown}, and {came}. {remedy}"
+    )
 
 
 def keras_inputs(model: Any, inputs: Inputs, name: str) -> Any:

@@ -262,7 +262,7 @@ def one_name_a_row(what: str, values: Any, X: Any) -> Any:
 
 
 def weights_of(sample_weight: Any, X: Any = None) -> np.ndarray:
-    """Read weights of rows as numbers; missing ones are NaN, and a mapping is looked up by the names of the rows of X."""
+    """Read weights of rows as numbers; missing ones are NaN, and a mapping is looked up by the names of rows of X."""
     try:
         if isinstance(sample_weight, Mapping) and X is not None:
             sample_weight = by_id("sample_weight", sample_weight, as_ids(row_names(X)), error=InvalidOptionError)

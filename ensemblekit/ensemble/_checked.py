@@ -70,10 +70,8 @@ class CheckedEnsemble(Composition, ABC):
         asked.check_task(self.task)
         if self.passthrough and "features" not in asked.takes:
             raise InvalidOptionError(f"combiner {asked.name!r} makes no use of X. Leave out passthrough=True.")
-        if weighted and asked.learns:
-            asked.check_takes("sample_weight", fit=True)
         self._names_ = self._learn_names(members, y, prefit)
-        self._check_combination(members, asked, prefit)
+        self._check_combination(members, asked, prefit=prefit, weighted=weighted)
         predictor = self._predictor()
         for name, member in members.items():
             if prefit:
@@ -124,7 +122,9 @@ class CheckedEnsemble(Composition, ABC):
     def _predictor(self) -> MemberPredictor:
         return MemberPredictor(self._names_, self.response_method, complete=not isinstance(self.cv, str))
 
-    def _check_combination(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
+    def _check_combination(
+        self, members: Mapping[str, Any], asked: AskedCombiner, *, prefit: bool, weighted: bool
+    ) -> None:
         # Wrong weights or classes must be refused before anything is fitted. So one row is combined: this makes the
         # same checks as a prediction of the ensemble.
         outputs = self.output_names_
@@ -143,8 +143,9 @@ class CheckedEnsemble(Composition, ABC):
             predictions.append(Predictions(row, ids=[0], classes=classes, task=self.task, member=name))
         aligned = align(predictions, missing=self.missing)
         if asked.learns:
-            if getattr(asked.combiner, "weights", None) is not None:
-                asked.settle(aligned.members)  # to refuse wrong weights
+            given = {"sample_weight"} if weighted else set[str]()
+            given |= {"features"} & asked.fit_takes if self._wants_features(asked.combiner) else set()
+            asked.check_fit(list(members), outputs, task=self.task, given=given)
         elif not self._wants_features(asked.combiner):
             combine(aligned, asked.combiner)
 

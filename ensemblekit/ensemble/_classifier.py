@@ -14,7 +14,7 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..interfaces import CombinerLike
 from ..predictions import Missing, Task
 from ..predictions.choices import check_choice
-from ..predictions.names import few
+from ..predictions.names import few, shown
 from ._base import Ensemble
 from ._members import common_classes
 from ._rows import as_rows, check_row_names, one_name_a_row, weights_of
@@ -262,10 +262,12 @@ def check_thresholds(thresholds: Any, classes: np.ndarray) -> float | np.ndarray
     labels = classes.tolist()
     if isinstance(thresholds, Mapping):
         lacks = [label for label in labels if label not in thresholds]
-        unknown = [label for label in thresholds if label not in labels]
+        known = set(labels)
+        unknown = [label for label in thresholds if label not in known]
         if lacks or unknown:
             raise InvalidOptionError(
-                f"thresholds must name each class once; missing {lacks}, unknown {unknown}, for classes {labels}."
+                f"thresholds must name each class once; missing {shown(lacks)}, unknown {shown(unknown)}, "
+                f"for classes {shown(labels)}."
             )
         values = np.array([thresholds[label] for label in labels], dtype=np.float64)
         if not (np.isfinite(values).all() and (values > 0).all()):

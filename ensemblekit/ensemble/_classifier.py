@@ -228,10 +228,11 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         if getattr(self, "_known_labels", None):
             labels = np.unique(np.concatenate([labels, np.asarray(self._known_labels)]))
         self.classes_ = common_classes(members) if prefit else labels
-        unknown = [label for label in labels.tolist() if label not in self.classes_.tolist()]
+        known = set(self.classes_.tolist())
+        unknown = [label for label in labels.tolist() if label not in known]
         if unknown:
             raise InvalidPredictionsError(
-                f"labels must be classes that the members know, {self.classes_.tolist()!r}; received also "
+                f"labels must be classes that the members know, {shown(self.classes_.tolist())}; received also "
                 f"{few(unknown)}."
             )
         if len(self.classes_) < 2:

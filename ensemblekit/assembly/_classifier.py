@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..errors import CompatibilityError
 from ._keras import import_keras
@@ -51,7 +53,7 @@ def build_classifier(
     Raises
     ------
     CompatibilityError
-        If the head does not build a Keras model, or does not fit the features.
+        If the head does not build a Keras model, does not fit the features, or its outputs are no probabilities.
     MissingDependencyError
         If Keras is not installed.
 
@@ -82,4 +84,21 @@ def build_classifier(
             f"a head must map features to one probability a class, shape (n_samples, {n_classes}); "
             f"{type(head).__name__} maps them to {tuple(probas.shape)}."
         )
+    _check_probas(head, built, features)
     return keras.Model(pixels, probas, name=name)
+
+
+def _check_probas(head: Head, built: keras.Model, features: Any) -> None:
+    """Refuse a head whose outputs are no probabilities: that would be noticed only after it is trained."""
+    shape = tuple(features.shape[1:])
+    if None in shape:
+        return
+    # Any outputs are probabilities somewhere, and logits lie outside of [0, 1] for features that are large enough.
+    some = np.random.default_rng(0).normal(scale=10, size=(8, *shape)).astype("float32")
+    outputs: Any = built(some, training=False)
+    values = np.asarray(outputs, dtype=np.float64)
+    if not ((values >= -1e-3) & (values <= 1 + 1e-3)).all():
+        raise CompatibilityError(
+            f"a head must map features to probabilities; the outputs of {type(head).__name__} range from "
+            f"{values.min():.3g} to {values.max():.3g}. End it with the activation 'softmax'."
+        )

@@ -50,15 +50,17 @@ class Ensemble(CheckedEnsemble):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...)
-            Inputs, passed to the members as they are: arrays, tables, sparse matrices, images.
+        X : array-like of shape (n_samples, ...), list of text or dicts, or mapping of input name to array-like
+            Inputs, passed to the members as they are: arrays, tables, sparse matrices, images. A mapping is for members
+            with several inputs. Masked numbers become NaN.
         y : array-like of shape (n_samples,)
-            Labels or values.
+            Labels or values. Here, in ``sample_weight`` and in ``groups``, a mapping is looked up by the index of X.
         sample_weight : array-like of shape (n_samples,), optional
             Finite, >= 0. Passed to every member (with metadata routing, to those that request it) and to a combiner
             that learns.
         groups : array-like of shape (n_samples,), optional
-            Rows of one group are never both fitted on and held out by a fold of ``cv``.
+            Rows of one group are never both fitted on and held out by a fold of ``cv``, or of a member that makes folds
+            of its own: nested ensembles, searches and the like; see Notes.
         ids : sequence of str or int, optional
             Names of the rows, for ``cv="prefit"`` if members know the rows that they were fitted on (``fit_ids``);
             by default the index of a table, else the row numbers.
@@ -73,11 +75,20 @@ class Ensemble(CheckedEnsemble):
         Raises
         ------
         InvalidOptionError
-            If an option is not valid, or the combiner does not accept this task, these weights or these members.
+            If an option is not valid, or the combiner does not accept this task, these weights or these members; if
+            indexes of X, ``y``, ``sample_weight`` and ``groups`` are not equal in order; or if groups cannot reach all
+            folds that a member makes.
         LeakageError
             If a fold predicts rows that it was fitted on, or a prefit member predicts rows of its ``fit_ids``.
         InvalidPredictionsError
             If a member's predictions are not valid: they contain NaN, for example, or are not probabilities.
+
+        Notes
+        -----
+        Groups are given to the ``fit`` of nested ensembles, and of members that take ``groups``, also in the last step
+        of a pipeline. If a member of another kind makes folds, such as ``GridSearchCV``, it is fitted with folds that
+        keep groups together in place of its ``cv``, which is put back afterwards; a splitter that divides groups is
+        refused. With metadata routing, groups go where they are requested.
         """
         started = time.perf_counter()
         x = as_rows(X)

@@ -81,10 +81,14 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
 
     Notes
     -----
-    Members are fitted on ``y`` as it is, and their columns are matched by class name, never by position. If the
-    training rows of a fold lack a class, its members give that class probability 0 for the rows that the fold holds
-    out, with a `MissingClassWarning`. A row that no fold holds out is not used to fit the combiner. If several folds
-    hold out a row, the mean of its predictions is used.
+    Members are fitted on ``y`` as it is. A member that refuses these labels is fitted on their numbers 0, 1, ..., and
+    its answers are translated back: XGBoost, for example. Columns are matched by class name, never by position; a table
+    that a member answers is read by the names of its columns.
+
+    If the training rows of a fold lack a class, its members give that class probability 0 for the rows that the fold
+    holds out, with a `MissingClassWarning`. If they have one class alone, it has probability 1, and no member is
+    fitted. A row that no fold holds out is not used to fit the combiner. If several folds hold out a row, the mean of
+    its predictions is used.
 
     Tie rule of `predict`: if classes have the same probability, the first of them in ``classes_`` is predicted.
 
@@ -224,10 +228,11 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         if getattr(self, "_known_labels", None):
             labels = np.unique(np.concatenate([labels, np.asarray(self._known_labels)]))
         self.classes_ = common_classes(members) if prefit else labels
-        unknown = [label for label in labels.tolist() if label not in self.classes_.tolist()]
+        known = set(self.classes_.tolist())
+        unknown = [label for label in labels.tolist() if label not in known]
         if unknown:
             raise InvalidPredictionsError(
-                f"labels must be classes that the members know, {self.classes_.tolist()!r}; received also "
+                f"labels must be classes that the members know, {shown(self.classes_.tolist())}; received also "
                 f"{few(unknown)}."
             )
         if len(self.classes_) < 2:

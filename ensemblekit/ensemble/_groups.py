@@ -13,7 +13,7 @@ from sklearn.base import is_classifier
 from ..errors import InvalidOptionError
 from ._members import pairs
 from ._rows import take
-from ._splits import Fold, split_rows
+from ._splits import Fold, consumes_groups, split_rows
 
 __all__ = ["GroupedMember", "inner_folds", "plan_groups"]
 
@@ -93,7 +93,7 @@ def _visit(name: str, part: Any, prefix: str, plan: GroupedMember, *, passes: bo
         if not passes:
             raise InvalidOptionError(_unreachable(name, part))
         plan.fit_names.append(f"{prefix}groups")
-    if _makes_folds(part) and not (routed and _consumes_groups(part.cv)):
+    if _makes_folds(part) and not (routed and consumes_groups(part.cv)):
         if part.cv is None and type(part).__name__ in BY_ROW:
             raise InvalidOptionError(
                 f"groups must not be divided by the folds of a member; {type(part).__name__} in member {name!r} leaves "
@@ -146,7 +146,7 @@ def _needs_groups(part: Any, routed: bool) -> bool:
         inner = [estimator for _, estimator in pairs(part.estimators)]
         return not routed and (part._makes_folds() or any(_first_needing(one, routed) is not None for one in inner))
     if _makes_folds(part):
-        return not (routed and _consumes_groups(part.cv))
+        return not (routed and consumes_groups(part.cv))
     return not routed and _takes_groups(part)
 
 
@@ -156,12 +156,6 @@ def _makes_folds(part: Any) -> bool:
         return _is_sklearn(part)
     is_number = isinstance(cv, (int, np.integer)) and not isinstance(cv, bool)
     return is_number or hasattr(cv, "split")
-
-
-def _consumes_groups(cv: Any) -> bool:
-    if not hasattr(cv, "get_metadata_routing"):
-        return False
-    return bool(cv.get_metadata_routing().consumes("split", ["groups"]))
 
 
 def _takes_groups(part: Any) -> bool:

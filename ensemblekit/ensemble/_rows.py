@@ -261,10 +261,10 @@ def one_name_a_row(what: str, values: Any, X: Any) -> Any:
     return values
 
 
-def weights_of(sample_weight: Any, X: Any) -> np.ndarray:
-    """Read weights of rows as numbers; missing ones are NaN, and a mapping is looked up."""
+def weights_of(sample_weight: Any, X: Any = None) -> np.ndarray:
+    """Read weights of rows as numbers; missing ones are NaN, and a mapping is looked up by the names of rows of X."""
     try:
-        if isinstance(sample_weight, Mapping):
+        if isinstance(sample_weight, Mapping) and X is not None:
             sample_weight = by_id("sample_weight", sample_weight, as_ids(row_names(X)), error=InvalidOptionError)
         return np.asarray(read_named(sample_weight, "sample_weight").values, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InvalidOptionError, LeakageError, MissingClassWarning
 from ..predictions.names import few, first_null
 
-__all__ = ["Fold", "make_folds", "split_rows"]
+__all__ = ["Fold", "consumes_groups", "make_folds", "split_rows"]
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,11 @@ def split_rows(
     counted = np.zeros((len(y), 1)) if isinstance(X, dict) else X
     if groups is not None and isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         splitter: Any = (StratifiedGroupKFold if classifier else GroupKFold)(int(cv))
-        params = {**params, "groups": groups}
     else:
         splitter = check_cv(cv, y, classifier=classifier)
-        if groups is not None and "groups" not in params:
-            params = {**params, "groups": groups}
+    params = {**params, "groups": groups}
+    if groups is None or not (consumes_groups(splitter) or not hasattr(splitter, "get_metadata_routing")):
+        del params["groups"]  # scikit-learn's other splitters would only warn
     folds = [Fold(*(_row_numbers(rows, len(y)) for rows in pair)) for pair in splitter.split(counted, y, **params)]
     if not folds:
         raise InvalidOptionError(f"cv{of} must give at least one fold; {cv!r} gives none.")
@@ -119,6 +119,11 @@ def split_rows(
                 f"{few(shared)} on both sides. Give cv a whole number, GroupKFold or StratifiedGroupKFold."
             )
     return folds
+
+
+def consumes_groups(cv: Any) -> bool:
+    """Tell whether a splitter of scikit-learn asks for groups."""
+    return hasattr(cv, "get_metadata_routing") and bool(cv.get_metadata_routing().consumes("split", ["groups"]))
 
 
 def _row_numbers(rows: Any, n_samples: int) -> np.ndarray:

@@ -141,6 +141,23 @@ def test_a_head_that_is_no_keras_model_is_refused(keras):
         build_classifier(PLUGINS.create_backbone("custom_cnn"), ForestHead(), input_shape=(32, 32, 3), n_classes=2)
 
 
+@pytest.mark.parametrize(("activation", "lies"), [(None, "from -"), ("tanh", "from -1 to 1"), ("relu", "from 0 to")])
+def test_a_head_without_probabilities_is_refused_before_it_is_trained(keras, activation, lies):
+    class Ends:
+        def __init__(self, activation):
+            self.activation = activation
+
+        def build(self, feature_shape, n_classes):
+            features = keras.Input(feature_shape)
+            return keras.Model(features, keras.layers.Dense(n_classes, self.activation)(features))
+
+    backbone, shape = PLUGINS.create_backbone("custom_cnn"), (32, 32, 3)
+    with pytest.raises(CompatibilityError, match=f"a head must map features to probabilities; .* range {lies}"):
+        build_classifier(backbone, Ends(activation), input_shape=shape, n_classes=2)
+    for good in ("softmax", "sigmoid"):
+        assert build_classifier(backbone, Ends(good), input_shape=shape, n_classes=2).output_shape == (None, 2)
+
+
 def test_the_parts_keep_their_contracts():
     assert isinstance(CHAINED, Chainer)
     assert isinstance(SECOND_HEAD, Head)

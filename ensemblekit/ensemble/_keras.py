@@ -19,8 +19,9 @@ from ..arguments import check_parameters
 from ..assembly import copy_model, copy_untrained, import_keras
 from ..errors import InvalidOptionError
 from ..predictions.choices import check_choice
-from ._keras_inputs import as_fed, check_shapes, count_rows, inputs_of, is_of_several, of_model, take_rows, text_of
+from ._keras_inputs import as_fed, check_shapes, inputs_of, is_of_several, of_model, text_of
 from ._keras_model import check_compiled, is_model, make_model, reseed, seeded
+from ._rows import n_rows, slice_rows, take, weights_of
 
 __all__ = ["KerasEstimator"]
 
@@ -43,10 +44,15 @@ class KerasEstimator(BaseEstimator):
     def name_outputs(self, labels: list[Any] | None) -> None:
         """Set the labels of the outputs of a classifier; called by `EnsembleClassifier`."""
 
-    def check_model(self) -> None:
+    def check_model(self, labels: list[Any] | None = None) -> None:
         """Refuse options, and a given model, that `fit` would refuse whatever the rows are.
 
         An ensemble calls it before it fits any member.
+
+        Parameters
+        ----------
+        labels : list, optional
+            Labels of all rows, for a classifier whose outputs must be one a label.
 
         Raises
         ------
@@ -66,28 +72,31 @@ class KerasEstimator(BaseEstimator):
             check_compiled(self.model)
             if inputs_of(self.model) is not None:
                 self._check_outputs(import_keras(type(self).__name__), self.model)
+                self._check_labels(self.model, labels)
 
     def _check_outputs(self, keras: Any, model: Any) -> Any:
         raise NotImplementedError
 
+    def _check_labels(self, model: Any, labels: list[Any] | None) -> None:
+        pass
+
     def _train(self, x: Any, n_outputs: int, sample_weight: Any, targets: Callable[[Any, Any], np.ndarray]) -> None:
-        n_rows = count_rows(x)
         if sample_weight is not None:
             if isinstance(sample_weight, Mapping):
                 raise InvalidOptionError(
                     "sample_weight must be one number a row, in the order of X; received a mapping. Give a Series."
                 )
-            sample_weight = np.asarray(sample_weight, dtype=np.float32)
-            check_consistent_length(np.empty(n_rows), sample_weight)
+            sample_weight = weights_of(sample_weight).astype(np.float32)
+            check_consistent_length(range(n_rows(x)), sample_weight)
         keras = import_keras(type(self).__name__)
         with seeded(keras, self.seed):
             model = self._new_model(keras, x, n_outputs)
             y = targets(model, self._check_outputs(keras, model))
-            order = np.arange(n_rows)
+            order = np.arange(n_rows(x))
             if self.validation_split:
                 # Keras validates on the last rows, which may all be of one class.
                 np.random.default_rng(self.seed).shuffle(order)
-                x = take_rows(x, order)
+                x = take(x, order)
             # The order of the rows shall not depend on how many draws the copying of the model took.
             reseed(keras, self.seed)
             history = model.fit(
@@ -117,7 +126,7 @@ class KerasEstimator(BaseEstimator):
         if self.initial_weights == "given":
             model = copy_model(self.model)
         else:
-            model = copy_untrained(self.model, as_fed(take_rows(x, slice(self.batch_size)), self.model))
+            model = copy_untrained(self.model, as_fed(slice_rows(x, 0, self.batch_size), self.model))
         check_shapes(x, model)
         return model
 

@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from ..errors import InvalidOptionError
 from ..predictions.names import as_classes
 from ._keras import KerasEstimator
-from ._keras_inputs import check_row_names, count_rows
 from ._keras_losses import Outputs, Targets, read_outputs, read_targets, to_probabilities, try_loss
 from ._keras_model import as_codes, count_outputs, is_model, label_outputs
+from ._rows import check_row_names, n_rows
 
 __all__ = ["KerasClassifier"]
 
@@ -169,9 +169,8 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         check_row_names(X, y=y, sample_weight=sample_weight)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        check_consistent_length(np.empty(count_rows(x)), y)
-        classes = as_classes(self.classes) if isinstance(self.classes, Mapping) else self.classes
-        labels = np.unique(y) if classes is None else np.asarray(classes)
+        check_consistent_length(range(n_rows(x)), y)
+        labels = self._own_labels(np.unique(y))
         if len(labels) < 2 and self.classes is None and callable(self.model) and not is_model(self.model):
             raise InvalidOptionError(f"{type(self).__name__} needs at least two classes; received one class.")
 
@@ -183,6 +182,14 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 
         self._train(x, len(labels), sample_weight, targets)
         return self
+
+    def _own_labels(self, others: Any) -> np.ndarray:
+        classes = as_classes(self.classes) if isinstance(self.classes, Mapping) else self.classes
+        return np.asarray(others if classes is None else classes)
+
+    def _check_labels(self, model: Any, labels: list[Any] | None) -> None:
+        if labels is not None:
+            label_outputs(self._own_labels(labels), max(count_outputs(model), 2), True)
 
     def _check_outputs(self, keras: Any, model: Any) -> tuple[Targets, Outputs]:
         n_outputs = count_outputs(model)

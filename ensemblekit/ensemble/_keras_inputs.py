@@ -15,14 +15,11 @@ from ._keras_model import is_model
 
 __all__ = [
     "as_fed",
-    "check_row_names",
     "check_shapes",
-    "count_rows",
     "inputs_of",
     "is_of_several",
     "of_model",
     "read_array",
-    "take_rows",
     "text_of",
 ]
 
@@ -112,16 +109,6 @@ def of_model(X: Any, model: Any) -> dict[str, Any]:
     for name, values in given.items():
         check_same_rows(f"X[{first!r}]", given[first], f"X[{name!r}]", values, error=InvalidPredictionsError)
     return arrays
-
-
-def check_row_names(X: Any, **others: Any) -> None:
-    """Refuse ``y`` and ``sample_weight`` whose rows have other names than those of X, or another order."""
-    given = {"X": next(iter(X.values()), None) if isinstance(X, Mapping) else X}
-    given |= {what: values for what, values in others.items() if values is not None}
-    names = [*given]
-    for place, one in enumerate(names):
-        for another in names[place + 1 :]:
-            check_same_rows(one, given[one], another, given[another])
 
 
 def read_array(what: str, values: Any) -> np.ndarray:
@@ -214,16 +201,7 @@ def as_fed(x: Any, model: Any) -> Any:
     if not isinstance(x, dict):
         return x
     names = [tensor.name for tensor in inputs_of(model) or []]
-    if isinstance(model.input, dict):
-        return {key: x[tensor.name] for key, tensor in model.input.items()}
+    structure = getattr(model, "input", None)  # a Sequential that was never called has none
+    if isinstance(structure, dict):
+        return {key: x[tensor.name] for key, tensor in structure.items()}
     return x[names[0]] if len(names) == 1 else [x[name] for name in names]
-
-
-def count_rows(x: Any) -> int:
-    """Count the rows of inputs that were read."""
-    return len(next(iter(x.values())) if isinstance(x, dict) else x)
-
-
-def take_rows(x: Any, rows: Any) -> Any:
-    """Take rows, by their numbers or as a slice, of inputs that were read."""
-    return {name: values[rows] for name, values in x.items()} if isinstance(x, dict) else x[rows]

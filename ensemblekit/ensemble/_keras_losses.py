@@ -74,7 +74,7 @@ def read_targets(keras: Any, loss: Any, n_outputs: int, given: Targets | None) -
         return "indicators"
     if given is not None:
         return given
-    if name.startswith("sparse"):
+    if name.startswith("sparse") or name == "categoricalgeneralizedcrossentropy":
         return "integers"
     if is_own and not name.startswith("categorical"):
         raise InvalidOptionError(

@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 from ..errors import CompatibilityError
 from ._keras import KerasEstimator
-from ._keras_inputs import check_row_names, count_rows
 from ._keras_losses import check_regression_loss, try_loss
 from ._keras_model import count_outputs
+from ._rows import check_row_names, n_rows
 
 __all__ = ["KerasRegressor"]
 
@@ -90,7 +90,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         x = self._inputs(X, reset=True)
         check_row_names(X, y=y, sample_weight=sample_weight)
         y = check_array(y, ensure_2d=False, input_name="y", dtype="float32")
-        check_consistent_length(np.empty(count_rows(x)), y)
+        check_consistent_length(range(n_rows(x)), y)
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
 
         def targets(model: Any, found: None) -> np.ndarray:

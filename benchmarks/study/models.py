@@ -138,6 +138,8 @@ def in_bfloat16(model: Any) -> Any:
     """Copy a functional model so that it computes in bfloat16, with weights and output in float32."""
     import keras
 
+    from ensemblekit.assembly import copy_weights
+
     output = model.layers[-1].name
 
     def copy(operation: Any) -> Any:
@@ -147,7 +149,7 @@ def in_bfloat16(model: Any) -> Any:
         return type(operation).from_config(config)
 
     copied = keras.models.clone_model(model, clone_function=copy, recursive=True)
-    copied.set_weights(model.get_weights())
+    copy_weights(model, copied)
     return copied
 
 

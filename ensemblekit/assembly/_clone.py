@@ -15,13 +15,18 @@ __all__ = ["compile_like", "new_layers"]
 
 def new_layers(keras: Any, model: Any) -> tuple[Any, list[tuple[Any, Any]]]:
     """Make the same model of new layers, and list each old layer beside its new one, outer ones first."""
+    cloner = _Cloner(keras)
+    if not isinstance(model, (cloner.functional, keras.Sequential)):
+        raise CompatibilityError(
+            f"a model must be Functional or Sequential to be copied; {type(model).__name__} cannot. Give a function "
+            "that makes it, or build it from layers called on a keras.Input."
+        )
     try:
-        copied = _Cloner(keras).clone(model)
+        copied = cloner.clone(model)
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
         raise CompatibilityError(
-            f"a model must be Functional or Sequential to be copied, and each layer must be made by its get_config; "
-            f"{type(model).__name__} {model.name!r} cannot be copied: {first_line(error)} Give a function that makes "
-            "it, or build it from layers called on a keras.Input."
+            f"each layer of a model must be made again by its get_config to be copied; {model.name!r} has one that "
+            f"cannot: {first_line(error)} Give a function that makes the model."
         ) from error
     return copied, pair_layers(model, copied)
 

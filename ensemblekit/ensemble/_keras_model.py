@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import CompatibilityError, InvalidOptionError
 from ..predictions.names import few, shown
 
-__all__ = ["as_codes", "count_outputs", "is_model", "label_outputs", "new_model", "seeded", "wants_one_hot"]
+__all__ = ["as_codes", "check_compiled", "count_outputs", "is_model", "label_outputs", "make_model", "reseed", "seeded"]
 
 
 def is_model(model: Any) -> bool:
@@ -21,19 +21,8 @@ def is_model(model: Any) -> bool:
     return callable(getattr(model, "predict_on_batch", None))
 
 
-def new_model(keras: Any, model: Any, **arguments: Any) -> Any:
-    """Build the model to train: call the function, or copy the model with new weights, compiled in the same way."""
-    if is_model(model):
-        _check_compiled(model)
-        try:
-            copied = keras.models.clone_model(model)
-        except (NotImplementedError, TypeError, ValueError) as error:
-            raise CompatibilityError(
-                f"a model must be Functional or Sequential to be copied; {type(model).__name__} cannot. Give a "
-                "function that makes it."
-            ) from error
-        copied.compile_from_config(model.get_compile_config())
-        return copied
+def make_model(model: Any, **arguments: Any) -> Any:
+    """Call the function that makes the model to train."""
     if not callable(model):
         raise InvalidOptionError(
             f"model must be a compiled keras.Model, or a function that makes one; received {model!r}."
@@ -42,11 +31,12 @@ def new_model(keras: Any, model: Any, **arguments: Any) -> Any:
     built = model(**{name: value for name, value in arguments.items() if name in names})
     if not is_model(built):
         raise InvalidOptionError(f"the function given as model must make a keras.Model; it made {built!r}.")
-    _check_compiled(built)
+    check_compiled(built)
     return built
 
 
-def _check_compiled(model: Any) -> None:
+def check_compiled(model: Any) -> None:
+    """Refuse a model without an optimizer and a loss."""
     if not model.compiled or model.optimizer is None or not model.loss:
         raise CompatibilityError(
             "a model must be compiled with an optimizer and a loss before it is fitted; "
@@ -56,6 +46,12 @@ def _check_compiled(model: Any) -> None:
 
 def count_outputs(model: Any) -> int:
     """Count the outputs of a model that has one output vector."""
+    outputs = getattr(model, "outputs", None) or ()
+    if len(outputs) > 1:
+        raise CompatibilityError(
+            f"a model must have one output; {model.name!r} has {len(outputs)}, {few(model.output_names)}. Take the one "
+            "that is wanted: keras.Model(model.input, model.outputs[0]), and compile that."
+        )
     shape = getattr(model, "output_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[1], int):
         raise CompatibilityError(
@@ -89,12 +85,11 @@ def as_codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.array([codes[label] for label in y.tolist()], dtype=np.int64)
 
 
-def wants_one_hot(model: Any) -> bool:
-    """Tell whether the model's loss needs one-hot rows."""
-    loss = model.loss
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", None) or type(loss).__name__
-    name = name.replace("_", "").lower()
-    return name.startswith("categorical") or name in ("kldivergence", "kullbackleiblerdivergence")
+def reseed(keras: Any, seed: int | None) -> None:
+    """Seed Keras anew, with a stream of numbers that is independent of the first one of this seed."""
+    if seed is not None:
+        (stream,) = np.random.SeedSequence(seed).spawn(1)
+        keras.utils.set_random_seed(int(stream.generate_state(1)[0]))
 
 
 @contextmanager

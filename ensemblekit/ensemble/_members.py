@@ -9,12 +9,13 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
+from ..errors import AlignmentError, EnsembleKitError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import Member
 from ..members import as_member
 from ..predictions import Predictions
 from ..predictions.names import few
 from ._answers import in_order, one_a_row
+from ._keras import KerasEstimator
 from ._keras_classifier import KerasClassifier
 from ._keras_model import is_model
 from ._keras_regressor import KerasRegressor
@@ -207,7 +208,14 @@ class MemberPredictor:
         classes_of(name, member)
 
     def check_unfitted(self, name: str, member: Any) -> None:
-        """Refuse a member that will have no probabilities, before anything is fitted."""
+        """Refuse a member that will have no probabilities, or a Keras model that does not fit, before any is fitted."""
+        last = last_step(member)
+        if isinstance(last, KerasEstimator):
+            try:
+                last.check_model(None if self.names is None else list(self.names))
+            except EnsembleKitError as error:
+                error.add_note(f"This came from member {name}.")
+                raise
         if self.names is None or self.response_method != "predict_proba":
             return
         if hasattr(type(member), "__getattr__"):  # it may hand on the methods of a part that fit makes

@@ -1,12 +1,15 @@
-"""Partition files larger than memory into buckets by a hash of the ids, to combine them or to find repeated ids."""
+"""Partition files larger than memory into buckets by a hash of the ids, and combine bucket by bucket.
+
+The steps are functions of what can be pickled, so that they run in threads or on the workers of Dask.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, closing
-from itertools import accumulate, chain
+from contextlib import ExitStack
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -14,26 +17,62 @@ from ..predictions import Predictions
 from ..predictions.formats import TableWriter, to_arrow
 from ..predictions.names import positions
 from ._digest_check import DigestCheck
-from ._member_files import MemberFiles
-from ._spill import MOST_PARTS, Spill, hashes_of
+from ._member_files import MemberFiles, plain_schema
+from ._records import RecordLayout, Rows, hashes_of, parts_of
+from ._spill import MOST_PARTS, Pieces, Spill, read_rows
+from ._threads import Beside, in_order, run_all
 
-__all__ = ["bucket_count", "combine_buckets", "has_unique_ids", "part_count"]
+__all__ = ["Bucket", "bucket_count", "combine_buckets"]
 
-BUCKET_COST = 12
-"""Peak memory for a bucket while it is combined, as a multiple of its rows: tables, arrays, the cube, the checks."""
-ID_COST = 32
-"""Peak memory for each id while its part is sorted, in bytes."""
+BUCKET_COST = 24
+"""Peak memory for the buckets in work, as a multiple of the rows of one."""
+BUCKET_ROWS = 2**18
+"""Most rows of a member in a bucket. Rows are moved within a bucket, which is fast in the caches of the CPU."""
+PIECE_ROWS = 2**10
+"""Rows of a part that should be written together, as each piece is read alone."""
+LARGEST = 2**22
+"""Most rows that are partitioned at once."""
+PART_ROWS = 2**19
+"""Rows of a part of the output, which is read, put in order and written as one row group."""
+
+Combine = Callable[[Mapping[str, Predictions], str], Predictions]
+
+
+class Bucket(NamedTuple):
+    """One bucket, ready to be combined.
+
+    Attributes
+    ----------
+    predictions : list of Predictions
+        For each member, sorted alike.
+    numbers : list of ndarray of int64
+        For each member, the numbers of its rows.
+    """
+
+    predictions: list[Predictions]
+    numbers: list[np.ndarray]
 
 
 def bucket_count(members: Sequence[MemberFiles], memory: int) -> int:
-    """Compute how many buckets are needed so that each fits in memory."""
+    """Compute how many buckets are needed so that those in work fit in memory."""
     n_bytes = sum(member.n_rows * member.row_bytes for member in members)
-    return min(MOST_PARTS, max(1, -(-n_bytes * BUCKET_COST // memory)))
+    n_rows = max(member.n_rows for member in members)
+    return min(MOST_PARTS, max(1, -(-n_bytes * BUCKET_COST // min(memory, 2**32)), -(-n_rows // BUCKET_ROWS)))
+
+
+def chunk_rows(member: MemberFiles, n_parts: int, memory: int) -> int:
+    """Compute how many rows are partitioned at once."""
+    return max(1, min(max(2**17, n_parts * PIECE_ROWS), LARGEST, memory // (32 * member.row_bytes)))
+
+
+def numbers_a_part(n_rows: int) -> int:
+    """Compute how many row numbers make a part of the output, if the members have so many rows together."""
+    return max(PART_ROWS, -(-n_rows // MOST_PARTS))
 
 
 def combine_buckets(
     members: Sequence[MemberFiles],
-    combine: Callable[[Mapping[str, Predictions], str], Predictions],
+    combine: Combine,
     output: TableWriter,
     folder: Path,
     memory: int,
@@ -52,130 +91,162 @@ def combine_buckets(
     folder : Path
         Folder for temporary files, about as large as the input.
     memory : int
-        Memory for one bucket, and for the rows that are being partitioned, in bytes.
+        Approximate memory limit, in bytes.
     progress : callable
         Called with the number of finished buckets and the number of all buckets.
     """
     n_buckets = bucket_count(members, memory)
-
-    def spill(schema: Any) -> Any:
-        return closing(Spill(folder, _numbered(schema), n_buckets, memory))
-
     # Each row of each member has a number. A combined row gets the number from the first member that has the row.
     starts = [0, *accumulate(member.n_rows for member in members)]
-    n_numbers = -(-starts[-1] // n_buckets)
-    with ExitStack() as output_spill:
-        with ExitStack() as input_spills:
-            spills = [input_spills.enter_context(spill(member.schema)) for member in members]
-            for member, start, rows in zip(members, starts[:-1], spills, strict=True):
-                _partition(member, start, rows)
-            combined = _combine_each(members, spills, combine, progress)
-            first = next(combined)
-            ordered = output_spill.enter_context(spill(first[0].schema))
-            for table, numbers in chain([first], combined):
-                ordered.add(_with_numbers(table, numbers), numbers // n_numbers)
-        for part in range(n_buckets):
-            table, numbers = _without_numbers(ordered.part(part))
-            if len(table):
-                output.write_table(table.take(np.argsort(numbers)))
+    with ExitStack() as stack:
+        layouts = [RecordLayout(member.schema) for member in members]
+        spills = [stack.enter_context(Spill(folder, layout, n_buckets)) for layout in layouts]
+        run_all(
+            [
+                partition(member, start, spill, layout, chunk_rows(member, n_buckets, memory))
+                for member, start, spill, layout in zip(members, starts[:-1], spills, layouts, strict=True)
+            ]
+        )
+        ordered = stack.enter_context(_Ordered(folder, starts[-1]))
+        with Beside(ordered.add) as keeping:
+            pieces = ([[spill.pieces(number)] for spill in spills] for number in range(n_buckets))
+            buckets = in_order(lambda parts: read_bucket(members, layouts, parts), pieces)
+            for number, bucket in enumerate(buckets):
+                if bucket is not None:
+                    keeping.give(combine_bucket(members, bucket, combine, where_of(n_buckets)))
+                progress(number + 1, n_buckets)
+        for spill in spills:
+            spill.close()  # the disk is needed for the output
+        ordered.write(output)
 
 
-def _combine_each(
-    members: Sequence[MemberFiles],
-    spills: Sequence[Spill],
-    combine: Callable[[Mapping[str, Predictions], str], Predictions],
-    progress: Callable[[int, int], None],
-) -> Generator[tuple[Any, np.ndarray]]:
-    """Combine bucket by bucket; yield each table of rows with their numbers."""
-    n_buckets = spills[0].n_parts
-    where = "" if n_buckets == 1 else f"one of {n_buckets} parts of the rows, whose counts these are"
-    for bucket in range(n_buckets):
-        parts = [_by_id(spill.part(bucket)) for spill in spills]
-        if any(len(table) for table, _ in parts):
-            predictions = [member.predictions(table) for member, (table, _) in zip(members, parts, strict=True)]
-            rows = combine({m.member: p for m, p in zip(members, predictions, strict=True)}, where)
-            known = [(p.ids, numbers) for p, (_, numbers) in zip(predictions, parts, strict=True)]
-            yield to_arrow(rows, fit_ids=False), _first_numbers(rows.ids, known)
-        progress(bucket + 1, n_buckets)
+def where_of(n_buckets: int) -> str:
+    """Describe the rows of a bucket, for errors."""
+    return "" if n_buckets == 1 else f"one of {n_buckets} parts of the rows, whose counts these are"
 
 
-def _partition(member: MemberFiles, start: int, spill: Spill) -> None:
-    check = DigestCheck(member)
-    for table in member.batches(2**17):
-        check.update_table(table)
-        numbers = np.arange(start, start + len(table), dtype=np.int64)
-        buckets = hashes_of(table.column("id")) % np.uint64(spill.n_parts)
-        spill.add(_with_numbers(table, numbers), buckets)
-        start += len(table)
-
-
-def _numbered(schema: Any) -> Any:
-    import pyarrow as pa
-
-    return schema.append(pa.field("number", pa.int64()))
-
-
-def _with_numbers(table: Any, numbers: np.ndarray) -> Any:
-    return table.append_column("number", [numbers])
-
-
-def _without_numbers(table: Any) -> tuple[Any, np.ndarray]:
-    last = table.num_columns - 1  # by position, as a class may be called "number"
-    return table.remove_column(last), table.column(last).to_numpy()
-
-
-def _by_id(table: Any) -> tuple[Any, np.ndarray]:
-    """Sort rows by id, so that all members have the same order; also return the row numbers."""
-    import pyarrow.compute
-
-    pc: Any = pyarrow.compute
-    rows, numbers = _without_numbers(table)
-    order = pc.sort_indices(rows.column("id"))
-    return rows.take(order), numbers[order.to_numpy()]
-
-
-def _first_numbers(ids: np.ndarray, members: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Give each combined row the number from the first member that has it."""
-    numbers = np.full(len(ids), -1, dtype=np.int64)
-    for own, own_numbers in members:
-        if len(own):
-            places = positions(own, ids)
-            new = (numbers < 0) & (places >= 0)
-            numbers[new] = own_numbers[places[new]]
-    return numbers
-
-
-def part_count(n_rows: int, memory: int) -> int:
-    """Compute how many parts are needed so that the hashes of each part fit in memory."""
-    return min(MOST_PARTS, max(1, -(-n_rows * ID_COST // memory)))
-
-
-def has_unique_ids(member: MemberFiles, folder: Path, memory: int) -> bool:
-    """Tell whether all ids of a member are different, by their 64-bit hashes.
+def partition(member: MemberFiles, start: int, spill: Spill, layout: RecordLayout, size: int) -> Generator[None]:
+    """Partition the rows of a member into buckets, a chunk a step, and compare them with the digests of the files.
 
     Parameters
     ----------
     member : MemberFiles
         Input.
-    folder : Path
-        Folder for a temporary file with 8 bytes for each id.
-    memory : int
-        Memory for one part of the hashes, in bytes.
+    start : int
+        Number of the first row.
+    spill : Spill
+        Output.
+    layout : RecordLayout
+        Layout of the rows.
+    size : int
+        Rows of a chunk.
+
+    Yields
+    ------
+    None
+        After each chunk.
+    """
+    check = DigestCheck(member)
+    for table in member.batches(size):
+        check.update_table(table)
+        ids = table.column("id")
+        hashes = hashes_of(ids)
+        keys = hashes if member.text_ids else ids.to_numpy()
+        rows = layout.pack(table, np.arange(start, start + len(table)), keys)
+        spill.add(rows, parts_of(hashes, spill.n_parts))
+        start += len(table)
+        yield
+
+
+def read_bucket(
+    members: Sequence[MemberFiles], layouts: Sequence[RecordLayout], pieces: Sequence[Sequence[Pieces]]
+) -> Bucket | None:
+    """Read one bucket of all members; None if it has no rows.
+
+    Parameters
+    ----------
+    members : sequence of MemberFiles
+        Their names and metadata.
+    layouts : sequence of RecordLayout
+        Layout of the rows of each member.
+    pieces : sequence of sequence of Pieces
+        Where the rows of each member are.
 
     Returns
     -------
-    bool
-        False if two ids are equal or their hashes collide (probability 1 in 15,000 for 50 million texts).
+    Bucket or None
+        Rows sorted by id, or by the hash of ids that are text. The order only makes alignment fast: whatever it is,
+        `combine` compares the ids.
     """
+    predictions: list[Predictions] = []
+    numbers: list[np.ndarray] = []
+    for member, layout, parts in zip(members, layouts, pieces, strict=True):
+        rows = read_rows(layout, parts)
+        keys = np.ascontiguousarray(rows.records["key"])
+        rows = layout.take(rows, np.argsort(keys if member.text_ids else keys.view(np.int64)))
+        predictions.append(member.predictions(layout.table(rows)))
+        numbers.append(np.ascontiguousarray(rows.records["number"]))
+    return Bucket(predictions, numbers) if any(map(len, numbers)) else None
+
+
+def combine_bucket(
+    members: Sequence[MemberFiles], bucket: Bucket, combine: Combine, where: str
+) -> tuple[Predictions, np.ndarray]:
+    """Combine a bucket; also return the number of each row, from the first member that has it."""
+    rows = combine({m.member: p for m, p in zip(members, bucket.predictions, strict=True)}, where)
+    numbers = np.full(len(rows), -1, dtype=np.int64)
+    for predictions, own_numbers in zip(bucket.predictions, bucket.numbers, strict=True):
+        if not (numbers < 0).any():
+            break
+        if len(predictions):
+            places = positions(predictions.ids, rows.ids)
+            new = (numbers < 0) & (places >= 0)
+            numbers[new] = own_numbers[places[new]]
+    return rows, numbers
+
+
+class _Ordered:
+    """Combined rows, partitioned by their numbers."""
+
+    def __init__(self, folder: Path, n_rows: int) -> None:
+        self._folder, self._size = folder, numbers_a_part(n_rows)
+        self._n_parts = -(-n_rows // self._size)
+        self._layout: Any = None
+        self._spill: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._spill is not None:
+            self._spill.close()
+
+    def add(self, combined: tuple[Predictions, np.ndarray]) -> None:
+        rows, numbers = combined
+        table = to_arrow(rows, fit_ids=False)
+        if self._spill is None:
+            self._layout = RecordLayout(plain_schema(table.schema))
+            self._spill = Spill(self._folder, self._layout, self._n_parts)
+        self._spill.add(pack_combined(self._layout, table, numbers), numbers // self._size)
+
+    def write(self, output: TableWriter) -> None:
+        if self._spill is not None:
+            pieces = ([self._spill.pieces(part)] for part in range(self._n_parts))
+            for table in in_order(lambda parts: read_in_order(self._layout, parts), pieces):
+                if len(table):
+                    output.write_table(table)
+
+
+def pack_combined(layout: RecordLayout, table: Any, numbers: np.ndarray) -> Rows:
+    """Turn combined rows into records."""
     import pyarrow as pa
 
-    n_parts = part_count(member.n_rows, memory)
-    with closing(Spill(folder, pa.schema([("hash", pa.uint64())]), n_parts, memory)) as spill:
-        for table in member.batches(2**18, ["id"]):
-            hashes = hashes_of(table.column("id"))
-            spill.add(pa.table({"hash": hashes}), hashes % np.uint64(n_parts))
-        for number in range(n_parts):
-            hashes = np.sort(spill.part(number).column("hash").to_numpy())
-            if (hashes[1:] == hashes[:-1]).any():
-                return False
-    return True
+    columns = [c.cast(f.type) if c.type != f.type else c for c, f in zip(table.columns, layout.schema, strict=True)]
+    keys = numbers if layout.text_ids else table.column("id").to_numpy()
+    return layout.pack(pa.table(columns, schema=layout.schema), numbers, keys)
+
+
+def read_in_order(layout: RecordLayout, pieces: Sequence[Pieces]) -> Any:
+    """Read combined rows in the order of their numbers, as an Arrow table."""
+    rows = read_rows(layout, pieces)
+    return layout.table(layout.take(rows, np.argsort(rows.records["number"])))

@@ -23,9 +23,11 @@ from ..interfaces import CombinerLike
 from ..predictions import Aliases, MissingPolicy, Predictions, align
 from ..predictions.formats import TableWriter
 from ..predictions.names import all_fit_ids
-from ._buckets import combine_buckets, has_unique_ids
+from ._buckets import combine_buckets
 from ._digest_check import DigestCheck
 from ._member_files import MemberFiles, open_members
+from ._threads import Beside, next_of_each
+from ._unique_ids import has_unique_ids
 
 __all__ = ["Combined", "combine_files"]
 
@@ -165,7 +167,7 @@ def combine_files(
             with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
                 _combine_side_by_side(
                     members, combine_batch, writer, size, report("rows"),
-                    lambda: has_unique_ids(members[0], scratch, memory),
+                    lambda: has_unique_ids(members[0], memory),
                 )  # fmt: skip
             joined = False
         except _OtherOrderError:
@@ -220,24 +222,30 @@ def _combine_side_by_side(
     if len({member.n_rows for member in members}) > 1:
         raise _OtherOrderError
     total = members[0].n_rows
-    checks = [DigestCheck(member) for member in members]
     last: Any = None
     increasing = True
-    for tables in zip(*(member.batches(size) for member in members), strict=True):
-        ids = [table.column("id") for table in tables]
-        if not all(column.equals(ids[0]) for column in ids[1:]):
-            raise _OtherOrderError
-        if increasing:
-            # Increasing ids are unique. In any other order, uniqueness cannot be checked batch by batch.
-            first = ids[0].to_numpy()
-            increasing = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
-            last = first[-1]
-            if not increasing and not are_ids_unique():
+    done = 0
+    with Beside(output.write) as writing:
+        for batches in next_of_each([_read_checked(member, size) for member in members]):
+            ids = [column for column, _ in batches]
+            if not all(column.equals(ids[0]) for column in ids[1:]):
                 raise _OtherOrderError
-        predictions = [member.predictions(table) for member, table in zip(members, tables, strict=True)]
-        for check, p in zip(checks, predictions, strict=True):
-            check.update(p)
-        done = output.n_rows
-        where = "" if total <= size else f"rows {done} to {done + len(ids[0]) - 1}"
-        output.write(combine({m.member: p for m, p in zip(members, predictions, strict=True)}, where))
-        progress(output.n_rows, total)
+            if increasing:
+                # Increasing ids are unique. In any other order, uniqueness cannot be checked batch by batch.
+                first = ids[0].to_numpy()
+                increasing = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
+                last = first[-1]
+                if not increasing and not are_ids_unique():
+                    raise _OtherOrderError
+            where = "" if total <= size else f"rows {done} to {done + len(ids[0]) - 1}"
+            writing.give(combine({m.member: p for m, (_, p) in zip(members, batches, strict=True)}, where))
+            done += len(ids[0])
+            progress(done, total)
+
+
+def _read_checked(member: MemberFiles, size: int) -> Generator[tuple[Any, Predictions]]:
+    check = DigestCheck(member)
+    for table in member.batches(size):
+        predictions = member.predictions(table)
+        check.update(predictions)
+        yield table.column("id"), predictions

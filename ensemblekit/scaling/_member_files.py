@@ -16,7 +16,7 @@ from ..predictions.formats import EDITED, column_names, fields_from_arrow
 from ..predictions.names import WIDEST, all_fit_ids, as_fit_ids, few
 from .headers import RULE, FileHeader, open_predictions, read_header
 
-__all__ = ["MemberFiles", "open_members"]
+__all__ = ["MemberFiles", "open_members", "plain_schema"]
 
 TEXT = 48
 """Assumed size of a short text in memory, in bytes."""
@@ -114,10 +114,10 @@ class MemberFiles:
         """Schema of the tables that `batches` yields: plain ids and texts, without dictionaries and views."""
         import pyarrow as pa
 
-        schema = self.headers[0].schema
-        fields = [schema.field(name) for name in self.columns]
-        ids = pa.string() if self.text_ids else pa.int64()
-        return pa.schema([pa.field(f.name, ids if f.name == "id" else _plain(f.type)) for f in fields])
+        fields = [self.headers[0].schema.field(name) for name in self.columns]
+        if not self.text_ids:
+            fields = [pa.field("id", pa.int64()) if field.name == "id" else field for field in fields]
+        return plain_schema(fields)
 
     @cached_property
     def row_bytes(self) -> int:
@@ -243,13 +243,36 @@ def _width(kind: Any) -> int:
         return TEXT
 
 
+def plain_schema(fields: Any) -> Any:
+    """Find a schema for the same values, as far as ids, labels and numbers go, that `RecordLayout` can lay out.
+
+    Parameters
+    ----------
+    fields : pyarrow.Schema or sequence of pyarrow.Field
+        Columns.
+
+    Returns
+    -------
+    pyarrow.Schema
+        Without dictionaries, views and decimals; with the metadata of the schema.
+    """
+    import pyarrow as pa
+
+    plain = [pa.field(field.name, _plain(field.type)) for field in fields]
+    return pa.schema(plain, metadata=getattr(fields, "metadata", None))
+
+
 def _plain(kind: Any) -> Any:
-    """Find the type for the same values that can be sorted and written to a temporary file: no dictionary, no view."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):
         return _plain(kind.value_type)
-    return pa.large_string() if pa.types.is_string_view(kind) else kind
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+        return pa.large_string()  # in one array of short text there is room for 2 GiB
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    # `Predictions` reads these as floats, too.
+    return pa.float64() if pa.types.is_decimal(kind) or pa.types.is_null(kind) else kind
 
 
 def _common(meta: dict[str, Any] | None) -> dict[str, Any] | None:

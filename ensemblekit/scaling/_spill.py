@@ -4,91 +4,139 @@ from __future__ import annotations
 
 import os
 import tempfile
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-__all__ = ["Spill", "hashes_of"]
+from ._records import RecordLayout, Rows, text_bounds
+
+__all__ = ["MOST_PARTS", "Pieces", "Spill", "read_rows"]
 
 MOST_PARTS = 2**14
 """Upper limit, so that a file whose header states a huge number of rows does not cause as many parts."""
-MOST_BYTES = 2**28
-"""Most bytes of rows partitioned at once; short texts of more would exceed one Arrow array."""
+
+
+class Pieces(NamedTuple):
+    """Where in a file the rows of one part are.
+
+    Attributes
+    ----------
+    file : int or str
+        Descriptor of an open file, or the path of a file.
+    bounds : ndarray of int64, shape (n_chunks, 1 + n_texts, 2)
+        First and last byte of the records, and of the bytes of each column of text.
+    """
+
+    file: int | str
+    bounds: np.ndarray
 
 
 class Spill:
-    """Rows in an anonymous temporary file, which the operating system removes with the process.
+    """Rows in a temporary file; use it in a ``with`` statement.
 
     Parameters
     ----------
     folder : Path
         Folder of the file.
-    schema : pyarrow.Schema
+    layout : RecordLayout
         Columns of the rows.
     n_parts : int
         Number of parts.
-    memory : int
-        Memory limit in bytes. Half of it is used while rows are partitioned.
+    named : bool, default=False
+        Give the file a name, so that other processes can read it, and keep it. Without a name, the operating system
+        removes it with the process.
     """
 
-    def __init__(self, folder: Path, schema: Any, n_parts: int, memory: int) -> None:
-        import pyarrow as pa
+    def __init__(self, folder: Path, layout: RecordLayout, n_parts: int, *, named: bool = False) -> None:
+        self.n_parts, self._layout, self._folder = n_parts, layout, folder
+        self._chunks: list[np.ndarray] = []
+        self._end = 0
+        if named:
+            number, self.path = tempfile.mkstemp(dir=folder)
+            self._file: Any = os.fdopen(number, "wb")
+        else:
+            self.path = None
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
 
-        self.schema, self.n_parts, self._folder = schema, n_parts, folder
-        self._chunk_bytes = min(memory // 8, MOST_BYTES)
-        self._pending: list[tuple[Any, np.ndarray]] = []
-        self._n_bytes = 0
-        self._n_chunks = 0
-        self._reader: Any = None
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
-        self._writer: Any = pa.ipc.new_file(self._file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+    def __enter__(self) -> Self:
+        return self
 
-    def add(self, table: Any, parts: np.ndarray) -> None:
-        """Append rows with the part number of each."""
-        self._pending.append((table, parts.astype(np.uint16)))  # NumPy radix-sorts 16-bit integers
-        self._n_bytes += table.nbytes
-        if self._n_bytes >= self._chunk_bytes:
-            self._write_chunk()
-
-    def part(self, number: int) -> Any:
-        """Read the rows of one part in the order in which they were added; no rows can be added afterwards."""
-        import pyarrow as pa
-
-        if self._reader is None:
-            self._write_chunk()
-            self._writer.close()
-            self._reader = pa.ipc.open_file(self._file)
-        places = range(number, self._n_chunks * self.n_parts, self.n_parts)
-        return pa.Table.from_batches([self._reader.get_batch(place) for place in places], self.schema)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Remove the file."""
+        """Close the file; a file without a name disappears."""
         self._file.close()
 
-    def _write_chunk(self) -> None:
-        import pyarrow as pa
+    def add(self, rows: Rows, parts: np.ndarray) -> None:
+        """Append rows with the part number of each."""
+        # NumPy radix-sorts integers of 8 and 16 bits.
+        parts = parts.astype(np.uint8 if self.n_parts <= 2**8 else np.uint16)
+        ordered = self._layout.take(rows, np.argsort(parts, kind="stable"))
+        ends = np.concatenate([[0], np.cumsum(np.bincount(parts, minlength=self.n_parts))])
+        bounds = [self._write(ends * ordered.records.itemsize, ordered.records.view(np.uint8))]
+        for column, array in zip(self._layout.text_columns, ordered.texts, strict=True):
+            bounds.append(self._write(*text_bounds(array, ends * (column.size or 1))))
+        self._chunks.append(np.stack(bounds))
 
-        if not self._pending:
-            return
-        parts = np.concatenate([parts for _, parts in self._pending])
-        order = np.argsort(parts, kind="stable")
-        (rows,) = pa.concat_tables([table for table, _ in self._pending]).combine_chunks().take(order).to_batches()
-        ends = np.searchsorted(parts[order], np.arange(self.n_parts + 1))
-        self._pending, self._n_bytes = [], 0
+    def pieces(self, part: int) -> Pieces:
+        """Tell where the rows of one part are."""
+        self._file.flush()
+        bounds = [chunk[:, part : part + 2] for chunk in self._chunks]
+        empty = np.zeros((0, 1 + self._layout.n_texts, 2), np.int64)
+        return Pieces(self.path or self._file.fileno(), np.array(bounds) if bounds else empty)
+
+    def _write(self, bounds: np.ndarray, content: Any) -> np.ndarray:
+        start = self._end
         try:
-            # Empty parts are written too, so that the position of a part follows from its number.
-            for start, end in pairwise(ends.tolist()):
-                self._writer.write_batch(rows.slice(start, end - start))
+            self._file.write(content)
         except OSError as error:
             raise OSError(error.errno, os.strerror(error.errno or 0), str(self._folder)) from error
-        self._n_chunks += 1
+        self._end += memoryview(content).nbytes
+        return bounds + start
 
 
-def hashes_of(ids: Any) -> np.ndarray:
-    """Hash a column of ids, integers or text, to 64 bits each."""
-    from pandas.util import hash_array as untyped
+def read_rows(layout: RecordLayout, pieces: Sequence[Pieces]) -> Rows:
+    """Read the rows of one part in the order in which they were added, from one file after the other.
 
-    hash_array: Any = untyped
-    return hash_array(ids.to_numpy(), categorize=False)
+    Parameters
+    ----------
+    layout : RecordLayout
+        Columns of the rows.
+    pieces : sequence of Pieces
+        Where the rows are.
+
+    Returns
+    -------
+    Rows
+        All of them.
+    """
+    sizes = np.zeros(1 + layout.n_texts, np.int64)
+    for _, bounds in pieces:
+        sizes += np.diff(bounds, axis=2).sum(axis=(0, 2))
+    contents = [np.empty(size, np.uint8) for size in sizes]
+    places = [0] * len(contents)
+    for file, bounds in pieces:
+        number = os.open(file, os.O_RDONLY) if isinstance(file, str) else file
+        try:
+            for chunk in bounds.tolist():
+                for column, (start, end) in enumerate(chunk):
+                    place = places[column]
+                    places[column] += end - start
+                    _read(number, contents[column][place : places[column]], start)
+        finally:
+            if isinstance(file, str):
+                os.close(number)
+    records = contents[0].view(layout.dtype)
+    return Rows(records, layout.read_texts(records, contents[1:]))
+
+
+def _read(file: int, into: np.ndarray, start: int) -> None:
+    left: Any = memoryview(into)
+    while len(left):
+        n_read = os.preadv(file, [left], start)
+        if not n_read:
+            raise OSError(f"a temporary file was cut while it was in use; it has no byte {start}.")
+        left, start = left[n_read:], start + n_read

@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 KEY = b"ensemblekit"
+SAMPLE = 256
+"""First rows of a file that tell which columns repeat their values."""
 
 
 def write_parquet(p: PredictionFields, file: BinaryIO) -> None:
@@ -139,7 +141,9 @@ class TableWriter:
         if self._writer is None:
             self._schema = table.schema
             self._meta = json.loads(table.schema.metadata[KEY])
-            self._writer = pq.ParquetWriter(self._file, self._schema, write_page_checksum=True)
+            self._writer = pq.ParquetWriter(
+                self._file, self._schema, write_page_checksum=True, use_dictionary=_repeated_columns(table)
+            )
         table = pa.table(table.columns, schema=self._schema)
         self._writer.write_table(table)
         self.n_rows += len(table)
@@ -156,6 +160,22 @@ class TableWriter:
         self._writer.add_key_value_metadata({KEY: json.dumps(meta | {"sha256": digest}).encode()})
         self._writer.close()
         self._writer = None
+
+
+def _repeated_columns(table: Any) -> list[str]:
+    """Find the columns whose first values repeat, as Parquet names them.
+
+    Building a dictionary takes most of the time of writing, and is of no use to ids and most probabilities.
+    """
+    import pyarrow as pa
+
+    names: list[str] = []
+    for field, column in zip(table.schema, table.slice(0, SAMPLE).columns, strict=True):
+        is_list = pa.types.is_fixed_size_list(field.type)
+        values = column.combine_chunks().flatten() if is_list else column
+        if pa.types.is_dictionary(field.type) or 2 * len(values.unique()) <= len(values):
+            names.append(f"{field.name}.list.{field.type.value_field.name}" if is_list else field.name)
+    return names
 
 
 def update_digest(content: ContentDigest, table: Any, meta: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "Factory",
     "Head",
     "Member",
+    "by_member",
     "taken_by",
 ]
 
@@ -64,6 +65,31 @@ def taken_by(method: Any) -> frozenset[str]:
     function = getattr(method, "__func__", method)
     # Reading a signature takes longer than averaging a small array.
     return _taken_by(function) if inspect.isfunction(function) else _taken_by.__wrapped__(function)
+
+
+def by_member(values: Any) -> Any:
+    """Turn one value per member into a mapping, if the values name their members.
+
+    Parameters
+    ----------
+    values : Series with an index of member names, mapping of member name to float, or anything else
+        Such as the ``weights`` of a combiner.
+
+    Returns
+    -------
+    mapping of member name to float, or the same object
+        Of a Series with a default index, which names nothing, the same object.
+    """
+    index = getattr(values, "index", None)
+    if index is None or callable(index) or not hasattr(values, "to_numpy"):
+        return values
+    from .predictions.named import is_default
+
+    if is_default(index):
+        return values
+    if not index.is_unique:
+        raise InvalidOptionError(f"values by member name must name each member once; received {list(index)}.")
+    return dict(zip(index.tolist(), values.to_numpy().ravel().tolist(), strict=True))
 
 
 @functools.lru_cache(maxsize=256)
@@ -206,10 +232,12 @@ class Combiner:
     needs_labels : bool
         Whether `fit` needs labels. Without them `ensemblekit.fit_combiner` refuses the predictions.
     members_, classes_ : tuple
-        Names that it was fitted on, in the order that `combine` needs. `fit_combiner` sets these attributes and the two
-        below.
+        Names that it was fitted on, in the order that `combine` needs. `fit_combiner` sets these attributes and
+        those below.
     fit_ids_ : ndarray of shape (n_samples,)
         Ids of the rows it was fitted on.
+    feature_names_ : tuple
+        Names of the columns of the features, in the order that `combine` needs; only if they have names.
     leaked_ : dict of str to int
         Member -> number of these rows that the member itself was fitted on, for members that were fitted on some.
 
@@ -242,6 +270,7 @@ class Combiner:
     members_: tuple[str, ...]
     classes_: tuple[Hashable, ...]
     fit_ids_: np.ndarray
+    feature_names_: tuple[Hashable, ...]
     leaked_: dict[str, int]
     takes: frozenset[str] = frozenset({"xp"})
     fit_takes: frozenset[str] = frozenset({"sample_weight"})
@@ -369,6 +398,7 @@ class Combiner:
 
 def _check_weights(weights: Any, members: tuple[str, ...]) -> np.ndarray:
     rule = "weights must be finite and >= 0 with a positive sum"
+    weights = by_member(weights)
     if isinstance(weights, Mapping):
         missing = [m for m in members if m not in weights]
         unknown = [m for m in weights if m not in members]

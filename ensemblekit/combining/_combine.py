@@ -40,7 +40,8 @@ def combine(
     combiner : str or Combiner
         A registered name, or an object with a method ``combine``.
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
-        For a combiner that takes the samples themselves; at least one row for every id.
+        For a combiner that takes the samples themselves; at least one row for every id. Named columns are put in the
+        order of the fit.
     aliases, missing
         As in `align`.
     read : mapping of str to Any, optional
@@ -101,7 +102,9 @@ def combine(
         kwargs["present"] = ordered.present
     if features is not None:
         settled.check_takes("features")
-        kwargs["features"] = features_of(features, ordered.ids)
+        kwargs["features"], _ = features_of(
+            features, ordered.ids, known=getattr(asked.combiner, "feature_names_", None)
+        )
     if "task" in takes:
         kwargs["task"] = ordered.task
     probas = np.asarray(ready.combine(ordered.member_probas, **kwargs))

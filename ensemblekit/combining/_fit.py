@@ -11,13 +11,13 @@ import numpy as np
 
 from ..arguments import typed
 from ..deprecation import warn_deprecated
-from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
+from ..errors import AlignmentError, InvalidPredictionsError, LeakageError
 from ..interfaces import Combiner, CombinerLike
 from ..predictions import Aliases, Alignable, MissingPolicy, PredictionSet
 from ..predictions.choices import check_not_test
 from ..predictions.joining import order_of
 from ..predictions.names import UNNAMED, among
-from ._inputs import aligned_set, features_of
+from ._inputs import aligned_set, features_of, weights_of
 from .asked import AskedCombiner, ask, check_same_names, sorted_names
 
 __all__ = ["fit_combiner"]
@@ -80,9 +80,9 @@ def fit_combiner(
     validation : like ``predictions``, optional
         For a combiner that uses its score on these rows to stop training early.
     features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
-        As in `combine`.
-    sample_weight : mapping of id to float, or array-like of shape (n_samples,), optional
-        Non-negative weight of each row, in the order of the aligned predictions.
+        As in `combine`; names of its columns are kept, and `combine` looks the columns up.
+    sample_weight : Series with an index of ids, mapping of id to float, or array-like of shape (n_samples,), optional
+        Non-negative weight of each row. Without names, in the order of the aligned predictions.
     allow_leakage : bool, default=False
         Also fit on rows that members were fitted on, or on the test split. The fitted combiner's ``leaked_`` counts
         the rows that each member was fitted on.
@@ -94,7 +94,8 @@ def fit_combiner(
     Returns
     -------
     Combiner
-        A fitted copy, with ``members_``, ``classes_``, ``fit_ids_`` and ``leaked_``.
+        A fitted copy, with ``members_``, ``classes_``, ``fit_ids_`` and ``leaked_``; and ``feature_names_``, if the
+        features have named columns.
 
     Raises
     ------
@@ -130,21 +131,25 @@ def fit_combiner(
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
     if sample_weight is not None:
-        kwargs["sample_weight"] = _sample_weight(sample_weight, aligned.ids)[order]
+        kwargs["sample_weight"] = weights_of(sample_weight, aligned.ids)[order]
     if validation is not None:
         held = aligned_set(validation, aliases, missing, read)
         check_same_names(name, "members", members, held.members)
         check_same_names(name, "classes", classes, held.classes)
         _check_held_out(asked, held, allow_leakage)
         kwargs["validation"] = held.reorder(members=members, classes=classes, rows=order_of(held.ids))
+    columns = None
     if features is not None:
-        kwargs["features"] = features_of(features, ordered.ids)
+        values, columns = features_of(features, aligned.ids)
+        kwargs["features"] = values if aligned is ordered or np.array_equal(aligned.ids, ordered.ids) else values[order]
     fitted = copy.deepcopy(asked.combiner)
     fit = getattr(fitted, "fit", None)
     if fit:
         fitted = fit(ordered, **kwargs) or fitted
     fitted.members_, fitted.classes_ = members, classes
     fitted.fit_ids_ = ordered.ids
+    if columns is not None:
+        fitted.feature_names_ = columns
     fitted.leaked_ = {member: len(rows) for member, rows in leaked.items()}
     return fitted
 
@@ -179,21 +184,3 @@ def _leaked(predictions: PredictionSet) -> dict[str, list[Any]]:
             if len(rows):
                 leaked[member] = rows.tolist()
     return leaked
-
-
-def _sample_weight(sample_weight: Any, ids: np.ndarray) -> np.ndarray:
-    if isinstance(sample_weight, Mapping):
-        lacks = [i for i in ids.tolist() if i not in sample_weight]
-        if lacks:
-            raise InvalidOptionError(f"sample_weight must name every id; it lacks {len(lacks)}, first {lacks[0]!r}.")
-        sample_weight = [sample_weight[i] for i in ids.tolist()]
-    try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidOptionError(f"sample_weight must be numbers, one a row; received {sample_weight!r}.") from None
-    if weights.shape != ids.shape or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
-        raise InvalidOptionError(
-            f"sample_weight must be finite and >= 0 with a positive sum, one a row, shape {ids.shape}; received shape "
-            f"{weights.shape}."
-        )
-    return weights

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError, NotFittedError
-from ..interfaces import Combiner, taken_by
+from ..interfaces import Combiner, by_member, taken_by
 from ..predictions.alike import normalisation_note
 from ..predictions.names import shown
 from ..registry import default_registry
 
 __all__ = ["GIVEN_BY_FIT", "AskedCombiner", "ask", "check_same_names", "merged_options", "sorted_names"]
 
-GIVEN_BY_FIT = ("members_", "classes_", "fit_ids_", "leaked_")
+GIVEN_BY_FIT = ("members_", "classes_", "fit_ids_", "feature_names_", "leaked_")
 """Attributes that `fit_combiner` adds to whatever it fits."""
 
 
@@ -182,7 +182,7 @@ class AskedCombiner:
         for option in sorted(given):
             self.check_takes(option, fit=True)
         ordered = tuple(sorted(members))
-        if getattr(self.combiner, "weights", None) is not None:
+        if getattr(self.combiner, "weights", None) is not None or not self.learns:
             self.settle(ordered)
         check = getattr(self.combiner, "check_fit", None)
         if callable(check):
@@ -230,7 +230,7 @@ class AskedCombiner:
             return tuple(self.fitted_members)
         # Sums of floats depend on their order. If the order has no effect on the rule, sorting by name makes the result
         # the same to the bit for any order of the members.
-        by_name = isinstance(getattr(self.combiner, "weights", None), Mapping)
+        by_name = isinstance(by_member(getattr(self.combiner, "weights", None)), Mapping)
         return tuple(sorted(members)) if by_name or "symmetric" in self.traits else members
 
     def order_classes(self, classes: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
@@ -272,7 +272,7 @@ class AskedCombiner:
         AskedCombiner
             The same object if there are no weights of members; else one with a copy of the combiner.
         """
-        weights = getattr(self.combiner, "weights", None)
+        weights = by_member(getattr(self.combiner, "weights", None))
         if weights is None or isinstance(weights, str) or len(weights) != len(members):
             return self
         changed = copy.copy(self.combiner)

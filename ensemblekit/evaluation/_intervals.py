@@ -88,7 +88,7 @@ def bootstrap_interval(
     metric : str
         Name out of `METRICS`: ``accuracy``, ``log_loss``, ``brier_score``, ``balanced_accuracy``, ``macro_auroc`` or
         ``calibration_error``.
-    groups : mapping of id to group, optional
+    groups : mapping of id to group, or Series indexed by id, optional
         Rows of one group, such as near copies of one image, are resampled together. An id without a group is a group of
         its own. By default every row is a group of its own.
     confidence : float, default=0.95
@@ -163,7 +163,7 @@ def score_table(
     ----------
     models : mapping of str to Predictions
         Model -> its labelled predictions, of the task ``multiclass``, shape ``(n_samples, n_classes)``.
-    groups : mapping of id to group, optional
+    groups : mapping of id to group, or Series indexed by id, optional
         As in `bootstrap_interval`.
     metrics : sequence of str, optional
         Names out of `METRICS`; by default all.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidOptionError
+from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..predictions.named import read_named
 from ..predictions.names import first_null, shown
 from ._weighted import Statistic
 
@@ -22,7 +24,8 @@ MOST_UNITS = 1000
 """With more rows or groups Student's interval is that of the bootstrap, and the jackknife would take long."""
 
 Interval = tuple[float, float]
-Groups = Mapping[Any, Hashable]
+Groups = Mapping[Any, Hashable] | Any
+"""What `group_places` reads: a mapping of id to group, or a Series or table whose rows are named by id."""
 
 
 def check_resampling(confidence: float, n_resamples: int) -> None:
@@ -37,11 +40,7 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
     """Number the groups in the order of their first rows; an id without a group is a group of its own."""
     if groups is None:
         return np.arange(len(ids))
-    if not isinstance(groups, Mapping):
-        raise InvalidOptionError(
-            f"groups must map ids of rows to their groups; received {type(groups).__name__}. Of a pandas Series give "
-            "groups.to_dict()."
-        )
+    groups = _by_id(groups)
     names = ids.tolist()
     if groups and len(names) and not any(name in groups for name in names):
         raise InvalidOptionError(
@@ -62,6 +61,23 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
         raise InvalidOptionError(
             f"a group must be a name, such as text or a number; received others: {error}."
         ) from None
+
+
+def _by_id(groups: Any) -> Mapping[Any, Hashable]:
+    if isinstance(groups, Mapping):
+        return groups
+    try:
+        found = read_named(groups, "groups")
+        names = found.rows
+    except InvalidPredictionsError as error:
+        raise InvalidOptionError(str(error)) from None
+    if names is None or math.prod(found.values.shape) != len(names):
+        raise InvalidOptionError(
+            f"groups must map ids of rows to their groups: {{id: group}}, a Series indexed by id, or a table with a "
+            f"column id and one more; received {type(groups).__name__}"
+            f"{' with an index 0..n-1' if found.index is not None else ''}. Give dict(zip(ids, groups))."
+        )
+    return dict(zip(names.tolist(), found.values.reshape(-1).tolist(), strict=True))
 
 
 def count_groups(places: np.ndarray) -> int:

@@ -13,7 +13,9 @@ import numpy as np
 
 from ..arguments import as_array, typed
 from ..assembly import import_keras
-from ..errors import DataError, InvalidOptionError
+from ..errors import DataError, InvalidOptionError, InvalidPredictionsError
+from ..predictions.named import check_same_rows, read_named
+from ..predictions.names import few
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -33,7 +35,7 @@ class ViewCycle(keras.utils.PyDataset):
         the number of a view and returns that view, shape ``(n_samples, ...)``; it is called in a thread, one epoch
         ahead.
     y : array-like of shape (n_samples, ...)
-        Targets, the same for every view.
+        Targets, the same for every view. If both it and a view have an index, the indexes must be equal.
     n_views : int, optional
         Only for a function: the number of views to draw, keep, and cycle through. By default each epoch draws a new
         view, and no view is kept.
@@ -52,7 +54,8 @@ class ViewCycle(keras.utils.PyDataset):
     InvalidOptionError
         If an option is none of those above.
     DataError
-        If the views are empty, or the number of targets differs from the number of samples.
+        If the views are empty, the number of targets differs from the number of samples, or rows or columns of tables
+        have other names or another order.
 
     Notes
     -----
@@ -87,18 +90,19 @@ class ViewCycle(keras.utils.PyDataset):
                 continue
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
                 raise InvalidOptionError(f"{name} must be a whole number >= {least}; received {value!r}.")
-        self.y = as_array("y", y, error=DataError)
+        names = _Names(y)
+        self.y = names.values(y, "y")
         if self.y.ndim < 1 or not len(self.y):
             raise DataError(f"y must hold a target for each sample, at least one; received shape {self.y.shape}.")
         self.batch_size, self.seed = batch_size, seed
         if callable(views):
-            self._source: _ArrayViews | _DrawnViews = _DrawnViews(views, n_views, len(self.y))
+            self._source: _ArrayViews | _DrawnViews = _DrawnViews(views, n_views, len(self.y), names)
         elif n_views is not None:
             raise InvalidOptionError(
                 f"n_views is for a function that draws views; received {n_views} and an array, whose first axis is it."
             )
         else:
-            self._source = _ArrayViews(views, len(self.y))
+            self._source = _ArrayViews(views, len(self.y), names)
         self.epoch = 0
         self._begun = False
         self._current = self._load()
@@ -143,10 +147,40 @@ class ViewCycle(keras.utils.PyDataset):
         return self._source.view(self.epoch), order
 
 
-class _ArrayViews:
-    """Views in an array."""
+class _Names:
+    """The names of the rows of the targets, and of the columns of the first view that names its columns."""
 
-    def __init__(self, views: Any, n_samples: int) -> None:
+    def __init__(self, y: Any) -> None:
+        self._y, self._columns = y, None
+
+    def values(self, data: Any, what: str) -> np.ndarray:
+        """Read targets or a view; refuse masked entries, and rows or columns in another order or with other names."""
+        if np.ma.is_masked(data):
+            raise DataError(f"{what} must be known of each sample; received masked values. Leave these samples out.")
+        try:
+            named = read_named(data, what, keep=("id", "label"))
+        except InvalidPredictionsError as error:
+            raise DataError(str(error)) from None
+        if data is not self._y:
+            check_same_rows("y", self._y, what, data, error=DataError)
+            if named.columns is not None:
+                self._columns = self._columns or named.columns
+                if named.columns != self._columns:
+                    raise DataError(
+                        f"each view must have the same columns in the same order; received {few(named.columns)} in "
+                        f"{what} and {few(self._columns)} in another. Give view[list(columns)]."
+                    )
+        return named.values
+
+
+class _ArrayViews:
+    """Views in an array, or in a list of tables."""
+
+    def __init__(self, views: Any, n_samples: int, names: _Names) -> None:
+        if isinstance(views, (list, tuple)):
+            views = [names.values(view, f"views[{number}]") for number, view in enumerate(views)]
+        elif np.ma.is_masked(views):
+            names.values(views, "views")
         self._views = as_array("views", views, error=DataError)
         if self._views.ndim < 3 or not self._views.size or self._views.shape[1] != n_samples:
             raise DataError(
@@ -161,7 +195,8 @@ class _ArrayViews:
 class _DrawnViews:
     """Views from a function: the next view is drawn while the current one is used."""
 
-    def __init__(self, draw: Callable[[int], Any], n_views: int | None, n_samples: int) -> None:
+    def __init__(self, draw: Callable[[int], Any], n_views: int | None, n_samples: int, names: _Names) -> None:
+        self._names = names
         self._draw, self._n_views, self._n_samples = draw, n_views, n_samples
         self._kept: dict[int, np.ndarray] = {}
         self._next: tuple[int, Future[np.ndarray]] | None = None
@@ -186,7 +221,7 @@ class _DrawnViews:
         return view
 
     def _call(self, number: int) -> np.ndarray:
-        view = np.asarray(self._draw(number))
+        view = self._names.values(self._draw(number), f"views({number})")
         if view.ndim < 2 or len(view) != self._n_samples:
             raise DataError(
                 f"a view must have the shape (n_samples, ...), one sample a target; view {number} has the shape "

@@ -384,12 +384,13 @@ def test_sample_weight_goes_with_its_rows():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1, 2], r"one a row, shape \(20,\); received shape \(2,\)"),
+        ([1, 2], r"one value an id, .*; received 2 values for 20 ids"),
+        (np.ones((20, 2)), r"one a row, shape \(20,\); received shape \(20, 2\)"),
         ([-1] + [1] * 19, "finite and >= 0"),
         ([np.nan] + [1] * 19, "finite and >= 0"),
         ([0] * 20, "positive sum"),
         (["heavy"] * 20, "must be numbers"),
-        ({"i00": 1}, "must name every id; it lacks 19, first 'i01'"),
+        ({"i00": 1}, r"a value for every id; .* lacks 19 \('i01', 'i02', 'i03', \.\.\.\) of 20 ids"),
     ],
 )
 def test_bad_sample_weights_are_refused(weights, message):

@@ -257,8 +257,10 @@ def test_a_group_that_is_null_merges_no_rows(null):
     p = Predictions([[0.9, 0.1]] * 4, ids=[1, 2, 3, 4], classes=["a", "b"], labels=["a", "a", "b", "b"])
     with pytest.raises(EnsembleKitError, match=r"groups must name the group of each id that they have; that of 3 is"):
         score_table({"m": p}, groups={1: "x", 2: "x", 3: null, 4: null})
-    with pytest.raises(EnsembleKitError, match=r"received Series\. Of a pandas Series give groups\.to_dict\(\)"):
-        score_table({"m": p}, groups=pd.Series({1: "x"}))
+    with pytest.raises(EnsembleKitError, match=r"groups must name the group of each id that they have; that of 4 is"):
+        score_table({"m": p}, groups=pd.Series({4: null, 1: "x"}, dtype=object))
+    with pytest.raises(EnsembleKitError, match=r"received Series with an index 0\.\.n-1\. Give dict\(zip\(ids, groups"):
+        score_table({"m": p}, groups=pd.Series(["x", "x", "y", "y"]))
 
 
 @pytest.mark.parametrize("group", [[1], np.array([1]), {"a": 1}], ids=repr)

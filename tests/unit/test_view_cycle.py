@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,3 +172,42 @@ def test_bad_arguments_are_one_clear_error(views, y, options, error, said):
 def test_a_batch_that_is_not_there():
     with pytest.raises(IndexError, match="there are 2 batches; received 2"):
         ViewCycle(views_of(1, 3), np.zeros(3), batch_size=2)[2]
+
+
+# Names.
+
+TABLE = pd.DataFrame({"u": [1.0, 2.0, 3.0], "v": [4.0, 5.0, 6.0]}, index=["a", "b", "c"])
+TARGETS = pd.Series([0, 1, 0], index=["a", "b", "c"])
+
+
+def test_tables_with_the_index_of_the_targets_are_views():
+    x, y = ViewCycle([TABLE, TABLE + 10], TARGETS, batch_size=3)[0]
+    assert sorted(map(tuple, np.column_stack([x, y]).tolist())) == [(1, 4, 0), (2, 5, 1), (3, 6, 0)]
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (TABLE.iloc[::-1], r"the same names in another order.*Give views[\[(]1[\])]\.loc\[y\.index\]"),
+        (TABLE.rename({"a": "z"}), "other names"),
+        (TABLE[["v", "u"]], "the same columns in the same order"),
+    ],
+)
+def test_a_view_with_other_names_or_another_order_is_refused(second, message, drawn):
+    views = [TABLE, second]
+
+    def train():
+        data = ViewCycle(views.__getitem__ if drawn else views, TARGETS, n_views=2 if drawn else None)
+        data.on_epoch_begin()
+        data.on_epoch_begin()
+
+    with pytest.raises(DataError, match=message):
+        train()
+
+
+def test_masked_targets_and_views_are_refused():
+    with pytest.raises(DataError, match="y must be known of each sample; received masked values"):
+        ViewCycle(views_of(2, 3), np.ma.masked_array([0, 1, 0], mask=[0, 1, 0]))
+    with pytest.raises(DataError, match="views must be known of each sample"):
+        ViewCycle(np.ma.masked_less(views_of(2, 3), 1), [0, 1, 0])

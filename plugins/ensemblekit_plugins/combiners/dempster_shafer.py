@@ -11,6 +11,7 @@ import numpy as np
 
 from ensemblekit import Combiner, hookimpl
 from ensemblekit.errors import InvalidOptionError
+from ensemblekit.interfaces import by_member
 
 from ..kernels.evidence import pool_evidence
 from ..kernels.sums import shaped_like_members
@@ -62,9 +63,9 @@ class DempsterShafer(Combiner):
     tasks = frozenset({"multiclass", "multilabel"})
 
     def __init__(self, reliability: float | Mapping[str, float] | Sequence[float] = 0.9) -> None:
-        given: Any = reliability
-        if isinstance(reliability, Mapping):
-            for member, value in reliability.items():
+        given: Any = by_member(reliability)
+        if isinstance(given, Mapping):
+            for member, value in given.items():
                 check_number(f"reliability of {member!r}", value, 0, 1)
         elif isinstance(given, Sequence | np.ndarray) and not isinstance(given, str | bytes):
             for value in given:
@@ -73,14 +74,14 @@ class DempsterShafer(Combiner):
             check_number("reliability", reliability, 0, 1)
         self.reliability = reliability
         # Reliabilities given by name do not depend on the order of the members.
-        of_all = isinstance(reliability, Real | Mapping)
+        of_all = isinstance(given, Real | Mapping)
         self.traits = frozenset({"graphable"} | ({"symmetric"} if of_all else set[str]()))
 
     def for_members(self, members: tuple[str, ...]) -> Self:
         if isinstance(self.reliability, Real):
             return self
         settled = copy.copy(self)
-        given: Any = self.reliability
+        given: Any = by_member(self.reliability)
         if isinstance(given, Mapping):
             missing = [m for m in members if m not in given]
             unknown = [m for m in given if m not in members]
@@ -98,7 +99,7 @@ class DempsterShafer(Combiner):
         return settled
 
     def combine(self, member_probas: Any, *, present: Any = None, task: str = "multiclass", xp: Any = np) -> Any:
-        if isinstance(self.reliability, Mapping):
+        if isinstance(by_member(self.reliability), Mapping):
             raise InvalidOptionError(
                 "reliability by name needs the members' names: call ensemblekit.combine, or for_members(names) first."
             )

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ensemblekit.errors import InvalidOptionError
+from ensemblekit.interfaces import by_member
 
 __all__ = ["check_settled", "normalised_weights", "scaled_weights"]
 
 
 def check_settled(weights: Any) -> None:
     """Refuse weights that are still given by member name."""
-    if isinstance(weights, Mapping):
+    if isinstance(by_member(weights), Mapping):
         raise InvalidOptionError(
             "weights by name need the members' names: call ensemblekit.combine, or for_members(names) first."
         )

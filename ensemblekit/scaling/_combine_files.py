@@ -24,6 +24,7 @@ from ..errors import (
 from ..files import atomic_write, check_file, locked_folder
 from ..interfaces import CombinerLike
 from ..predictions import Aliases, MissingPolicy, Predictions, align
+from ..predictions.choices import missing_policy
 from ..predictions.formats import TableWriter
 from ..predictions.names import all_fit_ids
 from ._buckets import combine_buckets
@@ -183,7 +184,10 @@ def combine_files(
         if joined:
             join = combine_buckets if client is None else functools.partial(combine_on_workers, client=client)
             with _writer(output, overwrite, fit_ids) as writer:
-                join(members, combine_batch, writer, scratch.absolute(), memory, report("buckets"))
+                join(
+                    members, combine_batch, writer, scratch.absolute(), memory, report("buckets"),
+                    has_all_rows=missing_policy(missing)[1] == "error",
+                )  # fmt: skip
     names = tuple(member.member for member in members)
     return Combined(output, writer.n_rows, names, joined, time.perf_counter() - start)
 

@@ -19,7 +19,7 @@ class Rows(NamedTuple):
     Attributes
     ----------
     records : ndarray
-        Structured: a number, a key, and what has one width.
+        Structured: a number if rows are numbered, a key, and what has one width.
     texts : list of pyarrow.Array
         Columns of text, flat.
     """
@@ -45,14 +45,16 @@ class RecordLayout:
     ----------
     schema : pyarrow.Schema
         Columns: text, numbers and booleans, and fixed-size lists of these.
+    is_numbered : bool, default=True
+        Records hold a number too.
     """
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, *, is_numbered: bool = True) -> None:
         import pyarrow as pa
 
-        self.schema = schema
+        self.schema, self.is_numbered = schema, is_numbered
         self.columns: list[_Column] = []
-        fields: list[tuple[Any, ...]] = [("number", np.int64), ("key", np.uint64)]
+        fields: list[tuple[Any, ...]] = [("number", np.int64)] * is_numbered + [("key", np.uint64)]
         for place, field in enumerate(schema):
             is_list = pa.types.is_fixed_size_list(field.type)
             kind = field.type.value_type if is_list else field.type
@@ -84,7 +86,9 @@ class RecordLayout:
     def pack(self, table: Any, numbers: np.ndarray, keys: np.ndarray) -> Rows:
         """Turn a table into records; ``keys`` are the ids, or the hashes of ids that are text."""
         records = np.zeros(len(table), self.dtype) if _has_gaps(self.dtype) else np.empty(len(table), self.dtype)
-        records["number"], records["key"] = numbers, keys.view(np.uint64)
+        records["key"] = keys.view(np.uint64)
+        if self.is_numbered:
+            records["number"] = numbers
         texts: list[Any] = []
         for place, (column, values) in enumerate(zip(self.columns, table.columns, strict=True)):
             array = _flat(values, column.size)

@@ -92,12 +92,15 @@ def _wrap(function: F, *, but: abc.Collection[str]) -> F:
         return _parameter_types(function, but)
 
     order = [name for name, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    defaults = {name: p.default for name, p in parameters.items()}
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         known = types_of_parameters()
         for name, value in (*zip(order, args, strict=False), *kwargs.items()):
-            if name in known and not _matches(value, known[name][1]):
+            if name not in known or value is defaults[name]:
+                continue
+            if not _matches(value, known[name][1]):
                 _refuse(name, *known[name], value)
         return function(*args, **kwargs)
 

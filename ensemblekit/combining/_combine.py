@@ -11,7 +11,8 @@ from ..arguments import typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..interfaces import CombinerLike
 from ..predictions import Aliases, Alignable, MissingPolicy, Predictions, PredictionSet
-from ..predictions.names import all_fit_ids, readonly
+from ..predictions.names import all_fit_ids
+from ..predictions.results import predictions_for
 from ._inputs import aligned_set, features_of
 from .asked import ask
 
@@ -111,16 +112,8 @@ def combine(
         columns = {label: column for column, label in enumerate(ordered.classes)}
         probas = np.take(probas, [columns[label] for label in aligned.classes], axis=-1)
     try:
-        return Predictions(
-            readonly(probas),  # so that Predictions takes the array without a copy
-            ids=aligned.ids,
-            classes=aligned.classes,
-            labels=aligned.labels,
-            task=aligned.task,
-            split=aligned.split,
-            member=name,
-            fit_ids=all_fit_ids((*aligned.fit_ids.values(), getattr(asked.combiner, "fit_ids_", None))),
-        )
+        fit_ids = all_fit_ids((*aligned.fit_ids.values(), getattr(asked.combiner, "fit_ids_", None)))
+        return predictions_for(aligned, probas, member=name, fit_ids=fit_ids)
     except InvalidPredictionsError as error:
         raise InvalidPredictionsError(f"combiner {name!r} returned predictions that are not valid: {error}") from None
 

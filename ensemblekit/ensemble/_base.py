@@ -9,18 +9,33 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ..arguments import check_parameters
 from ..combining import AskedCombiner, ask, combine, fit_combiner
 from ..deprecation import takes_old_arguments
-from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import Missing, Predictions, PredictionSet, Task, align
+from ..predictions.names import shown
 from . import _inspect
-from ._composition import Composition
-from ._fitting import check_names, fit_members, make_folds
-from ._members import MemberPredictor, as_rows, check_estimators, flatten_rows
+from ._composition import Composition, routing
+from ._fitting import fit_members
+from ._groups import inner_folds
+from ._members import MemberPredictor, check_estimators, ids_for, last_step
+from ._rows import (
+    as_rows,
+    check_row_names,
+    checked_ids,
+    flatten_rows,
+    has_columns,
+    n_rows,
+    one_name_a_row,
+    take,
+    weights_of,
+)
+from ._splits import make_folds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,56 +106,44 @@ class Ensemble(Composition, ABC):
         """
         started = time.perf_counter()
         x = as_rows(X)
-        for what, values in (("y", y), ("groups", groups)):
-            if values is not None:
-                check_names(what, values)
-        validate_data(self, x, y, skip_check_array=True, ensure_2d=len(x.shape) == 2)
-        if not x.shape[0]:
+        check_row_names(X, y=y, sample_weight=sample_weight, groups=groups)
+        y, groups = one_name_a_row("y", y), one_name_a_row("groups", groups)
+        validate_data(self, x, y, skip_check_array=True, ensure_2d=has_columns(x))
+        if not n_rows(x):
             raise InvalidPredictionsError(f"{type(self).__name__} needs at least one row; received none.")
         y = self._check_y(y)
-        check_consistent_length(x, y, sample_weight, groups)
+        check_consistent_length(range(n_rows(x)), y, sample_weight, groups)
         prefit = self._check_cv()
-        self._check_options()
-        check_parameters(self, but=("combiner",))
-        if self.n_jobs is not None and not -(2**31) < self.n_jobs < 2**31:
-            raise InvalidOptionError(f"n_jobs must be a number of processes, or -1 for all; received {self.n_jobs}.")
-        reserved = [*self.get_params(deep=False), "ensemble"]
-        members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
-        asked = ask(self.combiner, self.combiner_options)
-        asked.check_task(self.task)
-        if self.passthrough and "features" not in asked.takes:
-            raise InvalidOptionError(f"combiner {asked.name!r} makes no use of X. Leave out passthrough=True.")
-        learns = asked.learns
         weight = self._weigh(sample_weight, y)
+        members, asked = self._check_parts(y, weighted=weight is not None)
+        learns = asked.learns
         if prefit:
             self._refuse_unused(asked, weight, groups, params)
         elif ids is not None:
             raise InvalidOptionError("ids name rows that prefit members may know; with cv=... they mean nothing.")
-        self._names_ = self._learn_names(members, y, prefit)
         predictor = self._predictor()
-        self._check_combination(members, asked, prefit)
+        self._shows_features_ = self._wants_features(asked.combiner)
+        if self._shows_features_:
+            flatten_rows(take(x, np.arange(1)))  # to refuse text before anything is fitted
 
         predictions: PredictionSet | None = None
         rows = np.arange(len(y))
         if prefit:
-            for member, estimator in members.items():
-                predictor.check(member, estimator)
             fitted, seconds = members, dict.fromkeys(members, np.nan)
             if learns:
-                predictions = self._predict_with(fitted, x, _ids(x, ids)).with_labels(self._labels(y))
+                predictions = self._predict_with(fitted, x, checked_ids(x, ids)).with_labels(self._labels(y))
         else:
-            routed = self._route(members, weight, groups, params)
-            folds = []
+            routed, inner = self._route(members, weight, groups, params)
+            folds, classifies = [], self._kind == "classifier"
             if learns:
-                folds = make_folds(
-                    self.cv, x, y, groups=groups, params=routed.cv.split, classifier=self._kind == "classifier"
-                )
+                folds = make_folds(self.cv, x, y, groups=groups, params=routed.cv.split, classifier=classifies)
             fitted, seconds, rows, probas = fit_members(
                 members,
                 x,
                 y,
                 params={member: routed[member].fit for member in members},
                 folds=folds,
+                inner_folds=inner_folds(members, inner, folds, x, y, groups),
                 predictor=predictor,
                 owner=type(self).__name__,
                 n_jobs=self.n_jobs,
@@ -153,7 +156,6 @@ class Ensemble(Composition, ABC):
                         for m, p in probas.items()
                     ]
                 ).with_labels(self._labels(y[rows]))
-        self._shows_features_ = self._wants_features(asked.combiner)
         if predictions is not None:
             kwargs: dict[str, Any] = {} if weight is None else {"sample_weight": weight[rows]}
             if self._shows_features_ and "features" in asked.fit_takes:
@@ -165,6 +167,34 @@ class Ensemble(Composition, ABC):
         self.named_estimators_ = Bunch(**fitted)
         self.fit_seconds_ = {**seconds, "ensemble": time.perf_counter() - started}
         return self
+
+    def _check_parts(self, y: np.ndarray, *, weighted: bool) -> tuple[dict[str, Any], AskedCombiner]:
+        """Refuse before anything is fitted what would be refused after it; learn the names of the outputs."""
+        prefit = self._check_cv()
+        self._check_options()
+        check_parameters(self, but=("combiner",))
+        if self.n_jobs is not None and not -(2**31) < self.n_jobs < 2**31:
+            raise InvalidOptionError(f"n_jobs must be a number of processes, or -1 for all; received {self.n_jobs}.")
+        reserved = [*self.get_params(deep=False), "ensemble"]
+        members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
+        asked = ask(self.combiner, self.combiner_options)
+        asked.check_task(self.task)
+        if self.passthrough and "features" not in asked.takes:
+            raise InvalidOptionError(f"combiner {asked.name!r} makes no use of X. Leave out passthrough=True.")
+        if weighted and asked.learns:
+            asked.check_takes("sample_weight", fit=True)
+        self._names_ = self._learn_names(members, y, prefit)
+        self._check_combination(members, asked, prefit)
+        predictor = self._predictor()
+        for name, member in members.items():
+            if prefit:
+                predictor.check(name, member)
+                continue
+            predictor.check_unfitted(name, member)
+            nested = last_step(member)
+            if isinstance(nested, Ensemble):
+                clone(nested)._check_parts(y, weighted=weighted and not routing())
+        return members, asked
 
     def transform(self, X: Any) -> np.ndarray:
         """Predict with each member, and put the predictions side by side.
@@ -248,7 +278,11 @@ class Ensemble(Composition, ABC):
             including folds (NaN for prefit members); ``predict_seconds``, for the ensemble including its members.
         """
         return _inspect.leaderboard(
-            self, self._check_x(X), self._check_y(y), scoring=scoring, sample_weight=sample_weight
+            self,
+            self._check_x(X, y=y, sample_weight=sample_weight),
+            self._check_y(one_name_a_row("y", y)),
+            scoring=scoring,
+            sample_weight=sample_weight,
         )
 
     def member_importance(
@@ -286,8 +320,8 @@ class Ensemble(Composition, ABC):
         """
         return _inspect.member_importance(
             self,
-            self._check_x(X),
-            self._check_y(y),
+            self._check_x(X, y=y, sample_weight=sample_weight),
+            self._check_y(one_name_a_row("y", y)),
             n_repeats=n_repeats,
             random_state=random_state,
             scoring=scoring,
@@ -304,7 +338,7 @@ class Ensemble(Composition, ABC):
     def _weigh(self, sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
         weight = None
         if sample_weight is not None:
-            weight = np.asarray(sample_weight, dtype=np.float64)
+            weight = weights_of(sample_weight)
             if weight.shape != (len(y),) or not np.isfinite(weight).all() or (weight < 0).any():
                 raise InvalidOptionError(
                     f"sample_weight must be finite and >= 0, one a row, shape {(len(y),)}; received shape "
@@ -345,22 +379,32 @@ class Ensemble(Composition, ABC):
         for name, member in members.items():
             classes = list(outputs)
             if prefit and self._names_ is not None:
-                classes = [self._names_[label] for label in self._predictor().labels_of(name, member)]
+                known = self._predictor().labels_of(name, member)
+                if len(known) == 1 and self.missing == "error":
+                    raise AlignmentError(
+                        f"classes must be the same for every member; member {name!r} knows {shown(known[0])} alone, of "
+                        f"{len(outputs)} classes. Fit it on rows of every class, or give missing='zero'."
+                    )
+                classes = [self._names_[label] for label in known] if len(known) > 1 else list(outputs)
             row = np.full((1, len(classes)), 1 / len(classes))
             predictions.append(Predictions(row, ids=[0], classes=classes, task=self.task, member=name))
         aligned = align(predictions, missing=self.missing)
-        if not asked.learns and not self._wants_features(asked.combiner):
+        if asked.learns:
+            if getattr(asked.combiner, "weights", None) is not None:
+                asked.settle(aligned.members)  # to refuse wrong weights
+        elif not self._wants_features(asked.combiner):
             combine(aligned, asked.combiner)
 
     def _wants_features(self, combiner: Any) -> bool:
         return bool(self.passthrough) or bool(getattr(combiner, "passthrough", False))
 
-    def _check_x(self, X: Any) -> Any:
+    def _check_x(self, X: Any, **others: Any) -> Any:
         check_is_fitted(self, "combiner_")
         x = as_rows(X)
-        return validate_data(self, x, skip_check_array=True, ensure_2d=len(x.shape) == 2, reset=False)
+        check_row_names(X, **others)
+        return validate_data(self, x, skip_check_array=True, ensure_2d=has_columns(x), reset=False)
 
-    def _predict_with(self, members: Mapping[str, Any], X: Any, ids: np.ndarray) -> PredictionSet:
+    def _predict_with(self, members: Mapping[str, Any], X: Any, ids: Any) -> PredictionSet:
         predictor = self._predictor()
         return self._align([predictor.predict(name, member, X, ids) for name, member in members.items()])
 
@@ -368,7 +412,7 @@ class Ensemble(Composition, ABC):
         return align(predictions, missing=self.missing).reorder(classes=self.output_names_)
 
     def _predict_members(self, X: Any) -> PredictionSet:
-        return self._predict_with(self.named_estimators_, X, np.arange(X.shape[0]))
+        return self._predict_with(self.named_estimators_, X, ids_for(self.named_estimators_, X))
 
     def _combine(self, predictions: PredictionSet, X: Any) -> np.ndarray:
         kwargs: dict[str, Any] = {}
@@ -381,14 +425,3 @@ class Ensemble(Composition, ABC):
 
     def _labels_of_outputs(self) -> list[Any]:
         return list(self._names_ or ())
-
-
-def _ids(X: Any, ids: Any) -> Any:
-    if ids is not None:
-        return ids
-    index = getattr(X, "index", None)
-    if index is not None and getattr(index, "is_unique", False) and getattr(index, "nlevels", 1) == 1:
-        names = index.tolist()
-        if all(isinstance(n, str) for n in names) or all(isinstance(n, int) for n in names):
-            return names
-    return np.arange(X.shape[0])

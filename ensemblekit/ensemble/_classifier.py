@@ -17,6 +17,7 @@ from ..predictions.choices import check_choice
 from ..predictions.names import few
 from ._base import Ensemble
 from ._members import common_classes
+from ._rows import check_row_names, one_name_a_row
 
 __all__ = ["EnsembleClassifier"]
 
@@ -164,6 +165,41 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
         """
         return self._decide(self.predict_proba(X))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+
+        Raises
+        ------
+        InvalidOptionError
+            If ``y`` or ``sample_weight`` name their rows otherwise than X.
+        """
+        check_row_names(X, y=y, sample_weight=sample_weight)
+        return super().score(X, one_name_a_row("y", y), sample_weight)
+
+    def name_outputs(self, labels: list[Any] | None) -> None:
+        """Set the labels of all rows, of which the rows of a fold may lack some; called by an outer ensemble.
+
+        Parameters
+        ----------
+        labels : list, or None
+            Labels that get columns, in addition to those of ``y``.
+        """
+        self._known_labels = labels
+
     def _decide(self, probas: np.ndarray) -> np.ndarray:
         thresholds = check_thresholds(self.thresholds, self.classes_)
         if thresholds is None:
@@ -183,6 +219,8 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
 
     def _learn_names(self, members: Mapping[str, Any], y: np.ndarray, prefit: bool) -> Mapping[Any, Hashable]:
         labels = np.unique(y)
+        if getattr(self, "_known_labels", None):
+            labels = np.unique(np.concatenate([labels, np.asarray(self._known_labels)]))
         self.classes_ = common_classes(members) if prefit else labels
         unknown = [label for label in labels.tolist() if label not in self.classes_.tolist()]
         if unknown:

@@ -14,12 +14,14 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
+from ..combining import ask
 from ..errors import InvalidOptionError
 from ..interfaces import CombinerLike
+from ._groups import GroupedMember, plan_groups
 from ._keras_model import is_model
 from ._members import all_pairs, pairs
 
-__all__ = ["Composition"]
+__all__ = ["Composition", "routing"]
 
 
 class Composition(TransformerMixin, BaseEstimator):
@@ -137,23 +139,28 @@ class Composition(TransformerMixin, BaseEstimator):
     def _details(self) -> str:
         return repr(self.combiner) + (f"\n{self.combiner_options!r}" if self.combiner_options else "")
 
+    def _makes_folds(self) -> bool:
+        return not isinstance(self.cv, str) and ask(self.combiner, self.combiner_options).learns
+
     def _route(
         self, members: Mapping[str, Any], weight: np.ndarray | None, groups: Any, params: Mapping[str, Any]
-    ) -> Bunch:
+    ) -> tuple[Bunch, dict[str, GroupedMember]]:
         given = {} if weight is None else {"sample_weight": weight}
         of_split = {} if groups is None else {"groups": groups}
-        if not get_config()["enable_metadata_routing"]:
+        plans: dict[str, GroupedMember] = {}
+        if groups is not None:
+            plans = {name: plan_groups(name, member, routed=routing()) for name, member in members.items()}
+        if not routing():
             if params:
                 raise InvalidOptionError(
                     f"fit takes X, y, sample_weight, groups and ids; received also {sorted(params)}. To pass them on "
                     "to members, sklearn.set_config(enable_metadata_routing=True)."
                 )
-            routed = Bunch(
-                **{
-                    name: Bunch(fit={} if weight is None else {_weight_name(name, member): weight})
-                    for name, member in members.items()
-                }
-            )
+            routed = Bunch()
+            for name, member in members.items():
+                fit = {} if weight is None else {_weight_name(name, member): weight}
+                fit |= dict.fromkeys(plans[name].fit_names, groups) if name in plans else {}
+                routed[name] = Bunch(fit=fit)
         else:
             of_all: Any = process_routing(self, "fit", **given, **of_split, **params)
             routed = Bunch(**of_all)
@@ -162,7 +169,12 @@ class Composition(TransformerMixin, BaseEstimator):
         # `groups` are the ensemble's own parameter, whether the splitter requests them or not.
         split = dict(routed["cv"].split) if "cv" in routed else {}
         routed["cv"] = Bunch(split=of_split | split)
-        return routed
+        return routed, plans
+
+
+def routing() -> bool:
+    """Whether scikit-learn's metadata routing is on."""
+    return bool(get_config()["enable_metadata_routing"])
 
 
 def _weight_name(name: str, member: Any) -> str:

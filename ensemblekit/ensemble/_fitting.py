@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidOptionError, LeakageError, MissingClassWarning
-from ..predictions.names import array_of, few, first_null, shown
 from ..printed import printable
+from ._coded import CodedClassifier, fit_classifier
 from ._keras import KerasEstimator
-from ._members import MemberPredictor
+from ._members import MemberPredictor, name_outputs
+from ._rows import take
+from ._splits import Fold
 
-__all__ = ["Fold", "fit_members", "make_folds"]
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Row numbers to fit on, and row numbers held out."""
-
-    train: np.ndarray
-    test: np.ndarray
+__all__ = ["fit_members"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +25,7 @@ class _Job:
     name: str
     estimator: Any
     params: Mapping[str, Any]
+    inner_folds: Mapping[str, Any] = field(default_factory=dict)
     number: int = 0
     n_folds: int = 0
     fold: Fold | None = None
@@ -67,92 +60,6 @@ class _Progress:
             sys.stderr.flush()
 
 
-def check_names(what: str, values: Any) -> None:
-    """Refuse nulls, and text mixed with other types, because NumPy would turn both into text."""
-    array = array_of(values)
-    if array.dtype.kind not in "OT":
-        return
-    names: list[Any] = array.ravel().tolist()
-    if (row := first_null(names)) is not None:
-        raise InvalidOptionError(f"{what} must be known of each row; that of row {row} is {shown(names[row])}.")
-    if len({isinstance(name, str) for name in names}) > 1:
-        raise InvalidOptionError(f"{what} must be of one kind; received text and other things, {few(names)}.")
-
-
-def make_folds(
-    cv: Any, X: Any, y: np.ndarray, *, groups: Any, params: Mapping[str, Any], classifier: bool
-) -> list[Fold]:
-    """Split the rows in the same way for every member, and refuse folds that leak.
-
-    Parameters
-    ----------
-    cv : int, splitter, or iterable of (train, test)
-        With ``groups``, a whole number keeps the groups together.
-    X, y : array-like of n_samples rows
-        The rows to split.
-    groups : array-like of shape (n_samples,), or None
-        Rows of one group are never both fitted on and held out by a fold.
-    params : dict
-        Parameters of the splitter.
-    classifier : bool
-        Whether to spread the classes evenly over the folds.
-
-    Returns
-    -------
-    list of Fold
-        At least one.
-
-    Raises
-    ------
-    LeakageError
-        If a fold fits on a row or a group that it holds out.
-    """
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
-
-    names = None if groups is None else np.asarray(groups)
-    if names is not None and (row := first_null(names.tolist())) is not None:
-        raise InvalidOptionError(
-            f"groups must name the group of each row; that of row {row} is {names.tolist()[row]!r}."
-        )
-    if groups is not None and isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
-        splitter: Any = (StratifiedGroupKFold if classifier else GroupKFold)(int(cv))
-    else:
-        splitter = check_cv(cv, y, classifier=classifier)
-    folds: list[Fold] = []
-    for train, test in splitter.split(X, y, **params):
-        folds.append(Fold(*(_row_numbers(rows, len(y)) for rows in (train, test))))
-    if not folds:
-        raise InvalidOptionError(f"cv must give at least one fold; {cv!r} gives none.")
-    for number, fold in enumerate(folds, 1):
-        both = np.intersect1d(fold.train, fold.test)
-        if len(both):
-            raise LeakageError(
-                f"rows that a fold holds out must not be fitted on; fold {number} of {len(folds)} has "
-                f"{few(both.tolist())} on both sides."
-            )
-        shared = [] if names is None else np.intersect1d(names[fold.train], names[fold.test]).tolist()
-        if shared:
-            raise LeakageError(
-                f"groups must not be divided by a fold; fold {number} of {len(folds)} has the groups "
-                f"{few(shared)} on both sides. Give cv a whole number, GroupKFold or StratifiedGroupKFold."
-            )
-    for number, fold in enumerate(folds if classifier else (), 1):
-        lacks = np.setdiff1d(y, y[fold.train]).tolist()
-        if lacks:
-            warnings.warn(
-                f"fold {number} of {len(folds)} has no row of the classes {few(lacks)} to fit on; its members give "
-                "them probability 0 there. Give fewer or stratified folds.",
-                MissingClassWarning,
-                stacklevel=4,
-            )
-    return folds
-
-
-def _row_numbers(rows: Any, n_samples: int) -> np.ndarray:
-    rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool and rows.shape == (n_samples,) else rows
-
-
 def fit_members(
     members: Mapping[str, Any],
     X: Any,
@@ -160,6 +67,7 @@ def fit_members(
     *,
     params: Mapping[str, Mapping[str, Any]],
     folds: list[Fold],
+    inner_folds: Mapping[tuple[str, int], Mapping[str, Any]],
     predictor: MemberPredictor,
     owner: str,
     n_jobs: int | None,
@@ -178,6 +86,8 @@ def fit_members(
         rows.
     folds : list of Fold
         Empty for combiners that learn nothing.
+    inner_folds : dict
+        (name, number of the fold, 0 for all rows) -> parameters ``cv`` of the member's own parts, as folds of its rows.
     predictor : MemberPredictor
         Predicts with the fitted members.
     owner : str
@@ -196,9 +106,9 @@ def fit_members(
     probas : dict
         Name -> out-of-fold predictions for ``rows``: the mean over the folds that held a row out.
     """
-    jobs = [_Job(name, estimator, params[name]) for name, estimator in members.items()]
+    jobs = [_Job(name, estimator, params[name], inner_folds.get((name, 0), {})) for name, estimator in members.items()]
     jobs += [
-        _Job(name, estimator, params[name], number, len(folds), fold)
+        _Job(name, estimator, params[name], inner_folds.get((name, number), {}), number, len(folds), fold)
         for name, estimator in members.items()
         for number, fold in enumerate(folds, 1)
     ]
@@ -245,30 +155,46 @@ def _run_job(place: int, job: _Job, X: Any, y: np.ndarray, predictor: MemberPred
 
     started = time.perf_counter()
     try:
-        estimator: Any = clone(job.estimator)
-        if hasattr(estimator, "name_outputs"):
-            estimator.name_outputs(None if predictor.names is None else list(predictor.names))
         if job.fold is None:
-            estimator.fit(X, y, **job.params)
-            predictor.check(job.name, estimator)
-            result: Any = estimator
+            result = _fit(clone(job.estimator), job, X, y, job.params, predictor)
         else:
-            params = {name: _of_rows(value, job.fold.train, len(y)) for name, value in job.params.items()}
-            estimator.fit(_take(X, job.fold.train), y[job.fold.train], **params)
-            predictor.check(job.name, estimator)
-            result = predictor.predict_all_classes(job.name, estimator, _take(X, job.fold.test), job.fold.test)
+            result = _predict_fold(clone(job.estimator), job, job.fold, X, y, predictor)
     except Exception as error:
         error.add_note(f"This came from member {job}.")
         raise
     return place, result, time.perf_counter() - started
 
 
-def _take(X: Any, rows: np.ndarray) -> Any:
-    from sklearn.utils import _safe_indexing  # pyright: ignore[reportPrivateUsage]
+def _predict_fold(estimator: Any, job: _Job, fold: Fold, X: Any, y: np.ndarray, predictor: MemberPredictor) -> Any:
+    labels = np.unique(y[fold.train]) if predictor.names is not None else ()
+    if len(labels) == 1:
+        # Many classifiers refuse one class, and there is nothing to learn.
+        return predictor.certain(labels.tolist()[0], len(fold.test))
+    params = {name: _of_rows(value, fold.train, len(y)) for name, value in job.params.items()}
+    fitted = _fit(estimator, job, take(X, fold.train), y[fold.train], params, predictor)
+    return predictor.predict_all_classes(job.name, fitted, take(X, fold.test), fold.test)
 
-    return _safe_indexing(X, rows)
+
+def _fit(
+    estimator: Any, job: _Job, X: Any, y: np.ndarray, params: Mapping[str, Any], predictor: MemberPredictor
+) -> Any:
+    name_outputs(estimator, None if predictor.names is None else list(predictor.names))
+    given: dict[str, Any] = {}
+    if job.inner_folds:
+        of_all = estimator.get_params()
+        given = {parameter: of_all[parameter] for parameter in job.inner_folds}
+        estimator.set_params(**job.inner_folds)
+    if predictor.names is None:
+        estimator.fit(X, y, **params)
+        fitted = estimator
+    else:
+        fitted = fit_classifier(estimator, X, y, params)
+    if given:  # the folds were of these rows alone
+        (fitted.estimator_ if isinstance(fitted, CodedClassifier) else fitted).set_params(**given)
+    predictor.check(job.name, fitted)
+    return fitted
 
 
 def _of_rows(value: Any, rows: np.ndarray, n_samples: int) -> Any:
     one_a_row = not isinstance(value, (str, Mapping)) and hasattr(value, "__len__") and len(value) == n_samples
-    return _take(value, rows) if one_a_row else value
+    return take(value, rows) if one_a_row else value

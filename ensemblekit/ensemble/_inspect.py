@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ..errors import InvalidOptionError
 from ..predictions import Predictions, PredictionSet
+from ._members import ids_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def leaderboard(ensemble: Any, X: Any, y: np.ndarray, *, scoring: Any, sample_we
     import pandas as pd
 
     scorers = _scorers(ensemble, scoring)
-    predictor, ids = ensemble._predictor(), np.arange(X.shape[0])
+    predictor, ids = ensemble._predictor(), ids_for(ensemble.named_estimators_, X)
     rows: list[dict[str, Any]] = []
     predictions: list[Predictions] = []
     whole = time.perf_counter()

@@ -14,17 +14,20 @@ from ..interfaces import Member
 from ..members import as_member
 from ..predictions import Predictions
 from ..predictions.names import few
+from ._answers import in_order, one_a_row
 from ._keras_classifier import KerasClassifier
 from ._keras_model import is_model
 from ._keras_regressor import KerasRegressor
+from ._rows import n_rows, row_names, slice_rows
 
 __all__ = [
     "MemberPredictor",
     "all_pairs",
-    "as_rows",
     "check_estimators",
     "common_classes",
-    "flatten_rows",
+    "ids_for",
+    "last_step",
+    "name_outputs",
     "pairs",
 ]
 
@@ -143,28 +146,34 @@ def common_classes(members: Mapping[str, Any]) -> np.ndarray:
     return np.unique(np.concatenate([np.asarray(labels) for labels in known.values()]))
 
 
-def as_rows(X: Any) -> Any:
-    """Make the rows of X selectable: convert sparse matrices to CSR and lists to an array; keep arrays and tables."""
-    rows: Any = X if hasattr(X, "shape") else np.asarray(X)
-    rows = rows.tocsr() if hasattr(rows, "tocsr") else rows
-    if len(rows.shape) < 2:
-        raise InvalidPredictionsError(
-            f"X must have one row a sample, shape (n_samples, ...); received shape {tuple(rows.shape)}. Reshape your "
-            "data: X.reshape(-1, 1) for one feature, X.reshape(1, -1) for one sample."
-        )
-    return rows
+def last_step(estimator: Any) -> Any:
+    """Find the last step of a pipeline, in pipelines too; any other estimator is its own last step."""
+    steps = getattr(estimator, "steps", None)
+    return last_step(steps[-1][1]) if steps else estimator
 
 
-def flatten_rows(X: Any) -> np.ndarray:
-    """Flatten each row of X into a vector of numbers, shape ``(n_samples, n_features)``."""
-    dense = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
-    try:
-        return dense.reshape(len(dense), -1).astype(np.float64)
-    except (TypeError, ValueError):
-        raise InvalidOptionError(
-            f"passthrough needs X of numbers, which the combiner can look at; received dtype {dense.dtype}. Turn "
-            "them into numbers first, or give passthrough=False."
-        ) from None
+def ids_for(members: Mapping[str, Any], X: Any) -> Any:
+    """Name the rows of X for members that are asked by id; number them if there are none."""
+    asked = {name: member for name, member in members.items() if isinstance(member, Member)}
+    if not asked:
+        return np.arange(n_rows(X))
+    ids = row_names(X)
+    for name, member in asked.items():
+        while hasattr(member, "model"):  # made by as_member
+            member = member.model
+        if isinstance(member, Predictions) and isinstance(ids, np.ndarray):
+            raise InvalidPredictionsError(
+                f"member {name!r} has saved predictions, which are looked up by the names of rows; X names none. Give "
+                "a DataFrame whose index holds the ids."
+            )
+    return ids
+
+
+def name_outputs(estimator: Any, labels: list[Any] | None) -> None:
+    """Tell Keras models, also in nested ensembles and pipelines, the labels of all rows: a fold may lack some."""
+    last = last_step(estimator)
+    if hasattr(last, "name_outputs"):
+        last.name_outputs(labels)
 
 
 class MemberPredictor:
@@ -182,15 +191,40 @@ class MemberPredictor:
         self.names, self.response_method = names, response_method
 
     def check(self, name: str, member: Any) -> None:
-        """Refuse a member without the method that ``response_method`` needs."""
+        """Refuse a fitted member without the method or the labels that predictions need."""
         if self.names is None or isinstance(member, Member):
             return
         if self.response_method == "predict_proba" and not hasattr(member, "predict_proba"):
+            raise InvalidOptionError(self._has_no_probas(name, member))
+        if not hasattr(member, "classes_"):
             raise InvalidOptionError(
-                f"member {name!r} ({type(member).__name__}) has no predict_proba. Wrap it, for instance in "
-                "scikit-learn's CalibratedClassifierCV, or give response_method='predict' to let each member's "
-                "predicted class have its whole probability."
+                f"member {name!r} ({type(member).__name__}) must have classes_ when it is fitted, the label of each "
+                "column: predictions are matched by name. Let its fit set classes_."
             )
+
+    def check_unfitted(self, name: str, member: Any) -> None:
+        """Refuse a member that will have no probabilities, before anything is fitted."""
+        if self.names is None or self.response_method != "predict_proba":
+            return
+        if hasattr(type(member), "__getattr__"):  # it may hand on the methods of a part that fit makes
+            return
+        try:
+            member.predict_proba  # noqa: B018 - `available_if` raises
+        except AttributeError as error:
+            cause: BaseException | None = error
+            while cause is not None:
+                # A part that is chosen in fit, as StackingClassifier's final_estimator, is still None.
+                if isinstance(cause, AttributeError) and cause.name == "predict_proba" and cause.obj is None:
+                    return
+                cause = cause.__cause__ or cause.__context__
+            raise InvalidOptionError(self._has_no_probas(name, member)) from None
+
+    def _has_no_probas(self, name: str, member: Any) -> str:
+        return (
+            f"member {name!r} ({type(member).__name__}) has no predict_proba. Wrap it, for instance in "
+            "scikit-learn's CalibratedClassifierCV, or give response_method='predict' to let each member's "
+            "predicted class have its whole probability."
+        )
 
     def labels_of(self, name: str, member: Any) -> list[Any]:
         """List the labels of a member in the order of its columns; refuse a label that the ensemble does not have."""
@@ -202,15 +236,17 @@ class MemberPredictor:
             )
         return labels
 
-    def predict(self, name: str, member: Any, X: Any, ids: np.ndarray) -> Predictions:
+    def predict(self, name: str, member: Any, X: Any, ids: Any) -> Predictions:
         """Predict the rows of X for the classes that the member knows."""
         fit_ids = getattr(member, "fit_ids", None)
         fit_ids = getattr(member, "fit_ids_", None) if fit_ids is None else fit_ids
-        classes: list[Any] = (
-            ["value"] if self.names is None else [self.names[label] for label in self.labels_of(name, member)]
-        )
+        labels: list[Any] = [] if self.names is None else self.labels_of(name, member)
+        classes: list[Any] = ["value"] if self.names is None else [self.names[label] for label in labels]
         task = "regression" if self.names is None else "multiclass"
-        probas = self._probas(name, member, X, ids)
+        probas = self._probas(name, member, labels, X, ids)
+        if self.names is not None and len(classes) == 1:
+            other = next(c for c in self.names.values() if c != classes[0])
+            classes, probas = [*classes, other], np.column_stack([probas, np.zeros(len(probas))])
         return Predictions(probas, ids=ids, classes=classes, task=task, member=name, fit_ids=fit_ids)
 
     def predict_all_classes(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:
@@ -218,23 +254,32 @@ class MemberPredictor:
         predictions = self.predict(name, member, X, ids)
         if self.names is None:
             return predictions.probas
-        columns = tuple(self.names.values())
-        if predictions.classes == columns:
+        place = {name: k for k, name in enumerate(self.names.values())}
+        if predictions.classes == tuple(place):
             return predictions.probas
-        probas = np.zeros((len(ids), len(columns)), dtype=predictions.probas.dtype)
-        probas[:, [columns.index(c) for c in predictions.classes]] = predictions.probas
+        probas = np.zeros((len(ids), len(place)), dtype=predictions.probas.dtype)
+        probas[:, [place[c] for c in predictions.classes]] = predictions.probas
         return probas
 
-    def _probas(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:
+    def certain(self, label: Any, n_samples: int) -> np.ndarray:
+        """Give one class probability 1 for each row."""
+        probas = np.zeros((n_samples, len(self.names or ())))
+        probas[:, list(self.names or ()).index(label)] = 1
+        return probas
+
+    def _probas(self, name: str, member: Any, labels: list[Any], X: Any, ids: Any) -> np.ndarray:
         if isinstance(member, Member):
-            starts = range(0, max(len(ids), 1), BATCH)
-            return np.concatenate([member.predict(ids[i : i + BATCH], X[i : i + BATCH]) for i in starts])
+            ids = np.asarray(ids)
+            batches = [slice(i, i + BATCH) for i in range(0, max(len(ids), 1), BATCH)]
+            answers = [member.predict(ids[rows], slice_rows(X, rows.start, rows.stop)) for rows in batches]
+            return np.concatenate([np.asarray(answer) for answer in answers])
         if self.names is None:
-            return np.asarray(member.predict(X))
+            return one_a_row(member.predict(X), X, f"predict of member {name!r}")[:, np.newaxis]
         if self.response_method == "predict_proba":
-            return np.asarray(member.predict_proba(X))
-        labels, predicted = np.asarray(member.classes_), np.asarray(member.predict(X))
-        votes = predicted[:, np.newaxis] == labels
-        if not votes.any(axis=1).all():
-            raise InvalidPredictionsError(f"member {name!r} predicted a label that is not in its classes_ {labels!r}.")
+            return in_order(member.predict_proba(X), labels, X, f"predict_proba of member {name!r}")
+        predicted = one_a_row(member.predict(X), X, f"predict of member {name!r}")
+        known = np.asarray(labels, dtype=None if len({*map(type, labels)}) == 1 else object)
+        votes = predicted[:, np.newaxis] == known
+        if votes.shape != (len(predicted), len(known)) or not votes.any(axis=1).all():
+            raise InvalidPredictionsError(f"member {name!r} predicted a label that is not in its classes_ {known!r}.")
         return votes.astype(np.float64)

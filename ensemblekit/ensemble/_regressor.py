@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 from ..interfaces import CombinerLike
 from ..predictions import Missing, Task
 from ._base import Ensemble
+from ._rows import check_row_names, one_name_a_row
 
 __all__ = ["EnsembleRegressor"]
 
@@ -102,6 +103,31 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
         """
         x = self._check_x(X)
         return self._combine(self._predict_members(x), x)[:, 0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute R² of `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+        y : array-like of shape (n_samples,)
+            Values.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        float
+            At most 1.
+
+        Raises
+        ------
+        InvalidOptionError
+            If ``y`` or ``sample_weight`` name their rows otherwise than X.
+        """
+        check_row_names(X, y=y, sample_weight=sample_weight)
+        return super().score(X, one_name_a_row("y", y), sample_weight)
 
     def _check_y(self, y: Any) -> np.ndarray:
         y = column_or_1d(y, warn=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import tempfile
 from typing import Any
 
+from ..assembly import copy_assets, copy_weights
 from ..errors import CompatibilityError
 from .digests import config_of, digest_of, operation_digest
 
@@ -119,16 +119,11 @@ class Graph:
             config["name"] = name
         copy = self._copies[digest] = type(operation).from_config(config)
         copy.name = name
-        if hasattr(operation, "save_assets"):
-            with tempfile.TemporaryDirectory() as folder:
-                operation.save_assets(folder)
-                copy.load_assets(folder)
+        if not isinstance(operation, self.keras.Layer):
+            return copy(*args, **kwargs)
+        copy_assets(operation, copy)
         outputs = copy(*args, **kwargs)
-        if getattr(operation, "weights", None):
-            copy.set_weights(operation.get_weights())
-            for layer in copy._flatten_layers():
-                if hasattr(layer, "finalize_state"):  # Normalization computes with what this derives from its weights
-                    layer.finalize_state()
+        copy_weights(operation, copy)
         return outputs
 
     def _digest(self, operation: Any) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..arguments import typed
-from ..errors import AlignmentError, DataError, InvalidOptionError
+from ..errors import DataError, InvalidOptionError
 from ..interfaces import Member
 from ..predictions import Aliases, MissingPolicy, Predictions, PredictionSet, align
 from ..predictions.choices import missing_policy
-from ..predictions.names import as_ids, few, joined_names, named_by, propose_aliases, readonly
+from ..predictions.named import is_default
+from ..predictions.names import few, joined_names, readonly
+from ._batches import Batches
+from ._recognise import knows_classes
 from ._sources import REMEDY, ArraySource, Source, StreamSource
 from ._tf_dataset import dataset_source
-from ._wrap import as_member
+from ._wrap import as_member, wrap
 
 __all__ = ["collect"]
 
@@ -31,6 +34,7 @@ def collect(
     batch_size: int = 32,
     missing: MissingPolicy = "error",
     progress: Callable[[int, int], None] | None = None,
+    output_names: Mapping[str, str] | None = None,
 ) -> PredictionSet:
     """Let every member predict every sample, in one pass over the data.
 
@@ -56,6 +60,8 @@ def collect(
         As in `align`.
     progress : callable, optional
         Called after each batch with the number of finished samples and of all (0 if unknown).
+    output_names : mapping of str to str, optional
+        ``{member: output}``: the output to take of a model with several, as in `as_member`.
 
     Returns
     -------
@@ -81,48 +87,45 @@ def collect(
     >>> both.member_probas.shape
     (2, 2, 2)
     """
-    wrapped = _wrapped_members(members, classes)
+    wrapped = _wrapped_members(members, classes, output_names or {})
     samples = _as_source(source)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
     _, absent_rows = missing_policy(missing)
-    ids: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    outputs: list[list[np.ndarray]] = [[] for _ in wrapped]
-    done = 0
-    for batch_ids, x, y in samples.batches(batch_size):
-        ids.append(batch_ids)
-        if y is not None:
-            labels.append(y)
-        for member, output in zip(wrapped, outputs, strict=True):
-            output.append(member.predict(batch_ids, x))
-        done += len(batch_ids)
+    batches = Batches(samples, wrapped, aliases or {})
+
+    def aligned() -> PredictionSet:
+        all_ids = joined_names(batches.ids)
+        return align(
+            [
+                Predictions(
+                    readonly(np.concatenate(output)),
+                    ids=all_ids,
+                    classes=member.classes,
+                    task=member.task,
+                    split=split or samples.split,
+                    member=member.name,
+                    fit_ids=member.fit_ids,
+                    missing=absent_rows,
+                ).rename(aliases=aliases)
+                for member, output in zip(wrapped, batches.outputs, strict=True)
+            ],
+            missing=missing,
+        )
+
+    for batch in samples.batches(batch_size):
+        batches.add(*batch)
+        if len(batches.ids) == 1 and len(samples) != batches.n_done:
+            aligned()  # what no member will mend is refused now, and not after the last batch
         if progress:
-            progress(done, max(done, len(samples)) if len(samples) else 0)
-    if not ids:
+            progress(batches.n_done, max(batches.n_done, len(samples)) if len(samples) else 0)
+    if not batches.ids:
         raise DataError("the source must yield at least one sample; it yielded none.")
-    all_ids = joined_names(ids)
-    names = _label_names(labels, samples, wrapped, aliases or {})
-    aligned = align(
-        [
-            Predictions(
-                readonly(np.concatenate(output)),
-                ids=all_ids,
-                classes=member.classes,
-                task=member.task,
-                split=split or samples.split,
-                member=member.name,
-                fit_ids=member.fit_ids,
-                missing=absent_rows,
-            ).rename(aliases=aliases)
-            for member, output in zip(wrapped, outputs, strict=True)
-        ],
-        missing=missing,
-    )
-    return aligned if names is None else aligned.with_labels(names)
+    predictions = aligned()
+    return predictions.with_labels(np.concatenate(batches.labels)) if batches.labels else predictions
 
 
-def _wrapped_members(members: Any, classes: Any) -> list[Member]:
+def _wrapped_members(members: Any, classes: Any, output_names: Mapping[str, str]) -> list[Member]:
     if isinstance(members, PredictionSet):
         pairs: Iterable[Any] = [(p.member, p) for p in members]
     elif isinstance(members, Mapping):
@@ -137,8 +140,8 @@ def _wrapped_members(members: Any, classes: Any) -> list[Member]:
     for pair in pairs:
         if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str):
             name, model = pair
-            own = hasattr(model, "classes_") or isinstance(model, (Predictions, Member))
-            member = as_member(model, name=name, classes=None if own else classes)
+            own = None if knows_classes(model) else classes
+            member: Member = wrap(model, name=name, classes=own, output_name=output_names.get(name))
         elif isinstance(pair, Member):
             member = pair
         elif isinstance(pair, Predictions) and pair.member:
@@ -150,6 +153,11 @@ def _wrapped_members(members: Any, classes: Any) -> list[Member]:
         wrapped.append(member)
     if not wrapped:
         raise InvalidOptionError("at least one member is needed; received none.")
+    unknown = [name for name in output_names if name not in {member.name for member in wrapped}]
+    if unknown:
+        raise InvalidOptionError(
+            f"output_names must be by the names of members, {few(m.name for m in wrapped)}; received {few(unknown)}."
+        )
     return wrapped
 
 
@@ -161,11 +169,19 @@ def _as_source(source: Any) -> Source:
         return dataset_source(source)
     if isinstance(source, dict):
         unknown = set(source) - {"ids", "x", "y"}
-        if unknown or not {"ids", "x"} <= set(source):
-            raise DataError(f"a source of arrays must have the keys ids, x and maybe y; received {sorted(source)}.")
-        return _array_source(source["ids"], source["x"], source.get("y"))
+        ids = source.get("ids")
+        ids = _own_ids(source.get("x")) if ids is None else ids
+        if unknown or "x" not in source or ids is None:
+            raise DataError(
+                f"a source of arrays must have the keys ids, x and maybe y; received {sorted(map(str, source))}."
+            )
+        return ArraySource(ids, source["x"], source.get("y"))
     if isinstance(source, tuple) and len(source) in (2, 3):
-        return _array_source(*source)
+        ids = _own_ids(source[0]) if len(source) == 2 else None
+        return ArraySource(*source) if ids is None else ArraySource(ids, *source)
+    ids = _own_ids(source)
+    if ids is not None:
+        return ArraySource(ids, source)
     if isinstance(source, np.ndarray) or hasattr(source, "iloc"):
         raise DataError(
             f"inputs must come with their ids; received a {type(source).__name__} of shape {np.shape(source)} alone. "
@@ -176,60 +192,7 @@ def _as_source(source: Any) -> Source:
     raise DataError(f"a source must yield ids, inputs and labels; received {type(source).__name__}. {REMEDY}")
 
 
-def _array_source(ids: Any, x: Any, y: Any = None) -> Source:
-    if np.ndim(ids) != 1:
-        raise DataError(
-            f"the first of (ids, x[, y]) must be the ids, one a sample; received shape {np.shape(ids)}. "
-            "Inputs must come with their ids."
-        )
-    names = as_ids(ids)
-    for what, values in (("x", x), ("y", y)):
-        if values is not None and len(values) != len(names):
-            raise DataError(f"{what} must have one row an id; received {len(values)} rows and {len(names)} ids.")
-    return ArraySource(names, x, y)
-
-
-def _label_names(
-    labels: list[np.ndarray], source: Source, members: list[Member], aliases: Mapping[Hashable, Hashable]
-) -> np.ndarray | None:
-    if not labels:
-        return None
-    values = np.concatenate(labels)
-    if members[0].task != "multiclass":
-        return values
-    if source.classes is None:
-        if values.dtype.kind in "iu" and isinstance(members[0].classes[0], str):
-            raise DataError(
-                "labels must be class names where the source does not say what integers stand for; received integers. "
-                "Give names: np.asarray(class_names)[y]."
-            )
-        names = values
-    else:
-        n_classes = len(source.classes)
-        if values.dtype.kind not in "iu" or (values.size and not 0 <= values.min() <= values.max() < n_classes):
-            raise DataError(
-                f"labels must be positions in the classes of the source, whole numbers from 0 to {n_classes - 1}; "
-                f"received {few(np.unique(values).tolist())}."
-            )
-        names = named_by(values, tuple(source.classes))
-    if names.dtype.kind == "S" or names.dtype.kind == "O":
-        names = np.array([n.decode() if isinstance(n, bytes) else n for n in names.ravel().tolist()]).reshape(
-            names.shape
-        )
-    if aliases:
-        names = np.array([aliases.get(n, n) for n in names.ravel().tolist()]).reshape(names.shape)
-    known = {aliases.get(c, c) for m in members for c in m.classes}
-    unknown = sorted(set(names.ravel().tolist()) - known, key=str)
-    if unknown:
-        unused = [
-            c for c in dict.fromkeys(c for m in members for c in m.classes) if c not in set(names.ravel().tolist())
-        ]
-        proposal = propose_aliases(unknown, unused)
-        advice = f" If these are other names of the same classes, give aliases={proposal!r}." if proposal else ""
-        error = AlignmentError(
-            f"labels must be classes that the members know, {sorted(known, key=str)}; received also "
-            f"{few(unknown)}.{advice}"
-        )
-        error.aliases = {str(old): str(new) for old, new in proposal.items()}
-        raise error
-    return names
+def _own_ids(x: Any) -> Any:
+    """Return the index of a table, if it names the rows; None for anything else."""
+    index = x.index if hasattr(x, "iloc") and getattr(x, "ndim", 0) == 2 else None
+    return None if index is None or is_default(index) else index

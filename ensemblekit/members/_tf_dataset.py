@@ -15,12 +15,21 @@ from ._sources import REMEDY, Batch, Source, StreamSource
 __all__ = ["dataset_source"]
 
 
+ENDLESS = -1
+"""What ``cardinality()`` says of a dataset without an end."""
+
+
 def dataset_source(dataset: Any) -> Source:
     """Accept a ``tf.data.Dataset`` if its order is known; otherwise refuse it, with the reason and the remedy."""
     spec = dataset.element_spec
     if isinstance(spec, tuple) and len(spec) in (2, 3) and _is_ids(spec[0]):
         if spec[0].shape.rank == 0:
             raise DataError("a dataset of (ids, x[, y]) must be batched; received single samples. Add .batch(32).")
+        if int(dataset.cardinality()) == ENDLESS:
+            raise DataError(
+                "a dataset must end, and yield each id once; received one without an end, as after .repeat(). Leave "
+                ".repeat() out."
+            )
         return StreamSource(dataset.as_numpy_iterator())
     paths = getattr(dataset, "file_paths", None)
     if paths is None:

@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 
 from ..arguments import typed
-from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
+from ..errors import AlignmentError, DataError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import Member
 from ..predictions import Predictions, Task
 from ..predictions.choices import check_task
 from ..predictions.names import as_classes, as_ids, few, positions
+from ._answers import choose_output, read_answer, unknown_output
+from ._keras import keras_inputs, output_names
+from ._recognise import are_of_several_outputs, recognise
+from .inputs import Inputs, read_inputs
 
-__all__ = ["WrappedMember", "as_member"]
+__all__ = ["WrappedMember", "as_member", "wrap"]
 
 
 class WrappedMember:
@@ -24,6 +28,8 @@ class WrappedMember:
     ----------
     model : object
         The wrapped model.
+    output_name : str or None
+        Name of the output that is taken, of a model with several.
     """
 
     def __init__(
@@ -32,18 +38,64 @@ class WrappedMember:
         call_by: str,
         *,
         name: str,
-        classes: tuple[Hashable, ...],
+        classes: tuple[Hashable, ...] | None,
         fit_ids: np.ndarray | None,
         task: Task,
+        output_name: str | None = None,
     ) -> None:
         self.model = model
-        self.name, self.classes, self.fit_ids = name, classes, fit_ids
+        self.name, self.fit_ids, self.output_name = name, fit_ids, output_name
+        # None until the first answer says them, which only `collect` waits for.
+        self.classes: tuple[Hashable, ...] = classes  # type: ignore[assignment]
         self.task: Task = task
         self._call_by = call_by
 
     def predict(self, ids: np.ndarray, x: Any) -> np.ndarray:
         """Predict one batch; see `Member`."""
-        probas = np.asarray(self._call(ids, x))
+        if self._call_by in ("rows", "member"):
+            # The inner member has read the names in its answer.
+            return self._checked(ids, np.asarray(self._call(ids, x.x if isinstance(x, Inputs) else x)))
+        inputs = x if isinstance(x, Inputs) else read_inputs(x, len(ids))
+        if self._call_by == "predict_on_batch":
+            answer = self.model.predict_on_batch(keras_inputs(self.model, inputs, self.name))
+        else:
+            answer = self._called_on_inputs(ids, inputs)
+        output = self._output_of(answer, len(ids))
+        probas, classes = read_answer(
+            output, name=self.name, ids=ids, index=inputs.index, classes=self.classes, task=self.task
+        )
+        if classes is None:
+            raise _unnamed(self.name, self.model)
+        self.classes = self.classes or as_classes(classes)
+        return self._checked(ids, probas)
+
+    def _called_on_inputs(self, ids: np.ndarray, inputs: Inputs) -> Any:
+        try:
+            return self._call(ids, inputs.x)
+        except (ValueError, TypeError) as error:
+            if not any(map(_is_ragged_list, inputs.parts.values())):
+                raise
+            raise DataError(
+                f"samples must be of one size, unless the model takes several; member {self.name!r} fails on a list of "
+                f"{len(ids)} samples of different sizes: {error} Pad or crop them to one size."
+            ) from error
+
+    def _output_of(self, answer: Any, n_samples: int) -> Any:
+        stacked = _positive_columns(answer) if self._call_by == "predict_proba" and self.task == "multilabel" else None
+        if stacked is not None:
+            return stacked
+        is_network = self._call_by == "predict_on_batch"
+        return choose_output(
+            answer,
+            self.output_name,
+            name=self.name,
+            n_samples=n_samples,
+            classes=self.classes,
+            output_names=output_names(self.model) if is_network else None,
+            always_outputs=is_network,
+        )
+
+    def _checked(self, ids: np.ndarray, probas: np.ndarray) -> np.ndarray:
         if probas.ndim == 1 and self.task == "regression":
             probas = probas[:, np.newaxis]
         if self.task == "multiclass" and len(self.classes) == 2 and probas.shape[1:] == (1,):
@@ -80,6 +132,7 @@ def as_member(
     classes: Iterable[Any] | None = None,
     fit_ids: Iterable[Any] | None = None,
     task: Task | None = None,
+    output_name: str | None = None,
 ) -> Member:
     """Wrap anything that predicts as a member; the methods of the model decide how it is called.
 
@@ -96,6 +149,9 @@ def as_member(
         Ids of the rows that it was fitted on; by default those of the model.
     task : {"multiclass", "multilabel", "regression"}, optional
         By default that of the model, otherwise ``multiclass``.
+    output_name : str, optional
+        Name of the output to take, of a model with several: the name of an output layer of a Keras model, or a key of
+        the dict that a model returns.
 
     Returns
     -------
@@ -105,7 +161,14 @@ def as_member(
     Raises
     ------
     InvalidOptionError
-        If the model cannot predict or is not fitted, or its class names are unknown or differ from ``classes``.
+        If the model cannot predict or is not fitted, its class names are unknown or differ from ``classes``, or it has
+        several outputs and ``output_name`` is none of them.
+
+    Notes
+    -----
+    A Keras model with several inputs takes a mapping of input name to array, which may hold inputs of other members, or
+    a tuple of arrays in the order of its inputs. A list of text or numbers is a list of samples. An answer with named
+    columns, such as a DataFrame, is read by name.
 
     Examples
     --------
@@ -115,63 +178,78 @@ def as_member(
     >>> coin.predict(np.array(["a", "b"]), np.zeros((2, 3))).shape
     (2, 2)
     """
+    member = wrap(model, name=name, classes=classes, fit_ids=fit_ids, task=task, output_name=output_name)
+    if member.classes is None:
+        raise _unnamed(name, model)
+    return member
+
+
+def wrap(
+    model: Any, *, name: str, classes: Any = None, fit_ids: Any = None, task: Any = None, output_name: str | None = None
+) -> WrappedMember:
+    """Wrap a model as in `as_member`; if its classes are not known, its first answer may still say them."""
     if task is not None:
         check_task(task)
-    call_by, own_classes, own_task = _recognise(model, name)
+    call_by, own_classes, own_task = recognise(model, name, task, named=classes is not None)
     task = task or own_task or "multiclass"
-    if classes is None and own_classes is None:
-        if task != "regression":
-            raise InvalidOptionError(
-                f"member {name!r} ({type(model).__name__}) does not know the names of its outputs. Give them in the "
-                "order it was trained with: as_member(model, name=..., classes=[...]) or collect(..., classes=[...])."
-            )
+    if classes is None and own_classes is None and task == "regression":
         own_classes = ("value",)
-    names = as_classes(own_classes if own_classes is not None else classes)
-    if own_classes is not None and classes is not None and set(as_classes(classes)) != set(names):
+    if own_classes is not None and are_of_several_outputs(own_classes):
+        if task != "multilabel":
+            raise InvalidOptionError(
+                f"member {name!r} must predict with one output; it was fitted on {len(own_classes)} targets. If each "
+                "says whether one label applies, give task='multilabel' and the names of the labels, classes=[...]."
+            )
+        own_classes = None
+    given = own_classes if own_classes is not None else classes
+    names = None if given is None else as_classes(given)
+    if names is None and call_by == "predict_on_batch":
+        raise _unnamed(name, model)
+    if own_classes is not None and classes is not None and set(as_classes(classes)) != set(names or ()):
         raise InvalidOptionError(
             f"member {name!r} knows its classes, {names!r}; received {as_classes(classes)!r}. Leave classes out, or "
             "give aliases where they are other names of the same."
         )
+    _check_output_name(model, call_by, name, output_name)
     ids = getattr(model, "fit_ids", None) if fit_ids is None else fit_ids
     ids = None if ids is None else as_ids(ids, what=f"fit_ids of member {name!r}")
-    return WrappedMember(model, call_by, name=name, classes=names, fit_ids=ids, task=task)
+    return WrappedMember(model, call_by, name=name, classes=names, fit_ids=ids, task=task, output_name=output_name)
 
 
-def _recognise(model: Any, name: str) -> tuple[str, Any, Task | None]:
-    """Find how to call a model (a method, or "rows", "member" or "call"), its classes and its task."""
-    if isinstance(model, Predictions):
-        return "rows", model.classes, model.task
-    if isinstance(model, Member):
-        return "member", model.classes, model.task
-    if callable(getattr(model, "predict_on_batch", None)):  # a Keras model
-        return "predict_on_batch", None, None
-    if hasattr(model, "classes_") and hasattr(model, "predict_proba"):  # a scikit-learn classifier
-        return "predict_proba", model.classes_, "multiclass"
-    kind = _kind(model)
-    if hasattr(model, "predict_proba") or (kind == "classifier" and not hasattr(model, "classes_")):
-        raise InvalidOptionError(
-            f"member {name!r} ({type(model).__name__}) must be fitted before it predicts; it has no classes_. "
-            "Call its fit first."
-        )
-    if hasattr(model, "classes_"):
-        raise InvalidOptionError(
-            f"member {name!r} ({type(model).__name__}) has no predict_proba. Give it one, for instance with "
-            "scikit-learn's CalibratedClassifierCV."
-        )
-    if callable(getattr(model, "predict", None)) and kind in ("regressor", None):
-        return "predict", None, "regression" if kind else None
-    if callable(model):
-        return "call", None, None
-    raise InvalidOptionError(
-        f"member {name!r} must be a Keras model, a scikit-learn classifier or regressor, a callable or Predictions; "
-        f"received {type(model).__name__}."
+def _unnamed(name: str, model: Any) -> InvalidOptionError:
+    return InvalidOptionError(
+        f"member {name!r} ({type(model).__name__}) does not know the names of its outputs. Give them in the "
+        "order it was trained with: as_member(model, name=..., classes=[...]) or collect(..., classes=[...])."
     )
 
 
-def _kind(model: Any) -> str | None:
-    # Like scikit-learn's is_classifier and is_regressor, but without the import. Before 1.6 it was an attribute.
-    tags = None if isinstance(model, type) else getattr(model, "__sklearn_tags__", None)
-    return tags().estimator_type if tags else getattr(model, "_estimator_type", None)
+def _check_output_name(model: Any, call_by: str, name: str, wanted: str | None) -> None:
+    if call_by == "rows" or (call_by == "member" and wanted is not None):
+        if wanted is not None:
+            raise InvalidOptionError(
+                f"output_name is for models with several outputs; member {name!r} is of the type "
+                f"{type(model).__name__}. Give it where the model is first made a member."
+            )
+        return
+    names = output_names(model) if call_by == "predict_on_batch" else None
+    if names is not None and (len(names) > 1 or wanted is not None) and names.count(str(wanted)) != 1:
+        raise unknown_output(name, wanted, names)
+
+
+def _positive_columns(answer: Any) -> np.ndarray | None:
+    """Join what scikit-learn's forests and neighbours return for several labels: a list of ``(n_samples, 2)``."""
+    if isinstance(answer, list) and answer and all(np.ndim(one) == 2 and one.shape[1] == 2 for one in answer):
+        return np.stack([one[:, 1] for one in answer], axis=-1)
+    return None
+
+
+def _is_ragged_list(part: Any) -> bool:
+    if not isinstance(part, (list, tuple)):
+        return False
+    try:
+        return len({np.shape(sample) for sample in part}) > 1
+    except ValueError:
+        return True
 
 
 def _look_up(saved: Predictions, name: str, ids: np.ndarray) -> np.ndarray:

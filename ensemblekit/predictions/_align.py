@@ -11,12 +11,17 @@ import numpy as np
 
 from ..arguments import typed
 from ..errors import AlignmentError
+from ._filling import columns_of, common_labels, fill, inverse, presence
 from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
 from .choices import Aliases, MissingPolicy, missing_policy
-from .names import UNNAMED, few, is_text, positions, propose_aliases, readonly, same_kind, text_array
+from .joining import Lookup, is_text, positions, same_kind, same_names, shared
+from .names import UNNAMED, few, joined_names, normalisation_note, propose_aliases, readonly
 
 __all__ = ["Alignable", "align"]
+
+MOST_SHOWN = 20
+"""Aliases that a message proposes one by one."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -90,24 +95,22 @@ def align(
     for other in members[1:]:
         _check_same_kind(first, other)
     classes = _common_classes(members, absent_classes, aliases or {})
-    ids = _common_ids(members, absent_rows)
+    ids, rows = _common_ids(members, absent_rows)
+    labels = common_labels(members, ids, rows, classes)
+    present = presence(members, rows, len(ids))
+    check_rows_present(present, ids)
 
     dtype = np.result_type(*(p.probas.dtype for p in members))
     cube = np.empty((len(members), len(ids), *first.probas.shape[1:-1], len(classes)), dtype=dtype)
-    present = np.ones((len(members), len(ids)), dtype=bool)
     for place, member in enumerate(members):
-        rows = positions(member.ids, ids)
-        present[place] = rows >= 0
-        if member.present is not None:
-            present[place, rows >= 0] &= member.present[rows[rows >= 0]]
-        _fill(cube[place], member, rows, classes)
-    check_rows_present(present, ids)
+        there = None if present is None else present[place]
+        fill(cube[place], member.probas, rows=rows[place], columns=columns_of(member.classes, classes), present=there)
     return PredictionSet(
         member_probas=cube,
         ids=ids,
         classes=classes,
         members=tuple(str(p.member) for p in members),
-        label_codes=_common_labels(members, ids, classes),
+        label_codes=labels,
         present=present,
         fit_ids={str(p.member): p.fit_ids for p in members},
         task=first.task,
@@ -137,7 +140,8 @@ def _named_members(predictions: tuple[Any, ...]) -> list[Predictions]:
                 f"only Predictions line up; received {came} as number {place + 1}. Give ids and class names: "
                 "Predictions(array, ids=..., classes=..., member=...)."
             )
-        members.append(p.rename(str(name or p.member or f"{UNNAMED}{place + 1}")))
+        name = str(name or p.member or f"{UNNAMED}{place + 1}")
+        members.append(p if p.member == name else p.rename(name))
     if not members:
         raise AlignmentError("at least one member is needed; received none.")
     names = [p.member for p in members]
@@ -199,11 +203,9 @@ def _common_classes(
             f"classes must be the same for every member; member {member.member!r} lacks {few(lacks)} that member "
             f"{others.member!r} has"
         )
-        if proposal:
-            error = AlignmentError(
-                f"{message}. If these are other names of the same classes, give aliases={proposal!r}; if not, give "
-                f"aliases={ {name: name for name in proposal}!r} and missing='zero'."
-            )
+        note = normalisation_note(extra, theirs)
+        if proposal or note:
+            error = AlignmentError(f"{message}. {_alias_advice(proposal, note)}")
             error.aliases = {str(old): str(new) for old, new in proposal.items()}
             raise error
         if absent == "error" or member.task == "regression":
@@ -214,8 +216,24 @@ def _common_classes(
     return tuple(classes)
 
 
-def _common_ids(members: list[Predictions], absent: str) -> np.ndarray:
-    first = members[0]
+def _alias_advice(proposal: dict[Hashable, Hashable], note: str) -> str:
+    if 0 < len(proposal) <= MOST_SHOWN:
+        # Names that look the same are told apart by escapes only.
+        given = f"aliases={ascii(proposal) if note else repr(proposal)}"
+        kept = f"aliases={ {name: name for name in proposal}!r}"
+    else:
+        pairs = ", ".join(f"{old!a}: {new!a}" for old, new in list(proposal.items())[:3])
+        given = (
+            f"aliases={{{pairs}, ...}}, which the error has as .aliases" if proposal else "aliases={name: common name}"
+        )
+        kept = "aliases={name: name, ...}"
+    if note:
+        return f"{note} Give {given}."
+    return f"If these are other names of the same classes, give {given}; if not, give {kept} and missing='zero'."
+
+
+def _common_ids(members: list[Predictions], absent: str) -> tuple[np.ndarray, list[np.ndarray | None]]:
+    """Join the ids; also find, for each member, its row for each of them: -1 if it has none, None for the same rows."""
     for member in members if absent == "error" else ():
         if member.present is not None:
             raise AlignmentError(
@@ -223,87 +241,47 @@ def _common_ids(members: list[Predictions], absent: str) -> np.ndarray:
                 f"{few(member.ids[~member.present].tolist())} of its {len(member)} ids. Take the others, or give "
                 "missing='renormalize' to combine the members that are present."
             )
-    if all(np.array_equal(first.ids, p.ids) for p in members[1:]):
-        return first.ids
-    seen = dict.fromkeys(first.ids.tolist())
-    for p in members[1:]:
-        seen.update(dict.fromkeys(p.ids.tolist()))
-    ids = readonly(text_array([*seen]) if is_text(first.ids) else np.array([*seen], dtype=np.int64))
-    if absent == "error":
-        for member in members:
-            own = set(member.ids.tolist())
-            lacks = [i for i in seen if i not in own]
-            if lacks:
-                other = next(p for p in members if lacks[0] in set(p.ids.tolist()))
-                raise AlignmentError(
-                    f"ids must be the same for every member; member {member.member!r} lacks {few(lacks)} of the "
-                    f"{len(seen)} ids, which member {other.member!r} has. Predict them, take the ids that all "
-                    "members have, or give missing='renormalize' to combine the members that are present."
-                )
-    return ids
-
-
-def _fill(out: np.ndarray, member: Predictions, rows: np.ndarray, classes: tuple[Hashable, ...]) -> None:
-    present = rows >= 0
-    complete = bool(present.all())
-    in_order = complete and len(rows) == len(member.ids) and np.array_equal(rows, np.arange(len(rows)))
-    places = {name: place for place, name in enumerate(member.classes)}
-    for column, name in enumerate(classes) if member.classes != classes else ():
-        if name not in places:
-            out[..., column] = 0
+    ids, rows = _joined([p.ids for p in members])
+    for member, own in zip(members, rows, strict=True):
+        lacks = ids[:0] if own is None else ids[own < 0]
+        if not len(lacks):
             continue
-        values = member.probas[..., places[name]]
-        out[..., column][present] = values if in_order else values[rows[present]]
-    if member.classes == classes:
-        if in_order:
-            out[...] = member.probas
-        else:
-            out[present] = member.probas[rows[present]]
-    if not complete:
-        out[~present] = np.nan
-    if member.present is not None:
-        out[np.flatnonzero(present)[~member.present[rows[present]]]] = np.nan
-
-
-def _common_labels(members: list[Predictions], ids: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray | None:
-    labels: np.ndarray | None = None
-    source = np.full(len(ids), -1)
-    places = {name: place for place, name in enumerate(classes)}
-    for place, member in enumerate(members):
-        if member.label_codes is None:
-            continue
-        rows = positions(member.ids, ids)
-        known = rows >= 0
-        values = member.label_codes[rows[known]]
-        if member.task == "multiclass":
-            values = np.asarray([places[c] for c in member.classes])[values]
-        else:
-            values = _reorder_columns(values, member.classes, classes)
-        if labels is None:
-            labels = np.zeros((len(ids), *values.shape[1:]), dtype=values.dtype)
-        overlap = source[known] >= 0
-        differ = labels[known][overlap] != values[overlap]
-        differ = differ.any(axis=tuple(range(1, differ.ndim)))
-        if differ.any():
-            where = ids[known][overlap][differ]
-            other = members[source[known][overlap][differ][0]].member
-            raise AlignmentError(
-                f"labels must agree between members; member {member.member!r} and {other!r} differ for "
-                f"{few(where.tolist())}. The ids or the labels of one of them belong to other rows."
-            )
-        labels[known] = values
-        source[known & (source < 0)] = place
-    if labels is not None and (source < 0).any():
-        raise AlignmentError(
-            f"labels must be known for every row or for none; {few(ids[source < 0].tolist())} of {len(ids)} rows have "
-            "none. Give labels to the members that have these rows."
+        other = next(p for p in members if positions(p.ids, lacks[:1])[0] >= 0)
+        message = (
+            f"ids must be the same for every member; member {member.member!r} lacks {few(lacks.tolist())} of the "
+            f"{len(ids)} ids, which member {other.member!r} has"
         )
-    return labels
+        if note := normalisation_note(member.ids, lacks):
+            raise AlignmentError(
+                f"{message}. {note} Write them in one way, e.g. with [unicodedata.normalize('NFC', i) for i in ids]."
+            )
+        if absent == "error":
+            raise AlignmentError(
+                f"{message}. Predict them, take the ids that all members have, or give missing='renormalize' to "
+                "combine the members that are present."
+            )
+    return ids, rows
 
 
-def _reorder_columns(values: np.ndarray, own: tuple[Hashable, ...], classes: tuple[Hashable, ...]) -> np.ndarray:
-    out = np.zeros((*values.shape[:-1], len(classes)), dtype=values.dtype)
-    places = {name: place for place, name in enumerate(classes)}
-    for column, name in enumerate(own):
-        out[..., places[name]] = values[..., column]
-    return out
+def _joined(given: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray | None]]:
+    ids, lookup = given[0], None
+    found: dict[int, np.ndarray | None] = {}  # equal ids are often one array, which is looked up once
+    for own in given:
+        if id(own) in found:
+            continue
+        if same_names(given[0], own):
+            found[id(own)] = None
+            continue
+        lookup = lookup or Lookup(ids)
+        places = lookup.positions(own)
+        new = places < 0
+        if new.any():
+            places[new] = np.arange(len(ids), len(ids) + int(new.sum()))
+            ids = joined_names([ids, own[new]])
+            lookup = Lookup(ids)
+        found[id(own)] = places
+    if ids is not given[0]:
+        ids = shared(readonly(ids))
+        found = {key: np.arange(len(given[0])) if places is None else places for key, places in found.items()}
+    rows = {key: None if places is None else inverse(places, len(ids)) for key, places in found.items()}
+    return ids, [rows[id(own)] for own in given]

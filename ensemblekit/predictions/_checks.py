@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 
-from ..arguments import as_array
 from ..errors import InvalidPredictionsError
+from .named import frame_of_rows, look_up, read_named
 from .names import array_of, few, first_null, plain, readonly, shown
 
 __all__ = ["as_labels", "as_probas"]
@@ -18,15 +19,42 @@ SUM_TOLERANCE = {np.dtype(np.float16): 1e-2}
 """Largest deviation of the sum of a row from 1, by dtype."""
 DEFAULT_SUM_TOLERANCE = 1e-3
 """Large enough for files that were rounded to four decimals."""
+LIKE_A_NUMBER = re.compile(r"\s*[+-]?\d+(\.0*)?\s*")
+"""Names of classes that whole-number labels could mean."""
+
+BELOW_ZERO = {np.dtype(np.float16): 2e-3}
+"""How far below 0 rounding brings a probability such as ``1 - p``, by dtype. Such a value becomes 0."""
+DEFAULT_BELOW_ZERO = 1e-5
+"""Large enough for sums of some hundred float32 numbers."""
 
 FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 """Dtypes that are kept, as every file format stores them. Others become float64."""
 
 
 def as_probas(
-    probas: Any, ids: np.ndarray, classes: tuple[Hashable, ...], task: str, *, nan_rows: bool, who: str
+    array: np.ndarray,
+    given: Any,
+    ids: np.ndarray,
+    classes: tuple[Hashable, ...],
+    task: str,
+    *,
+    nan_rows: bool,
+    who: str,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Validate predictions against their ids, classes and task.
+
+    Parameters
+    ----------
+    array : ndarray
+        Values without names.
+    given : object
+        What the caller gave, which tells whether the array is new.
+    ids, classes, task
+        As `Predictions` keeps them.
+    nan_rows : bool
+        Accept rows that are entirely NaN.
+    who : str
+        Name of the argument, for errors.
 
     Returns
     -------
@@ -35,11 +63,11 @@ def as_probas(
     present : ndarray of bool of shape (n_samples,), or None
         Which rows are not NaN; None if all are present.
     """
-    _check_order(who, probas, classes)
-    if np.ma.is_masked(probas):  # masked values become NaN, like the nulls of a file
-        probas = probas.astype(np.result_type(probas, np.float16)).filled(np.nan)
-    array = as_array(who, probas, error=InvalidPredictionsError)
-    is_new = isinstance(probas, (list, tuple))
+    is_new = isinstance(given, (list, tuple))
+    coarse = "bfloat16" in array.dtype.name
+    if coarse:  # NumPy has no such dtype, and its sums are off by as much as those of float16
+        array, is_new = array.astype(np.float32), True
+        array = _divided_by_sums(array) if task == "multiclass" else array
     _check_exact(who, array)
     if array.dtype.kind in "biuf" and array.dtype not in FLOATS:
         array, is_new = array.astype(np.float64), True
@@ -65,18 +93,10 @@ def as_probas(
         )
     if not is_new and not _is_immutable(array):
         array = array.copy(order="K")
-    array = readonly(array)
-    return array, _check_values(array, ids, task, nan_rows, who)
-
-
-def _check_order(who: str, table: Any, classes: tuple[Hashable, ...]) -> None:
-    """Refuse a table whose columns are the classes in another order."""
-    columns: list[Any] = list(getattr(table, "column_names", getattr(table, "columns", ())))
-    if columns != list(classes) and len(columns) == len(classes) and all(name in columns for name in classes):
-        raise InvalidPredictionsError(
-            f"{who} must have its columns in the order of the classes {shown(classes)}; received a table with "
-            f"{shown(columns)}. Give table[list(classes)]."
-        )
+    present, low = _check_values(array, ids, task, nan_rows, who)
+    if low < 0:
+        array = np.maximum(array, 0)
+    return readonly(array), present
 
 
 def _check_exact(who: str, array: np.ndarray) -> None:
@@ -102,7 +122,16 @@ def _is_immutable(array: Any) -> bool:
 _SIGMOID = " For the one output p of a sigmoid give both columns: np.column_stack([1 - p, p])."
 
 
-def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool, who: str) -> np.ndarray | None:
+def _divided_by_sums(array: np.ndarray) -> np.ndarray:
+    sums = array.sum(axis=-1, keepdims=True)
+    near = np.abs(sums - 1) <= SUM_TOLERANCE[np.dtype(np.float16)]
+    return np.divide(array, sums, out=array, where=near)
+
+
+def _check_values(
+    array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool, who: str
+) -> tuple[np.ndarray | None, float]:
+    """Return which rows are present (None: all), and the least value, or 0 where any is valid."""
     axes = tuple(range(1, array.ndim))
     # If a value is NaN or infinite, so is the sum: one pass finds these rows and those that do not sum to 1.
     with np.errstate(invalid="ignore", over="ignore"):
@@ -131,11 +160,12 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
         present = readonly(~whole)
         array, sums, ids, numbers = array[present], sums[present], ids[present], numbers[present]
     if task == "regression" or not array.size:
-        return present
+        return present, 0
     low, high = float(array.min()), float(array.max())
     tolerance = SUM_TOLERANCE.get(array.dtype, DEFAULT_SUM_TOLERANCE)
-    if low < 0 or high > 1 + tolerance:
-        outside = ((array < 0) | (array > 1 + tolerance)).any(axis=axes)
+    below = -BELOW_ZERO.get(array.dtype, DEFAULT_BELOW_ZERO)
+    if low < below or high > 1 + tolerance:
+        outside = ((array < below) | (array > 1 + tolerance)).any(axis=axes)
         first = int(np.flatnonzero(outside)[0])
         raise InvalidPredictionsError(
             f"{who} must lie in [0, 1]; received values from {low:.6g} to {high:.6g}, first in row {numbers[first]} "
@@ -152,7 +182,7 @@ def _check_values(array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool,
                 f"first {numbers[first]} (id {_id(ids, first)}): {_format_row(array[first])}. Normalise them, "
                 "or give task='multilabel' if the classes do not exclude each other."
             )
-    return present
+    return present, low
 
 
 def _sums(array: np.ndarray) -> np.ndarray:
@@ -174,8 +204,25 @@ def _format_row(row: np.ndarray) -> str:
     return np.array2string(row, precision=4, threshold=8, separator=", ").replace("\n", "")
 
 
-def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Validate labels and convert class names to codes.
+def as_labels(
+    labels: Any, classes: tuple[Hashable, ...], task: str, shape: tuple[int, ...], ids: np.ndarray, *, index: Any = None
+) -> np.ndarray:
+    """Look labels up by id, validate them and convert class names to codes.
+
+    Parameters
+    ----------
+    labels : object
+        As `Predictions` takes them.
+    classes : tuple
+        Names of the classes.
+    task : str
+        Task of the predictions.
+    shape : tuple of int
+        Shape of the predictions.
+    ids : ndarray
+        Ids of the rows.
+    index : pandas.Index, optional
+        Another name of each row; see `by_id`.
 
     Returns
     -------
@@ -183,7 +230,7 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
         Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
         ``shape``.
     """
-    array = array_of(labels)
+    array = _label_values(labels, classes, task, ids, index)
     if task == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
@@ -208,10 +255,36 @@ def as_labels(labels: Any, classes: tuple[Hashable, ...], task: str, shape: tupl
     return readonly(_codes(array, classes).reshape(shape[:-1]))
 
 
+def _label_values(labels: Any, classes: tuple[Hashable, ...], task: str, ids: np.ndarray, index: Any) -> np.ndarray:
+    rows = frame_of_rows(labels) if isinstance(labels, list | tuple) else labels
+    if isinstance(rows, np.ndarray | list | tuple):
+        return array_of(rows)
+    named = read_named(rows, "labels", label=task == "multiclass")
+    values = look_up(named, "labels", ids, index=index)
+    if task == "multiclass":
+        return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and named.columns is not None else values
+    own = named.columns
+    if own is None or own == classes or len(own) == 1 == len(classes):
+        return values
+    if {*own} != {*classes}:
+        raise InvalidPredictionsError(
+            f"labels must have one column a class {shown(classes)}; received a table with {shown([*own])}. Rename the "
+            "columns, or give labels.to_numpy() if they are in the order of the classes."
+        )
+    places = {name: place for place, name in enumerate(own)}
+    return values[:, [places[name] for name in classes]]
+
+
 def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
     kind: Any = type(classes[0])
     if array.dtype.kind in "iu" and kind is str:
-        # For classes of text, integers can only be codes.
+        # For classes of text, integers can only be codes, unless a text looks like an integer.
+        if (like := next((name for name in classes if LIKE_A_NUMBER.fullmatch(str(name))), None)) is not None:
+            raise InvalidPredictionsError(
+                f"labels must be names out of classes {shown(classes)}, as text where they look like numbers; received "
+                f"integers, {few(array.ravel().tolist())}. Are they names or positions? Nobody can know, as {like!r} "
+                "is a class. Give names, [str(y) for y in labels], or of positions [classes[y] for y in labels]."
+            )
         outside = (array < 0) | (array >= len(classes))
         if outside.any():
             raise InvalidPredictionsError(

@@ -9,7 +9,7 @@ import numpy as np
 from ..arguments import as_array
 from ..errors import InvalidPredictionsError
 
-__all__ = ["array_without_names", "arrow_columns", "is_table", "is_without_rows", "pandas_values"]
+__all__ = ["array_without_names", "arrow_columns", "is_table", "is_without_rows", "pandas_values", "values_of"]
 
 EXACT = 2**53
 """Whole numbers up to this one are exact in float64."""
@@ -44,6 +44,11 @@ def array_without_names(what: str, data: Any) -> np.ndarray:
         stream = hasattr(data, "__arrow_c_stream__")
         return _arrow_column(pa.chunked_array(data) if stream else pa.chunked_array([pa.array(data)]))
     return as_array(what, data, error=InvalidPredictionsError)
+
+
+def values_of(what: str, column: Any) -> np.ndarray:
+    """Convert one column, with or without an index, to its values."""
+    return _pandas_column(column) if hasattr(column, "iloc") else array_without_names(what, column)
 
 
 def _unmasked(data: Any) -> np.ndarray:

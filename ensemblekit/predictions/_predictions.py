@@ -11,8 +11,9 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ._checks import as_labels, as_probas
+from ._reading import read_fields
 from .choices import Aliases, Task, check_choice, check_task
-from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly
+from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,17 +26,20 @@ class Predictions:
 
     Parameters
     ----------
-    probas : array-like of shape (n_samples, ..., n_classes)
+    probas : array-like or table of shape (n_samples, ..., n_classes)
         Probabilities in [0, 1], summing to 1 over the last axis for ``multiclass``; any finite values for
-        ``regression``, for which one output needs no second axis. The dtype is kept. The array is copied unless it is
-        read-only.
-    ids : sequence of str or int, shape (n_samples,)
-        Unique name of each row, such as the POSIX path from the data root: ``test/normal/6.png``.
-    classes : sequence of str or int, shape (n_classes,)
-        Unique name of each column; output names for regression.
-    labels : array-like, optional
+        ``regression``, for which one output needs no second axis. The dtype is kept; bfloat16 becomes float32. The
+        array is copied unless it is read-only. A pandas, polars or Arrow table may bring ids and classes along.
+    ids : sequence of str or int, shape (n_samples,), optional
+        Unique name of each row, such as the POSIX path from the data root: ``test/normal/6.png``. By default the index
+        of a table, or its column ``id``.
+    classes : sequence of str or int, or mapping, shape (n_classes,), optional
+        Unique name of each column; output names for regression. By default the columns of a table. A label map is
+        ``{code: name}`` or ``{name: code}``.
+    labels : array-like, Series or mapping, optional
         True class names, shape ``(n_samples, ...)`` (for string classes, integer codes into ``classes`` too);
-        multilabel: 0 or 1, regression: numbers, both of the shape of ``probas``.
+        multilabel: 0 or 1, regression: numbers, both of the shape of ``probas``. Looked up by id where they have
+        names; otherwise in the order of ``ids``. By default the column ``label`` of a table.
     task : {"multiclass", "multilabel", "regression"}
         Determines which values are valid.
     split : str, optional
@@ -50,7 +54,13 @@ class Predictions:
     Raises
     ------
     InvalidPredictionsError
-        If shapes, values, ids, classes or labels are not as described above.
+        If shapes, values, ids, classes or labels are not as described above, or the names of a table are not those
+        that are given, in the same order.
+
+    Notes
+    -----
+    An index 0..n-1 and columns 0..k-1 are no names. Masked entries are missing. Values below 0 by rounding, as of
+    ``1 - p``, become 0. Multiclass rows of bfloat16 are divided by their sums, which are coarse.
 
     Examples
     --------
@@ -70,8 +80,8 @@ class Predictions:
         self,
         probas: Any,
         *,
-        ids: Iterable[Any],
-        classes: Iterable[Any],
+        ids: Iterable[Any] | None = None,
+        classes: Iterable[Any] | Mapping[Any, Any] | None = None,
         labels: Any = None,
         task: Task = "multiclass",
         split: str | None = None,
@@ -87,12 +97,16 @@ class Predictions:
         who = f"probas of member {member!r}" if member else "probas"
         self._task: Task = task
         self._split, self._member = split, member
-        self._ids = as_ids(ids)
-        self._classes = as_classes(classes)
+        given = read_fields(probas, ids, classes, labels, task, who)
+        self._ids, self._classes = given.ids, given.classes
         self._probas, self._present = as_probas(
-            probas, self._ids, self._classes, task, nan_rows=missing == "renormalize", who=who
+            given.probas, probas, self._ids, self._classes, task, nan_rows=missing == "renormalize", who=who
         )
-        self._label_values = None if labels is None else as_labels(labels, self._classes, task, self._probas.shape)
+        self._label_values = (
+            None
+            if given.labels is None
+            else as_labels(given.labels, self._classes, task, self._probas.shape, self._ids, index=given.index)
+        )
         self._fit_ids = None if fit_ids is None else as_fit_ids(fit_ids, self._ids)
         if not len(self._ids) and self._fit_ids is not None and len(self._fit_ids):
             self._ids = self._fit_ids[:0]  # without ids, fit_ids determine the kind
@@ -173,7 +187,7 @@ class Predictions:
     def __repr__(self) -> str:
         parts = [f"member={self._member!r}"] if self._member else []
         parts += [f"split={self._split!r}"] if self._split else []
-        parts += [f"n_samples={len(self)}", f"classes={self._classes!r}", f"task={self._task!r}"]
+        parts += [f"n_samples={len(self)}", f"classes={shown(self._classes)}", f"task={self._task!r}"]
         return f"Predictions({', '.join(parts)})"
 
     def take(self, ids: Iterable[Any]) -> Self:
@@ -182,7 +196,7 @@ class Predictions:
         Parameters
         ----------
         ids : sequence of str or int
-            Ids to keep.
+            Ids to keep: the values of a Series, or an index.
 
         Returns
         -------
@@ -267,7 +281,7 @@ class Predictions:
         if self._task == "multiclass" and self.labels is not None:
             if "label" in self._classes:
                 raise InvalidPredictionsError(
-                    f"to_frame needs the column 'label' for the labels; received the classes {self._classes!r}. "
+                    f"to_frame needs the column 'label' for the labels; received the classes {shown(self._classes)}. "
                     "Rename that class: p.rename(aliases={'label': ...})."
                 )
             frame["label"] = self.labels

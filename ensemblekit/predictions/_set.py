@@ -14,7 +14,7 @@ from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
 from ._checks import as_labels
 from ._predictions import Predictions
 from .choices import Task
-from .names import as_ids, few, named_by, positions, readonly
+from .names import as_ids, few, named_by, positions, readonly, shown
 
 __all__ = ["PredictionSet"]
 
@@ -101,7 +101,7 @@ class PredictionSet:
             raise UnknownMemberError(f"No member {member!r} here; there are {', '.join(map(repr, self.members))}.")
         place = self.members.index(member)
         present = None if self.present is None else self.present[place]
-        return _predictions(
+        return bare_predictions(
             _probas=self.member_probas[place],
             _ids=self.ids,
             _classes=self.classes,
@@ -115,7 +115,7 @@ class PredictionSet:
 
     def __repr__(self) -> str:
         return (
-            f"PredictionSet(members={self.members!r}, n_samples={len(self.ids)}, classes={self.classes!r}, "
+            f"PredictionSet(members={self.members!r}, n_samples={len(self.ids)}, classes={shown(self.classes)}, "
             f"task={self.task!r}, labelled={self.label_codes is not None})"
         )
 
@@ -179,8 +179,8 @@ class PredictionSet:
 
         Parameters
         ----------
-        labels : array-like
-            In the order of `ids`; as in `Predictions`.
+        labels : array-like, Series or mapping
+            As in `Predictions`: looked up by id where they have names, otherwise in the order of `ids`.
 
         Returns
         -------
@@ -192,7 +192,7 @@ class PredictionSet:
         InvalidPredictionsError
             If they do not fit the classes and the rows.
         """
-        codes = as_labels(labels, self.classes, self.task, self.member_probas.shape[1:])
+        codes = as_labels(labels, self.classes, self.task, self.member_probas.shape[1:], self.ids)
         return type(self)(**{name: getattr(self, name) for name in self.__slots__} | {"label_codes": codes})
 
     def reorder(
@@ -265,8 +265,8 @@ def check_rows_present(present: np.ndarray | None, ids: np.ndarray) -> None:
         )
 
 
-def _predictions(**slots: Any) -> Predictions:
-    # Without validation, as the values come from valid predictions.
+def bare_predictions(**slots: Any) -> Predictions:
+    """Make predictions without validation, from values that are valid already."""
     new = object.__new__(Predictions)
     for slot, value in slots.items():
         setattr(new, slot, value)

@@ -14,12 +14,24 @@ import numpy as np
 from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ._columns import array_without_names, arrow_columns, is_table, is_without_rows, pandas_values
-from .names import as_ids, few, plain, positions, shown
+from .names import array_of, as_ids, few, plain, positions, shown
+from .tables import check_different, recognised
 
-__all__ = ["Named", "by_id", "check_same_rows", "is_default", "read_named"]
+__all__ = [
+    "Named",
+    "by_id",
+    "check_same_rows",
+    "frame_of_rows",
+    "is_default",
+    "is_shuffled_range",
+    "look_up",
+    "nobody_knows",
+    "read_named",
+    "same_index",
+]
 
-ID, LABEL = "id", "label"
-"""Columns of a table that name its rows, and that hold their true classes."""
+ID = "id"
+"""The column of a table that always names its rows."""
 
 
 class Named:
@@ -35,9 +47,11 @@ class Named:
         The index of a pandas object as it is, a default one too.
     labels : ndarray or None
         The column ``label``, if it was asked for.
+    name : object
+        The name of a Series.
     """
 
-    __slots__ = ("_names", "_what", "columns", "index", "labels", "values")
+    __slots__ = ("_names", "_what", "columns", "index", "labels", "name", "values")
 
     def __init__(
         self,
@@ -48,8 +62,9 @@ class Named:
         columns: tuple[Any, ...] | None = None,
         index: Any = None,
         labels: np.ndarray | None = None,
+        name: Any = None,
     ) -> None:
-        self.values, self.columns, self.index, self.labels = values, columns, index, labels
+        self.values, self.columns, self.index, self.labels, self.name = values, columns, index, labels, name
         self._names, self._what = names, what
 
     @property
@@ -95,15 +110,15 @@ def read_named(data: Any, what: str, *, keep: Collection[Any] = (), label: bool 
     if type(data) is np.ndarray:
         return Named(data, what=what)
     if isinstance(data, list | tuple):
-        data = _as_frame_of_rows(data)
+        data = frame_of_rows(data)
     elif isinstance(data, Mapping):
-        return Named(as_array(what, [*data.values()], error=InvalidPredictionsError), what=what, names=[*data])
+        return _read_mapping(data, what)
     elif callable(getattr(data, "compute", None)) and hasattr(data, "divisions"):
         data = data.compute()  # a lazy table of Dask
     if _has_index(data) and hasattr(data, "columns"):
         return _read_table(data, what, keep, label)
     if _has_index(data):
-        return Named(pandas_values(data), what=what, index=data.index)
+        return Named(pandas_values(data), what=what, index=data.index, name=data.name)
     if is_table(data):
         return _read_table(data, what, keep, label)
     return Named(array_without_names(what, data), what=what)
@@ -159,7 +174,7 @@ def look_up(named: Named, what: str, ids: np.ndarray, *, index: Any = None) -> n
         raise InvalidPredictionsError(
             f"{what} must have one value for each of the {len(ids)} ids; received {shown(values.tolist())}."
         )
-    if index is not None and named.index is not None and len(values) == len(ids) and _same(named.index, index):
+    if index is not None and named.index is not None and len(values) == len(ids) and same_index(named.index, index):
         return values
     rows = named.rows
     if rows is None:
@@ -168,8 +183,8 @@ def look_up(named: Named, what: str, ids: np.ndarray, *, index: Any = None) -> n
                 f"{what} must have one value an id, or name its rows (a Series or DataFrame indexed by id, "
                 f"{{id: value}}); received {len(values)} values for {len(ids)} ids."
             )
-        if named.index is not None and _is_shuffled_range(ids):
-            raise InvalidPredictionsError(_nobody_knows(what, "the ids", "the ids"))
+        if named.index is not None and is_shuffled_range(ids):
+            raise InvalidPredictionsError(nobody_knows(what, "the ids", "the ids"))
         return values
     places = positions(rows, ids)
     if (places < 0).any():
@@ -201,12 +216,12 @@ def check_same_rows(
         the numbers 0..n-1 in another order. Repeated names are allowed.
     """
     one, another = _index_of(names), _index_of(other_names)
-    if one is None or another is None or len(one) != len(another) or _same(one, another):
+    if one is None or another is None or len(one) != len(another) or same_index(one, another):
         return
     if is_default(one) or is_default(another):
         named, unnamed = (what, other) if is_default(another) else (other, what)
-        if _is_shuffled_range(_raw(one if named == what else another)):
-            raise error(_nobody_knows(unnamed, f"the index of {named}", named))
+        if is_shuffled_range(_raw(one if named == what else another)):
+            raise error(nobody_knows(unnamed, f"the index of {named}", named))
         return
     first = next((row for row, (a, b) in enumerate(zip(one, another, strict=True)) if a != b), 0)
     order = "the same names in another order" if _same_names(one, another) else "other names"
@@ -237,7 +252,22 @@ def is_default(names: Any) -> bool:
     return not len(array) or (array.dtype.kind in "iu" and bool((array == np.arange(len(array))).all()))
 
 
-def _as_frame_of_rows(rows: Any) -> Any:
+def _read_mapping(data: Mapping[Any, Any], what: str) -> Named:
+    values = [*data.values()]
+    rows = frame_of_rows(values)
+    columns: tuple[Any, ...] | None = None
+    if _has_index(rows):
+        columns, array = tuple(map(plain, rows.columns)), pandas_values(rows)
+    elif isinstance(rows, np.ma.MaskedArray):
+        array = array_without_names(what, rows)
+    else:
+        # NumPy would turn ["cat", nan] into text.
+        scalars = all(np.ndim(value) == 0 for value in values[:1])
+        array = array_of(values) if scalars else as_array(what, values, error=InvalidPredictionsError)
+    return Named(array, what=what, names=[*data], columns=columns)
+
+
+def frame_of_rows(rows: Any) -> Any:
     """Make a table of a list whose rows carry names or masks; return any other list unchanged."""
     kinds = {*map(type, rows)}
     if any(issubclass(kind, Mapping) for kind in kinds) or any(
@@ -249,27 +279,26 @@ def _as_frame_of_rows(rows: Any) -> Any:
             return pd.DataFrame(rows)
         except (ValueError, TypeError):
             return rows
-    return np.ma.stack(rows) if any(issubclass(kind, np.ma.MaskedArray) and kind is not type(np.ma.masked)
-                                    for kind in kinds) else rows  # fmt: skip
+    masked = any(issubclass(kind, np.ma.MaskedArray) and kind is not type(np.ma.masked) for kind in kinds)
+    return np.ma.stack(rows) if masked else rows
 
 
 def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Named:
     """Split a table into names of rows, labels and values."""
     index: Any = table.index if _has_index(table) else None
     columns: list[Any] = list(getattr(table, "column_names", ()) or table.columns)
-    repeated = [name for name, times in _counts(columns).items() if times > 1]
-    if repeated:
-        raise InvalidPredictionsError(
-            f"columns of {what} must have different names; received {few(columns)}, of which repeated: {few(repeated)}."
-        )
+    check_different(columns)
     values = pandas_values if index is not None else arrow_columns
     names = labels = None
-    if ID in columns and ID not in keep and len(columns) > 1 and (index is None or index.name is None):
-        names, index = values(table, ID), None
-        columns.remove(ID)
-    if label and LABEL in columns and LABEL not in keep and (len(columns) > 1 or names is not None):
-        labels = values(table, LABEL)
-        columns.remove(LABEL)
+    row, truth = recognised([name for name in columns if name not in keep])
+    # A column such as image_id names the rows where no index does; a column id, where the index has no name.
+    free = index is None or (index.name is None and (row == ID or is_default(index)))
+    if row is not None and free and len(columns) > 1:
+        names = values(table, row)
+        columns.remove(row)
+    if label and truth is not None and (len(columns) > 1 or names is not None):
+        labels = values(table, truth)
+        columns.remove(truth)
     own: tuple[Hashable, ...] | None = tuple(map(plain, columns))
     if own == tuple(range(len(columns))) or (
         own == tuple(f"column_{i}" for i in range(len(columns))) and index is None
@@ -277,13 +306,6 @@ def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Na
         own = None
     array = values(table, columns)
     return Named(array, what=what, names=names, columns=own, index=index, labels=labels)
-
-
-def _counts(names: list[Any]) -> dict[Any, int]:
-    counts: dict[Any, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return counts
 
 
 def _has_index(data: Any) -> bool:
@@ -303,7 +325,8 @@ def _raw(index: Any) -> np.ndarray:
     return np.asarray(index)
 
 
-def _same(one: Any, another: Any) -> bool:
+def same_index(one: Any, another: Any) -> bool:
+    """Tell whether two pandas indexes have the same names in the same order."""
     return one is another or bool(one.equals(another))
 
 
@@ -314,13 +337,15 @@ def _same_names(one: Any, another: Any) -> bool:
         return sorted(one, key=repr) == sorted(another, key=repr)
 
 
-def _is_shuffled_range(ids: np.ndarray) -> bool:
+def is_shuffled_range(ids: np.ndarray) -> bool:
+    """Tell whether ids are the whole numbers 0..n-1 in another order."""
     if ids.dtype.kind not in "iu" or not len(ids) or ids.min() != 0 or ids.max() != len(ids) - 1:
         return False
     return not bool((ids == np.arange(len(ids))).all()) and len(np.unique(ids)) == len(ids)
 
 
-def _nobody_knows(what: str, others: str, order: str) -> str:
+def nobody_knows(what: str, others: str, order: str) -> str:
+    """Format the error for a default index beside the same numbers in another order."""
     return (
         f"{what} must name its rows, or have no index at all: {others} are the numbers 0..n-1 in another order, and "
         f"nobody can know whether its index 0..n-1 means these; received a default index. {_remedy(what, order)}"

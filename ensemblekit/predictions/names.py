@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from numbers import Number
 from pathlib import PurePath
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
+from ._columns import values_of
+from .joining import all_different, among, composed, is_text, positions, same_kind, shared
 
 __all__ = [
     "UNNAMED",
@@ -28,6 +31,7 @@ __all__ = [
     "is_text",
     "joined_names",
     "named_by",
+    "normalisation_note",
     "plain",
     "positions",
     "propose_aliases",
@@ -37,8 +41,8 @@ __all__ = [
     "text_array",
 ]
 
-MOST_PROPOSED = 1000
-"""No aliases are proposed for more names than this, as each name is compared with each target."""
+MOST_PROPOSED = 100
+"""No aliases are guessed for more names than this, as each name is compared with each target."""
 UNNAMED = "#"
 """Prefix of the names of unnamed members, ``#1``, ``#2`` and so on. They depend on position: never rely on them."""
 WIDEST = 64
@@ -56,7 +60,10 @@ def few(items: Iterable[Any], n: int = 3) -> str:
 
 def shown(item: Any, n: int = 400) -> str:
     """Format a value for an error message; shorten a long one in the middle."""
-    text = repr(item)
+    return _shortened(repr(item), n)
+
+
+def _shortened(text: str, n: int) -> str:
     return text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}"
 
 
@@ -67,47 +74,6 @@ def readonly(array: np.ndarray) -> np.ndarray:
         owner.flags.writeable = False
         owner = owner.base
     return array
-
-
-def is_text(names: np.ndarray) -> bool:
-    """Tell whether validated ids are text; otherwise they are integers.
-
-    Parameters
-    ----------
-    names : ndarray
-        `Predictions.ids`, `fit_ids` or the like. Text is fixed-width, or ``str`` in an array of objects.
-
-    Returns
-    -------
-    bool
-    """
-    return names.dtype.kind in "UO"
-
-
-def same_kind(names: np.ndarray, others: np.ndarray) -> bool:
-    """Tell whether two arrays of validated ids are both text or both integers."""
-    return is_text(names) == is_text(others)
-
-
-def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Tell which validated ids are among others.
-
-    Parameters
-    ----------
-    names, others : ndarray
-        Ids, as `Predictions` keeps them.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_names,)
-        All False if one array is text and the other integers.
-    """
-    if not same_kind(names, others):
-        return np.zeros(len(names), dtype=bool)
-    if "O" not in (names.dtype.kind, others.dtype.kind):
-        return np.isin(names, others)
-    known = set(others.tolist())
-    return np.fromiter((name in known for name in names.tolist()), dtype=bool, count=len(names))
 
 
 def text_array(texts: Sequence[str]) -> np.ndarray:
@@ -166,21 +132,13 @@ def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
         int64, or text as in `text_array`.
     """
     array = _as_names(ids, what)
-    if not _all_different(array):
+    if not all_different(array):
         values, counts = np.unique(array, return_counts=True)
         raise InvalidPredictionsError(
             f"{what} must be unique; received {len(array)}, of which repeated: "
             f"{few(values[counts > 1].tolist())}. Give each row its own id, such as its path from the data root."
         )
-    return readonly(array)
-
-
-def _all_different(names: np.ndarray) -> bool:
-    if is_text(names):
-        # Ids of a sorted file are increasing, which is cheaper to check than hashing.
-        return bool((names[1:] > names[:-1]).all()) or len(set(names.tolist())) == len(names)
-    ordered = np.sort(names)
-    return not (ordered[1:] == ordered[:-1]).any()
+    return shared(readonly(array))
 
 
 def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
@@ -220,6 +178,16 @@ def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays)
 
 
+def sequence_of(what: str, names: Any) -> Any:
+    """Convert a column of pandas, polars or Arrow to an array of its values; return anything else unchanged."""
+    is_column = getattr(names, "ndim", 1) == 1 and (hasattr(names, "isna") or not hasattr(names, "columns"))
+    if isinstance(names, np.ndarray | list | tuple) or not is_column or hasattr(names, "schema"):
+        return names
+    if hasattr(names, "isna") or hasattr(names, "__arrow_c_stream__") or hasattr(names, "__arrow_c_array__"):
+        return values_of(what, names)
+    return names
+
+
 def check_sequence(what: str, names: Any, of: str) -> None:
     """Refuse a set, a single name, or anything else that is not a one-dimensional sequence."""
     if isinstance(names, Set):
@@ -254,12 +222,13 @@ def _is_null(value: Any) -> bool:
 
 
 def _as_names(ids: Any, what: str) -> np.ndarray:
+    ids = sequence_of(what, ids)
     check_sequence(what, ids, "str or int")
     if isinstance(ids, np.ma.MaskedArray):
         ids = list(ids)
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
         if ids.dtype.kind == "u" and len(ids) and int(ids.max()) > np.iinfo(np.int64).max:
-            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received {int(ids.max())}.")
+            raise InvalidPredictionsError(_too_large(what, int(ids.max())))
         return ids.astype(np.int64)
     if isinstance(ids, np.ndarray) and ids.dtype.kind == "U":
         array = ids.astype(ids.dtype.newbyteorder("="))
@@ -267,19 +236,24 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
         if int(np.strings.str_len(array).sum()) != np.count_nonzero(array.view(np.uint32)):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
-    values: list[Any] = ids.tolist() if isinstance(ids, np.ndarray) and ids.dtype.kind in "OT" else list(ids)
+    index: Any = ids
+    if hasattr(index, "to_numpy") and isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu":
+        return _as_names(index.to_numpy(), what)
+    values: list[Any] = ids.tolist() if hasattr(ids, "tolist") and _gives_scalars(ids) else list(ids)
     if not {*map(type, values)} <= {str} and not {*map(type, values)} <= {int}:
         values = [plain(value) for value in values]
     kinds = {*map(type, values)}
     if kinds <= {str}:
-        if any("\0" in text for text in values):
+        array = text_array(values)
+        if _holds_nul(array, values):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
-        return text_array(values)
+        return array
     if kinds == {int}:
         try:
             return np.array(values, dtype=np.int64)
         except OverflowError:
-            raise InvalidPredictionsError(f"{what} must fit in 64 signed bits; received larger ones.") from None
+            largest = max(values, key=abs)
+            raise InvalidPredictionsError(_too_large(what, largest)) from None
     if (row := first_null(values)) is not None:
         raise InvalidPredictionsError(
             f"{what} must name each row; row {row} has none: {shown(values[row])}. Give it a name, or leave it out."
@@ -287,6 +261,23 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
     raise InvalidPredictionsError(
         f"{what} must be all str or all int; received {', '.join(sorted(kind.__name__ for kind in kinds))}. "
         "Turn them into one kind, e.g. [str(i) for i in ids]."
+    )
+
+
+def _gives_scalars(ids: Any) -> bool:
+    """Tell whether ``tolist`` gives what iteration gives; of NumPy's dates and the like it gives numbers."""
+    return not isinstance(ids, np.ndarray) or ids.dtype.kind in "OT"
+
+
+def _holds_nul(array: np.ndarray, texts: Sequence[str]) -> bool:
+    if array.dtype.kind == "O":
+        return any("\0" in text for text in texts)
+    return bool(texts) and np.count_nonzero(array.view(np.uint32)) != sum(map(len, texts))
+
+
+def _too_large(what: str, number: int) -> str:
+    return (
+        f"{what} must fit in 64 signed bits; received {shown(number)}. Give larger ones as text: [str(i) for i in ids]."
     )
 
 
@@ -301,8 +292,34 @@ def plain(value: Any) -> Any:
     return bool(value) if isinstance(value, np.bool_) else value
 
 
+def _label_map(classes: Mapping[Any, Any]) -> list[Any]:
+    """Read ``{code: name}`` or ``{name: code}`` as class names in the order of their codes."""
+    codes, keys, values = [*range(len(classes))], [*map(plain, classes)], [*map(plain, classes.values())]
+    by_code = _are_codes(keys, codes) and dict(zip(keys, values, strict=True))
+    by_name = _are_codes(values, codes) and dict(zip(values, keys, strict=True))
+    found = by_code or by_name
+    if not found or (by_code and by_name and by_code != by_name):
+        both = " It can be read in both ways." if found else ""
+        raise InvalidPredictionsError(
+            f"a mapping of classes must be {{code: name}} or {{name: code}}, with codes 0 to {len(classes) - 1}; "
+            f"received {shown(dict(classes))}.{both} Give a list of names in the order of the columns."
+        )
+    return [found[code] for code in codes]
+
+
+def _are_codes(values: list[Any], codes: list[int]) -> bool:
+    return {*map(type, values)} == {int} and sorted(values) == codes
+
+
 def as_classes(classes: Any) -> tuple[Hashable, ...]:
-    """Convert class names to a tuple of str, int or bool; refuse repeated or invalid ones."""
+    """Convert class names to a tuple of str, int or bool; refuse repeated or invalid ones.
+
+    A mapping is a label map, ``{code: name}`` or ``{name: code}``.
+    """
+    if isinstance(classes, Mapping):
+        classes = _label_map(classes)
+    elif hasattr(classes, "__arrow_c_stream__") or hasattr(classes, "__arrow_c_array__"):
+        classes = sequence_of("classes", classes)
     check_sequence("classes", classes, "names")
     names = tuple(plain(name) for name in classes)
     if not names:
@@ -324,16 +341,6 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
     return names
 
 
-def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Find the position of each wanted id in ``ids``; -1 for an unknown id."""
-    if not same_kind(ids, wanted):
-        return np.full(len(wanted), -1)
-    if np.array_equal(ids, wanted):
-        return np.arange(len(wanted))
-    where = {name: row for row, name in enumerate(ids.tolist())}
-    return np.fromiter((where.get(name, -1) for name in wanted.tolist()), dtype=np.int64, count=len(wanted))
-
-
 def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
     """Propose, for each name, the one target that is probably the same class.
 
@@ -347,23 +354,69 @@ def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> d
     dict
         ``{name: target}``; empty unless each name has exactly one target, and no two names have the same target.
     """
-    left = [t for t in targets if isinstance(t, str)]
-    names = list(names)
-    if len(names) > MOST_PROPOSED or len(left) > MOST_PROPOSED:
-        return {}
+    left = {t: _folded(t) for t in targets if isinstance(t, str)}
+    same = _by_key(left)
     proposal: dict[Hashable, Hashable] = {}
+    unlike: list[str] = []
     for name in names:
         if not isinstance(name, str):  # 1 is not a variant of 10
             return {}
-        found = [
-            t for t in left if t.casefold().startswith(name.casefold()) or name.casefold().startswith(t.casefold())
-        ]
+        target = same.pop(_folded(name), None)
+        if target is None:
+            unlike.append(name)
+        else:
+            proposal[name] = target
+            del left[target]
+    if len(unlike) > len(left) or (max(len(unlike), len(left)) > MOST_PROPOSED and unlike):
+        return {}
+    for name in unlike:
+        own = _folded(name)
+        found = [target for target, key in left.items() if key.startswith(own) or own.startswith(key)]
         found = found or difflib.get_close_matches(name, left, n=1, cutoff=0.75)
         if len(found) != 1:
             return {}
         proposal[name] = found[0]
-        left.remove(found[0])
+        del left[found[0]]
     return proposal
+
+
+def normalisation_note(names: Iterable[Hashable] | np.ndarray, others: Iterable[Hashable] | np.ndarray) -> str:
+    """Say which names differ from others only by Unicode normalisation, for an error message.
+
+    Parameters
+    ----------
+    names, others : iterable of str or int, or ndarray of validated ids
+        Names of two sides that should be the same.
+
+    Returns
+    -------
+    str
+        One sentence; empty if there are no such names.
+    """
+    one, other = (
+        given if isinstance(given, np.ndarray) else np.array([n for n in given if isinstance(n, str)], dtype=object)
+        for given in (names, others)
+    )
+    if not (is_text(one) and is_text(other)) or (composed(one) is one and composed(other) is other):
+        return ""
+    known = {unicodedata.normalize("NFC", name): name for name in other.tolist()}
+    pairs = ((name, known.get(unicodedata.normalize("NFC", name), name)) for name in one.tolist())
+    alike = [(name, target) for name, target in pairs if name != target]
+    if not alike:
+        return ""
+    pair = " and ".join(_shortened(ascii(name), 100) for name in alike[0])
+    more = f" ({len(alike)} such pairs)" if len(alike) > 1 else ""
+    return f"Names that look the same differ by their Unicode normalisation: {pair}{more}."
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def _by_key(keys: Mapping[str, str]) -> dict[str, str]:
+    """Turn ``{name: key}`` into ``{key: name}``, without keys that several names have."""
+    times = Counter(keys.values())
+    return {key: name for name, key in keys.items() if times[key] == 1}
 
 
 def array_of(values: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from .choices import Task, check_choice, check_task
 from .names import plain, shown
 
-__all__ = ["PREFIX", "SEPARATORS", "ReadOptions", "TableColumns", "split_columns"]
+__all__ = ["PREFIX", "SEPARATORS", "ReadOptions", "TableColumns", "check_different", "recognised", "split_columns"]
 
 PREFIX = "proba:"
 """Beginning of the name of a column of probabilities in a file of `Predictions.save`."""
@@ -220,6 +220,27 @@ def split_columns(names: Sequence[Any], options: ReadOptions | None = None) -> T
             f"{options.say(task='regression')}."
         )
     return TableColumns(row, label, labels, values)
+
+
+def recognised(names: Sequence[Any]) -> tuple[Any, Any]:
+    """Tell which columns of a table are ids and labels by their names alone.
+
+    Parameters
+    ----------
+    names : sequence
+        Names of the columns, in their order.
+
+    Returns
+    -------
+    tuple
+        The column of the ids and that of the labels; None where no name says so.
+    """
+    options = ReadOptions()
+    try:
+        row = _id_column(names, options)
+    except InvalidPredictionsError:
+        row = None
+    return row, _label_columns([name for name in names if name != row], options)[0]
 
 
 def check_different(names: Sequence[Any]) -> None:

@@ -125,6 +125,7 @@ class Registry:
     ) -> None:
         self.registrations = tuple(sorted(registrations, key=lambda r: (list(HOOKS).index(r.kind), r.name)))
         self.failures = tuple(failures)
+        self._signatures: dict[tuple[str, str], inspect.Signature | None] = {}
         self._by_kind = {
             kind: PluginMapping(
                 kind,
@@ -196,10 +197,12 @@ class Registry:
     @typed()
     def _create(self, kind: str, name: str, method: str, options: dict[str, Any]) -> Any:
         factory = self._by_kind[kind][name]
-        try:
-            accepted = inspect.signature(factory)
-        except ValueError:
-            accepted = None
+        if (kind, name) not in self._signatures:  # reading one takes longer than combining a few rows
+            try:
+                self._signatures[kind, name] = inspect.signature(factory)
+            except ValueError:
+                self._signatures[kind, name] = None
+        accepted = self._signatures[kind, name]
         if accepted is not None:
             try:
                 accepted.bind(**options)

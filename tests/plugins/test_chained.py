@@ -84,6 +84,21 @@ def test_a_chained_model_is_saved_reloaded_and_chained_again(keras, tmp_path):
     assert CHAINED.chain(loaded, SECOND_HEAD).predict_on_batch(x).shape == (4, 3)
 
 
+def test_what_the_first_model_has_adapted_is_chained_with_it(keras):
+    layers = keras.layers
+    x = np.array([["a b"], ["c d"], ["b z"]], dtype=object)
+    words = layers.TextVectorization(output_sequence_length=3)
+    words.adapt(x[:, 0])
+    scale = layers.Normalization()
+    scale.adapt(np.array(words(x)))
+    parts = [keras.Input((1,), dtype="string"), words, scale, layers.Dense(4, "relu", trainable=False)]
+    first = keras.Sequential([*parts, layers.Dense(3, "softmax")])
+    chained = CHAINED.chain(first, SECOND_HEAD)
+    features = scale(words(keras.ops.convert_to_tensor(x)))
+    np.testing.assert_array_equal(chained.layers[2](chained.layers[1](keras.ops.convert_to_tensor(x))), features)
+    assert [layer.trainable for layer in chained.layers[1:4]] == [layer.trainable for layer in first.layers[:3]]
+
+
 def test_an_output_layer_may_be_nested_or_have_its_softmax_apart(keras):
     layers = keras.layers
     flat = keras.Sequential([keras.Input((6,)), layers.Dense(5, "relu"), layers.Dense(3), layers.Softmax()])

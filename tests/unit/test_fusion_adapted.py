@@ -38,6 +38,12 @@ def text_vectorization(seed):
     return keras.Input((1,), dtype="string"), layer, lambda x: layers.Flatten()(layers.Embedding(9, 2)(x))
 
 
+def weighted_words(seed):
+    layer = layers.TextVectorization(output_mode="tf_idf")
+    layer.adapt(["a b c", "c d"] if seed else ["z a b", "b", "b z"])
+    return keras.Input((1,), dtype="string"), layer, lambda x: x
+
+
 def net(make, seed):
     given, layer, then = make(seed)
     keras.utils.set_random_seed(0)  # members differ in what was adapted alone
@@ -65,3 +71,11 @@ def test_what_was_adapted_is_in_the_graph_and_in_its_file(make, x, tmp_path):
     fused.save(tmp_path / "m.keras")
     again = keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(again.predict(x, verbose=0), fused.predict(x, verbose=0))
+
+
+def test_words_with_weights_of_documents_are_in_the_graph():
+    x = keras.ops.convert_to_tensor(TEXTS)
+    one, other = net(weighted_words, 0), net(weighted_words, 1)
+    fused = fuse([("one", one), ("other", other)], "mean", classes=["cat", "dog", "owl"])
+    said = [model.predict(x, verbose=0) for model in (one, other)]
+    np.testing.assert_allclose(fused.predict(x, verbose=0), np.mean(said, axis=0), atol=1e-6)

@@ -32,7 +32,7 @@ def make(probas=GOOD, **fields):
         ({"ids": [True, False]}, r"ids must be all str or all int; received bool"),
         ({"ids": ["a", None]}, r"ids must name each row; row 1 has none: None\. Give it a name, or leave it out"),
         ({"ids": "ab"}, r"ids must be a sequence of str or int; received 'ab'"),
-        ({"ids": None}, r"ids must be a sequence of str or int; received None"),
+        ({"ids": None}, r"ids must be given, or be the index of a table or its column"),
         ({"ids": {"a", "b"}}, r"ids must be a sequence, as a set has no order"),
         ({"ids": np.array([[1, 2]])}, r"ids must have one axis; received shape \(1, 2\)"),
         ({"ids": ["a", "b\0"]}, r"ids must not hold the character NUL"),

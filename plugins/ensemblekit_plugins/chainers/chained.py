@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ensemblekit import hookimpl
-from ensemblekit.assembly import import_keras
+from ensemblekit.assembly import copy_model, import_keras
 from ensemblekit.errors import CompatibilityError
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ class Chained:
     Notes
     -----
     ``x -> head(features(x))``. All layers of the first model before the output layer are used, with their weights. If
-    the softmax is a separate layer, it is left out as well. Layers that are frozen in the first model stay frozen. The
-    second part is only a head, because the first part does the augmentation, rescaling, convolutions and flattening.
+    the softmax is a separate layer, it is left out as well. Layers that are frozen in the first model stay frozen, and
+    what ``adapt`` has learned (means, vocabularies) stays learned. The second part is only a head, because the first
+    part does the augmentation, rescaling, convolutions and flattening.
 
     Examples
     --------
@@ -63,9 +64,7 @@ class Chained:
                 f"{getattr(first, 'name', type(first).__name__)!r}."
             )
         _check_fed(first, _step_back(first.outputs[0])[1])  # Keras before 3.14 cannot copy a model without layers
-        copy = keras.models.clone_model(first)
-        copy.set_weights(first.get_weights())
-        features = _features(keras, copy)
+        features = _features(keras, copy_model(first))
         built = second_head.build(tuple(features.output.shape[1:]), first.output_shape[-1])
         if not isinstance(built, keras.Model):
             raise CompatibilityError(

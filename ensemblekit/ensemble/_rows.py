@@ -1,0 +1,243 @@
+"""Inputs of an ensemble: how many rows they have, how rows are taken, and the names that rows carry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..predictions.named import check_same_rows, is_default, read_named
+from ..predictions.names import array_of, few, first_null, shown
+
+__all__ = [
+    "as_rows",
+    "check_row_names",
+    "checked_ids",
+    "flatten_rows",
+    "has_columns",
+    "index_of",
+    "n_rows",
+    "one_name_a_row",
+    "row_names",
+    "slice_rows",
+    "take",
+    "weights_of",
+]
+
+ITEMS = (str, bytes, Mapping, os.PathLike)
+"""What a row of one object may be: a text, a dict of features, the path of a file."""
+
+
+def as_rows(X: Any) -> Any:
+    """Make the rows of X selectable.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...), list of text or dicts, or mapping of input name to array-like
+        As given by the user.
+
+    Returns
+    -------
+    object
+        Sparse matrices as CSR, masked numbers as NaN, lists of numbers as an array, the inputs of a mapping each in
+        this way; tables, other arrays and lists of text or dicts as they are.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If there is not one row a sample, or inputs have different numbers of rows.
+    """
+    if isinstance(X, Mapping):
+        return _as_inputs(X)
+    if isinstance(X, (list, tuple)) and X and any(isinstance(item, ITEMS) for item in X):
+        _check_items(X)
+        return list(X)
+    if np.ma.isMaskedArray(X):
+        X = X.astype(np.result_type(X, np.float16)).filled(np.nan) if X.dtype.kind in "biuf" else X.filled()
+    rows: Any = X if hasattr(X, "shape") else _as_array(X)
+    rows = rows.tocsr() if hasattr(rows, "tocsr") else rows
+    if len(rows.shape) == 1 and rows.shape[0] and not _is_numeric(rows):
+        items = rows if hasattr(rows, "__iter__") else np.asarray(rows)
+        if isinstance(next(iter(items)), ITEMS):
+            _check_items(items)
+            return rows
+    if len(rows.shape) < 2:
+        raise InvalidPredictionsError(
+            f"X must have one row a sample, shape (n_samples, ...); received shape {tuple(rows.shape)}. Reshape your "
+            "data: X.reshape(-1, 1) for one feature, X.reshape(1, -1) for one sample."
+        )
+    return rows
+
+
+def _as_inputs(X: Mapping[Any, Any]) -> dict[str, Any]:
+    if not X or not all(isinstance(name, str) for name in X):
+        raise InvalidPredictionsError(
+            f"X as a mapping must name its inputs, {{name: array}}; received the keys {shown([*X])}. Give rows as a "
+            "list of dicts, or as a table."
+        )
+    inputs = {name: np.asarray(rows) if np.ndim(rows) == 1 else as_rows(rows) for name, rows in X.items()}
+    lengths = {name: n_rows(rows) for name, rows in inputs.items()}
+    if len({*lengths.values()}) > 1:
+        raise InvalidPredictionsError(f"the inputs of X must have one row a sample each; received {lengths} rows.")
+    names = [*inputs]
+    for name in names[1:]:
+        check_same_rows(f"X[{names[0]!r}]", X[names[0]], f"X[{name!r}]", X[name], error=InvalidPredictionsError)
+    return inputs
+
+
+def _as_array(X: Any) -> np.ndarray:
+    try:
+        return np.asarray(X)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidPredictionsError(
+            f"X must have rows of one shape, or be a list of text or of dicts; received {type(X).__name__} of which "
+            f"NumPy makes no array: {error}."
+        ) from None
+
+
+def _is_numeric(rows: Any) -> bool:
+    return getattr(getattr(rows, "dtype", None), "kind", "O") in "biufcmM"
+
+
+def _check_items(items: Any) -> None:
+    kinds = {type(item) for item in items}
+    if not any(all(issubclass(kind, one) for kind in kinds) for one in ITEMS):
+        row, item = next((row, item) for row, item in enumerate(items) if not isinstance(item, ITEMS) or row)
+        raise InvalidPredictionsError(
+            "X as a list must hold text alone, or dicts alone; received "
+            f"{', '.join(sorted(kind.__name__ for kind in kinds))}, in row {row} {shown(item, 60)}."
+        )
+
+
+def n_rows(x: Any) -> int:
+    """Count the rows of X, as `as_rows` returned it."""
+    if isinstance(x, dict):
+        return n_rows(next(iter(x.values())))
+    return int(x.shape[0]) if hasattr(x, "shape") else len(x)
+
+
+def has_columns(x: Any) -> bool:
+    """Tell whether X is a table of two axes, whose columns scikit-learn counts and names."""
+    return not isinstance(x, dict) and len(getattr(x, "shape", ())) == 2
+
+
+def take(x: Any, rows: np.ndarray) -> Any:
+    """Take rows of X, or of a parameter with one value a row, by their numbers."""
+    from sklearn.utils import _safe_indexing  # pyright: ignore[reportPrivateUsage]
+
+    return {name: take(part, rows) for name, part in x.items()} if isinstance(x, dict) else _safe_indexing(x, rows)
+
+
+def slice_rows(x: Any, start: int, stop: int) -> Any:
+    """Take consecutive rows of X."""
+    return {n: slice_rows(part, start, stop) for n, part in x.items()} if isinstance(x, dict) else x[start:stop]
+
+
+def flatten_rows(X: Any) -> np.ndarray:
+    """Flatten each row of X into a vector of numbers, shape ``(n_samples, n_features)``."""
+    if isinstance(X, dict):
+        return np.concatenate([flatten_rows(part) for part in X.values()], axis=1)
+    dense = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    try:
+        return dense.reshape(len(dense), -1).astype(np.float64)
+    except (TypeError, ValueError):
+        raise InvalidOptionError(
+            f"passthrough needs X of numbers, which the combiner can look at; received dtype {dense.dtype}. Turn "
+            "them into numbers first, or give passthrough=False."
+        ) from None
+
+
+def check_row_names(X: Any, **others: Any) -> None:
+    """Refuse ``y``, ``sample_weight`` and the like whose rows have other names than those of X, or another order.
+
+    Parameters
+    ----------
+    X : object
+        As given by the user; of a mapping, the first input with an index counts.
+    **others : object
+        Arguments with one value a row, by name; None is left out.
+
+    Raises
+    ------
+    InvalidOptionError
+        If two arguments name their rows, and the names are not equal in order.
+    """
+    given = {"X": next(iter(X.values())) if isinstance(X, Mapping) and X else X}
+    given |= {what: values for what, values in others.items() if values is not None}
+    names = [*given]
+    # X may have no names while y and the weights have.
+    for place, one in enumerate(names):
+        for another in names[place + 1 :]:
+            check_same_rows(one, given[one], another, given[another])
+
+
+def index_of(X: Any) -> Any:
+    """Find the index of X, a default one too; of a mapping, that of its first input."""
+    first = next(iter(X.values())) if isinstance(X, dict) else X
+    index = getattr(first, "index", None)
+    return None if callable(index) else index
+
+
+def row_names(X: Any) -> Any:
+    """List the names that the rows of X carry, for members that know rows by name.
+
+    Returns
+    -------
+    sequence of str or int
+        The index of a table if it names each row by a text or a whole number, else the row numbers.
+    """
+    index, numbers = index_of(X), np.arange(n_rows(X))
+    if index is None or is_default(index) or getattr(index, "nlevels", 1) > 1 or not index.is_unique:
+        return numbers
+    names = index.tolist()
+    is_named = all(isinstance(n, str) for n in names) or all(type(n) is int for n in names)
+    return names if is_named else numbers
+
+
+def checked_ids(X: Any, ids: Any) -> Any:
+    """Take the ids that are given, or those of `row_names`; refuse ids that are not the names that X carries."""
+    if ids is None:
+        return row_names(X)
+    index = index_of(X)
+    own = None if index is None or is_default(index) else index.tolist()
+    given = list(ids)
+    if own is not None and own != given:
+        row = next((row for row, (a, b) in enumerate(zip(own, given, strict=False)) if a != b), len(given))
+        raise InvalidOptionError(
+            f"ids must be the names that X carries in its index; row {row} is {shown(given[row : row + 1])} in ids and "
+            f"{shown(own[row : row + 1])} in X. Leave out ids, or give X.reset_index(drop=True) if the ids are right."
+        )
+    return ids
+
+
+def one_name_a_row(what: str, values: Any) -> Any:
+    """Read labels or groups: refuse nulls, and text mixed with other types, as NumPy would turn both into text."""
+    if values is None:
+        return None
+    if (not isinstance(values, (list, tuple)) and len(getattr(values, "shape", (0,))) == 1) or _is_arrow(values):
+        values = read_named(values, what).values
+    array = array_of(values)
+    if array.dtype.kind in "OT":
+        names: list[Any] = array.ravel().tolist()
+        if (row := first_null(names)) is not None:
+            raise InvalidOptionError(f"{what} must be known of each row; that of row {row} is {shown(names[row])}.")
+        if len({isinstance(name, str) for name in names}) > 1:
+            raise InvalidOptionError(f"{what} must be of one kind; received text and other things, {few(names)}.")
+    return values
+
+
+def weights_of(sample_weight: Any) -> np.ndarray:
+    """Read weights of rows as numbers; missing ones are NaN."""
+    try:
+        return np.asarray(read_named(sample_weight, "sample_weight").values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidOptionError(
+            f"sample_weight must be numbers, one a row; received {shown(sample_weight, 60)}."
+        ) from None
+
+
+def _is_arrow(values: Any) -> bool:
+    return hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")

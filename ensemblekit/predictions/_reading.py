@@ -1,0 +1,154 @@
+"""The names that the arguments of `Predictions` carry are used where names are left out, and compared where not."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidPredictionsError
+from .named import is_default, is_shuffled_range, nobody_knows, read_named, same_index
+from .names import as_classes, as_ids, few, shown
+
+__all__ = ["Fields", "read_fields"]
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The arguments of `Predictions` after their names were read.
+
+    Attributes
+    ----------
+    probas : ndarray
+        Values without names.
+    ids, classes
+        Validated.
+    labels : object
+        The labels that were given, or the column ``label`` of the table.
+    index : pandas.Index or None
+        Another name of each row: the index that ids or table have beside the ids.
+    """
+
+    probas: Any
+    ids: np.ndarray
+    classes: tuple[Hashable, ...]
+    labels: Any
+    index: Any
+
+
+def read_fields(probas: Any, ids: Any, classes: Any, labels: Any, task: str, who: str) -> Fields:
+    """Read the names that predictions carry, and refuse those that disagree with the names that are given."""
+    own = None if classes is None else as_classes(classes)
+    named = read_named(probas, "probas", keep=own or (), label=task == "multiclass")
+    if isinstance(probas, Mapping) and own is not None and {*own} == {*probas}:
+        raise InvalidPredictionsError(
+            f"{who} in a mapping must be {{id: values}}; received the keys {shown([*probas])}, which are the classes. "
+            "Give pd.DataFrame(probas)."
+        )
+    names = _classes_of(named, own, task, who)
+    rows, index = _rows_of(named, ids, who)
+    if named.labels is not None:
+        if labels is not None:
+            raise InvalidPredictionsError(
+                f"labels must be given once; received labels=, and {who} with a column 'label'. Leave one of them out: "
+                "probas.drop(columns='label')."
+            )
+        labels = named.labels
+    if named.columns is not None and named.values.dtype.kind == "O":
+        _check_numbers(named.values, named.columns, rows, who)
+    return Fields(named.values, rows, names, labels, index)
+
+
+def _classes_of(named: Any, own: tuple[Hashable, ...] | None, task: str, who: str) -> tuple[Hashable, ...]:
+    columns = named.columns
+    if own is None:
+        if columns is None and task == "regression" and isinstance(named.name, str) and named.name:
+            columns = (named.name,)
+        if columns is None:
+            raise InvalidPredictionsError(
+                f"classes must be given, or be the names of the columns of a table; {who} came as an array, or with "
+                "columns 0, 1, 2, ..., which are no names. Give classes=[...], in the order of its columns."
+            )
+        return as_classes(columns)
+    if columns is None or columns == own or (len(columns) == len(own) and _no_names(columns, own)):
+        return own
+    if len(columns) != len(own):
+        raise InvalidPredictionsError(
+            f"{who} must have one column a class; received {len(columns)} columns {shown([*columns])} and {len(own)} "
+            f"classes {shown(own)}. Leave out columns that are no class, or classes that are no column: "
+            "probas[list(classes)]."
+        )
+    order = {*columns} == {*own}
+    raise InvalidPredictionsError(
+        f"{who} must have its columns in the order of the classes {shown(own)}; received a table with "
+        f"{shown([*columns])}. "
+        + (
+            "Give probas[list(classes)], or leave classes out."
+            if order
+            else "Leave classes out, or rename the columns. If they are in the order of the classes, give "
+            "probas.to_numpy()."
+        )
+    )
+
+
+def _no_names(columns: tuple[Hashable, ...], own: tuple[Hashable, ...]) -> bool:
+    """Tell whether columns are 0..k-1 as text, as files write columns without names, and classes not the same."""
+    return is_default([*columns]) and {*map(str, own)} != {*map(str, columns)}
+
+
+def _rows_of(named: Any, ids: Any, who: str) -> tuple[np.ndarray, Any]:
+    if ids is None:
+        rows = named.rows
+        if rows is None:
+            raise InvalidPredictionsError(
+                f"ids must be given, or be the index of a table or its column 'id'; {who} came without names of rows"
+                f"{', as an index 0..n-1 is none' if named.index is not None else ''}. Give ids=[...], in the order of "
+                "its rows."
+            )
+        return rows, named.index
+    if isinstance(ids, Mapping):
+        raise InvalidPredictionsError(
+            f"ids must be a sequence of str or int; received a mapping of {few(ids)}. Give list(ids) if its "
+            "keys are in the order of the rows."
+        )
+    index = ids.index if hasattr(ids, "to_numpy") and hasattr(ids, "iloc") else None
+    given = as_ids(ids)
+    if index is not None and named.index is not None and same_index(index, named.index):
+        return given, index
+    rows = named.rows
+    if rows is None:
+        if named.index is not None and is_shuffled_range(given) and len(given) == len(named.values):
+            raise InvalidPredictionsError(nobody_knows("probas", "the ids", "the ids"))
+        return given, index
+    if len(rows) != len(given):
+        raise InvalidPredictionsError(f"{who} must have one row an id; received {len(rows)} rows and {len(given)} ids.")
+    if not np.array_equal(rows, given):
+        raise _disagreement(rows, given, who)
+    return given, index if index is not None else named.index
+
+
+def _disagreement(rows: np.ndarray, given: np.ndarray, who: str) -> InvalidPredictionsError:
+    differ = np.flatnonzero([a != b for a, b in zip(rows.tolist(), given.tolist(), strict=True)])
+    first = int(differ[0]) if len(differ) else 0
+    same = {*rows.tolist()} == {*given.tolist()}
+    return InvalidPredictionsError(
+        f"{who} must name its rows as ids does, in one order; received "
+        f"{'the same names in another order' if same else 'other names'} in {len(differ)} rows, the first {first}: "
+        f"{shown(rows.tolist()[first])} in its index and {shown(given.tolist()[first])} in ids. "
+        + ("Leave ids out, or give probas.loc[ids]." if same else "Leave ids out if the names of the table are right.")
+        + " If its rows are in the order of the ids, give probas.to_numpy()."
+    )
+
+
+def _check_numbers(values: np.ndarray, columns: tuple[Any, ...], ids: np.ndarray, who: str) -> None:
+    """Refuse the first column that holds something other than numbers, by name."""
+    for place, name in enumerate(columns):
+        for row, value in enumerate(values[:, place].tolist() if values.ndim == 2 else ()):
+            if not isinstance(value, int | float | np.number | None):
+                where = f" for id {shown(ids[row : row + 1].tolist()[0])}" if row < len(ids) else ""
+                raise InvalidPredictionsError(
+                    f"{who} must hold numbers; column {shown(name)} has {shown(value)}{where}. Leave out columns that "
+                    f"are no class: the columns are {shown([*columns])}."
+                )

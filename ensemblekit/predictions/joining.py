@@ -1,0 +1,354 @@
+"""Find names in names: which are repeated, where each one stands, and which are among others.
+
+Whole numbers are found in a table of their range, or by sorting; texts by a 64-bit hash of their characters. What a
+hash finds is compared as text before it is believed: texts of equal hash cost time, and never an error.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import weakref
+from typing import Any, Protocol
+
+import numpy as np
+
+__all__ = ["Lookup", "all_different", "among", "composed", "is_text", "positions", "same_kind", "same_names", "shared"]
+
+FEW = 200
+"""For fewer names than this, a dict is faster than arrays."""
+BLOCK_BYTES = 2**19
+"""Names are hashed and compared in blocks of about so many bytes, which stay in the cache."""
+DENSE = 4
+"""Whole numbers get a table of their range if that is at most this many times as long as they are."""
+WORTH_SHARING = 2**12
+"""Arrays of fewer names are not shared, as finding an equal one would take longer than comparing them."""
+SAMPLED = 64
+"""Names by which an equal array is found; then all names are compared."""
+FIRST_COMBINING = 0x300
+"""Texts of smaller code points are the same in every Unicode normalisation that keeps letters apart (NFC)."""
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_HALF = np.uint64(32)
+_KNOWN: weakref.WeakValueDictionary[tuple[str, int, bytes], np.ndarray] = weakref.WeakValueDictionary()
+
+
+def is_text(names: np.ndarray) -> bool:
+    """Tell whether validated ids are text; otherwise they are integers.
+
+    Parameters
+    ----------
+    names : ndarray
+        `Predictions.ids`, `fit_ids` or the like. Text is fixed-width, or ``str`` in an array of objects.
+
+    Returns
+    -------
+    bool
+    """
+    return names.dtype.kind in "UO"
+
+
+def same_kind(names: np.ndarray, others: np.ndarray) -> bool:
+    """Tell whether two arrays of validated ids are both text or both integers."""
+    return is_text(names) == is_text(others)
+
+
+def same_names(names: np.ndarray, others: np.ndarray) -> bool:
+    """Tell whether two arrays of validated ids hold the same names in the same order."""
+    if names is others:
+        return True
+    if len(names) != len(others) or not same_kind(names, others):
+        return False
+    return not len(names) or all(_equal(names[rows], others[rows]) for rows in _blocks(names))
+
+
+def shared(names: np.ndarray) -> np.ndarray:
+    """Return the array in use that holds the same names in the same order; this one if there is none.
+
+    The ids of several members are then one array: it takes its memory once, and is known to be equal at no cost.
+
+    Parameters
+    ----------
+    names : ndarray
+        Validated ids, read-only.
+
+    Returns
+    -------
+    ndarray
+    """
+    if len(names) < WORTH_SHARING or names.dtype.kind == "O":
+        return names
+    key = (names.dtype.str, len(names), names[:: len(names) // SAMPLED].tobytes())
+    known = _KNOWN.get(key)
+    if known is not None and not known.flags.writeable and same_names(known, names):
+        return known
+    _KNOWN[key] = names
+    return names
+
+
+def all_different(names: np.ndarray) -> bool:
+    """Tell whether no name is repeated.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_names,)
+        Ids, integers or text as `Predictions` keeps them.
+
+    Returns
+    -------
+    bool
+    """
+    if len(names) < FEW or names.dtype.kind == "O":
+        return len(set(names.tolist())) == len(names)
+    keys, exact = _keys(names)
+    ordered = np.sort(keys)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if exact or not len(again):
+        return not len(again)
+    suspects = names[np.isin(keys, again)].tolist()
+    return len(set(suspects)) == len(suspects)
+
+
+def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Find the position of each wanted id in ``ids``, which are all different; -1 for an unknown id."""
+    if same_names(ids, wanted):
+        return np.arange(len(wanted))
+    return Lookup(ids).positions(wanted)
+
+
+def among(names: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Tell which validated ids are among others, for a check of leakage.
+
+    Parameters
+    ----------
+    names, others : ndarray
+        Ids, as `Predictions` keeps them.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_names,)
+        All False if one array is text and the other integers.
+
+    Notes
+    -----
+    Names that differ only by Unicode normalisation are the same here: a file name that one system writes as ``é`` and
+    another as ``e`` with an accent is one row.
+    """
+    if not same_kind(names, others):
+        return np.zeros(len(names), dtype=bool)
+    if is_text(names):
+        one, other = composed(names), composed(others)
+        if one is not names or other is not others:  # composed names may be repeated
+            known = set(other.tolist())
+            return np.fromiter((name in known for name in one.tolist()), dtype=bool, count=len(names))
+    return positions(others, names) >= 0
+
+
+def composed(names: np.ndarray) -> np.ndarray:
+    """Normalise validated ids to NFC, so that names that look alike are equal; the same array if all of them are so."""
+    if not is_text(names) or not len(names):
+        return names
+    if names.dtype.kind == "U":
+        rows = np.flatnonzero((_codes(names) >= FIRST_COMBINING).any(axis=1))
+        candidates: list[str] = names[rows].tolist()
+    else:
+        rows, candidates = np.arange(len(names)), names.tolist()
+    if all(unicodedata.is_normalized("NFC", name) for name in candidates):
+        return names
+    changed = names.astype(object)
+    changed[rows] = [unicodedata.normalize("NFC", name) for name in candidates]
+    return changed
+
+
+class _Way(Protocol):
+    def positions(self, wanted: np.ndarray) -> np.ndarray: ...
+
+
+class Lookup:
+    """Where each name stands in an array of names. It is built once, and asked for many arrays.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_names,)
+        Validated ids, all different.
+    """
+
+    def __init__(self, names: np.ndarray) -> None:
+        self._names = names
+        self._way: _Way
+        if len(names) < FEW or names.dtype.kind == "O":
+            self._way = _Dictionary(names)
+        elif is_text(names):
+            self._way = _Hashes(names)
+        elif int(names.max()) - int(names.min()) < DENSE * len(names):
+            self._way = _Range(names)
+        else:
+            self._way = _Ordered(names)
+
+    def positions(self, wanted: np.ndarray) -> np.ndarray:
+        """Find the position of each wanted name.
+
+        Parameters
+        ----------
+        wanted : ndarray of shape (n_wanted,)
+            Validated ids.
+
+        Returns
+        -------
+        ndarray of int, shape (n_wanted,)
+            -1 for a name that is not there.
+        """
+        if not same_kind(self._names, wanted):
+            return np.full(len(wanted), -1)
+        if isinstance(self._way, _Hashes) and (wanted.dtype.kind == "O" or self._way.collide):
+            self._way = _Dictionary(self._names)
+        rows = self._way.positions(wanted)
+        if isinstance(self._way, _Hashes) and not self._way.exact and not _match(self._names, rows, wanted):
+            self._way = _Dictionary(self._names)
+            return self._way.positions(wanted)
+        return rows
+
+
+class _Dictionary:
+    """Names by Python's own hashing."""
+
+    def __init__(self, names: np.ndarray) -> None:
+        self._rows = {name: row for row, name in enumerate(names.tolist())}
+
+    def positions(self, wanted: np.ndarray) -> np.ndarray:
+        rows = self._rows
+        return np.fromiter((rows.get(name, -1) for name in wanted.tolist()), dtype=np.intp, count=len(wanted))
+
+
+class _Range:
+    """Whole numbers that nearly fill a range: a table of the range."""
+
+    def __init__(self, names: np.ndarray) -> None:
+        self._low, self._high = int(names.min()), int(names.max())
+        self._table = np.full(self._high - self._low + 1, -1, dtype=np.intp)
+        self._table[names - self._low] = np.arange(len(names))
+
+    def positions(self, wanted: np.ndarray) -> np.ndarray:
+        inside = (wanted >= self._low) & (wanted <= self._high)
+        if inside.all():
+            return self._table.take(wanted - self._low)
+        rows = np.full(len(wanted), -1, dtype=np.intp)
+        rows[inside] = self._table.take(wanted[inside] - self._low)
+        return rows
+
+
+class _Ordered:
+    """Whole numbers, sorted."""
+
+    def __init__(self, keys: np.ndarray) -> None:
+        self._order = np.argsort(keys)
+        self._keys = keys.take(self._order)
+
+    def positions(self, wanted: np.ndarray) -> np.ndarray:
+        order = np.argsort(wanted)
+        ordered = wanted.take(order)
+        rows = np.empty(len(wanted), dtype=np.intp)
+        if np.array_equal(ordered, self._keys):
+            rows[order] = self._order
+            return rows
+        # Sorted keys are looked up one beside the other, which is faster than in any order.
+        places = np.minimum(np.searchsorted(self._keys, ordered), len(self._keys) - 1)
+        rows[order] = np.where(self._keys.take(places) == ordered, self._order.take(places), -1)
+        return rows
+
+    @property
+    def repeated(self) -> bool:
+        return bool((self._keys[1:] == self._keys[:-1]).any())
+
+
+class _Hashes:
+    """Texts of fixed width, by 64-bit keys; the keys are the texts themselves if these have at most 64 bits."""
+
+    def __init__(self, names: np.ndarray) -> None:
+        self._form = _Form(names)
+        self._ordered = _Ordered(self._form.keys(names))
+        self.exact = self._form.exact
+        self.collide = not self.exact and self._ordered.repeated
+
+    def positions(self, wanted: np.ndarray) -> np.ndarray:
+        rows = self._ordered.positions(self._form.keys(wanted))
+        unlike = self._form.unlike(wanted)
+        if unlike is not None:
+            rows[unlike] = -1
+        return rows
+
+
+class _Form:
+    """How the texts of an array are packed into words of 64 bits: as Latin-1, UCS-2 or UCS-4, whichever holds them."""
+
+    def __init__(self, names: np.ndarray) -> None:
+        codes = _codes(names)
+        top = int(codes.max(initial=0))
+        self._unit = 1 if top < 2**8 else 2 if top < 2**16 else 4
+        self._width = codes.shape[1]
+        self._n_words = -(-self._width * self._unit // 8)
+        self.exact = self._n_words == 1
+
+    def keys(self, names: np.ndarray) -> np.ndarray:
+        """Pack each text, and hash the words if there are several. Characters that do not fit are cut off."""
+        codes = _codes(names)[:, : self._width]
+        keys = np.empty(len(codes), dtype=np.uint64)
+        step = max(1, BLOCK_BYTES // (8 * self._n_words))
+        packed = np.zeros((min(step, len(codes)), self._n_words * 8 // self._unit), dtype=f"u{self._unit}")
+        for start in range(0, len(codes), step):
+            block = codes[start : start + step]
+            packed[: len(block), : codes.shape[1]] = block
+            words = packed[: len(block)].view(np.uint64)
+            key = keys[start : start + step]
+            key[...] = words[:, 0]
+            # The first shift brings a difference down, the product spreads it upwards, the second shift down again.
+            for place in range(1, self._n_words):
+                key ^= key >> _HALF
+                key *= _MULTIPLIER
+                key ^= key >> _HALF
+                key ^= words[:, place]
+        return keys
+
+    def unlike(self, names: np.ndarray) -> np.ndarray | None:
+        """Tell which texts do not fit, so that they are none of these; None if all fit."""
+        codes = _codes(names)
+        long = codes[:, self._width] != 0 if codes.shape[1] > self._width else None
+        if self._unit < 4 and int(codes.max(initial=0)) >= 2 ** (8 * self._unit):
+            wide = (codes >= 2 ** (8 * self._unit)).any(axis=1)
+            return wide if long is None else wide | long
+        return long
+
+
+def _keys(names: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Compute a number for each name, and whether different names always have different numbers."""
+    if not is_text(names):
+        return names, True
+    form = _Form(names)
+    return form.keys(names), form.exact
+
+
+def _codes(names: np.ndarray) -> np.ndarray:
+    """View texts of fixed width as code points, shape (n_names, width)."""
+    return np.ascontiguousarray(names).view(np.uint32).reshape(len(names), names.dtype.itemsize // 4)
+
+
+def _blocks(names: np.ndarray) -> list[slice]:
+    step = max(1, BLOCK_BYTES // names.dtype.itemsize)
+    return [slice(start, start + step) for start in range(0, len(names), step)]
+
+
+def _equal(names: np.ndarray, others: np.ndarray) -> bool:
+    if names.dtype.kind == "U" and names.dtype == others.dtype:
+        return np.array_equal(_codes(names), _codes(others))  # faster than as texts
+    return np.array_equal(names, others)
+
+
+def _match(names: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> bool:
+    """Tell whether each wanted name that was found is the one that stands there."""
+    for block in _blocks(wanted):
+        places: Any = rows[block]
+        found = places >= 0
+        if found.all():
+            if not _equal(names.take(places), wanted[block]):
+                return False
+        elif not _equal(names.take(places[found]), wanted[block][found]):
+            return False
+    return True

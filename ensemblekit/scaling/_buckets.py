@@ -142,7 +142,8 @@ def combine_buckets(
 def layouts_of(members: Sequence[MemberFiles], *, has_all_rows: bool) -> list[RecordLayout]:
     """Lay out the rows of each member. If all have the same rows, the first one gives them their numbers."""
     return [
-        RecordLayout(member.schema, is_numbered=not place or not has_all_rows) for place, member in enumerate(members)
+        RecordLayout(member.schema, id=member.id, is_numbered=not place or not has_all_rows)
+        for place, member in enumerate(members)
     ]
 
 
@@ -175,7 +176,7 @@ def partition(member: MemberFiles, start: int, spill: Spill, layout: RecordLayou
     check = DigestCheck(member)
     for table in member.batches(size):
         check.update_table(table)
-        ids = table.column("id")
+        ids = table.column(member.id)
         hashes = hashes_of(ids)
         keys = hashes if member.text_ids else ids.to_numpy()
         rows = layout.pack(table, np.arange(start, start + len(table)), keys)

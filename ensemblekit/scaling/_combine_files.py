@@ -27,6 +27,7 @@ from ..predictions import Aliases, MissingPolicy, Predictions, align
 from ..predictions.choices import missing_policy
 from ..predictions.formats import TableWriter
 from ..predictions.names import all_fit_ids
+from ..predictions.tables import ReadOptions
 from ._buckets import combine_buckets
 from ._buckets_on_workers import combine_on_workers
 from ._digest_check import DigestCheck
@@ -154,7 +155,7 @@ def combine_files(
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
     start = time.perf_counter()
-    members = open_members(files, edited=edited)
+    members = open_members(files, ReadOptions(edited=edited))
     if max(member.n_rows for member in members) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     asked = ask(combiner, options, more_options)
@@ -279,4 +280,4 @@ def _read_checked(member: MemberFiles, size: int) -> Generator[tuple[Any, Predic
     for table in member.batches(size):
         predictions = member.predictions(table)
         check.update(predictions)
-        yield table.column("id"), predictions
+        yield table.column(member.id), predictions

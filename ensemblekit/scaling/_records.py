@@ -34,6 +34,7 @@ class _Column(NamedTuple):
     size: int | None
     is_text: bool
     has_valid: bool
+    is_id: bool
 
 
 class RecordLayout:
@@ -45,11 +46,13 @@ class RecordLayout:
     ----------
     schema : pyarrow.Schema
         Columns: text, numbers and booleans, and fixed-size lists of these.
+    id : str, default="id"
+        Column of the ids.
     is_numbered : bool, default=True
         Records hold a number too.
     """
 
-    def __init__(self, schema: Any, *, is_numbered: bool = True) -> None:
+    def __init__(self, schema: Any, *, id: str = "id", is_numbered: bool = True) -> None:  # noqa: A002 - a column
         import pyarrow as pa
 
         self.schema, self.is_numbered = schema, is_numbered
@@ -61,9 +64,9 @@ class RecordLayout:
             size = field.type.list_size if is_list else None
             shape = () if size is None else ((size,),)
             is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-            has_valid = not is_text and not pa.types.is_floating(kind) and field.name != "id"
-            self.columns.append(_Column(field.name, kind, size, is_text, has_valid))
-            if field.name == "id" and not is_text:
+            has_valid = not is_text and not pa.types.is_floating(kind) and field.name != id
+            self.columns.append(_Column(field.name, kind, size, is_text, has_valid, field.name == id))
+            if field.name == id and not is_text:
                 continue  # it is its own key
             dtype = np.uint32 if is_text else np.uint8 if pa.types.is_boolean(kind) else kind.to_pandas_dtype()
             fields.append((f"value {place}", dtype, *shape))
@@ -79,7 +82,7 @@ class RecordLayout:
                 "itemsize": width,  # NumPy moves 16 and 32 bytes faster than other widths
             }
         )
-        self.text_ids = any(column.is_text and column.name == "id" for column in self.columns)
+        self.text_ids = any(column.is_text and column.is_id for column in self.columns)
         self.text_columns = [column for column in self.columns if column.is_text]
         self.n_texts = len(self.text_columns)
 
@@ -96,7 +99,7 @@ class RecordLayout:
             if column.is_text:
                 records[f"value {place}"] = _lengths(array).reshape(shape)
                 texts.append(array)
-            elif column.name != "id":
+            elif not column.is_id:
                 if column.has_valid:
                     records[f"valid {place}"] = _numpy(array.is_valid()).reshape(shape)
                     array = array.fill_null(False if _is_bool(column.kind) else 0)
@@ -122,7 +125,7 @@ class RecordLayout:
         for place, column in enumerate(self.columns):
             if column.is_text:
                 flat = next(texts)
-            elif column.name == "id":
+            elif column.is_id:
                 flat = pa.array(np.ascontiguousarray(rows.records["key"]).view(np.int64))
             else:
                 values = np.ascontiguousarray(rows.records[f"value {place}"]).ravel()

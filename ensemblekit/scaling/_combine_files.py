@@ -93,7 +93,7 @@ def combine_files(
     ----------
     files : sequence of path-like, or mapping of member to path-like or sequence of path-like
         Files of `Predictions.save`, or tables with a column ``id``, a column per class, and maybe ``label``. Several
-        files of one member are concatenated.
+        files of one member are concatenated, and so are the parts in a folder, in the order of their names.
     combiner : str or Combiner
         As in `combine`.
     output : path-like

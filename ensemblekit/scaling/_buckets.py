@@ -93,7 +93,7 @@ def combine_buckets(
     progress: Callable[[int, int], None],
     *,
     has_all_rows: bool,
-) -> None:
+) -> int:
     """Combine rows in any order. The output has the rows of the first file in order, then those that it lacks.
 
     Parameters
@@ -112,6 +112,11 @@ def combine_buckets(
         Called with the number of finished buckets and the number of all buckets.
     has_all_rows : bool
         ``combine`` refuses rows that a member lacks.
+
+    Returns
+    -------
+    int
+        Number of combined rows.
     """
     n_buckets = bucket_count(members, memory)
     # Each row of each member has a number. A combined row gets the number from the first member that has the row.
@@ -137,6 +142,7 @@ def combine_buckets(
         for spill in spills:
             spill.close()  # the disk is needed for the output
         ordered.write(output)
+    return output.n_rows
 
 
 def layouts_of(members: Sequence[MemberFiles], *, has_all_rows: bool) -> list[RecordLayout]:

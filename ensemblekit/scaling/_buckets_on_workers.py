@@ -50,7 +50,7 @@ def combine_on_workers(
     client: Any,
     *,
     has_all_rows: bool,
-) -> None:
+) -> int:
     """Combine rows in any order on the workers of a client; this process writes the output.
 
     A task writes files of its own and returns their names. If its worker is lost, it is repeated, with other files.
@@ -61,6 +61,11 @@ def combine_on_workers(
         As in `combine_buckets`. Workers must be able to read the files, and to write to the folder.
     client : dask.distributed.Client
         Client whose workers do the work.
+
+    Returns
+    -------
+    int
+        Number of combined rows.
     """
     n_buckets = bucket_count(members, memory)
     n_rows = sum(member.n_rows for member in members)
@@ -101,6 +106,7 @@ def combine_on_workers(
             progress(number + 1, n_buckets)
     if layout is not None:
         write_in_order(layout, combined, n_parts, output)
+    return output.n_rows
 
 
 def _partition(file: _File, folder: Path, n_buckets: int, memory: int) -> Spilled:

@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..arguments import typed
 from ..combining import ask, combine
 from ..errors import (
@@ -172,11 +170,11 @@ def combine_files(
     size = min(LARGEST, max(1, memory // (12 * sum(member.row_bytes for member in members))))
     fit_ids = all_fit_ids((*(member.fit_ids for member in members), getattr(asked.combiner, "fit_ids_", None)))
     with _scratch_folder(output, None if folder is None else room) as scratch:
-        joined = client is not None
+        n_rows, joined = 0, client is not None
         if not joined:
             try:
-                with _writer(output, overwrite, fit_ids) as writer:
-                    _combine_side_by_side(
+                with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+                    n_rows = _combine_side_by_side(
                         members, combine_batch, writer, size, report("rows"),
                         lambda: has_unique_ids(members[0], memory),
                     )  # fmt: skip
@@ -184,19 +182,13 @@ def combine_files(
                 joined = True
         if joined:
             join = combine_buckets if client is None else functools.partial(combine_on_workers, client=client)
-            with _writer(output, overwrite, fit_ids) as writer:
-                join(
+            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+                n_rows = join(
                     members, combine_batch, writer, scratch.absolute(), memory, report("buckets"),
                     has_all_rows=missing_policy(missing)[1] == "error",
                 )  # fmt: skip
     names = tuple(member.member for member in members)
-    return Combined(output, writer.n_rows, names, joined, time.perf_counter() - start)
-
-
-@contextmanager
-def _writer(output: Path, overwrite: bool, fit_ids: np.ndarray | None) -> Generator[TableWriter]:
-    with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
-        yield writer
+    return Combined(output, n_rows, names, joined, time.perf_counter() - start)
 
 
 def _combine_batch(
@@ -250,7 +242,8 @@ def _combine_side_by_side(
     size: int,
     progress: Callable[[int, int], None],
     are_ids_unique: Callable[[], bool],
-) -> None:
+) -> int:
+    """Combine files with the same ids in the same order; return the number of rows."""
     if len({member.n_rows for member in members}) > 1:
         raise _OtherOrderError
     total = members[0].n_rows
@@ -273,6 +266,7 @@ def _combine_side_by_side(
             writing.give(combine({m.member: p for m, (_, p) in zip(members, batches, strict=True)}, where))
             done += len(ids[0])
             progress(done, total)
+    return done
 
 
 def _read_checked(member: MemberFiles, size: int) -> Generator[tuple[Any, Predictions]]:

@@ -72,16 +72,15 @@ class RecordLayout:
             fields.append((f"value {place}", dtype, *shape))
             if has_valid:
                 fields.append((f"valid {place}", np.bool_, *shape))
-        packed = np.dtype(sorted(fields, key=lambda field: -np.dtype(field[1]).itemsize))
+        packed: Any = np.dtype(sorted(fields, key=lambda field: -np.dtype(field[1]).itemsize))
         width = next((width for width in (16, 32) if packed.itemsize <= width), -(-packed.itemsize // 8) * 8)
-        self.dtype = np.dtype(
-            {
-                "names": packed.names,
-                "formats": [packed[name] for name in packed.names or ()],
-                "offsets": [(packed.fields or {})[name][1] for name in packed.names or ()],
-                "itemsize": width,  # NumPy moves 16 and 32 bytes faster than other widths
-            }
-        )
+        padded: Any = {
+            "names": packed.names,
+            "formats": [packed[name] for name in packed.names],
+            "offsets": [packed.fields[name][1] for name in packed.names],
+            "itemsize": width,  # NumPy moves 16 and 32 bytes faster than other widths
+        }
+        self.dtype = np.dtype(padded)
         self.text_ids = any(column.is_text and column.is_id for column in self.columns)
         self.text_columns = [column for column in self.columns if column.is_text]
         self.n_texts = len(self.text_columns)
@@ -252,7 +251,8 @@ def _is_bool(kind: Any) -> bool:
 
 def _has_gaps(dtype: np.dtype[Any]) -> bool:
     """Tell whether records have bytes that no field writes; they must not hold what memory held before."""
-    return sum(dtype[name].itemsize for name in dtype.names or ()) < dtype.itemsize
+    fields: Any = dtype.fields or {}
+    return sum(field[0].itemsize for field in fields.values()) < dtype.itemsize
 
 
 def _buffers(array: Any) -> tuple[np.ndarray, Any]:

@@ -145,8 +145,9 @@ class TableWriter:
         if self._writer is None:
             self._schema = table.schema
             self._meta = json.loads(table.schema.metadata[KEY])
+            dictionaries: Any = _repeated_columns(table)
             self._writer = pq.ParquetWriter(
-                self._file, self._schema, write_page_checksum=True, use_dictionary=_repeated_columns(table)
+                self._file, self._schema, write_page_checksum=True, use_dictionary=dictionaries
             )
         table = pa.table(table.columns, schema=self._schema)
         self._waiting.append(table)

@@ -11,18 +11,21 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ..names import named_by, readonly
-from ._arrow import name_column, number_column, open_parquet, read_table
+from ..tables import ReadOptions
+from ._arrow import name_column, number_column, open_parquet, read_table, stacked
 from ._digest import ContentDigest
 from ._metadata import (
     EDITED,
     PredictionFields,
     check_columns,
+    check_said,
     fields_of,
     label_columns,
     metadata_of,
     parse_metadata,
 )
-from ._plain_tables import fields_from_plain_arrow
+from ._parts import Table
+from ._plain_tables import fields_from_table
 
 __all__ = [
     "TableWriter",
@@ -251,12 +254,15 @@ def read_metadata(file: Any) -> dict[str, Any] | None:
     return None if raw is None else parse_metadata(raw)
 
 
-def read_parquet(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def read_parquet(path: Path, options: ReadOptions) -> Table:
     """Read the arguments of `Predictions`, and the metadata; None for a table without."""
     with open_parquet(path) as file:
         meta = read_metadata(file)
         table = read_table(file, path)
-    return fields_from_arrow(table, meta, edited=edited), meta
+    if meta is not None:
+        check_said(meta, options)
+        return Table(fields_from_arrow(table, meta, edited=options.edited), meta)
+    return fields_from_table(table, options)
 
 
 def fields_from_arrow(table: Any, meta: dict[str, Any] | None, *, edited: bool = False) -> dict[str, Any]:
@@ -277,7 +283,7 @@ def fields_from_arrow(table: Any, meta: dict[str, Any] | None, *, edited: bool =
         Keyword arguments of `Predictions`.
     """
     if meta is None:
-        return fields_from_plain_arrow(table, edited=edited)
+        return fields_from_table(table, ReadOptions(edited=edited)).fields
     check_columns(meta, table.column_names, edited=edited)
     ids, probas, labels = _arrays(table, meta)
     return fields_of(meta, ids, probas, labels, edited=edited)
@@ -297,7 +303,7 @@ def _arrays(table: Any, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, n
     columns = [numbers(f"proba:{name}") for name in meta["classes"]]
     if any(column.dtype != dtype for column in columns):
         raise InvalidPredictionsError(f"probabilities must be {dtype}, as the metadata say: {EDITED}")
-    probas = readonly(np.stack(columns, axis=-1))
+    probas = readonly(stacked(columns, dtype))
     labels: np.ndarray | None = None
     if meta["labelled"] and meta["task"] == "multiclass":
         labels = name_column(table, "label", size if inner else None).reshape(len(table), *inner)

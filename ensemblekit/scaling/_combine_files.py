@@ -24,7 +24,7 @@ from ..interfaces import CombinerLike
 from ..predictions import Aliases, MissingPolicy, Predictions, align
 from ..predictions.choices import missing_policy
 from ..predictions.formats import TableWriter
-from ..predictions.names import all_fit_ids
+from ..predictions.names import all_fit_ids, few
 from ..predictions.tables import ReadOptions
 from ._buckets import combine_buckets
 from ._buckets_on_workers import combine_on_workers
@@ -36,6 +36,8 @@ from ._workers import check_client
 
 __all__ = ["Combined", "combine_files"]
 
+READ = ("task", "id", "label", "columns", "positive")
+"""Options that say how tables are read."""
 LARGEST = 2**17
 """Most rows of a batch when files are read side by side."""
 
@@ -72,6 +74,7 @@ def combine_files(
     *,
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
+    read: Mapping[str, Any] | None = None,
     memory: int = 768 * 2**20,
     folder: str | os.PathLike[str] | None = None,
     edited: bool = False,
@@ -98,6 +101,10 @@ def combine_files(
         Path of the combined predictions, which ends in ``.parquet``; `Predictions.load` reads it.
     aliases, missing
         As in `combine`.
+    read : mapping of str to Any, optional
+        How tables that `Predictions.save` did not write are read: ``task``, ``id``, ``label``, ``columns`` and
+        ``positive`` of `align`, such as ``{"task": "regression", "id": "Id"}``. Votes are refused, as their classes
+        would be those of a batch.
     memory : int, default=768 MiB
         Approximate memory limit for the join, in bytes; at least 64 MiB.
     folder : path-like, optional
@@ -153,7 +160,7 @@ def combine_files(
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
     start = time.perf_counter()
-    members = open_members(files, ReadOptions(edited=edited))
+    members = open_members(files, _read_options(read, missing, edited))
     if max(member.n_rows for member in members) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     asked = ask(combiner, options, more_options)
@@ -189,6 +196,12 @@ def combine_files(
                 )  # fmt: skip
     names = tuple(member.member for member in members)
     return Combined(output, n_rows, names, joined, time.perf_counter() - start)
+
+
+def _read_options(read: Mapping[str, Any] | None, missing: Any, edited: bool) -> ReadOptions:
+    if unknown := [name for name in read or () if name not in READ]:
+        raise InvalidOptionError(f"read must have keys out of {', '.join(READ)}; received {few(unknown)}.")
+    return ReadOptions(**(read or {}), missing=missing_policy(missing)[1], edited=edited, style="read")
 
 
 def _combine_batch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import numpy as np
 
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
-from ..predictions.formats import EDITED, column_names, fields_from_arrow
-from ..predictions.names import WIDEST, all_fit_ids, as_fit_ids, few, shown
+from ..predictions.formats import EDITED, check_said, column_names, fields_from_arrow, parts_of
+from ..predictions.names import WIDEST, all_fit_ids, as_fit_ids, few
 from ..predictions.tables import ReadOptions, split_columns
 from .headers import RULE, FileHeader, open_predictions, read_header
 
@@ -66,6 +67,9 @@ class MemberFiles:
         self.headers = [read_header(os.fsdecode(path), edited=edited) for path in paths]
         first = self.headers[0]
         self.meta = first.meta
+        if self.meta is not None:
+            with _naming(first.path):
+                check_said(self.meta, options)
         names: list[str] = first.schema.names
         self.where = repr(first.path) + (f" and {len(self.headers) - 1} more" if len(self.headers) > 1 else "")
         for header in self.headers:
@@ -93,10 +97,8 @@ class MemberFiles:
 
     def _plain_columns(self, names: list[str]) -> tuple[str, list[str]]:
         """Find the column of the ids, and all that are read, of a table that `Predictions.save` did not write."""
-        try:
+        with _naming(self.headers[0].path):
             found = split_columns(names, self.options)
-        except InvalidPredictionsError as error:
-            raise InvalidPredictionsError(f"{self.where}: {error}") from None
         if found.votes is not None:
             raise InvalidPredictionsError(
                 f"{self.where}: files that are combined batch by batch must have a column for each class; received "
@@ -188,7 +190,7 @@ class MemberFiles:
         """
         meta = None if self.meta is None else self.meta | {"n_samples": len(table), "fit_ids": None}
         try:
-            return Predictions(**fields_from_arrow(table, meta, edited=self.edited)).rename(self.member)
+            return Predictions(**fields_from_arrow(table, meta, self.options)).rename(self.member)
         except InvalidPredictionsError as error:
             raise InvalidPredictionsError(f"{self.where}: {error}") from None
         except Exception as error:  # edited metadata raise errors of many types
@@ -303,13 +305,20 @@ def _parts(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[str | os.PathL
     files: list[str | os.PathLike[str]] = []
     for path in paths:
         if Path(path).is_dir():
-            try:
+            with _naming(path):
                 files += parts_of(Path(path), [".parquet"])
-            except InvalidPredictionsError as error:
-                raise InvalidPredictionsError(f"{os.fspath(path)!r}: {error}") from None
         else:
             files.append(path)
     return files, Path(paths[0]) if len(paths) == 1 and Path(paths[0]).is_dir() else None
+
+
+@contextmanager
+def _naming(path: str | os.PathLike[str]) -> Generator[None]:
+    """Name the file or folder in an error."""
+    try:
+        yield
+    except InvalidPredictionsError as error:
+        raise InvalidPredictionsError(f"{os.fspath(path)!r}: {error}") from None
 
 
 def _width(kind: Any) -> int:
@@ -354,15 +363,3 @@ def _plain(kind: Any) -> Any:
 
 def _common(meta: dict[str, Any] | None) -> dict[str, Any] | None:
     return None if meta is None else {name: meta[name] for name in COMMON}
-
-
-def parts_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(("_", ".")))
-    ours = [entry for entry in entries if entry.name.lower().endswith(tuple(suffixes)) and entry.is_file()]
-    if not ours or len(ours) != len(entries) or len({entry.suffix.lower() for entry in ours}) > 1:
-        others = [entry.name for entry in entries if entry not in ours]
-        raise InvalidPredictionsError(
-            "a folder of predictions must hold parts of one table, files of one kind such as part-0.parquet, and "
-            f"nothing else; received {shown(others or [entry.name for entry in ours])}. Load each file itself."
-        )
-    return ours

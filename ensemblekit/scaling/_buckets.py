@@ -29,6 +29,7 @@ __all__ = [
     "chunk_rows",
     "combine_bucket",
     "combine_buckets",
+    "layouts_of",
     "numbers_a_part",
     "pack_combined",
     "partition",
@@ -58,12 +59,12 @@ class Bucket(NamedTuple):
     ----------
     predictions : list of Predictions
         For each member, sorted alike.
-    numbers : list of ndarray of int64
-        For each member, the numbers of its rows.
+    numbers : list of (ndarray of int64 or None)
+        For each member, the numbers of its rows; None if these are not needed.
     """
 
     predictions: list[Predictions]
-    numbers: list[np.ndarray]
+    numbers: list[np.ndarray | None]
 
 
 def bucket_count(members: Sequence[MemberFiles], memory: int) -> int:
@@ -90,7 +91,9 @@ def combine_buckets(
     folder: Path,
     memory: int,
     progress: Callable[[int, int], None],
-) -> None:
+    *,
+    has_all_rows: bool,
+) -> int:
     """Combine rows in any order. The output has the rows of the first file in order, then those that it lacks.
 
     Parameters
@@ -107,12 +110,19 @@ def combine_buckets(
         Approximate memory limit, in bytes.
     progress : callable
         Called with the number of finished buckets and the number of all buckets.
+    has_all_rows : bool
+        ``combine`` refuses rows that a member lacks.
+
+    Returns
+    -------
+    int
+        Number of combined rows.
     """
     n_buckets = bucket_count(members, memory)
     # Each row of each member has a number. A combined row gets the number from the first member that has the row.
     starts = [0, *accumulate(member.n_rows for member in members)]
     with ExitStack() as stack:
-        layouts = [RecordLayout(member.schema) for member in members]
+        layouts = layouts_of(members, has_all_rows=has_all_rows)
         spills = [stack.enter_context(Spill(folder, layout, n_buckets)) for layout in layouts]
         run_all(
             [
@@ -132,6 +142,15 @@ def combine_buckets(
         for spill in spills:
             spill.close()  # the disk is needed for the output
         ordered.write(output)
+    return output.n_rows
+
+
+def layouts_of(members: Sequence[MemberFiles], *, has_all_rows: bool) -> list[RecordLayout]:
+    """Lay out the rows of each member. If all have the same rows, the first one gives them their numbers."""
+    return [
+        RecordLayout(member.schema, id=member.id, is_numbered=not place or not has_all_rows)
+        for place, member in enumerate(members)
+    ]
 
 
 def where_of(n_buckets: int) -> str:
@@ -163,7 +182,7 @@ def partition(member: MemberFiles, start: int, spill: Spill, layout: RecordLayou
     check = DigestCheck(member)
     for table in member.batches(size):
         check.update_table(table)
-        ids = table.column("id")
+        ids = table.column(member.id)
         hashes = hashes_of(ids)
         keys = hashes if member.text_ids else ids.to_numpy()
         rows = layout.pack(table, np.arange(start, start + len(table)), keys)
@@ -193,14 +212,14 @@ def read_bucket(
         `combine` compares the ids.
     """
     predictions: list[Predictions] = []
-    numbers: list[np.ndarray] = []
+    numbers: list[np.ndarray | None] = []
     for member, layout, parts in zip(members, layouts, pieces, strict=True):
         rows = read_rows(layout, parts)
         keys = np.ascontiguousarray(rows.records["key"])
         rows = layout.take(rows, np.argsort(keys if member.text_ids else keys.view(np.int64)))
         predictions.append(member.predictions(layout.table(rows)))
-        numbers.append(np.ascontiguousarray(rows.records["number"]))
-    return Bucket(predictions, numbers) if any(map(len, numbers)) else None
+        numbers.append(np.ascontiguousarray(rows.records["number"]) if layout.is_numbered else None)
+    return Bucket(predictions, numbers) if any(map(len, predictions)) else None
 
 
 def combine_bucket(
@@ -212,7 +231,7 @@ def combine_bucket(
     for predictions, own_numbers in zip(bucket.predictions, bucket.numbers, strict=True):
         if not (numbers < 0).any():
             break
-        if len(predictions):
+        if len(predictions) and own_numbers is not None:
             places = positions(predictions.ids, rows.ids)
             new = (numbers < 0) & (places >= 0)
             numbers[new] = own_numbers[places[new]]

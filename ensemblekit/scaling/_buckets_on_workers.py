@@ -16,6 +16,7 @@ from ._buckets import (
     bucket_count,
     chunk_rows,
     combine_bucket,
+    layouts_of,
     numbers_a_part,
     pack_combined,
     partition,
@@ -32,10 +33,11 @@ __all__ = ["combine_on_workers"]
 
 
 class _File(NamedTuple):
-    """One file of a member, and the number of its first row."""
+    """One file of a member, the number of its first row, and the layout of its rows."""
 
     member: MemberFiles
     start: int
+    layout: RecordLayout
 
 
 def combine_on_workers(
@@ -46,27 +48,39 @@ def combine_on_workers(
     memory: int,
     progress: Callable[[int, int], None],
     client: Any,
-) -> None:
+    *,
+    has_all_rows: bool,
+) -> int:
     """Combine rows in any order on the workers of a client; this process writes the output.
 
     A task writes files of its own and returns their names. If its worker is lost, it is repeated, with other files.
 
     Parameters
     ----------
-    members, combine, output, folder, memory, progress
+    members, combine, output, folder, memory, progress, has_all_rows
         As in `combine_buckets`. Workers must be able to read the files, and to write to the folder.
     client : dask.distributed.Client
         Client whose workers do the work.
+
+    Returns
+    -------
+    int
+        Number of combined rows.
     """
     n_buckets = bucket_count(members, memory)
     n_rows = sum(member.n_rows for member in members)
     size = numbers_a_part(n_rows)
     n_parts = -(-n_rows // size)
-    layouts = [RecordLayout(member.schema) for member in members]
+    layouts = layouts_of(members, has_all_rows=has_all_rows)
+    layout_of = {member.member: layout for member, layout in zip(members, layouts, strict=True)}
     files = [file for member in members for file in member.one_by_one()]
     starts = accumulate((file.n_rows for file in files), initial=0)
     split = functools.partial(_partition, folder=folder, n_buckets=n_buckets, memory=memory)
-    parts = [_File(file.for_workers(), start) for file, start in zip(files, starts, strict=False) if file.n_rows]
+    parts = [
+        _File(file.for_workers(), start, layout_of[file.member])
+        for file, start in zip(files, starts, strict=False)
+        if file.n_rows
+    ]
     spilled: dict[str, list[Spilled]] = {member.member: [] for member in members}
     with closing(map_partitions(split, parts, client)) as found:
         for part, rows in zip(parts, found, strict=True):
@@ -92,12 +106,12 @@ def combine_on_workers(
             progress(number + 1, n_buckets)
     if layout is not None:
         write_in_order(layout, combined, n_parts, output)
+    return output.n_rows
 
 
 def _partition(file: _File, folder: Path, n_buckets: int, memory: int) -> Spilled:
-    layout = RecordLayout(file.member.schema)
-    with _named_spill(folder, layout, n_buckets) as spill:
-        for _ in partition(file.member, file.start, spill, layout, chunk_rows(file.member, n_buckets, memory)):
+    with _named_spill(folder, file.layout, n_buckets) as spill:
+        for _ in partition(file.member, file.start, spill, file.layout, chunk_rows(file.member, n_buckets, memory)):
             pass
         return spill.spilled()
 

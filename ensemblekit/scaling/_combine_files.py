@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..arguments import typed
 from ..combining import ask, combine
 from ..errors import (
@@ -24,8 +22,10 @@ from ..errors import (
 from ..files import atomic_write, check_file, locked_folder
 from ..interfaces import CombinerLike
 from ..predictions import Aliases, MissingPolicy, Predictions, align
+from ..predictions.choices import missing_policy
 from ..predictions.formats import TableWriter
-from ..predictions.names import all_fit_ids
+from ..predictions.names import all_fit_ids, few
+from ..predictions.tables import ReadOptions
 from ._buckets import combine_buckets
 from ._buckets_on_workers import combine_on_workers
 from ._digest_check import DigestCheck
@@ -36,6 +36,8 @@ from ._workers import check_client
 
 __all__ = ["Combined", "combine_files"]
 
+READ = ("task", "id", "label", "columns", "positive")
+"""Options that say how tables are read."""
 LARGEST = 2**17
 """Most rows of a batch when files are read side by side."""
 
@@ -72,6 +74,7 @@ def combine_files(
     *,
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
+    read: Mapping[str, Any] | None = None,
     memory: int = 768 * 2**20,
     folder: str | os.PathLike[str] | None = None,
     edited: bool = False,
@@ -91,13 +94,17 @@ def combine_files(
     ----------
     files : sequence of path-like, or mapping of member to path-like or sequence of path-like
         Files of `Predictions.save`, or tables with a column ``id``, a column per class, and maybe ``label``. Several
-        files of one member are concatenated.
+        files of one member are concatenated, and so are the parts in a folder, in the order of their names.
     combiner : str or Combiner
         As in `combine`.
     output : path-like
         Path of the combined predictions, which ends in ``.parquet``; `Predictions.load` reads it.
     aliases, missing
         As in `combine`.
+    read : mapping of str to Any, optional
+        How tables that `Predictions.save` did not write are read: ``task``, ``id``, ``label``, ``columns`` and
+        ``positive`` of `align`, such as ``{"task": "regression", "id": "Id"}``. Votes are refused, as their classes
+        would be those of a batch.
     memory : int, default=768 MiB
         Approximate memory limit for the join, in bytes; at least 64 MiB.
     folder : path-like, optional
@@ -153,7 +160,7 @@ def combine_files(
         if not needed.is_dir():
             raise FolderNotFoundError(f"the folder of the output, and folder=, must be there; {str(needed)!r} is not.")
     start = time.perf_counter()
-    members = open_members(files, edited=edited)
+    members = open_members(files, _read_options(read, missing, edited))
     if max(member.n_rows for member in members) == 0:
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     asked = ask(combiner, options, more_options)
@@ -170,11 +177,11 @@ def combine_files(
     size = min(LARGEST, max(1, memory // (12 * sum(member.row_bytes for member in members))))
     fit_ids = all_fit_ids((*(member.fit_ids for member in members), getattr(asked.combiner, "fit_ids_", None)))
     with _scratch_folder(output, None if folder is None else room) as scratch:
-        joined = client is not None
+        n_rows, joined = 0, client is not None
         if not joined:
             try:
-                with _writer(output, overwrite, fit_ids) as writer:
-                    _combine_side_by_side(
+                with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+                    n_rows = _combine_side_by_side(
                         members, combine_batch, writer, size, report("rows"),
                         lambda: has_unique_ids(members[0], memory),
                     )  # fmt: skip
@@ -182,16 +189,19 @@ def combine_files(
                 joined = True
         if joined:
             join = combine_buckets if client is None else functools.partial(combine_on_workers, client=client)
-            with _writer(output, overwrite, fit_ids) as writer:
-                join(members, combine_batch, writer, scratch.absolute(), memory, report("buckets"))
+            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+                n_rows = join(
+                    members, combine_batch, writer, scratch.absolute(), memory, report("buckets"),
+                    has_all_rows=missing_policy(missing)[1] == "error",
+                )  # fmt: skip
     names = tuple(member.member for member in members)
-    return Combined(output, writer.n_rows, names, joined, time.perf_counter() - start)
+    return Combined(output, n_rows, names, joined, time.perf_counter() - start)
 
 
-@contextmanager
-def _writer(output: Path, overwrite: bool, fit_ids: np.ndarray | None) -> Generator[TableWriter]:
-    with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
-        yield writer
+def _read_options(read: Mapping[str, Any] | None, missing: Any, edited: bool) -> ReadOptions:
+    if unknown := [name for name in read or () if name not in READ]:
+        raise InvalidOptionError(f"read must have keys out of {', '.join(READ)}; received {few(unknown)}.")
+    return ReadOptions(**(read or {}), missing=missing_policy(missing)[1], edited=edited, style="read")
 
 
 def _combine_batch(
@@ -245,7 +255,8 @@ def _combine_side_by_side(
     size: int,
     progress: Callable[[int, int], None],
     are_ids_unique: Callable[[], bool],
-) -> None:
+) -> int:
+    """Combine files with the same ids in the same order; return the number of rows."""
     if len({member.n_rows for member in members}) > 1:
         raise _OtherOrderError
     total = members[0].n_rows
@@ -268,6 +279,7 @@ def _combine_side_by_side(
             writing.give(combine({m.member: p for m, (_, p) in zip(members, batches, strict=True)}, where))
             done += len(ids[0])
             progress(done, total)
+    return done
 
 
 def _read_checked(member: MemberFiles, size: int) -> Generator[tuple[Any, Predictions]]:
@@ -275,4 +287,4 @@ def _read_checked(member: MemberFiles, size: int) -> Generator[tuple[Any, Predic
     for table in member.batches(size):
         predictions = member.predictions(table)
         check.update(predictions)
-        yield table.column("id"), predictions
+        yield table.column(member.id), predictions

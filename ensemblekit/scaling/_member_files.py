@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
-from ..predictions.formats import EDITED, column_names, fields_from_arrow
+from ..predictions.formats import EDITED, check_said, column_names, fields_from_arrow, parts_of
 from ..predictions.names import WIDEST, all_fit_ids, as_fit_ids, few
+from ..predictions.tables import ReadOptions, split_columns
 from .headers import RULE, FileHeader, open_predictions, read_header
 
 __all__ = ["MemberFiles", "open_members", "plain_schema"]
@@ -34,10 +36,14 @@ class MemberFiles:
         Name of the member.
     headers : list of FileHeader
         Headers of the files. All have the same columns in the same order.
+    options : ReadOptions
+        How tables that `Predictions.save` did not write are read.
     where : str
         The paths, for errors.
+    id : str
+        Column of the ids.
     columns : list of str
-        Names of the columns.
+        Names of the columns that are read.
     meta : dict or None
         Metadata that `Predictions.save` wrote; None for any other table.
     n_rows : int
@@ -52,15 +58,20 @@ class MemberFiles:
         Whether files that were changed since they were saved are accepted.
     """
 
-    def __init__(self, member: str | None, paths: Sequence[str | os.PathLike[str]], *, edited: bool = False) -> None:
-        self.edited = edited
+    def __init__(
+        self, member: str | None, paths: Sequence[str | os.PathLike[str]], options: ReadOptions | None = None
+    ) -> None:
+        self.options = options = options or ReadOptions()
+        self.edited = edited = options.edited
+        paths, folder = _parts(paths)
         self.headers = [read_header(os.fsdecode(path), edited=edited) for path in paths]
         first = self.headers[0]
         self.meta = first.meta
+        if self.meta is not None:
+            with _naming(first.path):
+                check_said(self.meta, options)
         names: list[str] = first.schema.names
         self.where = repr(first.path) + (f" and {len(self.headers) - 1} more" if len(self.headers) > 1 else "")
-        if "id" not in names:
-            raise InvalidPredictionsError(f"{RULE}; {first.path!r} has no column 'id' among {few(names)}.")
         for header in self.headers:
             if not (
                 header.schema.names == names
@@ -75,14 +86,27 @@ class MemberFiles:
         if self.meta and any(header.meta and header.meta["missing"] == "renormalize" for header in self.headers):
             self.meta = self.meta | {"missing": "renormalize"}
         self.n_rows = sum(header.n_rows for header in self.headers)
-        self.member = str(member or (self.meta or {}).get("member") or Path(first.path).stem)
+        self.member = str(member or (self.meta or {}).get("member") or Path(folder or first.path).stem)
         # Columns that were added to a saved file are ignored.
-        self.columns = names if self.meta is None else column_names(self.meta)
-        self.text_ids = self._is_text(first.schema.field("id").type)
+        self.id, self.columns = ("id", column_names(self.meta)) if self.meta else self._plain_columns(names)
+        self.text_ids = self._is_text(first.schema.field(self.id).type)
         self.fit_ids_of_each = [
             self._fit_ids(header.meta["fit_ids"]) if header.meta else None for header in self.headers
         ]
         self.fit_ids = all_fit_ids(self.fit_ids_of_each)
+
+    def _plain_columns(self, names: list[str]) -> tuple[str, list[str]]:
+        """Find the column of the ids, and all that are read, of a table that `Predictions.save` did not write."""
+        with _naming(self.headers[0].path):
+            found = split_columns(names, self.options)
+        if found.votes is not None:
+            raise InvalidPredictionsError(
+                f"{self.where}: files that are combined batch by batch must have a column for each class; received "
+                f"class names in {found.votes!r} alone, and the classes would be those of a batch. Use `combine`, or "
+                "save them first: Predictions.load(path).save(path)."
+            )
+        used = {found.id, found.label, *found.labels, *found.values}
+        return found.id, [name for name in names if name in used]
 
     def _is_text(self, kind: Any) -> bool:
         import pyarrow.types as kinds
@@ -104,9 +128,9 @@ class MemberFiles:
     def _fit_ids(self, stored: Any) -> np.ndarray | None:
         if stored is None:
             return None
-        first = next(self.batches(1, ["id"]), None)
+        first = next(self.batches(1, [self.id]), None)
         try:
-            return as_fit_ids(stored, np.array([] if first is None else first.column("id").to_pylist()))
+            return as_fit_ids(stored, np.array([] if first is None else first.column(self.id).to_pylist()))
         except InvalidPredictionsError as error:
             raise InvalidPredictionsError(f"{self.where}: {error}") from None
 
@@ -144,7 +168,7 @@ class MemberFiles:
 
         fields = [self.headers[0].schema.field(name) for name in self.columns]
         if not self.text_ids:
-            fields = [pa.field("id", pa.int64()) if field.name == "id" else field for field in fields]
+            fields = [pa.field(self.id, pa.int64()) if field.name == self.id else field for field in fields]
         return plain_schema(fields)
 
     @cached_property
@@ -152,8 +176,8 @@ class MemberFiles:
         """Approximate size of a row in memory, in bytes."""
         n_bytes = 8 + sum(_width(field.type) for field in self.schema)
         if self.text_ids:
-            for table in self.batches(2**14, ["id"]):
-                lengths = [len(text) for text in table.column("id").to_pylist()]
+            for table in self.batches(2**14, [self.id]):
+                lengths = [len(text) for text in table.column(self.id).to_pylist()]
                 # Up to a certain width, a NumPy array of text uses the memory of the longest text for every text.
                 length = max(lengths) if max(lengths) <= WIDEST else sum(lengths) // len(lengths)
                 return n_bytes + max(0, length * 4 // 3 - TEXT)
@@ -166,7 +190,7 @@ class MemberFiles:
         """
         meta = None if self.meta is None else self.meta | {"n_samples": len(table), "fit_ids": None}
         try:
-            return Predictions(**fields_from_arrow(table, meta, edited=self.edited)).rename(self.member)
+            return Predictions(**fields_from_arrow(table, meta, self.options)).rename(self.member)
         except InvalidPredictionsError as error:
             raise InvalidPredictionsError(f"{self.where}: {error}") from None
         except Exception as error:  # edited metadata raise errors of many types
@@ -198,7 +222,7 @@ class MemberFiles:
         with open_predictions(header.path, header.state) as (file, _):
             for batch in file.iter_batches(batch_size=size, columns=some):
                 table = pa.Table.from_batches([batch]).select(columns)
-                ids = table.column("id")
+                ids = table.column(self.id)
                 if ids.null_count:
                     row = n_rows + ids.is_null().index(True).as_py()
                     raise InvalidPredictionsError(f"{header.path!r}: each row must have an id; row {row} has none.")
@@ -221,7 +245,7 @@ class MemberFiles:
                 try:
                     table = table.set_column(place, field, column.cast(field.type))
                 except pa.ArrowInvalid:
-                    if name != "id":
+                    if name != self.id:
                         raise
                     raise InvalidPredictionsError(
                         f"{path!r}: ids must fit in 64 signed bits; received larger ones."
@@ -229,8 +253,21 @@ class MemberFiles:
         return table
 
 
-def open_members(files: Any, *, edited: bool = False) -> list[MemberFiles]:
-    """Read the headers of the files of each member, given as paths or as a mapping of member to path or paths."""
+def open_members(files: Any, options: ReadOptions | None = None) -> list[MemberFiles]:
+    """Read the headers of the files of each member, given as paths or as a mapping of member to path or paths.
+
+    Parameters
+    ----------
+    files : sequence of path-like, or mapping of member to path-like or sequence of path-like
+        As in `combine_files`.
+    options : ReadOptions, optional
+        How tables that `Predictions.save` did not write are read.
+
+    Returns
+    -------
+    list of MemberFiles
+        One per member.
+    """
     rule = f"files must be a sequence of paths, or {{member: path or paths}}; received {files!r}."
     if isinstance(files, (str, os.PathLike)) or not isinstance(files, Iterable):
         raise InvalidOptionError(rule)
@@ -246,7 +283,7 @@ def open_members(files: Any, *, edited: bool = False) -> list[MemberFiles]:
     for name in files if isinstance(files, Mapping) else ():
         if not isinstance(name, str) or not name:
             raise InvalidOptionError(f"a member must have a name, which is text; received {name!r}.")
-    members = [MemberFiles(name, given, edited=edited) for name, given in pairs]
+    members = [MemberFiles(name, given, options) for name, given in pairs]
     names = [member.member for member in members]
     if len(set(names)) != len(names):
         raise AlignmentError(
@@ -261,6 +298,27 @@ def open_members(files: Any, *, edited: bool = False) -> list[MemberFiles]:
             "Name the rows in one way."
         )
     return members
+
+
+def _parts(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[str | os.PathLike[str]], Path | None]:
+    """List the files, and those in folders; also return the folder if there is one and nothing else."""
+    files: list[str | os.PathLike[str]] = []
+    for path in paths:
+        if Path(path).is_dir():
+            with _naming(path):
+                files += parts_of(Path(path), [".parquet"])
+        else:
+            files.append(path)
+    return files, Path(paths[0]) if len(paths) == 1 and Path(paths[0]).is_dir() else None
+
+
+@contextmanager
+def _naming(path: str | os.PathLike[str]) -> Generator[None]:
+    """Name the file or folder in an error."""
+    try:
+        yield
+    except InvalidPredictionsError as error:
+        raise InvalidPredictionsError(f"{os.fspath(path)!r}: {error}") from None
 
 
 def _width(kind: Any) -> int:

@@ -19,7 +19,7 @@ class Rows(NamedTuple):
     Attributes
     ----------
     records : ndarray
-        Structured: a number, a key, and what has one width.
+        Structured: a number if rows are numbered, a key, and what has one width.
     texts : list of pyarrow.Array
         Columns of text, flat.
     """
@@ -34,6 +34,7 @@ class _Column(NamedTuple):
     size: int | None
     is_text: bool
     has_valid: bool
+    is_id: bool
 
 
 class RecordLayout:
@@ -45,46 +46,51 @@ class RecordLayout:
     ----------
     schema : pyarrow.Schema
         Columns: text, numbers and booleans, and fixed-size lists of these.
+    id : str, default="id"
+        Column of the ids.
+    is_numbered : bool, default=True
+        Records hold a number too.
     """
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, *, id: str = "id", is_numbered: bool = True) -> None:  # noqa: A002 - a column
         import pyarrow as pa
 
-        self.schema = schema
+        self.schema, self.is_numbered = schema, is_numbered
         self.columns: list[_Column] = []
-        fields: list[tuple[Any, ...]] = [("number", np.int64), ("key", np.uint64)]
+        fields: list[tuple[Any, ...]] = [("number", np.int64)] * is_numbered + [("key", np.uint64)]
         for place, field in enumerate(schema):
             is_list = pa.types.is_fixed_size_list(field.type)
             kind = field.type.value_type if is_list else field.type
             size = field.type.list_size if is_list else None
             shape = () if size is None else ((size,),)
             is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-            has_valid = not is_text and not pa.types.is_floating(kind) and field.name != "id"
-            self.columns.append(_Column(field.name, kind, size, is_text, has_valid))
-            if field.name == "id" and not is_text:
+            has_valid = not is_text and not pa.types.is_floating(kind) and field.name != id
+            self.columns.append(_Column(field.name, kind, size, is_text, has_valid, field.name == id))
+            if field.name == id and not is_text:
                 continue  # it is its own key
             dtype = np.uint32 if is_text else np.uint8 if pa.types.is_boolean(kind) else kind.to_pandas_dtype()
             fields.append((f"value {place}", dtype, *shape))
             if has_valid:
                 fields.append((f"valid {place}", np.bool_, *shape))
-        packed = np.dtype(sorted(fields, key=lambda field: -np.dtype(field[1]).itemsize))
+        packed: Any = np.dtype(sorted(fields, key=lambda field: -np.dtype(field[1]).itemsize))
         width = next((width for width in (16, 32) if packed.itemsize <= width), -(-packed.itemsize // 8) * 8)
-        self.dtype = np.dtype(
-            {
-                "names": packed.names,
-                "formats": [packed[name] for name in packed.names or ()],
-                "offsets": [(packed.fields or {})[name][1] for name in packed.names or ()],
-                "itemsize": width,  # NumPy moves 16 and 32 bytes faster than other widths
-            }
-        )
-        self.text_ids = any(column.is_text and column.name == "id" for column in self.columns)
+        padded: Any = {
+            "names": packed.names,
+            "formats": [packed[name] for name in packed.names],
+            "offsets": [packed.fields[name][1] for name in packed.names],
+            "itemsize": width,  # NumPy moves 16 and 32 bytes faster than other widths
+        }
+        self.dtype = np.dtype(padded)
+        self.text_ids = any(column.is_text and column.is_id for column in self.columns)
         self.text_columns = [column for column in self.columns if column.is_text]
         self.n_texts = len(self.text_columns)
 
     def pack(self, table: Any, numbers: np.ndarray, keys: np.ndarray) -> Rows:
         """Turn a table into records; ``keys`` are the ids, or the hashes of ids that are text."""
         records = np.zeros(len(table), self.dtype) if _has_gaps(self.dtype) else np.empty(len(table), self.dtype)
-        records["number"], records["key"] = numbers, keys.view(np.uint64)
+        records["key"] = keys.view(np.uint64)
+        if self.is_numbered:
+            records["number"] = numbers
         texts: list[Any] = []
         for place, (column, values) in enumerate(zip(self.columns, table.columns, strict=True)):
             array = _flat(values, column.size)
@@ -92,7 +98,7 @@ class RecordLayout:
             if column.is_text:
                 records[f"value {place}"] = _lengths(array).reshape(shape)
                 texts.append(array)
-            elif column.name != "id":
+            elif not column.is_id:
                 if column.has_valid:
                     records[f"valid {place}"] = _numpy(array.is_valid()).reshape(shape)
                     array = array.fill_null(False if _is_bool(column.kind) else 0)
@@ -118,7 +124,7 @@ class RecordLayout:
         for place, column in enumerate(self.columns):
             if column.is_text:
                 flat = next(texts)
-            elif column.name == "id":
+            elif column.is_id:
                 flat = pa.array(np.ascontiguousarray(rows.records["key"]).view(np.int64))
             else:
                 values = np.ascontiguousarray(rows.records[f"value {place}"]).ravel()
@@ -245,7 +251,8 @@ def _is_bool(kind: Any) -> bool:
 
 def _has_gaps(dtype: np.dtype[Any]) -> bool:
     """Tell whether records have bytes that no field writes; they must not hold what memory held before."""
-    return sum(dtype[name].itemsize for name in dtype.names or ()) < dtype.itemsize
+    fields: Any = dtype.fields or {}
+    return sum(field[0].itemsize for field in fields.values()) < dtype.itemsize
 
 
 def _buffers(array: Any) -> tuple[np.ndarray, Any]:

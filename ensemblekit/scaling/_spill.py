@@ -151,8 +151,8 @@ def read_rows(layout: RecordLayout, pieces: Sequence[Pieces]) -> Rows:
     return Rows(records, layout.read_texts(records, contents[1:]))
 
 
-def _read(file: int, into: np.ndarray, start: int) -> None:
-    left: Any = memoryview(into)
+def _read(file: int, into: Any, start: int) -> None:
+    left = memoryview(into)
     while len(left):
         n_read = os.preadv(file, [left], start)
         if not n_read:

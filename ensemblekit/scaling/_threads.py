@@ -36,7 +36,10 @@ def next_of_each(generators: Sequence[Generator[Item]]) -> Generator[list[Item]]
             while True:
                 begun = begun or [pool.submit(next, generator, end) for generator in generators]
                 items = [future.result() for future in begun]
-                if any(item is end for item in items):
+                ended = [item is end for item in items]
+                if any(ended):
+                    if not all(ended):
+                        raise ValueError("generators must yield the same number of items")
                     return
                 begun = [pool.submit(next, generator, end) for generator in generators]
                 yield items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +46,8 @@ def has_unique_ids(member: MemberFiles, memory: int) -> bool:
 
 
 def _are_unique(member: MemberFiles, number: int, n_passes: int) -> bool:
-    def hashes(table: object) -> list[np.ndarray]:
-        found = hashes_of(table.column("id"))  # pyright: ignore[reportAttributeAccessIssue]
+    def hashes(table: Any) -> list[np.ndarray]:
+        found = hashes_of(table.column(member.id))
         if n_passes > 1:
             found = found[part_numbers(found, n_passes) == number]
         parts = (found % np.uint64(N_PARTS)).astype(np.uint8)  # NumPy radix-sorts integers of 8 bits
@@ -54,7 +55,7 @@ def _are_unique(member: MemberFiles, number: int, n_passes: int) -> bool:
         found = found[np.argsort(parts, kind="stable")]
         return [found[start:end] for start, end in pairwise([0, *ends])]
 
-    batches = list(in_order(hashes, member.batches(BATCH, ["id"])))
+    batches = list(in_order(hashes, member.batches(BATCH, [member.id])))
 
     def is_unique(part: int) -> bool:
         found = np.concatenate([batch[part] for batch in batches])

@@ -259,11 +259,11 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
         table = read_table(file, path)
     if meta is not None:
         check_said(meta, options)
-        return Table(fields_from_arrow(table, meta, edited=options.edited), meta)
+        return Table(fields_from_arrow(table, meta, options), meta)
     return fields_from_table(table, options)
 
 
-def fields_from_arrow(table: Any, meta: dict[str, Any] | None, *, edited: bool = False) -> dict[str, Any]:
+def fields_from_arrow(table: Any, meta: dict[str, Any] | None, options: ReadOptions | None = None) -> dict[str, Any]:
     """Read the arguments of `Predictions` from an Arrow table.
 
     Parameters
@@ -272,19 +272,20 @@ def fields_from_arrow(table: Any, meta: dict[str, Any] | None, *, edited: bool =
         Rows of a Parquet file.
     meta : dict or None
         Metadata, with the ``n_samples`` of this table; None for a table that `Predictions.save` did not write.
-    edited : bool, default=False
-        Accept a table that was changed since it was saved.
+    options : ReadOptions, optional
+        How to read it.
 
     Returns
     -------
     dict
         Keyword arguments of `Predictions`.
     """
+    options = options or ReadOptions()
     if meta is None:
-        return fields_from_table(table, ReadOptions(edited=edited)).fields
-    check_columns(meta, table.column_names, edited=edited)
+        return fields_from_table(table, options).fields
+    check_columns(meta, table.column_names, edited=options.edited)
     ids, probas, labels = _arrays(table, meta)
-    return fields_of(meta, ids, probas, labels, edited=edited)
+    return fields_of(meta, ids, probas, labels, edited=options.edited)
 
 
 def _arrays(table: Any, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

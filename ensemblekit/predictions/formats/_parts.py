@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,8 +58,22 @@ def _with_classes(table: Table, classes: list[Hashable]) -> Table:
 
 
 def parts_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """List the parts in a folder, sorted by name. As in other programs, names that begin with _ or . are no parts."""
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(("_", ".")))
+    """List the parts in a folder in the order of their names, part-2 before part-10.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that holds parts and nothing else; as in other programs, names that begin with _ or . are no parts.
+    suffixes : sequence of str
+        Suffixes of parts, in lower case.
+
+    Returns
+    -------
+    list of Path
+        At least one, all with the same suffix.
+    """
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(("_", "."))]
+    entries.sort(key=lambda entry: [int(t) if t.isdecimal() else t for t in re.split("([0-9]+)", entry.name)])
     ours = [entry for entry in entries if entry.name.lower().endswith(tuple(suffixes)) and entry.is_file()]
     if not ours or len(ours) != len(entries) or len({entry.suffix.lower() for entry in ours}) > 1:
         others = [entry.name for entry in entries if entry not in ours]

@@ -111,11 +111,24 @@ def as_array(name: str, value: Any, *, error: type[Exception] = InvalidOptionErr
     """Convert an argument to an array, or refuse it."""
     try:
         return np.asarray(value)
-    except (ValueError, TypeError, OverflowError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError, RuntimeError):
+        if callable(getattr(value, "detach", None)):
+            # NumPy does not read PyTorch's tensors with gradients, of another device, or of bfloat16.
+            tensor = value.detach().cpu()
+            return _as_bfloat16(tensor) if "bfloat16" in str(tensor.dtype) else tensor.numpy()
         raise error(
             f"{name} must be an array, each row as long as the others; received {reprlib.repr(value)} of the type "
             f"{type(value).__name__}."
         ) from None
+
+
+def _as_bfloat16(tensor: Any) -> np.ndarray:
+    values = tensor.float().numpy()
+    try:
+        import ml_dtypes
+    except ImportError:
+        return values
+    return values.astype(ml_dtypes.bfloat16)
 
 
 def _refuse(name: str, annotation: str, kind: Any, value: Any) -> None:

@@ -44,6 +44,10 @@ TAKES = frozenset({"present", "task", "features", "xp", "sample_weight", "valida
 """What a combiner may take by name: ``combine`` the first four, ``fit`` the last two and ``features``."""
 
 
+_DECLARED = frozenset({"traits", "tasks", "takes", "fit_takes", "needs_labels"})
+"""Attributes of a combiner that are no options, though an object may declare them too."""
+
+
 def taken_by(method: Any) -> frozenset[str]:
     """Read from a method's signature which of `TAKES` it takes.
 
@@ -199,6 +203,8 @@ class Combiner:
         What `combine` takes by name, out of ``xp``, ``present``, ``task`` and ``features``.
     fit_takes : frozenset of str
         What `fit` takes by name, out of ``sample_weight``, ``validation`` and ``features``.
+    needs_labels : bool
+        Whether `fit` needs labels. Without them `ensemblekit.fit_combiner` refuses the predictions.
     members_, classes_ : tuple
         Names that it was fitted on, in the order that `combine` needs. `fit_combiner` sets these attributes and the two
         below.
@@ -212,6 +218,9 @@ class Combiner:
     A subclass need not declare ``takes`` and ``fit_takes``. If it defines `combine` or `fit` without them, they are
     read once from the signature, so that they agree with it. A method with ``**kwargs`` counts as one that takes
     everything, unless they are declared. For a class that is not a subclass, the signature is read at the first use.
+
+    A class that defines `fit` needs labels, unless it declares ``needs_labels = False``; then
+    ``predictions.label_codes`` may be None.
 
     Examples
     --------
@@ -236,13 +245,14 @@ class Combiner:
     leaked_: dict[str, int]
     takes: frozenset[str] = frozenset({"xp"})
     fit_takes: frozenset[str] = frozenset({"sample_weight"})
+    needs_labels: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for declared, method in (("takes", "combine"), ("fit_takes", "fit")):
+        for declared, method in (("takes", "combine"), ("fit_takes", "fit"), ("needs_labels", "fit")):
             first = next(owner for owner in cls.__mro__ if declared in vars(owner) or method in vars(owner))
             if declared not in vars(first):
-                setattr(cls, declared, taken_by(getattr(cls, method)))
+                setattr(cls, declared, declared == "needs_labels" or taken_by(getattr(cls, method)))
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         """Learn from labelled predictions; the default learns nothing.
@@ -250,7 +260,8 @@ class Combiner:
         Parameters
         ----------
         predictions : PredictionSet
-            Aligned predictions with labels, in sorted-id order. Call `ensemblekit.fit_combiner`, which checks them.
+            Aligned predictions in sorted-id order, with labels if ``needs_labels``. Call `ensemblekit.fit_combiner`,
+            which checks them.
         sample_weight : ndarray of shape (n_samples,), optional
             Non-negative weight of each row.
 
@@ -267,6 +278,36 @@ class Combiner:
         - ``features``, an array of shape ``(n_samples, ...)``: the samples themselves, in the order of the rows.
         """
         return self
+
+    def check_fit(
+        self,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...],
+        *,
+        task: Task,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        """Refuse what `fit` would refuse, before anything is fitted; the default refuses nothing.
+
+        `ensemblekit.fit_combiner` calls it before `fit`, and the estimators before the members are fitted. Tasks,
+        ``fit_takes`` and ``weights`` are checked without it.
+
+        Parameters
+        ----------
+        members : tuple of str
+            Sorted names of the members.
+        classes : tuple of str or int
+            Sorted names of the classes or outputs.
+        task : {"multiclass", "multilabel", "regression"}
+            Task of the predictions.
+        given : frozenset of str
+            Which of ``sample_weight``, ``validation`` and ``features`` `fit` will get.
+
+        Raises
+        ------
+        InvalidOptionError
+            If `fit` would refuse these, whatever the predictions are.
+        """
 
     def combine(self, member_probas: Any, *, xp: Any = np) -> Any:
         """Combine the members' predictions with array operations only; the input is not checked.
@@ -321,7 +362,7 @@ class Combiner:
         return settled
 
     def __repr__(self) -> str:
-        own = {k: v for k, v in vars(self).items() if k not in ("traits", "tasks", "takes", "fit_takes")}
+        own = {k: v for k, v in vars(self).items() if k not in _DECLARED}
         options = {k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_")}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
 

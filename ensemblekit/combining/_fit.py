@@ -17,7 +17,7 @@ from ..predictions import Aliases, Alignable, MissingPolicy, PredictionSet
 from ..predictions.choices import check_not_test
 from ..predictions.names import UNNAMED, among
 from ._inputs import aligned_set, features_of
-from .asked import ask, check_same_names, sorted_names
+from .asked import AskedCombiner, ask, check_same_names, sorted_names
 
 __all__ = ["fit_combiner"]
 
@@ -63,7 +63,7 @@ def fit_combiner(
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> Combiner:
-    """Fit a combiner on labelled predictions that no member was fitted on.
+    """Fit a combiner on predictions, usually labelled, of rows that no member was fitted on.
 
     Members and classes are sorted by name and rows by id first, so that the order of the input does not change the
     result.
@@ -71,7 +71,8 @@ def fit_combiner(
     Parameters
     ----------
     predictions : PredictionSet, or sequence or mapping of Predictions or paths
-        Labelled predictions, held-out or out-of-fold; see `align`.
+        Labelled predictions, held-out or out-of-fold; see `align`. A combiner that learns nothing, or learns from the
+        predictions alone, such as ``dawid_skene`` with ``use_labels=False``, needs no labels.
     combiner : str or Combiner
         A registered name, or an object with methods ``fit`` and ``combine``. It is not changed.
     validation : like ``predictions``, optional
@@ -101,29 +102,29 @@ def fit_combiner(
     AlignmentError
         If the predictions cannot be aligned, or members have no names.
     InvalidPredictionsError
-        If they have no labels or no rows.
+        If they have no rows, or no labels and the combiner needs them.
     InvalidOptionError
         If the combiner does not take an option, the task, its weights, ``validation``, ``features`` or
         ``sample_weight``.
     """
+    asked = ask(combiner, options, more_options)  # first, as aligning may read files
+    named = (("sample_weight", sample_weight), ("validation", validation), ("features", features))
+    given = [option for option, value in named if value is not None]
+    for option in given:
+        asked.check_takes(option, fit=True)
     aligned = aligned_set(predictions, aliases, missing)
-    asked = ask(combiner, options, more_options)
     name = asked.name
     asked.check_task(aligned.task)
-    leaked = _check_held_out(name, aligned, allow_leakage)
+    leaked = _check_held_out(asked, aligned, allow_leakage)
     unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
     if unnamed:
         raise AlignmentError(
             f"a combiner is fitted on named members, so that it knows them again; received {unnamed} without a name. "
             "Give member=... to their Predictions, or {name: predictions}."
         )
-    for option, value in (("sample_weight", sample_weight), ("validation", validation), ("features", features)):
-        if value is not None:
-            asked.check_takes(option, fit=True)
+    asked.check_fit(aligned.members, aligned.classes, task=aligned.task, given=given)
     order = np.argsort(aligned.ids, kind="stable")
     members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
-    if getattr(asked.combiner, "weights", None) is not None:
-        asked.settle(members)  # to refuse wrong weights before the fit
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
     if sample_weight is not None:
@@ -132,7 +133,7 @@ def fit_combiner(
         held = aligned_set(validation, aliases, missing)
         check_same_names(name, "members", members, held.members)
         check_same_names(name, "classes", classes, held.classes)
-        _check_held_out(name, held, allow_leakage)
+        _check_held_out(asked, held, allow_leakage)
         kwargs["validation"] = held.reorder(members=members, classes=classes, rows=np.argsort(held.ids, kind="stable"))
     if features is not None:
         kwargs["features"] = features_of(features, ordered.ids)
@@ -146,8 +147,9 @@ def fit_combiner(
     return fitted
 
 
-def _check_held_out(name: str, predictions: PredictionSet, allow_leakage: bool) -> dict[str, list[Any]]:
-    if predictions.label_codes is None:
+def _check_held_out(asked: AskedCombiner, predictions: PredictionSet, allow_leakage: bool) -> dict[str, list[Any]]:
+    name = asked.name
+    if predictions.label_codes is None and asked.needs_labels:
         raise InvalidPredictionsError(
             f"fitting combiner {name!r} needs labels; received predictions of {predictions.members} without. "
             "Give labels=... to their Predictions."

@@ -6,12 +6,14 @@ All packages use this module, so that they get the same answers.
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError, NotFittedError
 from ..interfaces import Combiner, taken_by
+from ..predictions.alike import normalisation_note
+from ..predictions.names import shown
 from ..registry import default_registry
 
 __all__ = ["GIVEN_BY_FIT", "AskedCombiner", "ask", "check_same_names", "merged_options", "sorted_names"]
@@ -135,6 +137,12 @@ class AskedCombiner:
         declared = getattr(self.combiner, "fit_takes", None)
         return taken_by(getattr(self.combiner, "fit", None)) if declared is None else declared
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether its ``fit`` needs labels; for a class that does not say, whether it has a ``fit``."""
+        declared = getattr(self.combiner, "needs_labels", None)
+        return callable(getattr(self.combiner, "fit", None)) if declared is None else bool(declared)
+
     def check_takes(self, option: str, *, fit: bool = False) -> None:
         """Refuse an argument that ``combine``, or ``fit``, does not take; see `Combiner`."""
         if option not in (self.fit_takes if fit else self.takes):
@@ -147,6 +155,38 @@ class AskedCombiner:
                 f"combiner {self.name!r} makes no sense for the task {task!r}; it is for "
                 f"{', '.join(sorted(self.tasks))}."
             )
+
+    def check_fit(
+        self, members: Sequence[str], classes: Sequence[Hashable], *, task: str, given: Collection[str] = ()
+    ) -> None:
+        """Refuse what its ``fit`` would refuse, before anything is fitted.
+
+        Parameters
+        ----------
+        members : sequence of str
+            Names of the members, in any order.
+        classes : sequence of str or int
+            Names of the classes or outputs, in any order.
+        task : {"multiclass", "multilabel", "regression"}
+            Task of the predictions.
+        given : collection of str
+            Which of ``sample_weight``, ``validation`` and ``features`` its ``fit`` will get.
+
+        Raises
+        ------
+        InvalidOptionError
+            If it does not take the task, what is given, or its weights do not fit the members; or its own
+            ``check_fit`` refuses; see `Combiner`.
+        """
+        self.check_task(task)
+        for option in sorted(given):
+            self.check_takes(option, fit=True)
+        ordered = tuple(sorted(members))
+        if getattr(self.combiner, "weights", None) is not None:
+            self.settle(ordered)
+        check = getattr(self.combiner, "check_fit", None)
+        if callable(check):
+            check(ordered, sorted_names(tuple(classes)), task=task, given=frozenset(given))
 
     def check_fitted(self, before: str, remedy: str) -> None:
         """Refuse a combiner that must be fitted first.
@@ -245,10 +285,13 @@ class AskedCombiner:
 
 def check_same_names(name: str, what: str, fitted: tuple[Any, ...], received: tuple[Any, ...]) -> None:
     """Refuse names of members or classes other than those that a combiner was fitted on; the order may differ."""
-    if set(fitted) != set(received):
+    known, given = set(fitted), set(received)
+    if known != given:
+        note = normalisation_note(received, fitted)
         raise AlignmentError(
-            f"combiner {name!r} was fitted on the {what} {tuple(fitted)}; received {received}: missing "
-            f"{[n for n in fitted if n not in received]}, unknown {[n for n in received if n not in fitted]}."
+            f"combiner {name!r} was fitted on the {what} {shown(tuple(fitted))}; received {shown(received)}: missing "
+            f"{shown([n for n in fitted if n not in given])}, unknown {shown([n for n in received if n not in known])}."
+            + (f" {note}" if note else "")
         )
 
 

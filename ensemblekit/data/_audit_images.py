@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arguments import typed
 from ..errors import DataError
-from ..predictions.names import propose_aliases
+from ..predictions.alike import propose_aliases
 from ._audit import Audit
 from ._hashes import check_thresholds
 from ._scan import list_files, scan_files

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..arguments import typed
 from ..errors import AlignmentError, DataError, FolderNotFoundError, InvalidOptionError
-from ..predictions.names import as_classes, propose_aliases
+from ..predictions.alike import propose_aliases, shown_aliases
+from ..predictions.names import as_classes, shown
 from ._images import ImageFolder
 from .listing import children, walk
 from .reading import SUFFIXES, check_image_size
@@ -130,16 +131,17 @@ def _check_same_classes(splits: Mapping[str, ImageFolder]) -> None:
     first, *others = splits.items()
     differing = ""
     for name, other in others:
-        lacks = [c for c in first[1].classes if c not in other.classes]
-        extra = [c for c in other.classes if c not in first[1].classes]
+        ours, theirs = set(first[1].classes), set(other.classes)
+        lacks = [c for c in first[1].classes if c not in theirs]
+        extra = [c for c in other.classes if c not in ours]
         if lacks or extra:
-            differing += f" {name!r} lacks {lacks!r} and has also {extra!r};"
+            differing += f" {name!r} lacks {shown(lacks)} and has also {shown(extra)};"
             proposal |= propose_aliases(extra, lacks)
     if differing:
         error = AlignmentError(
-            f"class folders must have the same names in every split; {first[0]!r} has {first[1].classes!r},"
+            f"class folders must have the same names in every split; {first[0]!r} has {shown(first[1].classes)},"
             f"{differing.rstrip(';')}."
-            + (f" If these are other names of the same classes, give aliases={proposal!r}." if proposal else "")
+            + (f" If these are other names of the same classes, give {shown_aliases(proposal)}." if proposal else "")
         )
         error.aliases = {str(old): str(new) for old, new in proposal.items()}
         raise error

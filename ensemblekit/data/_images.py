@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, InvalidOptionError, UnreadableImageError
-from ..predictions.names import as_ids, few, positions
+from ..predictions.names import as_ids, few, positions, shown
 from .reading import in_threads, read_image
 
 __all__ = ["ImageFolder"]
@@ -63,7 +63,7 @@ class ImageFolder:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} images in {os.fspath(self.folder)!r}, classes {self.classes!r}, {self.size} pixels>"
+        return f"<{len(self)} images in {os.fspath(self.folder)!r}, classes {shown(self.classes)}, {self.size} pixels>"
 
     def take(self, ids: Sequence[str] | np.ndarray) -> ImageFolder:
         """Select images by id.

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import copy
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from ..arguments import check_parameters
-from ..combining import AskedCombiner, ask, combine, fit_combiner
+from ..combining import combine, fit_combiner
 from ..deprecation import takes_old_arguments
-from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
-from ..predictions import Missing, Predictions, PredictionSet, Task, align
-from ..predictions.names import shown
+from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..predictions import Predictions, PredictionSet, align
 from . import _inspect
-from ._composition import Composition, routing
+from ._checked import CheckedEnsemble
 from ._fitting import fit_members
 from ._groups import inner_folds
-from ._members import MemberPredictor, check_estimators, ids_for, last_step
+from ._members import ids_for
 from ._rows import (
     as_rows,
     check_row_names,
@@ -43,29 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Ensemble"]
 
 
-class Ensemble(Composition, ABC):
+class Ensemble(CheckedEnsemble):
     """Named members and a combiner, as one scikit-learn estimator."""
-
-    _kind: str
-    task: Task
-
-    missing: Missing
-    response_method: str
-    class_weight: Any
-    passthrough: bool
-    n_jobs: int | None
-    verbose: int
-
-    @abstractmethod
-    def _check_y(self, y: Any) -> np.ndarray: ...
-
-    @abstractmethod
-    def _learn_names(
-        self, members: Mapping[str, Any], y: np.ndarray, prefit: bool
-    ) -> Mapping[Any, Hashable] | None: ...
-
-    @abstractmethod
-    def _check_options(self) -> None: ...
 
     @takes_old_arguments(positional=("groups", "ids"))
     def fit(
@@ -107,14 +82,14 @@ class Ensemble(Composition, ABC):
         started = time.perf_counter()
         x = as_rows(X)
         check_row_names(X, y=y, sample_weight=sample_weight, groups=groups)
-        y, groups = one_name_a_row("y", y), one_name_a_row("groups", groups)
+        y, groups = one_name_a_row("y", y, x), one_name_a_row("groups", groups, x)
         validate_data(self, x, y, skip_check_array=True, ensure_2d=has_columns(x))
         if not n_rows(x):
             raise InvalidPredictionsError(f"{type(self).__name__} needs at least one row; received none.")
         y = self._check_y(y)
-        check_consistent_length(range(n_rows(x)), y, sample_weight, groups)
+        check_consistent_length(range(n_rows(x)), y, groups)
         prefit = self._check_cv()
-        weight = self._weigh(sample_weight, y)
+        weight = self._weigh(sample_weight, x, y)
         members, asked = self._check_parts(y, weighted=weight is not None)
         learns = asked.learns
         if prefit:
@@ -168,34 +143,6 @@ class Ensemble(Composition, ABC):
         self.fit_seconds_ = {**seconds, "ensemble": time.perf_counter() - started}
         return self
 
-    def _check_parts(self, y: np.ndarray, *, weighted: bool) -> tuple[dict[str, Any], AskedCombiner]:
-        """Refuse before anything is fitted what would be refused after it; learn the names of the outputs."""
-        prefit = self._check_cv()
-        self._check_options()
-        check_parameters(self, but=("combiner",))
-        if self.n_jobs is not None and not -(2**31) < self.n_jobs < 2**31:
-            raise InvalidOptionError(f"n_jobs must be a number of processes, or -1 for all; received {self.n_jobs}.")
-        reserved = [*self.get_params(deep=False), "ensemble"]
-        members = check_estimators(self.estimators, reserved, kind=self._kind, prefit=prefit)
-        asked = ask(self.combiner, self.combiner_options)
-        asked.check_task(self.task)
-        if self.passthrough and "features" not in asked.takes:
-            raise InvalidOptionError(f"combiner {asked.name!r} makes no use of X. Leave out passthrough=True.")
-        if weighted and asked.learns:
-            asked.check_takes("sample_weight", fit=True)
-        self._names_ = self._learn_names(members, y, prefit)
-        self._check_combination(members, asked, prefit)
-        predictor = self._predictor()
-        for name, member in members.items():
-            if prefit:
-                predictor.check(name, member)
-                continue
-            predictor.check_unfitted(name, member)
-            nested = last_step(member)
-            if isinstance(nested, Ensemble):
-                clone(nested)._check_parts(y, weighted=weighted and not routing())
-        return members, asked
-
     def transform(self, X: Any) -> np.ndarray:
         """Predict with each member, and put the predictions side by side.
 
@@ -230,11 +177,6 @@ class Ensemble(Composition, ABC):
             return np.array(list(self.named_estimators_), dtype=object)
         names = [f"{member}_{label}" for member in self.named_estimators_ for label in self._labels_of_outputs()]
         return np.array(names, dtype=object)
-
-    @property
-    def output_names_(self) -> tuple[Hashable, ...]:
-        """Names of the outputs for ``combiner_``: those of the classes, in order; ``value`` for regression."""
-        return ("value",) if self._names_ is None else tuple(self._names_.values())
 
     @property
     def passes_features_(self) -> bool:
@@ -279,10 +221,10 @@ class Ensemble(Composition, ABC):
         """
         return _inspect.leaderboard(
             self,
-            self._check_x(X, y=y, sample_weight=sample_weight),
-            self._check_y(one_name_a_row("y", y)),
+            x := self._check_x(X, y=y, sample_weight=sample_weight),
+            self._check_y(one_name_a_row("y", y, x)),
             scoring=scoring,
-            sample_weight=sample_weight,
+            sample_weight=None if sample_weight is None else weights_of(sample_weight, x),
         )
 
     def member_importance(
@@ -320,83 +262,13 @@ class Ensemble(Composition, ABC):
         """
         return _inspect.member_importance(
             self,
-            self._check_x(X, y=y, sample_weight=sample_weight),
-            self._check_y(one_name_a_row("y", y)),
+            x := self._check_x(X, y=y, sample_weight=sample_weight),
+            self._check_y(one_name_a_row("y", y, x)),
             n_repeats=n_repeats,
             random_state=random_state,
             scoring=scoring,
-            sample_weight=sample_weight,
+            sample_weight=None if sample_weight is None else weights_of(sample_weight, x),
         )
-
-    def _check_cv(self) -> bool:
-        if isinstance(self.cv, str) and self.cv != "prefit":
-            raise InvalidOptionError(
-                f"cv must be a whole number, a splitter, folds of row numbers or 'prefit'; received {self.cv!r}."
-            )
-        return isinstance(self.cv, str)
-
-    def _weigh(self, sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
-        weight = None
-        if sample_weight is not None:
-            weight = weights_of(sample_weight)
-            if weight.shape != (len(y),) or not np.isfinite(weight).all() or (weight < 0).any():
-                raise InvalidOptionError(
-                    f"sample_weight must be finite and >= 0, one a row, shape {(len(y),)}; received shape "
-                    f"{weight.shape}."
-                )
-            if not weight.any():
-                raise InvalidOptionError("Sample weights must contain at least one non-zero number; all are 0.")
-        if self.class_weight is not None:
-            from sklearn.utils.class_weight import compute_sample_weight
-
-            try:
-                of_class = compute_sample_weight(self.class_weight, y)
-            except (TypeError, ValueError) as error:
-                raise InvalidOptionError(
-                    f"class_weight must be 'balanced' or {{class: weight}} with every class; received "
-                    f"{self.class_weight!r}: {error}."
-                ) from None
-            weight = of_class if weight is None else weight * of_class
-        return weight
-
-    def _refuse_unused(self, asked: AskedCombiner, weight: Any, groups: Any, params: Mapping[str, Any]) -> None:
-        unused = [f"{p}=..." for p in params] + (["groups"] if groups is not None else [])
-        unused += ["sample_weight or class_weight"] if weight is not None and not asked.learns else []
-        if unused:
-            raise InvalidOptionError(
-                f"with cv='prefit' no member is fitted and no fold made, and combiner {asked.name!r} "
-                f"{'learns' if asked.learns else 'learns nothing'}: {', '.join(unused)} would do nothing. Leave it out."
-            )
-
-    def _predictor(self) -> MemberPredictor:
-        return MemberPredictor(self._names_, self.response_method)
-
-    def _check_combination(self, members: Mapping[str, Any], asked: AskedCombiner, prefit: bool) -> None:
-        # Wrong weights or classes must be refused before anything is fitted. So one row is combined: this makes the
-        # same checks as a prediction of the ensemble.
-        outputs = self.output_names_
-        predictions: list[Predictions] = []
-        for name, member in members.items():
-            classes = list(outputs)
-            if prefit and self._names_ is not None:
-                known = self._predictor().labels_of(name, member)
-                if len(known) == 1 and self.missing == "error":
-                    raise AlignmentError(
-                        f"classes must be the same for every member; member {name!r} knows {shown(known[0])} alone, of "
-                        f"{len(outputs)} classes. Fit it on rows of every class, or give missing='zero'."
-                    )
-                classes = [self._names_[label] for label in known] if len(known) > 1 else list(outputs)
-            row = np.full((1, len(classes)), 1 / len(classes))
-            predictions.append(Predictions(row, ids=[0], classes=classes, task=self.task, member=name))
-        aligned = align(predictions, missing=self.missing)
-        if asked.learns:
-            if getattr(asked.combiner, "weights", None) is not None:
-                asked.settle(aligned.members)  # to refuse wrong weights
-        elif not self._wants_features(asked.combiner):
-            combine(aligned, asked.combiner)
-
-    def _wants_features(self, combiner: Any) -> bool:
-        return bool(self.passthrough) or bool(getattr(combiner, "passthrough", False))
 
     def _check_x(self, X: Any, **others: Any) -> Any:
         check_is_fitted(self, "combiner_")

@@ -14,10 +14,10 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..interfaces import CombinerLike
 from ..predictions import Missing, Task
 from ..predictions.choices import check_choice
-from ..predictions.names import few
+from ..predictions.names import few, shown
 from ._base import Ensemble
 from ._members import common_classes
-from ._rows import check_row_names, one_name_a_row
+from ._rows import as_rows, check_row_names, one_name_a_row, weights_of
 
 __all__ = ["EnsembleClassifier"]
 
@@ -188,7 +188,9 @@ class EnsembleClassifier(ClassifierMixin, Ensemble):
             If ``y`` or ``sample_weight`` name their rows otherwise than X.
         """
         check_row_names(X, y=y, sample_weight=sample_weight)
-        return super().score(X, one_name_a_row("y", y), sample_weight)
+        x = as_rows(X)
+        weights = None if sample_weight is None else weights_of(sample_weight, x)
+        return super().score(X, one_name_a_row("y", y, x), weights)
 
     def name_outputs(self, labels: list[Any] | None) -> None:
         """Set the labels of all rows, of which the rows of a fold may lack some; called by an outer ensemble.
@@ -256,10 +258,12 @@ def check_thresholds(thresholds: Any, classes: np.ndarray) -> float | np.ndarray
     labels = classes.tolist()
     if isinstance(thresholds, Mapping):
         lacks = [label for label in labels if label not in thresholds]
-        unknown = [label for label in thresholds if label not in labels]
+        known = set(labels)
+        unknown = [label for label in thresholds if label not in known]
         if lacks or unknown:
             raise InvalidOptionError(
-                f"thresholds must name each class once; missing {lacks}, unknown {unknown}, for classes {labels}."
+                f"thresholds must name each class once; missing {shown(lacks)}, unknown {shown(unknown)}, "
+                f"for classes {shown(labels)}."
             )
         values = np.array([thresholds[label] for label in labels], dtype=np.float64)
         if not (np.isfinite(values).all() and (values > 0).all()):

@@ -43,7 +43,8 @@ class CodedClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: np.ndarray, **params: Any) -> Self:
         """Fit a clone on the numbers of the labels that these rows have."""
         labels, codes = np.unique(y, return_inverse=True)
-        fitted: Any = clone(self.estimator).fit(X, codes, **params)
+        fitted: Any = clone(self.estimator)
+        fitted.fit(X, codes, **params)
         known = getattr(fitted, "classes_", None)
         self.classes_ = labels if known is None else labels[np.asarray(known).astype(np.int64)]
         self.labels_ = labels

@@ -21,7 +21,7 @@ from ._groups import GroupedMember, plan_groups
 from ._keras_model import is_model
 from ._members import all_pairs, pairs
 
-__all__ = ["Composition", "routing"]
+__all__ = ["Composition", "routing", "weight_name"]
 
 
 class Composition(TransformerMixin, BaseEstimator):
@@ -158,7 +158,7 @@ class Composition(TransformerMixin, BaseEstimator):
                 )
             routed = Bunch()
             for name, member in members.items():
-                fit = {} if weight is None else {_weight_name(name, member): weight}
+                fit = {} if weight is None else {weight_name(name, member): weight}
                 fit |= dict.fromkeys(plans[name].fit_names, groups) if name in plans else {}
                 routed[name] = Bunch(fit=fit)
         else:
@@ -177,12 +177,15 @@ def routing() -> bool:
     return bool(get_config()["enable_metadata_routing"])
 
 
-def _weight_name(name: str, member: Any) -> str:
-    # A pipeline takes the weights of its last step under the name of that step.
+def weight_name(name: str, member: Any) -> str:
+    """Name the argument of ``fit`` for weights of rows; refuse a member without one.
+
+    A pipeline takes the weights of its last step under the name of that step.
+    """
     steps = getattr(member, "steps", None)
     if steps and not has_fit_parameter(member, "sample_weight"):
         step, last = steps[-1]
-        return f"{step}__{_weight_name(name, last)}"
+        return f"{step}__{weight_name(name, last)}"
     if hasattr(member, "fit") and not is_model(member) and not _takes_weights(member.fit):
         raise InvalidOptionError(
             f"member {name!r} ({type(member).__name__}) makes no use of sample_weight or class_weight. Leave them out, "

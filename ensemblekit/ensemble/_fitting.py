@@ -172,7 +172,7 @@ def _predict_fold(estimator: Any, job: _Job, fold: Fold, X: Any, y: np.ndarray, 
         return predictor.certain(labels.tolist()[0], len(fold.test))
     params = {name: _of_rows(value, fold.train, len(y)) for name, value in job.params.items()}
     fitted = _fit(estimator, job, take(X, fold.train), y[fold.train], params, predictor)
-    return predictor.predict_all_classes(job.name, fitted, take(X, fold.test), fold.test)
+    return predictor.predict(job.name, fitted, take(X, fold.test), fold.test).probas
 
 
 def _fit(

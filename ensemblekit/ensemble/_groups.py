@@ -159,7 +159,9 @@ def _makes_folds(part: Any) -> bool:
 
 
 def _consumes_groups(cv: Any) -> bool:
-    return hasattr(cv, "get_metadata_routing")
+    if not hasattr(cv, "get_metadata_routing"):
+        return False
+    return bool(cv.get_metadata_routing().consumes("split", ["groups"]))
 
 
 def _takes_groups(part: Any) -> bool:

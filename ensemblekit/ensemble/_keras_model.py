@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CompatibilityError, InvalidOptionError
+from ..predictions.names import few, shown
 
 __all__ = ["as_codes", "count_outputs", "is_model", "label_outputs", "new_model", "seeded", "wants_one_hot"]
 
@@ -82,7 +83,9 @@ def as_codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     codes = {label: code for code, label in enumerate(classes.tolist())}
     unknown = sorted({label for label in y.tolist() if label not in codes}, key=str)
     if unknown:
-        raise InvalidOptionError(f"labels must be out of classes {classes.tolist()}; received also {unknown}.")
+        raise InvalidOptionError(
+            f"labels must be out of classes {shown(classes.tolist())}; received also {few(unknown)}."
+        )
     return np.array([codes[label] for label in y.tolist()], dtype=np.int64)
 
 

@@ -117,8 +117,13 @@ def _kind(estimator: Any) -> str | None:
     return get_tags(estimator).estimator_type if hasattr(estimator, "__sklearn_tags__") else None
 
 
-def classes_of(member: Any) -> list[Any]:
+def classes_of(name: str, member: Any) -> list[Any]:
     """List the labels of a fitted classifier in the order of its columns."""
+    if not isinstance(member, Member) and not hasattr(member, "classes_"):
+        raise InvalidOptionError(
+            f"member {name!r} ({type(member).__name__}) must have classes_ when it is fitted, the label of each "
+            "column: predictions are matched by name. Let its fit set classes_."
+        )
     return list(member.classes) if isinstance(member, Member) else np.asarray(member.classes_).tolist()
 
 
@@ -135,7 +140,7 @@ def common_classes(members: Mapping[str, Any]) -> np.ndarray:
     ndarray of shape (n_classes,)
         Labels, either all text or all numbers.
     """
-    known = {name: classes_of(member) for name, member in members.items()}
+    known = {name: classes_of(name, member) for name, member in members.items()}
     text = {name: isinstance(labels[0], str) for name, labels in known.items() if labels}
     if len(set(text.values())) > 1:
         one, other = (next(name for name, is_text in text.items() if is_text is wanted) for wanted in (True, False))
@@ -159,9 +164,10 @@ def ids_for(members: Mapping[str, Any], X: Any) -> Any:
         return np.arange(n_rows(X))
     ids = row_names(X)
     for name, member in asked.items():
-        while hasattr(member, "model"):  # made by as_member
-            member = member.model
-        if isinstance(member, Predictions) and isinstance(ids, np.ndarray):
+        source: Any = member
+        while hasattr(source, "model"):  # made by as_member
+            source = source.model
+        if isinstance(source, Predictions) and isinstance(ids, np.ndarray):
             raise InvalidPredictionsError(
                 f"member {name!r} has saved predictions, which are looked up by the names of rows; X names none. Give "
                 "a DataFrame whose index holds the ids."
@@ -185,10 +191,12 @@ class MemberPredictor:
         None for regression.
     response_method : {"predict_proba", "predict"}
         ``predict`` gives probability 1 to the predicted class.
+    complete : bool, default=True
+        Whether a class that a member does not know has a column of zeros.
     """
 
-    def __init__(self, names: Mapping[Any, Hashable] | None, response_method: str) -> None:
-        self.names, self.response_method = names, response_method
+    def __init__(self, names: Mapping[Any, Hashable] | None, response_method: str, *, complete: bool = True) -> None:
+        self.names, self.response_method, self.complete = names, response_method, complete
 
     def check(self, name: str, member: Any) -> None:
         """Refuse a fitted member without the method or the labels that predictions need."""
@@ -196,11 +204,7 @@ class MemberPredictor:
             return
         if self.response_method == "predict_proba" and not hasattr(member, "predict_proba"):
             raise InvalidOptionError(self._has_no_probas(name, member))
-        if not hasattr(member, "classes_"):
-            raise InvalidOptionError(
-                f"member {name!r} ({type(member).__name__}) must have classes_ when it is fitted, the label of each "
-                "column: predictions are matched by name. Let its fit set classes_."
-            )
+        classes_of(name, member)
 
     def check_unfitted(self, name: str, member: Any) -> None:
         """Refuse a member that will have no probabilities, before anything is fitted."""
@@ -228,7 +232,7 @@ class MemberPredictor:
 
     def labels_of(self, name: str, member: Any) -> list[Any]:
         """List the labels of a member in the order of its columns; refuse a label that the ensemble does not have."""
-        labels = classes_of(member)
+        labels = classes_of(name, member)
         unknown = [label for label in labels if label not in (self.names or {})]
         if unknown:
             raise AlignmentError(
@@ -237,29 +241,24 @@ class MemberPredictor:
         return labels
 
     def predict(self, name: str, member: Any, X: Any, ids: Any) -> Predictions:
-        """Predict the rows of X for the classes that the member knows."""
+        """Predict the rows of X."""
         fit_ids = getattr(member, "fit_ids", None)
         fit_ids = getattr(member, "fit_ids_", None) if fit_ids is None else fit_ids
         labels: list[Any] = [] if self.names is None else self.labels_of(name, member)
         classes: list[Any] = ["value"] if self.names is None else [self.names[label] for label in labels]
-        task = "regression" if self.names is None else "multiclass"
         probas = self._probas(name, member, labels, X, ids)
-        if self.names is not None and len(classes) == 1:
-            other = next(c for c in self.names.values() if c != classes[0])
-            classes, probas = [*classes, other], np.column_stack([probas, np.zeros(len(probas))])
+        if self.names is not None and (self.complete or len(classes) == 1):
+            probas, classes = self._completed(probas, classes), list(self.names.values())
+        task = "regression" if self.names is None else "multiclass"
         return Predictions(probas, ids=ids, classes=classes, task=task, member=name, fit_ids=fit_ids)
 
-    def predict_all_classes(self, name: str, member: Any, X: Any, ids: np.ndarray) -> np.ndarray:
-        """Predict the rows of X for all classes of the ensemble: 0 for a class that the member does not know."""
-        predictions = self.predict(name, member, X, ids)
-        if self.names is None:
-            return predictions.probas
-        place = {name: k for k, name in enumerate(self.names.values())}
-        if predictions.classes == tuple(place):
-            return predictions.probas
-        probas = np.zeros((len(ids), len(place)), dtype=predictions.probas.dtype)
-        probas[:, [place[c] for c in predictions.classes]] = predictions.probas
-        return probas
+    def _completed(self, probas: np.ndarray, classes: list[Any]) -> np.ndarray:
+        place = {name: k for k, name in enumerate((self.names or {}).values())}
+        if classes == list(place) or probas.shape[1:] != (len(classes),):  # a wrong shape is refused later
+            return probas
+        completed = np.zeros((len(probas), len(place)), dtype=probas.dtype)
+        completed[:, [place[c] for c in classes]] = probas
+        return completed
 
     def certain(self, label: Any, n_samples: int) -> np.ndarray:
         """Give one class probability 1 for each row."""

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 from ..interfaces import CombinerLike
 from ..predictions import Missing, Task
 from ._base import Ensemble
-from ._rows import check_row_names, one_name_a_row
+from ._rows import as_rows, check_row_names, one_name_a_row, weights_of
 
 __all__ = ["EnsembleRegressor"]
 
@@ -127,7 +127,9 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
             If ``y`` or ``sample_weight`` name their rows otherwise than X.
         """
         check_row_names(X, y=y, sample_weight=sample_weight)
-        return super().score(X, one_name_a_row("y", y), sample_weight)
+        x = as_rows(X)
+        weights = None if sample_weight is None else weights_of(sample_weight, x)
+        return super().score(X, one_name_a_row("y", y, x), weights)
 
     def _check_y(self, y: Any) -> np.ndarray:
         y = column_or_1d(y, warn=True)

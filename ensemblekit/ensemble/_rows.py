@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..predictions.named import check_same_rows, is_default, read_named
-from ..predictions.names import array_of, few, first_null, shown
+from ..predictions.named import by_id, check_same_rows, is_default, read_named
+from ..predictions.names import array_of, as_ids, few, first_null, shown
 
 __all__ = [
     "as_rows",
@@ -27,7 +27,7 @@ __all__ = [
     "weights_of",
 ]
 
-ITEMS = (str, bytes, Mapping, os.PathLike)
+ITEMS: tuple[Any, ...] = (str, bytes, Mapping, os.PathLike)
 """What a row of one object may be: a text, a dict of features, the path of a file."""
 
 
@@ -50,14 +50,15 @@ def as_rows(X: Any) -> Any:
     InvalidPredictionsError
         If there is not one row a sample, or inputs have different numbers of rows.
     """
-    if isinstance(X, Mapping):
+    if _is_inputs(X):
         return _as_inputs(X)
     if isinstance(X, (list, tuple)) and X and any(isinstance(item, ITEMS) for item in X):
         _check_items(X)
         return list(X)
-    if np.ma.isMaskedArray(X):
-        X = X.astype(np.result_type(X, np.float16)).filled(np.nan) if X.dtype.kind in "biuf" else X.filled()
     rows: Any = X if hasattr(X, "shape") else _as_array(X)
+    if np.ma.is_masked(rows):
+        rows = rows.astype(np.result_type(rows, np.float16) if rows.dtype.kind in "biuf" else object)
+        rows = rows.filled(np.nan)
     rows = rows.tocsr() if hasattr(rows, "tocsr") else rows
     if len(rows.shape) == 1 and rows.shape[0] and not _is_numeric(rows):
         items = rows if hasattr(rows, "__iter__") else np.asarray(rows)
@@ -70,6 +71,10 @@ def as_rows(X: Any) -> Any:
             "data: X.reshape(-1, 1) for one feature, X.reshape(1, -1) for one sample."
         )
     return rows
+
+
+def _is_inputs(X: Any) -> bool:
+    return isinstance(X, Mapping) and not hasattr(X, "shape")  # some sparse arrays are mappings
 
 
 def _as_inputs(X: Mapping[Any, Any]) -> dict[str, Any]:
@@ -165,7 +170,7 @@ def check_row_names(X: Any, **others: Any) -> None:
     InvalidOptionError
         If two arguments name their rows, and the names are not equal in order.
     """
-    given = {"X": next(iter(X.values())) if isinstance(X, Mapping) and X else X}
+    given = {"X": next(iter(X.values()), None) if _is_inputs(X) else X}
     given |= {what: values for what, values in others.items() if values is not None}
     names = [*given]
     # X may have no names while y and the weights have.
@@ -213,27 +218,58 @@ def checked_ids(X: Any, ids: Any) -> Any:
     return ids
 
 
-def one_name_a_row(what: str, values: Any) -> Any:
-    """Read labels or groups: refuse nulls, and text mixed with other types, as NumPy would turn both into text."""
+def one_name_a_row(what: str, values: Any, X: Any) -> Any:
+    """Read labels or groups, one a row.
+
+    Parameters
+    ----------
+    what : str
+        Name of the argument, for errors.
+    values : object
+        A mapping is looked up by the names of the rows of X. None is returned as it is.
+    X : object
+        Result of `as_rows`.
+
+    Returns
+    -------
+    array-like of shape (n_samples,)
+
+    Raises
+    ------
+    InvalidOptionError
+        For nulls, and for text mixed with other types, as NumPy would turn both into text.
+    """
     if values is None:
         return None
-    if (not isinstance(values, (list, tuple)) and len(getattr(values, "shape", (0,))) == 1) or _is_arrow(values):
-        values = read_named(values, what).values
+    if isinstance(values, Mapping):
+        values = by_id(what, values, as_ids(row_names(X)), error=InvalidOptionError)
     array = array_of(values)
     if array.dtype.kind in "OT":
         names: list[Any] = array.ravel().tolist()
         if (row := first_null(names)) is not None:
             raise InvalidOptionError(f"{what} must be known of each row; that of row {row} is {shown(names[row])}.")
-        if len({isinstance(name, str) for name in names}) > 1:
+        kinds = {*map(type, names)}
+        if len({issubclass(kind, str) for kind in kinds}) > 1:
             raise InvalidOptionError(f"{what} must be of one kind; received text and other things, {few(names)}.")
+        if kinds in ({bool}, {int}):
+            return np.array(names).reshape(array.shape)
+    is_column = not isinstance(values, (list, tuple)) and len(getattr(values, "shape", (0,))) == 1
+    if type(values) is not np.ndarray and (is_column or _is_arrow(values)):
+        values = read_named(values, what).values
+        if values.dtype.kind == "f" and (unknown := np.flatnonzero(np.isnan(values))).size:
+            raise InvalidOptionError(f"{what} must be known of each row; that of row {unknown[0]} is missing.")
     return values
 
 
-def weights_of(sample_weight: Any) -> np.ndarray:
-    """Read weights of rows as numbers; missing ones are NaN."""
+def weights_of(sample_weight: Any, X: Any) -> np.ndarray:
+    """Read weights of rows as numbers; missing ones are NaN, and a mapping is looked up."""
     try:
+        if isinstance(sample_weight, Mapping):
+            sample_weight = by_id("sample_weight", sample_weight, as_ids(row_names(X)), error=InvalidOptionError)
         return np.asarray(read_named(sample_weight, "sample_weight").values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InvalidOptionError):
+            raise
         raise InvalidOptionError(
             f"sample_weight must be numbers, one a row; received {shown(sample_weight, 60)}."
         ) from None

@@ -226,7 +226,7 @@ def check_names(predictions: Predictions, task: str, classes: tuple[Hashable, ..
         )
     if set(predictions.classes) != set(classes):
         raise AlignmentError(
-            f"the classes must be those it was calibrated for, {classes}; received {predictions.classes}."
+            f"the classes must be those it was calibrated for, {shown(classes)}; received {shown(predictions.classes)}."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,18 @@ from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions, align
 from ._metrics import check_metrics, statistic
-from ._resampling import Groups, check_resampling, group_places, interval, resample
-from ._weighted import Statistic, scored_codes, value_of
+from ._resampling import (
+    MOST_UNITS,
+    Groups,
+    Interval,
+    check_resampling,
+    count_groups,
+    group_places,
+    interval,
+    resample,
+    small_sample,
+)
+from ._weighted import LOG_LOSS_CLIP, Statistic, scored_codes, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["McNemar", "holm", "mcnemar", "paired_bootstrap"]
 
 DIFFERENCES = ("accuracy", "log_loss", "brier_score")
+COUNTED = frozenset({"accuracy", "balanced_accuracy"})
+"""Metrics that count rows: if no row differs, the size of the difference of a row is still known."""
+LARGEST = {"log_loss": -math.log(LOG_LOSS_CLIP), "brier_score": 2.0}
+"""Largest difference between two models, if it is not 1."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +147,28 @@ def paired_bootstrap(
 
     Notes
     -----
-    Both models are scored on the same resamples; the interval is the percentile interval of the differences. The p
-    value is two-sided: take the share of resamples with a difference ``<= 0`` and the share with ``>= 0``, with one
-    added to each count [1]_; the p value is twice the smaller share, at most 1. It is not an exact test; for the
-    accuracy prefer `mcnemar`.
+    Both models are scored on the same resamples. The interval is the wider one, on each side, of two intervals:
+
+    - the percentile interval of the differences;
+    - with at most 1000 units, which are rows or groups, Student's interval, as the first is too narrow for few rows.
+      Each unit has the difference ``d_u`` that it contributes (a pseudo-value of the jackknife; for a mean over rows,
+      that of the row). To the ``n`` units two are added, with the differences ``s`` and ``-s`` [2]_. The interval is
+      ``mean +- t * sqrt(variance / (n + 2))`` of the ``n + 2`` values, with ``n - 1`` degrees of freedom. For the
+      accuracy ``s = 1``; for other metrics ``s`` is the root mean square of ``d_u``. At a confidence of 0.95 the
+      interval therefore contains 0 if there are fewer than 6 units, even if all ``d_u`` are equal: no test without
+      assumptions could tell a difference. With one unit the interval contains each difference that is possible.
+
+    A model compared with itself differs in nothing, and has the interval from 0 to 0.
+
+    The p value is two-sided, and the larger one of two. Of the resamples take the share with a difference ``<= 0`` and
+    the share with ``>= 0``, with one added to each count [1]_; the p value is twice the smaller share, at most 1. The
+    other is that of Student's t above. It is not an exact test; for the accuracy prefer `mcnemar`.
 
     References
     ----------
     .. [1] A. C. Davison, D. V. Hinkley, "Bootstrap Methods and their Application", Cambridge, 1997, chapter 4.
+    .. [2] D. G. Bonett, R. M. Price, "Adjusted Wald confidence interval for a difference of binomial proportions based
+       on paired data", Journal of Educational and Behavioral Statistics 37(4), 2012.
 
     Examples
     --------
@@ -149,8 +178,8 @@ def paired_bootstrap(
     >>> sure = Predictions([[0.75, 0.25], [0.25, 0.75]], **fields)
     >>> coin = Predictions([[0.5, 0.5], [0.5, 0.5]], **fields)
     >>> paired_bootstrap(sure, coin, metrics=["brier_score"]).round(3)[["metric", "difference", "low", "high"]]
-            metric  difference    low   high
-    0  brier_score      -0.375 -0.375 -0.375
+            metric  difference  low  high
+    0  brier_score      -0.375 -2.0   2.0
     """
     import pandas as pd
 
@@ -165,10 +194,14 @@ def paired_bootstrap(
         if prefix and grouping is None:
             continue
         places = group_places(one.ids, grouping)
-        differences = resample([_difference(*pair) for pair in pairs], places, n_resamples, seed)
-        bounds = np.array([interval(resampled, confidence) for resampled in differences])
-        table |= {f"{prefix}low": bounds[:, 0], f"{prefix}high": bounds[:, 1]}
-        table[f"{prefix}p_value"] = [_p_value(resampled) for resampled in differences]
+        differences = [_difference(*pair) for pair in pairs]
+        resamples = resample(differences, places, n_resamples, seed)
+        found = [_wider(*each, places, confidence) for each in zip(metrics, differences, resamples, strict=True)]
+        if np.array_equal(one.probas, other.probas):
+            found = [((0.0, 0.0), 1.0)] * len(metrics)
+        for place, end in enumerate(("low", "high")):
+            table[f"{prefix}{end}"] = [bounds[place] for bounds, _ in found]
+        table[f"{prefix}p_value"] = [p_value for _, p_value in found]
     return pd.DataFrame(table)
 
 
@@ -235,6 +268,18 @@ def paired(first: Predictions, second: Predictions, what: str) -> tuple[Predicti
 
 def _difference(one: Statistic, other: Statistic) -> Statistic:
     return lambda weights: one(weights) - other(weights)
+
+
+def _wider(
+    metric: str, difference: Statistic, resampled: np.ndarray, places: np.ndarray, confidence: float
+) -> tuple[Interval, float]:
+    low, high = interval(resampled, confidence)
+    p_value = _p_value(resampled)
+    if count_groups(places) > MOST_UNITS:
+        return (low, high), p_value
+    step = 1.0 if metric in COUNTED else None
+    student, other = small_sample(difference, places, confidence, step=step, most=LARGEST.get(metric, 1.0))
+    return (float(np.fmin(low, student[0])), float(np.fmax(high, student[1]))), max(p_value, other)
 
 
 def _p_value(differences: np.ndarray) -> float:

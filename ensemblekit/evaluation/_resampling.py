@@ -11,10 +11,15 @@ from ..errors import InvalidOptionError
 from ..predictions.names import first_null, shown
 from ._weighted import Statistic
 
-__all__ = ["Interval", "check_resampling", "count_groups", "group_places", "interval", "jackknife", "resample"]
+__all__ = [
+    "Interval", "check_resampling", "count_groups", "group_places", "interval", "jackknife", "resample", "small_sample",
+]  # fmt: skip
 
 BLOCK = 1 << 17
 """Weights of resamples computed at once: few enough to stay in the CPU cache."""
+
+MOST_UNITS = 1000
+"""With more rows or groups Student's interval is that of the bootstrap, and the jackknife would take long."""
 
 Interval = tuple[float, float]
 Groups = Mapping[Any, Hashable]
@@ -124,3 +129,46 @@ def interval(
         levels = ndtr(bias + shifted / np.maximum(1 - bend * shifted, 1e-12))
     low, high = np.quantile(known, levels)
     return float(low), float(high)
+
+
+def small_sample(
+    difference: Statistic, places: np.ndarray, confidence: float, *, step: float | None, most: float
+) -> tuple[Interval, float]:
+    """Compute Student's interval of a difference of two models, with two units added; and its p value.
+
+    Parameters
+    ----------
+    difference : Statistic
+        Difference as a function of the weights of the rows.
+    places : ndarray of int of shape (n_samples,)
+        The group of each row.
+    confidence : float
+        In (0, 1).
+    step : float, optional
+        Difference of the two units that are added, one with each sign; by default the root mean square of the units.
+    most : float
+        Largest difference that the metric allows.
+
+    Returns
+    -------
+    interval : tuple of float
+        Within ``-most`` and ``most``, and that as a whole if there are fewer than two units.
+    p_value : float
+        In [0, 1].
+    """
+    from scipy.stats import t
+
+    n = count_groups(places)
+    units = np.empty(0)
+    if n > 1:
+        whole = float(difference(np.ones((len(places), 1)))[0])
+        units = n * whole - (n - 1) * jackknife([difference], places)[0]
+        units = units[~np.isnan(units)]
+    n = len(units)
+    if n < 2:
+        return (-most, most), 1.0
+    step = step or float(np.sqrt(np.mean(units**2))) or most
+    center = units.sum() / (n + 2)
+    spread = np.sqrt((((units - center) ** 2).sum() + 2 * (step**2 + center**2)) / (n + 1) / (n + 2))
+    half = t.ppf(0.5 + confidence / 2, n - 1) * spread
+    return (max(center - half, -most), min(center + half, most)), float(2 * t.sf(abs(center) / spread, n - 1))

@@ -168,7 +168,8 @@ def _predict_unfused(
         for m in named
     ]
     combined = combine(predictions, combiner, options=options)
-    return combined.probas[..., [combined.classes.index(name) for name in outputs]]
+    places = {name: place for place, name in enumerate(combined.classes)}
+    return combined.probas[..., [places[name] for name in outputs]]
 
 
 def _predict_member(member: MemberModel, inputs: Any, task: Task) -> np.ndarray:

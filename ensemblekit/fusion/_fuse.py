@@ -192,10 +192,11 @@ def _adapter(keras: Any, plan: _Plan, member: MemberModel, output: Any) -> Any:
 def _reorder(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[Hashable, ...]) -> Any:
     if own == wanted:
         return probas
-    if any(c not in own for c in wanted):
+    if not {*wanted} <= {*own}:
         zeros = keras.ops.zeros_like(keras.ops.take(probas, [0], axis=-1))
         probas = keras.ops.concatenate([probas, zeros], axis=-1)
-    return keras.ops.take(probas, [own.index(c) if c in own else len(own) for c in wanted], axis=-1)
+    places = {name: place for place, name in enumerate(own)}
+    return keras.ops.take(probas, [places.get(name, len(own)) for name in wanted], axis=-1)
 
 
 def _combination(keras: Any, plan: _Plan, member_probas: dict[str, Any]) -> Any:
@@ -238,8 +239,8 @@ def _check_outputs(keras: Any, fused: Any, plan: _Plan, input_shape: tuple[int, 
         output = member.model(own_inputs, training=False)
         own, copied = (np.asarray(keras.ops.convert_to_numpy(t), np.float64) for t in (output, outputs[member.name]))
         if not member.logits and own.shape == copied.shape:
-            classes = list(member.classes or plan.outputs)
-            columns = [classes.index(c) for c in plan.outputs if c in classes]
+            places = {name: place for place, name in enumerate(member.classes or plan.outputs)}
+            columns = [places[name] for name in plan.outputs if name in places]
             difference = float(np.abs(own[..., columns] - copied).max())
             if not difference <= (1e-4 if member.model.dtype == "float32" else 2e-2) * max(1.0, np.abs(own).max()):
                 raise CompatibilityError(

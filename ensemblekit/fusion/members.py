@@ -8,7 +8,7 @@ from typing import Any
 
 from ..assembly import import_keras
 from ..errors import AlignmentError, CompatibilityError, InvalidOptionError, NotFittedError
-from ..predictions.names import as_classes
+from ..predictions.names import as_classes, shown
 from ._graph import is_graph
 
 __all__ = ["MemberModel", "is_ensemble", "name_outputs", "read_members"]
@@ -136,10 +136,12 @@ def name_outputs(
     named = [replace(member, classes=member.classes or outputs) for member in members]
     for member in named:
         own = member.classes or ()
-        missing, unknown = [c for c in outputs if c not in own], [c for c in own if c not in outputs]
+        known, wanted = set(own), set(outputs)
+        missing, unknown = [c for c in outputs if c not in known], [c for c in own if c not in wanted]
         if unknown or (missing and not absent_as_zero):
             raise AlignmentError(
-                f"members must have the same classes; member {member.name!r} lacks {missing} and has besides {unknown}."
+                f"members must have the same classes; member {member.name!r} lacks {shown(missing)} and has besides "
+                f"{shown(unknown)}."
             )
         width = member.model.outputs[0].shape[-1]
         if width != len(own) and not (width == 1 and len(own) == 2 and task == "multiclass"):
@@ -193,7 +195,7 @@ def _read_member(keras: Any, name: str, given: Any, classes: tuple[Hashable, ...
             "keras.Model(model.inputs, model.outputs[0])."
         )
     if known is not None and classes is not None and set(known) != set(classes):
-        raise InvalidOptionError(f"member {name!r} knows its classes, {known!r}; received {classes!r}.")
+        raise InvalidOptionError(f"member {name!r} knows its classes, {shown(known)}; received {shown(classes)}.")
     return MemberModel(name, model, known or classes, logits)
 
 

@@ -194,7 +194,14 @@ def _rows_by_name(named: Named, what: str, ids: np.ndarray, index: Any) -> np.nd
         return values
     import pandas as pd
 
-    return values[by_id(what, pd.Series(np.arange(len(values)), index=names), ids)]
+    try:
+        return values[by_id(what, pd.Series(np.arange(len(values)), index=names), ids)]
+    except InvalidPredictionsError as error:
+        raise InvalidPredictionsError(
+            f"{what} must name its rows as its inputs do, or not at all; it names {few(names)} for the inputs "
+            f"{few(np.asarray(ids).tolist())}. Return it without an index, as of .to_numpy(), if its rows are in the "
+            "order of the inputs."
+        ) from error
 
 
 def _check_default_columns(answer: Any, name: str, classes: tuple[Hashable, ...] | None) -> None:

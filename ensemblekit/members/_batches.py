@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import AlignmentError, DataError, InvalidPredictionsError
 from ..interfaces import Member
-from ..predictions.names import few, joined_names, named_by, propose_aliases
+from ..predictions.alike import propose_aliases, shown_aliases
+from ..predictions.names import few, joined_names, named_by, shown
 from ._keras import check_input_orders, is_keras
 from ._sources import ArraySource, Source
 from ._wrap import WrappedMember
@@ -54,12 +55,12 @@ class Batches:
                 )
             output.append(probas)
         if y is not None:
-            self._add_labels(np.asarray(y))
+            self._add_labels(y)
         self.ids.append(ids)
         self.n_done += len(ids)
 
     def _check_ids(self, ids: np.ndarray) -> None:
-        if self.source_is_one:
+        if self._is_checked:
             return
         names = ids.tolist()
         self._seen.update(names)
@@ -73,13 +74,13 @@ class Batches:
         )
 
     @property
-    def source_is_one(self) -> bool:
+    def _is_checked(self) -> bool:
         """Whether the ids of all batches were checked together."""
         return isinstance(self.source, ArraySource)
 
     def _add_labels(self, labels: np.ndarray) -> None:
         whole = self.source.y if isinstance(self.source, ArraySource) and not self.labels else None
-        names = _label_names(labels if whole is None else np.asarray(whole), self.source, self.members, self.aliases)
+        names = _label_names(self._as_rows(labels if whole is None else whole), self.source, self.members, self.aliases)
         first = self.labels[0] if self.labels else names
         if first.shape[1:] != names.shape[1:] or (first.dtype.kind in "US") != (names.dtype.kind in "US"):
             raise DataError(
@@ -87,6 +88,12 @@ class Batches:
                 f"{first.dtype.name} of shape {first.shape}."
             )
         self.labels.append(names[: len(labels)])
+
+    def _as_rows(self, labels: Any) -> np.ndarray:
+        labels = np.asarray(labels)
+        # A table of one column is one label a row, where the predictions have no more axes.
+        is_column = labels.shape[1:] == (1,) and self.outputs[0][-1].ndim == 2 and self.members[0].task == "multiclass"
+        return labels[:, 0] if is_column else labels
 
 
 def _label_names(
@@ -109,22 +116,21 @@ def _label_names(
                 f"received {few(np.unique(values).tolist())}."
             )
         names = named_by(values, tuple(source.classes))
-    if names.dtype.kind == "S" or names.dtype.kind == "O":
-        names = np.array([n.decode() if isinstance(n, bytes) else n for n in names.ravel().tolist()]).reshape(
-            names.shape
-        )
-    if aliases:
-        names = np.array([aliases.get(n, n) for n in names.ravel().tolist()]).reshape(names.shape)
-    known = {aliases.get(c, c) for m in members for c in m.classes}
-    unknown = sorted(set(names.ravel().tolist()) - known, key=str)
+    if names.dtype.kind in "SO":
+        listed = [n.decode() if isinstance(n, bytes) else n for n in names.ravel().tolist()]
+        names = np.array(listed).reshape(names.shape)
+    if aliases and names.dtype.kind != "O":  # objects are None among text, which is refused below
+        own, codes = np.unique(names, return_inverse=True)
+        names = np.array([aliases.get(n, n) for n in own.tolist()])[codes].reshape(names.shape)
+    found = set(names.ravel().tolist())
+    classes = dict.fromkeys(c for m in members for c in m.classes)
+    known = {aliases.get(c, c) for c in classes}
+    unknown = sorted(found - known, key=str)
     if unknown:
-        unused = [
-            c for c in dict.fromkeys(c for m in members for c in m.classes) if c not in set(names.ravel().tolist())
-        ]
-        proposal = propose_aliases(unknown, unused)
-        advice = f" If these are other names of the same classes, give aliases={proposal!r}." if proposal else ""
+        proposal = propose_aliases(unknown, [c for c in classes if c not in found])
+        advice = f" If these are other names of the same classes, give {shown_aliases(proposal)}." if proposal else ""
         error = AlignmentError(
-            f"labels must be classes that the members know, {sorted(known, key=str)}; received also "
+            f"labels must be classes that the members know, {shown(sorted(known, key=str))}; received also "
             f"{few(unknown)}.{advice}"
         )
         error.aliases = {str(old): str(new) for old, new in proposal.items()}

@@ -139,6 +139,8 @@ def _proposal(names: tuple[str, ...]) -> str:
 
 def _as_array(part: Any, name: str) -> Any:
     """Turn a list of samples into an array, which Keras would take for a list of inputs; text into a tensor."""
+    if isinstance(part, np.ndarray) and part.dtype.kind == "O" and part.ndim == 1:
+        part = part.tolist()  # rows of different lengths, as NumPy and TensorFlow keep them; or texts
     if isinstance(part, (list, tuple)):
         try:
             part = np.asarray(part)
@@ -147,7 +149,7 @@ def _as_array(part: Any, name: str) -> Any:
                 f"a Keras model takes samples of one size; member {name!r} received a list of {len(part)} of different "
                 "sizes. Pad or crop them to one."
             ) from None
-        if part.dtype.kind == "O":
+        if part.dtype.kind == "O" and not isinstance(part.ravel()[0], (str, bytes)):
             raise DataError(
                 f"a Keras model takes arrays of numbers or text; member {name!r} received a list of "
                 f"{type(part.ravel()[0]).__name__}. Give several inputs as {{name: array}}, not a dict a sample."

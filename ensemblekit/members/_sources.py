@@ -130,6 +130,11 @@ def _labels(y: Any, ids: np.ndarray, index: Any) -> np.ndarray:
         if len(y) != len(ids):
             raise DataError(f"y must have one row an id; received {len(y)} rows and {len(ids)} ids.")
         y = array_of(y)
+        if y.dtype.kind == "O" and any(isinstance(one, (list, tuple, np.ndarray)) for one in y.ravel().tolist()):
+            raise DataError(
+                f"y must be one label a row, or one an output; received rows of different lengths, the first "
+                f"{y.ravel()[0]!r}. Give an indicator a class where several labels may apply."
+            )
     return by_id("y", y, ids, index=index, label=True, error=DataError)
 
 

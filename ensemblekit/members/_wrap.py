@@ -12,7 +12,7 @@ from ..errors import AlignmentError, DataError, InvalidOptionError, InvalidPredi
 from ..interfaces import Member
 from ..predictions import Predictions, Task
 from ..predictions.choices import check_task
-from ..predictions.names import as_classes, as_ids, few, positions
+from ..predictions.names import as_classes, as_ids, few, positions, shown
 from ._answers import choose_output, read_answer, unknown_output
 from ._keras import keras_inputs, output_names
 from ._recognise import are_of_several_outputs, recognise
@@ -109,7 +109,7 @@ class WrappedMember:
         if probas.shape[-1] != len(self.classes):
             raise InvalidPredictionsError(
                 f"member {self.name!r} must return one column a class; it returned shape {probas.shape} for the "
-                f"{len(self.classes)} classes {self.classes!r}."
+                f"{len(self.classes)} classes {shown(self.classes)}."
             )
         return probas
 
@@ -121,7 +121,7 @@ class WrappedMember:
         return self.model(x) if self._call_by == "call" else getattr(self.model, self._call_by)(x)
 
     def __repr__(self) -> str:
-        return f"<member {self.name!r}, classes {self.classes!r}>"
+        return f"<member {self.name!r}, classes {shown(self.classes)}>"
 
 
 @typed(but=("classes", "fit_ids", "task"))
@@ -207,8 +207,8 @@ def wrap(
         raise _unnamed(name, model)
     if own_classes is not None and classes is not None and set(as_classes(classes)) != set(names or ()):
         raise InvalidOptionError(
-            f"member {name!r} knows its classes, {names!r}; received {as_classes(classes)!r}. Leave classes out, or "
-            "give aliases where they are other names of the same."
+            f"member {name!r} knows its classes, {shown(names)}; received {shown(as_classes(classes))}. Leave "
+            "classes out, or give aliases where they are other names of the same."
         )
     _check_output_name(model, call_by, name, output_name)
     ids = getattr(model, "fit_ids", None) if fit_ids is None else fit_ids
@@ -244,7 +244,7 @@ def _positive_columns(answer: Any) -> np.ndarray | None:
 
 
 def _is_ragged_list(part: Any) -> bool:
-    if not isinstance(part, (list, tuple)):
+    if not isinstance(part, (list, tuple)) and getattr(getattr(part, "dtype", None), "kind", None) != "O":
         return False
     try:
         return len({np.shape(sample) for sample in part}) > 1

@@ -18,7 +18,7 @@ from ..fusion import class_names, fuse, member_names, with_members
 from ..fusion.digests import digest_of
 from ..limits import check_size
 from ..predictions import Task
-from ..predictions.names import as_classes
+from ..predictions.names import as_classes, shown
 from ..regular import open_regular
 from ..store import MANIFEST, load_with_digest
 from ._onnx import open_onnx
@@ -124,7 +124,7 @@ class Predictor:
         return probas
 
     def __repr__(self) -> str:
-        return f"<model {self.name!r} of {self.input_shape} images, classes {self.classes!r}>"
+        return f"<model {self.name!r} of {self.input_shape} images, classes {shown(self.classes)}>"
 
 
 @typed(but=("model",))
@@ -282,7 +282,7 @@ def _output_names(
             "command line --class NAME for each."
         )
     if width not in (None, len(classes)):
-        raise InvalidOptionError(f"{name!r} has {width} outputs; received {len(classes)} classes, {classes!r}.")
+        raise InvalidOptionError(f"{name!r} has {width} outputs; received {len(classes)} classes, {shown(classes)}.")
     return classes
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from ..arguments import typed
-from ..errors import AlignmentError
+from ..errors import AlignmentError, InvalidOptionError
 from ._filling import columns_of, common_labels, fill, inverse, presence
 from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
-from .choices import Aliases, MissingPolicy, missing_policy
+from .alike import normalisation_note, propose_aliases, shown_aliases
+from .choices import Aliases, MissingPolicy, Task, missing_policy
 from .joining import Lookup, is_text, positions, same_kind, same_names, shared
-from .names import UNNAMED, few, joined_names, normalisation_note, propose_aliases, readonly
+from .names import UNNAMED, few, joined_names, readonly
+from .tables import ReadOptions, member_name
 
-__all__ = ["Alignable", "align"]
-
-MOST_SHOWN = 20
-"""Aliases that a message proposes one by one."""
+__all__ = ["Alignable", "align", "align_read"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -41,11 +39,19 @@ Alignable = PredictionSet | _SequenceButStr[_Source] | Mapping[str, _Source]
 """What `align` accepts as one argument: a set, a sequence of predictions or paths, or a mapping of member to these."""
 
 
-@typed(but=("missing",))
+@typed(but=("missing", "task"))
 def align(
     *predictions: _Source | Alignable,
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
+    task: Task | None = None,
+    id: str | None = None,  # noqa: A002 - as in Predictions.load
+    label: str | Mapping[str, Hashable] | None = None,
+    columns: str | Sequence[str] | Mapping[str, Hashable] | None = None,
+    positive: Any = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    edited: bool = False,
 ) -> PredictionSet:
     """Align the predictions of several members by id and class name, or refuse them.
 
@@ -62,6 +68,8 @@ def align(
         Policy for absent classes and rows. ``zero`` gives probability 0 to a class that a member does not know.
         ``renormalize`` keeps a row that some members lack, and combines the members that are present. Both at once:
         ``{"classes": "zero", "rows": "renormalize"}``.
+    task, id, label, columns, positive, separator, decimal, edited
+        How files are read, as in `Predictions.load`; the same for every path. Votes get the classes of all files.
 
     Returns
     -------
@@ -73,7 +81,7 @@ def align(
     AlignmentError
         If tasks, splits, ids, classes or labels differ in a way that ``missing`` and ``aliases`` do not cover.
     InvalidOptionError
-        If ``missing`` is not a policy.
+        If ``missing`` is not a policy, or it is said how files are read, but no path is given.
 
     Examples
     --------
@@ -88,8 +96,20 @@ def align(
     array([[ True,  True],
            [False,  True]])
     """
+    _, absent_rows = missing_policy(missing)
+    read = ReadOptions(
+        task=task, id=id, label=label, columns=columns, positive=positive, separator=separator, decimal=decimal,
+        edited=edited, missing=absent_rows,
+    )  # fmt: skip
+    return align_read(predictions, read, aliases=aliases, missing=missing)
+
+
+def align_read(
+    predictions: tuple[Any, ...], read: ReadOptions, *, aliases: Aliases | None, missing: MissingPolicy
+) -> PredictionSet:
+    """Align predictions, of which paths are read with these options."""
     absent_classes, absent_rows = missing_policy(missing)
-    members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions)]
+    members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions, read)]
     first = members[0]
     split = _common_split(members)
     for other in members[1:]:
@@ -118,7 +138,7 @@ def align(
     )
 
 
-def _named_members(predictions: tuple[Any, ...]) -> list[Predictions]:
+def _named_members(predictions: tuple[Any, ...], read: ReadOptions) -> list[Predictions]:
     given: Any = predictions
     if len(predictions) == 1 and isinstance(predictions[0], Iterable) and not _is_single(predictions[0]):
         given = predictions[0]
@@ -126,11 +146,13 @@ def _named_members(predictions: tuple[Any, ...]) -> list[Predictions]:
         return list(given)
     pairs: Iterable[tuple[Any, Any]]
     pairs = given.items() if isinstance(given, Mapping) else ((None, p) for p in given)
+    pairs = list(pairs)
+    files = iter(_read_files([source for _, source in pairs if isinstance(source, (str, os.PathLike))], read))
     members: list[Predictions] = []
     for place, (name, source) in enumerate(pairs):
         if isinstance(source, (str, os.PathLike)):
-            p = Predictions.load(source)
-            name = name or p.member or Path(source).stem
+            p = next(files)
+            name = name or p.member or member_name(source)
         elif isinstance(source, Predictions):
             p = source
         else:
@@ -150,6 +172,19 @@ def _named_members(predictions: tuple[Any, ...]) -> list[Predictions]:
             f"member names must be different; received {names}. Name them: align({{'name': predictions, ...}})."
         )
     return members
+
+
+def _read_files(paths: list[Any], read: ReadOptions) -> list[Predictions]:
+    if paths:
+        from .formats import load_members
+
+        return load_members(paths, Predictions, read)
+    said = {name: value for name, value in read.given().items() if name != "missing"}
+    if said:
+        raise InvalidOptionError(
+            f"{', '.join(said)} say how files are read; received no path beside {read.say(**said)}. Leave them out."
+        )
+    return []
 
 
 def _is_single(source: Any) -> bool:
@@ -216,19 +251,11 @@ def _common_classes(
     return tuple(classes)
 
 
-def _alias_advice(proposal: dict[Hashable, Hashable], note: str) -> str:
-    if 0 < len(proposal) <= MOST_SHOWN:
-        # Names that look the same are told apart by escapes only.
-        given = f"aliases={ascii(proposal) if note else repr(proposal)}"
-        kept = f"aliases={ {name: name for name in proposal}!r}"
-    else:
-        pairs = ", ".join(f"{old!a}: {new!a}" for old, new in list(proposal.items())[:3])
-        given = (
-            f"aliases={{{pairs}, ...}}, which the error has as .aliases" if proposal else "aliases={name: common name}"
-        )
-        kept = "aliases={name: name, ...}"
+def _alias_advice(proposal: Mapping[Hashable, Hashable], note: str) -> str:
+    given = shown_aliases(proposal) if proposal else "aliases={name: common name}"
     if note:
         return f"{note} Give {given}."
+    kept = shown_aliases({name: name for name in proposal})
     return f"If these are other names of the same classes, give {given}; if not, give {kept} and missing='zero'."
 
 

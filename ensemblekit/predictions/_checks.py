@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
+from ._columns import array_without_names
 from .named import frame_of_rows, look_up, read_named
 from .names import array_of, few, first_null, plain, readonly, shown
 
@@ -32,29 +33,29 @@ FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 
 
 def as_probas(
-    array: np.ndarray,
-    given: Any,
+    probas: Any,
     ids: np.ndarray,
     classes: tuple[Hashable, ...],
     task: str,
     *,
     nan_rows: bool,
     who: str,
+    is_new: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Validate predictions against their ids, classes and task.
 
     Parameters
     ----------
-    array : ndarray
-        Values without names.
-    given : object
-        What the caller gave, which tells whether the array is new.
+    probas : array-like
+        Values whose names were read.
     ids, classes, task
         As `Predictions` keeps them.
     nan_rows : bool
         Accept rows that are entirely NaN.
     who : str
         Name of the argument, for errors.
+    is_new : bool, default=False
+        Nobody else has the array, which needs no copy.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def as_probas(
     present : ndarray of bool of shape (n_samples,), or None
         Which rows are not NaN; None if all are present.
     """
-    is_new = isinstance(given, (list, tuple))
+    array = array_without_names(who, probas)
     coarse = "bfloat16" in array.dtype.name
     if coarse:  # NumPy has no such dtype, and its sums are off by as much as those of float16
         array, is_new = array.astype(np.float32), True
@@ -135,7 +136,7 @@ def _check_values(
     axes = tuple(range(1, array.ndim))
     # If a value is NaN or infinite, so is the sum: one pass finds these rows and those that do not sum to 1.
     with np.errstate(invalid="ignore", over="ignore"):
-        sums = array.sum(axis=-1, dtype=np.float32 if array.dtype == np.float16 else None)
+        sums = _sums(array)
         bad = ~np.isfinite(sums)
     if task == "regression" and bad.any():
         bad = ~np.isfinite(array).all(axis=-1)
@@ -183,6 +184,17 @@ def _check_values(
                 "or give task='multilabel' if the classes do not exclude each other."
             )
     return present, low
+
+
+def _sums(array: np.ndarray) -> np.ndarray:
+    dtype = np.float32 if array.dtype == np.float16 else array.dtype
+    if array.shape[-1] >= 8:
+        return array.sum(axis=-1, dtype=dtype)
+    # NumPy adds few numbers a row one by one too, and takes five times as long.
+    sums = array[..., 0].astype(dtype)
+    for column in range(1, array.shape[-1]):
+        sums += array[..., column]
+    return sums
 
 
 def _id(ids: np.ndarray, row: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from ..arguments import as_array
 from ..errors import InvalidPredictionsError
 
-__all__ = ["array_without_names", "arrow_columns", "is_table", "is_without_rows", "pandas_values", "values_of"]
+__all__ = ["array_without_names", "arrow_columns", "is_table", "is_without_rows", "pandas_values", "values_of_column"]
 
 EXACT = 2**53
 """Whole numbers up to this one are exact in float64."""
@@ -32,6 +32,8 @@ def _is_arrow(data: Any) -> bool:
 
 def array_without_names(what: str, data: Any) -> np.ndarray:
     """Convert data that have no names, but maybe a mask or nulls."""
+    if type(data) is np.ndarray:
+        return data
     if isinstance(data, np.ma.MaskedArray):
         return _unmasked(data)
     if is_without_rows(data):
@@ -46,9 +48,13 @@ def array_without_names(what: str, data: Any) -> np.ndarray:
     return as_array(what, data, error=InvalidPredictionsError)
 
 
-def values_of(what: str, column: Any) -> np.ndarray:
-    """Convert one column, with or without an index, to its values."""
-    return _pandas_column(column) if hasattr(column, "iloc") else array_without_names(what, column)
+def values_of_column(what: str, names: Any) -> Any:
+    """Convert a column of pandas, polars or Arrow to an array of its values; return anything else unchanged."""
+    if isinstance(names, np.ndarray | list | tuple) or getattr(names, "ndim", 1) != 1 or is_table(names):
+        return names
+    if hasattr(names, "iloc"):
+        return _pandas_column(names)
+    return array_without_names(what, names) if is_without_rows(names) or _is_arrow(names) else names
 
 
 def _unmasked(data: Any) -> np.ndarray:
@@ -129,6 +135,8 @@ def _arrow_column(column: Any) -> np.ndarray:
     if kinds.is_fixed_size_list(kind) and not column.null_count:
         flat = column.combine_chunks().flatten()
         return _arrow_column(pa.chunked_array([flat])).reshape(len(column), kind.list_size)
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        return as_array("a column of lists", column.to_pylist(), error=InvalidPredictionsError)
     if column.null_count and (kinds.is_integer(kind) or kinds.is_boolean(kind)):
         try:
             return column.cast(pa.float64()).to_numpy()

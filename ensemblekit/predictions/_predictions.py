@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -100,7 +100,13 @@ class Predictions:
         given = read_fields(probas, ids, classes, labels, task, who)
         self._ids, self._classes = given.ids, given.classes
         self._probas, self._present = as_probas(
-            given.probas, probas, self._ids, self._classes, task, nan_rows=missing == "renormalize", who=who
+            given.probas,
+            self._ids,
+            self._classes,
+            task,
+            nan_rows=missing == "renormalize",
+            who=who,
+            is_new=isinstance(probas, list | tuple),
         )
         self._label_values = (
             None
@@ -288,38 +294,104 @@ class Predictions:
         return frame
 
     @typed()
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write to a ``.parquet``, ``.csv`` or ``.npz`` file; `load` gives the same predictions, to the bit.
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        form: Literal["predictions", "table", "votes"] = "predictions",
+        id: str | None = None,  # noqa: A002 - the word of the people who have such tables
+        label: str | None = None,
+        columns: str | Sequence[Hashable] | Mapping[str, Hashable] | None = None,
+        separator: str | None = None,
+        decimal: Literal[".", ","] | None = None,
+    ) -> None:
+        """Write to a file, by default so that `load` gives the same predictions, to the bit.
 
         The write is atomic: after an error the path is unchanged.
 
         Parameters
         ----------
         path : path-like
-            The suffix selects the format. Dense predictions need Parquet or NPZ.
+            The suffix selects the format: ``.parquet``, ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz`` or ``.npz``. Dense
+            predictions need Parquet or NPZ.
         overwrite : bool, default=False
             Replace an existing file.
+        form : {"predictions", "table", "votes"}
+            ``predictions`` writes everything. ``table`` writes an ordinary table, such as a submission: ids and values,
+            without metadata. ``votes`` writes ids and the most probable class of each row; for multilabel, 0 or 1 in a
+            column a class.
+        id : str, optional
+            Name of the column of the ids in an ordinary table, by default ``id``.
+        label : str, optional
+            Of a table: write the true labels too, in a column of this name. Of votes: name of their column, by default
+            ``label``.
+        columns : str, sequence or mapping, optional
+            Of a table: classes to write, or ``{column: class}``. By default all, each column called like its class.
+        separator : str, optional
+            Character between the cells of an ordinary table of text.
+        decimal : {".", ","}, optional
+            Its decimal mark. With a comma, the separator is by default a semicolon.
 
         Raises
         ------
         InvalidPredictionsError
             If the suffix is unknown or the format cannot hold these predictions.
+        InvalidOptionError
+            If the options do not fit the form, or name unknown classes.
         OutputExistsError
             If the file exists and ``overwrite`` is False, or the path is a folder, a pipe or a device.
         """
         from .formats import save
 
-        save(self, path, overwrite=overwrite)
+        save(
+            self, path, overwrite=overwrite, form=form,
+            id=id, label=label, columns=columns, separator=separator, decimal=decimal,
+        )  # fmt: skip
 
     @classmethod
-    @typed()
-    def load(cls, path: str | os.PathLike[str], *, edited: bool = False) -> Predictions:
-        """Read from a ``.parquet``, ``.csv`` or ``.npz`` file, with every check.
+    @typed(but=("missing", "task"))
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        task: Task | None = None,
+        id: str | None = None,  # noqa: A002 - the word of the people who have such tables
+        label: str | Mapping[str, Hashable] | None = None,
+        columns: str | Sequence[str] | Mapping[str, Hashable] | None = None,
+        positive: Any = None,
+        missing: Literal["error", "renormalize"] = "error",
+        separator: str | None = None,
+        decimal: Literal[".", ","] | None = None,
+        edited: bool = False,
+    ) -> Predictions:
+        """Read from a file or a folder of parts, with every check.
 
         Parameters
         ----------
         path : path-like
-            A file of `save`, or any CSV or Parquet table with a column ``id``, a column per class, and maybe ``label``.
+            A file of `save`; any other CSV, TSV or Parquet table with a column of ids and a column per class; or a
+            folder of such files, which are the parts of one table. Text may be packed with gzip. A table of ids and
+            class names alone holds votes: each gets probability 1.
+        task : {"multiclass", "multilabel", "regression"}, optional
+            Task of a table, by default ``multiclass``.
+        id : str, optional
+            Column of the ids. By default ``id`` in any case, or a first column with a name such as ``image_id``.
+        label : str or mapping, optional
+            Column of the labels, by default ``label`` in any case, if there is one. For the labels of several outputs
+            ``{column: class}``.
+        columns : str, sequence of str or mapping, optional
+            Columns of values; all others are ignored. A mapping ``{column: class}`` also names their classes. By
+            default every column but the ids and labels, called like its class.
+        positive : str, int, bool or (negative, positive), optional
+            Class whose probability is in the one column of values. The other class is called ``not ...``, or 0 for 1
+            and False for True.
+        missing : {"error", "renormalize"}
+            ``renormalize`` accepts rows without any value, for which the member has no prediction.
+        separator : str, optional
+            Character between the cells of a text file. By default it is recognised: one of ``, ; | tab``.
+        decimal : {".", ","}, optional
+            Decimal mark of a text file. By default a comma is recognised where it can mean nothing else.
         edited : bool, default=False
             Accept a file that was changed since it was saved.
 
@@ -333,12 +405,19 @@ class Predictions:
         InvalidPredictionsError
             If the file cannot be read as predictions, was changed since it was saved, or exceeds the memory limit; see
             `ensemblekit.limits`.
+        InvalidOptionError
+            If an option is none of those above.
         FileNotFoundError
             If the file does not exist.
         """
         from .formats import load
+        from .tables import ReadOptions
 
-        return load(path, Predictions, edited=edited)
+        options = ReadOptions(
+            task=task, id=id, label=label, columns=columns, positive=positive, missing=missing, separator=separator,
+            decimal=decimal, edited=edited,
+        )  # fmt: skip
+        return load(path, Predictions, options)
 
     def _with(self, **changes: Any) -> Self:
         new = object.__new__(type(self))

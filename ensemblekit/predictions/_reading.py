@@ -55,7 +55,9 @@ def read_fields(probas: Any, ids: Any, classes: Any, labels: Any, task: str, who
                 f"labels must be given once; received labels=, and {who} with a column 'label'. Leave one of them out: "
                 "probas.drop(columns='label')."
             )
-        labels = named.labels
+        # As in a file: a number in a table is the name of a class, never its position.
+        as_text = isinstance(names[0], str) and named.labels.dtype.kind in "iu"
+        labels = named.labels.astype(str) if as_text else named.labels
     if named.columns is not None and named.values.dtype.kind == "O":
         _check_numbers(named.values, named.columns, rows, who)
     return Fields(named.values, rows, names, labels, index)

@@ -220,7 +220,8 @@ class PredictionSet:
         """
         probas, label_codes = self.member_probas, self.label_codes
         ids, present, fit_ids = self.ids, self.present, self.fit_ids
-        names, columns = tuple(members or self.members), tuple(classes or self.classes)
+        names = self.members if members is None else tuple(members) or self.members
+        columns = self.classes if classes is None else tuple(classes) or self.classes
         if rows is not None and np.array_equal(rows, np.arange(len(ids))):
             rows = None
         if names == self.members and columns == self.classes and rows is None:

@@ -89,7 +89,7 @@ def read_named(data: Any, what: str, *, keep: Collection[Any] = (), label: bool 
     ----------
     data : object
         A pandas DataFrame or Series, a mapping ``{id: value}``, a polars or pyarrow table or column, a masked array, a
-        list of Series or dicts, or anything that NumPy reads.
+        list of Series, dicts or named tuples, or anything that NumPy reads.
     what : str
         Name of the argument, for errors.
     keep : collection, optional
@@ -113,12 +113,15 @@ def read_named(data: Any, what: str, *, keep: Collection[Any] = (), label: bool 
         data = frame_of_rows(data)
     elif isinstance(data, Mapping):
         return _read_mapping(data, what)
-    elif callable(getattr(data, "compute", None)) and hasattr(data, "divisions"):
-        data = data.compute()  # a lazy table of Dask
+    elif hasattr(data, "divisions") or hasattr(data, "collect_schema"):
+        data = _computed(data)
     if _has_index(data) and hasattr(data, "columns"):
         return _read_table(data, what, keep, label)
     if _has_index(data):
-        return Named(pandas_values(data), what=what, index=data.index, name=data.name)
+        values, columns = pandas_values(data), None
+        if values.dtype == object and len(values) and (isinstance(values[0], Mapping) or np.ndim(values[0])):
+            values, columns = _read_rows([*values], what)
+        return Named(values, what=what, columns=columns, index=data.index, name=data.name)
     if is_table(data):
         return _read_table(data, what, keep, label)
     return Named(array_without_names(what, data), what=what)
@@ -252,26 +255,38 @@ def is_default(names: Any) -> bool:
     return not len(array) or (array.dtype.kind in "iu" and bool((array == np.arange(len(array))).all()))
 
 
+def _computed(lazy: Any) -> Any:
+    """Compute a lazy table of Dask or polars."""
+    for step in ("compute", "collect"):
+        if callable(getattr(lazy, step, None)):
+            return getattr(lazy, step)()
+    return lazy
+
+
 def _read_mapping(data: Mapping[Any, Any], what: str) -> Named:
-    values = [*data.values()]
+    values, columns = _read_rows([*data.values()], what)
+    return Named(values, what=what, names=[*data], columns=columns)
+
+
+def _read_rows(values: list[Any], what: str) -> tuple[np.ndarray, tuple[Any, ...] | None]:
     rows = frame_of_rows(values)
-    columns: tuple[Any, ...] | None = None
     if _has_index(rows):
-        columns, array = tuple(map(plain, rows.columns)), pandas_values(rows)
-    elif isinstance(rows, np.ma.MaskedArray):
-        array = array_without_names(what, rows)
-    else:
-        # NumPy would turn ["cat", nan] into text.
-        scalars = all(np.ndim(value) == 0 for value in values[:1])
-        array = array_of(values) if scalars else as_array(what, values, error=InvalidPredictionsError)
-    return Named(array, what=what, names=[*data], columns=columns)
+        return pandas_values(rows), tuple(map(plain, rows.columns))
+    if isinstance(rows, np.ma.MaskedArray):
+        return array_without_names(what, rows), None
+    # NumPy would turn ["cat", nan] into text.
+    scalars = all(np.ndim(value) == 0 for value in values[:1])
+    return array_of(values) if scalars else as_array(what, values, error=InvalidPredictionsError), None
 
 
 def frame_of_rows(rows: Any) -> Any:
     """Make a table of a list whose rows carry names or masks; return any other list unchanged."""
     kinds = {*map(type, rows)}
-    if any(issubclass(kind, Mapping) for kind in kinds) or any(
-        hasattr(kind, "index") and hasattr(kind, "to_numpy") for kind in kinds
+    if any(
+        issubclass(kind, Mapping)
+        or hasattr(kind, "_fields")
+        or (hasattr(kind, "index") and hasattr(kind, "to_numpy") and not hasattr(kind, "columns"))
+        for kind in kinds
     ):
         import pandas as pd
 

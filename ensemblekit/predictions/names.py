@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from numbers import Number
@@ -13,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from ._columns import values_of
-from .joining import all_different, among, composed, is_text, positions, same_kind, shared
+from ._columns import values_of_column
+from ._label_maps import names_of_map
+from .joining import all_different, among, is_text, positions, same_kind, shared
 
 __all__ = [
     "UNNAMED",
@@ -31,18 +30,15 @@ __all__ = [
     "is_text",
     "joined_names",
     "named_by",
-    "normalisation_note",
     "plain",
     "positions",
-    "propose_aliases",
     "readonly",
     "same_kind",
+    "shortened",
     "shown",
     "text_array",
 ]
 
-MOST_PROPOSED = 100
-"""No aliases are guessed for more names than this, as each name is compared with each target."""
 UNNAMED = "#"
 """Prefix of the names of unnamed members, ``#1``, ``#2`` and so on. They depend on position: never rely on them."""
 WIDEST = 64
@@ -60,10 +56,11 @@ def few(items: Iterable[Any], n: int = 3) -> str:
 
 def shown(item: Any, n: int = 400) -> str:
     """Format a value for an error message; shorten a long one in the middle."""
-    return _shortened(repr(item), n)
+    return shortened(repr(item), n)
 
 
-def _shortened(text: str, n: int) -> str:
+def shortened(text: str, n: int) -> str:
+    """Shorten a long text in the middle."""
     return text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}"
 
 
@@ -88,8 +85,17 @@ def text_array(texts: Sequence[str]) -> np.ndarray:
     -------
     ndarray of dtype str or object, shape (n_names,)
     """
-    wide = _is_wide(max(map(len, texts), default=0), len(texts))
-    return np.array(texts, dtype=object if wide else np.str_)
+    return _text_array(texts)[0]
+
+
+def _text_array(texts: Sequence[str]) -> tuple[np.ndarray, int]:
+    """Convert texts as `text_array` does; also count their characters."""
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    longest = int(lengths.max(initial=0))
+    if _is_wide(longest, len(texts)):
+        return np.array(texts, dtype=object), int(lengths.sum())
+    # It is given the width, as `np.array` would look for it a second time.
+    return np.fromiter(texts, dtype=f"U{max(1, longest)}", count=len(texts)), int(lengths.sum())
 
 
 def _is_wide(longest: int, n: int) -> bool:
@@ -178,16 +184,6 @@ def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays)
 
 
-def sequence_of(what: str, names: Any) -> Any:
-    """Convert a column of pandas, polars or Arrow to an array of its values; return anything else unchanged."""
-    is_column = getattr(names, "ndim", 1) == 1 and (hasattr(names, "isna") or not hasattr(names, "columns"))
-    if isinstance(names, np.ndarray | list | tuple) or not is_column or hasattr(names, "schema"):
-        return names
-    if hasattr(names, "isna") or hasattr(names, "__arrow_c_stream__") or hasattr(names, "__arrow_c_array__"):
-        return values_of(what, names)
-    return names
-
-
 def check_sequence(what: str, names: Any, of: str) -> None:
     """Refuse a set, a single name, or anything else that is not a one-dimensional sequence."""
     if isinstance(names, Set):
@@ -222,7 +218,7 @@ def _is_null(value: Any) -> bool:
 
 
 def _as_names(ids: Any, what: str) -> np.ndarray:
-    ids = sequence_of(what, ids)
+    ids = values_of_column(what, ids)
     check_sequence(what, ids, "str or int")
     if isinstance(ids, np.ma.MaskedArray):
         ids = list(ids)
@@ -233,7 +229,7 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
     if isinstance(ids, np.ndarray) and ids.dtype.kind == "U":
         array = ids.astype(ids.dtype.newbyteorder("="))
         # NumPy strips trailing NULs: a NUL inside a text makes str_len exceed the number of other characters.
-        if int(np.strings.str_len(array).sum()) != np.count_nonzero(array.view(np.uint32)):
+        if _holds_nul(array, int(np.strings.str_len(array).sum())):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
     index: Any = ids
@@ -244,8 +240,8 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
         values = [plain(value) for value in values]
     kinds = {*map(type, values)}
     if kinds <= {str}:
-        array = text_array(values)
-        if _holds_nul(array, values):
+        array, n_characters = _text_array(values)
+        if _holds_nul(array, n_characters):
             raise InvalidPredictionsError(f"{what} must not hold the character NUL; received one that does.")
         return array
     if kinds == {int}:
@@ -269,10 +265,10 @@ def _gives_scalars(ids: Any) -> bool:
     return not isinstance(ids, np.ndarray) or ids.dtype.kind in "OT"
 
 
-def _holds_nul(array: np.ndarray, texts: Sequence[str]) -> bool:
+def _holds_nul(array: np.ndarray, n_characters: int) -> bool:
     if array.dtype.kind == "O":
-        return any("\0" in text for text in texts)
-    return bool(texts) and np.count_nonzero(array.view(np.uint32)) != sum(map(len, texts))
+        return any("\0" in text for text in array.tolist())
+    return np.count_nonzero(array.view(np.uint32)) != n_characters
 
 
 def _too_large(what: str, number: int) -> str:
@@ -292,34 +288,14 @@ def plain(value: Any) -> Any:
     return bool(value) if isinstance(value, np.bool_) else value
 
 
-def _label_map(classes: Mapping[Any, Any]) -> list[Any]:
-    """Read ``{code: name}`` or ``{name: code}`` as class names in the order of their codes."""
-    codes, keys, values = [*range(len(classes))], [*map(plain, classes)], [*map(plain, classes.values())]
-    by_code = _are_codes(keys, codes) and dict(zip(keys, values, strict=True))
-    by_name = _are_codes(values, codes) and dict(zip(values, keys, strict=True))
-    found = by_code or by_name
-    if not found or (by_code and by_name and by_code != by_name):
-        both = " It can be read in both ways." if found else ""
-        raise InvalidPredictionsError(
-            f"a mapping of classes must be {{code: name}} or {{name: code}}, with codes 0 to {len(classes) - 1}; "
-            f"received {shown(dict(classes))}.{both} Give a list of names in the order of the columns."
-        )
-    return [found[code] for code in codes]
-
-
-def _are_codes(values: list[Any], codes: list[int]) -> bool:
-    return {*map(type, values)} == {int} and sorted(values) == codes
-
-
 def as_classes(classes: Any) -> tuple[Hashable, ...]:
     """Convert class names to a tuple of str, int or bool; refuse repeated or invalid ones.
 
     A mapping is a label map, ``{code: name}`` or ``{name: code}``.
     """
     if isinstance(classes, Mapping):
-        classes = _label_map(classes)
-    elif hasattr(classes, "__arrow_c_stream__") or hasattr(classes, "__arrow_c_array__"):
-        classes = sequence_of("classes", classes)
+        classes = names_of_map(classes)
+    classes = values_of_column("classes", classes)
     check_sequence("classes", classes, "names")
     names = tuple(plain(name) for name in classes)
     if not names:
@@ -339,84 +315,6 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
         if isinstance(name, int) and not -(2**63) <= name < 2**63:
             raise InvalidPredictionsError(f"classes must fit in 64 signed bits; received {shown(name)}.")
     return names
-
-
-def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> dict[Hashable, Hashable]:
-    """Propose, for each name, the one target that is probably the same class.
-
-    Parameters
-    ----------
-    names, targets : iterable of str or int
-        Class names that only one side has.
-
-    Returns
-    -------
-    dict
-        ``{name: target}``; empty unless each name has exactly one target, and no two names have the same target.
-    """
-    left = {t: _folded(t) for t in targets if isinstance(t, str)}
-    same = _by_key(left)
-    proposal: dict[Hashable, Hashable] = {}
-    unlike: list[str] = []
-    for name in names:
-        if not isinstance(name, str):  # 1 is not a variant of 10
-            return {}
-        target = same.pop(_folded(name), None)
-        if target is None:
-            unlike.append(name)
-        else:
-            proposal[name] = target
-            del left[target]
-    if len(unlike) > len(left) or (max(len(unlike), len(left)) > MOST_PROPOSED and unlike):
-        return {}
-    for name in unlike:
-        own = _folded(name)
-        found = [target for target, key in left.items() if key.startswith(own) or own.startswith(key)]
-        found = found or difflib.get_close_matches(name, left, n=1, cutoff=0.75)
-        if len(found) != 1:
-            return {}
-        proposal[name] = found[0]
-        del left[found[0]]
-    return proposal
-
-
-def normalisation_note(names: Iterable[Hashable] | np.ndarray, others: Iterable[Hashable] | np.ndarray) -> str:
-    """Say which names differ from others only by Unicode normalisation, for an error message.
-
-    Parameters
-    ----------
-    names, others : iterable of str or int, or ndarray of validated ids
-        Names of two sides that should be the same.
-
-    Returns
-    -------
-    str
-        One sentence; empty if there are no such names.
-    """
-    one, other = (
-        given if isinstance(given, np.ndarray) else np.array([n for n in given if isinstance(n, str)], dtype=object)
-        for given in (names, others)
-    )
-    if not (is_text(one) and is_text(other)) or (composed(one) is one and composed(other) is other):
-        return ""
-    known = {unicodedata.normalize("NFC", name): name for name in other.tolist()}
-    pairs = ((name, known.get(unicodedata.normalize("NFC", name), name)) for name in one.tolist())
-    alike = [(name, target) for name, target in pairs if name != target]
-    if not alike:
-        return ""
-    pair = " and ".join(_shortened(ascii(name), 100) for name in alike[0])
-    more = f" ({len(alike)} such pairs)" if len(alike) > 1 else ""
-    return f"Names that look the same differ by their Unicode normalisation: {pair}{more}."
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name.casefold())
-
-
-def _by_key(keys: Mapping[str, str]) -> dict[str, str]:
-    """Turn ``{name: key}`` into ``{key: name}``, without keys that several names have."""
-    times = Counter(keys.values())
-    return {key: name for name, key in keys.items() if times[key] == 1}
 
 
 def array_of(values: Any) -> np.ndarray:

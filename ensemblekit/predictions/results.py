@@ -39,10 +39,8 @@ def predictions_for(
     InvalidPredictionsError
         If the values are not those of valid predictions.
     """
-    own = readonly(probas)  # so that the array is taken without a copy
     values, present = as_probas(
-        own,
-        own,
+        readonly(probas),  # so that the array is taken without a copy
         aligned.ids,
         aligned.classes,
         aligned.task,

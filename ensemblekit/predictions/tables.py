@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import re
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from .choices import Task, check_choice, check_task
 from .names import plain, shown
 
-__all__ = ["PREFIX", "SEPARATORS", "ReadOptions", "TableColumns", "check_different", "recognised", "split_columns"]
+__all__ = [
+    "PREFIX",
+    "SEPARATORS",
+    "ReadOptions",
+    "TableColumns",
+    "check_different",
+    "is_id_name",
+    "member_name",
+    "recognised",
+    "split_columns",
+]
 
 PREFIX = "proba:"
 """Beginning of the name of a column of probabilities in a file of `Predictions.save`."""
@@ -201,6 +213,10 @@ def split_columns(names: Sequence[Any], options: ReadOptions | None = None) -> T
             values, label = {label: label}, None
         elif options.task != "multilabel" and options.positive is None:
             return TableColumns(row, None, labels, {}, votes=label)
+    if not values:
+        raise InvalidPredictionsError(
+            f"classes must name at least one class, which has a column; received {shown([*names])}."
+        )
     if options.positive is not None and len(values) != 1:
         raise InvalidPredictionsError(
             f"{options.say(positive=options.positive)} is for a table with one column of values; received "
@@ -243,6 +259,39 @@ def recognised(names: Sequence[Any]) -> tuple[Any, Any]:
     return row, _label_columns([name for name in names if name != row], options)[0]
 
 
+def is_id_name(name: Any) -> bool:
+    """Tell whether a column may hold ids, by its name.
+
+    Parameters
+    ----------
+    name : str
+        Name of a column.
+
+    Returns
+    -------
+    bool
+        True for ``id`` in any case, ``image_id``, ``PassengerId`` and the like.
+    """
+    return isinstance(name, str) and (name.lower() == "id" or _ID.fullmatch(name) is not None)
+
+
+def member_name(path: str | os.PathLike[str]) -> str:
+    """Name a member after its file or folder.
+
+    Parameters
+    ----------
+    path : path-like
+        A file of predictions.
+
+    Returns
+    -------
+    str
+        The name without suffixes of its format: ``cnn.test`` for ``cnn.test.csv.gz``.
+    """
+    name = Path(path)
+    return name.with_suffix("").stem if name.suffix.lower() == ".gz" else name.stem
+
+
 def check_different(names: Sequence[Any]) -> None:
     """Refuse two columns of one name."""
     if len({*names}) != len(names):
@@ -261,7 +310,7 @@ def _id_column(names: Sequence[Any], options: ReadOptions) -> Any:
         return "id"
     used = _used(options)
     found = [name for name in names if isinstance(name, str) and name.lower() == "id" and name not in used]
-    if not found and names and isinstance(names[0], str) and _ID.fullmatch(names[0]) and names[0] not in used:
+    if not found and names and is_id_name(names[0]) and names[0] not in used:
         found = [names[0]]
     if len(found) == 1:
         return found[0]

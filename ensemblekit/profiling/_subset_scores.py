@@ -10,6 +10,7 @@ from ..errors import AlignmentError, InvalidPredictionsError
 from ..evaluation import accuracy, log_loss
 from ..interfaces import CombinerLike
 from ..predictions import Predictions, PredictionSet
+from ..predictions.names import shown
 
 __all__ = ["SubsetScores", "subsets_of"]
 
@@ -48,7 +49,8 @@ class SubsetScores:
             )
         if classes is not None and set(predictions.classes) != set(classes):
             raise AlignmentError(
-                f"predictions must be of the classes of the model, {classes}; received those of {predictions.classes}."
+                f"predictions must be of the classes of the model, {shown(classes)}; received those of "
+                f"{shown(predictions.classes)}."
             )
         if predictions.labels is None:
             raise InvalidPredictionsError(

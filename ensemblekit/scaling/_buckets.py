@@ -18,11 +18,24 @@ from ..predictions.formats import TableWriter, to_arrow
 from ..predictions.names import positions
 from ._digest_check import DigestCheck
 from ._member_files import MemberFiles, plain_schema
-from ._records import RecordLayout, Rows, hashes_of, parts_of
-from ._spill import MOST_PARTS, Pieces, Spill, read_rows
+from ._records import RecordLayout, Rows, hashes_of, part_numbers
+from ._spill import MOST_PARTS, Pieces, Spill, Spilled, read_rows
 from ._threads import Beside, in_order, run_all
 
-__all__ = ["Bucket", "bucket_count", "combine_buckets"]
+__all__ = [
+    "Bucket",
+    "Combine",
+    "bucket_count",
+    "chunk_rows",
+    "combine_bucket",
+    "combine_buckets",
+    "numbers_a_part",
+    "pack_combined",
+    "partition",
+    "read_bucket",
+    "where_of",
+    "write_in_order",
+]
 
 BUCKET_COST = 24
 """Peak memory for the buckets in work, as a multiple of the rows of one."""
@@ -109,7 +122,8 @@ def combine_buckets(
         )
         ordered = stack.enter_context(_Ordered(folder, starts[-1]))
         with Beside(ordered.add) as keeping:
-            pieces = ([[spill.pieces(number)] for spill in spills] for number in range(n_buckets))
+            spilled = [spill.spilled() for spill in spills]
+            pieces = ([[rows.pieces(number)] for rows in spilled] for number in range(n_buckets))
             buckets = in_order(lambda parts: read_bucket(members, layouts, parts), pieces)
             for number, bucket in enumerate(buckets):
                 if bucket is not None:
@@ -153,7 +167,7 @@ def partition(member: MemberFiles, start: int, spill: Spill, layout: RecordLayou
         hashes = hashes_of(ids)
         keys = hashes if member.text_ids else ids.to_numpy()
         rows = layout.pack(table, np.arange(start, start + len(table)), keys)
-        spill.add(rows, parts_of(hashes, spill.n_parts))
+        spill.add(rows, part_numbers(hashes, spill.n_parts))
         start += len(table)
         yield
 
@@ -231,10 +245,7 @@ class _Ordered:
 
     def write(self, output: TableWriter) -> None:
         if self._spill is not None:
-            pieces = ([self._spill.pieces(part)] for part in range(self._n_parts))
-            for table in in_order(lambda parts: read_in_order(self._layout, parts), pieces):
-                if len(table):
-                    output.write_table(table)
+            write_in_order(self._layout, [self._spill.spilled()], self._n_parts, output)
 
 
 def pack_combined(layout: RecordLayout, table: Any, numbers: np.ndarray) -> Rows:
@@ -246,7 +257,13 @@ def pack_combined(layout: RecordLayout, table: Any, numbers: np.ndarray) -> Rows
     return layout.pack(pa.table(columns, schema=layout.schema), numbers, keys)
 
 
-def read_in_order(layout: RecordLayout, pieces: Sequence[Pieces]) -> Any:
-    """Read combined rows in the order of their numbers, as an Arrow table."""
-    rows = read_rows(layout, pieces)
-    return layout.table(layout.take(rows, np.argsort(rows.records["number"])))
+def write_in_order(layout: RecordLayout, spilled: Sequence[Spilled], n_parts: int, output: TableWriter) -> None:
+    """Write combined rows, partitioned by their numbers, in the order of these."""
+
+    def read(part: int) -> Any:
+        rows = read_rows(layout, [file.pieces(part) for file in spilled])
+        return layout.table(layout.take(rows, np.argsort(rows.records["number"])))
+
+    for table in in_order(read, range(n_parts)):
+        if len(table):
+            output.write_table(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import time
@@ -9,6 +10,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..arguments import typed
 from ..combining import ask, combine
@@ -24,14 +27,16 @@ from ..predictions import Aliases, MissingPolicy, Predictions, align
 from ..predictions.formats import TableWriter
 from ..predictions.names import all_fit_ids
 from ._buckets import combine_buckets
+from ._buckets_on_workers import combine_on_workers
 from ._digest_check import DigestCheck
 from ._member_files import MemberFiles, open_members
 from ._threads import Beside, next_of_each
 from ._unique_ids import has_unique_ids
+from ._workers import check_client
 
 __all__ = ["Combined", "combine_files"]
 
-LARGEST = 2**19
+LARGEST = 2**17
 """Most rows of a batch when files are read side by side."""
 
 
@@ -71,6 +76,7 @@ def combine_files(
     folder: str | os.PathLike[str] | None = None,
     edited: bool = False,
     overwrite: bool = False,
+    client: Any = None,
     progress: Callable[[str, int, int], None] | None = None,
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
@@ -100,6 +106,10 @@ def combine_files(
         Accept files that were changed since they were saved, as in `Predictions.load`.
     overwrite : bool, default=False
         Replace an existing file.
+    client : dask.distributed.Client, optional
+        Client whose workers join the rows by id and combine them; this process writes the output. Workers must be able
+        to read the files and to write to ``folder``; each task may use ``memory``. The work of a lost worker is
+        repeated.
     progress : callable, optional
         Called with the unit (``"rows"`` or ``"buckets"``), the number of finished units, and the total.
     options, **more_options
@@ -137,6 +147,7 @@ def combine_files(
         raise InvalidOptionError(f"output must end in .parquet; received {output.name!r}.")
     if memory < 64 * 2**20:
         raise InvalidOptionError(f"memory must be a whole number of bytes, at least 64 MiB; received {memory!r}.")
+    check_client(client)
     check_file(output, overwrite=overwrite)
     for needed in (output.parent, room):
         if not needed.is_dir():
@@ -149,13 +160,9 @@ def combine_files(
     # Refuse classes, tasks and splits that do not align before any row is read.
     align({m.member: m.predictions(m.schema.empty_table()) for m in members}, aliases=aliases, missing=missing)
 
-    def combine_batch(predictions: Mapping[str, Predictions], where: str) -> Predictions:
-        try:
-            return combine(predictions, asked.combiner, aliases=aliases, missing=missing).rename(asked.name)
-        except AlignmentError as error:
-            if where:
-                error.args = (f"{error} Found in {where}.",)
-            raise
+    combine_batch = functools.partial(
+        _combine_batch, combiner=asked.combiner, name=asked.name, aliases=aliases, missing=missing
+    )
 
     def report(unit: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(unit, done, total) if progress else None
@@ -163,19 +170,39 @@ def combine_files(
     size = min(LARGEST, max(1, memory // (12 * sum(member.row_bytes for member in members))))
     fit_ids = all_fit_ids((*(member.fit_ids for member in members), getattr(asked.combiner, "fit_ids_", None)))
     with _scratch_folder(output, None if folder is None else room) as scratch:
-        try:
-            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
-                _combine_side_by_side(
-                    members, combine_batch, writer, size, report("rows"),
-                    lambda: has_unique_ids(members[0], memory),
-                )  # fmt: skip
-            joined = False
-        except _OtherOrderError:
-            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
-                combine_buckets(members, combine_batch, writer, scratch, memory, report("buckets"))
-            joined = True
+        joined = client is not None
+        if not joined:
+            try:
+                with _writer(output, overwrite, fit_ids) as writer:
+                    _combine_side_by_side(
+                        members, combine_batch, writer, size, report("rows"),
+                        lambda: has_unique_ids(members[0], memory),
+                    )  # fmt: skip
+            except _OtherOrderError:
+                joined = True
+        if joined:
+            join = combine_buckets if client is None else functools.partial(combine_on_workers, client=client)
+            with _writer(output, overwrite, fit_ids) as writer:
+                join(members, combine_batch, writer, scratch.absolute(), memory, report("buckets"))
     names = tuple(member.member for member in members)
     return Combined(output, writer.n_rows, names, joined, time.perf_counter() - start)
+
+
+@contextmanager
+def _writer(output: Path, overwrite: bool, fit_ids: np.ndarray | None) -> Generator[TableWriter]:
+    with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
+        yield writer
+
+
+def _combine_batch(
+    predictions: Mapping[str, Predictions], where: str, *, combiner: Any, name: str, aliases: Any, missing: Any
+) -> Predictions:
+    try:
+        return combine(predictions, combiner, aliases=aliases, missing=missing).rename(name)
+    except AlignmentError as error:
+        if where:
+            error.args = (f"{error} Found in {where}.",)
+        raise
 
 
 def _as_path(option: str, value: Any) -> Path:

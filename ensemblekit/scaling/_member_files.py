@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -108,6 +109,33 @@ class MemberFiles:
             return as_fit_ids(stored, np.array([] if first is None else first.column("id").to_pylist()))
         except InvalidPredictionsError as error:
             raise InvalidPredictionsError(f"{self.where}: {error}") from None
+
+    def one_by_one(self) -> list[MemberFiles]:
+        """Make one object for each file."""
+        return [
+            self._with(headers=[header], fit_ids_of_each=[fit_ids], n_rows=header.n_rows)
+            for header, fit_ids in zip(self.headers, self.fit_ids_of_each, strict=True)
+        ]
+
+    def for_workers(self) -> MemberFiles:
+        """Make an object that reads the same files in other processes and on other machines."""
+        headers = [
+            # The number of a device is only valid on one machine.
+            header._replace(path=os.fspath(Path(header.path).absolute()), state=(None, *header.state[1:]))
+            for header in self.headers
+        ]
+        return self._with(headers=headers)
+
+    def without_fit_ids(self) -> MemberFiles:
+        """Make a small object that converts tables to predictions."""
+        header = self.headers[0]._replace(meta=None)
+        meta = None if self.meta is None else self.meta | {"fit_ids": None}
+        return self._with(headers=[header], fit_ids_of_each=[None], fit_ids=None, meta=meta)
+
+    def _with(self, **changes: Any) -> MemberFiles:
+        new = copy.copy(self)
+        new.__dict__.update(changes)
+        return new
 
     @cached_property
     def schema(self) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +19,9 @@ from ..predicting import open_model
 from ..predictions import Aliases, MissingPolicy, Predictions
 from ..predictions.choices import missing_policy
 from ..predictions.names import as_classes
+from ._workers import map_partitions
 
 __all__ = ["combine_batch", "combine_partitions", "predict_batch", "predict_partitions"]
-
-Part = TypeVar("Part")
-AHEAD = 4
-"""Partitions submitted ahead, per thread of the workers."""
 
 
 @typed(but=("combiner", "missing"))
@@ -74,7 +71,7 @@ def combine_partitions(
     asked = ask(combiner, options, more_options)
     missing_policy(missing)  # to refuse it here, and not on a worker
     work = functools.partial(combine_batch, combiner=asked.combiner, name=asked.name, aliases=aliases, missing=missing)
-    return _run(work, partitions, client)
+    return map_partitions(work, partitions, client)
 
 
 @typed(but=("combiner", "missing"))
@@ -151,7 +148,7 @@ def predict_partitions(
     _check_batch_size(batch_size)
     names = None if classes is None else as_classes(classes)
     work = functools.partial(predict_batch, model=os.fspath(model), classes=names, batch_size=batch_size)
-    return _run(work, partitions, client)
+    return map_partitions(work, partitions, client)
 
 
 @typed()
@@ -207,30 +204,3 @@ def _check_batch_size(batch_size: int) -> None:
 @functools.lru_cache(maxsize=2)
 def _open(model: str, classes: tuple[Hashable, ...] | None, changed: int) -> Any:
     return open_model(model, classes=classes)
-
-
-def _run(work: Callable[[Part], Predictions], partitions: Sequence[Part], client: Any) -> Generator[Predictions]:
-    if client is None:
-        return (work(part) for part in partitions)
-    if not callable(getattr(client, "submit", None)):
-        raise InvalidOptionError(f"client must be a dask.distributed.Client; received {type(client).__name__}.")
-    return _on_workers(work, partitions, client)
-
-
-def _on_workers(work: Callable[[Part], Predictions], partitions: Sequence[Part], client: Any) -> Generator[Predictions]:
-    from collections import deque
-    from itertools import islice
-
-    remaining = iter(partitions)
-    n_ahead = AHEAD * max(1, sum(client.nthreads().values()))
-    futures: deque[Any] = deque()
-    try:
-        while True:
-            # Dask repeats the work of a lost worker on another.
-            futures.extend(client.submit(work, part, pure=False) for part in islice(remaining, n_ahead - len(futures)))
-            if not futures:
-                return
-            yield futures.popleft().result()
-    finally:
-        for future in futures:
-            future.cancel()

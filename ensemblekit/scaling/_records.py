@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["RecordLayout", "Rows", "hashes_of", "parts_of", "text_bounds"]
+__all__ = ["RecordLayout", "Rows", "hashes_of", "part_numbers", "text_bounds"]
 
 NULL = np.uint32(2**32 - 1)
 """Length of a text that is null."""
@@ -174,32 +174,32 @@ def hashes_of(ids: Any) -> np.ndarray:
     if pa.types.is_integer(array.type):
         return _mixed(array.to_numpy().astype(np.uint64))
     offsets, data = _buffers(array)
-    starts, lengths = offsets[:-1], np.diff(offsets)
-    raw = np.zeros(int(offsets[-1]) + 8, np.uint8)  # so that eight bytes can be read at the last one
-    raw[: int(offsets[-1])] = np.frombuffer(data, np.uint8, int(offsets[-1])) if offsets[-1] else 0
-    words = np.lib.stride_tricks.as_strided(raw[:8].view("<u8"), shape=(len(raw) - 7,), strides=(1,))
+    starts, lengths = offsets[:-1] - offsets[0], np.diff(offsets)
+    n_bytes = int(offsets[-1] - offsets[0])
+    raw = np.zeros(n_bytes + 8, np.uint8)  # so that eight bytes can be read wherever a text begins or ends
+    raw[:n_bytes] = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]] if n_bytes else 0
+    words = np.lib.stride_tricks.as_strided(raw[:8].view("<u8"), shape=(n_bytes + 1,), strides=(1,))
     hashes = _mixed(lengths.astype(np.uint64))
-    remaining, rows = lengths, None
-    while len(remaining):
+    rows: np.ndarray | None = None
+    while len(starts):
         word = words[starts]
-        short = remaining < 8
-        if short.any():
-            word &= np.where(
-                short, (np.uint64(1) << (8 * np.clip(remaining, 0, 7)).astype(np.uint64)) - np.uint64(1), ~np.uint64(0)
-            )
+        if (lengths < 8).any():
+            # Bytes of the text that follows do not count.
+            n_bits = np.uint64(8) * np.minimum(lengths, 7).astype(np.uint64)
+            word &= np.where(lengths < 8, (np.uint64(1) << n_bits) - np.uint64(1), ~np.uint64(0))
         if rows is None:
             hashes = _mixed(hashes ^ word)
         else:
             hashes[rows] = _mixed(hashes[rows] ^ word)
-        longer = remaining > 8
+        longer = lengths > 8
         if not longer.all():
             rows = np.flatnonzero(longer) if rows is None else rows[longer]
-            starts, remaining = starts[longer], remaining[longer]
-        starts, remaining = starts + 8, remaining - 8
+            starts, lengths = starts[longer], lengths[longer]
+        starts, lengths = starts + 8, lengths - 8
     return hashes
 
 
-def parts_of(hashes: np.ndarray, n_parts: int) -> np.ndarray:
+def part_numbers(hashes: np.ndarray, n_parts: int) -> np.ndarray:
     """Map hashes to numbers of parts, by their upper bits."""
     return (hashes >> np.uint64(32)) * np.uint64(n_parts) >> np.uint64(32)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ._records import RecordLayout, Rows, text_bounds
 
-__all__ = ["MOST_PARTS", "Pieces", "Spill", "read_rows"]
+__all__ = ["MOST_PARTS", "Pieces", "Spill", "Spilled", "read_rows"]
 
 MOST_PARTS = 2**14
 """Upper limit, so that a file whose header states a huge number of rows does not cause as many parts."""
@@ -31,6 +31,25 @@ class Pieces(NamedTuple):
 
     file: int | str
     bounds: np.ndarray
+
+
+class Spilled(NamedTuple):
+    """Where in a file the rows of each part are.
+
+    Attributes
+    ----------
+    file : int or str
+        As in `Pieces`.
+    bounds : ndarray of int64, shape (n_chunks, 1 + n_texts, n_parts + 1)
+        Where the parts begin, and where the last one ends.
+    """
+
+    file: int | str
+    bounds: np.ndarray
+
+    def pieces(self, part: int) -> Pieces:
+        """Tell where the rows of one part are."""
+        return Pieces(self.file, self.bounds[:, :, part : part + 2].copy())
 
 
 class Spill:
@@ -81,12 +100,11 @@ class Spill:
             bounds.append(self._write(*text_bounds(array, ends * (column.size or 1))))
         self._chunks.append(np.stack(bounds))
 
-    def pieces(self, part: int) -> Pieces:
-        """Tell where the rows of one part are."""
+    def spilled(self) -> Spilled:
+        """End the writing, and tell where the rows are. A file without a name can be read until it is closed."""
         self._file.flush()
-        bounds = [chunk[:, part : part + 2] for chunk in self._chunks]
-        empty = np.zeros((0, 1 + self._layout.n_texts, 2), np.int64)
-        return Pieces(self.path or self._file.fileno(), np.array(bounds) if bounds else empty)
+        empty = np.zeros((0, 1 + self._layout.n_texts, self.n_parts + 1), np.int64)
+        return Spilled(self.path or self._file.fileno(), np.array(self._chunks) if self._chunks else empty)
 
     def _write(self, bounds: np.ndarray, content: Any) -> np.ndarray:
         start = self._end

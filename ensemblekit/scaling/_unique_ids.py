@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from ._member_files import MemberFiles
-from ._records import hashes_of, parts_of
+from ._records import hashes_of, part_numbers
 from ._threads import in_order
 
 __all__ = ["has_unique_ids", "pass_count"]
@@ -48,7 +48,7 @@ def _are_unique(member: MemberFiles, number: int, n_passes: int) -> bool:
     def hashes(table: object) -> list[np.ndarray]:
         found = hashes_of(table.column("id"))  # pyright: ignore[reportAttributeAccessIssue]
         if n_passes > 1:
-            found = found[parts_of(found, n_passes) == number]
+            found = found[part_numbers(found, n_passes) == number]
         parts = (found % np.uint64(N_PARTS)).astype(np.uint8)  # NumPy radix-sorts integers of 8 bits
         ends = np.cumsum(np.bincount(parts, minlength=N_PARTS)).tolist()
         found = found[np.argsort(parts, kind="stable")]

@@ -36,20 +36,21 @@ class FileHeader(NamedTuple):
         Metadata that `Predictions.save` wrote; None for any other table.
     n_rows : int
         Number of rows.
-    state : tuple of int
-        Device, inode, size and modification time. They change when the file is replaced or written to.
+    state : tuple of (int or None)
+        Device, inode, size and modification time. They change when the file is replaced or written to. None is not
+        compared.
     """
 
     path: str
     schema: Any
     meta: dict[str, Any] | None
     n_rows: int
-    state: tuple[int, ...]
+    state: tuple[int | None, ...]
 
 
 @contextmanager
 def open_predictions(
-    path: str, state: tuple[int, ...] | None = None, *, fault: str = "cannot be read"
+    path: str, state: tuple[int | None, ...] | None = None, *, fault: str = "cannot be read"
 ) -> Generator[tuple[Any, tuple[int, ...]]]:
     """Open a Parquet file; any exception in the context becomes an error that names the file.
 
@@ -57,7 +58,7 @@ def open_predictions(
     ----------
     path : str
         Path of the file.
-    state : tuple of int, optional
+    state : tuple of (int or None), optional
         Expected `FileHeader.state`; a file in another state is refused.
     fault : str
         What the error says about the file.
@@ -76,7 +77,7 @@ def open_predictions(
             now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
             if not stat.S_ISREG(found.st_mode):
                 raise InvalidPredictionsError(f"{RULE}; {path!r} is no regular file.")
-            if state not in (None, now):
+            if state is not None and any(a not in (None, b) for a, b in zip(state, now, strict=True)):
                 raise InvalidPredictionsError(
                     f"{path!r} must stay as it is while it is read; it was replaced or written to meanwhile."
                 )

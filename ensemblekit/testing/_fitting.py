@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import store
-from ..combining import combine
+from ..combining import AskedCombiner, combine
 from ..combining.asked import GIVEN_BY_FIT
 from ..errors import EnsembleKitError, MissingDependencyError, NotFittedError
 from ..predictions import PredictionSet
@@ -103,6 +103,23 @@ def _row_order(subject: CombinerSubject, draw: Any) -> None:
         a, b = _fit(a, predictions) or a, _fit(b, moved) or b
         what = "fitted on the same rows in another order, it gives another answer"
         _compare(subject, task, a, b, what, predictions, exact=False)
+
+
+def _needs_labels(subject: CombinerSubject) -> str | None:
+    if not subject.learns:
+        return "not promised"
+    return "it needs labels" if AskedCombiner(subject.label, subject.probe).needs_labels else None
+
+
+def _without_labels(subject: CombinerSubject, draw: Any) -> None:
+    for task in subject.tasks:
+        predictions = _training(subject, task)
+        fields = {name: getattr(predictions, name) for name in predictions.__slots__}
+        unlabelled = PredictionSet(**fields | {"label_codes": None})
+        a, b = subject.make(), subject.make()
+        a, b = _fit(a, predictions) or a, _fit(b, unlabelled) or b
+        what = "it declares needs_labels = False, but without labels it gives another answer"
+        _compare(subject, task, a, b, what, predictions, exact=True)
 
 
 def _compare(
@@ -246,6 +263,7 @@ FITTING = (
     Check("fit_contract", "fit returns self, keeps the parameters, and its state ends in _", _fit_contract, _no_fit, 0),
     Check("fit_forgets", "fitting again forgets what was learned before", _refit, promised("learns"), 0),
     Check("fit_row_order", "the order of the training rows changes nothing", _row_order, promised("learns"), 0),
+    Check("fit_without_labels", "what needs no labels makes no use of them", _without_labels, _needs_labels, 0),
     Check("sample_weight", "fit uses sample_weight, or refuses it by name", _sample_weight, _no_sample_weight, 0),
     Check("saved_state", "a fitted copy, saved and loaded too, gives the same bits", _saved, promised("learns"), 0),
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ensemblekit import AlignmentError, LeakageError, Predictions, align, combine, fit_combiner
 from ensemblekit.errors import EnsembleKitError, InvalidPredictionsError
 from ensemblekit.predictions import joining
-from ensemblekit.predictions.names import propose_aliases
+from ensemblekit.predictions.alike import propose_aliases
 
 NFC, NFD = "caf\xe9", "cafe\u0301"
 

@@ -12,6 +12,7 @@ from ensemblekit.errors import UnknownMemberError
 from ensemblekit.evaluation import (
     accuracy,
     compare_with_best_member,
+    compare_with_reference,
     holm,
     mcnemar,
     paired_bootstrap,
@@ -102,6 +103,71 @@ def test_the_better_and_the_worse_change_sides():
     one, other = paired_bootstrap(first, second), paired_bootstrap(second, first)
     assert one["low"].to_numpy() == pytest.approx(-other["high"])
     assert one["p_value"].to_numpy() == pytest.approx(other["p_value"])
+
+
+# Few rows.
+
+
+def constant(n, p, **fields):
+    probas = np.tile([p, 1 - p], (n, 1))
+    return Predictions(probas, ids=range(n), classes=["cat", "dog"], labels=["cat"] * n, **fields)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+@pytest.mark.parametrize("by_group", [False, True])
+def test_few_rows_or_groups_prove_nothing(n, by_group):
+    times = 20 if by_group else 1
+    groups = {row: row % n for row in range(n * times)} if by_group else None
+    first, second = constant(n * times, 0.9), constant(n * times, 0.4)
+    metrics = ["accuracy", "log_loss", "brier_score", "balanced_accuracy"]
+    table = paired_bootstrap(first, second, metrics=metrics, groups=groups, n_resamples=50)
+    prefix = "group_" if by_group else ""
+    assert (table[f"{prefix}low"] < 0).all()
+    assert (table[f"{prefix}high"] > 0).all()
+    assert (table[f"{prefix}p_value"] > 0.05).all()
+    models = {"new": first, "old": second}
+    sentences = compare_with_reference(models, "old", groups=groups, n_resamples=50)["sentence"]
+    assert sentences.str.endswith(": no difference can be told with this many rows.").all()
+
+
+def test_six_equal_differences_are_the_fewest_that_prove_something():
+    assert (paired_bootstrap(constant(6, 0.9), constant(6, 0.8), metrics=["log_loss"])["high"] < 0).all()
+    assert (paired_bootstrap(constant(6, 0.9), constant(6, 0.8), metrics=["log_loss"])["p_value"] < 0.05).all()
+
+
+def test_the_interval_is_that_of_bonett_and_price_if_the_bootstrap_is_narrower():
+    first, second = rightness([1] * 9 + [0]), rightness([1] * 8 + [0] * 2)
+    found = paired_bootstrap(first, second, metrics=["accuracy"], n_resamples=200).iloc[0]
+    values = np.array([1.0] + [0.0] * 9 + [1.0, -1.0])
+    half = scipy.stats.t.ppf(0.975, 9) * values.std(ddof=1) / np.sqrt(12)
+    assert (found["low"], found["high"]) == pytest.approx((values.mean() - half, values.mean() + half))
+
+
+def test_without_a_row_that_differs_a_difference_is_still_possible():
+    first, second = rightness([1] * 10), rightness([1] * 10, sure=0.7)
+    found = paired_bootstrap(first, second, metrics=["accuracy"], n_resamples=50).iloc[0]
+    assert found["low"] < -0.1
+    assert found["high"] > 0.1
+
+
+@pytest.mark.parametrize(("metric", "n"), [("log_loss", 4), ("log_loss", 15), ("accuracy", 8), ("accuracy", 30)])
+def test_intervals_of_small_samples_cover(metric, n):
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(100):
+        if metric == "accuracy":
+            first, second = rightness(rng.random(n) < 0.9), rightness(rng.random(n) < 0.7)
+            truth = 0.2
+        else:
+            shift = rng.normal(0.1, 0.3, n)  # the difference in log loss of each row
+            probas = np.exp(-1.5 + np.stack([np.zeros(n), np.clip(shift, -1, 1)], axis=1))
+            first, second = (
+                Predictions(np.stack([p, 1 - p], axis=1), ids=range(n), classes=["cat", "dog"], labels=["cat"] * n)
+                for p in probas.T
+            )
+            truth = 0.1
+        found = paired_bootstrap(first, second, metrics=[metric], n_resamples=200).iloc[0]
+        covered += found["low"] <= truth <= found["high"]
+    assert covered >= 90
 
 
 # Holm.

@@ -1,7 +1,10 @@
 """Names that data carry: an index, columns, keys and masks are read as names; the default ones are none."""
 
+from collections import namedtuple
 from decimal import Decimal
 
+import dask.dataframe as dask
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -12,6 +15,7 @@ from ensemblekit.errors import InvalidOptionError, InvalidPredictionsError
 from ensemblekit.predictions.named import by_id, check_same_rows, read_named
 
 IDS = np.array(["a", "b", "c"])
+Row = namedtuple("Row", ["cat", "dog"])
 NUMBERS = [1.5, 2.5, 3.5]
 FRAME = {"cat": [0.25, 0.5, 1.0], "dog": [0.75, 0.5, 0.0]}
 
@@ -48,6 +52,13 @@ def read(data, **options):
         ([pd.Series({"cat": 0.25, "dog": 0.75}), pd.Series({"dog": 0.5, "cat": 0.5}), pd.Series({"dog": 0, "cat": 1})],
          None, ("cat", "dog")),
         ([{"cat": 0.25, "dog": 0.75}, {"dog": 0.5, "cat": 0.5}, {"dog": 0.0, "cat": 1.0}], None, ("cat", "dog")),
+        ([Row(c, 1 - c) for c in FRAME["cat"]], None, ("cat", "dog")),
+        (pd.Series({"a": [0.25, 0.75], "b": [0.5, 0.5], "c": [1, 0]}), ["a", "b", "c"], None),
+        (pd.Series({"a": {"cat": 0.25, "dog": 0.75}, "b": {"dog": 0.5, "cat": 0.5}, "c": {"cat": 1, "dog": 0}}),
+         ["a", "b", "c"], ("cat", "dog")),
+        (pl.DataFrame({"id": IDS} | FRAME).lazy(), ["a", "b", "c"], ("cat", "dog")),
+        (dask.from_pandas(pd.DataFrame(FRAME, index=IDS), npartitions=2), ["a", "b", "c"], ("cat", "dog")),
+        (duckdb.from_arrow(pa.table({"id": IDS} | FRAME)), ["a", "b", "c"], ("cat", "dog")),
     ],
 )  # fmt: skip
 def test_each_kind_of_table_gives_its_names(data, rows, columns):
@@ -83,6 +94,7 @@ def test_each_kind_of_table_gives_its_names(data, rows, columns):
         (pl.Series(["x", None]), ["x", None], "O"),
         (pl.Series(["x", "y"], dtype=pl.Categorical), ["x", "y"], "O"),
         (pl.Series([[0.5, 1.0]], dtype=pl.Array(pl.Float64, 2)), [[0.5, 1.0]], "f8"),
+        (pl.Series([[0.5, 1.0], [0.0, 2.0]]), [[0.5, 1.0], [0.0, 2.0]], "f8"),
         (pa.array([True, None]), [1.0, None], "f8"),
         (pa.chunked_array([[1], [2]]), [1, 2], "i8"),
         (pa.array([2**53 + 1, None]), [2**53 + 1, None], "O"),

@@ -5,9 +5,11 @@ import json
 import pickle
 import struct
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -22,6 +24,12 @@ SUFFIXES = [".parquet", ".csv", ".npz"]
 
 def make(probas=((0.9, 0.1), (0.3, 0.7)), **fields):
     return Predictions(np.array(probas), **{"ids": ["a", "b"], "classes": ["cat", "dog"], **fields})
+
+
+def metadata(path):
+    """What a CSV file says beside its rows: the name of its last column."""
+    last = path.read_text().splitlines()[0].split(",")[-1]
+    return json.loads(unquote(last.removeprefix("ensemblekit ")))
 
 
 def bits(array):
@@ -147,8 +155,36 @@ def test_csv_and_parquet_are_tables_for_others_too(tmp_path):
     p.save(tmp_path / "p.csv")
     p.save(tmp_path / "p.parquet")
     columns = ["id", "label", "proba:cat", "proba:dog"]
-    assert pd.read_csv(tmp_path / "p.csv", comment="#").columns.tolist() == columns
     assert pd.read_parquet(tmp_path / "p.parquet").columns.tolist() == columns
+    for frame in (pd.read_csv(tmp_path / "p.csv"), pl.read_csv(tmp_path / "p.csv").to_pandas()):
+        *first, last = frame.columns
+        assert (first, last[:13]) == (columns, "ensemblekit {")
+        assert frame[first].to_numpy().tolist() == [["a", "dog", 0.9, 0.1], ["b", "cat", 0.3, 0.7]]
+        assert frame[last].isna().all()
+    lines = [line.split(",") for line in (tmp_path / "p.csv").read_text().splitlines()]
+    assert {len(cells) for cells in lines} == {5}  # what splits at each comma, without quotes, reads it too
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_what_another_program_reads_and_writes_again_has_lost_nothing(library, tmp_path):
+    path = tmp_path / "p.csv"
+    saved = make([[0.1 + 0.2, 0.7 - 5e-17], [1, 0]], labels=["dog", "cat"], member='é,";%|', fit_ids=["x", "y"])
+    saved.save(path)
+    if library == "pandas":
+        pd.read_csv(path).to_csv(path, index=False, sep=";", decimal=",")
+    else:
+        pl.read_csv(path).write_csv(path)
+    assert_same(Predictions.load(path), saved)
+
+
+def test_a_file_that_was_sorted_is_edited_and_still_has_all_beside_its_rows(tmp_path):
+    path = tmp_path / "p.csv"
+    make(member="m", fit_ids=["x"]).save(path)
+    pd.read_csv(path).sort_values("id", ascending=False).to_csv(path, index=False)
+    with pytest.raises(InvalidPredictionsError, match="SHA-256 is"):
+        Predictions.load(path)
+    p = Predictions.load(path, edited=True)
+    assert (p.ids.tolist(), p.member, p.fit_ids.tolist()) == (["b", "a"], "m", ["x"])
 
 
 def test_a_folder_whose_name_looks_like_a_column_adds_none(tmp_path):
@@ -218,7 +254,7 @@ def test_integer_ids_of_a_parquet_table_stay_integers_and_text_stays_text(tmp_pa
     ("text", "message"),
     [
         ("name,cat,dog\na,0.5,0.5\n", r"must have a column 'id'; received \['name', 'cat', 'dog'\]"),
-        ("id;cat;dog\na;0.5;0.5\n", r"must have a column 'id'"),
+        ("id?cat?dog\na?0.5?0.5\n", r"must have a column 'id'"),
         ("id,cat,dog\na,0.5,0.5\n,0.5,0.5\n", r"must have an id; row 1 has none"),
         ("id,cat,dog\na,0.5,0.5\na,0.5,0.5\n", r"ids must be unique"),
         ("id,cat,dog\na,50,50\n", r"must lie in \[0, 1\]"),
@@ -229,7 +265,7 @@ def test_integer_ids_of_a_parquet_table_stay_integers_and_text_stays_text(tmp_pa
         ("id,label,cat,dog\na,,0.5,0.5\n", r"labels must be names out of classes .* 1 \(''\)"),
         ("id,cat,dog,note\na,0.5,0.5,good\n", r"'note' has 'good' for id 'a'"),
         ("id,cat,dog\na,0.5\n", r"each line must have 3 cells"),
-        ("id,cat,cat\na,0.5,0.5\n", r"classes must be unique"),
+        ("id,cat,cat\na,0.5,0.5\n", r"each column of a table must have a name of its own; .* repeated: \['cat'\]"),
         ("id\na\n", r"classes must name at least one class"),
         ("", r"must have a column 'id'; received \[\]"),
     ],
@@ -242,10 +278,10 @@ def test_a_table_that_is_none_of_predictions_is_refused_by_its_name(text, messag
 # Refusals.
 
 
-@pytest.mark.parametrize("path", ["p.txt", "p", "p.npy", "p.csv.gz"])
+@pytest.mark.parametrize("path", ["p.txt", "p", "p.npy", "p.npz.gz", "p.gz", ".csv"])
 def test_an_unknown_suffix_is_refused(path, tmp_path):
     for use in (make().save, Predictions.load):
-        with pytest.raises(InvalidPredictionsError, match=r"must end in \.parquet, \.csv, \.npz; received"):
+        with pytest.raises(InvalidPredictionsError, match=r"must end in \.parquet, .* \.tsv\.gz; received"):
             use(tmp_path / path)
     assert not list(tmp_path.iterdir())
 
@@ -284,29 +320,33 @@ def test_a_file_of_another_kind_under_our_suffix_is_refused(suffix, tmp_path):
     path = tmp_path / f"p{suffix}"
     for content in (b"\x89PNG\r\n\x1a\n\0\0", b"\xff\xfe", json.dumps({"a": 1}).encode()):
         path.write_bytes(content)
-        with pytest.raises(InvalidPredictionsError, match=r"must be predictions written by|a column 'id'"):
+        with pytest.raises(
+            InvalidPredictionsError, match=r"must be predictions written by|a column 'id'|must be UTF-8"
+        ):
             Predictions.load(path)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"format": 2', '"format": 3', r"format 3 is newer than this ensemblekit reads \(2\)"),
-        ('"b",0.3,0.7\n', "", r"a file of 2 predictions must have as many rows; it has 1: the file was cut, edited or"),
-        ('"b",0.3,0.7', '"b",0.3', r"each line must have 3 cells"),
+        ("format%22:3", "format%22:4", r"format 4 is newer than this ensemblekit reads \(3\)"),
+        (
+            '"b",0.3,0.7,\n',
+            "",
+            r"a file of 2 predictions must have as many rows; it has 1: the file was cut, edited or",
+        ),
+        ('"b",0.3,0.7', '"b",0.3', r"each line must have 4 cells"),
         ('"b",0.3,0.7', '"b",0.3,0.9', r"must sum to 1"),
         ('"b",0.3', '"a",0.3', r"ids must be unique"),
-        (
-            '"id","proba:cat"',
-            '"id","proba:cow"',
-            r"columns must be those that were saved, .* received \['id', 'proba:cow'",
-        ),
+        ("id,proba:cat", "id,proba:cow", r"columns must be those that were saved, .* received \['id', 'proba:cow'"),
         ("0.3,0.7", "0.4,0.6", r"SHA-256 is .*, and not .*: the file was cut, edited or damaged\. .*edited=True"),
-        ('"member": null', '"member": "m"', r"SHA-256 is"),
-        ('"sha256"', '"sha255"', r"a file of format 2 must say its SHA-256; it does not"),
-        ('"classes": ["cat", "dog"], ', "", r"the metadata must be as saved; classes is not"),
-        ('"n_samples": 2', '"n_samples": true', r"n_samples is not"),
-        ("# ensemblekit", "# ensemblekot", r"each line must have 14 cells"),
+        ("0.3,0.7", "0.3,?", r"must hold numbers; .* has '\?' for id 'b': the file was cut, edited or damaged"),
+        ("member%22:null", "member%22:%22m%22", r"SHA-256 is"),
+        ("sha256", "sha255", r"a file of format 3 must say its SHA-256; it does not"),
+        ("%22classes%22:[%22cat%22%2C%22dog%22]%2C", "", r"the metadata must be as saved; classes is not"),
+        ("n_samples%22:2", "n_samples%22:true", r"n_samples is not"),
+        ("ensemblekit {", "ensemblekot {", r"columns called proba:... are of a file that Predictions\.save wrote"),
+        ("ensemblekit {", "ensemblekit {%22", r"the metadata must be JSON"),
     ],
 )
 def test_an_edited_file_is_refused(old, new, message, tmp_path):
@@ -328,7 +368,7 @@ FORMATS = sorted(int(folder.name.partition("_")[2]) for folder in Path(__file__)
 
 def test_files_of_every_format_are_kept(tmp_path):
     make().save(tmp_path / "p.csv")
-    newest = json.loads((tmp_path / "p.csv").read_text().split("\n")[0].removeprefix("# ensemblekit"))["format"]
+    newest = metadata(tmp_path / "p.csv")["format"]
     assert list(range(1, newest + 1)) == FORMATS
 
 
@@ -351,7 +391,7 @@ def test_a_file_of_every_format_that_there_was_is_read(number, suffix):
 def test_a_digest_is_compared_whatever_format_the_file_says_it_has(tmp_path):
     path = tmp_path / "p.csv"
     make().save(path)
-    text = path.read_text().replace('"format": 2', '"format": 1')
+    text = path.read_text().replace("format%22:3", "format%22:1")
     path.write_text(text)
     assert_same(Predictions.load(path), make())
     path.write_text(text.replace("0.3,0.7", "0.4,0.6"))
@@ -362,14 +402,14 @@ def test_a_digest_is_compared_whatever_format_the_file_says_it_has(tmp_path):
 def test_an_edited_file_is_taken_where_it_is_asked_for_as_a_table_of_others_is(tmp_path):
     path = tmp_path / "p.csv"
     make(member="m", fit_ids=["x"]).save(path)
-    said, header, a, b = path.read_text().splitlines()
-    for edit in ([said, header, a, '"b",0.4,0.6'], [said, header, a], [said, f"{header},note", f"{a},1", f"{b},2"]):
+    header, a, b = path.read_text().splitlines()
+    for edit in ([header, a, '"b",0.4,0.6,'], [header, a], [f"{header},note", f"{a},1", f"{b},2"]):
         path.write_text("\n".join(edit))
         with pytest.raises(InvalidPredictionsError, match=r"edited=True|the file was cut or edited"):
             Predictions.load(path)
         p = Predictions.load(path, edited=True)
         assert (p.member, p.fit_ids.tolist(), p.classes) == ("m", ["x"], ("cat", "dog"))
-    path.write_text("\n".join([said, header, '"b",0.4,0.7']))
+    path.write_text("\n".join([header, '"b",0.4,0.7,']))
     with pytest.raises(InvalidPredictionsError, match="must sum to 1"):
         Predictions.load(path, edited=True)
 
@@ -379,7 +419,7 @@ def test_a_file_that_has_lost_what_stands_beside_its_rows_is_no_table_of_others(
     path = tmp_path / f"p{suffix}"
     make(fit_ids=["x"]).save(path)
     if suffix == ".csv":
-        path.write_text("\n".join(path.read_text().splitlines()[1:]))
+        pd.read_csv(path).iloc[:, :-1].to_csv(path, index=False)
     else:
         pd.read_parquet(path).to_parquet(path)
     with pytest.raises(InvalidPredictionsError, match=r"columns called proba:... are of a file that Predictions\.save"):
@@ -416,9 +456,8 @@ def test_every_format_says_one_digest_and_another_program_can_compute_it(tmp_pat
     p = make(ids=[1, 2], labels=["dog", "cat"], member="cnn", fit_ids=[3, -4])
     for suffix in SUFFIXES:
         p.save(tmp_path / f"p{suffix}")
-    text = (tmp_path / "p.csv").read_text().splitlines()[0].removeprefix("# ensemblekit ")
     with np.load(tmp_path / "p.npz") as arrays:
-        said = [json.loads(text), json.loads(arrays["metadata"].item())]
+        said = [metadata(tmp_path / "p.csv"), json.loads(arrays["metadata"].item())]
     said.append(json.loads(pq.read_metadata(tmp_path / "p.parquet").metadata[b"ensemblekit"]))
 
     def sha256(content):

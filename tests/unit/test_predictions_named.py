@@ -236,7 +236,7 @@ def test_a_mapping_that_is_no_label_map_is_refused(classes):
 
 def test_a_label_map_that_can_be_read_in_two_ways_is_refused():
     three = np.full((1, 3), 1 / 3)
-    with pytest.raises(InvalidPredictionsError, match="can be read in both ways"):
+    with pytest.raises(InvalidPredictionsError, match="which can be read in both ways"):
         Predictions(three, ids=["a"], classes={0: 1, 1: 2, 2: 0})
     assert Predictions(three, ids=["a"], classes={0: 2, 1: 1, 2: 0}).classes == (2, 1, 0)
 
@@ -255,7 +255,11 @@ def test_ids_come_in_any_column(kind):
 
 
 @pytest.mark.parametrize("what", ["ids", "fit_ids", "classes"])
-@pytest.mark.parametrize("null", [pl.Series(["x", None]), pa.array(["x", None]), pd.Series(["x", None])], ids=["polars", "arrow", "pandas"])
+@pytest.mark.parametrize(
+    "null",
+    [pl.Series(["x", None]), pa.array(["x", None]), pd.Series(["x", None])],
+    ids=["polars", "arrow", "pandas"],
+)
 def test_a_null_in_a_column_is_no_name(what, null):
     fields = {"ids": ["a", "b"], "classes": ["dog", "cat"]}
     with pytest.raises(InvalidPredictionsError, match=f"^{what} must"):
@@ -334,3 +338,42 @@ def test_thousands_of_classes_are_not_printed():
     p = Predictions(np.full((1, 9999), 1 / 9999), ids=[1], classes=[f"class {i}" for i in range(9999)], member="m")
     assert len(repr(p)) < 700
     assert len(repr(align(p))) < 700
+
+
+@pytest.mark.parametrize("dtype", ["torch.bfloat16", "torch.float32"])
+def test_tensors_that_numpy_does_not_read_come_in(dtype):
+    class Tensor:  # as of PyTorch, with gradients, on another device
+        dtype, at = "", "cuda"
+
+        def __init__(self, values, kind, *, at="cuda", grad=True):
+            self.values, self.dtype, self.at, self.grad = values, kind, at, grad
+
+        def __array__(self, *args, **kwargs):
+            if self.grad:
+                raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+            raise TypeError("Got unsupported ScalarType BFloat16")
+
+        def detach(self):
+            return Tensor(self.values, self.dtype, at=self.at, grad=False)
+
+        def cpu(self):
+            return Tensor(self.values, self.dtype, at="cpu", grad=self.grad)
+
+        def float(self):
+            return Tensor(self.values, "torch.float32", at=self.at, grad=self.grad)
+
+        def numpy(self):
+            assert not self.grad
+            assert (self.at, self.dtype) == ("cpu", "torch.float32")
+            return self.values
+
+    p = Predictions(Tensor(ARRAY.astype("f4"), dtype), ids=IDS, classes=["dog", "cat"])
+    assert p.probas.dtype == np.float32
+    assert p.probas.tolist() == ARRAY.tolist()
+
+
+def test_a_number_in_a_column_label_is_a_name_as_in_a_file():
+    table = pd.DataFrame({"id": IDS, "3": PROBAS["dog"], "4": PROBAS["cat"], "label": [3, 4, 4]})
+    assert Predictions(table).labels.tolist() == ["3", "4", "4"]
+    with pytest.raises(InvalidPredictionsError, match=r"labels must be names out of classes .*'1'"):
+        Predictions(frame().assign(label=[0, 1, 1]))

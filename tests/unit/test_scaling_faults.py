@@ -15,6 +15,7 @@ from ensemblekit.errors import EnsembleKitError, FolderNotFoundError, InvalidPre
 from ensemblekit.scaling import (
     _buckets,
     _combine_files,
+    _unique_ids,
     combine_batch,
     combine_files,
     combine_partitions,
@@ -32,7 +33,7 @@ ORDER = np.random.default_rng(0).permutation(N)
 def small(monkeypatch):
     """Many buckets and many batches for a few rows."""
     monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 5)
-    monkeypatch.setattr(_buckets, "part_count", lambda n_rows, memory: 5)
+    monkeypatch.setattr(_unique_ids, "pass_count", lambda n_rows, memory: 5)
     monkeypatch.setattr(_combine_files, "LARGEST", 256)
 
 

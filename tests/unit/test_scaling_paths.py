@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ensemblekit import Predictions
-from ensemblekit.scaling import _buckets, _combine_files, combine_files
+from ensemblekit.scaling import _buckets, _combine_files, _unique_ids, combine_files
 
 N = 40
 CLASSES = ("c0", "c1", "place", "number", "id")
@@ -25,7 +25,7 @@ HOSTILE = [
 def small(monkeypatch, tmp_path):
     """Several buckets and batches for a few rows; names are given as they are typed."""
     monkeypatch.setattr(_buckets, "bucket_count", lambda sources, memory: 3)
-    monkeypatch.setattr(_buckets, "part_count", lambda n_rows, memory: 3)
+    monkeypatch.setattr(_unique_ids, "pass_count", lambda n_rows, memory: 3)
     monkeypatch.setattr(_combine_files, "LARGEST", 16)
     monkeypatch.chdir(tmp_path)
 

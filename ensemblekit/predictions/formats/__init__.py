@@ -4,13 +4,14 @@
 reads or writes Parquet in batches.
 """
 
-from ._by_suffix import load, save
+from ._by_suffix import SUFFIXES, load, load_members, save
 from ._digest import ContentDigest
 from ._metadata import EDITED, PredictionFields, check_columns, check_digest, column_names, stored_digest
 from ._parquet import TableWriter, fields_from_arrow, join_parquet, read_metadata, to_arrow, update_digest
 
 __all__ = [
     "EDITED",
+    "SUFFIXES",
     "ContentDigest",
     "PredictionFields",
     "TableWriter",
@@ -20,6 +21,7 @@ __all__ = [
     "fields_from_arrow",
     "join_parquet",
     "load",
+    "load_members",
     "read_metadata",
     "save",
     "stored_digest",

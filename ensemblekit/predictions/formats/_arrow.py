@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,17 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...limits import check_size, largest
+from ..names import WIDEST
 
-__all__ = ["is_text_type", "name_column", "number_column", "open_parquet", "read_table"]
+__all__ = [
+    "is_text_type",
+    "name_column",
+    "number_column",
+    "open_parquet",
+    "read_table",
+    "stacked",
+    "text_column",
+]
 
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
 """Bytes of a value in memory, by physical type of Parquet. A value of another type is an index into a dictionary."""
@@ -163,3 +172,52 @@ def number_column(table: Any, name: str, size: int | None = None) -> np.ndarray:
     elif not (kinds.is_floating(kind) or kinds.is_integer(kind) or kinds.is_boolean(kind)):
         raise InvalidPredictionsError(f"column {name!r} must hold numbers; received {kind}.")
     return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+
+
+ROWS = 2**12
+"""Rows that are copied at once from columns to rows, so that both stay in the cache of the CPU."""
+
+
+def stacked(columns: Sequence[np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
+    """Copy columns side by side.
+
+    Parameters
+    ----------
+    columns : sequence of ndarray of shape (n_rows,) or (n_rows, ...)
+        One per class.
+    dtype : dtype
+        Of the result.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, ..., n_columns)
+    """
+    out = np.empty((*columns[0].shape, len(columns)), dtype=dtype)
+    with np.errstate(over="ignore"):  # an edited value may not fit; it becomes infinite and is refused
+        for start in range(0, len(out), ROWS):
+            for place, column in enumerate(columns):
+                out[start : start + ROWS, ..., place] = column[start : start + ROWS]
+    return out
+
+
+def text_column(column: Any) -> np.ndarray:
+    """Convert a column of text without nulls to fixed-width text, or to ``str`` objects if that saves memory."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    pc: Any = compute
+
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
+    if not len(column):
+        return np.empty(0, dtype=np.str_)
+    longest = max(1, pc.max(pc.utf8_length(column)).as_py())
+    has_nul = pc.any(pc.match_substring(column, "\0")).as_py()
+    if longest > WIDEST or has_nul:
+        return np.array([*column.to_pylist(), None], dtype=object)[:-1]
+    # Each text is padded to the same number of characters, so that all of them are decoded at once.
+    padded = pc.utf8_rpad(column.cast(pa.large_string()), longest, "\0")
+    offsets = np.frombuffer(padded.buffers()[1], np.int64)[padded.offset : padded.offset + len(padded) + 1]
+    text = str(memoryview(padded.buffers()[2])[offsets[0] : offsets[-1]], "utf-8")
+    return np.frombuffer(text.encode("utf-32-le"), dtype=f"<U{longest}")

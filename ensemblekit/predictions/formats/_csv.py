@@ -1,36 +1,49 @@
-"""CSV: one comment line of metadata, a header, and every float as the shortest text that reads back the same."""
+"""CSV: a table for every program. The metadata are the name of a last, empty column; each float reads back the same."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from ..names import is_text, named_by, readonly
+from ..names import is_text, readonly, shown
+from ..tables import ReadOptions, check_different
+from ._arrow import name_column, number_column, stacked, text_column
 from ._metadata import (
     EDITED,
     PredictionFields,
     check_columns,
+    check_said,
+    column_names,
     digest_of,
     fields_of,
     label_columns,
     metadata_of,
     parse_metadata,
 )
-from ._plain_tables import fields_from_cells, parse_integers, parse_numbers
+from ._numbers import parse_integers, read_columns
+from ._parts import Table
+from ._plain_tables import fields_from_text
+from ._text import TextTable, open_text, write_rows
 
 __all__ = ["read_csv", "write_csv"]
 
-HEADER = "# ensemblekit "
+MARK = "ensemblekit "
+"""Beginning of the name of the last column, before the metadata."""
+ESCAPED = "%\",;|'"
+"""Characters of the metadata that are written as in a URL, the percent sign first."""
+LONGEST = 131072
+"""Characters of a name. Longer cells are refused by the reader of Python's standard library."""
 
 
-def write_csv(p: PredictionFields, file: BinaryIO) -> None:
+def write_csv(p: PredictionFields, file: BinaryIO, separator: str = ",") -> None:
     """Write predictions."""
+    import pyarrow as pa
+
     if p.probas.ndim != 2:
         raise InvalidPredictionsError(
             f"a CSV file holds predictions of shape (n_samples, n_classes); received {p.probas.shape}. "
@@ -38,64 +51,79 @@ def write_csv(p: PredictionFields, file: BinaryIO) -> None:
         )
     _check_cells(p)
     meta = metadata_of(p)
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    text.write(HEADER + json.dumps(meta | {"sha256": digest_of(p)}) + "\n")
-    # Text is quoted, because Python before 3.13 reads an unquoted carriage return as the end of a line.
-    rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    rows.writerow(["id", *label_columns(meta), *(f"proba:{name}" for name in p.classes)])
-    columns = [p.ids.tolist()]
+    columns: list[Any] = [pa.array(p.ids)]
     if p.label_codes is not None and p.task == "multiclass":
-        columns.append(named_by(p.label_codes, p.classes).tolist())
+        columns.append(pa.array(list(map(str, p.classes))).take(pa.array(p.label_codes)))
     elif p.label_codes is not None:
-        columns += p.label_codes.T.astype(np.float64).tolist()
+        columns += [pa.array(column.astype(np.float64)) for column in p.label_codes.T]
     # A float32 is exact as float64, so that the shortest text of the float64 reads back exactly.
-    columns += [p.probas[:, place].astype(np.float64).tolist() for place in range(len(p.classes))]
-    rows.writerows(zip(*columns, strict=True))
-    text.flush()
-    text.detach()
+    columns += [pa.array(np.ascontiguousarray(column, dtype=np.float64), from_pandas=True) for column in p.probas.T]
+    columns.append(pa.nulls(len(p.ids)))
+    names = [*column_names(meta), _metadata_name(meta | {"sha256": digest_of(p)})]
+    write_rows(names, columns, file, separator)
+
+
+def _metadata_name(meta: dict[str, Any]) -> str:
+    """Name the last column: JSON without the characters for which a name of a column needs quotes.
+
+    Some programs do not read quotes within the quotes of a name.
+    """
+    text = json.dumps(meta, separators=(",", ":"))
+    for character in ESCAPED:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return MARK + text
 
 
 def _check_cells(p: PredictionFields) -> None:
     longest = max([len(f"proba:{name}") for name in p.classes])
     if is_text(p.ids):
         longest = max([longest, *map(len, p.ids.tolist())])
-    if longest > csv.field_size_limit():
+    if longest > LONGEST:
         raise InvalidPredictionsError(
-            f"a name in a CSV file must have at most {csv.field_size_limit()} characters; received one of {longest}. "
+            f"a name in a CSV file must have at most {LONGEST} characters; received one of {longest}. "
             "Save them as .parquet or .npz."
         )
 
 
-def read_csv(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def read_csv(path: Path, options: ReadOptions) -> Table:
     """Read the arguments of `Predictions`, and the metadata; None for a table without."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = file.readlines()
-    own = bool(lines) and lines[0].startswith(HEADER)
-    names, *rows = [row for row in csv.reader(lines[own:]) if row] or [[]]
-    if any(len(row) != len(names) for row in rows) or (own and not edited and not lines[-1].endswith("\n")):
-        raise InvalidPredictionsError(f"each line must have {len(names)} cells; the file was cut or edited.")
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    if not own:
-        return fields_from_cells(names, columns, edited=edited), None
-    meta = parse_metadata(lines[0].removeprefix(HEADER))
-    check_columns(meta, names, edited=edited)
-    cells = dict(zip(names, columns, strict=True))
+    text = open_text(path, options)
+    check_different(text.names)
+    if text.metadata is not None:  # formats 1 and 2
+        return _own_fields(text, parse_metadata(text.metadata), text.names, options)
+    for name in text.names:
+        if name.startswith(f"{MARK}{{"):
+            found = [other for other in text.names if other != name]
+            return _own_fields(text, parse_metadata(unquote(name.removeprefix(MARK))), found, options)
+    return fields_from_text(text, options)
 
-    def numbers(name: str) -> np.ndarray:
-        return parse_numbers(cells[name])
 
-    with np.errstate(over="ignore"):
-        probas = np.stack([numbers(f"proba:{name}") for name in meta["classes"]], axis=-1).astype(meta["dtype"])
-        probas = readonly(probas)
+def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options: ReadOptions) -> Table:
+    check_said(meta, options)
+    check_columns(meta, found, edited=options.edited)
+    if not options.edited and not text.data.endswith(b"\n"):
+        raise InvalidPredictionsError(f"the last line must end with a line end; it does not: {EDITED}")
+    numbers = [f"proba:{name}" for name in meta["classes"]]
+    named = meta["labelled"] and meta["task"] == "multiclass"
+    texts = ["id", *(["label"] if named else [])]
+    flags = [] if named else label_columns(meta)
+
+    def refuse(cell: str, name: str, row: Any) -> InvalidPredictionsError:
+        return InvalidPredictionsError(
+            f"column {name!r} must hold numbers; it has {shown(cell)} for id {row!r}: {EDITED}"
+        )
+
+    table = read_columns(text, {*numbers, *flags}, [*texts, *flags, *numbers], "id", options, refuse)
+    probas = readonly(stacked([number_column(table, name) for name in numbers], np.dtype(meta["dtype"])))
     labels: Any = None
-    if meta["labelled"] and meta["task"] == "multiclass":
+    if named:
         classes = {str(name): name for name in meta["classes"]}
-        labels = [classes.get(cell, cell) for cell in cells["label"]]
-    elif meta["labelled"]:
-        labels = np.stack([numbers(name) for name in label_columns(meta)], axis=-1)
-    ids = parse_integers(list(cells["id"])) if meta["ids"] == "int" else list(cells["id"])
-    if meta["ids"] == "int" and any(isinstance(row, str) for row in ids):
+        labels = [classes.get(cell, cell) for cell in name_column(table, "label").tolist()]
+    elif flags:
+        labels = stacked([number_column(table, name) for name in flags], np.dtype(np.float64))
+    ids = parse_integers(table.column("id")) if meta["ids"] == "int" else text_column(table.column("id"))
+    if len(ids) and (meta["ids"] == "int") == is_text(ids):
         raise InvalidPredictionsError(f"ids must be whole numbers, as the metadata say: {EDITED}")
-    if not ids:
+    if not len(ids):
         ids = np.empty(0, dtype=np.str_ if meta["ids"] == "str" else np.int64)
-    return fields_of(meta, ids, probas, labels, edited=edited), meta
+    return Table(fields_of(meta, ids, probas, labels, edited=options.edited), meta)

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ..choices import Task
 from ..names import is_text, shown
+from ..tables import ReadOptions
 from ._digest import ContentDigest
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "PredictionFields",
     "check_columns",
     "check_digest",
+    "check_said",
     "check_unchanged",
     "column_names",
     "digest_of",
@@ -28,8 +30,8 @@ __all__ = [
     "stored_digest",
 ]
 
-FORMAT = 2
-"""Version of the file format. Version 1 has no digest."""
+FORMAT = 3
+"""Version of the file format. Version 1 has no digest; in versions 1 and 2 a CSV file begins with a comment line."""
 EDITED = "the file was cut, edited or damaged. Save it again, or take it as it is: Predictions.load(path, edited=True)."
 """End of an error about a file that differs from what was saved."""
 
@@ -141,6 +143,18 @@ def check_columns(meta: dict[str, Any], found: list[str], *, edited: bool) -> No
         raise InvalidPredictionsError(
             f"the columns must be those that were saved, {shown(expected)}; received {shown(found)}: {EDITED}"
         )
+
+
+def check_said(meta: dict[str, Any], options: ReadOptions) -> None:
+    """Refuse options that say something else than the metadata of a file."""
+    told = {"id": "id", "label": "label", "task": meta["task"]}
+    for name in ("task", "id", "label", "columns", "positive"):
+        value = getattr(options, name)
+        if value is not None and value != told.get(name):
+            raise InvalidPredictionsError(
+                f"a file that Predictions.save wrote says its task and columns itself, {meta['task']!r} and "
+                f"{shown(column_names(meta))}; received {options.say(**{name: value})}. Leave it out here."
+            )
 
 
 def column_names(meta: dict[str, Any]) -> list[str]:

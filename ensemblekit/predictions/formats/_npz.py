@@ -13,7 +13,9 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ...limits import check_size
 from ..names import named_by, shown
-from ._metadata import EDITED, PredictionFields, digest_of, fields_of, metadata_of, parse_metadata
+from ..tables import ReadOptions
+from ._metadata import EDITED, PredictionFields, check_said, digest_of, fields_of, metadata_of, parse_metadata
+from ._parts import Table
 
 __all__ = ["read_npz", "write_npz"]
 
@@ -51,7 +53,7 @@ def _decode_names(stored: np.ndarray, kind: str) -> Any:
     raise InvalidPredictionsError(f"ids must be {kind}, as the metadata say; received {stored.dtype}: {EDITED}")
 
 
-def read_npz(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def read_npz(path: Path, options: ReadOptions) -> Table:
     """Read the arguments of `Predictions`, and the metadata."""
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         entries = [entry.removesuffix(".npy") for entry in archive.namelist()]
@@ -64,6 +66,7 @@ def read_npz(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] |
         check_size(n_bytes, "its arrays", InvalidPredictionsError, stored=path.stat().st_size)
         arrays = {name: _read_array(archive, f"{name}.npy") for name in entries}
     meta = parse_metadata(str(arrays["metadata"].item()))
+    check_said(meta, options)
     probas, labels, fit_ids = arrays["probas"], arrays.get("labels"), arrays.get("fit_ids")
     expected = KINDS.get(meta["task"])
     if (labels is not None) != meta["labelled"] or (labels is not None and labels.dtype != expected):
@@ -75,7 +78,8 @@ def read_npz(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] |
             raise InvalidPredictionsError(f"labels must be positions in the classes: {EDITED}")
         labels = named_by(labels, tuple(meta["classes"]))
     meta["fit_ids"] = None if fit_ids is None else _decode_names(fit_ids, meta["ids"])
-    return fields_of(meta, _decode_names(arrays["ids"], meta["ids"]), probas, labels, edited=edited), meta
+    ids = _decode_names(arrays["ids"], meta["ids"])
+    return Table(fields_of(meta, ids, probas, labels, edited=options.edited), meta)
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

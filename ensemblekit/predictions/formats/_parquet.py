@@ -11,18 +11,21 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ..names import named_by, readonly
-from ._arrow import name_column, number_column, open_parquet, read_table
+from ..tables import ReadOptions
+from ._arrow import name_column, number_column, open_parquet, read_table, stacked
 from ._digest import ContentDigest
 from ._metadata import (
     EDITED,
     PredictionFields,
     check_columns,
+    check_said,
     fields_of,
     label_columns,
     metadata_of,
     parse_metadata,
 )
-from ._plain_tables import fields_from_plain_arrow
+from ._parts import Table
+from ._plain_tables import fields_from_table
 
 __all__ = [
     "TableWriter",
@@ -36,6 +39,8 @@ __all__ = [
 ]
 
 KEY = b"ensemblekit"
+GROUP = 2**19
+"""Least rows of a row group, but the last: small batches are collected."""
 SAMPLE = 256
 """First rows of a file that tell which columns repeat their values."""
 
@@ -102,6 +107,8 @@ class TableWriter:
         self._writer: Any = None
         self._schema: Any = None
         self._meta: dict[str, Any] = {}
+        self._waiting: list[Any] = []
+        self._n_waiting = 0
         self.n_rows = 0
 
     def __enter__(self) -> Self:
@@ -145,14 +152,25 @@ class TableWriter:
                 self._file, self._schema, write_page_checksum=True, use_dictionary=_repeated_columns(table)
             )
         table = pa.table(table.columns, schema=self._schema)
-        self._writer.write_table(table)
+        self._waiting.append(table)
+        self._n_waiting += len(table)
         self.n_rows += len(table)
+        if self._n_waiting >= GROUP:
+            self._write_group()
         return table
+
+    def _write_group(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+            self._waiting, self._n_waiting = [], 0
 
     def close(self) -> None:
         """Write the metadata and the digest, and end the file."""
         if self._writer is None:
             return
+        self._write_group()
         meta = self._meta | self._changed | {"n_samples": self.n_rows}
         digest = self._content.hexdigest(meta)
         if isinstance(meta["fit_ids"], np.ndarray):
@@ -235,12 +253,15 @@ def read_metadata(file: Any) -> dict[str, Any] | None:
     return None if raw is None else parse_metadata(raw)
 
 
-def read_parquet(path: Path, edited: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def read_parquet(path: Path, options: ReadOptions) -> Table:
     """Read the arguments of `Predictions`, and the metadata; None for a table without."""
     with open_parquet(path) as file:
         meta = read_metadata(file)
         table = read_table(file, path)
-    return fields_from_arrow(table, meta, edited=edited), meta
+    if meta is not None:
+        check_said(meta, options)
+        return Table(fields_from_arrow(table, meta, edited=options.edited), meta)
+    return fields_from_table(table, options)
 
 
 def fields_from_arrow(table: Any, meta: dict[str, Any] | None, *, edited: bool = False) -> dict[str, Any]:
@@ -261,7 +282,7 @@ def fields_from_arrow(table: Any, meta: dict[str, Any] | None, *, edited: bool =
         Keyword arguments of `Predictions`.
     """
     if meta is None:
-        return fields_from_plain_arrow(table, edited=edited)
+        return fields_from_table(table, ReadOptions(edited=edited)).fields
     check_columns(meta, table.column_names, edited=edited)
     ids, probas, labels = _arrays(table, meta)
     return fields_of(meta, ids, probas, labels, edited=edited)
@@ -281,7 +302,7 @@ def _arrays(table: Any, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, n
     columns = [numbers(f"proba:{name}") for name in meta["classes"]]
     if any(column.dtype != dtype for column in columns):
         raise InvalidPredictionsError(f"probabilities must be {dtype}, as the metadata say: {EDITED}")
-    probas = readonly(np.stack(columns, axis=-1))
+    probas = readonly(stacked(columns, dtype))
     labels: np.ndarray | None = None
     if meta["labelled"] and meta["task"] == "multiclass":
         labels = name_column(table, "label", size if inner else None).reshape(len(table), *inner)

@@ -2,112 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from ..names import shown
-from ._arrow import is_text_type, name_column, number_column
-from ._metadata import EDITED
+from ..names import readonly, shown
+from ..tables import ReadOptions, TableColumns, split_columns
+from ._arrow import is_text_type, name_column, number_column, stacked
+from ._numbers import parse_integers, read_columns
+from ._parts import Table
+from ._text import TextTable
 
-__all__ = ["fields_from_cells", "fields_from_plain_arrow", "parse_integers", "parse_numbers"]
-
-RESERVED = ("id", "label")
-PREFIX = "proba:"
+__all__ = ["fields_from_table", "fields_from_text"]
 
 
-def fields_from_plain_arrow(table: Any, *, edited: bool = False) -> dict[str, Any]:
-    """Read the arguments of `Predictions` from an Arrow table without metadata."""
+def fields_from_table(table: Any, options: ReadOptions) -> Table:
+    """Read the arguments of `Predictions` from an Arrow table without metadata.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Rows. Ids, labels and numbers have the types that they are.
+    options : ReadOptions
+        How to read it.
+
+    Returns
+    -------
+    Table
+        Keyword arguments of `Predictions`, and whether the table holds votes.
+    """
+    columns = split_columns(table.column_names, options)
+    ids = name_column(table, columns.id)
+    for name in (*columns.values, *columns.labels):
+        if is_text_type(_plain_type(table.schema.field(name).type)):
+            cells = table.column(name).drop_null().slice(0, 1).to_pylist()
+            raise _not_a_number(cells[0] if cells else None, name, ids[0] if len(ids) else None, columns, options)
+    return _fields(table, ids, columns, options)
+
+
+def fields_from_text(text: TextTable, options: ReadOptions) -> Table:
+    """Read the arguments of `Predictions` from a text file without metadata.
+
+    Parameters
+    ----------
+    text : TextTable
+        The file.
+    options : ReadOptions
+        How to read it.
+
+    Returns
+    -------
+    Table
+        Keyword arguments of `Predictions`, and whether the table holds votes.
+    """
+    from pyarrow import compute
+
+    pc: Any = compute
+    columns = split_columns(text.names, options)
+    numbers = {*columns.values, *columns.labels}
+    if columns.label is not None and options.task == "regression":
+        numbers.add(columns.label)
+    names = {columns.id, columns.label, columns.votes} - {None}
+    wanted = [name for name in text.names if name in names or name in numbers]
+
+    def refuse(cell: str, name: str, row: Any) -> InvalidPredictionsError:
+        return _not_a_number(cell, name, row, columns, options)
+
+    table = read_columns(text, numbers, wanted, columns.id, options, refuse)
+    for name in names - numbers:
+        cells = table.column(name)
+        if name != columns.label and (row := pc.index(cells, "").as_py()) >= 0:
+            what = "an id" if name == columns.id else "a vote"
+            raise InvalidPredictionsError(f"each row of a table must have {what}; row {row} has none.")
+    return _fields(table, parse_integers(table.column(columns.id)), columns, options)
+
+
+def _fields(table: Any, ids: Any, columns: TableColumns, options: ReadOptions) -> Table:
+    task = options.task or "multiclass"
+    classes: list[Hashable] = [*columns.values.values()]
+    labels: Any = None
+    if columns.votes is not None:
+        probas, classes = _votes(name_column(table, columns.votes).tolist())
+    else:
+        probas = stacked([number_column(table, name) for name in columns.values], np.dtype(np.float64))
+    if options.positive is not None:
+        classes = [*options.binary_classes()]
+        probas = np.column_stack([1 - probas, probas])
+    if columns.labels:
+        labels = _labels_in_columns(table, columns, classes, options)
+    elif columns.label is not None and task == "regression":
+        labels = number_column(table, columns.label)
+    elif columns.label is not None:
+        by_text = {str(name): name for name in classes}
+        texts = [str(label) for label in name_column(table, columns.label).tolist()]
+        labels = [by_text.get(text, text) for text in texts]
+    fields = {
+        "probas": readonly(probas),
+        "ids": ids,
+        "classes": classes,
+        "labels": labels,
+        "task": task,
+        "missing": options.missing,
+    }
+    return Table(fields, votes=columns.votes is not None)
+
+
+def _votes(names: list[Any]) -> tuple[np.ndarray, list[Hashable]]:
+    """Give each vote probability 1."""
+    texts = [str(name) for name in names]
+    classes = sorted({*texts}, key=lambda text: (not text.isdecimal(), len(text) if text.isdecimal() else 0, text))
+    codes = {name: code for code, name in enumerate(classes)}
+    probas = np.zeros((len(texts), len(classes)))
+    probas[np.arange(len(texts)), [codes[text] for text in texts]] = 1
+    return probas, [*classes]
+
+
+def _labels_in_columns(
+    table: Any, columns: TableColumns, classes: Sequence[Hashable], options: ReadOptions
+) -> np.ndarray:
+    by_class = {of: name for name, of in columns.labels.items()}
+    if {*by_class} != {*classes} or len(by_class) != len(columns.labels) or options.task in (None, "multiclass"):
+        raise InvalidPredictionsError(
+            "label must name a column for each class, for the tasks multilabel and regression; received "
+            f"{shown(columns.labels)} for the classes {shown([*classes])} and the task "
+            f"{options.task or 'multiclass'!r}."
+        )
+    return stacked([number_column(table, by_class[of]) for of in classes], np.dtype(np.float64))
+
+
+def _plain_type(kind: Any) -> Any:
     import pyarrow.types as kinds
 
-    classes = _classes(table.column_names, edited)
-    ids = name_column(table, "id")
-    for name in classes:
-        kind = table.schema.field(name).type
-        if kinds.is_dictionary(kind) or is_text_type(kind):
-            cells = table.column(name).drop_null().slice(0, 1).to_pylist()
-            raise _not_a_number(cells[0] if cells else None, name, ids[0] if len(ids) else None)
-    columns = [number_column(table, name) for name in classes]
-    labels = name_column(table, "label") if "label" in table.column_names else None
-    return _fields(ids, classes, np.array(columns, dtype=np.float64).T, None if labels is None else labels.tolist())
+    return kind.value_type if kinds.is_dictionary(kind) else kind
 
 
-def fields_from_cells(names: list[str], columns: Sequence[Sequence[str]], *, edited: bool = False) -> dict[str, Any]:
-    """Read the arguments of `Predictions` from the cells of a CSV file without metadata."""
-    classes = _classes(names, edited)
-    table = dict(zip(names, columns, strict=True))
-    ids = list(table["id"])
-    try:
-        probas = np.array([parse_numbers(table[name]) for name in classes]).T
-    except ValueError:
-        probas = np.array(
-            [[_parse_number(cell, name, row) for row, cell in zip(ids, table[name], strict=True)] for name in classes]
-        ).T
-    if "" in ids:
-        raise InvalidPredictionsError(f"each row of a table must have an id; row {ids.index('')} has none.")
-    return _fields(parse_integers(ids), classes, probas, table.get("label"))
-
-
-def _fields(ids: Any, classes: list[str], probas: np.ndarray, labels: Sequence[Any] | None) -> dict[str, Any]:
-    return {
-        "probas": probas,
-        "ids": ids,
-        "classes": [name.removeprefix(PREFIX) for name in classes],
-        "labels": None if labels is None else [str(label) for label in labels],
-    }
-
-
-def _classes(names: list[str], edited: bool) -> list[str]:
-    if "id" not in names:
-        raise InvalidPredictionsError(f"a table of predictions must have a column 'id'; received {shown(names)}.")
-    if any(name == "" or name.startswith("__index_level_") for name in names):
-        raise InvalidPredictionsError(
-            f"each column of a table must have a name; received {shown(names)}. pandas writes its index so: leave it "
-            "out with index=False."
-        )
-    if any(names.count(name) > 1 for name in RESERVED):
-        raise InvalidPredictionsError(
-            f"a table must have one column 'id', and one 'label' at most; received {shown(names)}."
-        )
-    classes = [name for name in names if name not in RESERVED]
-    if not edited and any(name.startswith((PREFIX, "label:")) for name in names):
-        raise InvalidPredictionsError(
-            f"columns called proba:... are of a file that Predictions.save wrote; received {shown(names)} without its "
-            f"metadata: {EDITED}"
-        )
-    return classes
-
-
-def parse_integers(texts: list[str]) -> list[Any]:
-    """Convert texts to integers if each is the canonical form of an integer; else return them unchanged."""
-    try:
-        numbers = [int(text) for text in texts]
-    except ValueError:
-        return texts
-    return numbers if list(map(str, numbers)) == texts else texts
-
-
-def parse_numbers(cells: Sequence[str]) -> np.ndarray:
-    """Parse decimal numbers. Unlike Python's float, refuse underscores and digits of other scripts."""
-    written = "".join(cells)
-    if "_" in written or not written.isascii():
-        raise ValueError("a number is written in digits from 0 to 9, without _")
-    return np.array(cells, dtype=np.float64)
-
-
-def _parse_number(cell: str, column: str, row: Any) -> float:
-    if cell == "":  # pandas writes a missing value like this
-        return np.nan
-    try:
-        return float(parse_numbers([cell])[0])
-    except ValueError:
-        raise _not_a_number(cell, column, row) from None
-
-
-def _not_a_number(cell: Any, column: str, row: Any) -> InvalidPredictionsError:
+def _not_a_number(
+    cell: Any, column: Any, row: Any, columns: TableColumns, options: ReadOptions
+) -> InvalidPredictionsError:
+    others = [name for name in columns.values if name != column]
+    remedy = f", name the columns that are: {options.say(columns=others[:4])}," if others else ""
+    what = "probabilities of one class" if options.task != "regression" else "numbers of one output"
     return InvalidPredictionsError(
-        f"a column of a table must hold the probabilities of one class; {column!r} has {shown(cell)} for id "
-        f"{shown(row)}. Leave out columns that are no class, or mend the cell."
+        f"a column of a table must hold the {what}; {column!r} has {shown(cell)} for id {shown(row)}. Leave out "
+        f"columns that are no class{remedy} or mend the cell."
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from ensemblekit import PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError
+from ensemblekit.predictions import Task
 
 from ..learning.rows import Rows, likelihoods, rows_of
 from ..options import check_number
@@ -65,6 +66,16 @@ class BayesianModelAveraging(LearnedWeights):
         check_number("temperature", temperature, 0, open_low=True)
         self.prior = prior
         self.temperature = temperature
+
+    def check_fit(
+        self,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...],
+        *,
+        task: Task,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        self._prior(members)
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         prior = self._prior(predictions.members)

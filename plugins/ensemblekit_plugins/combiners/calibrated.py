@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from ensemblekit import Combiner, Predictions, PredictionSet, align, fit_combiner, hookimpl
 from ensemblekit.combining import ask
 from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit.predictions import Task
 from ensemblekit.registry import default_registry
 
 from ..kernels.blocks import row_slices
@@ -112,6 +113,22 @@ class Calibrated(Combiner):
             self.traits |= asked.traits & {"graphable"}
         if order == "after":
             self.traits |= asked.traits & {"symmetric"}
+
+    def check_fit(
+        self,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...],
+        *,
+        task: Task,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        asked = ask(self._new_inner())
+        if asked.learns:
+            asked.check_fit(members, classes, task=task, given=given)
+            return
+        asked.settle(members)
+        if "features" in given:
+            asked.check_takes("features")
 
     def fit(
         self,

@@ -25,8 +25,8 @@ class DawidSkene(Combiner):
     Parameters
     ----------
     use_labels : bool, default=True
-        If true, the confusion matrices are counted from the labels. If false, labels are ignored, and the matrices are
-        learned from the votes alone by expectation maximisation, as for crowds of annotators.
+        If true, the confusion matrices are counted from the labels. If false, no labels are needed and any are ignored:
+        the matrices are learned from the votes alone by expectation maximisation, as for crowds of annotators.
     smoothing : float, default=1.0
         Number that is added to each count: the pseudo-counts of a symmetric Dirichlet prior.
     max_iter : int, default=100
@@ -90,15 +90,17 @@ class DawidSkene(Combiner):
         self.smoothing = smoothing
         self.max_iter = max_iter
         self.tol = tol
+        self.needs_labels = bool(use_labels)
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
-        n_classes, codes = len(predictions.classes), predictions.label_codes
-        assert codes is not None  # noqa: S101 - fit_combiner requires labels
+        n_classes, n_samples = len(predictions.classes), len(predictions.ids)
         votes = _votes(predictions.member_probas, predictions.present)
-        each = codes.size // len(codes)
-        weight = np.repeat(np.ones(len(codes)) if sample_weight is None else sample_weight, each)
+        each = votes.shape[1] // n_samples
+        weight = np.repeat(np.ones(n_samples) if sample_weight is None else sample_weight, each)
         self.n_iter_ = 0
         if self.use_labels:
+            codes = predictions.label_codes
+            assert codes is not None  # noqa: S101 - fit_combiner requires labels
             self._count(np.eye(n_classes)[codes.ravel()], votes, weight)
             return self
         posterior = votes.sum(axis=0)

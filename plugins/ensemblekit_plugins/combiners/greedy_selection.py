@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, Self
 
 import numpy as np
 
 from ensemblekit import PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError
+from ensemblekit.predictions import Task
 
 from ..learning.blends import Blends
-from ..learning.metrics import TOLERANCE, Metric, blends, check_metric
+from ..learning.metrics import TOLERANCE, Metric, blends, check_metric, check_metric_fits
 from ..learning.rows import rows_of
 from ..options import check_choice, check_count, check_number
 from .learned_weights import LearnedWeights
@@ -107,6 +109,16 @@ class GreedySelection(LearnedWeights):
         self.bag_fraction = bag_fraction
         self.seed = seed
         self.use_best = use_best
+
+    def check_fit(
+        self,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...],
+        *,
+        task: Task,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        check_metric_fits(self.metric, task, len(classes), given)
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         scorer = blends(self.metric, rows_of(predictions, sample_weight, "members are selected on what is"))

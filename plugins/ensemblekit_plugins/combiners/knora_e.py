@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, Self
 
 import numpy as np
 
 from ensemblekit import PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError
+from ensemblekit.predictions import Task
 
 from .dynamic_selection import DynamicSelection
 
@@ -64,6 +66,20 @@ class KnoraE(DynamicSelection):
 
     name = "knora_e"
 
+    def check_fit(
+        self,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...],
+        *,
+        task: Task,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        if "sample_weight" in given:
+            raise InvalidOptionError(
+                "combiner 'knora_e' makes no use of sample_weight, as being right on all the nearest rows has no "
+                "degree. Leave it out, or use 'knora_u'."
+            )
+
     def fit(
         self,
         predictions: PredictionSet,
@@ -72,9 +88,8 @@ class KnoraE(DynamicSelection):
         features: np.ndarray | None = None,
     ) -> Self:
         if sample_weight is not None:
-            raise InvalidOptionError(
-                "combiner 'knora_e' makes no use of sample_weight, as being right on all the nearest rows has no "
-                "degree. Leave it out, or use 'knora_u'."
+            self.check_fit(
+                predictions.members, predictions.classes, task=predictions.task, given=frozenset({"sample_weight"})
             )
         return super().fit(predictions, features=features)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, Literal
 
 import numpy as np
 
 from ensemblekit import hookimpl
 from ensemblekit.errors import InvalidOptionError
+from ensemblekit.predictions import Task
 
 from ..learning.neighbours import Neighbours
 from ..learning.rows import side_by_side
@@ -101,6 +103,17 @@ class MetaDES(DynamicSelection):
         self.n_profiles = n_profiles
         self.threshold = threshold
 
+    def check_fit(
+        self,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...],
+        *,
+        task: Task,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        if "sample_weight" in given:
+            _check_takes_weights(self._new_classifier())
+
     def _learn(self, rows: np.ndarray, codes: np.ndarray) -> None:
         if len(codes) < 2:
             raise InvalidOptionError(
@@ -166,13 +179,17 @@ class MetaDES(DynamicSelection):
         return clone(self.meta_classifier)
 
     def _weights(self, classifier: Any) -> dict[str, np.ndarray]:
-        from sklearn.utils.validation import has_fit_parameter
-
         if (self.row_weight_ == 1).all():
             return {}
-        if not has_fit_parameter(classifier, "sample_weight"):
-            raise InvalidOptionError(f"meta_classifier {classifier!r} makes no use of sample_weight. Leave it out.")
+        _check_takes_weights(classifier)
         return {"sample_weight": np.repeat(self.row_weight_, self.right_.shape[1])}
+
+
+def _check_takes_weights(classifier: Any) -> None:
+    from sklearn.utils.validation import has_fit_parameter
+
+    if not has_fit_parameter(classifier, "sample_weight"):
+        raise InvalidOptionError(f"meta_classifier {classifier!r} makes no use of sample_weight. Leave it out.")
 
 
 def _others(points: np.ndarray, n_neighbors: int) -> np.ndarray:

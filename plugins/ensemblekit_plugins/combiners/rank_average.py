@@ -50,7 +50,8 @@ class RankAverage(Combiner):
     members that are present count.
 
     Each class is ranked separately, so the class frequency has no effect: the median rank is 1/2 for a rare class and
-    for a frequent one, and both are predicted about equally often. Labels are not used.
+    for a frequent one, and both are predicted about equally often. No labels
+    are needed, and any are ignored.
 
     Tie rule: equal averages stay equal, and the first class by name is predicted.
 
@@ -74,6 +75,7 @@ class RankAverage(Combiner):
 
     traits = frozenset({"learns"})
     tasks = frozenset({"multiclass", "multilabel"})
+    needs_labels = False
 
     def __init__(
         self, weights: Mapping[str, float] | Sequence[float] | None = None, *, n_quantiles: int = 1000

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Hashable
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from ensemblekit import Combiner, PredictionSet, hookimpl
 from ensemblekit.errors import CompatibilityError, InvalidOptionError, NotFittedError
+from ensemblekit.predictions import Task
 
 from ..kernels.blocks import row_slices
 from ..learning.dense import DenseSoftmax
@@ -115,6 +117,26 @@ class Stacking(Combiner):
         linear = final_estimator is None or isinstance(final_estimator, str) or is_linear(final_estimator)
         self.traits = frozenset({"learns", "graphable"} if linear and not passthrough else {"learns"})
 
+    def check_fit(
+        self,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...],
+        *,
+        task: Task,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        estimator = self._new_estimator(task)
+        _check_estimator(estimator, task)
+        if "sample_weight" in given and not _takes_weights(estimator):
+            raise InvalidOptionError(f"final_estimator {estimator!r} makes no use of sample_weight. Leave it out.")
+        if "validation" in given and not isinstance(estimator, DenseSoftmax):
+            raise InvalidOptionError(
+                f"final_estimator {estimator!r} makes no use of validation predictions. Leave them out."
+            )
+        if "validation" in given and self.passthrough:
+            raise InvalidOptionError("validation rows have no features, which passthrough needs. Leave one out.")
+        self._check_features("features" in given)
+
     def fit(
         self,
         predictions: PredictionSet,
@@ -124,34 +146,26 @@ class Stacking(Combiner):
         features: np.ndarray | None = None,
     ) -> Self:
         check_all_present("stacking", predictions)
+        named = (("sample_weight", sample_weight), ("validation", validation), ("features", features))
+        given = frozenset(name for name, value in named if value is not None)
+        self.check_fit(predictions.members, predictions.classes, task=predictions.task, given=given)
         estimator = self._new_estimator(predictions.task)
-        _check_estimator(estimator, predictions.task)
         codes = predictions.label_codes
         assert codes is not None  # noqa: S101 - fit_combiner requires labels
         axes = predictions.member_probas.shape[1:-1]
         kwargs: dict[str, Any] = {}
         if sample_weight is not None:
-            if "sample_weight" not in inspect.signature(estimator.fit).parameters:
-                raise InvalidOptionError(f"final_estimator {estimator!r} makes no use of sample_weight. Leave it out.")
             kwargs["sample_weight"] = flatten_weights(sample_weight, axes)
         if isinstance(estimator, DenseSoftmax):
             kwargs["n_classes"] = len(predictions.classes)
             if validation is not None:
-                if self.passthrough:
-                    raise InvalidOptionError(
-                        "validation rows have no features, which passthrough needs. Leave one out."
-                    )
                 held, names = flatten_members(validation.member_probas), validation.label_codes
                 assert names is not None  # noqa: S101 - fit_combiner requires labels
                 kwargs["validation"] = (self._inputs(held, None), names.ravel())
-        elif validation is not None:
-            raise InvalidOptionError(
-                f"final_estimator {estimator!r} makes no use of validation predictions. Leave them out."
-            )
         self.n_features_ = None
-        given = self._flat_features(features, axes)
-        self.n_features_ = None if given is None else given.shape[1]
-        x = self._inputs(flatten_members(predictions.member_probas), given)
+        flat = self._flat_features(features, axes)
+        self.n_features_ = None if flat is None else flat.shape[1]
+        x = self._inputs(flatten_members(predictions.member_probas), flat)
         if isinstance(estimator, DenseSoftmax):
             self.final_estimator_ = estimator.fit(x, codes.ravel(), **kwargs)
         elif predictions.task == "multiclass":
@@ -206,13 +220,16 @@ class Stacking(Combiner):
         return inputs if features is None else np.concatenate([inputs, features], axis=1)
 
     def _flat_features(self, features: np.ndarray | None, axes: tuple[int, ...]) -> np.ndarray | None:
-        if (features is not None) != self.passthrough:
-            came = "received none" if features is None else "received some"
+        self._check_features(features is not None)
+        return None if features is None else flatten_features("stacking", features, axes, self.n_features_)
+
+    def _check_features(self, given: bool) -> None:
+        if given != self.passthrough:
             raise InvalidOptionError(
                 f"stacking with passthrough={self.passthrough} learns from {'' if self.passthrough else 'no '}features "
-                f"of the samples; {came}. Give features to fit_combiner and combine, with passthrough=True."
+                f"of the samples; received {'some' if given else 'none'}. Give features to fit_combiner and combine, "
+                "with passthrough=True."
             )
-        return None if features is None else flatten_features("stacking", features, axes, self.n_features_)
 
     def _new_estimator(self, task: str) -> Any:
         if isinstance(self.final_estimator, str):
@@ -224,6 +241,10 @@ class Stacking(Combiner):
         from sklearn.base import clone
 
         return clone(self.final_estimator)
+
+
+def _takes_weights(estimator: Any) -> bool:
+    return "sample_weight" in inspect.signature(estimator.fit).parameters
 
 
 def _check_estimator(estimator: Any, task: str) -> None:

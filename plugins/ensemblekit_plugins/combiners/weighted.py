@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from ensemblekit import Combiner, PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit.predictions import Task
 
 from ..kernels.linear_pool import pool_classes, pool_linearly
 from ..kernels.weights import normalised_weights
-from ..learning.metrics import Metric, check_metric, default_metric
+from ..learning.metrics import Metric, check_metric, check_metric_fits, default_metric
 from ..learning.rows import Rows, likelihoods, rows_of
 from ..learning.search import above_chance, best_blend
 from ..learning.simplex import maximise_likelihood, smallest_squared_error
@@ -112,6 +113,17 @@ class Weighted(Combiner):
             self.traits |= {"bounded", "class_equivariant"}
         if weights is None:
             self.traits |= {"learns"}
+        self.needs_labels = weights is None
+
+    def check_fit(
+        self,
+        members: tuple[str, ...],
+        classes: tuple[Hashable, ...],
+        *,
+        task: Task,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        check_metric_fits(self.metric, task, len(classes), given)
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         if self.weights is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Collection
 from numbers import Real
 from typing import Any
 
@@ -18,7 +19,7 @@ from .label_blends import BINARY_SCORES, CONFUSION_SCORES, INDICATED_SCORES, Ind
 from .rankings import Ranked, against_the_rest, average_precision, roc_auc
 from .rows import Rows
 
-__all__ = ["TOLERANCE", "Metric", "blends", "check_metric", "default_metric"]
+__all__ = ["TOLERANCE", "Metric", "blends", "check_metric", "check_metric_fits", "default_metric"]
 
 Metric = str | Callable[..., Any] | None
 TOLERANCE = 1e-12
@@ -57,6 +58,81 @@ def check_metric(metric: Any) -> None:
         )
 
 
+def check_metric_fits(metric: Metric, task: str, n_classes: int, given: Collection[str] = ()) -> None:
+    """Refuse a metric that cannot score such predictions, before members are fitted for them.
+
+    Parameters
+    ----------
+    metric : str, callable or None
+        A metric that `check_metric` accepts.
+    task : str
+        Task of the predictions.
+    n_classes : int
+        Number of classes or outputs.
+    given : collection of str
+        Has ``sample_weight`` if the rows will have weights.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the metric is for another task, a scorer fails on a small example, or a callable does not take the weights.
+    """
+    weighs = "sample_weight" in given
+    if callable(metric) and not _is_scorer(metric):
+        if weighs and not _takes_weights(metric):
+            raise InvalidOptionError(
+                f"with sample_weight a metric must accept sample_weight; received {metric!r}. Leave the weights out, "
+                "or give a metric (y_true, y_proba, sample_weight=None) -> float."
+            )
+        return
+    _check_task(metric, task)
+    name = _SCORERS.get(metric, metric) if isinstance(metric, str) else metric
+    if name is None or (isinstance(name, str) and name in (*_NAMES, *_SCORERS.values())):
+        return
+    rows = _example(task, n_classes)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _scorer(name, rows)(rows.labels, rows.probas[0], np.ones(len(rows.labels)) if weighs else None)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidOptionError(
+            f"metric must be one that can score the task {task!r} with {n_classes} classes or outputs"
+            f"{' and sample_weight' if weighs else ''}; {metric!r} answers: {error}"
+        ) from None
+
+
+def _check_task(metric: Any, task: str) -> None:
+    if task == "regression" and metric in _PROBABILITY_NAMES:
+        raise InvalidOptionError(
+            f"metric {metric!r} is for probabilities; received numbers. Take 'squared_error' or 'absolute_error'."
+        )
+    if task != "regression" and metric == "absolute_error":
+        raise InvalidOptionError(
+            "metric 'absolute_error' is for numbers; received probabilities. Take 'brier_score' or 'log_loss'."
+        )
+    if task != "multiclass" and metric == "calibration_error":
+        raise InvalidOptionError(f"metric {metric!r} is for the task 'multiclass'; received {task!r}.")
+
+
+def _example(task: str, n_classes: int) -> Rows:
+    labels: np.ndarray = np.arange(2 * n_classes) % n_classes
+    probas = np.full((2 * n_classes, n_classes), 1 / n_classes)
+    if task != "multiclass":
+        labels = np.arange(2 * n_classes)[:, np.newaxis] % 2 == np.arange(n_classes) % 2
+        probas = (probas + labels) / 2
+        if task == "regression":  # some scorers are for positive numbers alone
+            labels, probas = labels + 1.0, probas + 1.0
+    return Rows(probas[np.newaxis], labels, None, task)
+
+
+def _takes_weights(metric: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(metric).parameters.values()
+    except ValueError:  # raised for a function written in C
+        return True
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
 def default_metric(task: str) -> str:
     """Return log loss for probabilities, squared error for regression."""
     return "squared_error" if task == "regression" else "log_loss"
@@ -80,14 +156,7 @@ def blends(metric: Metric, rows: Rows) -> Blends:
     chosen = metric or default_metric(rows.task)
     if not isinstance(chosen, str):
         return Whole(rows, _scorer(chosen, rows) if _is_scorer(chosen) else _callable(chosen))
-    if rows.task == "regression" and chosen in _PROBABILITY_NAMES:
-        raise InvalidOptionError(
-            f"metric {chosen!r} is for probabilities; received numbers. Take 'squared_error' or 'absolute_error'."
-        )
-    if rows.task != "regression" and chosen == "absolute_error":
-        raise InvalidOptionError(
-            "metric 'absolute_error' is for numbers; received probabilities. Take 'brier_score' or 'log_loss'."
-        )
+    _check_task(chosen, rows.task)
     if rows.task != "regression" and chosen == "squared_error":
         chosen = "brier_score"  # scikit-learn's scorer of that name would take the codes of classes for numbers
     name = _SCORERS.get(chosen, chosen)

@@ -164,6 +164,22 @@ class LearnsFromTheFirstRow(BestMember):
         return self
 
 
+@breaks("fit_without_labels")
+class NeedsLabelsAndSaysNo(BestMember):
+    needs_labels = False
+
+
+@breaks("fit_without_labels")
+class PeeksAtLabels(BestMember):
+    needs_labels = False
+
+    def fit(self, predictions, *, sample_weight=None):
+        if predictions.label_codes is not None:
+            return super().fit(predictions, sample_weight=sample_weight)
+        self.scores_ = np.ones(len(predictions.members))
+        return self
+
+
 @breaks("sample_weight")
 class IgnoresSampleWeight(BestMember):
     def fit(self, predictions, *, sample_weight=None):

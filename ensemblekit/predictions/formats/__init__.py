@@ -5,6 +5,7 @@ reads or writes Parquet in batches.
 """
 
 from ._by_suffix import SUFFIXES, load, load_members, save
+from ._csv import read_text_columns
 from ._digest import ContentDigest
 from ._metadata import EDITED, PredictionFields, check_columns, check_digest, column_names, stored_digest
 from ._parquet import TableWriter, fields_from_arrow, join_parquet, read_metadata, to_arrow, update_digest
@@ -23,6 +24,7 @@ __all__ = [
     "load",
     "load_members",
     "read_metadata",
+    "read_text_columns",
     "save",
     "stored_digest",
     "to_arrow",

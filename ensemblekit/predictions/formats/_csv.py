@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -28,9 +29,9 @@ from ._metadata import (
 from ._numbers import parse_integers, read_columns
 from ._parts import Table
 from ._plain_tables import fields_from_text
-from ._text import TextTable, open_text, write_rows
+from ._text import TextTable, open_text, read_cells, write_rows
 
-__all__ = ["read_csv", "write_csv"]
+__all__ = ["read_csv", "read_text_columns", "write_csv"]
 
 MARK = "ensemblekit "
 """Beginning of the name of the last column, before the metadata."""
@@ -91,11 +92,40 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
     check_different(text.names)
     if text.metadata is not None:  # formats 1 and 2
         return _own_fields(text, parse_metadata(text.metadata), text.names, options)
-    for name in text.names:
-        if name.startswith(f"{MARK}{{"):
-            found = [other for other in text.names if other != name]
-            return _own_fields(text, parse_metadata(unquote(name.removeprefix(MARK))), found, options)
+    if (name := _marked(text)) is not None:
+        found = [other for other in text.names if other != name]
+        return _own_fields(text, parse_metadata(unquote(name.removeprefix(MARK))), found, options)
     return fields_from_text(text, options)
+
+
+def read_text_columns(
+    path: Path, choose: Callable[[Sequence[str]], Sequence[str]], options: ReadOptions | None = None
+) -> Any:
+    """Read columns of a text table as text, such as labels or groups by id.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it may be packed with gzip.
+    choose : callable
+        Names of all columns -> those to read.
+    options : ReadOptions, optional
+        Its separator, if that cannot be recognised.
+
+    Returns
+    -------
+    pyarrow.Table or None
+        Columns of text; None for a file of `Predictions.save`.
+    """
+    text = open_text(path, options or ReadOptions())
+    if text.metadata is not None or _marked(text) is not None:
+        return None
+    check_different(text.names)
+    return read_cells(text, (), list(choose(text.names)))
+
+
+def _marked(text: TextTable) -> str | None:
+    return next((name for name in text.names if name.startswith(f"{MARK}{{")), None)
 
 
 def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options: ReadOptions) -> Table:

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..errors import DataError, EnsembleKitError, InvalidOptionError, InvalidPredictionsError
-from ._arguments import name_and_path
 from ..predictions.formats import load_members
 from ..predictions.joining import positions
-from ..predictions.names import shown
+from ..predictions.names import shown, text_array
 from ..predictions.tables import ReadOptions, member_name
+from ._arguments import name_and_path
 from ._columns import read_column, read_columns
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
 
-__all__ = ["naming_files", "read_groups", "read_members", "read_named", "with_labels"]
+__all__ = ["existing", "naming_files", "read_groups", "read_members", "read_named", "with_labels"]
 
 T = TypeVar("T")
+PLAIN = ReadOptions(style="command")
 
 
 @contextlib.contextmanager
@@ -42,9 +43,7 @@ def naming_files(files: Sequence[str]) -> Generator[None]:
         raise
 
 
-def read_groups(
-    path: Path | None, models: Mapping[str, Predictions], read: ReadOptions
-) -> dict[Any, Hashable] | None:
+def read_groups(path: Path | None, models: Mapping[str, Predictions], read: ReadOptions) -> dict[Any, Hashable] | None:
     """Read the group of each id, for the ids of these predictions.
 
     Parameters
@@ -64,13 +63,15 @@ def read_groups(
     if path is None:
         return None
     by = read_column(path, "group", read)
-    groups = {row: by[str(row)] for p in models.values() for row in p.ids.tolist() if str(row) in by}
+    groups: dict[Any, Hashable] = {
+        row: by[str(row)] for p in models.values() for row in p.ids.tolist() if str(row) in by
+    }
     if not groups:
         raise DataError(f"{str(path)!r} must have groups of these rows; it names none of their ids.")
     return groups
 
 
-def read_members(files: Sequence[str], read: ReadOptions) -> dict[str, Predictions]:
+def read_members(files: Sequence[str], read: ReadOptions = PLAIN) -> dict[str, Predictions]:
     """Read files of predictions, FILE or NAME=FILE; without NAME= the member name of the predictions is used.
 
     Parameters
@@ -87,7 +88,7 @@ def read_members(files: Sequence[str], read: ReadOptions) -> dict[str, Predictio
     """
     from ..predictions import Predictions
 
-    paths = [_existing(path) for _, path in map(name_and_path, files)]
+    paths = [existing(path) for _, path in map(name_and_path, files)]
     found = iter(load_members(paths, Predictions, read))  # together, as votes get the classes of all of them
 
     def next_one(_: Path) -> tuple[str | None, Predictions]:
@@ -97,7 +98,8 @@ def read_members(files: Sequence[str], read: ReadOptions) -> dict[str, Predictio
     return read_named(files, next_one)
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """Refuse a path of predictions without a file or folder."""
     if not path.is_file() and not path.is_dir():
         raise DataError(f"predictions are read from a file or a folder of parts; there is none at {str(path)!r}.")
     return path
@@ -121,7 +123,7 @@ def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, T]
     contents: dict[str, T] = {}
     for given in files:
         name, path = name_and_path(given)
-        member, content = read(_existing(path))
+        member, content = read(existing(path))
         name = name or member or member_name(path)
         if name in contents:
             raise InvalidOptionError(
@@ -132,7 +134,7 @@ def read_named(files: Sequence[str], read: Callable[[Path], tuple[str | None, T]
 
 
 def with_labels(
-    members: Mapping[str, Predictions], path: Path | None, read: ReadOptions
+    members: Mapping[str, Predictions], path: Path | None, read: ReadOptions = PLAIN
 ) -> dict[str, Predictions]:
     """Label predictions by id from a table or file of predictions; if there is none, check that they are labelled.
 
@@ -158,7 +160,22 @@ def with_labels(
                     "label."
                 )
         return dict(members)
-    return {name: p.with_labels(_labels_for(name, p, path, read)) for name, p in members.items()}
+    from ..predictions import Predictions
+
+    return {
+        name: Predictions(
+            p.probas,
+            ids=p.ids,
+            classes=p.classes,
+            labels=_labels_for(name, p, path, read),
+            task=p.task,
+            split=p.split,
+            member=p.member,
+            fit_ids=p.fit_ids,
+            missing="error" if p.present is None else "renormalize",
+        )
+        for name, p in members.items()
+    }
 
 
 def _labels_for(name: str, p: Predictions, path: Path, read: ReadOptions) -> np.ndarray:
@@ -172,7 +189,7 @@ def _labels_for(name: str, p: Predictions, path: Path, read: ReadOptions) -> np.
             cells = np.array([columns[str(c)] for c in p.classes], dtype=np.float64).T.reshape(len(ids), -1)
         except ValueError as error:
             raise DataError(f"{str(path)!r} must have numbers as labels of the task {p.task!r}: {error}.") from None
-    rows = positions(np.array(ids, dtype=object), np.array(list(map(str, p.ids.tolist())), dtype=object))
+    rows = positions(text_array(ids), text_array(list(map(str, p.ids.tolist()))))
     if (rows < 0).any():
         raise DataError(
             f"{str(path)!r} must have a label for each id; it lacks {int((rows < 0).sum())} of {name!r}, first "

@@ -75,7 +75,7 @@ def takes_read_options(command: Callable[P, R]) -> Callable[..., R]:
 def _read_options(
     *,
     task: Any,
-    id: str | None,
+    id: str | None,  # noqa: A002 - the name of the option
     label: str | None,
     columns: list[str] | None,
     positive: str | None,

@@ -4,7 +4,7 @@
 reads or writes Parquet in batches.
 """
 
-from ._by_suffix import SUFFIXES, load, load_members, save
+from ._by_suffix import SUFFIXES, load, load_members, ordinary_names, save
 from ._csv import read_text_columns
 from ._digest import ContentDigest
 from ._metadata import EDITED, PredictionFields, check_columns, check_digest, column_names, stored_digest
@@ -23,6 +23,7 @@ __all__ = [
     "join_parquet",
     "load",
     "load_members",
+    "ordinary_names",
     "read_metadata",
     "read_text_columns",
     "save",

@@ -31,7 +31,7 @@ from ._parts import Table
 from ._plain_tables import fields_from_text
 from ._text import TextTable, open_text, read_cells, write_rows
 
-__all__ = ["read_csv", "read_text_columns", "write_csv"]
+__all__ = ["read_csv", "read_text_columns", "text_names", "write_csv"]
 
 MARK = "ensemblekit "
 """Beginning of the name of the last column, before the metadata."""
@@ -122,6 +122,13 @@ def read_text_columns(
         return None
     check_different(text.names)
     return read_cells(text, (), list(choose(text.names)))
+
+
+def text_names(path: Path, options: ReadOptions) -> tuple[list[str], str] | None:
+    """Read the header of a text table and its separator; None for a file of `Predictions.save`."""
+    text = open_text(path, options)
+    own = text.metadata is not None or _marked(text) is not None
+    return None if own else (text.names, text.separator)
 
 
 def _marked(text: TextTable) -> str | None:

@@ -76,7 +76,7 @@ def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -
     suffixes : sequence of str, optional
         Admitted suffixes.
     """
-    if suffixes and path.suffix.lower() not in suffixes:
+    if suffixes and not path.name.lower().endswith(tuple(suffixes)):
         raise InvalidOptionError(f"an output must end in {', '.join(suffixes)}; received {str(path)!r}.")
     if not path.parent.is_dir():
         raise FolderNotFoundError(f"the folder of an output must exist; that of {str(path)!r} does not. Make it first.")

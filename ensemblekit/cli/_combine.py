@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
+from ..predictions.tables import ReadOptions
 from ..printed import printable
 from ._app import app
 from ._arguments import (
@@ -20,21 +22,24 @@ from ._arguments import (
     name_and_path,
     pairs_of,
 )
-from ._inputs import naming_files, read_members, read_named, with_labels
+from ._inputs import existing, naming_files, read_members, read_named, with_labels
+from ._ordinary import FORM, options_of_output
+from ._reading import takes_read_options
 from ._screen import print_json
 
-SUFFIXES = (".parquet", ".csv", ".npz")
+SUFFIXES = (".parquet", ".csv", ".tsv", ".npz", ".csv.gz", ".tsv.gz")
 LARGE = 2**28
 """Total bytes of Parquet files from which they are combined batch by batch."""
-FILES = "Files of predictions, FILE or NAME=FILE: .csv, .npz or .parquet."
+FILES = "Files of predictions, FILE or NAME=FILE: .csv, .tsv, .npz, .parquet, or a folder of parts."
 
 
 @app.command()
+@takes_read_options
 def combine(
     files: Annotated[list[str], typer.Argument(help=FILES)],
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="Output file: .csv, .npz, .parquet; - is CSV on stdout."),
+        typer.Option("--output", "-o", help="Output file: .csv, .tsv, .npz, .parquet; - is CSV on stdout."),
     ],
     combiner: Annotated[
         str, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
@@ -53,8 +58,11 @@ def combine(
     missing: Annotated[
         str, typer.Option(help="Policy for absent classes and rows: error, zero or renormalize.")
     ] = "error",
+    form: Annotated[str | None, typer.Option(help=FORM)] = None,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    *,
+    read: ReadOptions,
 ) -> None:
     """Combine the predictions of several members, matched by id and class name, or refuse."""
     from ..combining import combine as combine_members
@@ -78,18 +86,22 @@ def combine(
     aliases: Any = pairs_of("--alias", alias) or None
     policy: Any = missing  # combine checks it
     options = dict(key_and_value(text) for text in option or [])
-    if not fit_on and _are_large(files, output):
+    if missing == "renormalize":
+        read = dataclasses.replace(read, missing="renormalize")
+    written = options_of_output(form, [existing(path) for _, path in map(name_and_path, files)], read, output)
+    if not fit_on and not written and not read.given() and _are_large(files, output):
         rule = combiner if load is None else load_fitted(load)
         with naming_files(files):
             record = _combine_large(files, rule, output, aliases, policy, options)
         _print_record(record, as_json)
         return
-    members = read_members(files)
+    members = read_members(files, read)
     rule: Any = combiner
     if load is not None:
         rule = load_fitted(load)
     elif fit_on:
-        rows = with_labels(read_members(fit_on), labels) if labels else read_members(fit_on)
+        rows = read_members(fit_on, read)
+        rows = with_labels(rows, labels, read) if labels else rows
         with naming_files(fit_on):
             rule = fit_combiner(rows, combiner, aliases=aliases, missing=policy, options=options)
         options = {}
@@ -99,10 +111,10 @@ def combine(
         save_fitted(rule, save, overwrite=overwrite)
     if to_stdout:
         with tempfile.TemporaryDirectory() as folder:
-            combined.save(Path(folder) / "out.csv")
+            combined.save(Path(folder) / "out.csv", **written)
             typer.echo((Path(folder) / "out.csv").read_bytes(), nl=False)  # this is UTF-8 in any locale
         return
-    combined.save(output, overwrite=overwrite)
+    combined.save(output, overwrite=overwrite, **written)
     record = {
         "output": output,
         "combiner": combined.member,
@@ -124,11 +136,12 @@ def _print_record(record: dict[str, Any], as_json: bool) -> None:
 
 def _are_large(files: list[str], output: str) -> bool:
     paths = [path for _, path in map(name_and_path, files)]
+    parts = [part for path in paths for part in (sorted(path.iterdir()) if path.is_dir() else [path])]
     if not output.lower().endswith(".parquet") or not all(
-        p.suffix.lower() == ".parquet" and p.is_file() for p in paths
+        part.suffix.lower() == ".parquet" and part.is_file() for part in parts
     ):
         return False
-    return sum(path.stat().st_size for path in paths) > LARGE
+    return sum(part.stat().st_size for part in parts) > LARGE
 
 
 def _combine_large(

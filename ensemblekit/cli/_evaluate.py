@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
+from ..predictions.tables import ReadOptions
 from ..printed import as_text
 from ._app import app
 from ._arguments import Confidence, Groups, Labels, Seed, complete_metric
 from ._inputs import naming_files, read_groups, read_members, with_labels
+from ._reading import takes_read_options
 from ._screen import frame_to_json, make_console, print_json, select
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ FORMER_KEYS = {"row": "model", "row_only": "model_only"}
 
 
 @app.command()
+@takes_read_options
 def compare(
     files: Annotated[list[str], typer.Argument(help="At least two files of predictions, FILE or NAME=FILE.")],
     against: Annotated[str | None, typer.Option(help="Name of the reference model. Default: the first.")] = None,
@@ -37,15 +40,17 @@ def compare(
     seed: Seed = 0,
     unit: Annotated[str, typer.Option(help="Plural word for the samples.")] = "rows",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    *,
+    read: ReadOptions,
 ) -> None:
     """Compare predictions of the same rows by exact McNemar, paired bootstrap and Holm, and state the conclusions."""
     from ..evaluation import compare_with_reference
     from ..report import print_table
 
-    models = with_labels(read_members(files), labels)
+    models = with_labels(read_members(files, read), labels, read)
     if len(models) < 2:
         raise InvalidOptionError(f"compare needs two files or more; received {len(models)}.")
-    group_by_id = read_groups(groups, models)
+    group_by_id = read_groups(groups, models, read)
     reference = against or next(iter(models))
     options: dict[str, Any] = {"metrics": metric} if metric else {}
     with naming_files(files):
@@ -71,6 +76,7 @@ def compare(
 
 
 @app.command()
+@takes_read_options
 def evaluate(
     files: Annotated[
         list[str], typer.Argument(help="Files of predictions, FILE or NAME=FILE: .csv, .npz or .parquet.")
@@ -84,13 +90,15 @@ def evaluate(
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    *,
+    read: ReadOptions,
 ) -> None:
     """Score predictions, each value with its confidence interval."""
     from ..evaluation import score_table
     from ..report import print_table
 
-    models = with_labels(read_members(files), labels)
-    group_by_id = read_groups(groups, models)
+    models = with_labels(read_members(files, read), labels, read)
+    group_by_id = read_groups(groups, models, read)
     options: dict[str, Any] = {"metrics": metric} if metric else {}
     with naming_files(files):
         table = score_table(models, groups=group_by_id, confidence=confidence, seed=seed, **options)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
+from ..predictions.tables import ReadOptions
 from ..printed import as_text
 from ._app import app
 from ._arguments import ClassNames, Labels, ModelPath, check_output, complete_combiner
 from ._inputs import read_members, with_labels
+from ._reading import takes_read_options
 from ._screen import frame_to_json, import_keras_quietly, make_console, print_json, select, size_of
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ PLOTS = (".png", ".svg", ".pdf")
 
 
 @app.command()
+@takes_read_options
 def profile(
     model: ModelPath,
     class_name: ClassNames = None,
@@ -54,6 +57,8 @@ def profile(
         Path | None, typer.Option(help="Save a plot of the frontier of accuracy and latency: .png, .svg, .pdf.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    *,
+    read: ReadOptions,
 ) -> None:
     """Measure what a model costs, and what dropping each member saves and loses."""
     import_keras_quietly()
@@ -65,8 +70,8 @@ def profile(
         check_output(plot, overwrite=True, suffixes=PLOTS)
     if labels is not None and not predictions:
         raise InvalidOptionError("--labels are those of --predictions. Give these, too.")
-    labelled = None if not predictions else with_labels(read_members(predictions), labels)
-    held_out = None if not fit_on else read_members(fit_on)
+    labelled = None if not predictions else with_labels(read_members(predictions, read), labels, read)
+    held_out = None if not fit_on else read_members(fit_on, read)
     measured = profile_model(
         model,
         classes=class_name or None,

@@ -4,8 +4,8 @@
 reads or writes Parquet in batches.
 """
 
-from ._by_suffix import SUFFIXES, load, load_members, save
-from ._csv import is_saved_text
+from ._by_suffix import SUFFIXES, load, load_members, ordinary_names, save
+from ._csv import read_text_columns
 from ._digest import ContentDigest
 from ._metadata import (
     EDITED,
@@ -30,12 +30,13 @@ __all__ = [
     "check_said",
     "column_names",
     "fields_from_arrow",
-    "is_saved_text",
     "join_parquet",
     "load",
     "load_members",
+    "ordinary_names",
     "parts_of",
     "read_metadata",
+    "read_text_columns",
     "save",
     "stored_digest",
     "to_arrow",

@@ -13,14 +13,14 @@ from typing import Any, BinaryIO, TypeVar
 from ...errors import EnsembleKitError, InvalidOptionError, InvalidPredictionsError
 from ...files import atomic_write
 from ..tables import ReadOptions
-from ._csv import read_csv, write_csv
+from ._csv import read_csv, text_names, write_csv
 from ._metadata import PredictionFields, check_unchanged
 from ._npz import read_npz, write_npz
 from ._ordinary import FORMS, write_ordinary
-from ._parquet import read_parquet, write_parquet
+from ._parquet import parquet_names, read_parquet, write_parquet
 from ._parts import Table, joined, parts_of, with_all_votes
 
-__all__ = ["SUFFIXES", "load", "load_members", "save"]
+__all__ = ["SUFFIXES", "load", "load_members", "ordinary_names", "save"]
 
 P = TypeVar("P", bound=PredictionFields)
 Writer = Callable[[PredictionFields, BinaryIO], None]
@@ -130,6 +130,30 @@ def load_members(
     with _naming(paths[0] if paths else "", options):
         tables = with_all_votes(found)
     return [_made(path, make, table, options) for path, table in zip(paths, tables, strict=True)]
+
+
+def ordinary_names(path: str | os.PathLike[str], options: ReadOptions | None = None) -> tuple[list[str], str] | None:
+    """Read the header of an ordinary table.
+
+    Parameters
+    ----------
+    path : path-like
+        A file, or a folder of parts.
+    options : ReadOptions, optional
+        Its separator, if that cannot be recognised.
+
+    Returns
+    -------
+    tuple or None
+        Names of the columns, and the separator, which is empty for Parquet; None for a file of `Predictions.save`.
+    """
+    options = options or ReadOptions()
+    with _naming(path, options):
+        file = parts_of(Path(path), SUFFIXES)[0] if _is(Path.is_dir, path) else Path(path)
+        suffix = _suffix(file).removesuffix(".gz")
+        if suffix == ".npz":
+            return None
+        return parquet_names(file) if suffix == ".parquet" else text_names(file, options)
 
 
 def _read(path: str | os.PathLike[str], make: Callable[..., Any], options: ReadOptions) -> Table:

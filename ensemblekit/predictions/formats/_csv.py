@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -29,9 +29,9 @@ from ._metadata import (
 from ._numbers import parse_integers, read_columns
 from ._parts import Table
 from ._plain_tables import fields_from_text
-from ._text import TextTable, open_text, write_rows
+from ._text import TextTable, open_text, read_cells, write_rows
 
-__all__ = ["is_saved_text", "read_csv", "write_csv"]
+__all__ = ["read_csv", "read_text_columns", "text_names", "write_csv"]
 
 MARK = "ensemblekit "
 """Beginning of the name of the last column, before the metadata."""
@@ -92,30 +92,47 @@ def read_csv(path: Path, options: ReadOptions) -> Table:
     check_different(text.names)
     if text.metadata is not None:  # formats 1 and 2
         return _own_fields(text, parse_metadata(text.metadata), text.names, options)
-    for name in text.names:
-        if name.startswith(f"{MARK}{{"):
-            found = [other for other in text.names if other != name]
-            return _own_fields(text, parse_metadata(unquote(name.removeprefix(MARK))), found, options)
+    if (name := _marked(text)) is not None:
+        found = [other for other in text.names if other != name]
+        return _own_fields(text, parse_metadata(unquote(name.removeprefix(MARK))), found, options)
     return fields_from_text(text, options)
 
 
-def is_saved_text(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a text file was written by `Predictions.save`.
+def read_text_columns(
+    path: Path, choose: Callable[[Sequence[str]], Sequence[str]], options: ReadOptions | None = None
+) -> Any:
+    """Read columns of a text table as text, such as labels or groups by id.
 
     Parameters
     ----------
-    path : path-like
-        A file of text.
+    path : Path
+        The file; it may be packed with gzip.
+    choose : callable
+        Names of all columns -> those to read.
+    options : ReadOptions, optional
+        Its separator, if that cannot be recognised.
 
     Returns
     -------
-    bool
+    pyarrow.Table or None
+        Columns of text; None for a file of `Predictions.save`.
     """
-    try:
-        text = open_text(Path(path), ReadOptions())
-    except InvalidPredictionsError:
-        return False
-    return text.metadata is not None or any(name.startswith(f"{MARK}{{") for name in text.names)
+    text = open_text(path, options or ReadOptions())
+    if text.metadata is not None or _marked(text) is not None:
+        return None
+    check_different(text.names)
+    return read_cells(text, (), list(choose(text.names)))
+
+
+def text_names(path: Path, options: ReadOptions) -> tuple[list[str], str] | None:
+    """Read the header of a text table and its separator; None for a file of `Predictions.save`."""
+    text = open_text(path, options)
+    own = text.metadata is not None or _marked(text) is not None
+    return None if own else (text.names, text.separator)
+
+
+def _marked(text: TextTable) -> str | None:
+    return next((name for name in text.names if name.startswith(f"{MARK}{{")), None)
 
 
 def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options: ReadOptions) -> Table:

@@ -31,6 +31,7 @@ __all__ = [
     "TableWriter",
     "fields_from_arrow",
     "join_parquet",
+    "parquet_names",
     "read_metadata",
     "read_parquet",
     "to_arrow",
@@ -250,6 +251,12 @@ def read_metadata(file: Any) -> dict[str, Any] | None:
     """
     raw = (file.metadata.metadata or {}).get(KEY)
     return None if raw is None else parse_metadata(raw)
+
+
+def parquet_names(path: Path) -> tuple[list[str], str] | None:
+    """Read the names of the columns of a Parquet table; None for a file of `Predictions.save`."""
+    with open_parquet(path) as file:
+        return None if read_metadata(file) is not None else (file.schema_arrow.names, "")
 
 
 def read_parquet(path: Path, options: ReadOptions) -> Table:

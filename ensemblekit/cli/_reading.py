@@ -1,0 +1,103 @@
+"""Options that say how the tables of a command are read."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+
+from ..errors import InvalidOptionError
+from ..predictions.tables import ReadOptions
+
+__all__ = ["takes_read_options"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+PANEL = "How tables are read"
+
+
+def _option(text: str, **more: Any) -> Any:
+    return typer.Option(help=text, rich_help_panel=PANEL, **more)
+
+
+_TYPES: dict[str, Any] = {
+    "task": Annotated[str | None, _option("What a table holds: multiclass, multilabel or regression.")],
+    "id": Annotated[str | None, _option("Column of the ids. Default: id, or a first column such as image_id.")],
+    "label": Annotated[str | None, _option("Column of the labels. Default: label.", metavar="COLUMN")],
+    "columns": Annotated[
+        list[str] | None,
+        _option("Columns of values; others are ignored. COLUMN=CLASS names the class too.", metavar="COLUMN,..."),
+    ],
+    "positive": Annotated[
+        str | None,
+        _option("Class whose probability the one column of values is, or NEGATIVE,POSITIVE.", metavar="CLASS"),
+    ],
+    "separator": Annotated[str | None, _option("Character between cells: , ; | or tab. Default: recognised.")],
+    "decimal": Annotated[str | None, _option("Decimal mark: . or , (the default is recognised).")],
+}
+"""Name of an option -> its type, in the order of ``--help``."""
+
+
+def takes_read_options(command: Callable[P, R]) -> Callable[..., R]:
+    """Give a command the options that say how tables are read; it gets them as ``read``, a `ReadOptions`.
+
+    Parameters
+    ----------
+    command : callable
+        Function with a keyword argument ``read``.
+
+    Returns
+    -------
+    callable
+        The command as typer sees it.
+    """
+
+    @functools.wraps(command)
+    def reading(*args: Any, **kwargs: Any) -> R:
+        texts = {name: kwargs.pop(name, None) for name in _TYPES}
+        return command(*args, read=_read_options(**texts), **kwargs)  # pyright: ignore[reportCallIssue]
+
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "read"]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in _TYPES.items()
+    ]
+    del reading.__wrapped__
+    reading.__signature__ = signature.replace(parameters=[*own, *more])  # pyright: ignore[reportAttributeAccessIssue]
+    reading.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *more)}
+    return reading
+
+
+def _read_options(
+    *,
+    task: Any,
+    id: str | None,  # noqa: A002 - the name of the option
+    label: str | None,
+    columns: list[str] | None,
+    positive: str | None,
+    separator: str | None,
+    decimal: Any,
+) -> ReadOptions:
+    named = [part.partition("=") for text in columns or () for part in text.split(",")]
+    if any(not name or (equals and not of) for name, equals, of in named):
+        raise InvalidOptionError(f"--columns must be COLUMN,... or COLUMN=CLASS,...; received {columns!r}.")
+    classes = tuple(map(_class_name, (positive or "").split(",")))
+    return ReadOptions(
+        task=task,
+        id=id,
+        label=label,
+        columns={name: of or name for name, _, of in named} or None,
+        positive=None if positive is None else classes if len(classes) == 2 else _class_name(positive),
+        separator={"tab": "\t", "\\t": "\t"}.get(separator or "", separator),
+        decimal=decimal,
+        style="command",
+    )
+
+
+def _class_name(text: str) -> str | int:
+    """Take a whole number as one: a target called 1 is usually the number 1."""
+    return int(text) if text.isdecimal() and text.isascii() and str(int(text)) == text else text

@@ -105,7 +105,6 @@ def test_each_kind_of_table_gives_its_names(data, rows, columns):
         (np.ma.array([2**53 + 1, 2], mask=[0, 1]), [2**53 + 1, None], "O"),
         ([np.ma.array([1.0, 2.0], mask=[0, 1]), np.ma.array([3.0, 4.0])], [[1.0, None], [3.0, 4.0]], "f8"),
     ],
-    ids=repr,
 )  # fmt: skip
 def test_what_is_null_or_masked_is_missing_and_nothing_else_changes(data, values, kind):
     found = read_named(data, "x").values

@@ -140,7 +140,7 @@ def repeated_text() -> str | None:
     return (
         refused(lambda: load(".parquet", parquet({"id": text, **both})), "ids must be unique")
         or refused(lambda: load(".parquet", parquet({"id": np.arange(n), "label": text, **both})), "labels")
-        or refused(lambda: load(".parquet", parquet({"id": np.arange(n), "cat": text})), "one class")
+        or refused(lambda: load(".parquet", parquet({"id": np.arange(n), **both, "cat": text})), "one class")
     )
 
 

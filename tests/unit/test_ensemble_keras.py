@@ -147,7 +147,7 @@ def test_it_is_kept_without_pickle(net, keras, tmp_path):
         ({"validation_split": 1}, InvalidOptionError, "validation_split must be >= 0 and < 1; received 1"),
         ({"model": "net"}, InvalidOptionError, "model must be a compiled keras.Model, or a function.*received 'net'"),
         ({"classes": ["ape", "bee"]}, CompatibilityError, r"it has 3 for the 2 classes \['ape', 'bee'\]"),
-        ({"classes": ["ape", "bee", "dog"]}, InvalidOptionError, r"labels must be out of .* received also \['cow'\]"),
+        ({"classes": ["ape", "bee", "dog"]}, InvalidOptionError, r"labels must be out of .* received also .*'cow'"),
     ],
 )
 def test_what_does_not_fit_is_refused(net, change, error, told):

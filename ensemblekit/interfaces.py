@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from .errors import InvalidOptionError
+from .predictions.named import by_member
 
 if TYPE_CHECKING:
     import keras
@@ -31,7 +32,6 @@ __all__ = [
     "Factory",
     "Head",
     "Member",
-    "by_member",
     "taken_by",
 ]
 
@@ -43,7 +43,6 @@ TRAITS = frozenset({"symmetric", "idempotent", "bounded", "learns", "graphable",
 
 TAKES = frozenset({"present", "task", "features", "xp", "sample_weight", "validation"})
 """What a combiner may take by name: ``combine`` the first four, ``fit`` the last two and ``features``."""
-
 
 _DECLARED = frozenset({"traits", "tasks", "takes", "fit_takes", "needs_labels"})
 """Attributes of a combiner that are no options, though an object may declare them too."""
@@ -65,31 +64,6 @@ def taken_by(method: Any) -> frozenset[str]:
     function = getattr(method, "__func__", method)
     # Reading a signature takes longer than averaging a small array.
     return _taken_by(function) if inspect.isfunction(function) else _taken_by.__wrapped__(function)
-
-
-def by_member(values: Any) -> Any:
-    """Turn one value per member into a mapping, if the values name their members.
-
-    Parameters
-    ----------
-    values : Series with an index of member names, mapping of member name to float, or anything else
-        Such as the ``weights`` of a combiner.
-
-    Returns
-    -------
-    mapping of member name to float, or the same object
-        Of a Series with a default index, which names nothing, the same object.
-    """
-    index = getattr(values, "index", None)
-    if index is None or callable(index) or not hasattr(values, "to_numpy"):
-        return values
-    from .predictions.named import is_default
-
-    if is_default(index):
-        return values
-    if not index.is_unique:
-        raise InvalidOptionError(f"values by member name must name each member once; received {list(index)}.")
-    return dict(zip(index.tolist(), values.to_numpy().ravel().tolist(), strict=True))
 
 
 @functools.lru_cache(maxsize=256)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError, NotFittedError
-from ..interfaces import Combiner, by_member, taken_by
+from ..interfaces import Combiner, taken_by
 from ..predictions.alike import normalisation_note
+from ..predictions.named import by_member
 from ..predictions.names import shown
 from ..registry import default_registry
 

@@ -21,9 +21,39 @@ from ..errors import InvalidOptionError
 from ..predictions.choices import check_choice
 from ._keras_inputs import as_fed, check_shapes, inputs_of, is_of_several, of_model, text_of
 from ._keras_model import check_compiled, is_model, make_model, reseed, seeded
-from ._rows import n_rows, slice_rows, take, weights_of
+from ._rows import check_row_names, n_rows, slice_rows, take, weights_of
 
 __all__ = ["KerasEstimator"]
+
+
+class ScoredByName:
+    """A score that refuses rows whose names differ; before a mixin of scikit-learn in the bases of a class."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Score the predictions, as the mixin of scikit-learn does: accuracy, or R² for regression.
+
+        Parameters
+        ----------
+        X : array-like, or mapping of input name to array-like
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True labels or values.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        float
+            At most 1.
+
+        Raises
+        ------
+        InvalidOptionError
+            If ``y`` or ``sample_weight`` name their rows otherwise than X.
+        """
+        check_row_names(X, y=y, sample_weight=sample_weight)
+        scored: Any = super()
+        return scored.score(X, y, sample_weight)
 
 
 class KerasEstimator(BaseEstimator):

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from ..errors import InvalidOptionError
 from ..predictions.names import as_classes
-from ._keras import KerasEstimator
+from ._keras import KerasEstimator, ScoredByName
 from ._keras_losses import Outputs, Targets, read_outputs, read_targets, to_probabilities, try_loss
 from ._keras_model import as_codes, count_outputs, is_model, label_outputs
 from ._rows import check_row_names, n_rows
@@ -20,7 +20,7 @@ from ._rows import check_row_names, n_rows
 __all__ = ["KerasClassifier"]
 
 
-class KerasClassifier(ClassifierMixin, KerasEstimator):
+class KerasClassifier(ScoredByName, ClassifierMixin, KerasEstimator):
     """A Keras model as a scikit-learn classifier.
 
     Parameters

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from ..errors import CompatibilityError
-from ._keras import KerasEstimator
+from ._keras import KerasEstimator, ScoredByName
 from ._keras_losses import check_regression_loss, try_loss
 from ._keras_model import count_outputs
 from ._rows import check_row_names, n_rows
@@ -18,7 +18,7 @@ from ._rows import check_row_names, n_rows
 __all__ = ["KerasRegressor"]
 
 
-class KerasRegressor(RegressorMixin, KerasEstimator):
+class KerasRegressor(ScoredByName, RegressorMixin, KerasEstimator):
     """A Keras model as a scikit-learn regressor.
 
     Parameters

@@ -35,7 +35,7 @@ def fuse(
     members: Members,
     combiner: str | CombinerLike | None = None,
     *,
-    classes: Sequence[Hashable] | Mapping[str, Sequence[Hashable]] | None = None,
+    classes: Sequence[Hashable] | Mapping[Any, Any] | None = None,
     task: Task | None = None,
     input_shape: tuple[int, int, int] | None = None,
     name: str = "fused",
@@ -58,7 +58,7 @@ def fuse(
     combiner : str or Combiner, optional
         A registered name, or an object with a method ``combine``, fitted if it learns. If ``members`` is an ensemble,
         its own combiner is used.
-    classes : sequence of str or int, or mapping of member name to such, optional
+    classes : sequence of str or int, label map ``{0: name, ...}``, or mapping of member name to such, optional
         Names of the members' outputs in their order. The model's outputs are in the order of the first member.
     task : {"multiclass", "multilabel", "regression"}, optional
         By default ``multiclass``, or what the ensemble does.

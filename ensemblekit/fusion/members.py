@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 from ..assembly import import_keras
@@ -51,7 +52,7 @@ def read_members(members: Any, classes: Any = None, output_names: Mapping[str, s
     ----------
     members : EnsembleClassifier, EnsembleRegressor, mapping of str to model, or sequence of (str, model)
         As in `fuse`.
-    classes : sequence of str or int, or mapping of member name to such, optional
+    classes : sequence of str or int, label map, or mapping of member name to such, optional
         Names of the outputs, if ``members`` is not an ensemble.
     output_names : mapping of str to str, optional
         ``{member: output}``: the output to take of a model with several.
@@ -83,6 +84,8 @@ def read_members(members: Any, classes: Any = None, output_names: Mapping[str, s
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
         raise InvalidOptionError(f"names of members must be different; received {duplicates} more than once.")
+    if isinstance(classes, Mapping) and all(isinstance(value, (str, Integral)) for value in classes.values()):
+        classes = as_classes(classes)  # a label map
     if isinstance(classes, Mapping):
         missing, unknown = [n for n in names if n not in classes], [n for n in classes if n not in names]
         if missing or unknown:

@@ -75,7 +75,9 @@ def check_aliases(aliases: Mapping[Any, Hashable], classes: Collection[Hashable]
     """Refuse an alias that would rename nothing because it spells a class in another Unicode normalisation."""
     known = set(classes)
     unused = [name for name in aliases if name not in known]
-    note = normalisation_note(unused, known - aliases.keys() - {name for name in aliases.values() if isinstance(name, str)})
+    note = normalisation_note(
+        unused, known - aliases.keys() - {name for name in aliases.values() if isinstance(name, str)}
+    )
     if note:
         raise InvalidPredictionsError(
             f"aliases must name classes as they are written; received {few(unused)} beside the classes "

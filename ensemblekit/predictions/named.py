@@ -21,6 +21,7 @@ from .tables import check_different, recognised
 __all__ = [
     "Named",
     "by_id",
+    "by_member",
     "check_same_rows",
     "frame_of_rows",
     "is_default",
@@ -237,6 +238,26 @@ def check_same_rows(
         f"{shown(plain(one[first]))} in {what} and {shown(plain(another[first]))} in {other}. Give "
         f"{other}.loc[{what}.index] if the names are right, or {other}.to_numpy() if the order is."
     )
+
+
+def by_member(values: Any) -> Any:
+    """Turn one value per member into a mapping, if the values name their members.
+
+    Parameters
+    ----------
+    values : Series with an index of member names, mapping of member name to float, or anything else
+        Such as the ``weights`` of a combiner.
+
+    Returns
+    -------
+    mapping of member name to float, or the same object
+        Of a Series with a default index, which names nothing, the same object.
+    """
+    if not has_index(values) or is_default(values.index):
+        return values
+    if not values.index.is_unique:
+        raise InvalidOptionError(f"values by member name must name each member once; received {list(values.index)}.")
+    return dict(zip(values.index.tolist(), values.to_numpy().ravel().tolist(), strict=True))
 
 
 def is_default(names: Any) -> bool:

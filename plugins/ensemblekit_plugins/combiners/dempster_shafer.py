@@ -11,7 +11,7 @@ import numpy as np
 
 from ensemblekit import Combiner, hookimpl
 from ensemblekit.errors import InvalidOptionError
-from ensemblekit.interfaces import by_member
+from ensemblekit.predictions.named import by_member
 
 from ..kernels.evidence import pool_evidence
 from ..kernels.sums import shaped_like_members

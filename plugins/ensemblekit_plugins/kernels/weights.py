@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ensemblekit.errors import InvalidOptionError
-from ensemblekit.interfaces import by_member
+from ensemblekit.predictions.named import by_member
 
 __all__ = ["check_settled", "normalised_weights", "scaled_weights"]
 

@@ -1,0 +1,245 @@
+"""Rows, columns, members and classes that arguments name: no order of them changes an answer, or they are refused."""
+
+import importlib
+import inspect
+import re
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import ensemblekit
+from ensemblekit import EnsembleKitError
+from ensemblekit.predictions import named as reader
+
+from . import named_calls, named_estimators  # noqa: F401 - they list the doors
+from .named_doors import DOORS, LOOKED_UP, N, World, named, plain
+
+MATCHED = {
+    "X", "classes", "features", "fit_ids", "groups", "ids", "keys", "labels", "probas", "sample_weight", "source",
+    "values", "views", "y",
+}  # fmt: skip
+"""Arguments that are matched to rows, columns, members or classes, wherever they stand."""
+
+NOT_MATCHED = {
+    "names of things, looked up by name": "accuracy aliases class_folders class_weight custom_objects histories "
+    "intervals kept latency marks members metrics notes outputs output_names proposed_aliases splits thresholds "
+    "trusted unreadable own own_folders input_features",
+    "Predictions, which align matches": "predictions first second validation models chosen_on fit_on partitions tables",
+    "estimators, models and parts of them": "augmentation backbone bank combiner copied estimators head layer method "
+    "model obj second_head",
+    "options": "callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "
+    "options params fit_params progress random_state scoring seed visit image earlier replaces deep default "
+    "key given plugins client xp dtype transform to inputs extra_axes n_members n_samples n_classes",
+    "the array of a contract, with no names": "member_probas x pixels images half_widths calibration_ids rows",
+    "sizes and shapes": "batch_sizes feature_shape input_shape size",
+    "fields of a record": "args kwargs audit contested failures fields files folder format frame frontier path "
+    "registrations results run run_members runs scans score scores sections sentences table text weighted right parts",
+    "a list of numbers, answered in its order": "p_values",
+    "names of columns in a file, and how it is read": "label columns positive read",
+}
+EXEMPT = {
+    "combining.AskedCombiner": "names of members and classes, for other rooms",
+    "data.ImageFolder": "ids are a selection of its files",
+    "data.audit_images": "ids are a selection of files",
+    "ensemble.EnsembleClassifier.name_outputs": "labels in the order of the outputs, from another ensemble",
+    "ensemble.EnsembleClassifier.output_names_for": "labels are looked up one by one",
+    "ensemble.EnsembleRegressor.output_names_for": "labels are looked up one by one",
+    "ensemble.KerasClassifier.name_outputs": "labels in the order of the outputs, from an ensemble",
+    "ensemble.KerasRegressor.name_outputs": "labels in the order of the outputs, from an ensemble",
+    "ensemble.KerasClassifier.check_model": "labels of the ensemble around it",
+    "ensemble.KerasRegressor.check_model": "labels of the ensemble around it",
+    "ensemble.KerasClassifier(classes)": "labels of the outputs of a model, in their order",
+    "evaluation.ConformalIntervals": "made by fit_conformal",
+    "evaluation.ConformalSets": "made by fit_conformal",
+    "features.AffineViews.draw": "images are an array, and have no names",
+    "features.Augmentation.draw": "images are an array, and have no names",
+    "features.extract_features": "images are an array, and have no names",
+    "fusion.export_fused": "it gives classes to fuse",
+    "interfaces.Combiner": "ids and classes in an order that fit_combiner has settled",
+    "interfaces.Member": "a contract: collect calls it",
+    "plots.plot_copies": "groups are lists of ids",
+    "predicting.Predictor": "made by open_model",
+    "predicting.open_model": "it reads classes as fuse does",
+    "predicting.predict_images": "it gives classes to open_model",
+    "predictions.PredictionSet.reorder": "by name, and by number for rows",
+    "profiling.profile_model": "it gives classes to open_model",
+    "scaling.predict_batch": "it gives classes to open_model",
+    "scaling.predict_partitions": "it gives classes to open_model",
+}
+"""Start of a function and argument -> why nothing is matched there."""
+
+SCALAR = re.compile(
+    r"(int|float|bool|str|None|Any \| None|type|os\.PathLike\[str\]|Literal\[.*\]|Task|Missing|MissingPolicy|Factor|"
+    r"Path|BinaryIO|Console|Figure|TableOptions|Folder|LockedFolder)( \| (int|float|bool|str|None|type|Path|Console|"
+    r"os\.PathLike\[str\]|Literal\[.*\]|BinaryIO))*"
+)
+REFUSED = (EnsembleKitError, ValueError)
+"""scikit-learn refuses columns in another order than those of the fit."""
+
+
+def public_functions(package=ensemblekit):
+    """List the functions, classes and methods of all rooms, by name."""
+    found = {}
+    for room in package._ROOMS:
+        module = importlib.import_module(f"{package.__name__}.{room}")
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isclass(value) and issubclass(value, Exception):
+                continue
+            if inspect.isclass(value):
+                found[f"{room}.{name}"] = value
+                methods = inspect.getmembers(value, lambda m: inspect.isfunction(m) or inspect.ismethod(m))
+                found |= {f"{room}.{name}.{method}": m for method, m in methods if not method.startswith("_")}
+            elif inspect.isfunction(value):
+                found[f"{room}.{name}"] = value
+    return found
+
+
+def arguments(functions):
+    """List ``function(argument)`` for all arguments that are more than a number, a text or a path."""
+    found = []
+    for name, function in functions.items():
+        if name.endswith(("_request", "_params", "get_metadata_routing")):  # of scikit-learn
+            continue
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (ValueError, TypeError):
+            continue
+        for p in parameters:
+            annotation = getattr(p.annotation, "__forward_arg__", p.annotation)
+            scalar = isinstance(annotation, str) and SCALAR.fullmatch(annotation)
+            if p.name not in ("self", "cls") and not scalar:
+                found.append((name, p.name))
+    return found
+
+
+def uncovered(functions):
+    """List arguments of which nobody said whether they are matched, and those that are, but in no door."""
+    known = {name for names in NOT_MATCHED.values() for name in names.split()}
+    covered = {cover.partition(") ")[0].rstrip(")") + ")" for door in DOORS for cover in door.covers}
+    found = []
+    for function, argument in arguments(functions):
+        one = f"{function}({argument})"
+        exempt = any(one.startswith((f"{start}(", f"{start}.")) or one == start for start in EXEMPT)
+        if argument not in MATCHED:
+            found += [] if argument in known else [f"{one}: is it matched to rows, columns, members or classes?"]
+        elif one not in covered and not exempt:
+            found.append(f"{one}: no door asks it")
+    return found
+
+
+def test_every_argument_that_is_matched_has_a_door():
+    assert uncovered(public_functions()) == []
+
+
+def test_a_new_argument_is_noticed():
+    def new(predictions, *, groups=None, shelf=None, n: "int" = 3):
+        return predictions
+
+    assert uncovered({"evaluation.new": new}) == [
+        "evaluation.new(groups): no door asks it",
+        "evaluation.new(shelf): is it matched to rows, columns, members or classes?",
+    ]
+
+
+def test_every_door_and_every_exception_is_there():
+    known = {f"{name}({argument})" for name, argument in arguments(public_functions())}
+    covered = {cover.partition(") ")[0].rstrip(")") + ")" for door in DOORS for cover in door.covers}
+    assert covered - known == set()
+    assert [start for start in EXEMPT if not any(one.startswith(start) for one in known)] == []
+
+
+def ask(door, world, give):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return door.ask(world, give)
+
+
+def same(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, (float, np.floating)):
+        return bool(np.isclose(one, float(other), rtol=1e-6, equal_nan=True))
+    return one == other
+
+
+def check(door, world, container, rows, places):
+    """Ask with names in an order; return whether it was refused."""
+    expected = ask(door, world, plain)
+    try:
+        found = ask(door, world, named(world, container, rows, places))
+    except REFUSED:
+        return True
+    assert same(expected, found), f"{door}: {container} changes the answer"
+    return False
+
+
+def marked(doors):
+    return [pytest.param(door, id=str(door), marks=[pytest.mark.keras] if door.keras else []) for door in doors]
+
+
+IN_ORDER = np.arange(N)
+
+
+@pytest.mark.parametrize("door", marked(DOORS))
+def test_names_in_order_are_accepted(door):
+    for container in door.containers:
+        assert not check(door, World(), container, IN_ORDER, None), f"{container} is refused"
+
+
+@pytest.mark.parametrize("door", marked(door for door in DOORS if not door.keras))
+@settings(max_examples=6, deadline=None)
+@given(
+    kind=st.sampled_from(["text", "numbers", "0..n-1"]),
+    container=st.sampled_from(LOOKED_UP),
+    rows=st.permutations(range(N)),
+    places=st.permutations(range(3)),
+)
+@example(kind="text", container="pandas", rows=list(range(N))[::-1], places=[1, 2, 0])
+@example(kind="0..n-1", container="pandas", rows=np.argsort(World("0..n-1").ids).tolist(), places=[0, 1, 2])
+def test_no_order_of_names_changes_an_answer(door, kind, container, rows, places):
+    container = container if container in door.containers else "pandas"
+    check(door, World(kind), container, np.array(rows), np.array(places) if door.columns else None)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("door", marked(door for door in DOORS if door.keras))
+def test_no_order_of_names_changes_an_answer_of_a_network(door):
+    check(door, World(), "pandas", IN_ORDER[::-1], None)
+
+
+# A reader that drops names.
+
+
+def nameless(*args, **kwargs):
+    found = reader_as_it_is(*args, **kwargs)
+    return reader.Named(found.values, what=found._what, labels=found.labels)
+
+
+reader_as_it_is = reader.read_named
+
+
+@pytest.fixture
+def names_are_dropped(monkeypatch):
+    """Replace the reader of names, wherever it was imported, by one that drops them."""
+    wrong = {"read_named": nameless, "check_same_rows": lambda *_, **__: None}
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ensemblekit."):
+            for function, other in wrong.items():
+                if vars(module).get(function) is getattr(reader, function) and module is not reader:
+                    monkeypatch.setattr(module, function, other)
+    for function, other in wrong.items():
+        monkeypatch.setattr(reader, function, other)
+
+
+@pytest.mark.parametrize("door", marked(door for door in DOORS if door.reads))
+def test_a_reader_that_drops_names_is_noticed(door, names_are_dropped):
+    # The answer changes, or what must be accepted is refused.
+    with pytest.raises((AssertionError, *REFUSED)):
+        assert not check(door, World(), "pandas", IN_ORDER[::-1], None)

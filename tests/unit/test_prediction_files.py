@@ -331,13 +331,13 @@ def test_a_file_of_another_kind_under_our_suffix_is_refused(suffix, tmp_path):
     [
         ("format%22:3", "format%22:4", r"format 4 is newer than this ensemblekit reads \(3\)"),
         (
-            '"b",0.3,0.7,\n',
+            "b,0.3,0.7,\n",
             "",
             r"a file of 2 predictions must have as many rows; it has 1: the file was cut, edited or",
         ),
-        ('"b",0.3,0.7', '"b",0.3', r"each line must have 4 cells"),
-        ('"b",0.3,0.7', '"b",0.3,0.9', r"must sum to 1"),
-        ('"b",0.3', '"a",0.3', r"ids must be unique"),
+        ("b,0.3,0.7", "b,0.3", r"each line must have 4 cells"),
+        ("b,0.3,0.7", "b,0.3,0.9", r"must sum to 1"),
+        ("b,0.3", "a,0.3", r"ids must be unique"),
         ("id,proba:cat", "id,proba:cow", r"columns must be those that were saved, .* received \['id', 'proba:cow'"),
         ("0.3,0.7", "0.4,0.6", r"SHA-256 is .*, and not .*: the file was cut, edited or damaged\. .*edited=True"),
         ("0.3,0.7", "0.3,?", r"must hold numbers; .* has '\?' for id 'b': the file was cut, edited or damaged"),

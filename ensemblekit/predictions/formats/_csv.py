@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,12 +30,13 @@ from ._metadata import (
 from ._numbers import parse_integers, read_columns
 from ._parts import Table
 from ._plain_tables import fields_from_text
-from ._text import TextTable, open_text, read_cells, write_rows
+from ._text import TextTable, ends_with_line, needs_quotes, open_text, read_cells, write_rows
 
 __all__ = ["read_csv", "read_text_columns", "text_names", "write_csv"]
 
 MARK = "ensemblekit "
 """Beginning of the name of the last column, before the metadata."""
+START = MARK + "{"
 ESCAPED = "%\",;|'"
 """Characters of the metadata that are written as in a URL, the percent sign first."""
 LONGEST = 131072
@@ -60,8 +62,9 @@ def write_csv(p: PredictionFields, file: BinaryIO, separator: str = ",") -> None
     # A float32 is exact as float64, so that the shortest text of the float64 reads back exactly.
     columns += [pa.array(np.ascontiguousarray(column, dtype=np.float64), from_pandas=True) for column in p.probas.T]
     columns.append(pa.nulls(len(p.ids)))
-    names = [*column_names(meta), _metadata_name(meta | {"sha256": digest_of(p)})]
-    write_rows(names, columns, file, separator)
+    quoted = needs_quotes(columns, separator)
+    names = [*column_names(meta), _metadata_name(meta | {"quoted": quoted, "sha256": digest_of(p)})]
+    write_rows(names, columns, file, separator, quoted=quoted)
 
 
 def _metadata_name(meta: dict[str, Any]) -> str:
@@ -88,14 +91,25 @@ def _check_cells(p: PredictionFields) -> None:
 
 def read_csv(path: Path, options: ReadOptions) -> Table:
     """Read the arguments of `Predictions`, and the metadata; None for a table without."""
-    text = open_text(path, options)
+    text = open_text(path, options, functools.partial(_is_plain_text, edited=options.edited))
     check_different(text.names)
     if text.metadata is not None:  # formats 1 and 2
         return _own_fields(text, parse_metadata(text.metadata), text.names, options)
-    if (name := _marked(text)) is not None:
-        found = [other for other in text.names if other != name]
-        return _own_fields(text, parse_metadata(unquote(name.removeprefix(MARK))), found, options)
-    return fields_from_text(text, options)
+    meta = _metadata_in(text.names)
+    if meta is None:
+        return fields_from_text(text, options)
+    return _own_fields(text, meta, [name for name in text.names if not name.startswith(START)], options)
+
+
+def _metadata_in(names: list[str]) -> dict[str, Any] | None:
+    found = next((name for name in names if name.startswith(START)), None)
+    return None if found is None else parse_metadata(unquote(found.removeprefix(MARK)))
+
+
+def _is_plain_text(names: list[str], *, edited: bool) -> bool:
+    """Tell whether a file of ours says that it has no quotes; what was edited since may have some."""
+    meta = _metadata_in(names)
+    return not edited and meta is not None and meta.get("quoted") is False
 
 
 def read_text_columns(
@@ -118,7 +132,7 @@ def read_text_columns(
         Columns of text; None for a file of `Predictions.save`.
     """
     text = open_text(path, options or ReadOptions())
-    if text.metadata is not None or _marked(text) is not None:
+    if text.metadata is not None or any(name.startswith(START) for name in text.names):
         return None
     check_different(text.names)
     return read_cells(text, (), list(choose(text.names)))
@@ -127,18 +141,14 @@ def read_text_columns(
 def text_names(path: Path, options: ReadOptions) -> tuple[list[str], str] | None:
     """Read the header of a text table and its separator; None for a file of `Predictions.save`."""
     text = open_text(path, options)
-    own = text.metadata is not None or _marked(text) is not None
+    own = text.metadata is not None or any(name.startswith(START) for name in text.names)
     return None if own else (text.names, text.separator)
-
-
-def _marked(text: TextTable) -> str | None:
-    return next((name for name in text.names if name.startswith(f"{MARK}{{")), None)
 
 
 def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options: ReadOptions) -> Table:
     check_said(meta, options)
     check_columns(meta, found, edited=options.edited)
-    if not options.edited and not text.data.endswith(b"\n"):
+    if not options.edited and not ends_with_line(text):
         raise InvalidPredictionsError(f"the last line must end with a line end; it does not: {EDITED}")
     numbers = [f"proba:{name}" for name in meta["classes"]]
     named = meta["labelled"] and meta["task"] == "multiclass"

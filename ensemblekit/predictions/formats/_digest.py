@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ DIGESTED = ("classes", "dtype", "ids", "labelled", "member", "shape", "split", "
 """Metadata that the digest covers. The number of rows and absent rows follow from the content."""
 BLOCK = 2**20
 """Numbers hashed at once: few enough to stay in the CPU cache between the NaN check and the hash."""
+
+MANY = 2**15
+"""Rows from which ids and probabilities are hashed side by side."""
 
 
 class ContentDigest:
@@ -50,8 +54,14 @@ class ContentDigest:
             As `Predictions.label_codes`; in every batch or in none.
         """
         self._n_samples += len(ids)
-        _add_names(self._ids, ids)
-        _add_numbers(self._probas, probas)
+        if len(ids) < MANY:
+            _add_names(self._ids, ids)
+            _add_numbers(self._probas, probas)
+        else:
+            with ThreadPoolExecutor(1) as pool:  # hashing needs no lock of Python
+                done = pool.submit(_add_numbers, self._probas, probas)
+                _add_names(self._ids, ids)
+                done.result()
         if label_codes is not None:
             _add_numbers(self._labels, label_codes)
 
@@ -92,12 +102,25 @@ def _add_names(hasher: Any, names: Any) -> None:
     if isinstance(names, np.ndarray) and names.dtype.kind in "iu":
         hasher.update(np.ascontiguousarray(names, dtype="<i8"))
         return
+    if isinstance(names, np.ndarray) and names.dtype.kind == "U" and names.dtype.isnative:
+        codes = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
+        if codes.shape[1] and codes.max() < 128:  # an array of bytes is made faster than a text of Python
+            hasher.update(_ascii(names, codes))
+            return
     listed: list[Any] = names.tolist() if isinstance(names, np.ndarray) else list(names)
     if isinstance(listed[0], str):
         # NPZ files may contain lone surrogates, which strict UTF-8 refuses.
         hasher.update(("\0".join(listed) + "\0").encode("utf-8", "surrogatepass"))
     else:
         hasher.update(np.array(listed, dtype="<i8"))
+
+
+def _ascii(names: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    width = codes.shape[1]
+    ended = np.zeros((len(names), width + 1), dtype=np.uint8)
+    ended[:, :width] = codes
+    lengths = np.strings.str_len(names)
+    return ended if bool((lengths == width).all()) else ended[np.arange(width + 1) <= lengths[:, np.newaxis]]
 
 
 def _add_numbers(hasher: Any, values: np.ndarray) -> None:

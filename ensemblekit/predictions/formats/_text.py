@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
+import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -14,14 +16,28 @@ from ...limits import RATIO, check_size, largest
 from ..names import shown
 from ..tables import SEPARATORS, ReadOptions, is_id_name
 
-__all__ = ["HEADER", "NULLS", "TextTable", "cut_record", "open_text", "read_cells", "write_rows"]
+__all__ = [
+    "HEADER",
+    "NULLS",
+    "TextTable",
+    "cut_record",
+    "ends_with_line",
+    "needs_quotes",
+    "open_text",
+    "read_cells",
+    "write_rows",
+]
 
 HEADER = b"# ensemblekit "
 """Beginning of the first line of a file of format 1 or 2."""
+LARGE = 2**20
+"""Bytes of a file from which it may be parsed while it is read."""
 BLOCK = 2**20
 """Bytes that are parsed at once, unless a row is longer."""
 NULLS = ["", "NA", "N/A", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"]
 """Cells of a column of numbers that say that there is none."""
+_OTHER_THINGS = ["true", "false", "yes", "no", "nan", "inf", "infinity", "na", "n/a", "null", "none", "nil"]
+"""Texts that programs read as something else, in small letters."""
 _SEPARATOR_LINE = re.compile(rb"sep=([^\r\n])\r?\n")
 """A first line by which some spreadsheets say the separator."""
 
@@ -41,6 +57,8 @@ class TextTable(NamedTuple):
         Character between cells.
     metadata : str or None
         Metadata of a file of format 1 or 2.
+    path : Path or None
+        The file, if ``data`` are only its beginning.
     """
 
     data: bytes
@@ -48,25 +66,59 @@ class TextTable(NamedTuple):
     names: list[str]
     separator: str
     metadata: str | None
+    path: Path | None = None
 
 
-def open_text(path: Path, options: ReadOptions) -> TextTable:
-    """Read a text file and its header."""
-    data = _unpacked(path)
+def open_text(path: Path, options: ReadOptions, streamed: Callable[[list[str]], bool] | None = None) -> TextTable:
+    """Read a text file and its header.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    options : ReadOptions
+        The separator, if it is known.
+    streamed : callable, optional
+        Names of the columns -> whether no cell holds a line end, so that only the beginning of a large file is read.
+
+    Returns
+    -------
+    TextTable
+    """
+    if streamed is not None and path.stat().st_size > LARGE:
+        with path.open("rb") as file:
+            head = file.read(LARGE)
+        if not head.startswith((b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", HEADER)):
+            table = _with_header(head, options)
+            if table.start < len(head) and streamed(table.names):
+                return table._replace(path=path)
+    return _with_header(_unpacked(path), options)
+
+
+def _with_header(data: bytes, options: ReadOptions) -> TextTable:
     start, metadata, separator = 0, None, options.separator
     if data.startswith(HEADER):
         end = data.find(b"\n") + 1 or len(data)
-        metadata, start = _decoded(data[len(HEADER) : end], path), end
+        metadata, start = _decoded(data[len(HEADER) : end]), end
         separator = separator or ","
     elif said := _SEPARATOR_LINE.match(data):
-        start, separator = said.end(), separator or _decoded(said[1], path)
+        start, separator = said.end(), separator or _decoded(said[1])
     while data[start : start + 1] in (b"\n", b"\r"):  # blank lines
         start += 1
     header, start = cut_record(data, start, separator)
-    text = _decoded(header, path)
+    text = _decoded(header)
     separator = separator or _recognised(text, options)
     names = _cells(text, separator)
     return TextTable(data, start, names if names != [""] else [], separator, metadata)
+
+
+def ends_with_line(table: TextTable) -> bool:
+    """Tell whether the last line of a file has an end."""
+    if table.path is None:
+        return table.data.endswith(b"\n")
+    with table.path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
 
 
 def _unpacked(path: Path) -> bytes:
@@ -85,7 +137,7 @@ def _unpacked(path: Path) -> bytes:
     return data
 
 
-def _decoded(data: bytes, path: Path) -> str:
+def _decoded(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -179,10 +231,6 @@ def read_cells(table: TextTable, numbers: Collection[str], wanted: Sequence[str]
     csv: Any = arrow_csv
 
     types = {name: pa.float64() if name in numbers else pa.string() for name in wanted}
-    if not re.compile(rb"\S").search(table.data, table.start):
-        return pa.table({name: pa.array([], kind) for name, kind in types.items()})
-    body = pa.py_buffer(table.data).slice(table.start)
-    quoted = table.data.find(b'"', table.start) >= 0
     convert = csv.ConvertOptions(
         column_types=types,
         include_columns=list(wanted),
@@ -190,6 +238,19 @@ def read_cells(table: TextTable, numbers: Collection[str], wanted: Sequence[str]
         strings_can_be_null=False,
         decimal_point=decimal,
     )
+    if table.path is not None:
+        with table.path.open("rb") as file, contextlib.suppress(pa.ArrowInvalid):
+            file.seek(table.start)
+            read = csv.ReadOptions(column_names=table.names, block_size=BLOCK)
+            parse = csv.ParseOptions(delimiter=table.separator)
+            return csv.read_csv(
+                pa.PythonFile(file, "r"), read_options=read, parse_options=parse, convert_options=convert
+            )
+        table = table._replace(data=_unpacked(table.path), path=None)  # to say what is wrong
+    if not re.compile(rb"\S").search(table.data, table.start):
+        return pa.table({name: pa.array([], kind) for name, kind in types.items()})
+    body = pa.py_buffer(table.data).slice(table.start)
+    quoted = table.data.find(b'"', table.start) >= 0
     parse = csv.ParseOptions(delimiter=table.separator, newlines_in_values=quoted)
     for size in (BLOCK, min(len(body) + 1, 2**31 - 1)):
         read = csv.ReadOptions(column_names=table.names, block_size=size)
@@ -218,7 +279,9 @@ def _explain(error: Exception, table: TextTable) -> None:
             raise _not_utf8(table.data[found.start : found.start + 4]) from None
 
 
-def write_rows(names: Sequence[str], columns: Sequence[Any], file: BinaryIO, separator: str) -> None:
+def write_rows(
+    names: Sequence[str], columns: Sequence[Any], file: BinaryIO, separator: str, *, quoted: bool | None = None
+) -> None:
     """Write a text table, with quotes around the cells that need them.
 
     Parameters
@@ -231,18 +294,53 @@ def write_rows(names: Sequence[str], columns: Sequence[Any], file: BinaryIO, sep
         Output.
     separator : str
         Character between cells.
+    quoted : bool, optional
+        What `needs_quotes` says of the columns, if it is known.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     csv: Any = arrow_csv
-
+    quoted = needs_quotes(columns, separator) if quoted is None else quoted
     file.write((separator.join(_quoted(name, separator) for name in names) + "\n").encode())
     if not len(columns[0]):
         return
     table = pa.table(dict(zip(map(str, range(len(columns))), columns, strict=True)))
-    options = csv.WriteOptions(include_header=False, delimiter=separator, quoting_style="needed")
+    options = csv.WriteOptions(
+        include_header=False, delimiter=separator, quoting_style="needed" if quoted else "none", batch_size=2**14
+    )
     csv.write_csv(table, pa.PythonFile(file, mode="w"), options)
+
+
+def needs_quotes(columns: Sequence[Any], separator: str) -> bool:
+    """Tell whether a cell needs quotes, or is text that a program may take for something else without them.
+
+    Parameters
+    ----------
+    columns : sequence of pyarrow.Array
+        Their cells.
+    separator : str
+        Character between cells.
+
+    Returns
+    -------
+    bool
+    """
+    return not all(_is_plain(column, separator) for column in columns)
+
+
+def _is_plain(column: Any, separator: str) -> bool:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    pc: Any = compute
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_null(column.type)
+    other = re.escape(separator)
+    pattern = rf'^[A-Za-z_/]([^{other}"\r\n]*[^{other}"\s])?$'
+    if not pc.all(pc.match_substring_regex(column, pattern)).as_py():
+        return False
+    return not pc.any(pc.is_in(pc.utf8_lower(column), value_set=pa.array(_OTHER_THINGS, column.type))).as_py()
 
 
 def _quoted(cell: str, separator: str) -> str:

@@ -142,7 +142,7 @@ def _check_values(
     if task == "regression" and bad.any():
         bad = ~np.isfinite(array).all(axis=-1)
     present: np.ndarray | None = None
-    numbers = np.arange(len(array))
+    numbers: Any = range(len(array))
     if bad.any():
         bad_rows = bad.reshape(len(array), -1).any(axis=1)
         whole = np.zeros(len(array), dtype=bool)
@@ -160,7 +160,7 @@ def _check_values(
                 f"{first} (id {_id(ids, first)}): {_format_row(array[first])}. {advice}"
             )
         present = readonly(~whole)
-        array, sums, ids, numbers = array[present], sums[present], ids[present], numbers[present]
+        array, sums, ids, numbers = array[present], sums[present], ids[present], np.flatnonzero(present)
     if task == "regression" or not array.size:
         return present, 0
     low, high = float(array.min()), float(array.max())

@@ -107,6 +107,8 @@ def all_different(names: np.ndarray) -> bool:
     """
     if len(names) < FEW or names.dtype.kind == "O":
         return len(set(names.tolist())) == len(names)
+    if not is_text(names) and bool((names[1:] > names[:-1]).all()):
+        return True
     keys, exact = _keys(names)
     ordered = np.sort(keys)
     again = ordered[1:][ordered[1:] == ordered[:-1]]

@@ -281,8 +281,17 @@ def write_in_order(layout: RecordLayout, spilled: Sequence[Spilled], n_parts: in
 
     def read(part: int) -> Any:
         rows = read_rows(layout, [file.pieces(part) for file in spilled])
-        return layout.table(layout.take(rows, np.argsort(rows.records["number"])))
+        return _with_short_offsets(layout.table(layout.take(rows, np.argsort(rows.records["number"]))))
 
     for table in in_order(read, range(n_parts)):
         if len(table):
             output.write_table(table)
+
+
+def _with_short_offsets(table: Any) -> Any:
+    """Give text the type that other files of predictions have."""
+    import pyarrow as pa
+
+    kinds = [pa.string() if pa.types.is_large_string(field.type) else field.type for field in table.schema]
+    return table.cast(pa.schema([pa.field(f.name, kind) for f, kind in zip(table.schema, kinds, strict=True)],
+                                metadata=table.schema.metadata))  # fmt: skip

@@ -14,10 +14,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 THREADS = 2
 """Threads that read and prepare rows. The caller combines, and one more thread writes."""
+AHEAD = 2
+"""Lists of items that are made before they are asked for."""
 
 
 def next_of_each(generators: Sequence[Generator[Item]]) -> Generator[list[Item]]:
-    """Yield lists with one item of each generator; the next items are made in threads meanwhile.
+    """Yield lists with one item of each generator; the items of the next two lists are made in threads meanwhile.
 
     Parameters
     ----------
@@ -30,21 +32,28 @@ def next_of_each(generators: Sequence[Generator[Item]]) -> Generator[list[Item]]
         One item of each, in the order of the generators.
     """
     end: Any = object()
+
+    def step(generator: Generator[Item], before: Future[Any] | None) -> Any:
+        # Tasks begin in the order in which they were given, so that the one before was begun.
+        return end if before is not None and before.result() is end else next(generator, end)
+
     with ThreadPoolExecutor(THREADS) as pool:
-        begun: list[Future[Any]] = []
+        lists: deque[list[Future[Any]]] = deque()
         try:
             while True:
-                begun = begun or [pool.submit(next, generator, end) for generator in generators]
-                items = [future.result() for future in begun]
+                while len(lists) < AHEAD:
+                    before = lists[-1] if lists else [None] * len(generators)
+                    lists.append([pool.submit(step, *pair) for pair in zip(generators, before, strict=True)])
+                items = [future.result() for future in lists.popleft()]
                 ended = [item is end for item in items]
                 if any(ended):
                     if not all(ended):
                         raise ValueError("generators must yield the same number of items")
                     return
-                begun = [pool.submit(next, generator, end) for generator in generators]
                 yield items
+                del items
         finally:
-            _await(begun)
+            _await([future for futures in lists for future in futures])
             for generator in generators:
                 generator.close()
 

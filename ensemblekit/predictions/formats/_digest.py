@@ -17,7 +17,7 @@ DIGESTED = ("classes", "dtype", "ids", "labelled", "member", "shape", "split", "
 BLOCK = 2**20
 """Numbers hashed at once: few enough to stay in the CPU cache between the NaN check and the hash."""
 
-MANY = 2**15
+MANY = 2**18
 """Rows from which ids and probabilities are hashed side by side."""
 
 

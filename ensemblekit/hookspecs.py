@@ -17,7 +17,7 @@ A plugin is a module (or any object) with one or more of the four hooks below, m
 ``register(name, factory)`` takes a class or function, never an instance: loading a plugin must import nothing heavy.
 The factory is called with the user's options when the name is asked for.
 
-A plugin may state which version of these hooks and of `ensemblekit.interfaces` it needs: ``ensemblekit_api = "1.0"``.
+A plugin may state which version of these hooks and of `ensemblekit.interfaces` it needs: ``ensemblekit_api = "1.1"``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["API_ATTRIBUTE", "API_VERSION", "HOOKS", "PROJECT", "Register", "hook
 
 PROJECT = "ensemblekit"
 
-API_VERSION = "1.0"
+API_VERSION = "1.1"
 """Version of the hooks and contracts. The second number rises with an addition, the first where plugins must change."""
 API_ATTRIBUTE = "ensemblekit_api"
 """Name under which a plugin states the version that it needs. It is loaded where the first number is the same and the

@@ -100,7 +100,7 @@ def compare_with_best_member(
     ('cnn', 1.0)
     >>> import textwrap
     >>> print(textwrap.fill(table["sentence"].item(), 100))
-    mean is as good in accuracy as cnn on these 20 rows (95 % interval 0.000 to 0.000; McNemar p 1.00,
+    mean is as good in accuracy as cnn on these 20 rows (95 % interval -0.138 to 0.138; McNemar p 1.00,
     Holm 1.00): no difference can be told with this many rows.
     """
     metrics = check_metrics(metrics)

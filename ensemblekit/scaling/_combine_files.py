@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -263,8 +263,9 @@ def _combine_side_by_side(
     last: Any = None
     increasing = True
     done = 0
-    with Beside(output.write) as writing:
-        for batches in next_of_each([_read_checked(member, size) for member in members]):
+    each = next_of_each([_read_checked(member, size) for member in members])
+    with closing(each), Beside(output.write) as writing:
+        for batches in each:
             ids = [column for column, _ in batches]
             if not all(column.equals(ids[0]) for column in ids[1:]):
                 raise _OtherOrderError

@@ -38,22 +38,25 @@ def next_of_each(generators: Sequence[Generator[Item]]) -> Generator[list[Item]]
         return end if before is not None and before.result() is end else next(generator, end)
 
     with ThreadPoolExecutor(THREADS) as pool:
+        begun: list[Future[Any]] = []
         lists: deque[list[Future[Any]]] = deque()
         try:
             while True:
                 while len(lists) < AHEAD:
-                    before = lists[-1] if lists else [None] * len(generators)
+                    before = lists[-1] if lists else begun or [None] * len(generators)
                     lists.append([pool.submit(step, *pair) for pair in zip(generators, before, strict=True)])
-                items = [future.result() for future in lists.popleft()]
+                begun = lists.popleft()
+                items = [future.result() for future in begun]
                 ended = [item is end for item in items]
                 if any(ended):
                     if not all(ended):
                         raise ValueError("generators must yield the same number of items")
                     return
+                begun = []
                 yield items
                 del items
         finally:
-            _await([future for futures in lists for future in futures])
+            _await([future for futures in (begun, *lists) for future in futures])
             for generator in generators:
                 generator.close()
 

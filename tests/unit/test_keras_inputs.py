@@ -161,12 +161,12 @@ def adapted():
 def test_a_given_model_keeps_what_is_not_trained():
     model = adapted()
     x = LEFT * 9 + 100
-    fitted = KerasClassifier(model, epochs=15, seed=0).fit(x, Y)
+    fitted = KerasClassifier(model, epochs=5, seed=0).fit(x, Y)
     for old, new in zip(model.layers[:2], fitted.model_.layers[:2], strict=True):
         for a, b in zip(old.get_weights(), new.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(fitted.model_.layers[0](x), model.layers[0](x))
-    assert fitted.score(x, Y) > 0.8
+    assert not np.array_equal(fitted.model_.layers[3].get_weights()[0], model.layers[3].get_weights()[0])
     assert [layer.trainable for layer in fitted.model_.layers] == [True, False, True, True]
 
 

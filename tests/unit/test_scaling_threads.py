@@ -19,11 +19,14 @@ def waiting(seconds, n, closed, fails_at=None):
         closed.append(seconds)
 
 
+@pytest.fixture
 def running():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+    """List the pools' threads that were not there before; Dask keeps some of its own."""
+    before = set(threading.enumerate())
+    return lambda: [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor") and t not in before]
 
 
-def test_the_next_of_each_generator_come_together():
+def test_the_next_of_each_generator_come_together(running):
     closed = []
     given = [waiting(seconds, 5, closed) for seconds in (0.004, 0.001, 0.0)]
     assert list(next_of_each(given)) == [[k] * 3 for k in range(5)]
@@ -31,7 +34,7 @@ def test_the_next_of_each_generator_come_together():
     assert not running()
 
 
-def test_the_error_of_the_first_generator_is_raised_when_its_turn_comes():
+def test_the_error_of_the_first_generator_is_raised_when_its_turn_comes(running):
     closed = []
     given = [waiting(0.004, 5, closed, fails_at=2), waiting(0.0, 5, closed, fails_at=2)]
     rows = next_of_each(given)
@@ -42,7 +45,7 @@ def test_the_error_of_the_first_generator_is_raised_when_its_turn_comes():
     assert not running()
 
 
-def test_a_caller_may_leave_before_the_end():
+def test_a_caller_may_leave_before_the_end(running):
     closed = []
     rows = next_of_each([waiting(0.001, 50, closed), waiting(0.002, 50, closed)])
     assert next(rows) == [0, 0]
@@ -54,7 +57,7 @@ def test_a_caller_may_leave_before_the_end():
     assert not running()
 
 
-def test_generators_run_to_their_ends_beside_each_other():
+def test_generators_run_to_their_ends_beside_each_other(running):
     steps, closed = [], []
 
     def work(name):
@@ -73,7 +76,7 @@ def test_generators_run_to_their_ends_beside_each_other():
     assert not running()
 
 
-def test_the_first_error_of_a_generator_ends_all():
+def test_the_first_error_of_a_generator_ends_all(running):
     steps = []
 
     def work(name, fails):
@@ -90,7 +93,7 @@ def test_the_first_error_of_a_generator_ends_all():
     assert not running()
 
 
-def test_results_come_in_order_and_few_are_begun_ahead():
+def test_results_come_in_order_and_few_are_begun_ahead(running):
     begun = []
 
     def work(k):
@@ -109,7 +112,7 @@ def test_results_come_in_order_and_few_are_begun_ahead():
     assert not running()
 
 
-def test_what_is_done_beside_is_done_in_order_and_its_error_is_raised():
+def test_what_is_done_beside_is_done_in_order_and_its_error_is_raised(running):
     done = []
 
     def work(k):

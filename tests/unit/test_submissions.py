@@ -115,7 +115,7 @@ def test_the_text_of_a_table(tmp_path):
     make(ids=[1, 2]).save(path, form="table", overwrite=True, separator="|", columns=["dog", "cat"])
     assert path.read_text() == "id|dog|cat\n1|0.7|0.30000000000000004\n2|0|1\n"
     make(classes=[0, 1]).save(path, form="votes", overwrite=True, label="target")
-    assert path.read_text() == 'id,target\n"a",1\n"b",0\n'
+    assert path.read_text() == "id,target\na,1\nb,0\n"
     missing = Predictions([[np.nan, np.nan], [0, 1]], ids=[1, 2], classes=["x", "y"], missing="renormalize")
     missing.save(path, form="table", overwrite=True)
     assert path.read_text() == "id,x,y\n1,,\n2,0,1\n"

@@ -133,7 +133,11 @@ def take(x: Any, rows: np.ndarray) -> Any:
     """Take rows of X, or of a parameter with one value a row, by their numbers."""
     from sklearn.utils import _safe_indexing  # pyright: ignore[reportPrivateUsage]
 
-    return {name: take(part, rows) for name, part in x.items()} if isinstance(x, dict) else _safe_indexing(x, rows)
+    if isinstance(x, dict):
+        return {name: take(part, rows) for name, part in x.items()}
+    if hasattr(x, "column_names") and hasattr(x, "take"):  # a table of Arrow, which old versions cannot index
+        return x.take(np.arange(x.num_rows)[rows])
+    return _safe_indexing(x, rows)
 
 
 def slice_rows(x: Any, start: int, stop: int) -> Any:

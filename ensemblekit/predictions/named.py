@@ -317,7 +317,7 @@ def frame_of_rows(rows: Any) -> Any:
 
         try:
             return pd.DataFrame(rows)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, AttributeError):
             return rows
     masked = any(issubclass(kind, np.ma.MaskedArray) and kind is not type(np.ma.masked) for kind in kinds)
     return np.ma.stack(rows) if masked else rows

@@ -18,6 +18,9 @@ from sklearn.preprocessing import StandardScaler
 from ensemblekit import EnsembleClassifier
 from ensemblekit.errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, MissingClassWarning
 
+# Of LightGBM 4.6, which names features itself.
+pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+
 X, CODES = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])
 ROWS = np.random.default_rng(0).permutation(150)

@@ -93,7 +93,7 @@ def test_a_file_that_was_cut_is_told(tmp_path):
 
 
 def test_records_hold_nothing_that_memory_held_before():
-    table = pa.table({"id": pa.array([1, 2]), "proba": pa.array([0.5, 0.25], pa.float16())})
+    table = pa.table({"id": pa.array([1, 2]), "proba": pa.array(np.array([0.5, 0.25], np.float16))})
     layout = RecordLayout(table.schema)
     assert layout.dtype.itemsize == 32  # with a gap
     for _ in range(20):

@@ -190,7 +190,10 @@ def _repeated_columns(table: Any) -> list[str]:
     names: list[str] = []
     for field, column in zip(table.schema, table.slice(0, SAMPLE).columns, strict=True):
         is_list = pa.types.is_fixed_size_list(field.type)
-        values = column.combine_chunks().flatten() if is_list else column
+        values = column.combine_chunks()
+        values = values.flatten() if is_list else values
+        if pa.types.is_float16(values.type):  # which Arrow 18 cannot count
+            values = pa.array(values.to_numpy(zero_copy_only=False).view(np.uint16))
         if pa.types.is_dictionary(field.type) or 2 * len(values.unique()) <= len(values):
             names.append(f"{field.name}.list.{field.type.value_field.name}" if is_list else field.name)
     return names

@@ -168,7 +168,10 @@ def cut_record(data: bytes, start: int, separator: str | None = None) -> tuple[b
 
 def _recognised(header: str, options: ReadOptions) -> str:
     """Tell the separator by which the column of the ids is a cell of the header."""
-    split = {separator: _cells(header, separator) for separator in SEPARATORS}
+    split: dict[str, list[str]] = {}
+    for separator in SEPARATORS:
+        with contextlib.suppress(InvalidPredictionsError):  # of another separator, quotes may stand anywhere
+            split[separator] = _cells(header, separator)
     wanted = {name for name in (options.id, options.label) if isinstance(name, str)}
     found = [s for s, cells in split.items() if len(cells) > 1 and wanted and wanted <= {*cells}]
     found = found or [s for s, cells in split.items() if len(cells) > 1 and any(map(is_id_name, cells))]
@@ -178,7 +181,7 @@ def _recognised(header: str, options: ReadOptions) -> str:
             f"{shown(header)}. Give {options.say(separator=found[0])}."
         )
     # Otherwise the most frequent one, so that an error shows the names.
-    return found[0] if found else max(SEPARATORS, key=lambda separator: len(split[separator]))
+    return found[0] if found else max(split or SEPARATORS, key=lambda separator: len(split.get(separator, ())))
 
 
 def _cells(record: str, separator: str) -> list[str]:

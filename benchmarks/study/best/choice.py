@@ -13,6 +13,8 @@ from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import log_loss, paired_bootstrap
 from ensemblekit.registry import Registry
 
+FEWEST_GROUPS = 6
+"""No interval by fewer groups excludes 0, whatever the differences are; see `paired_bootstrap`."""
 RULES: dict[str, dict[str, Any]] = {"mean": {}, "super_learner": {"loss": "log_loss"}, "greedy_selection": {}}
 """Combiners and their options, the simplest first."""
 
@@ -77,8 +79,10 @@ def calibrate(predictions: PredictionSet, name: str, registry: Registry) -> Any:
 
 
 def _difference(first: Predictions, second: Predictions, groups: dict[str, int]) -> float:
-    """Return the upper bound of the interval of the difference in log loss, by group."""
-    return paired_bootstrap(first, second, metrics=["log_loss"], groups=groups)["group_high"].item()
+    """Return the upper bound of the interval of the difference in log loss, by group if there are enough of them."""
+    table = paired_bootstrap(first, second, metrics=["log_loss"], groups=groups)
+    n_groups = len({groups[row] for row in first.ids.tolist()})
+    return table["high" if n_groups < FEWEST_GROUPS else "group_high"].item()
 
 
 def shares(rows: Predictions) -> Predictions:

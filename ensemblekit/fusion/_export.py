@@ -218,10 +218,13 @@ def _predict_member(member: MemberModel, inputs: Any, task: Task) -> np.ndarray:
     if output.dtype != np.float64:
         output = output.astype(np.float32)
     one_output = task == "multiclass" and output.shape[-1] == 1 and len(member.classes or ()) == 2
-    if member.logits:
-        if one_output:
-            output = 1 / (1 + np.exp(-output))
-        else:
-            output = np.exp(output - output.max(axis=-1, keepdims=True))
-            output /= output.sum(axis=-1, keepdims=True)
+    if member.outputs_are.startswith("sigmoid"):
+        small = np.exp(-np.abs(output))
+        output = np.where(output >= 0, 1, small) / (1 + small)
+    elif member.outputs_are == "softmax":
+        output = np.exp(output - output.max(axis=-1, keepdims=True))
+        output /= output.sum(axis=-1, keepdims=True)
+    if member.outputs_are.endswith("divided"):
+        total = output.sum(axis=-1, keepdims=True)
+        output = np.where(total > 0, output / np.where(total > 0, total, 1), 1 / output.shape[-1])
     return np.concatenate([1 - output, output], axis=-1) if one_output else output

@@ -188,12 +188,24 @@ def _adapter(keras: Any, plan: _Plan, member: MemberModel, output: Any) -> Any:
     if output.dtype in ("float16", "bfloat16"):
         probas = ops.cast(probas, "float32")
     one_output = plan.task == "multiclass" and output.shape[-1] == 1 and len(member.classes or ()) == 2
-    if member.logits:
-        probas = ops.sigmoid(probas) if one_output else ops.softmax(probas, axis=-1)
+    if member.outputs_are.startswith("sigmoid"):
+        probas = ops.sigmoid(probas)
+    elif member.outputs_are == "softmax":
+        probas = ops.softmax(probas, axis=-1)
+    if member.outputs_are.endswith("divided"):
+        probas = _divide(ops, probas)
     if one_output:
         probas = ops.concatenate([ops.subtract(1.0, probas), probas], axis=-1)
     probas = _reorder(keras, probas, member.classes or plan.outputs, plan.outputs)
     return None if probas is given else keras.Model(given, probas)
+
+
+def _divide(ops: Any, outputs: Any) -> Any:
+    """Divide the outputs of each row by their sum; a row of zeros is undecided."""
+    total = ops.sum(outputs, axis=-1, keepdims=True)
+    positive = ops.greater(total, 0)
+    divided = ops.divide(outputs, ops.where(positive, total, ops.ones_like(total)))
+    return ops.where(positive, divided, ops.full_like(outputs, 1 / outputs.shape[-1]))
 
 
 def _reorder(keras: Any, probas: Any, own: tuple[Hashable, ...], wanted: tuple[Hashable, ...]) -> Any:
@@ -245,7 +257,7 @@ def _check_outputs(keras: Any, fused: Any, plan: _Plan, input_shape: tuple[int, 
         own_inputs = {t.name: inputs[t.name] for t in member.model.inputs} if shared is None else shared
         output = member.model(own_inputs, training=False)
         own, copied = (np.asarray(keras.ops.convert_to_numpy(t), np.float64) for t in (output, outputs[member.name]))
-        if not member.logits and own.shape == copied.shape:
+        if member.outputs_are == "probabilities" and own.shape == copied.shape:
             places = {name: place for place, name in enumerate(member.classes or plan.outputs)}
             columns = [places[name] for name in plan.outputs if name in places]
             difference = float(np.abs(own[..., columns] - copied).max())

@@ -30,14 +30,15 @@ class MemberModel:
         Functional or sequential, with one output: the chosen one of several.
     classes : tuple of str or int, or None
         Names of its outputs, if they are known.
-    logits : bool
-        Whether its outputs need a softmax, or a sigmoid for one output.
+    outputs_are : str
+        How its outputs become probabilities, as in `KerasClassifier`: ``probabilities``, ``softmax``, ``sigmoid``,
+        ``divided`` (by the sum of the row) or ``sigmoid divided``.
     """
 
     name: str
     model: Any
     classes: tuple[Hashable, ...] | None
-    logits: bool = False
+    outputs_are: str = "probabilities"
 
 
 def is_ensemble(members: Any) -> bool:
@@ -181,7 +182,7 @@ def _read_ensemble(keras: Any, ensemble: Any) -> list[MemberModel]:
 def _read_member(
     keras: Any, name: str, given: Any, classes: tuple[Hashable, ...] | None, output_name: str | None = None
 ) -> MemberModel:
-    model, known, logits = given, None, False
+    model, known, outputs_are = given, None, "probabilities"
     while hasattr(model, "fit_ids") and hasattr(model, "model"):  # made by as_member
         output_name = output_name or getattr(model, "output_name", None)
         known, model = known or tuple(model.classes), model.model
@@ -190,8 +191,8 @@ def _read_member(
             raise NotFittedError(f"member {name!r} must be fitted before it is fused. Call its fit first.")
         labels = getattr(model, "classes_", None)
         known = known or (None if labels is None else tuple(labels.tolist()))
+        outputs_are = _outputs_of(model)
         model = model.model_
-        logits = bool(getattr(model.loss, "from_logits", False))
     if not isinstance(model, keras.Model):
         raise CompatibilityError(
             f"only Keras models can be fused to one Keras model; member {name!r} is a {type(model).__name__}. Leave it "
@@ -209,7 +210,18 @@ def _read_member(
             raise CompatibilityError(str(error)) from None
     if known is not None and classes is not None and set(known) != set(classes):
         raise InvalidOptionError(f"member {name!r} knows its classes, {shown(known)}; received {shown(classes)}.")
-    return MemberModel(name, model, known or classes, logits)
+    return MemberModel(name, model, known or classes, outputs_are)
+
+
+def _outputs_of(estimator: Any) -> str:
+    found = getattr(estimator, "outputs_are_", None)
+    if found is not None:
+        return str(found)
+    # A regressor, or a classifier that was saved before this was kept.
+    model = estimator.model_
+    if not hasattr(estimator, "classes_") or not getattr(model.loss, "from_logits", False):
+        return "probabilities"
+    return "sigmoid" if model.output_shape[-1] == 1 else "softmax"
 
 
 def _classes_of(name: str, classes: Any) -> tuple[Hashable, ...] | None:

@@ -241,8 +241,8 @@ def test_numbers_of_other_programs_are_read(tmp_path):
         ("p.csv", "\ufeffid,cat,dog\r\na,0.25,0.75\r\n".encode()),
         ("p.csv", "id\tcat\tdog\r\na\t0,25\t0,75\r\n".encode("utf-16")),
         ("p.tsv", b"id\tcat\tdog\na\t0.25\t0.75\n"),
-        ("p.csv.gz", gzip.compress(b"id,cat,dog\na,0.25,0.75\n")),
-        ("p.TSV.GZ", gzip.compress(b"id\tcat\tdog\na\t0.25\t0.75\n")),
+        ("p.csv.gz", gzip.compress(b"id,cat,dog\na,0.25,0.75\n", mtime=0)),
+        ("p.TSV.GZ", gzip.compress(b"id\tcat\tdog\na\t0.25\t0.75\n", mtime=0)),
         ("p.csv", b'\n\n"id","cat","dog"\ra,0.25,0.75\r'),
         ("p.csv", b'id,"cat","dog"\n"a",0.25,"0.75"'),
     ],
@@ -264,7 +264,7 @@ def test_text_that_is_not_utf8_is_told(tmp_path):
 
 def test_a_packed_file_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("ENSEMBLEKIT_MAX_BYTES", "10000")
-    (tmp_path / "p.csv.gz").write_bytes(gzip.compress(b"id,x,y\n" + b"0" * 1_000_000))
+    (tmp_path / "p.csv.gz").write_bytes(gzip.compress(b"id,x,y\n" + b"0" * 1_000_000, mtime=0))
     with pytest.raises(InvalidPredictionsError, match="the unpacked text must take at most 10000 bytes"):
         Predictions.load(tmp_path / "p.csv.gz")
 

@@ -194,7 +194,8 @@ def same(one, other):
 
 
 def flags(model):
-    return [layer.trainable for layer in model._flatten_layers()], [w.trainable for w in model.weights]
+    with_weights = [layer for layer in model._flatten_layers() if not isinstance(layer, layers.InputLayer)]
+    return [layer.trainable for layer in with_weights], [w.trainable for w in model.weights]
 
 
 @pytest.mark.parametrize("kind", ZOO)
@@ -252,7 +253,17 @@ def test_frozen_layers_stay_and_others_start_with_their_initializers():
 def test_a_frozen_model_stays_whole():
     model, x = trained(in_a_nested_model)
     model.trainable = False
-    assert same(values(copy_untrained(model, x)), values(model))
+    for copied in (copy_untrained(model, x), copy_model(model)):
+        assert same(values(copied), values(model))
+        assert flags(copied) == flags(model)
+
+
+def test_random_layers_start_with_their_seeds():
+    model, x = numbers(layers.Dense(9, trainable=False), layers.BatchNormalization(), layers.Dropout(0.5, seed=7))
+    model(x, training=True)  # the moving means move on, and so does the state of the dropout
+    fresh = layers.Dropout(0.5, seed=7)(np.ones((12, 9)), training=True)
+    drawn = copy_untrained(model, x).layers[-1](np.ones((12, 9)), training=True)
+    np.testing.assert_array_equal(drawn, fresh)
 
 
 def test_it_is_compiled_in_the_same_way_with_losses_and_metrics_of_the_users_own():

@@ -1,6 +1,6 @@
 """The pluggy hooks, and how to write a plugin.
 
-A plugin is a module (or any object) with one or more of the four hooks below, marked with `hookimpl`, and named in the
+A plugin is a module (or any object) with one or more of the hooks below, marked with `hookimpl`, and named in the
 ``ensemblekit`` entry-point group of its distribution::
 
     # my_package/plugin.py
@@ -17,7 +17,7 @@ A plugin is a module (or any object) with one or more of the four hooks below, m
 ``register(name, factory)`` takes a class or function, never an instance: loading a plugin must import nothing heavy.
 The factory is called with the user's options when the name is asked for.
 
-A plugin may state which version of these hooks and of `ensemblekit.interfaces` it needs: ``ensemblekit_api = "1.1"``.
+A plugin may state which version of these hooks and of `ensemblekit.interfaces` it needs: ``ensemblekit_api = "1.2"``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["API_ATTRIBUTE", "API_VERSION", "HOOKS", "PROJECT", "Register", "hook
 
 PROJECT = "ensemblekit"
 
-API_VERSION = "1.1"
+API_VERSION = "1.2"
 """Version of the hooks and contracts. The second number rises with an addition, the first where plugins must change."""
 API_ATTRIBUTE = "ensemblekit_api"
 """Name under which a plugin states the version that it needs. It is loaded where the first number is the same and the
@@ -47,6 +47,8 @@ HOOKS = {
     "head": "ensemblekit_register_heads",
     "combiner": "ensemblekit_register_combiners",
     "chainer": "ensemblekit_register_chainers",
+    "task": "ensemblekit_register_tasks",
+    "metric": "ensemblekit_register_metrics",
 }
 """Kind of plugin -> name of its hook."""
 
@@ -76,3 +78,13 @@ def ensemblekit_register_combiners(register: Register) -> None:
 @hookspec
 def ensemblekit_register_chainers(register: Register) -> None:
     """Called once by `load_plugins` to register chainers: factories of `Chainer`."""
+
+
+@hookspec
+def ensemblekit_register_tasks(register: Register) -> None:
+    """Called once by `load_plugins` to register tasks: factories of `Task`."""
+
+
+@hookspec
+def ensemblekit_register_metrics(register: Register) -> None:
+    """Called once by `load_plugins` to register metrics: factories of `Metric`."""

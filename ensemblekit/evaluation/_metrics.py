@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,37 +10,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arguments import typed
-from ..errors import InvalidOptionError
 from ..predictions import Predictions
+from ..registry import default_registry
+from ._asked_metrics import scored
 from ._calibration import calibration_error
-from ._weighted import (
-    LOG_LOSS_CLIP,
-    Statistic,
-    labelled_codes,
-    scored_codes,
-    value_of,
-    weighted_accuracy,
-    weighted_balanced_accuracy,
-    weighted_brier_score,
-    weighted_calibration_error,
-    weighted_log_loss,
-    weighted_macro_auroc,
-)
+from ._weighted import Statistic, answered_labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "METRICS",
-    "Metric",
+    "MetricFunction",
     "accuracy",
     "balanced_accuracy",
     "brier_score",
-    "check_metrics",
     "confusion_matrix",
     "log_loss",
     "macro_auroc",
-    "statistic",
 ]
 
 
@@ -51,7 +38,7 @@ def accuracy(predictions: Predictions) -> float:
     Parameters
     ----------
     predictions : Predictions
-        Labelled, of the task ``multiclass``.
+        Labelled probabilities of classes or labels.
 
     Returns
     -------
@@ -61,7 +48,11 @@ def accuracy(predictions: Predictions) -> float:
     Raises
     ------
     InvalidPredictionsError
-        If they have no labels, no rows, or are of another task.
+        If they have no labels, no rows, absent rows, or are numbers.
+
+    Notes
+    -----
+    For the task ``multilabel``, the share of rows whose labels are all right.
 
     Examples
     --------
@@ -71,18 +62,17 @@ def accuracy(predictions: Predictions) -> float:
     >>> accuracy(Predictions([[0.9, 0.1], [0.4, 0.6]], **fields))
     0.5
     """
-    codes = labelled_codes(predictions, "accuracy and log loss need")
-    return float(np.mean(predictions.probas.argmax(axis=-1) == codes))
+    return _score(predictions, "accuracy")
 
 
 @typed()
 def log_loss(predictions: Predictions) -> float:
-    """Compute the mean negative log-likelihood of the true classes, in nats.
+    """Compute the mean negative log-likelihood of the true classes, in nats; of labels, the mean over labels.
 
     Parameters
     ----------
     predictions : Predictions
-        Labelled, of the task ``multiclass``.
+        As in `accuracy`.
 
     Returns
     -------
@@ -92,7 +82,7 @@ def log_loss(predictions: Predictions) -> float:
     Raises
     ------
     InvalidPredictionsError
-        If they have no labels, no rows, or are of another task.
+        As in `accuracy`.
 
     Examples
     --------
@@ -102,9 +92,7 @@ def log_loss(predictions: Predictions) -> float:
     >>> round(log_loss(coin), 6)
     0.693147
     """
-    codes = labelled_codes(predictions, "accuracy and log loss need")
-    likelihood = np.take_along_axis(predictions.probas, codes[..., np.newaxis], axis=-1).astype(np.float64)
-    return float(-np.log(np.clip(likelihood, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)).mean())
+    return _score(predictions, "log_loss")
 
 
 @typed()
@@ -114,7 +102,7 @@ def brier_score(predictions: Predictions) -> float:
     Parameters
     ----------
     predictions : Predictions
-        Labelled, of the task ``multiclass``, shape ``(n_samples, n_classes)``.
+        As in `accuracy`.
 
     Returns
     -------
@@ -124,12 +112,12 @@ def brier_score(predictions: Predictions) -> float:
     Raises
     ------
     InvalidPredictionsError
-        If they have no labels, no rows, absent rows, or are dense or of another task.
+        As in `accuracy`.
 
     Notes
     -----
     ``mean_i sum_c (p_i[c] - [c = y_i])^2``, Brier's original sum over all classes [1]_; for two classes it is twice the
-    score that is often given for the second class alone.
+    score that is often given for the second class alone. For labels, the mean over labels.
 
     References
     ----------
@@ -142,7 +130,7 @@ def brier_score(predictions: Predictions) -> float:
     >>> brier_score(Predictions([[0.5, 0.5]], ids=[1], classes=["heads", "tails"], labels=["tails"]))
     0.5
     """
-    return value_of(statistic(predictions, "brier_score"), len(predictions))
+    return _score(predictions, "brier_score")
 
 
 @typed()
@@ -152,7 +140,7 @@ def balanced_accuracy(predictions: Predictions) -> float:
     Parameters
     ----------
     predictions : Predictions
-        As in `brier_score`.
+        As in `accuracy`.
 
     Returns
     -------
@@ -162,7 +150,7 @@ def balanced_accuracy(predictions: Predictions) -> float:
     Raises
     ------
     InvalidPredictionsError
-        As in `brier_score`.
+        As in `accuracy`.
 
     Notes
     -----
@@ -179,7 +167,7 @@ def balanced_accuracy(predictions: Predictions) -> float:
     >>> balanced_accuracy(always_cat)
     0.5
     """
-    return value_of(statistic(predictions, "balanced_accuracy"), len(predictions))
+    return _score(predictions, "balanced_accuracy")
 
 
 @typed()
@@ -189,7 +177,7 @@ def macro_auroc(predictions: Predictions) -> float:
     Parameters
     ----------
     predictions : Predictions
-        As in `brier_score`.
+        As in `accuracy`.
 
     Returns
     -------
@@ -199,7 +187,7 @@ def macro_auroc(predictions: Predictions) -> float:
     Raises
     ------
     InvalidPredictionsError
-        As in `brier_score`.
+        As in `accuracy`.
 
     Notes
     -----
@@ -217,7 +205,12 @@ def macro_auroc(predictions: Predictions) -> float:
     >>> macro_auroc(Predictions(probas, ids=[1, 2, 3], classes=["cat", "dog"], labels=["cat", "dog", "dog"]))
     1.0
     """
-    return value_of(statistic(predictions, "macro_auroc"), len(predictions))
+    return _score(predictions, "macro_auroc")
+
+
+def _score(predictions: Predictions, name: str) -> float:
+    metric = default_registry().create_metric(name)
+    return metric.score(*scored(predictions, metric))
 
 
 @typed()
@@ -227,21 +220,22 @@ def confusion_matrix(predictions: Predictions) -> pd.DataFrame:
     Parameters
     ----------
     predictions : Predictions
-        As in `brier_score`.
+        Labelled, of classes or labels. Each position of dense predictions counts as a row.
 
     Returns
     -------
     pandas.DataFrame of int
-        Index ``true`` and columns ``predicted``, each with all classes in their order.
+        Index ``true`` and columns ``predicted``, each with all classes in their order. For ``multilabel`` the index has
+        the levels ``label`` and ``true``, and each label has its own counts of 0 and 1.
 
     Raises
     ------
     InvalidPredictionsError
-        As in `brier_score`.
+        If they have no labels, no rows, absent rows, or are numbers.
 
     Notes
     -----
-    Tie rule: the first of equally probable classes is the predicted one.
+    Tie rule: the first of equally probable classes is the predicted one; a label is predicted from 0.5 on.
 
     Examples
     --------
@@ -256,17 +250,22 @@ def confusion_matrix(predictions: Predictions) -> pd.DataFrame:
     """
     import pandas as pd
 
-    codes = scored_codes(predictions, "confusion_matrix")
-    n_classes = len(predictions.classes)
-    pairs = codes * n_classes + predictions.probas.argmax(axis=1)
+    n_classes, classes = len(predictions.classes), list(predictions.classes)
+    if predictions.kind == "multilabel":
+        codes = answered_labels(predictions, "confusion_matrix needs")
+        pairs = (2 * codes + (predictions.probas >= 0.5) + 4 * np.arange(n_classes)).ravel()
+        counts = np.bincount(pairs, minlength=4 * n_classes).reshape(2 * n_classes, 2)
+        index = pd.MultiIndex.from_product([classes, [0, 1]], names=["label", "true"])
+        return pd.DataFrame(counts, index=index, columns=pd.Index([0, 1], name="predicted"))
+    codes = answered_labels(predictions, "confusion_matrix needs")
+    pairs = (codes * n_classes + predictions.probas.argmax(axis=-1)).ravel()
     counts = np.bincount(pairs, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
-    classes = list(predictions.classes)
     return pd.DataFrame(counts, index=pd.Index(classes, name="true"), columns=pd.Index(classes, name="predicted"))
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One metric of labelled multiclass predictions, as in `METRICS`.
+class MetricFunction:
+    """One metric that has a function here, as in `METRICS`; plugins derive from `ensemblekit.Metric`.
 
     Parameters
     ----------
@@ -285,30 +284,18 @@ class Metric:
     weighted: Callable[[np.ndarray, np.ndarray], Statistic]
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
+def _weighted(name: str) -> Callable[[np.ndarray, np.ndarray], Statistic]:
+    return lambda probas, codes: default_registry().create_metric(name).of_weights(codes, probas)
+
+
+METRICS: Mapping[str, MetricFunction] = MappingProxyType(
     {
-        "accuracy": Metric(accuracy, True, weighted_accuracy),
-        "log_loss": Metric(log_loss, False, weighted_log_loss),
-        "brier_score": Metric(brier_score, False, weighted_brier_score),
-        "balanced_accuracy": Metric(balanced_accuracy, True, weighted_balanced_accuracy),
-        "macro_auroc": Metric(macro_auroc, True, weighted_macro_auroc),
-        "calibration_error": Metric(calibration_error, False, weighted_calibration_error),
+        "accuracy": MetricFunction(accuracy, True, _weighted("accuracy")),
+        "log_loss": MetricFunction(log_loss, False, _weighted("log_loss")),
+        "brier_score": MetricFunction(brier_score, False, _weighted("brier_score")),
+        "balanced_accuracy": MetricFunction(balanced_accuracy, True, _weighted("balanced_accuracy")),
+        "macro_auroc": MetricFunction(macro_auroc, True, _weighted("macro_auroc")),
+        "calibration_error": MetricFunction(calibration_error, False, _weighted("calibration_error")),
     }
 )
-"""Name -> metric: all that can be asked for by name, in Python and on the command line."""
-
-
-def statistic(predictions: Predictions, metric: str) -> Statistic:
-    """Return the metric of these samples as a function of their weights."""
-    return METRICS[metric].weighted(predictions.probas.astype(np.float64), scored_codes(predictions, metric))
-
-
-def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
-    """Refuse unknown metrics before anything is computed."""
-    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    unknown = [name for name in names if name not in METRICS]
-    if unknown or not names or len(set(names)) < len(names):
-        raise InvalidOptionError(
-            f"metrics must be different names out of {', '.join(map(repr, METRICS))}; received {names!r}."
-        )
-    return names
+"""Name -> metric: those that have a function here. `find_metric` finds all, ``load_plugins().metrics`` lists them."""

@@ -9,6 +9,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ..predictions import PredictionSet
+from ._models import Models, aligned_models
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,25 +21,27 @@ BLOCK = 1 << 17
 PARTS = ("total", "aleatoric", "epistemic", "vote_entropy")
 
 
-@typed()
-def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
-    """Decompose the uncertainty of each sample, in nats.
+@typed(but=("predictions",))
+def uncertainty(predictions: Models) -> pd.DataFrame:
+    """Decompose the uncertainty of each sample: of classes in nats, of numbers in their unit.
 
     Parameters
     ----------
-    predictions : PredictionSet
-        Predictions of the task ``multiclass`` or ``multilabel``, shape ``(n_members, n_samples, n_classes)``; labels
-        are optional.
+    predictions : PredictionSet, Predictions, or sequence or mapping of these
+        Predictions of any task, ``(n_samples, n_classes)`` of each member; labels are optional.
 
     Returns
     -------
     pandas.DataFrame
-        Index ``id``; columns ``total``, ``aleatoric``, ``epistemic`` and ``vote_entropy``, all >= 0.
+        Index ``id``; columns ``total``, ``aleatoric``, ``epistemic`` and ``vote_entropy``, all >= 0; of numbers
+        ``epistemic`` and ``range``.
 
     Raises
     ------
     InvalidPredictionsError
-        If the predictions are dense (see `uncertainty_maps`), or of the task ``regression``.
+        If the predictions are dense (see `uncertainty_maps`).
+    AlignmentError
+        If several models cannot be aligned.
 
     Notes
     -----
@@ -48,6 +51,10 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
     the entropy of the shares of hard votes [2]_. For ``multilabel``, each label is a Bernoulli variable with the vote
     ``p >= 0.5``, and the entropies of the labels are summed. If rows are absent, means are over the members that have
     the row.
+
+    The members of a regression give numbers and no distributions, so that only their disagreement is known: the
+    epistemic part is the standard deviation of their answers, and the range is the largest answer less the smallest. Of
+    several outputs, they are the root of the mean variance, and the largest range.
 
     Tie rule: equally most probable classes of a member share its vote, as in the combiner ``voting``.
 
@@ -72,6 +79,7 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
     """
     import pandas as pd
 
+    predictions = aligned_models(predictions)
     if predictions.member_probas.ndim != 3:
         raise InvalidPredictionsError(
             f"a table of uncertainty has one row per sample; received dense predictions of shape "
@@ -80,29 +88,29 @@ def uncertainty(predictions: PredictionSet) -> pd.DataFrame:
     return pd.DataFrame(uncertainty_maps(predictions), index=pd.Index(predictions.ids, name="id"))
 
 
-@typed()
-def uncertainty_maps(predictions: PredictionSet) -> dict[str, np.ndarray]:
+@typed(but=("predictions",))
+def uncertainty_maps(predictions: Models) -> dict[str, np.ndarray]:
     """Decompose uncertainty as `uncertainty` does, also for dense predictions.
 
     Parameters
     ----------
-    predictions : PredictionSet
-        Predictions of the task ``multiclass`` or ``multilabel``, shape ``(n_members, n_samples, ..., n_classes)``.
+    predictions : PredictionSet, Predictions, or sequence or mapping of these
+        Predictions of any task, ``(n_samples, ..., n_classes)`` of each member.
 
     Returns
     -------
     dict of str to ndarray of shape (n_samples, ...)
-        ``total``, ``aleatoric``, ``epistemic`` and ``vote_entropy``, in nats, float64.
+        ``total``, ``aleatoric``, ``epistemic`` and ``vote_entropy`` in nats, or ``epistemic`` and ``range`` in the unit
+        of the outputs, float64.
 
     Raises
     ------
-    InvalidPredictionsError
-        If the task is ``regression``.
+    AlignmentError
+        If several models cannot be aligned.
     """
-    if predictions.task == "regression":
-        raise InvalidPredictionsError(
-            "uncertainty is the entropy of probabilities; received predictions of the task 'regression'."
-        )
+    predictions = aligned_models(predictions)
+    if predictions.kind == "regression":
+        return _spread_of_numbers(predictions)
     cube, present = predictions.member_probas, predictions.present
     n_members, n_samples = cube.shape[:2]
     parts = np.empty((len(PARTS), n_samples, int(np.prod(cube.shape[2:-1]))))
@@ -111,8 +119,19 @@ def uncertainty_maps(predictions: PredictionSet) -> dict[str, np.ndarray]:
         block = np.array(cube[:, start : start + rows], dtype=np.float64, order="C")
         block = block.reshape(n_members, -1, parts.shape[2], cube.shape[-1])
         is_present = None if present is None else present[:, start : start + rows, np.newaxis, np.newaxis]
-        parts[:, start : start + rows] = _parts(block, is_present, multilabel=predictions.task == "multilabel")
+        parts[:, start : start + rows] = _parts(block, is_present, multilabel=predictions.kind == "multilabel")
     return {part: values.reshape(cube.shape[1:-1]) for part, values in zip(PARTS, parts, strict=True)}
+
+
+def _spread_of_numbers(predictions: PredictionSet) -> dict[str, np.ndarray]:
+    present, values = predictions.present, predictions.member_probas.astype(np.float64)
+    there = np.ones(values.shape[:2], dtype=bool) if present is None else present
+    there = there.reshape(*there.shape, *(1,) * (values.ndim - 2))
+    n_present = there.sum(axis=0)
+    mean = np.where(there, values, 0).sum(axis=0) / n_present
+    variance = np.where(there, (values - mean) ** 2, 0).sum(axis=0) / n_present
+    low, high = np.where(there, values, np.inf).min(axis=0), np.where(there, values, -np.inf).max(axis=0)
+    return {"epistemic": np.sqrt(variance.mean(axis=-1)), "range": (high - low).max(axis=-1)}
 
 
 def _parts(probas: np.ndarray, present: np.ndarray | None, *, multilabel: bool) -> np.ndarray:

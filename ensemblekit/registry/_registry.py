@@ -11,7 +11,7 @@ from typing import Any
 from ..arguments import typed
 from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, UnknownPluginError
 from ..hookspecs import HOOKS
-from ..interfaces import Backbone, Chainer, Combiner, Factory, Head
+from ..interfaces import Backbone, Chainer, Combiner, Factory, Head, Metric, Task
 from ..printed import printable
 
 __all__ = ["Failure", "PluginMapping", "Registration", "Registry", "title"]
@@ -109,7 +109,7 @@ class Registry:
 
     Attributes
     ----------
-    backbones, heads, combiners, chainers : PluginMapping
+    backbones, heads, combiners, chainers, tasks, metrics : PluginMapping
         Name -> factory.
     registrations : tuple of Registration
         Every registered name, with its owner.
@@ -156,6 +156,16 @@ class Registry:
         """Chainer factories by name."""
         return self._by_kind["chainer"]
 
+    @property
+    def tasks(self) -> PluginMapping:
+        """Task factories by name."""
+        return self._by_kind["task"]
+
+    @property
+    def metrics(self) -> PluginMapping:
+        """Metric factories by name."""
+        return self._by_kind["metric"]
+
     def create_backbone(self, name: str, /, **options: Any) -> Backbone:
         """Make the backbone registered under ``name``; see `create_combiner`."""
         return self._create("backbone", name, "build", options)
@@ -193,6 +203,20 @@ class Registry:
     def create_chainer(self, name: str, /, **options: Any) -> Chainer:
         """Make the chainer registered under ``name``; see `create_combiner`."""
         return self._create("chainer", name, "chain", options)
+
+    def create_task(self, name: str, /, **options: Any) -> Task:
+        """Make the task registered under ``name``; see `create_combiner`."""
+        return self._named(name, self._create("task", name, "baseline", options))
+
+    def create_metric(self, name: str, /, **options: Any) -> Metric:
+        """Make the metric registered under ``name``; see `create_combiner`."""
+        return self._named(name, self._create("metric", name, "score", options))
+
+    @staticmethod
+    def _named(name: str, made: Any) -> Any:
+        if not made.name:
+            made.name = name
+        return made
 
     @typed(but=("kind", "method", "options"))
     def _create(self, kind: str, name: str, method: str, options: dict[str, Any]) -> Any:

@@ -30,15 +30,19 @@ from ._backbones import check_backbone
 from ._chainers import check_chainer
 from ._combiners import check_combiner
 from ._heads import check_head
+from ._metrics import check_metric
 from ._pytest import (
     parametrize_with_backbone_checks,
     parametrize_with_chainer_checks,
     parametrize_with_combiner_checks,
     parametrize_with_head_checks,
+    parametrize_with_metric_checks,
+    parametrize_with_task_checks,
 )
 from ._report import run_checks
 from ._running import CheckResult
 from ._strategies import labels, member_probas, prediction_sets, weights
+from ._tasks import check_task
 from ._training import training_predictions
 
 __all__ = [
@@ -48,12 +52,16 @@ __all__ = [
     "check_chainer",
     "check_combiner",
     "check_head",
+    "check_metric",
+    "check_task",
     "labels",
     "member_probas",
     "parametrize_with_backbone_checks",
     "parametrize_with_chainer_checks",
     "parametrize_with_combiner_checks",
     "parametrize_with_head_checks",
+    "parametrize_with_metric_checks",
+    "parametrize_with_task_checks",
     "prediction_sets",
     "run_checks",
     "training_predictions",

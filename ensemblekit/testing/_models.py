@@ -14,7 +14,7 @@ import numpy as np
 
 from ..assembly import import_keras
 from ._failure import Violation, raise_violation
-from ._subject import label_of
+from ._subject import Subject
 
 __all__ = [
     "ModelSubject",
@@ -33,30 +33,15 @@ TOLERANCE = 1e-4
 """Largest difference between two runs of one network, relative to the largest output."""
 
 
-class ModelSubject:
+class ModelSubject(Subject):
     """A backbone, head or chainer under test. Built models are cached, as building is slow."""
 
     kind = ""
-
-    def __init__(self, factory: Callable[[], Any]) -> None:
-        self.factory = factory
-
-    @cached_property
-    def label(self) -> str:
-        """Name in messages."""
-        return label_of(self.factory)
 
     @cached_property
     def keras(self) -> Any:
         """The module keras; it is imported when it is first used."""
         return import_keras(f"checking a {self.kind}")
-
-    def make(self) -> Any:
-        """Create a new instance."""
-        try:
-            return self.factory()
-        except Exception as error:
-            return raise_violation(error, "making it", {})
 
     def call(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call one of its methods; an exception is a violation."""

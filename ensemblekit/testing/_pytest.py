@@ -18,6 +18,8 @@ __all__ = [
     "parametrize_with_chainer_checks",
     "parametrize_with_combiner_checks",
     "parametrize_with_head_checks",
+    "parametrize_with_metric_checks",
+    "parametrize_with_task_checks",
 ]
 
 Factories = Sequence[Callable[[], Any]] | Mapping[str, Callable[[], Any]]
@@ -79,6 +81,20 @@ def parametrize_with_chainer_checks(
 ) -> pytest.MarkDecorator:
     """Make one test for each chainer and each check; see `parametrize_with_combiner_checks`."""
     return _parametrize("chainer", factories, expected_failed_checks, 1)
+
+
+def parametrize_with_metric_checks(
+    factories: Factories, *, expected_failed_checks: Expected = None, max_examples: int = MAX_EXAMPLES
+) -> pytest.MarkDecorator:
+    """Make one test for each metric and each check; see `parametrize_with_combiner_checks`."""
+    return _parametrize("metric", factories, expected_failed_checks, max_examples)
+
+
+def parametrize_with_task_checks(
+    factories: Factories, *, expected_failed_checks: Expected = None, max_examples: int = MAX_EXAMPLES
+) -> pytest.MarkDecorator:
+    """Make one test for each task and each check; see `parametrize_with_combiner_checks`."""
+    return _parametrize("task", factories, expected_failed_checks, max_examples)
 
 
 def _parametrize(kind: str, factories: Factories, expected: Expected, max_examples: int) -> pytest.MarkDecorator:

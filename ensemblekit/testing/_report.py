@@ -10,8 +10,11 @@ from ._backbones import BACKBONE_CHECKS, BackboneSubject
 from ._chainers import CHAINER_CHECKS, ChainerSubject
 from ._combiners import COMBINER_CHECKS, MAX_EXAMPLES
 from ._heads import HEAD_CHECKS, HeadSubject
+from ._metric_subject import MetricSubject
+from ._metrics import METRIC_CHECKS
 from ._running import CheckResult, check_expected, results
 from ._subject import CombinerSubject
+from ._tasks import TASK_CHECKS, TaskSubject
 
 __all__ = ["KINDS", "run_checks"]
 
@@ -20,6 +23,8 @@ KINDS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "head": (HeadSubject, HEAD_CHECKS),
     "combiner": (CombinerSubject, COMBINER_CHECKS),
     "chainer": (ChainerSubject, CHAINER_CHECKS),
+    "task": (TaskSubject, TASK_CHECKS),
+    "metric": (MetricSubject, METRIC_CHECKS),
 }
 
 
@@ -35,7 +40,7 @@ def run_checks(
 
     Parameters
     ----------
-    kind : {"backbone", "head", "combiner", "chainer"}
+    kind : {"backbone", "head", "combiner", "chainer", "task", "metric"}
         Kind of plugin that the factory makes.
     factory, expected_failed_checks, max_examples
         As in `check_combiner`.

@@ -18,7 +18,7 @@ from ._failure import Violation, raise_violation
 from ._strategies import TASKS, member_probas
 from ._training import training_predictions
 
-__all__ = ["Case", "Code", "CombinerSubject", "close", "draw_case", "label_of"]
+__all__ = ["Case", "Code", "CombinerSubject", "Subject", "close", "draw_case", "label_of"]
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5, "float16": 5e-3}
 """Largest difference between two ways to compute one number, relative to the largest input."""
@@ -43,7 +43,43 @@ def label_of(factory: Any) -> str:
     return getattr(factory, "__name__", type(factory).__name__)
 
 
-class CombinerSubject:
+class Subject:
+    """What is under test, made by a factory.
+
+    Parameters
+    ----------
+    factory : callable
+        Makes one without arguments.
+    """
+
+    def __init__(self, factory: Callable[..., Any]) -> None:
+        self.factory = factory
+
+    def make(self, **options: Any) -> Any:
+        """Make one."""
+        try:
+            return self.factory(**options)
+        except Exception as error:
+            return raise_violation(error, "making it", options)
+
+    @cached_property
+    def probe(self) -> Any:
+        """One to inspect; it is never fitted."""
+        return self.make()
+
+    @cached_property
+    def label(self) -> str:
+        """Name in messages."""
+        name = label_of(self.factory)
+        if name == "<lambda>":
+            try:
+                return type(self.probe).__name__
+            except Violation:
+                return "the factory"
+        return name
+
+
+class CombinerSubject(Subject):
     """A combiner under test.
 
     Parameters
@@ -57,33 +93,10 @@ class CombinerSubject:
     def __init__(
         self, factory: Callable[[], Any], *, n_members: int | None = None, n_classes: int | None = None
     ) -> None:
-        self.factory = factory
+        super().__init__(factory)
         self.n_members = n_members
         self.n_classes = n_classes
         self._ready: dict[Any, Any] = {}
-
-    def make(self) -> Any:
-        """Create a combiner."""
-        try:
-            return self.factory()
-        except Exception as error:
-            return raise_violation(error, "making it", {})
-
-    @cached_property
-    def probe(self) -> Any:
-        """A combiner to inspect; it is never fitted."""
-        return self.make()
-
-    @cached_property
-    def label(self) -> str:
-        """Name in messages."""
-        name = label_of(self.factory)
-        if name == "<lambda>":
-            try:
-                return type(self.probe).__name__
-            except Violation:
-                return "the factory"
-        return name
 
     @property
     def traits(self) -> frozenset[str]:

@@ -1,8 +1,4 @@
-"""The contracts between ensemblekit and its plugins.
-
-A plugin need not derive from these classes: an object with the same methods is enough. Only `Combiner` has code: its
-subclasses need to define only ``combine``.
-"""
+"""The contracts of backbones, heads, chainers, members and combiners."""
 
 from __future__ import annotations
 
@@ -14,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from .errors import InvalidOptionError
-from .predictions.named import by_member
+from ..errors import InvalidOptionError
+from ..predictions.named import by_member
 
 if TYPE_CHECKING:
     import keras
 
-    from .predictions import PredictionSet, Task
+    from ..predictions import PredictionSet, Task
 
 __all__ = [
     "TAKES",
@@ -205,9 +201,13 @@ class Combiner:
         What `fit` takes by name, out of ``sample_weight``, ``validation`` and ``features``.
     needs_labels : bool
         Whether `fit` needs labels. Without them `ensemblekit.fit_combiner` refuses the predictions.
+    takes_sparse : bool
+        Whether ``features`` may be a CSR matrix of SciPy. By default an array is made of it.
+    grid : sequence of mappings, or callable
+        Sets of options that `ensemblekit.choose` tries besides the defaults, such as ``({"proportion": 0.4},)``, or a
+        function of the kind of the task that returns them.
     members_, classes_ : tuple
-        Names that it was fitted on, in the order that `combine` needs. `fit_combiner` sets these attributes and
-        those below.
+        Names that it was fitted on, in the order that `combine` needs. `fit_combiner` sets these and those below.
     fit_ids_ : ndarray of shape (n_samples,)
         Ids of the rows it was fitted on.
     feature_names_ : tuple
@@ -220,9 +220,7 @@ class Combiner:
     A subclass need not declare ``takes`` and ``fit_takes``. If it defines `combine` or `fit` without them, they are
     read once from the signature, so that they agree with it. A method with ``**kwargs`` counts as one that takes
     everything, unless they are declared. For a class that is not a subclass, the signature is read at the first use.
-
-    A class that defines `fit` needs labels, unless it declares ``needs_labels = False``; then
-    ``predictions.label_codes`` may be None.
+    With `fit`, ``needs_labels`` is True unless declared; if it is False, ``predictions.label_codes`` may be None.
 
     Examples
     --------
@@ -249,6 +247,8 @@ class Combiner:
     takes: frozenset[str] = frozenset({"xp"})
     fit_takes: frozenset[str] = frozenset({"sample_weight"})
     needs_labels: bool = False
+    takes_sparse: Any = False
+    grid: Any = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -1,0 +1,89 @@
+"""Calibration error: the distance between confidence and accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from ensemblekit import hookimpl
+from ensemblekit.interfaces import OfWeights
+
+from ..kernels.place_sums import place_sums
+from .class_metric import ClassMetric, nan_without_weight
+
+__all__ = ["CalibrationError"]
+
+
+class CalibrationError(ClassMetric):
+    """Expected calibration error: the mean distance between confidence and accuracy over bins of confidence.
+
+    Parameters
+    ----------
+    n_bins : int, default=15
+        Number of bins, that of `ensemblekit.evaluation.reliability_curve`.
+    strategy : {"width", "mass"}, default="width"
+        Bins of equal width in [0, 1], or with about equally many rows.
+    of : str or int, optional
+        One class or label: the distance between its probability and its frequency.
+
+    Notes
+    -----
+    ``sum_b |sum_(i in b) w_i (right_i - confidence_i)| / sum_i w_i`` over bins of the confidence ``max_c p_i[c]`` [1]_.
+    For labels, bins of the probability of each and the mean over labels. A bin includes its upper edge, the first one
+    also its lower edge. Bins do not change with the weights.
+
+    Tie rule: the first of equally probable classes is decided for.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML, 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit_plugins.metrics.calibration_error import CalibrationError
+    >>> CalibrationError().score(np.array([0, 1]), np.array([[0.75, 0.25], [0.75, 0.25]]))
+    0.25
+    """
+
+    higher_is_better = False
+    range = (0.0, 1.0)
+    dense = False
+
+    def __init__(self, *, n_bins: int = 15, strategy: str = "width", of: Hashable | None = None) -> None:
+        super().__init__(of=of)
+        self.n_bins = n_bins
+        self.strategy = strategy
+        self._bins(np.zeros(1))  # refuses wrong options before anything is computed
+
+    def of_weights(self, labels: np.ndarray, predicted: np.ndarray) -> OfWeights:
+        answers = self._answers(labels, predicted)
+        if answers.exclusive:
+            confidence = answers.scores.max(axis=1)[:, np.newaxis]
+            right = (answers.truth == answers.decided)[:, np.newaxis]
+        else:
+            confidence, right = answers.scores, answers.truth
+        sums = [self._gaps(confidence[:, place], right[:, place]) for place in range(confidence.shape[1])]
+
+        def of_weights(weights: np.ndarray) -> np.ndarray:
+            off = sum(np.abs(gaps(weights)).sum(axis=0) for gaps in sums)
+            return off / len(sums) / weights.sum(axis=0)
+
+        return nan_without_weight(of_weights)
+
+    def _gaps(self, confidence: np.ndarray, right: np.ndarray) -> OfWeights:
+        bins, edges = self._bins(confidence)
+        return place_sums(bins, len(edges) - 1, right - confidence)
+
+    def _bins(self, confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        from ensemblekit.evaluation import confidence_bins
+
+        return confidence_bins(confidence, n_bins=self.n_bins, strategy=self.strategy)
+
+
+@hookimpl
+def ensemblekit_register_metrics(register: Any) -> None:
+    """Register ``calibration_error``."""
+    register("calibration_error", CalibrationError)

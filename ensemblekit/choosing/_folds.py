@@ -1,0 +1,198 @@
+"""Folds by label and by group, which leave rows of every class to fit on; or a note that says where they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..evaluation.words import counted
+from ..predictions.names import few, shown
+
+__all__ = ["FEWEST_FOLDS", "Folds", "make_folds", "strata_of"]
+
+FEWEST_FOLDS = 3
+"""One to judge the choice on, one to choose on, and one to fit on."""
+MOST_STRATA = 10
+"""Bins of a target of numbers."""
+FEWEST_TO_FIT = 6
+"""Rows of a class that must be left to fit on, where even folds leave as many."""
+KEPT = 0.5
+"""Share of the rows of a class that must be left to fit on."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The fold of each row, and what had to be mended.
+
+    Attributes
+    ----------
+    place : ndarray of int of shape (n_samples,)
+        Number of the fold that holds the row out.
+    n_folds : int
+        Number of folds; 0 if there are too few groups.
+    can_learn : bool
+        Whether each fold leaves enough rows of each class for a rule that learns.
+    notes : tuple of str
+        What differs from the folds that were asked for, as sentences.
+    """
+
+    place: np.ndarray
+    n_folds: int
+    can_learn: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def strata_of(labels: np.ndarray, kind: str, weight: np.ndarray | None) -> np.ndarray:
+    """Number the stratum of each row: its class, its rarest label, or a bin of its target.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples, ...)
+        Codes, indicators or numbers.
+    kind : {"multiclass", "multilabel", "regression"}
+        What they are.
+    weight : ndarray of shape (n_samples,), optional
+        Rows of weight 0 do not count as rows of a class.
+
+    Returns
+    -------
+    ndarray of int of shape (n_samples,)
+    """
+    n = len(labels)
+    if kind == "multiclass":
+        codes = labels if labels.ndim == 1 else np.zeros(n, dtype=np.int64)
+    elif kind == "multilabel" and labels.ndim == 2:
+        counts = labels.sum(axis=0)
+        rarity = np.where(labels > 0, counts, np.inf)
+        codes = np.where(labels.any(axis=1), rarity.argmin(axis=1) + 1, 0)
+    elif kind == "regression" and labels.ndim == 2:
+        labels = labels / np.maximum(np.abs(labels).max(axis=0), np.finfo(np.float64).tiny)  # squares may be infinite
+        center, spread = labels.mean(axis=0), labels.std(axis=0)
+        target = ((labels - center) / np.where(spread > 0, spread, 1)).mean(axis=1)
+        edges = np.quantile(target, np.linspace(0, 1, max(2, min(MOST_STRATA, n // 10)) + 1)[1:-1])
+        codes = np.searchsorted(edges, target, side="right")
+    else:
+        codes = np.zeros(n, dtype=np.int64)
+    codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    if weight is not None and not weight.all():
+        codes = np.where(weight > 0, codes, codes.max() + 1)
+    return codes
+
+
+def make_folds(
+    strata: np.ndarray,
+    places: np.ndarray,
+    cv: int,
+    seed: int,
+    *,
+    names: Sequence[Any] | None = None,
+) -> Folds:
+    """Draw folds that keep groups together and spread the strata evenly.
+
+    Parameters
+    ----------
+    strata : ndarray of int of shape (n_samples,)
+        Stratum of each row.
+    places : ndarray of int of shape (n_samples,)
+        Group of each row, numbered from 0.
+    cv : int
+        Number of folds that is asked for, at least 3.
+    seed : int
+        Seed of the draw.
+    names : sequence, optional
+        Names of the strata if these are classes, of which each fold must leave some to fit on.
+
+    Returns
+    -------
+    Folds
+        Fewer than ``cv`` if groups are large, or if that leaves more rows of a class to fit on.
+    """
+    notes: list[str] = []
+    n, n_groups = len(strata), int(places.max()) + 1
+    sizes = np.bincount(places)
+    k = min(cv, n_groups)
+    if k < FEWEST_FOLDS:
+        few_groups = counted(n_groups, "groups")
+        what = f"the rows are of {few_groups}, and {FEWEST_FOLDS} are needed to choose and to judge the choice."
+        return Folds(np.zeros(n, dtype=np.int64), 0, False, (what,))
+    largest = int(sizes.max())
+    if largest > n / k and n_groups < n:
+        fitting = max(FEWEST_FOLDS, int(n // largest))
+        what = f"one group has {largest} of {n} rows, more than one of {k} folds"
+        if fitting < k:
+            notes.append(f"{what}: there are {fitting} folds.")
+            k = fitting
+        else:
+            notes.append(f"{what}: it is a fold of its own size.")
+    table = np.zeros((n_groups, int(strata.max()) + 1))
+    np.add.at(table, (places, strata), 1)
+    if names is not None:
+        total = table.sum(axis=0)
+        rare = [names[s] for s in range(len(names)) if 0 < total[s] < FEWEST_TO_FIT]
+        if rare:
+            notes.append(f"there are fewer than {FEWEST_TO_FIT} rows of some classes: {few(rare)}.")
+    best = None
+    for folds in range(k, FEWEST_FOLDS - 1, -1):
+        assigned = _assign(table, folds, seed)
+        lacking = [] if names is None else _lacking(table, assigned, folds, len(names))
+        if best is None or len(lacking) < len(best[2]):
+            best = folds, assigned, lacking
+        if not lacking:
+            break
+    assert best is not None  # noqa: S101 - k is 3 or more
+    folds, assigned, lacking = best
+    if folds < k:
+        notes.append(f"{folds} folds in place of {k} leave more rows of each class to fit on.")
+    can_learn = True
+    if lacking and names is not None:
+        total, left = table.sum(axis=0), _left(table, assigned, folds).min(axis=0)
+        worst = min(lacking, key=lambda stratum: left[stratum] / total[stratum])
+        others = f", and as few of {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        notes.append(
+            f"a fold leaves {int(left[worst])} of {int(total[worst])} rows of the class {shown(names[worst])} to fit "
+            f"on{others}, as groups are not divided."
+        )
+        can_learn = all(left[s] >= FEWEST_TO_FIT for s in lacking)
+    return Folds(assigned[places], folds, can_learn, tuple(notes))
+
+
+def _left(table: np.ndarray, assigned: np.ndarray, folds: int) -> np.ndarray:
+    """Count the rows of each stratum that each fold leaves to fit on, shape ``(n_folds, n_strata)``."""
+    held = np.zeros((folds, table.shape[1]))
+    np.add.at(held, assigned, table)
+    return table.sum(axis=0) - held
+
+
+def _lacking(table: np.ndarray, assigned: np.ndarray, folds: int, n_named: int) -> list[int]:
+    """List the strata of which some fold leaves fewer rows to fit on than even folds would, and too few."""
+    total, left = table.sum(axis=0), _left(table, assigned, folds).min(axis=0)
+    even = total - np.ceil(total / folds)
+    needed = np.minimum(np.maximum(KEPT * total, FEWEST_TO_FIT), even)
+    return [s for s in np.flatnonzero(left < needed).tolist() if s < n_named]
+
+
+def _assign(table: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Give each group a fold: large groups first, each where its strata are rarest."""
+    n_groups, n_strata = table.shape
+    rng = np.random.default_rng(seed)
+    drawn = rng.permutation(n_groups)
+    sizes = table.sum(axis=1)
+    assigned = np.empty(n_groups, dtype=np.int64)
+    if sizes.max() <= 1:  # rows without groups are dealt, stratum by stratum, one fold after the other
+        strata = table.argmax(axis=1)
+        order = drawn[np.argsort(strata[drawn], kind="stable")]
+        assigned[order] = np.arange(n_groups) % folds
+        return assigned
+    order = drawn[np.argsort(-sizes[drawn], kind="stable")]
+    held = np.zeros((folds, n_strata))
+    share = np.maximum(table.sum(axis=0), 1)
+    for group in order:
+        with_it = (held + table[group]) / share
+        cost = (with_it**2 - (held / share) ** 2).sum(axis=1) + ((held.sum(axis=1) + sizes[group]) / sizes.sum()) ** 2
+        fold = int(np.argmin(np.round(cost, 12)))
+        assigned[group] = fold
+        held[fold] += table[group]
+    return assigned

@@ -1,4 +1,4 @@
-"""Runtime checks of argument types against the annotations of a function."""
+"""Runtime checks of arguments: of types against the annotations of a function, and of numbers against their range."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import InvalidOptionError, InvalidPredictionsError
 
-__all__ = ["as_array", "check_parameters", "typed"]
+__all__ = ["as_array", "check_count", "check_number", "check_parameters", "typed"]
 
 F = TypeVar("F", bound=abc.Callable[..., Any])
 _DESCRIPTIONS = {
@@ -69,7 +69,7 @@ def check_parameters(estimator: Any, *, but: abc.Collection[str] = ()) -> None:
     InvalidOptionError
         For the first parameter of a wrong type.
     """
-    for name, (annotation, kind) in _parameter_types(type(estimator).__init__, but).items():
+    for name, (annotation, kind) in _types_of_estimator(type(estimator).__init__, tuple(but)).items():
         if not _matches(getattr(estimator, name), kind):
             _refuse(name, annotation, kind, getattr(estimator, name))
 
@@ -81,6 +81,11 @@ def _parameter_types(function: abc.Callable[..., Any], but: abc.Collection[str] 
         for name, p in inspect.signature(function).parameters.items()
         if isinstance(p.annotation, str) and name not in but and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     }
+
+
+@functools.lru_cache(maxsize=256)
+def _types_of_estimator(function: abc.Callable[..., Any], but: tuple[str, ...]) -> dict[str, tuple[str, Any]]:
+    return _parameter_types(function, but)
 
 
 def _wrap(function: F, *, but: abc.Collection[str]) -> F:
@@ -120,6 +125,21 @@ def as_array(name: str, value: Any, *, error: type[Exception] = InvalidOptionErr
             f"{name} must be an array, each row as long as the others; received {reprlib.repr(value)} of the type "
             f"{type(value).__name__}."
         ) from None
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Refuse a value that is no whole number, or too small."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise InvalidOptionError(f"{name} must be a whole number >= {least}; received {value!r}.")
+
+
+def check_number(name: str, value: Any, low: float, high: float = np.inf, *, open_low: bool = False) -> None:
+    """Refuse a value that is not a finite number from ``low`` (excluded if ``open_low``) to ``high``."""
+    number = float(value) if _matches(value, float) else np.nan
+    above = low < number if open_low else low <= number
+    if not above or not number <= high or number == np.inf:
+        bounds = f"{'>' if open_low else '>='} {low:g}" + ("" if high == np.inf else f" and <= {high:g}")
+        raise InvalidOptionError(f"{name} must be a finite number {bounds}; received {value!r}.")
 
 
 def _as_bfloat16(tensor: Any) -> np.ndarray:

@@ -19,16 +19,20 @@ __all__ = [
     "DuplicateNameError",
     "EnsembleKitError",
     "FeatureBankWarning",
+    "FewRowsWarning",
     "FolderNotFoundError",
+    "ImageReadingWarning",
     "InvalidOptionError",
     "InvalidPredictionsError",
     "LeakageError",
     "MissingClassWarning",
     "MissingDependencyError",
+    "MissingImagesError",
     "NotAFileError",
     "NotFittedError",
     "NotStorableError",
     "OutputExistsError",
+    "OwnLayersWarning",
     "PluginLoadError",
     "PluginWarning",
     "ProfileWarning",
@@ -37,6 +41,9 @@ __all__ = [
     "UnknownMemberError",
     "UnknownPluginError",
     "UnreadableImageError",
+    "UnvotedClassWarning",
+    "UnweightedCombinerWarning",
+    "VanishedClassWarning",
     "WeightsUnavailableError",
 ]
 
@@ -96,6 +103,18 @@ class FolderNotFoundError(DataError, FileNotFoundError):
 
 class NotAFileError(DataError, OSError):
     """A path is a pipe, device, socket or folder instead of a file, or the file is larger than allowed."""
+
+
+class MissingImagesError(DataError, FileNotFoundError):
+    """Images that a table names do not exist.
+
+    Attributes
+    ----------
+    missing : tuple of str
+        The ids of all of them.
+    """
+
+    missing: tuple[str, ...] = ()
 
 
 class UnreadableImageError(DataError, OSError):
@@ -165,8 +184,32 @@ class MissingClassWarning(_Printable, UserWarning):
     """The training rows of a cross-validation fold lack a class."""
 
 
+class UnvotedClassWarning(_Printable, UserWarning):
+    """A class of votes is named by no vote: known labels alone name it, or all votes name the other one."""
+
+
+class VanishedClassWarning(_Printable, UserWarning):
+    """A rule that learns without labels predicts a class for no row, though it has the most votes on some."""
+
+
+class UnweightedCombinerWarning(_Printable, UserWarning):
+    """Members are fitted with weights of rows that their combiner makes no use of."""
+
+
+class OwnLayersWarning(_Printable, UserWarning):
+    """A file of a model holds layers that are not of Keras: who loads it needs their code."""
+
+
+class FewRowsWarning(_Printable, UserWarning):
+    """There are too few rows to promise a coverage or a risk; what is returned promises it by holding everything."""
+
+
 class ProfileWarning(_Printable, UserWarning):
     """A figure of a profile could not be measured; the others are valid."""
+
+
+class ImageReadingWarning(_Printable, UserWarning):
+    """Something of an image is lost when it is read, or files of a folder are left out because of their names."""
 
 
 class FeatureBankWarning(_Printable, UserWarning):

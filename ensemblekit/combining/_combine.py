@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ..arguments import typed
-from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..errors import InvalidPredictionsError
 from ..interfaces import CombinerLike
-from ..predictions import Aliases, Alignable, MissingPolicy, Predictions, PredictionSet
-from ..predictions.names import all_fit_ids
-from ..predictions.results import predictions_for
-from ._inputs import aligned_set, features_of
+from ..predictions import Aliases, Alignable, MissingPolicy, Predictions
+from ..predictions.results import fitted_together, predictions_for
+from ._inputs import aligned_set
 from .asked import ask
+from .values import not_valid, values_of
 
 __all__ = ["combine"]
 
@@ -39,9 +37,9 @@ def combine(
         They are first aligned by id and class name; see `align`.
     combiner : str or Combiner
         A registered name, or an object with a method ``combine``.
-    features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
+    features : DataFrame indexed by id, mapping of id to vector, or (ids, array or sparse matrix), optional
         For a combiner that takes the samples themselves; at least one row for every id. Named columns are put in the
-        order of the fit.
+        order of the fit. A sparse matrix stays one for a combiner with ``takes_sparse``.
     aliases, missing
         As in `align`.
     read : mapping of str to Any, optional
@@ -55,7 +53,7 @@ def combine(
     -------
     Predictions
         Rows and classes in the order of the first member; ``fit_ids`` are all rows that a member or the combiner is
-        known to be fitted on.
+        known to be fitted on, row by row where members are out-of-fold. Groups are kept.
 
     Raises
     ------
@@ -79,58 +77,9 @@ def combine(
     """
     aligned = aligned_set(predictions, aliases, missing, read)
     asked = ask(combiner, options, more_options)
-    asked.check_task(aligned.task)
-    asked.check_fitted(
-        "it combines",
-        "Fit it on held-out predictions: fitted = fit_combiner(predictions, combiner); combine(predictions, fitted).",
-    )
-    asked.check_names(aligned.members, aligned.classes)
-    ordered = aligned.reorder(
-        members=asked.order_members(aligned.members), classes=asked.order_classes(aligned.classes)
-    )
-    settled = asked.settle(ordered.members)
-    name, ready, takes = asked.name, settled.combiner, settled.takes
-    kwargs: dict[str, Any] = {}
-    if ordered.present is not None:
-        if "present" not in takes:
-            raise InvalidOptionError(
-                f"combiner {name!r} cannot combine rows that some members lack "
-                f"({int((~ordered.present).any(axis=0).sum())} of {len(ordered.ids)} rows here). Use one that can, "
-                "such as 'mean', or take the rows that all members have."
-            )
-        _check_weights_present(getattr(ready, "weights", None), ordered)
-        kwargs["present"] = ordered.present
-    if features is not None:
-        settled.check_takes("features")
-        kwargs["features"], _ = features_of(
-            features, ordered.ids, known=getattr(asked.combiner, "feature_names_", None)
-        )
-    if "task" in takes:
-        kwargs["task"] = ordered.task
-    probas = np.asarray(ready.combine(ordered.member_probas, **kwargs))
-    expected = ordered.member_probas.shape[1:]
-    if probas.shape != expected:
-        raise InvalidPredictionsError(
-            f"combiner {name!r} must return shape {expected} for member_probas of shape "
-            f"{ordered.member_probas.shape}; it returned {probas.shape}."
-        )
-    if ordered.classes != aligned.classes:
-        columns = {label: column for column, label in enumerate(ordered.classes)}
-        probas = np.take(probas, [columns[label] for label in aligned.classes], axis=-1)
+    probas = values_of(aligned, asked, features)
     try:
-        fit_ids = all_fit_ids((*aligned.fit_ids.values(), getattr(asked.combiner, "fit_ids_", None)))
-        return predictions_for(aligned, probas, member=name, fit_ids=fit_ids)
+        own = (getattr(asked.combiner, name, None) for name in ("fit_ids_", "fit_groups_"))
+        return predictions_for(aligned, probas, member=asked.name, fitted=fitted_together(aligned, *own))
     except InvalidPredictionsError as error:
-        raise InvalidPredictionsError(f"combiner {name!r} returned predictions that are not valid: {error}") from None
-
-
-def _check_weights_present(weights: Any, predictions: PredictionSet) -> None:
-    if weights is None or predictions.present is None:
-        return
-    weighed = np.asarray(weights) @ predictions.present > 0
-    if not weighed.all():
-        lost = predictions.ids[~weighed].tolist()
-        raise InvalidOptionError(
-            f"each row must be there for a member with a positive weight; {len(lost)} of {len(weighed)} are not, first "
-            f"{lost[0]!r}. Give weight to the members that have them, or take the others."
-        )
+        raise not_valid(asked, error) from None

@@ -13,12 +13,14 @@ from ..arguments import typed
 from ..deprecation import warn_deprecated
 from ..errors import AlignmentError, InvalidPredictionsError, LeakageError
 from ..interfaces import Combiner, CombinerLike
+from ..kinds import has_ordered_classes
 from ..predictions import Aliases, Alignable, MissingPolicy, PredictionSet
 from ..predictions.choices import check_not_test
 from ..predictions.joining import order_of
-from ..predictions.names import UNNAMED, among
-from ._inputs import aligned_set, features_of, weights_of
+from ..predictions.names import UNNAMED
+from ._inputs import aligned_set, features_of
 from .asked import AskedCombiner, ask, check_same_names, sorted_names
+from .row_weights import weights_of
 
 __all__ = ["fit_combiner"]
 
@@ -79,7 +81,7 @@ def fit_combiner(
         A registered name, or an object with methods ``fit`` and ``combine``. It is not changed.
     validation : like ``predictions``, optional
         For a combiner that uses its score on these rows to stop training early.
-    features : DataFrame indexed by id, mapping of id to vector, or (ids, array), optional
+    features : DataFrame indexed by id, mapping of id to vector, or (ids, array or sparse matrix), optional
         As in `combine`; names of its columns are kept, and `combine` looks the columns up.
     sample_weight : Series with an index of ids, mapping of id to float, or array-like of shape (n_samples,), optional
         Non-negative weight of each row. Without names, in the order of the aligned predictions.
@@ -94,14 +96,14 @@ def fit_combiner(
     Returns
     -------
     Combiner
-        A fitted copy, with ``members_``, ``classes_``, ``fit_ids_`` and ``leaked_``; and ``feature_names_``, if the
-        features have named columns.
+        A fitted copy, with ``members_``, ``classes_``, ``fit_ids_`` and ``leaked_``; ``fit_groups_``, if the rows have
+        groups; and ``feature_names_``, if the features have named columns.
 
     Raises
     ------
     LeakageError
-        If a member was fitted on some of the rows of ``predictions`` or ``validation``, or these are of the split
-        ``test``.
+        If a member was fitted on some of the rows of ``predictions`` or ``validation``, or on other rows of their
+        groups; or these are of the split ``test``. For out-of-fold predictions the model counts that predicted the row.
     AlignmentError
         If the predictions cannot be aligned, or members have no names.
     InvalidPredictionsError
@@ -117,7 +119,7 @@ def fit_combiner(
         asked.check_takes(option, fit=True)
     aligned = aligned_set(predictions, aliases, missing, read)
     name = asked.name
-    asked.check_task(aligned.task)
+    asked.check_task(aligned.kind)
     leaked = _check_held_out(asked, aligned, allow_leakage)
     unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
     if unnamed:
@@ -125,9 +127,10 @@ def fit_combiner(
             f"a combiner is fitted on named members, so that it knows them again; received {unnamed} without a name. "
             "Give member=... to their Predictions, or {name: predictions}."
         )
-    asked.check_fit(aligned.members, aligned.classes, task=aligned.task, given=given)
+    asked.check_fit(aligned.members, aligned.classes, task=aligned.kind, given=given)
     order = order_of(aligned.ids)
-    members, classes = tuple(sorted(aligned.members)), sorted_names(aligned.classes)
+    members = tuple(sorted(aligned.members))
+    classes = aligned.classes if has_ordered_classes(aligned.task) else sorted_names(aligned.classes)
     ordered = aligned.reorder(members=members, classes=classes, rows=order)
     kwargs: dict[str, Any] = {}
     if sample_weight is not None:
@@ -140,7 +143,7 @@ def fit_combiner(
         kwargs["validation"] = held.reorder(members=members, classes=classes, rows=order_of(held.ids))
     columns = None
     if features is not None:
-        values, columns = features_of(features, aligned.ids)
+        values, columns = features_of(features, aligned.ids, sparse=asked.takes_sparse)
         kwargs["features"] = values if aligned is ordered or np.array_equal(aligned.ids, ordered.ids) else values[order]
     fitted = copy.deepcopy(asked.combiner)
     fit = getattr(fitted, "fit", None)
@@ -148,6 +151,8 @@ def fit_combiner(
         fitted = fit(ordered, **kwargs) or fitted
     fitted.members_, fitted.classes_ = members, classes
     fitted.fit_ids_ = ordered.ids
+    if ordered.groups is not None:
+        fitted.fit_groups_ = np.unique(ordered.groups)
     if columns is not None:
         fitted.feature_names_ = columns
     fitted.leaked_ = {member: len(rows) for member, rows in leaked.items()}
@@ -170,17 +175,21 @@ def _check_held_out(asked: AskedCombiner, predictions: PredictionSet, allow_leak
         member, rows = next(iter(leaked.items()))
         raise LeakageError(
             f"a combiner is fitted only on rows that no member was fitted on; member {member!r} was fitted on "
-            f"{len(rows)} of these {len(predictions.ids)} rows, first {rows[0]!r}. Give held-out or out-of-fold "
-            "predictions, or allow_leakage=True to go on knowingly."
+            f"{len(rows)} of these {len(predictions.ids)} rows{_or_groups(predictions, member, len(rows))}, first "
+            f"{rows[0]!r}. Give held-out or out-of-fold predictions, or allow_leakage=True to go on knowingly."
         )
     return leaked
 
 
+def _or_groups(predictions: PredictionSet, member: str, n: int) -> str:
+    by_id = predictions.seen(member, by_group=False)
+    return "" if by_id is not None and by_id.sum() == n else ", or on other rows of their groups"
+
+
 def _leaked(predictions: PredictionSet) -> dict[str, list[Any]]:
     leaked: dict[str, list[Any]] = {}
-    for member, fit_ids in predictions.fit_ids.items():
-        if fit_ids is not None:
-            rows = predictions.ids[among(predictions.ids, fit_ids)]
-            if len(rows):
-                leaked[member] = rows.tolist()
+    for member in predictions.members:
+        seen = predictions.seen(member)
+        if seen is not None and seen.any():
+            leaked[member] = predictions.ids[seen].tolist()
     return leaked

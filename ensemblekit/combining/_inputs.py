@@ -1,4 +1,4 @@
-"""The inputs of `combine` and `fit_combiner`: align predictions, look features and weights up by id."""
+"""The inputs of `combine` and `fit_combiner`: align predictions, look features up by id."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import PredictionSet, align
 from ..predictions.choices import missing_policy
-from ..predictions.named import by_id, look_up, read_named
+from ..predictions.named import look_up, read_named
 from ..predictions.names import as_ids, few, positions, shown
 from ..predictions.tables import READ, spelled
 
-__all__ = ["aligned_set", "features_of", "weights_of"]
+__all__ = ["aligned_set", "features_of"]
 
 
 def aligned_set(predictions: Any, aliases: Any, missing: Any, read: Mapping[str, Any] | None = None) -> PredictionSet:
@@ -30,22 +30,24 @@ def aligned_set(predictions: Any, aliases: Any, missing: Any, read: Mapping[str,
 
 
 def features_of(
-    features: Any, ids: np.ndarray, *, known: tuple[Any, ...] | None = None
-) -> tuple[np.ndarray, tuple[Any, ...] | None]:
+    features: Any, ids: np.ndarray, *, known: tuple[Any, ...] | None = None, sparse: bool = False
+) -> tuple[Any, tuple[Any, ...] | None]:
     """Look up the features of these ids, by id.
 
     Parameters
     ----------
-    features : table with an index or a column ``id``, mapping of id to vector, or (ids, array)
+    features : table with an index or a column ``id``, mapping of id to vector, or (ids, array or sparse matrix)
         They may have more ids than are asked for.
     ids : ndarray of shape (n_samples,)
         Ids to look up.
     known : tuple, optional
         Names of the columns that the combiner was fitted on.
+    sparse : bool, default=False
+        Whether the combiner takes a sparse matrix; else an array is made of it.
 
     Returns
     -------
-    features : ndarray of shape (n_samples, ...)
+    features : ndarray of shape (n_samples, ...), or CSR matrix of shape (n_samples, n_features)
         In the order of ``ids``, and with named columns in the order of ``known``.
     columns : tuple or None
         Names of the columns, if they have names.
@@ -59,20 +61,28 @@ def features_of(
         names, values, columns = _read(features, ids)
     except InvalidPredictionsError as error:
         raise InvalidOptionError(str(error)) from None
-    if len(names) != len(values):
-        raise InvalidOptionError(f"features must have one row an id; received {len(values)} for {len(names)} ids.")
+    n_rows = values.shape[0]
+    if len(names) != n_rows:
+        raise InvalidOptionError(f"features must have one row an id; received {n_rows} for {len(names)} ids.")
     rows = positions(names, ids)
     if (rows < 0).any():
         raise InvalidOptionError(f"features must be there for every row; they lack {few(ids[rows < 0].tolist())}.")
     if known is not None and columns is not None and columns != known:
         values, columns = _in_order(values, columns, known), known
-    return values if np.array_equal(rows, np.arange(len(values))) else values[rows], columns
+    values: Any = values if np.array_equal(rows, np.arange(n_rows)) else values[rows]
+    return values if sparse or not _is_sparse(values) else values.toarray(), columns
 
 
-def _read(features: Any, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[Any, ...] | None]:
+def _is_sparse(values: Any) -> bool:
+    return hasattr(values, "tocsr")
+
+
+def _read(features: Any, ids: np.ndarray) -> tuple[np.ndarray, Any, tuple[Any, ...] | None]:
     if isinstance(features, Mapping):
         found = read_named([*features.values()], "features")  # its vectors may be Series, with names of columns
         return as_ids([*features], what="ids of features"), found.values, found.columns
+    if isinstance(features, tuple) and len(features) == 2 and _is_sparse(features[1]):
+        return as_ids(features[0], what="ids of features"), features[1].tocsr(), None
     if isinstance(features, tuple) and len(features) == 2:
         names, found = as_ids(features[0], what="ids of features"), read_named(features[1], "features")
         values = found.values if len(found.values) != len(names) else look_up(found, "features", names)
@@ -99,39 +109,3 @@ def _in_order(values: np.ndarray, columns: tuple[Any, ...], known: tuple[Any, ..
             f"{few([name for name in columns if name not in set(known)])}. Give the columns of the fit."
         )
     return values[:, [places[name] for name in known]]
-
-
-def weights_of(sample_weight: Any, ids: np.ndarray) -> np.ndarray:
-    """Look up the weights of these ids, by id if they name their rows.
-
-    Parameters
-    ----------
-    sample_weight : Series or table with an index of ids, mapping of id to float, or array-like of shape (n_samples,)
-        Without names, in the order of ``ids``.
-    ids : ndarray of shape (n_samples,)
-        Ids to look up.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_samples,)
-
-    Raises
-    ------
-    InvalidOptionError
-        If ids are absent, or the weights are not finite numbers >= 0 with a positive sum.
-    """
-    found = by_id("sample_weight", sample_weight, ids, error=InvalidOptionError)
-    if found.ndim == 2 and found.shape[1] == 1:  # a table with one column
-        found = found[:, 0]
-    try:
-        weights = np.asarray(found, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidOptionError(
-            f"sample_weight must be numbers, one a row; received {shown(found.tolist())}."
-        ) from None
-    if weights.shape != ids.shape or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
-        raise InvalidOptionError(
-            f"sample_weight must be finite and >= 0 with a positive sum, one a row, shape {ids.shape}; received shape "
-            f"{weights.shape}."
-        )
-    return weights

@@ -1,6 +1,6 @@
 """Atomic writing of files and folders, locks, and the cache folder of the user."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..deprecation import warn_deprecated
 from ._atomic import Replaceable, atomic_folder, atomic_path, atomic_write, check_file, check_folder, write_text
@@ -32,8 +32,10 @@ __all__ = [
 _RENAMED = {"HeldFolder": "LockedFolder", "held_folder": "locked_folder"}
 
 
-def __getattr__(name: str) -> Any:
-    if name in _RENAMED:
-        warn_deprecated(f"ensemblekit.files.{name}", f"ensemblekit.files.{_RENAMED[name]}")
-        return globals()[_RENAMED[name]]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name in _RENAMED:
+            warn_deprecated(f"ensemblekit.files.{name}", f"ensemblekit.files.{_RENAMED[name]}")
+            return globals()[_RENAMED[name]]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,13 +10,16 @@ import numpy as np
 
 from ..arguments import typed
 from ..errors import AlignmentError, InvalidOptionError
-from ._filling import columns_of, common_labels, fill, inverse, presence
+from ..kinds import KINDS, has_ordered_classes, joined_task
+from ._checks import check_by_task
+from ._filling import columns_of, common_groups, common_labels, fill, inverse, presence
+from ._fits import Fitted, derive_groups
 from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
 from .alike import normalisation_note, propose_aliases, shown_aliases
 from .choices import Aliases, MissingPolicy, Task, missing_policy
 from .joining import Lookup, is_text, positions, same_kind, same_names, shared
-from .names import UNNAMED, few, joined_names, readonly
+from .names import UNNAMED, few, joined_names, readonly, shown
 from .tables import Columns, ReadOptions, member_name
 
 __all__ = ["Alignable", "align"]
@@ -79,9 +82,17 @@ def align(
     Raises
     ------
     AlignmentError
-        If tasks, splits, ids, classes or labels differ in a way that ``missing`` and ``aliases`` do not cover.
+        If tasks, splits, ids, classes, labels or groups differ in a way that ``missing`` and ``aliases`` do not cover;
+        or the order of the classes, for a task such as ``binary`` where it means something.
+    InvalidPredictionsError
+        If the predictions are not valid for the common task.
     InvalidOptionError
         If ``missing`` is not a policy, or it is said how files are read, but no path is given.
+
+    Notes
+    -----
+    Predictions of a named task, such as ``binary``, align with those of the plain task of its kind, ``multiclass``.
+    All then have the named task, with its order of the classes.
 
     Examples
     --------
@@ -102,13 +113,20 @@ def align(
         "decimal": decimal, "edited": edited, "missing": absent_rows,
     }  # fmt: skip
     members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions, read)]
-    first = members[0]
+    first, task = members[0], members[0].task
     split = _common_split(members)
     for other in members[1:]:
-        _check_same_kind(first, other)
-    classes = _common_classes(members, absent_classes, aliases or {})
+        task = _check_same_kind(first, other, task, members)
+    if task in KINDS:
+        classes = _common_classes(members, absent_classes, aliases or {})
+    else:  # a member of the plain kind may have its classes in any order
+        ordered = sorted(members, key=lambda p: p.task != task)
+        classes = _common_classes(ordered, absent_classes, aliases or {})
+        _check_order(ordered, task, classes)
     ids, rows = _common_ids(members, absent_rows)
     labels = common_labels(members, ids, rows, classes)
+    groups = common_groups(members, ids, rows)
+    fitted = [_fitted_on(member, own, ids, groups) for member, own in zip(members, rows, strict=True)]
     present = presence(members, rows, len(ids))
     check_rows_present(present, ids)
 
@@ -117,6 +135,8 @@ def align(
     for place, member in enumerate(members):
         there = None if present is None else present[place]
         fill(cube[place], member.probas, rows=rows[place], columns=columns_of(member.classes, classes), present=there)
+        if task not in KINDS and (member.task != task or member.classes != classes):
+            check_by_task(cube[place], classes, task, f"probas of member {member.member!r}")
     return PredictionSet(
         member_probas=cube,
         ids=ids,
@@ -125,9 +145,21 @@ def align(
         label_codes=labels,
         present=present,
         fit_ids={str(p.member): p.fit_ids for p in members},
-        task=first.task,
+        task=task,
         split=split,
+        groups=groups,
+        fit_groups={str(p.member): known.groups for p, known in zip(members, fitted, strict=True)},
+        fits={str(p.member): known.fits for p, known in zip(members, fitted, strict=True)},
     )
+
+
+def _fitted_on(member: Predictions, rows: np.ndarray | None, ids: np.ndarray, groups: np.ndarray | None) -> Fitted:
+    """Find what a member was fitted on, for the common rows."""
+    fitted = Fitted(member.fit_ids, member.fit_groups, member.fits)
+    if rows is not None:
+        fitted = fitted.take(rows)
+    # Groups that others brought tell more about what this member was fitted on.
+    return fitted if member.groups is not None else derive_groups(fitted, ids, groups)
 
 
 def _named_members(predictions: tuple[Any, ...], read: dict[str, Any]) -> list[Predictions]:
@@ -151,10 +183,13 @@ def _named_members(predictions: tuple[Any, ...], read: dict[str, Any]) -> list[P
         else:
             shape = getattr(source, "shape", None)
             came = type(source).__name__ + (f" of shape {shape}" if shape is not None else "")
-            raise AlignmentError(
-                f"only Predictions line up; received {came} as number {place + 1}. Give ids and class names: "
-                "Predictions(array, ids=..., classes=..., member=...)."
+            advice = (
+                "Let Predictions read ids from its index and classes from its columns, and name each member: "
+                "{'one': Predictions(table), 'other': Predictions(another)}."
+                if hasattr(source, "columns")
+                else "Give ids and class names: Predictions(array, ids=..., classes=..., member=...)."
             )
+            raise AlignmentError(f"only Predictions line up; received {came} as number {place + 1}. {advice}")
         name = str(name or p.member or f"{UNNAMED}{place + 1}")
         members.append(p if p.member == name else p.rename(name))
     if not members:
@@ -196,22 +231,40 @@ def _common_split(members: list[Predictions]) -> str | None:
     return next(iter(splits.values()), None)
 
 
-def _check_same_kind(first: Predictions, other: Predictions) -> None:
-    for what, a, b in (
-        ("task", first.task, other.task),
-        ("shape between samples and classes", first.probas.shape[1:-1], other.probas.shape[1:-1]),
-    ):
-        if a != b:
-            raise AlignmentError(
-                f"{what} must be the same for every member; received {a!r} for member {first.member!r} and {b!r} "
-                f"for member {other.member!r}."
-            )
+def _check_same_kind(first: Predictions, other: Predictions, task: str, members: list[Predictions]) -> str:
+    """Refuse a member of another kind than the first; join its task with that of the members before it."""
+    joined = joined_task(task, other.task)
+    if joined is None:
+        named = next(p for p in members if p.task == task)
+        raise AlignmentError(
+            f"task must be the same for every member; received {task!r} for member {named.member!r} and "
+            f"{other.task!r} for member {other.member!r}."
+        )
+    if (a := first.probas.shape[1:-1]) != (b := other.probas.shape[1:-1]):
+        raise AlignmentError(
+            f"shape between samples and classes must be the same for every member; received {a!r} for member "
+            f"{first.member!r} and {b!r} for member {other.member!r}."
+        )
     if not same_kind(first.ids, other.ids):
         one, another = ("str" if is_text(p.ids) else "int" for p in (first, other))
         raise AlignmentError(
             f"ids must be of one kind for every member; received {one} for member {first.member!r} and {another} for "
             f"member {other.member!r}."
         )
+    return joined
+
+
+def _check_order(members: list[Predictions], task: str, classes: tuple[Hashable, ...]) -> None:
+    if not has_ordered_classes(task):
+        return
+    for member in members:
+        if member.task == task and member.classes != tuple(c for c in classes if c in member.classes):
+            raise AlignmentError(
+                f"classes of the task {task!r} must be in the same order for every member, as the order means "
+                f"something; received {shown(members[0].classes)} for member {members[0].member!r} and "
+                f"{shown(member.classes)} for member {member.member!r}. Give the task 'multiclass' to a member whose "
+                "classes are only written in another order, and its columns are matched by name."
+            )
 
 
 def _common_classes(
@@ -237,7 +290,7 @@ def _common_classes(
             error = AlignmentError(f"{message}. {_alias_advice(proposal, note)}")
             error.aliases = {str(old): str(new) for old, new in proposal.items()}
             raise error
-        if absent == "error" or member.task == "regression":
+        if absent == "error" or member.kind == "regression":
             raise AlignmentError(
                 f"{message}. Give aliases={{name: common name}} if it is a matter of names, or missing='zero' if the "
                 "member never saw that class."

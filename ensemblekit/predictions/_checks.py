@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import re
 from collections.abc import Hashable
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
+from ..kinds import KINDS, kind_of, task_of
 from ._columns import array_without_names
 from .alike import normalisation_note
 from .named import frame_of_rows, look_up, read_named
 from .names import array_of, few, first_null, plain, readonly, shown
 
-__all__ = ["as_labels", "as_probas"]
+__all__ = ["FLOATS", "as_labels", "as_probas", "check_by_task", "is_plainly_valid"]
 
 SUM_TOLERANCE = {np.dtype(np.float16): 1e-2}
 """Largest deviation of the sum of a row from 1, by dtype."""
@@ -28,6 +30,9 @@ BELOW_ZERO = {np.dtype(np.float16): 2e-3}
 """How far below 0 rounding brings a probability such as ``1 - p``, by dtype. Such a value becomes 0."""
 DEFAULT_BELOW_ZERO = 1e-5
 """Large enough for sums of some hundred float32 numbers."""
+
+FEW_VALUES = 32
+"""So many numbers are looked at one by one in less time than NumPy needs to begin."""
 
 FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 """Dtypes that are kept, as every file format stores them. Others become float64."""
@@ -65,17 +70,20 @@ def as_probas(
     present : ndarray of bool of shape (n_samples,), or None
         Which rows are not NaN; None if all are present.
     """
-    array = array_without_names(who, probas)
+    kind, array = kind_of(task), array_without_names(who, probas)
     coarse = "bfloat16" in array.dtype.name
     if coarse:  # NumPy has no such dtype, and its sums are off by as much as those of float16
         array, is_new = array.astype(np.float32), True
-        array = _divided_by_sums(array) if task == "multiclass" else array
+        array = _divided_by_sums(array) if kind == "multiclass" else array
     _check_exact(who, array)
     if array.dtype.kind in "biuf" and array.dtype not in FLOATS:
         array, is_new = array.astype(np.float64), True
     if array.dtype.kind != "f":
         raise InvalidPredictionsError(f"{who} must be floating point; received dtype {array.dtype}.")
-    if task == "regression" and array.ndim == 1:
+    if task not in KINDS and (array.ndim < 2 or array.shape[-1] != len(classes)):
+        completed = task_of(task).task.complete(array, classes)
+        array, is_new = completed, is_new or completed is not array
+    if kind == "regression" and array.ndim == 1:
         array = array[:, np.newaxis]
     if array.ndim < 2:
         raise InvalidPredictionsError(
@@ -89,16 +97,26 @@ def as_probas(
             f"{who} must have one column a class; received {array.shape[-1]} columns (shape {array.shape}) "
             f"and {len(classes)} classes {shown(classes)}."
         )
-    if task == "multiclass" and len(classes) < 2:
+    if kind == "multiclass" and len(classes) < 2:
         raise InvalidPredictionsError(
             f"{who} must have at least two classes; received one, {shown(classes)}." + _SIGMOID
         )
     if not is_new and not _is_immutable(array):
         array = array.copy(order="K")
-    present, low = _check_values(array, ids, task, nan_rows, who)
+    present, low = _check_values(array, ids, kind, nan_rows, who)
     if low < 0:
         array = np.maximum(array, 0)
+    if task not in KINDS:
+        check_by_task(array, classes, task, who)
     return readonly(array), present
+
+
+def check_by_task(probas: np.ndarray, classes: tuple[Hashable, ...], task: str, who: str) -> None:
+    """Refuse predictions that a task of a plugin refuses, though they are valid for its kind."""
+    try:
+        task_of(task).task.check(probas, classes)
+    except ValueError as error:
+        raise InvalidPredictionsError(f"{who} must be valid for the task {task!r}: {error}") from error
 
 
 def _check_exact(who: str, array: np.ndarray) -> None:
@@ -131,7 +149,7 @@ def _divided_by_sums(array: np.ndarray) -> np.ndarray:
 
 
 def _check_values(
-    array: np.ndarray, ids: np.ndarray, task: str, nan_rows: bool, who: str
+    array: np.ndarray, ids: np.ndarray, kind: str, nan_rows: bool, who: str
 ) -> tuple[np.ndarray | None, float]:
     """Return which rows are present (None: all), and the least value, or 0 where any is valid."""
     axes = tuple(range(1, array.ndim))
@@ -139,7 +157,7 @@ def _check_values(
     with np.errstate(invalid="ignore", over="ignore"):
         sums = _sums(array)
         bad = ~np.isfinite(sums)
-    if task == "regression" and bad.any():
+    if kind == "regression" and bad.any():
         bad = ~np.isfinite(array).all(axis=-1)
     present: np.ndarray | None = None
     numbers: Any = range(len(array))
@@ -161,7 +179,7 @@ def _check_values(
             )
         present = readonly(~whole)
         array, sums, ids, numbers = array[present], sums[present], ids[present], np.flatnonzero(present)
-    if task == "regression" or not array.size:
+    if kind == "regression" or not array.size:
         return present, 0
     low, high = float(array.min()), float(array.max())
     tolerance = SUM_TOLERANCE.get(array.dtype, DEFAULT_SUM_TOLERANCE)
@@ -174,7 +192,7 @@ def _check_values(
             f"(id {_id(ids, first)}): {_format_row(array[first])}. Give probabilities: softmax of logits, "
             "percentages divided by 100."
         )
-    if task == "multiclass":
+    if kind == "multiclass":
         off = np.abs(sums - 1) > tolerance
         if off.any():
             off_rows = off.reshape(len(off), -1).any(axis=1)
@@ -185,6 +203,27 @@ def _check_values(
                 "or give task='multilabel' if the classes do not exclude each other."
             )
     return present, low
+
+
+def is_plainly_valid(array: np.ndarray, kind: str) -> bool:
+    """Tell, in few passes, whether all values are valid as they are; if not, `as_probas` mends them or says which."""
+    if not array.size:
+        return False
+    if kind == "regression" and array.size <= FEW_VALUES:
+        return all(map(math.isfinite, array.ravel().tolist()))
+    with np.errstate(invalid="ignore", over="ignore"):
+        if kind == "regression":
+            flat = array.reshape(-1)
+            return bool(np.isfinite(flat.dot(flat)))  # the quickest sum that NaN and infinity reach
+        # A comparison with NaN is false.
+        if not array.min() >= 0:
+            return False
+        tolerance = SUM_TOLERANCE.get(array.dtype, DEFAULT_SUM_TOLERANCE)
+        if kind == "multilabel":
+            return bool(array.max() <= 1 + tolerance)
+        sums = _sums(array)
+        sums -= 1
+        return array.shape[-1] > 1 and bool(np.abs(sums, out=sums).max() <= tolerance)
 
 
 def _sums(array: np.ndarray) -> np.ndarray:
@@ -232,8 +271,20 @@ def as_labels(
         Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
         ``shape``.
     """
-    array = _label_values(labels, classes, task, ids, index)
-    if task == "regression":
+    values = _as_labels(labels, classes, kind_of(task), shape, ids, index)
+    if task not in KINDS:
+        try:
+            task_of(task).task.check_labels(values, classes)
+        except ValueError as error:
+            raise InvalidPredictionsError(f"labels must be valid for the task {task!r}: {error}") from error
+    return values
+
+
+def _as_labels(
+    labels: Any, classes: tuple[Hashable, ...], kind: str, shape: tuple[int, ...], ids: np.ndarray, index: Any
+) -> np.ndarray:
+    array = _label_values(labels, classes, kind, ids, index)
+    if kind == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise InvalidPredictionsError(
@@ -242,7 +293,7 @@ def as_labels(
             )
         _check_exact("labels for regression", array)
         return readonly(array.astype(np.float64))
-    if task == "multilabel":
+    if kind == "multilabel":
         if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
             raise InvalidPredictionsError(
                 f"labels for multilabel must be 0 or 1, one a class, shape {shape}; received dtype {array.dtype}, "
@@ -257,13 +308,13 @@ def as_labels(
     return readonly(_codes(array, classes).reshape(shape[:-1]))
 
 
-def _label_values(labels: Any, classes: tuple[Hashable, ...], task: str, ids: np.ndarray, index: Any) -> np.ndarray:
+def _label_values(labels: Any, classes: tuple[Hashable, ...], kind: str, ids: np.ndarray, index: Any) -> np.ndarray:
     rows = frame_of_rows(labels) if isinstance(labels, list | tuple) else labels
     if isinstance(rows, np.ndarray | list | tuple):
         return array_of(rows)
-    named = read_named(rows, "labels", label=task == "multiclass")
+    named = read_named(rows, "labels", label=kind == "multiclass")
     values = look_up(named, "labels", ids, index=index)
-    if task == "multiclass":
+    if kind == "multiclass":
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and named.columns is not None else values
     own = named.columns
     if own is None or own == classes or len(own) == 1 == len(classes):

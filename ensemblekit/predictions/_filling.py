@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..errors import AlignmentError
-from ._predictions import Predictions
 from .names import few
 
-__all__ = ["columns_of", "common_labels", "fill", "inverse", "presence"]
+__all__ = ["columns_of", "common_groups", "common_labels", "fill", "inverse", "labels_for", "presence"]
 
 BLOCK_BYTES = 2**18
 """Rows in another order are copied in blocks of about so many bytes, which stay in the cache."""
@@ -43,7 +43,7 @@ def columns_of(own: tuple[Hashable, ...], classes: tuple[Hashable, ...]) -> np.n
     return np.fromiter((places.get(name, -1) for name in classes), dtype=np.intp, count=len(classes))
 
 
-def presence(members: Sequence[Predictions], rows: Sequence[np.ndarray | None], n: int) -> np.ndarray | None:
+def presence(members: Sequence[Any], rows: Sequence[np.ndarray | None], n: int) -> np.ndarray | None:
     """Tell which member has which row, shape ``(n_members, n)``; None if all have all."""
     if all(p.present is None for p in members) and all(own is None or own.min(initial=0) >= 0 for own in rows):
         return None
@@ -98,7 +98,7 @@ def _take(probas: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def common_labels(
-    members: Sequence[Predictions], ids: np.ndarray, rows: Sequence[np.ndarray | None], classes: tuple[Hashable, ...]
+    members: Sequence[Any], ids: np.ndarray, rows: Sequence[np.ndarray | None], classes: tuple[Hashable, ...]
 ) -> np.ndarray | None:
     """Join the labels of the members, as codes into ``classes``; refuse labels that differ, or are there for some rows.
 
@@ -118,11 +118,36 @@ def common_labels(
     ndarray or None
         None if no member is labelled.
     """
+    return _common("labels", members, [labels_for(member, classes) for member in members], ids, rows)
+
+
+def common_groups(members: Sequence[Any], ids: np.ndarray, rows: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """Join the groups of the members; refuse groups that differ, or are there for some rows.
+
+    Parameters
+    ----------
+    members, ids, rows
+        As in `common_labels`.
+
+    Returns
+    -------
+    ndarray or None
+        None if no member has groups.
+    """
+    return _common("groups", members, [member.groups for member in members], ids, rows)
+
+
+def _common(
+    what: str,
+    members: Sequence[Any],
+    given: Sequence[np.ndarray | None],
+    ids: np.ndarray,
+    rows: Sequence[np.ndarray | None],
+) -> np.ndarray | None:
     labels: np.ndarray | None = None
     source: np.ndarray | None = None  # which member labelled which row; None if the first one labelled all
     first = 0
-    for place, (member, own) in enumerate(zip(members, rows, strict=True)):
-        values = _labels_for(member, classes)
+    for place, (values, own) in enumerate(zip(given, rows, strict=True)):
         if values is None:
             continue
         values, known = _at_rows(values, own, len(ids))
@@ -130,7 +155,7 @@ def common_labels(
             labels, first = values, place
             source = None if known is None else np.where(known, place, -1)
             continue
-        if source is None and known is None and np.array_equal(labels, values):
+        if source is None and known is None and (labels is values or np.array_equal(labels, values)):
             continue
         source = np.full(len(ids), first) if source is None else source
         known = np.ones(len(ids), dtype=bool) if known is None else known
@@ -138,16 +163,16 @@ def common_labels(
         if differ.any():
             other = members[source[differ][0]].member
             raise AlignmentError(
-                f"labels must agree between members; member {member.member!r} and {other!r} differ for "
-                f"{few(ids[differ].tolist())}. The ids or the labels of one of them belong to other rows."
+                f"{what} must agree between members; member {members[place].member!r} and {other!r} differ for "
+                f"{few(ids[differ].tolist())}. The ids or the {what} of one of them belong to other rows."
             )
         new = known & (source < 0)
         labels = np.where(new.reshape(-1, *[1] * (labels.ndim - 1)), values, labels)
         source[new] = place
     if source is not None and (source < 0).any():
         raise AlignmentError(
-            f"labels must be known for every row or for none; {few(ids[source < 0].tolist())} of {len(ids)} rows have "
-            "none. Give labels to the members that have these rows."
+            f"{what} must be known for every row or for none; {few(ids[source < 0].tolist())} of {len(ids)} rows have "
+            f"none. Give {what} to the members that have these rows."
         )
     return labels
 
@@ -161,11 +186,12 @@ def _at_rows(values: np.ndarray, rows: np.ndarray | None, n: int) -> tuple[np.nd
     return values.take(rows, axis=0, mode="clip"), None if rows.min(initial=0) >= 0 else rows >= 0
 
 
-def _labels_for(member: Predictions, classes: tuple[Hashable, ...]) -> np.ndarray | None:
+def labels_for(member: Any, classes: tuple[Hashable, ...]) -> np.ndarray | None:
+    """Refer the labels of a member to these classes, among which all of its own are."""
     codes, columns = member.label_codes, columns_of(classes, member.classes)
     if codes is None or columns is None:
         return codes
-    if member.task == "multiclass":
+    if member.kind == "multiclass":
         return columns[codes]
     out = np.zeros((*codes.shape[:-1], len(classes)), dtype=codes.dtype)
     out[..., columns] = codes

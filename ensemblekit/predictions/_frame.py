@@ -19,11 +19,14 @@ def frame_of(p: Any) -> Any:
             f"to_frame needs predictions of shape (n_samples, n_classes); received {p.probas.shape}."
         )
     frame = pd.DataFrame(p.probas, index=pd.Index(p.ids, name="id"), columns=pd.Index(p.classes), copy=True)
-    if p.task == "multiclass" and p.labels is not None:
-        if "label" in p.classes:
+    added = {"label": p.labels if p.kind == "multiclass" else None, "group": p.groups}
+    for name, values in added.items():
+        if values is None:
+            continue
+        if name in p.classes:
             raise InvalidPredictionsError(
-                f"to_frame needs the column 'label' for the labels; received the classes {shown(p.classes)}. "
-                "Rename that class: p.rename(aliases={'label': ...})."
+                f"to_frame needs the column {name!r} for the {name}s; received the classes {shown(p.classes)}. "
+                f"Rename that class: p.rename(aliases={{{name!r}: ...}})."
             )
-        frame["label"] = p.labels
+        frame[name] = values
     return frame

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
-import numpy as np
-
-from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ._checks import as_labels, as_probas
+from ._files import PredictionFiles
+from ._fits import UNKNOWN, read_fitted
+from ._kept import restore
 from ._reading import read_fields
-from .alike import check_aliases, normalisation_note
-from .choices import Aliases, Task, check_choice, check_task
-from .names import as_classes, as_fit_ids, as_ids, few, named_by, positions, readonly, shown
-from .tables import Columns, ReadOptions
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ._rows import PredictionRows
+from .choices import Task, check_choice, check_task
+from .groups import as_groups
 
 __all__ = ["Predictions"]
 
 
-class Predictions:
+class Predictions(PredictionRows, PredictionFiles):
     """The predictions of one member, named by id and class.
 
     Parameters
@@ -42,14 +37,25 @@ class Predictions:
         True class names, shape ``(n_samples, ...)`` (for string classes, integer codes into ``classes`` too);
         multilabel: 0 or 1, regression: numbers, both of the shape of ``probas``. Looked up by id where they have
         names; otherwise in the order of ``ids``. By default the column ``label`` of a table.
-    task : {"multiclass", "multilabel", "regression"}
-        Determines which values are valid.
+    task : str, default="multiclass"
+        Name of a task: ``multiclass``, ``multilabel``, ``regression``, ``binary`` or another that a plugin registered.
+        Its `kind` determines which values are valid. For ``binary`` the second class is the positive one, and
+        ``probas`` may be its probabilities alone, of shape ``(n_samples,)`` or ``(n_samples, 1)``.
     split : str, optional
         Which part of the data these are: ``train``, ``valid``, ``test``.
     member : str, optional
         Name of the member.
-    fit_ids : sequence of str or int, optional
+    fit_ids : sequence of str or int, or mapping of fold to these, optional
         Ids of the rows that the member was fitted on: text or integers, like ``ids``. None if they are not known.
+    groups : array-like, Series or mapping, optional
+        Group of each row, such as its patient: text or whole numbers, which become text. Looked up by id like
+        ``labels``. By default the column ``group`` of a table, if it holds no floating point numbers.
+    fit_groups : sequence of str or int, or mapping of fold to these, optional
+        Groups of the rows that the member was fitted on; names may be repeated. The groups of rows of ``fit_ids`` that
+        are among ``ids`` are known without.
+    folds : array-like, Series or mapping, optional
+        Name of the fold of each row, for out-of-fold predictions: each fold has a model of its own. ``fit_ids`` and
+        ``fit_groups`` are then ``{fold: names}``; by default a model was fitted on the rows of all other folds.
     missing : {"error", "renormalize"}
         ``renormalize`` accepts rows that are entirely NaN, for which the member has no prediction.
 
@@ -74,9 +80,7 @@ class Predictions:
     array(['cat', 'dog'], dtype='<U3')
     """
 
-    __slots__ = (
-        "_classes", "_fit_ids", "_ids", "_label_values", "_member", "_present", "_probas", "_split", "_task",
-    )  # fmt: skip
+    __slots__ = ()
 
     def __init__(
         self,
@@ -88,7 +92,10 @@ class Predictions:
         task: Task = "multiclass",
         split: str | None = None,
         member: str | None = None,
-        fit_ids: Iterable[Any] | None = None,
+        fit_ids: Iterable[Any] | Mapping[Any, Iterable[Any]] | None = None,
+        groups: Any = None,
+        fit_groups: Iterable[Any] | Mapping[Any, Iterable[Any]] | None = None,
+        folds: Any = None,
         missing: Literal["error", "renormalize"] = "error",
     ) -> None:
         check_task(task)
@@ -99,302 +106,26 @@ class Predictions:
         who = f"probas of member {member!r}" if member else "probas"
         self._task: Task = task
         self._split, self._member = split, member
-        given = read_fields(probas, ids, classes, labels, task, who)
+        given = read_fields(probas, ids, classes, labels, task, who, groups)
         self._ids, self._classes = given.ids, given.classes
+        nan_rows, is_new = missing == "renormalize", isinstance(probas, list | tuple)
         self._probas, self._present = as_probas(
-            given.probas,
-            self._ids,
-            self._classes,
-            task,
-            nan_rows=missing == "renormalize",
-            who=who,
-            is_new=isinstance(probas, list | tuple),
+            given.probas, self._ids, self._classes, task, nan_rows=nan_rows, who=who, is_new=is_new
         )
         self._label_values = (
             None
             if given.labels is None
             else as_labels(given.labels, self._classes, task, self._probas.shape, self._ids, index=given.index)
         )
-        self._fit_ids = None if fit_ids is None else as_fit_ids(fit_ids, self._ids)
-        if not len(self._ids) and self._fit_ids is not None and len(self._fit_ids):
-            self._ids = self._fit_ids[:0]  # without ids, fit_ids determine the kind
-
-    @property
-    def probas(self) -> np.ndarray:
-        """Read-only predictions, shape ``(n_samples, ..., n_classes)``."""
-        return self._probas
-
-    @property
-    def ids(self) -> np.ndarray:
-        """Unique ids, shape ``(n_samples,)``: int64 or text. Long texts are ``str`` in an array of objects."""
-        return self._ids
-
-    @property
-    def classes(self) -> tuple[Hashable, ...]:
-        """Class names in the order of the last axis."""
-        return self._classes
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        """True class names, shape ``(n_samples, ...)``; indicators or numbers for the other tasks; or None."""
-        if self._label_values is None or self._task != "multiclass":
-            return self._label_values
-        return named_by(self._label_values, self._classes)
-
-    @property
-    def label_codes(self) -> np.ndarray | None:
-        """True classes as positions in `classes`; the labels themselves for the other tasks; or None."""
-        return self._label_values
-
-    @property
-    def task(self) -> Task:
-        """``multiclass``, ``multilabel`` or ``regression``."""
-        return self._task
-
-    @property
-    def split(self) -> str | None:
-        """Which part of the data these are."""
-        return self._split
-
-    @property
-    def member(self) -> str | None:
-        """Name of the member."""
-        return self._member
-
-    @property
-    def fit_ids(self) -> np.ndarray | None:
-        """Sorted ids of the rows that the member was fitted on, or None if unknown."""
-        return self._fit_ids
-
-    @property
-    def present(self) -> np.ndarray | None:
-        """Which rows are not NaN, shape ``(n_samples,)``; None if all are present."""
-        return self._present
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """The name of the most probable class of each row (the first of equals); the values for regression."""
-        if self._present is not None:
-            raise InvalidPredictionsError(
-                f"predicted needs every row; {int((~self._present).sum())} rows are NaN. Take the others: "
-                "p.take(p.ids[p.present])."
+        self._groups = None if given.groups is None else as_groups(given.groups, self._ids, index=given.index)
+        self._fitted = UNKNOWN
+        if fit_ids is not None or fit_groups is not None or folds is not None:
+            self._fitted = read_fitted(
+                fit_ids, fit_groups, folds, ids=self._ids, groups=self._groups, index=given.index, present=self._present
             )
-        if self._task == "regression":
-            return self._probas
-        if self._task == "multilabel":
-            return self._probas >= 0.5
-        return named_by(self._probas.argmax(axis=-1), self._classes)
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def __reduce__(self) -> Any:
-        # Copies and unpickled objects are read-only too.
-        return _restore, (type(self), {slot: getattr(self, slot) for slot in Predictions.__slots__})
-
-    def __repr__(self) -> str:
-        parts = [f"member={self._member!r}"] if self._member else []
-        parts += [f"split={self._split!r}"] if self._split else []
-        parts += [f"n_samples={len(self)}", f"classes={shown(self._classes)}", f"task={self._task!r}"]
-        return f"Predictions({', '.join(parts)})"
-
-    def take(self, ids: Iterable[Any]) -> Self:
-        """Select rows by id, in the order given.
-
-        Parameters
-        ----------
-        ids : sequence of str or int
-            Ids to keep: the values of a Series, or an index.
-
-        Returns
-        -------
-        Predictions
-            With these rows only.
-
-        Raises
-        ------
-        InvalidPredictionsError
-            If an id is unknown or repeated.
-        """
-        wanted = as_ids(ids)
-        rows = positions(self._ids, wanted)
-        if (rows < 0).any():
-            raise InvalidPredictionsError(
-                f"ids to take must be there; received unknown: {few(wanted[rows < 0].tolist())}."
-                + normalisation_note(wanted[rows < 0], self._ids)
-            )
-        present = None if self._present is None else readonly(self._present[rows])
-        return self._with(
-            _ids=readonly(self._ids[rows]),
-            _probas=readonly(self._probas[rows]),
-            _present=None if present is None or present.all() else present,
-            _label_values=None if self._label_values is None else readonly(self._label_values[rows]),
-        )
-
-    @typed(but={"member"})  # a name taken from a file name may not be valid Unicode
-    def rename(
-        self,
-        member: str | None = None,
-        *,
-        aliases: Aliases | None = None,
-        split: str | None = None,
-    ) -> Self:
-        """Rename the member, its classes or its split.
-
-        Parameters
-        ----------
-        member : str, optional
-            New name of the member.
-        aliases : mapping, optional
-            ``{name: new name}`` of classes; other classes keep their names.
-        split : str, optional
-            New name of the split.
-
-        Returns
-        -------
-        Predictions
-            The same values under the new names.
-
-        Raises
-        ------
-        InvalidPredictionsError
-            If two classes would have the same name, or an alias spells a class in another Unicode normalisation.
-        """
-        if not isinstance(member, str | None):
-            raise InvalidPredictionsError(f"member must be a str or None; received {member!r}.")
-        classes = self._classes
-        if aliases:
-            check_aliases(aliases, classes)
-            classes = as_classes([aliases.get(c, c) for c in classes])
-        return self._with(_classes=classes, _member=member or self._member, _split=split or self._split)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Convert to a table with the index ``id``, a column per class, and ``label`` if known.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per sample.
-
-        Raises
-        ------
-        InvalidPredictionsError
-            If the predictions are dense, or are labelled and have a class called ``label``.
-        """
-        from ._frame import frame_of
-
-        return frame_of(self)
-
-    @typed()
-    def save(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False,
-        form: Literal["predictions", "table", "votes"] = "predictions",
-        id: str | None = None, label: str | None = None,  # noqa: A002
-        columns: str | Sequence[Hashable] | Mapping[str, Hashable] | None = None, separator: str | None = None,
-        decimal: Literal[".", ","] | None = None,
-    ) -> None:  # fmt: skip
-        """Write to a file, by default so that `load` gives the same predictions, to the bit.
-
-        The write is atomic: after an error the path is unchanged.
-
-        Parameters
-        ----------
-        path : path-like
-            The suffix selects the format: ``.parquet``, ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz`` or ``.npz``. Dense
-            predictions need Parquet or NPZ.
-        overwrite : bool, default=False
-            Replace an existing file.
-        form : {"predictions", "table", "votes"}
-            ``table`` writes ids and values alone, such as a submission; ``votes`` writes ids and the most probable
-            class of each row (for multilabel, 0 or 1 in a column a class).
-        id, label : str, optional
-            Names of columns of such a table. With ``label`` a table has the true labels too.
-        columns : str, sequence or mapping, optional
-            Classes to write in a table, or ``{column: class}``.
-        separator, decimal : str, optional
-            Characters of a table of text. With a decimal comma, cells are separated by semicolons.
-
-        Raises
-        ------
-        InvalidPredictionsError
-            If the suffix is unknown or the format cannot hold these predictions.
-        InvalidOptionError
-            If the options do not fit the form, or name unknown classes.
-        OutputExistsError
-            If the file exists and ``overwrite`` is False, or the path is a folder, a pipe or a device.
-        """
-        from .formats import save
-
-        table = {"id": id, "label": label, "columns": columns, "separator": separator, "decimal": decimal}
-        save(self, path, overwrite=overwrite, form=form, **table)
-
-    @classmethod
-    @typed(but=("missing", "task"))
-    def load(
-        cls, path: str | os.PathLike[str], *, task: Task | None = None, id: str | None = None,  # noqa: A002
-        label: str | Mapping[str, Hashable] | None = None, columns: Columns = None, positive: Any = None,
-        missing: Literal["error", "renormalize"] = "error", separator: str | None = None,
-        decimal: Literal[".", ","] | None = None, edited: bool = False,
-    ) -> Predictions:  # fmt: skip
-        """Read from a file or a folder of parts, with every check.
-
-        Parameters
-        ----------
-        path : path-like
-            A file of `save`; any CSV, TSV or Parquet table with a column of ids and one per class, or of ids and class
-            names alone, which are votes; or a folder of such files, the parts of one table.
-        task : {"multiclass", "multilabel", "regression"}, optional
-            Task of a table, by default ``multiclass``.
-        id : str, optional
-            Column of the ids. By default ``id`` in any case, or a first column with a name such as ``image_id``.
-        label : str or mapping, optional
-            Column of the labels, by default ``label`` if there is one; for several outputs ``{column: class}``.
-        columns : str, sequence of str or mapping, optional
-            Columns of values, or ``{column: class}``. Others are ignored. By default all but ids and labels.
-        positive : str, int, bool or (negative, positive), optional
-            Class whose probability is the one column of values. The other is called ``not ...``, or 0 for 1.
-        missing : {"error", "renormalize"}
-            ``renormalize`` accepts rows without values, for which the member has no prediction.
-        separator, decimal : str, optional
-            Characters of a text file. By default they are recognised, unless they can mean two things.
-        edited : bool, default=False
-            Accept a file that was changed since it was saved.
-
-        Returns
-        -------
-        Predictions
-            With the names and metadata of the file.
-
-        Raises
-        ------
-        InvalidPredictionsError
-            If the file cannot be read as predictions, was changed since it was saved, or exceeds the memory limit; see
-            `ensemblekit.limits`.
-        InvalidOptionError
-            If an option has another kind of value.
-        FileNotFoundError
-            If the file does not exist.
-        """
-        from .formats import load
-
-        read = ReadOptions(
-            task=task, id=id, label=label, columns=columns, positive=positive, missing=missing, separator=separator,
-            decimal=decimal, edited=edited,
-        )  # fmt: skip
-        return load(path, Predictions, read)
-
-    def _with(self, **changes: Any) -> Self:
-        new = object.__new__(type(self))
-        for slot in Predictions.__slots__:
-            setattr(new, slot, changes.get(slot, getattr(self, slot)))
-        return new
+            if not len(self._ids) and self._fitted.ids is not None and len(self._fitted.ids):
+                self._ids = self._fitted.ids[:0]  # without ids, fit_ids determine the kind
 
 
-def _restore(kind: type[Predictions], slots: Mapping[str, Any]) -> Predictions:
-    new = object.__new__(kind)
-    for slot, value in slots.items():
-        setattr(new, slot, readonly(value) if isinstance(value, np.ndarray) else value)
-    return new
-
-
-_remade = _restore  # pickles of version 0.1 refer to this name
+_restore = restore  # pickles of earlier versions refer to these names
+_remade = restore

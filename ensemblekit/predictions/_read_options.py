@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
+import re
 import shlex
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 from ..errors import InvalidOptionError
+from ..kinds import Kind, kind_of
 from .choices import Task, check_choice, check_task
 from .names import plain, shown
 
@@ -47,7 +49,7 @@ class ReadOptions:
 
     Attributes
     ----------
-    task : {"multiclass", "multilabel", "regression"}, optional
+    task : str, optional
         By default that of the file, or ``multiclass``.
     id : str, optional
         Column of the ids. By default ``id`` in any case, or a first column with a name such as ``image_id``.
@@ -70,6 +72,8 @@ class ReadOptions:
         Whether a file that was changed since it was saved is accepted.
     style : {"python", "read", "command"}
         How an error spells an option: ``id='Id'``, ``read={'id': 'Id'}`` or ``--id Id``. By default as in `spelled`.
+    takes_missing : bool
+        Whether the caller has the option ``missing``, so that an error may propose it.
     """
 
     task: Task | None = None
@@ -82,6 +86,7 @@ class ReadOptions:
     decimal: Literal[".", ","] | None = None
     edited: bool = False
     style: Style = dataclasses.field(default_factory=lambda: _STYLE.get())
+    takes_missing: bool = True
 
     def __post_init__(self) -> None:
         if self.task is not None:
@@ -106,15 +111,20 @@ class ReadOptions:
         if self.positive is not None:
             self.binary_classes()
 
+    @property
+    def kind(self) -> Kind:
+        """Kind of the values that a table holds."""
+        return "multiclass" if self.task is None else kind_of(self.task)
+
     def given(self) -> dict[str, Any]:
         """Collect the options that differ from their defaults.
 
         Returns
         -------
         dict
-            Name -> value, without ``style``.
+            Name -> value, without ``style`` and ``takes_missing``.
         """
-        fields = [field for field in dataclasses.fields(self) if field.name != "style"]
+        fields = [field for field in dataclasses.fields(self) if field.name not in ("style", "takes_missing")]
         return {f.name: getattr(self, f.name) for f in fields if getattr(self, f.name) != f.default}
 
     def say(self, **options: Any) -> str:
@@ -150,6 +160,8 @@ class ReadOptions:
         -------
         str
         """
+        if not self.takes_missing:
+            text = re.sub(r",? or admit rows [a-zA-Z ]* with missing='renormalize'", "", text)
         return text.replace("edited=True", self.say(edited=True)).replace(
             "missing='renormalize'",
             "missing='renormalize'" if self.style != "command" else "--missing renormalize",

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
+from ..kinds import KINDS, kind_of
 from ._columns import has_index
+from .groups import without_groups
 from .named import is_default, is_shuffled_range, nobody_knows, read_named, same_index
 from .names import as_classes, as_ids, few, shown
 
@@ -30,6 +32,8 @@ class Fields:
         The labels that were given, or the column ``label`` of the table.
     index : pandas.Index or None
         Another name of each row: the index that ids or table have beside the ids.
+    groups : object
+        The groups that were given, or the column ``group`` of the table.
     """
 
     probas: Any
@@ -37,12 +41,19 @@ class Fields:
     classes: tuple[Hashable, ...]
     labels: Any
     index: Any
+    groups: Any = None
 
 
-def read_fields(probas: Any, ids: Any, classes: Any, labels: Any, task: str, who: str) -> Fields:
+def read_fields(probas: Any, ids: Any, classes: Any, labels: Any, task: str, who: str, groups: Any = None) -> Fields:
     """Read the names that predictions carry, and refuse those that disagree with the names that are given."""
     own = None if classes is None else as_classes(classes)
-    named = read_named(probas, "probas", keep=own or (), label=task == "multiclass")
+    probas, of_table = (probas, None) if type(probas) is np.ndarray else without_groups(probas, own)
+    if of_table is not None and groups is not None:
+        raise InvalidPredictionsError(
+            f"groups must be given once; received groups=, and {who} with a column 'group'. Leave one of them out: "
+            "probas.drop(columns='group')."
+        )
+    named = read_named(probas, "probas", keep=own or (), label=kind_of(task) == "multiclass")
     if isinstance(probas, Mapping) and own is not None and {*own} == {*probas}:
         raise InvalidPredictionsError(
             f"{who} in a mapping must be {{id: values}}; received the keys {shown([*probas])}, which are the classes. "
@@ -61,13 +72,13 @@ def read_fields(probas: Any, ids: Any, classes: Any, labels: Any, task: str, who
         labels = named.labels.astype(str) if as_text else named.labels
     if named.columns is not None and named.values.dtype.kind == "O":
         _check_numbers(named.values, named.columns, rows, who)
-    return Fields(named.values, rows, names, labels, index)
+    return Fields(named.values, rows, names, labels, index, of_table if groups is None else groups)
 
 
 def _classes_of(named: Any, own: tuple[Hashable, ...] | None, task: str, who: str) -> tuple[Hashable, ...]:
     columns = named.columns
     if own is None:
-        if columns is None and task == "regression" and isinstance(named.name, str) and named.name:
+        if columns is None and kind_of(task) == "regression" and isinstance(named.name, str) and named.name:
             columns = (named.name,)
         if columns is None:
             raise InvalidPredictionsError(
@@ -81,6 +92,8 @@ def _classes_of(named: Any, own: tuple[Hashable, ...] | None, task: str, who: st
             "another order, and nobody can know whether the default columns 0..k-1 mean these. Give probas.to_numpy() "
             "if they are in the order of the classes; if they are not, rename them."
         )
+    if task not in KINDS and columns == own[-1:]:  # the shorter form of a task with two classes; see `Task.complete`
+        return own
     if columns is None or columns == own or (len(columns) == len(own) and _no_names(columns, own)):
         return own
     if len(columns) != len(own):

@@ -11,10 +11,13 @@ import numpy as np
 
 from ..arguments import typed
 from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
+from ..kinds import Kind, kind_of
 from ._checks import as_labels
+from ._fits import UNKNOWN, Fits, Fitted, derive_groups, frozen, seen_rows
 from ._predictions import Predictions
 from .alike import normalisation_note
 from .choices import Task
+from .groups import as_groups, check_same_groups
 from .names import as_ids, few, named_by, positions, readonly, shown
 
 __all__ = ["PredictionSet"]
@@ -41,6 +44,12 @@ class PredictionSet:
         Which members have which rows; None if all are present.
     fit_ids : dict
         Member name -> sorted ids that it was fitted on, or None if unknown.
+    groups : ndarray of str of shape (n_samples,), or None
+        Group of each row, such as its patient, on which all members agree.
+    fit_groups : dict
+        Member name -> sorted groups that it was fitted on, or None if unknown.
+    fits : dict
+        Member name -> what the model of each fold was fitted on, or None if one model predicted all rows.
 
     Examples
     --------
@@ -53,7 +62,8 @@ class PredictionSet:
     """
 
     __slots__ = (
-        "classes", "fit_ids", "ids", "label_codes", "member_probas", "members", "present", "split", "task",
+        "classes", "fit_groups", "fit_ids", "fits", "groups", "ids", "label_codes", "member_probas", "members",
+        "present", "split", "task",
     )  # fmt: skip
 
     member_probas: np.ndarray
@@ -63,17 +73,25 @@ class PredictionSet:
     label_codes: np.ndarray | None
     present: np.ndarray | None
     fit_ids: Mapping[str, np.ndarray | None]
+    groups: np.ndarray | None
+    fit_groups: Mapping[str, np.ndarray | None]
+    fits: Mapping[str, Fits | None]
     task: Task
     split: str | None
 
     def __init__(self, **fields: Any) -> None:
-        if set(fields) != set(self.__slots__):
+        if not _FIELDS - _OPTIONAL <= fields.keys() <= _FIELDS:
             raise TypeError("A PredictionSet is made by align(...) or collect(...), which check that all lines up.")
+        present = fields["present"]
+        if present is not None and present.all():
+            fields["present"] = None
+        known = {m: None if f is None else readonly(f) for m, f in fields["fit_ids"].items()}
+        fields["fit_ids"] = MappingProxyType(known)
+        fields.setdefault("groups", None)
+        for name in ("fit_groups", "fits"):
+            given = fields.get(name) or {}
+            fields[name] = MappingProxyType({member: frozen(given.get(member)) for member in fields["members"]})
         for name, value in fields.items():
-            if name == "present" and value is not None and value.all():
-                value = None
-            elif name == "fit_ids":
-                value = MappingProxyType({m: None if f is None else readonly(f) for m, f in fields[name].items()})
             object.__setattr__(self, name, readonly(value) if isinstance(value, np.ndarray) else value)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -81,15 +99,21 @@ class PredictionSet:
 
     def __reduce__(self) -> Any:
         # Copies and unpickled objects pass through the constructor too.
-        fields = {name: getattr(self, name) for name in self.__slots__} | {"fit_ids": dict(self.fit_ids)}
+        mappings = {name: dict(getattr(self, name)) for name in ("fit_ids", "fit_groups", "fits")}
+        fields = {name: getattr(self, name) for name in self.__slots__} | mappings
         return functools.partial(type(self), **fields), ()
 
     @property
     def labels(self) -> np.ndarray | None:
-        """True class names, shape ``(n_samples, ...)``; indicators or numbers for the other tasks; or None."""
-        if self.label_codes is None or self.task != "multiclass":
+        """True class names, shape ``(n_samples, ...)``; indicators or numbers for the other kinds; or None."""
+        if self.label_codes is None or self.kind != "multiclass":
             return self.label_codes
         return named_by(self.label_codes, self.classes)
+
+    @property
+    def kind(self) -> Kind:
+        """What the values are, and how they combine: ``multiclass``, ``multilabel`` or ``regression``."""
+        return kind_of(self.task)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -110,7 +134,8 @@ class PredictionSet:
             _task=self.task,
             _split=self.split,
             _member=member,
-            _fit_ids=self.fit_ids[member],
+            _groups=self.groups,
+            _fitted=Fitted(self.fit_ids[member], self.fit_groups[member], self.fits[member]),
             _present=None if present is None or present.all() else present,
         )
 
@@ -176,6 +201,27 @@ class PredictionSet:
             )
         return self.reorder(rows=rows)
 
+    def seen(self, member: str, *, by_group: bool = True) -> np.ndarray | None:
+        """Tell which rows a member was fitted on, by id or by group.
+
+        Parameters
+        ----------
+        member : str
+            Its name.
+        by_group : bool, default=True
+            Whether other rows of a group count too.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,), or None
+            As `Predictions.seen`; None if nobody knows.
+        """
+        return seen_rows(
+            self.ids,
+            self.groups if by_group else None,
+            Fitted(self.fit_ids[member], self.fit_groups[member], self.fits[member]),
+        )
+
     def with_labels(self, labels: Any) -> Self:
         """Add the true labels of the rows.
 
@@ -196,6 +242,35 @@ class PredictionSet:
         """
         codes = as_labels(labels, self.classes, self.task, self.member_probas.shape[1:], self.ids)
         return type(self)(**{name: getattr(self, name) for name in self.__slots__} | {"label_codes": codes})
+
+    def with_groups(self, groups: Any) -> Self:
+        """Add the groups of the rows, such as their patients.
+
+        Parameters
+        ----------
+        groups : array-like, Series or mapping
+            As in `Predictions`: looked up by id where they have names, otherwise in the order of `ids`.
+
+        Returns
+        -------
+        PredictionSet
+            The same predictions with groups. The groups of rows that are here and were fitted on are known.
+
+        Raises
+        ------
+        InvalidPredictionsError
+            If a row has no group, or another one already.
+        """
+        found = as_groups(groups, self.ids)
+        check_same_groups(found, self.groups, self.ids)
+        own = {m: Fitted(self.fit_ids[m], self.fit_groups[m], self.fits[m]) for m in self.members}
+        fitted = {m: derive_groups(each, self.ids, found) for m, each in own.items()}
+        changed = {
+            "groups": found,
+            "fit_groups": {m: each.groups for m, each in fitted.items()},
+            "fits": {m: each.fits for m, each in fitted.items()},
+        }
+        return type(self)(**{name: getattr(self, name) for name in self.__slots__} | changed)
 
     def reorder(
         self,
@@ -221,7 +296,7 @@ class PredictionSet:
             A copy in that order, or the same object if nothing changes.
         """
         probas, label_codes = self.member_probas, self.label_codes
-        ids, present, fit_ids = self.ids, self.present, self.fit_ids
+        ids, present, fit_ids, groups, fits = self.ids, self.present, self.fit_ids, self.groups, self.fits
         names = self.members if members is None else tuple(members) or self.members
         columns = self.classes if classes is None else tuple(classes) or self.classes
         if rows is not None and np.array_equal(rows, np.arange(len(ids))):
@@ -235,6 +310,8 @@ class PredictionSet:
             fit_ids = {m: fit_ids[m] for m in names}
         if rows is not None:
             probas, ids = probas[:, rows], ids[rows]
+            groups = None if groups is None else groups[rows]
+            fits = {m: None if own is None else own.take(rows) for m, own in fits.items()}
             present = None if present is None else present[:, rows]
             label_codes = None if label_codes is None else label_codes[rows]
         if columns != self.classes:
@@ -242,7 +319,7 @@ class PredictionSet:
             order = [places[name] for name in columns]
             probas = np.take(probas, order, axis=-1)
             if label_codes is not None:
-                if self.task == "multiclass":
+                if self.kind == "multiclass":
                     label_codes = np.argsort(order)[label_codes]
                 else:
                     label_codes = np.take(label_codes, order, axis=-1)
@@ -254,9 +331,16 @@ class PredictionSet:
             label_codes=label_codes,
             present=present,
             fit_ids=fit_ids,
+            groups=groups,
+            fit_groups=self.fit_groups,
+            fits=fits,
             task=self.task,
             split=self.split,
         )
+
+
+_FIELDS = frozenset(PredictionSet.__slots__)
+_OPTIONAL = frozenset({"fit_groups", "fits", "groups"})
 
 
 def check_rows_present(present: np.ndarray | None, ids: np.ndarray) -> None:
@@ -271,6 +355,7 @@ def check_rows_present(present: np.ndarray | None, ids: np.ndarray) -> None:
 def bare_predictions(**slots: Any) -> Predictions:
     """Make predictions without validation, from values that are valid already."""
     new = object.__new__(Predictions)
+    new._groups, new._fitted = None, UNKNOWN  # pyright: ignore[reportPrivateUsage]
     for slot, value in slots.items():
         setattr(new, slot, value)
     return new

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..errors import InvalidOptionError, LeakageError
+from ..kinds import KINDS, Kind, task_of
 from .names import is_text, shown
 
 __all__ = [
@@ -16,12 +17,14 @@ __all__ = [
     "MissingPolicy",
     "Task",
     "check_choice",
+    "check_not_seen",
     "check_not_test",
     "check_task",
     "missing_policy",
 ]
 
-Task = Literal["multiclass", "multilabel", "regression"]
+Task = Kind | str
+"""Name of a task: ``multiclass``, ``multilabel``, ``regression`` or another that a plugin registered."""
 Missing = Literal["error", "zero", "renormalize"]
 MissingPolicy = Missing | Mapping[str, str]
 """One policy, or ``{"classes": policy, "rows": policy}``, as described in `align`."""
@@ -43,6 +46,18 @@ def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:
         )
 
 
+def check_not_seen(what: str, role: str, predictions: Mapping[str, Any]) -> None:
+    """Refuse rows that a model was fitted on that predicts them, or others of their groups."""
+    for name, one in predictions.items():
+        seen = one.seen
+        if seen is not None and seen.any():
+            raise LeakageError(
+                f"{what} on rows that no {role} has seen, nor others of their groups; {role} {name!r} was fitted on "
+                f"{seen.sum()} of {len(seen)}, first {shown(one.ids[seen].tolist()[0])}. Give held-out rows, or "
+                "allow_leakage=True to go on knowingly."
+            )
+
+
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     """Refuse a value that is not one of the choices."""
     if not isinstance(value, str) or value not in choices:
@@ -50,8 +65,9 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def check_task(task: Any) -> None:
-    """Refuse a task that is not one of the three."""
-    check_choice("task", task, get_args(Task))
+    """Refuse a task that is neither one of the three nor registered by a plugin."""
+    if not isinstance(task, str) or task not in KINDS:
+        task_of(task)
 
 
 def missing_policy(missing: Any) -> tuple[Literal["error", "zero"], Literal["error", "renormalize"]]:

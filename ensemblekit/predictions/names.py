@@ -24,6 +24,7 @@ __all__ = [
     "as_classes",
     "as_fit_ids",
     "as_ids",
+    "as_names",
     "check_sequence",
     "few",
     "first_null",
@@ -138,7 +139,7 @@ def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
     ndarray of shape (n_samples,)
         int64, or text as in `text_array`.
     """
-    array = _as_names(ids, what)
+    array = as_names(ids, what)
     if not all_different(array):
         values, counts = np.unique(array, return_counts=True)
         raise InvalidPredictionsError(
@@ -228,7 +229,8 @@ def _is_null(value: Any) -> bool:
     return isinstance(value, (Number, np.datetime64, np.timedelta64)) and bool(value != value)
 
 
-def _as_names(ids: Any, what: str) -> np.ndarray:
+def as_names(ids: Any, what: str) -> np.ndarray:
+    """Convert names, which may be repeated, to an array of integers or text; refuse invalid ones."""
     ids = values_of_column(what, ids)
     check_sequence(what, ids, "str or int")
     if isinstance(ids, np.ma.MaskedArray):
@@ -245,7 +247,7 @@ def _as_names(ids: Any, what: str) -> np.ndarray:
         return array
     index: Any = ids
     if hasattr(index, "to_numpy") and isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu":
-        return _as_names(index.to_numpy(), what)
+        return as_names(index.to_numpy(), what)
     values: list[Any] = ids.tolist() if hasattr(ids, "tolist") and _gives_scalars(ids) else list(ids)
     if not {*map(type, values)} <= {str} and not {*map(type, values)} <= {int}:
         values = [plain(value) for value in values]

@@ -2,22 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ._checks import as_probas
+from ._fits import Fitted
+from ._joined_fits import join_members
 from ._predictions import Predictions
 from ._set import PredictionSet, bare_predictions
-from .names import readonly
+from .names import all_fit_ids, positions, readonly
 
-__all__ = ["predictions_for"]
+__all__ = ["fitted_together", "fitted_with", "predictions_for"]
 
 
-def predictions_for(
-    aligned: PredictionSet, probas: Any, *, member: str, fit_ids: np.ndarray | None = None
-) -> Predictions:
-    """Name new values by the rows, classes, labels and split of a set.
+def fitted_together(aligned: PredictionSet, fit_ids: np.ndarray | None, fit_groups: np.ndarray | None) -> Fitted:
+    """Find what members and their combiner were fitted on, for each row.
+
+    Parameters
+    ----------
+    aligned : PredictionSet
+        The members.
+    fit_ids, fit_groups : ndarray, or None
+        Ids and groups that the combiner was fitted on.
+
+    Returns
+    -------
+    Fitted
+        The union for each row; for all rows, if each member is one model.
+    """
+    own = [Fitted(aligned.fit_ids[m], aligned.fit_groups[m], aligned.fits[m]) for m in aligned.members]
+    combiner = Fitted(all_fit_ids([fit_ids]), all_fit_ids([fit_groups]))
+    return join_members([*own, combiner], len(aligned.ids))
+
+
+def fitted_with(
+    stages: Mapping[str, Predictions], ids: np.ndarray, fit_ids: np.ndarray | None, fit_groups: np.ndarray | None
+) -> dict[str, Any]:
+    """Find what several predictions of some of these rows were fitted on, and what a rule of them was fitted on.
+
+    Parameters
+    ----------
+    stages : mapping of str to Predictions
+        Of which a row may be absent.
+    ids : ndarray of shape (n_samples,)
+        The rows.
+    fit_ids, fit_groups : ndarray, or None
+        Ids and groups that the rule was fitted on.
+
+    Returns
+    -------
+    dict
+        Arguments of `Predictions`.
+    """
+    own = [Fitted(p.fit_ids, p.fit_groups, p.fits).take(positions(p.ids, ids)) for p in stages.values()]
+    return join_members([*own, Fitted(fit_ids, fit_groups)], len(ids)).arguments()
+
+
+def predictions_for(aligned: PredictionSet, probas: Any, *, member: str, fitted: Fitted | None = None) -> Predictions:
+    """Name new values by the rows, classes, labels, groups and split of a set.
 
     Parameters
     ----------
@@ -27,8 +71,8 @@ def predictions_for(
         Values in the order of its rows and classes. They are checked as `Predictions` checks them, and made read-only.
     member : str
         Who made them.
-    fit_ids : ndarray, optional
-        Sorted ids of the rows that ``member`` was fitted on, of the kind of the ids.
+    fitted : Fitted, optional
+        What ``member`` was fitted on, as `fitted_together` finds it.
 
     Returns
     -------
@@ -55,6 +99,7 @@ def predictions_for(
         _task=aligned.task,
         _split=aligned.split,
         _member=member,
-        _fit_ids=fit_ids,
+        _groups=aligned.groups,
+        _fitted=fitted or Fitted(),
         _present=present,
     )

@@ -88,9 +88,9 @@ def split_columns(names: Sequence[Any], options: ReadOptions | None = None) -> T
     values = _value_columns(rest, names, label, options)
     if not values and label is not None and options.columns is None:
         # A table of ids and labels alone: these are what the member says.
-        if options.task == "regression":
+        if options.kind == "regression":
             values, label = {label: label}, None
-        elif options.task != "multilabel" and options.positive is None:
+        elif options.kind != "multilabel" and options.positive is None:
             return TableColumns(row, None, labels, {}, votes=label)
     if not values:
         raise InvalidPredictionsError(
@@ -101,12 +101,12 @@ def split_columns(names: Sequence[Any], options: ReadOptions | None = None) -> T
             f"{options.say(positive=options.positive)} is for a table with one column of values; received "
             f"{shown([*values])}. Name the one that is meant: {options.say(columns=[next(iter(values), 'p')])}."
         )
-    if options.positive is not None and options.task not in (None, "multiclass"):
+    if options.positive is not None and options.kind != "multiclass":
         raise InvalidPredictionsError(
             f"{options.say(positive=options.positive)} is for two classes that exclude each other; received the task "
             f"{options.task!r}. Leave one of them out."
         )
-    if len(values) == 1 and options.task in (None, "multiclass") and options.positive is None:
+    if len(values) == 1 and options.kind == "multiclass" and options.positive is None:
         only = next(iter(values))
         raise InvalidPredictionsError(
             f"a table of predictions must have a column for each of two classes or more; received the one column "
@@ -198,6 +198,11 @@ def _id_column(names: Sequence[Any], options: ReadOptions) -> Any:
         raise InvalidPredictionsError(f"{what} Say which it is: {options.say(id=found[0])}.")
     if not names:
         raise InvalidPredictionsError(what)
+    unnamed = next((name for name in names if _is_index_name(name)), None)
+    if unnamed is not None:
+        raise InvalidPredictionsError(
+            f"{what} pandas writes an index without a name so; if it holds the ids, name it: {options.say(id=unnamed)}."
+        )
     raise InvalidPredictionsError(f"{what} If another column holds the ids, name it: {options.say(id=names[0])}.")
 
 
@@ -233,7 +238,7 @@ def _value_columns(rest: Sequence[Any], names: Sequence[Any], label: Any, option
             return dict(given)
     else:
         wanted = list(rest)
-        if any(name == "" or str(name).startswith(("__index_level_", "Unnamed: ")) for name in wanted):
+        if any(map(_is_index_name, wanted)):
             raise InvalidPredictionsError(
                 f"each column of a table must have a name; received {shown([*names])}. pandas writes its index so: "
                 "leave it out with index=False, or name the columns that count: "
@@ -249,7 +254,12 @@ def _value_columns(rest: Sequence[Any], names: Sequence[Any], label: Any, option
 
 
 def _named_ones(names: Sequence[Any]) -> list[Any]:
-    return [name for name in names if name != "" and not str(name).startswith(("__index_level_", "Unnamed: "))][:4]
+    return [name for name in names if not _is_index_name(name)][:4]
+
+
+def _is_index_name(name: Any) -> bool:
+    """Tell whether pandas or a spreadsheet names a column so that has no name."""
+    return name == "" or str(name).startswith(("__index_level_", "Unnamed: "))
 
 
 def _named(what: str, name: Any, names: Sequence[Any], options: ReadOptions) -> Any:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,17 +28,18 @@ from ..predictions.names import all_fit_ids, few
 from ..predictions.tables import ReadOptions
 from ._buckets import combine_buckets
 from ._buckets_on_workers import combine_on_workers
-from ._digest_check import DigestCheck
+from ._in_places import combine_in_places, has_places
 from ._member_files import MemberFiles, open_members
-from ._threads import Beside, next_of_each
-from ._unique_ids import has_unique_ids
+from ._plain_members import NotThisWayError, plain_members
+from ._reserving import reserved
+from ._side_by_side import combine_side_by_side
 from ._workers import check_client
 
 __all__ = ["Combined", "combine_files"]
 
 READ = ("task", "id", "label", "columns", "positive")
 """Options that say how tables are read."""
-LARGEST = 2**17
+LARGEST = 2**18
 """Most rows of a batch when files are read side by side."""
 
 
@@ -165,7 +166,8 @@ def combine_files(
         raise InvalidPredictionsError("files to combine must have rows; all of them are empty.")
     asked = ask(combiner, options, more_options)
     # Refuse classes, tasks and splits that do not align before any row is read.
-    align({m.member: m.predictions(m.schema.empty_table()) for m in members}, aliases=aliases, missing=missing)
+    empty = align({m.member: m.predictions(m.no_rows()) for m in members}, aliases=aliases, missing=missing)
+    plain = None if aliases else plain_members(members, empty)
 
     combine_batch = functools.partial(
         _combine_batch, combiner=asked.combiner, name=asked.name, aliases=aliases, missing=missing
@@ -176,26 +178,33 @@ def combine_files(
 
     size = min(LARGEST, max(1, memory // (12 * sum(member.row_bytes for member in members))))
     fit_ids = all_fit_ids((*(member.fit_ids for member in members), getattr(asked.combiner, "fit_ids_", None)))
-    with _scratch_folder(output, None if folder is None else room) as scratch:
-        n_rows, joined = 0, client is not None
+    n_bytes = max(member.n_rows for member in members) * max(member.row_bytes for member in members)
+    joined = client is not None
+    n_rows: int | None = None
+
+    def attempt(way: Callable[..., int], *given: Any, unit: str, **named: Any) -> int | None:
+        try:
+            with (
+                atomic_write(output, overwrite=overwrite) as file,
+                reserved(file, n_bytes) as early,
+                TableWriter(early, fit_ids=fit_ids) as writer,
+            ):
+                return way(*given, output=writer, combine=combine_batch, memory=memory, progress=report(unit), **named)
+        except NotThisWayError:
+            return None
+
+    with _scratch_folder(output, None if folder is None else room) as scratch, _telling_damage(members):
         if not joined:
-            try:
-                with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
-                    n_rows = _combine_side_by_side(
-                        members, combine_batch, writer, size, report("rows"),
-                        lambda: has_unique_ids(members[0], memory),
-                    )  # fmt: skip
-            except _OtherOrderError:
-                joined = True
-        if joined:
+            n_rows = attempt(combine_side_by_side, members if plain is None else plain, size=size, unit="rows")
+            joined = n_rows is None
+            if joined and plain is not None and has_places(plain, memory):
+                n_rows = attempt(combine_in_places, plain, folder=scratch.absolute(), unit="rows")
+        if n_rows is None:
             join = combine_buckets if client is None else functools.partial(combine_on_workers, client=client)
-            with atomic_write(output, overwrite=overwrite) as file, TableWriter(file, fit_ids=fit_ids) as writer:
-                n_rows = join(
-                    members, combine_batch, writer, scratch.absolute(), memory, report("buckets"),
-                    has_all_rows=missing_policy(missing)[1] == "error",
-                )  # fmt: skip
+            has_all_rows = missing_policy(missing)[1] == "error"
+            n_rows = attempt(join, members, folder=scratch.absolute(), unit="buckets", has_all_rows=has_all_rows)
     names = tuple(member.member for member in members)
-    return Combined(output, n_rows, names, joined, time.perf_counter() - start)
+    return Combined(output, n_rows or 0, names, joined, time.perf_counter() - start)
 
 
 def _read_options(read: Mapping[str, Any] | None, missing: Any, edited: bool) -> ReadOptions:
@@ -222,6 +231,17 @@ def _as_path(option: str, value: Any) -> Path:
 
 
 @contextmanager
+def _telling_damage(members: Sequence[MemberFiles]) -> Generator[None]:
+    """Raise an error about damaged pages, if there are any, instead of one about what was read from them."""
+    try:
+        yield
+    except (AlignmentError, InvalidPredictionsError):
+        for member in members:
+            member.check_pages()
+        raise
+
+
+@contextmanager
 def _scratch_folder(output: Path, folder: Path | None) -> Generator[Path]:
     """Create an empty folder for temporary files, in ``folder`` or beside the output, and lock the output.
 
@@ -242,50 +262,3 @@ def _scratch_folder(output: Path, folder: Path | None) -> Generator[Path]:
             yield scratch
         finally:
             held.remove_tree("scratch")
-
-
-class _OtherOrderError(Exception):
-    """Raised if the files have different ids, or the same ids in another order."""
-
-
-def _combine_side_by_side(
-    members: Sequence[MemberFiles],
-    combine: Callable[[Mapping[str, Predictions], str], Predictions],
-    output: TableWriter,
-    size: int,
-    progress: Callable[[int, int], None],
-    are_ids_unique: Callable[[], bool],
-) -> int:
-    """Combine files with the same ids in the same order; return the number of rows."""
-    if len({member.n_rows for member in members}) > 1:
-        raise _OtherOrderError
-    total = members[0].n_rows
-    last: Any = None
-    increasing = True
-    done = 0
-    each = next_of_each([_read_checked(member, size) for member in members])
-    with closing(each), Beside(output.write) as writing:
-        for batches in each:
-            ids = [column for column, _ in batches]
-            if not all(column.equals(ids[0]) for column in ids[1:]):
-                raise _OtherOrderError
-            if increasing:
-                # Increasing ids are unique. In any other order, uniqueness cannot be checked batch by batch.
-                first = ids[0].to_numpy()
-                increasing = bool((first[1:] > first[:-1]).all()) and (last is None or bool(first[0] > last))
-                last = first[-1]
-                if not increasing and not are_ids_unique():
-                    raise _OtherOrderError
-            where = "" if total <= size else f"rows {done} to {done + len(ids[0]) - 1}"
-            writing.give(combine({m.member: p for m, (_, p) in zip(members, batches, strict=True)}, where))
-            done += len(ids[0])
-            progress(done, total)
-    return done
-
-
-def _read_checked(member: MemberFiles, size: int) -> Generator[tuple[Any, Predictions]]:
-    check = DigestCheck(member)
-    for table in member.batches(size):
-        predictions = member.predictions(table)
-        check.update(predictions)
-        yield table.column(member.id), predictions

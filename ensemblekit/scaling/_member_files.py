@@ -70,6 +70,11 @@ class MemberFiles:
         if self.meta is not None:
             with _naming(first.path):
                 check_said(self.meta, options)
+                if "folds" in self.meta:
+                    raise InvalidPredictionsError(
+                        "files that are combined batch by batch must be of one model each; received one of several "
+                        f"folds, {few(self.meta['folds'])}. Use `combine`, which keeps what each row's model knew."
+                    )
         names: list[str] = first.schema.names
         self.where = repr(first.path) + (f" and {len(self.headers) - 1} more" if len(self.headers) > 1 else "")
         for header in self.headers:
@@ -196,8 +201,17 @@ class MemberFiles:
         except Exception as error:  # edited metadata raise errors of many types
             raise InvalidPredictionsError(f"{RULE}; {self.where} cannot be read: {error}") from error
 
+    def no_rows(self) -> Any:
+        """Make a table without rows; the one that a schema of Arrow makes imports pandas first."""
+        import pyarrow as pa
+
+        return pa.Table.from_arrays([pa.nulls(0, field.type) for field in self.schema], schema=self.schema)
+
     def batches(self, size: int, columns: list[str] | None = None) -> Generator[Any]:
-        """Yield Arrow tables of ``size`` rows, the last one shorter, with checksums verified."""
+        """Yield Arrow tables of ``size`` rows, the last one shorter.
+
+        Checksums of pages are verified in files without a digest, with which the rows of others are compared.
+        """
         import pyarrow as pa
 
         waiting: list[Any] = []
@@ -214,20 +228,25 @@ class MemberFiles:
         if n_waiting:
             yield pa.concat_tables(waiting)
 
+    def check_pages(self) -> None:
+        """Read all files with their checksums verified; an error names the file that is damaged."""
+        for header in self.headers:
+            with open_predictions(header.path, header.state) as (file, _):
+                for _ in file.iter_batches(batch_size=2**16):
+                    pass
+
     def _read(self, header: FileHeader, size: int, columns: list[str]) -> Generator[Any]:
         import pyarrow as pa
 
         some = None if columns == header.schema.names else columns
         n_rows = 0
-        with open_predictions(header.path, header.state) as (file, _):
-            for batch in file.iter_batches(batch_size=size, columns=some):
+        # What the digest covers needs no checksum beside it; `check_pages` tells afterwards what is damaged.
+        checksums = self.edited or not header.has_digest
+        with open_predictions(header.path, header.state, checksums=checksums) as (file, _):
+            for batch in file.iter_batches(batch_size=size, columns=some, use_threads=False):
                 table = pa.Table.from_batches([batch]).select(columns)
-                ids = table.column(self.id)
-                if ids.null_count:
-                    row = n_rows + ids.is_null().index(True).as_py()
-                    raise InvalidPredictionsError(f"{header.path!r}: each row must have an id; row {row} has none.")
-                if self.text_ids:
-                    ids.validate(full=True)  # refuse invalid UTF-8 here, because the name of the file is known here
+                if self.id in columns:
+                    self._check_ids(table.column(self.id), header.path, n_rows)
                 n_rows += len(table)
                 yield self._cast(table, header.path)
             if n_rows != header.n_rows:
@@ -235,6 +254,13 @@ class MemberFiles:
                     f"{header.path!r}: a file of {header.n_rows} predictions must have as many rows; it has {n_rows}: "
                     f"{EDITED}"
                 )
+
+    def _check_ids(self, ids: Any, path: str, n_rows: int) -> None:
+        if ids.null_count:
+            row = n_rows + ids.is_null().index(True).as_py()
+            raise InvalidPredictionsError(f"{path!r}: each row must have an id; row {row} has none.")
+        if self.text_ids:
+            ids.validate(full=True)  # refuse invalid UTF-8 here, because the name of the file is known here
 
     def _cast(self, table: Any, path: str) -> Any:
         import pyarrow as pa

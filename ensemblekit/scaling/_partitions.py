@@ -12,10 +12,11 @@ import numpy as np
 
 from ..arguments import typed
 from ..combining import ask, combine
-from ..data.reading import in_threads, read_image
+from ..data.reading import AnyReader, check_reader, in_threads, read_image
 from ..errors import InvalidOptionError
 from ..interfaces import CombinerLike
 from ..predicting import open_model
+from ..predicting.images import check_channels
 from ..predictions import Aliases, MissingPolicy, Predictions
 from ..predictions.choices import missing_policy
 from ..predictions.names import as_classes
@@ -105,7 +106,7 @@ def combine_batch(
     return combined if name is None else combined.rename(name)
 
 
-@typed(but=("model",))
+@typed(but=("model", "reader"))
 def predict_partitions(
     model: str | os.PathLike[str],
     partitions: Sequence[Mapping[str, str | os.PathLike[str]]],
@@ -113,6 +114,7 @@ def predict_partitions(
     client: Any = None,
     classes: Sequence[Hashable] | None = None,
     batch_size: int = 32,
+    reader: AnyReader | None = None,
 ) -> Generator[Predictions]:
     """Predict images partition by partition.
 
@@ -124,7 +126,7 @@ def predict_partitions(
         Images. Workers must be able to read the paths.
     client : dask.distributed.Client, optional
         As in `combine_partitions`.
-    classes, batch_size
+    classes, batch_size, reader
         As in `predict_images`.
 
     Returns
@@ -146,18 +148,20 @@ def predict_partitions(
             f"a model goes to the workers as a path, from which each opens it; received {type(model).__name__}."
         )
     _check_batch_size(batch_size)
+    check_reader(reader)
     names = None if classes is None else as_classes(classes)
-    work = functools.partial(predict_batch, model=os.fspath(model), classes=names, batch_size=batch_size)
+    work = functools.partial(predict_batch, model=os.fspath(model), classes=names, batch_size=batch_size, reader=reader)
     return map_partitions(work, partitions, client)
 
 
-@typed()
+@typed(but=("reader",))
 def predict_batch(
     images: Mapping[str, str | os.PathLike[str]],
     model: str | os.PathLike[str],
     *,
     classes: Sequence[Hashable] | None = None,
     batch_size: int = 32,
+    reader: AnyReader | None = None,
 ) -> Predictions:
     """Predict one batch of images; a pure function of the files that can run in other processes.
 
@@ -167,7 +171,7 @@ def predict_batch(
         One batch.
     model : path-like
         As in `open_model`. A process opens the model once.
-    classes, batch_size
+    classes, batch_size, reader
         As in `predict_images`.
 
     Returns
@@ -181,11 +185,14 @@ def predict_batch(
     # `open_model` refuses a path that does not exist.
     changed = Path(model).stat().st_mtime_ns if Path(model).exists() else 0
     predictor = _open(os.fspath(model), None if classes is None else as_classes(classes), changed)
+    check_reader(reader)
+    check_channels(predictor.name, predictor.input_shape, reader)
     height, width, _ = predictor.input_shape
     batch_size = min(batch_size, len(images))
     probas: list[np.ndarray] = []
     batch = np.zeros((batch_size, *predictor.input_shape), dtype=np.float32)
-    pixels = in_threads(lambda path: read_image(path, (height, width)), list(images.values()), 2 * batch_size)
+    read = functools.partial(read_image, size=(height, width), reader=reader)
+    pixels = in_threads(read, list(images.values()), 2 * batch_size)
     for start in range(0, len(images), batch_size):
         n = min(batch_size, len(images) - start)
         for place in range(n):

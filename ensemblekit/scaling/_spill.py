@@ -12,7 +12,7 @@ import numpy as np
 
 from ._records import RecordLayout, Rows, text_bounds
 
-__all__ = ["MOST_PARTS", "Pieces", "Spill", "Spilled", "read_rows"]
+__all__ = ["MOST_PARTS", "Pieces", "Spill", "Spilled", "read_at", "read_rows"]
 
 MOST_PARTS = 2**14
 """Upper limit, so that a file whose header states a huge number of rows does not cause as many parts."""
@@ -143,7 +143,7 @@ def read_rows(layout: RecordLayout, pieces: Sequence[Pieces]) -> Rows:
                 for column, (start, end) in enumerate(chunk):
                     place = places[column]
                     places[column] += end - start
-                    _read(number, contents[column][place : places[column]], start)
+                    read_at(number, contents[column][place : places[column]], start)
         finally:
             if isinstance(file, str):
                 os.close(number)
@@ -151,7 +151,8 @@ def read_rows(layout: RecordLayout, pieces: Sequence[Pieces]) -> Rows:
     return Rows(records, layout.read_texts(records, contents[1:]))
 
 
-def _read(file: int, into: Any, start: int) -> None:
+def read_at(file: int, into: Any, start: int) -> None:
+    """Fill an array of bytes from a temporary file, from this byte on."""
     left = memoryview(into)
     while len(left):
         n_read = os.preadv(file, [left], start)

@@ -14,12 +14,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 THREADS = 2
 """Threads that read and prepare rows. The caller combines, and one more thread writes."""
-AHEAD = 2
+AHEAD = 3
 """Lists of items that are made before they are asked for."""
 
 
 def next_of_each(generators: Sequence[Generator[Item]]) -> Generator[list[Item]]:
-    """Yield lists with one item of each generator; the items of the next two lists are made in threads meanwhile.
+    """Yield lists with one item of each generator; the items of the next lists are made in threads meanwhile.
 
     Parameters
     ----------

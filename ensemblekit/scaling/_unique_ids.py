@@ -10,8 +10,9 @@ import numpy as np
 from ._member_files import MemberFiles
 from ._records import hashes_of, part_numbers
 from ._threads import in_order
+from .headers import open_predictions
 
-__all__ = ["has_unique_ids", "pass_count"]
+__all__ = ["IdCheck", "has_unique_ids", "pass_count"]
 
 ID_COST = 12
 """Peak memory for each id, in bytes."""
@@ -19,6 +20,94 @@ BATCH = 2**18
 """Rows that are read at once."""
 N_PARTS = 2**6
 """Parts of the hashes of a pass, which are sorted one by one, in the caches of the CPU."""
+
+
+DENSE = 8
+"""Whole numbers are ticked off in a table of their range if that has at most this many places for each."""
+
+
+class IdCheck:
+    """Tells whether the ids of a member, given batch by batch, are all different.
+
+    Increasing ids are. Whole numbers out of a short range are ticked off in a table of the range; any others are read
+    once more.
+
+    Parameters
+    ----------
+    member : MemberFiles
+        Whose ids they are.
+    memory : int
+        Memory limit, in bytes.
+    """
+
+    def __init__(self, member: MemberFiles, memory: int) -> None:
+        self._member, self._memory = member, memory
+        self._last: Any = None
+        self._increasing = True
+        self._low, self._seen = 0, None
+        self._n_rows = 0
+
+    def update(self, ids: np.ndarray) -> bool:
+        """Add the next ids; False if not all ids of the member are different, or that is not known."""
+        if self._seen is None and not self._increasing:
+            return True  # asked already
+        rises = self._increasing and bool((ids[1:] > ids[:-1]).all())
+        rises = rises and (self._last is None or bool(ids[0] > self._last))
+        if not rises and self._increasing:
+            self._increasing = False
+            if self._last is None and (found := range_of(self._member, self._memory // DENSE)) is not None:
+                self._low, n_places = found
+                self._seen = np.zeros(n_places, dtype=np.bool_)
+            elif not has_unique_ids(self._member, self._memory):
+                return False
+        self._last = ids[-1]
+        if self._seen is None:
+            return True
+        self._n_rows += len(ids)
+        if int(ids.min()) < self._low or int(ids.max()) >= self._low + len(self._seen):
+            return False
+        self._seen[ids - self._low] = True
+        return True
+
+    def finish(self) -> bool:
+        """Tell whether all ids that were given are different."""
+        return self._seen is None or int(np.count_nonzero(self._seen)) == self._n_rows
+
+
+def range_of(member: MemberFiles, most: int) -> tuple[int, int] | None:
+    """Find the least id, and how many whole numbers there are from it to the largest one, as the files say it.
+
+    Parameters
+    ----------
+    member : MemberFiles
+        Input.
+    most : int
+        Most numbers.
+
+    Returns
+    -------
+    tuple of int, or None
+        None if the ids are text, the files do not say it, or the range is longer, or sparse.
+    """
+    if member.text_ids:
+        return None
+    lows: list[int] = []
+    highs: list[int] = []
+    for header in member.headers:
+        with open_predictions(header.path, header.state) as (file, _):
+            place = header.schema.names.index(member.id)
+            for number in range(file.metadata.num_row_groups):
+                chunk = file.metadata.row_group(number).column(place)
+                if not chunk.num_values:
+                    continue
+                if chunk.path_in_schema != member.id or not chunk.is_stats_set or not chunk.statistics.has_min_max:
+                    return None
+                lows.append(int(chunk.statistics.min))
+                highs.append(int(chunk.statistics.max))
+    if not lows:
+        return None
+    n_places = max(highs) - min(lows) + 1
+    return (min(lows), n_places) if 0 < n_places <= min(most, DENSE * member.n_rows) else None
 
 
 def pass_count(n_rows: int, memory: int) -> int:

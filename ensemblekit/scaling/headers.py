@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import EnsembleKitError, InvalidPredictionsError
 from ..predictions.formats import EDITED, check_columns, read_metadata, stored_digest
 from ..predictions.names import few
 
-__all__ = ["RULE", "FileHeader", "open_predictions", "read_header"]
+__all__ = ["RULE", "FileHeader", "open_predictions", "open_unchanged", "read_header"]
 
 RULE = "files to combine are Parquet files of predictions, as Predictions.save writes them, or tables with a column id"
 """Beginning of an error about a file that is none."""
@@ -47,10 +49,15 @@ class FileHeader(NamedTuple):
     n_rows: int
     state: tuple[int | None, ...]
 
+    @property
+    def has_digest(self) -> bool:
+        """Whether the file says a digest of its content."""
+        return self.meta is not None and self.meta.get("sha256") is not None
+
 
 @contextmanager
 def open_predictions(
-    path: str, state: tuple[int | None, ...] | None = None, *, fault: str = "cannot be read"
+    path: str, state: tuple[int | None, ...] | None = None, *, fault: str = "cannot be read", checksums: bool = True
 ) -> Generator[tuple[Any, tuple[int, ...]]]:
     """Open a Parquet file; any exception in the context becomes an error that names the file.
 
@@ -62,29 +69,22 @@ def open_predictions(
         Expected `FileHeader.state`; a file in another state is refused.
     fault : str
         What the error says about the file.
+    checksums : bool, default=True
+        Verify the checksums of pages.
 
     Yields
     ------
     tuple of (pyarrow.parquet.ParquetFile, tuple of int)
-        The file, with checksums verified; and its state.
+        The file, and its state.
     """
     import pyarrow.parquet as pq
 
     try:
-        # Arrow would read some paths as URIs. O_NONBLOCK keeps a pipe from blocking.
-        with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
-            found = os.fstat(file.fileno())
-            now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-            if not stat.S_ISREG(found.st_mode):
-                raise InvalidPredictionsError(f"{RULE}; {path!r} is no regular file.")
-            if state is not None and any(a not in (None, b) for a, b in zip(state, now, strict=True)):
-                raise InvalidPredictionsError(
-                    f"{path!r} must stay as it is while it is read; it was replaced or written to meanwhile."
-                )
+        with open_unchanged(path, state) as (file, now), _as_arrow(file) as source:
             # Without these options pyarrow keeps everything that it has read in memory. A buffered reader allocates
             # whatever size a damaged page header states (2 GB for a file of 2 KB), so small files are read unbuffered.
-            options: Any = {"pre_buffer": False, "buffer_size": BUFFER if found.st_size > SMALL else 0}
-            with pq.ParquetFile(file, page_checksum_verification=True, **options) as parquet:
+            options: Any = {"pre_buffer": False, "buffer_size": BUFFER if now[2] > SMALL else 0}
+            with pq.ParquetFile(source, page_checksum_verification=checksums, **options) as parquet:
                 yield parquet, now
     except EnsembleKitError:
         raise
@@ -92,6 +92,33 @@ def open_predictions(
         raise FileNotFoundError(f"No file of predictions at {path!r}.") from None
     except Exception as error:  # damaged files raise errors of many types
         raise InvalidPredictionsError(f"{RULE}; {path!r} {fault}: {error}") from error
+
+
+@contextmanager
+def open_unchanged(path: str, state: tuple[int | None, ...] | None) -> Generator[tuple[Any, tuple[int, ...]]]:
+    """Open a regular file for reading; refuse it if its `FileHeader.state` is another one."""
+    # O_NONBLOCK keeps a pipe from blocking.
+    with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+        found = os.fstat(file.fileno())
+        now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidPredictionsError(f"{RULE}; {path!r} is no regular file.")
+        if state is not None and any(a not in (None, b) for a, b in zip(state, now, strict=True)):
+            raise InvalidPredictionsError(
+                f"{path!r} must stay as it is while it is read; it was replaced or written to meanwhile."
+            )
+        yield file, now
+
+
+def _as_arrow(file: Any) -> Any:
+    """Let Arrow read an open file without the interpreter, where the system gives open files a path.
+
+    Arrow would read some paths as URIs, and the file could be another one meanwhile.
+    """
+    import pyarrow as pa
+
+    path = f"/proc/self/fd/{file.fileno()}"
+    return pa.OSFile(path) if sys.platform == "linux" and Path(path).exists() else nullcontext(file)
 
 
 def read_header(path: str, *, edited: bool = False) -> FileHeader:

@@ -54,7 +54,12 @@ LATE = "ensemblekit_stored_modules"
 FORMER = "ensemblekit_former_paths"
 """Attribute of a plugin's top-level package that maps former paths of modules and classes to the present ones."""
 
-FORMER_OF_CORE: dict[str, str] = {}
+FORMER_OF_CORE: dict[str, str] = {
+    "ensemblekit.evaluation._conformal_results": "ensemblekit.evaluation.conformal._sets",
+    "ensemblekit.evaluation._conformal_results:ConformalIntervals": (
+        "ensemblekit.evaluation.conformal._intervals:ConformalIntervals"
+    ),
+}
 """Former paths of ensemblekit itself: ``"ensemblekit.room._module"`` or ``"ensemblekit.room._module:Class"``."""
 
 
@@ -76,7 +81,9 @@ def owners() -> dict[str, Owner]:
         packages[package] = replace(known, late=(*known.late, *late), former=_former_paths(package))
         if distribution == PROJECT:
             packages[PROJECT] = replace(
-                owner, late=(f"{PROJECT}.ensemble", f"{PROJECT}.features"), former=FORMER_OF_CORE
+                owner,
+                late=(f"{PROJECT}.cascading", f"{PROJECT}.ensemble", f"{PROJECT}.features", f"{PROJECT}.members"),
+                former=FORMER_OF_CORE,
             )
     return packages
 

@@ -9,6 +9,7 @@ import os
 import sys
 import zipfile
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ CAN = (
     "None, numbers, text, NumPy arrays and scalars, tuples, lists, sets and dicts of these, combiners, objects of "
     "ensemblekit and its plugins, scikit-learn estimators and Keras models"
 )
+FUNCTION = " A function that makes a network is not kept: fit with the network that it makes, or save model_ alone."
 
 
 @typed()
@@ -271,6 +273,7 @@ class _Writer:
         if not is_object or not (owner is not None or is_plain or callable(getattr(value, "combine", None))):
             raise NotStorableError(
                 f"{where} cannot be saved: it is of the type {path_of(cls).replace(':', '.')}. What can be is {CAN}."
+                + (FUNCTION if isinstance(value, FunctionType) else "")
             )
         node: dict[str, Any] = {"class": path_of(cls), "number": self.n_objects}
         self.n_objects += 1
@@ -279,7 +282,7 @@ class _Writer:
             node["combiner"] = registration.name
         if owner is not None:
             node |= {"distribution": owner.distribution, "version": owner.version}
-        state = {name: self.encode(item, f"{where}.{name}") for name, item in vars(value).items()}
+        state = {name: self.encode(item, f"{where}.{name}") for name, item in _state(value).items()}
         return {**node, "state": state}
 
     def write_arrays(self) -> None:
@@ -301,13 +304,19 @@ class _Writer:
             return node
         if "same" in node:
             (value,) = (value for value, known in self.known.values() if known is node)
-            return {name: self._content(self.encode(item, ""), files) for name, item in vars(value).items()}
+            return {name: self._content(self.encode(item, ""), files) for name, item in _state(value).items()}
         if "array" in node or "scalar" in node:
             array = self.arrays[node["array"] if "array" in node else node["scalar"]]
             return [array.dtype.str, list(array.shape), hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()]
         if "keras" in node or "sklearn" in node:
             return files[node["keras"]] if "keras" in node else _content_of_skops(self.folder / node["sklearn"])
         return {name: self._content(part, files) for name, part in node.items() if name != "number"}
+
+
+def _state(value: Any) -> dict[str, Any]:
+    """Return the attributes to write: all but those that the class names in ``not_stored``."""
+    left_out = getattr(type(value), "not_stored", ())
+    return {name: item for name, item in vars(value).items() if name not in left_out}
 
 
 def _is_sklearn(cls: type) -> bool:

@@ -4,6 +4,7 @@
 reads or writes Parquet in batches.
 """
 
+from ._arrow import text_column, values_of_array
 from ._by_suffix import SUFFIXES, load, load_members, ordinary_names, save
 from ._csv import read_text_columns
 from ._digest import ContentDigest
@@ -39,6 +40,8 @@ __all__ = [
     "read_text_columns",
     "save",
     "stored_digest",
+    "text_column",
     "to_arrow",
     "update_digest",
+    "values_of_array",
 ]

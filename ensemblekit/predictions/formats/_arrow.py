@@ -21,6 +21,7 @@ __all__ = [
     "read_table",
     "stacked",
     "text_column",
+    "values_of_array",
 ]
 
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
@@ -147,7 +148,7 @@ def name_column(table: Any, name: str, size: int | None = None) -> np.ndarray:
     if is_text_type(kind):
         return np.array([*column.to_pylist(), None], dtype=object)[:-1]
     if kinds.is_integer(kind) or kinds.is_boolean(kind):
-        return column.to_numpy(zero_copy_only=False)
+        return values_of_array(column)
     raise InvalidPredictionsError(f"column {name!r} must hold text or whole numbers; received {kind}.")
 
 
@@ -171,7 +172,19 @@ def number_column(table: Any, name: str, size: int | None = None) -> np.ndarray:
         column = column.cast(pa.float64())
     elif not (kinds.is_floating(kind) or kinds.is_integer(kind) or kinds.is_boolean(kind)):
         raise InvalidPredictionsError(f"column {name!r} must hold numbers; received {kind}.")
-    return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    return values_of_array(column) if isinstance(column, pa.Array) else column.to_numpy()
+
+
+def values_of_array(array: Any) -> np.ndarray:
+    """Convert an Arrow array as its method does, which imports pandas first; numbers without nulls do not need it."""
+    import pyarrow.types as kinds
+
+    if array.null_count or not (kinds.is_integer(array.type) or kinds.is_floating(array.type)):
+        return array.to_numpy(zero_copy_only=False)
+    dtype = np.dtype(array.type.to_pandas_dtype())
+    _, values = array.buffers()
+    # An empty array may have no buffer.
+    return np.frombuffer(values, dtype, len(array), array.offset * dtype.itemsize) if len(array) else np.empty(0, dtype)
 
 
 ROWS = 2**12

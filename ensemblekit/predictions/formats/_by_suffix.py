@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from ...errors import EnsembleKitError, InvalidOptionError, InvalidPredictionsError
 from ...files import atomic_write
+from ..names import shown
 from ..tables import ReadOptions
 from ._csv import read_csv, text_names, write_csv
 from ._metadata import PredictionFields, check_unchanged
@@ -126,6 +127,7 @@ def load_members(
     """
     options = options or ReadOptions()
     paths = list(paths)
+    _check_text_options(paths, options)
     found = [_read(path, make, options) for path in paths]
     with _naming(paths[0] if paths else "", options):
         tables = with_all_votes(found)
@@ -154,6 +156,21 @@ def ordinary_names(path: str | os.PathLike[str], options: ReadOptions | None = N
         if suffix == ".npz":
             return None
         return parquet_names(file) if suffix == ".parquet" else text_names(file, options)
+
+
+def _check_text_options(paths: list[str | os.PathLike[str]], options: ReadOptions) -> None:
+    """Refuse a separator or a decimal mark if no file is text."""
+    given = {name: getattr(options, name) for name in ("separator", "decimal") if getattr(options, name) is not None}
+    if given and not any(map(_holds_text, paths)):
+        raise InvalidOptionError(
+            f"{options.say(**given)} must say how a text file is read, .csv or .tsv; received it beside "
+            f"{shown([os.fspath(path) for path in paths])}. Leave it out."
+        )
+
+
+def _holds_text(path: str | os.PathLike[str]) -> bool:
+    files = Path(path).iterdir() if _is(Path.is_dir, path) else [Path(path)]
+    return any(file.name.lower().removesuffix(".gz").endswith((".csv", ".tsv")) for file in files)
 
 
 def _read(path: str | os.PathLike[str], make: Callable[..., Any], options: ReadOptions) -> Table:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ...errors import InvalidPredictionsError
+from ...kinds import kind_of
 from ..names import is_text, readonly, shown
 from ..tables import ReadOptions, check_different
 from ._arrow import name_column, number_column, stacked, text_column
@@ -26,6 +27,7 @@ from ._metadata import (
     label_columns,
     metadata_of,
     parse_metadata,
+    row_columns,
 )
 from ._numbers import parse_integers, read_columns
 from ._parts import Table
@@ -55,10 +57,11 @@ def write_csv(p: PredictionFields, file: BinaryIO, separator: str = ",") -> None
     _check_cells(p)
     meta = metadata_of(p)
     columns: list[Any] = [pa.array(p.ids)]
-    if p.label_codes is not None and p.task == "multiclass":
+    if p.label_codes is not None and p.kind == "multiclass":
         columns.append(pa.array(list(map(str, p.classes))).take(pa.array(p.label_codes)))
     elif p.label_codes is not None:
         columns += [pa.array(column.astype(np.float64)) for column in p.label_codes.T]
+    columns += [pa.array(names) for names in (p.groups, None if p.fits is None else p.fits.folds) if names is not None]
     # A float32 is exact as float64, so that the shortest text of the float64 reads back exactly.
     columns += [pa.array(np.ascontiguousarray(column, dtype=np.float64), from_pandas=True) for column in p.probas.T]
     columns.append(pa.nulls(len(p.ids)))
@@ -80,8 +83,9 @@ def _metadata_name(meta: dict[str, Any]) -> str:
 
 def _check_cells(p: PredictionFields) -> None:
     longest = max([len(f"proba:{name}") for name in p.classes])
-    if is_text(p.ids):
-        longest = max([longest, *map(len, p.ids.tolist())])
+    for names in (p.ids, p.groups):
+        if names is not None and is_text(names):
+            longest = max([longest, *map(len, names.tolist())])
     if longest > LONGEST:
         raise InvalidPredictionsError(
             f"a name in a CSV file must have at most {LONGEST} characters; received one of {longest}. "
@@ -151,8 +155,9 @@ def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options
     if not options.edited and not ends_with_line(text):
         raise InvalidPredictionsError(f"the last line must end with a line end; it does not: {EDITED}")
     numbers = [f"proba:{name}" for name in meta["classes"]]
-    named = meta["labelled"] and meta["task"] == "multiclass"
-    texts = ["id", *(["label"] if named else [])]
+    named = meta["labelled"] and kind_of(meta["task"]) == "multiclass"
+    of_rows = row_columns(meta)
+    texts = ["id", *(["label"] if named else []), *of_rows]
     flags = [] if named else label_columns(meta)
 
     def refuse(cell: str, name: str, row: Any) -> InvalidPredictionsError:
@@ -173,4 +178,7 @@ def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options
         raise InvalidPredictionsError(f"ids must be whole numbers, as the metadata say: {EDITED}")
     if not len(ids):
         ids = np.empty(0, dtype=np.str_ if meta["ids"] == "str" else np.int64)
-    return Table(fields_of(meta, ids, probas, labels, edited=options.edited), meta)
+    names = {name: text_column(table.column(name)) for name in of_rows}
+    edited = options.edited
+    fields = fields_of(meta, ids, probas, labels, edited=edited, groups=names.get("group"), folds=names.get("fold"))
+    return Table(fields, meta)

@@ -39,22 +39,35 @@ class ContentDigest:
 
     def __init__(self) -> None:
         self._ids, self._labels, self._probas = (hashlib.sha256() for _ in range(3))
+        self._groups, self._folds = hashlib.sha256(), hashlib.sha256()
         self._n_samples = 0
 
-    def update(self, ids: np.ndarray, probas: np.ndarray, label_codes: np.ndarray | None = None) -> None:
+    def update(
+        self,
+        ids: np.ndarray | None,
+        probas: np.ndarray,
+        label_codes: np.ndarray | None = None,
+        *,
+        groups: np.ndarray | None = None,
+        folds: np.ndarray | None = None,
+    ) -> None:
         """Add rows.
 
         Parameters
         ----------
         ids : ndarray of int64 or str, shape (n_rows,)
-            Ids of the rows.
+            Ids of the rows; None in every batch if `take_ids` follows.
         probas : ndarray of shape (n_rows, ..., n_classes)
             Predictions, in the dtype of the metadata.
         label_codes : ndarray, optional
             As `Predictions.label_codes`; in every batch or in none.
+        groups, folds : ndarray of str, shape (n_rows,), optional
+            Group and fold of each row; in every batch or in none.
         """
-        self._n_samples += len(ids)
-        if len(ids) < MANY:
+        self._n_samples += len(probas)
+        if ids is None:
+            _add_numbers(self._probas, probas)
+        elif len(ids) < MANY:
             _add_names(self._ids, ids)
             _add_numbers(self._probas, probas)
         else:
@@ -64,6 +77,13 @@ class ContentDigest:
                 done.result()
         if label_codes is not None:
             _add_numbers(self._labels, label_codes)
+        for hasher, names in ((self._groups, groups), (self._folds, folds)):
+            if names is not None:
+                _add_names(hasher, names)
+
+    def take_ids(self, other: ContentDigest) -> None:
+        """Take the ids of another digest, whose rows have the same ids in the same order."""
+        self._ids = other._ids.copy()
 
     def hexdigest(self, meta: Mapping[str, Any]) -> str:
         """Compute the digest of all rows so far.
@@ -91,6 +111,12 @@ class ContentDigest:
             "n_samples": self._n_samples,
             "probas_sha256": self._probas.hexdigest(),
         }
+        # What earlier ensemblekits did not know is covered where it is there, so that other digests stay as they were.
+        if "groups" in meta:
+            content["groups_sha256"] = self._groups.hexdigest()
+        if "folds" in meta:
+            content["folds_sha256"] = self._folds.hexdigest()
+        content |= {name: meta[name] for name in ("fit_groups", "folds", "in_ids", "in_groups") if name in meta}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 import numpy as np
 
-from ...errors import InvalidPredictionsError
+from ...errors import InvalidOptionError, InvalidPredictionsError
+from ...kinds import KINDS, Kind, kind_of, task_of
+from .._fits import Fits
 from ..choices import Task
 from ..names import is_text, shown
 from ..tables import ReadOptions
@@ -27,11 +30,14 @@ __all__ = [
     "label_columns",
     "metadata_of",
     "parse_metadata",
+    "row_columns",
     "stored_digest",
 ]
 
-FORMAT = 3
-"""Version of the file format. Version 1 has no digest; in versions 1 and 2 a CSV file begins with a comment line."""
+FORMAT = 4
+"""Version of the file format. Version 1 has no digest; in versions 1 and 2 a CSV file begins with a comment line.
+
+Files without groups and folds are of version 3, so that earlier ensemblekits read them."""
 EDITED = "the file was cut, edited or damaged. Save it again, or take it as it is: edited=True."
 """End of an error about a file that differs from what was saved."""
 
@@ -50,11 +56,19 @@ class PredictionFields(Protocol):
     @property
     def task(self) -> Task: ...
     @property
+    def kind(self) -> Kind: ...
+    @property
     def split(self) -> str | None: ...
     @property
     def member(self) -> str | None: ...
     @property
     def fit_ids(self) -> np.ndarray | None: ...
+    @property
+    def groups(self) -> np.ndarray | None: ...
+    @property
+    def fit_groups(self) -> np.ndarray | None: ...
+    @property
+    def fits(self) -> Fits | None: ...
     @property
     def present(self) -> np.ndarray | None: ...
 
@@ -79,10 +93,31 @@ RULES: dict[str, Callable[[Any], bool]] = {
 }
 
 
+OPTIONAL: dict[str, Callable[[Any], bool]] = {
+    "groups": lambda value: value is True,
+    "fit_groups": lambda value: _are_texts(value),
+    "folds": lambda value: _are_texts(value),
+    "in_ids": lambda value: isinstance(value, str),
+    "in_groups": lambda value: isinstance(value, str),
+}
+"""Rules for what files of version 4 say, each only where there is something to say."""
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
 def metadata_of(p: PredictionFields, *, fit_ids: bool = True) -> dict[str, Any]:
     """Collect the metadata of predictions, without the digest."""
+    named = {} if p.task in KINDS else {"task_from": task_of(p.task).distribution}
+    grouped: dict[str, Any] = {} if p.groups is None else {"groups": True}
+    if p.fit_groups is not None:
+        grouped["fit_groups"] = p.fit_groups.tolist()
+    if p.fits is not None:
+        grouped |= {"folds": list(p.fits.names), "in_ids": _packed(p.fits.in_ids)}
+        grouped |= {} if p.fits.in_groups is None else {"in_groups": _packed(p.fits.in_groups)}
     return {
-        "format": FORMAT,
+        "format": FORMAT if grouped else 3,
         "classes": list(p.classes),
         "task": p.task,
         "split": p.split,
@@ -94,13 +129,26 @@ def metadata_of(p: PredictionFields, *, fit_ids: bool = True) -> dict[str, Any]:
         "ids": "str" if is_text(p.ids) else "int",
         "labelled": p.label_codes is not None,
         "missing": "error" if p.present is None else "renormalize",
+        **named,
+        **grouped,
     }
+
+
+def _packed(membership: np.ndarray) -> str:
+    return base64.b64encode(np.packbits(membership, axis=1).tobytes()).decode("ascii")
+
+
+def _unpacked(text: str, n_folds: int, n: int) -> np.ndarray:
+    bits = np.frombuffer(base64.b64decode(text, validate=True), np.uint8).reshape(n_folds, -1)
+    if bits.shape[1] != -(-n // 8):
+        raise ValueError("its length is wrong")
+    return np.unpackbits(bits, axis=1, count=n).astype(bool)
 
 
 def digest_of(p: PredictionFields) -> str:
     """Compute the digest of predictions."""
     content = ContentDigest()
-    content.update(p.ids, p.probas, p.label_codes)
+    content.update(p.ids, p.probas, p.label_codes, groups=p.groups, folds=None if p.fits is None else p.fits.folds)
     return content.hexdigest(metadata_of(p, fit_ids=False) | {"fit_ids": p.fit_ids})
 
 
@@ -115,25 +163,60 @@ def parse_metadata(text: str | bytes) -> dict[str, Any]:
     wrong = ["all of it"]
     if isinstance(meta, dict):
         wrong = [name for name, holds in RULES.items() if name not in meta or not holds(meta[name])]
+        wrong += [name for name, holds in OPTIONAL.items() if name in meta and not holds(meta[name])]
+        if ("folds" in meta) != ("in_ids" in meta):
+            wrong.append("folds")
         if not wrong and meta["shape"][-1] != len(meta["classes"]):
             wrong = ["shape"]
     if wrong:
         raise InvalidPredictionsError(f"the metadata must be as saved; {', '.join(wrong)} is not: {EDITED}")
+    if meta["task"] not in KINDS:
+        try:
+            task_of(meta["task"], distribution=str(meta.get("task_from") or "") or None)
+        except InvalidOptionError as error:  # readers add the file to the errors of predictions
+            raise InvalidPredictionsError(str(error)) from None
     return meta
 
 
-def fields_of(meta: dict[str, Any], ids: Any, probas: np.ndarray, labels: Any, *, edited: bool) -> dict[str, Any]:
+def fields_of(
+    meta: dict[str, Any],
+    ids: Any,
+    probas: np.ndarray,
+    labels: Any,
+    *,
+    edited: bool,
+    groups: np.ndarray | None = None,
+    folds: np.ndarray | None = None,
+) -> dict[str, Any]:
     """Collect the arguments of `Predictions` from the metadata and arrays of a file."""
     if len(ids) != meta["n_samples"] and not edited:
         raise InvalidPredictionsError(
             f"a file of {meta['n_samples']} predictions must have as many rows; it has {len(ids)}: {EDITED}"
         )
-    return {
+    fields = {
         "probas": probas,
         "ids": ids,
         "labels": labels,
         **{name: meta[name] for name in ("classes", "task", "split", "member", "fit_ids", "missing")},
     }
+    if groups is not None:
+        fields["groups"] = groups
+    if meta.get("fit_groups") is not None:
+        fields["fit_groups"] = meta["fit_groups"]
+    if folds is not None:
+        fields |= {"folds": folds, "fit_ids": _by_fold(meta, "in_ids", meta["fit_ids"])}
+        if meta.get("fit_groups") is not None:
+            fields["fit_groups"] = _by_fold(meta, "in_groups", meta["fit_groups"])
+    return fields
+
+
+def _by_fold(meta: dict[str, Any], name: str, union: Any) -> dict[str, Any]:
+    try:
+        membership = _unpacked(meta[name], len(meta["folds"]), len(union))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidPredictionsError(f"the metadata must be as saved; {name} is not ({error}): {EDITED}") from None
+    names = union if isinstance(union, np.ndarray) else np.array([*union, None], dtype=object)[:-1]
+    return {fold: names[own].tolist() for fold, own in zip(meta["folds"], membership, strict=True)}
 
 
 def check_columns(meta: dict[str, Any], found: list[str], *, edited: bool) -> None:
@@ -159,14 +242,19 @@ def check_said(meta: dict[str, Any], options: ReadOptions) -> None:
 
 def column_names(meta: dict[str, Any]) -> list[str]:
     """List the columns of a saved table, in the order in which they are saved."""
-    return ["id", *label_columns(meta), *(f"proba:{name}" for name in meta["classes"])]
+    return ["id", *label_columns(meta), *row_columns(meta), *(f"proba:{name}" for name in meta["classes"])]
+
+
+def row_columns(meta: dict[str, Any]) -> list[str]:
+    """List the columns of the groups and of the folds."""
+    return [column for name, column in (("groups", "group"), ("folds", "fold")) if name in meta]
 
 
 def label_columns(meta: dict[str, Any]) -> list[str]:
     """List the columns of the labels."""
     if not meta["labelled"]:
         return []
-    return ["label"] if meta["task"] == "multiclass" else [f"label:{name}" for name in meta["classes"]]
+    return ["label"] if kind_of(meta["task"]) == "multiclass" else [f"label:{name}" for name in meta["classes"]]
 
 
 def check_unchanged(p: PredictionFields, meta: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import InvalidPredictionsError
+from ...kinds import kind_of
 from ...limits import check_size
 from ..names import named_by, shown
 from ..tables import ReadOptions
@@ -20,8 +21,8 @@ from ._parts import Table
 __all__ = ["read_npz", "write_npz"]
 
 
-ENTRIES = ("metadata", "ids", "probas", "labels", "fit_ids")
-KINDS = {"multiclass": np.int64, "multilabel": np.bool_, "regression": np.float64}
+ENTRIES = ("metadata", "ids", "probas", "labels", "fit_ids", "groups", "folds")
+DTYPES = {"multiclass": np.int64, "multilabel": np.bool_, "regression": np.float64}
 
 
 def write_npz(p: PredictionFields, file: BinaryIO) -> None:
@@ -31,6 +32,10 @@ def write_npz(p: PredictionFields, file: BinaryIO) -> None:
         arrays["labels"] = p.label_codes
     if p.fit_ids is not None:
         arrays["fit_ids"] = _encode_names(p.fit_ids)
+    if p.groups is not None:
+        arrays["groups"] = _encode_names(p.groups)
+    if p.fits is not None:
+        arrays["folds"] = _encode_names(p.fits.folds)
     meta = metadata_of(p) | {"fit_ids": None, "sha256": digest_of(p)}
     np.savez(file, allow_pickle=False, metadata=np.array(json.dumps(meta)), **arrays)
 
@@ -59,7 +64,7 @@ def read_npz(path: Path, options: ReadOptions) -> Table:
         entries = [entry.removesuffix(".npy") for entry in archive.namelist()]
         if {*entries} - {*ENTRIES} or len({*entries}) != len(entries) or not {*ENTRIES[:3]} <= {*entries}:
             raise InvalidPredictionsError(
-                f"the arrays must be {', '.join(ENTRIES)}, of which the last two may be missing; received "
+                f"the arrays must be {', '.join(ENTRIES)}, of which all but the first three may be missing; received "
                 f"{shown(entries)}: {EDITED}"
             )
         n_bytes = sum(entry.file_size for entry in archive.infolist())
@@ -68,18 +73,22 @@ def read_npz(path: Path, options: ReadOptions) -> Table:
     meta = parse_metadata(str(arrays["metadata"].item()))
     check_said(meta, options)
     probas, labels, fit_ids = arrays["probas"], arrays.get("labels"), arrays.get("fit_ids")
-    expected = KINDS.get(meta["task"])
+    kind = kind_of(meta["task"])
+    expected = DTYPES[kind]
     if (labels is not None) != meta["labelled"] or (labels is not None and labels.dtype != expected):
         raise InvalidPredictionsError(f"labels must be of the kind that the metadata say: {EDITED}")
     if probas.dtype != meta["dtype"] or probas.shape[1:] != tuple(meta["shape"]):
         raise InvalidPredictionsError(f"probabilities must be of the dtype and shape that the metadata say: {EDITED}")
-    if labels is not None and meta["task"] == "multiclass":
+    if labels is not None and kind == "multiclass":
         if labels.size and not 0 <= labels.min() <= labels.max() < len(meta["classes"]):
             raise InvalidPredictionsError(f"labels must be positions in the classes: {EDITED}")
         labels = named_by(labels, tuple(meta["classes"]))
     meta["fit_ids"] = None if fit_ids is None else _decode_names(fit_ids, meta["ids"])
     ids = _decode_names(arrays["ids"], meta["ids"])
-    return Table(fields_of(meta, ids, probas, labels, edited=options.edited), meta)
+    if any((name in arrays) != (name in meta) for name in ("groups", "folds")):
+        raise InvalidPredictionsError(f"groups and folds must be there if the metadata say so: {EDITED}")
+    names = {name: _decode_names(arrays[name], "str") for name in ("groups", "folds") if name in arrays}
+    return Table(fields_of(meta, ids, probas, labels, edited=options.edited, **names), meta)
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

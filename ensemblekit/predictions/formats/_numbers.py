@@ -16,7 +16,7 @@ from ._text import NULLS, TextTable, read_cells
 
 __all__ = ["parse_integers", "read_columns"]
 
-_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 

@@ -81,13 +81,13 @@ def _values(p: PredictionFields, columns: Any) -> list[tuple[str, Any]]:
 def _votes(p: PredictionFields, label: str, columns: Any) -> list[tuple[str, Any]]:
     import pyarrow as pa
 
-    if p.task == "regression":
-        raise InvalidPredictionsError("votes are names of classes; received the task 'regression'. Give form='table'.")
+    if p.kind == "regression":
+        raise InvalidPredictionsError(f"votes are names of classes; received the task {p.task!r}. Give form='table'.")
     if p.present is not None:
         raise InvalidPredictionsError(
             f"votes need every row; {int((~p.present).sum())} rows are NaN. Take the others: p.take(p.ids[p.present])."
         )
-    if p.task == "multilabel":
+    if p.kind == "multilabel":
         return [
             (name, pa.array((p.probas[:, place] >= 0.5).astype(int))) for name, place in _places(p, columns).items()
         ]
@@ -100,10 +100,10 @@ def _votes(p: PredictionFields, label: str, columns: Any) -> list[tuple[str, Any
 
 
 def _labels(p: PredictionFields) -> np.ndarray:
-    if p.label_codes is None or (p.task != "multiclass" and len(p.classes) > 1):
+    if p.label_codes is None or (p.kind != "multiclass" and len(p.classes) > 1):
         received = "none" if p.label_codes is None else f"labels of {len(p.classes)} outputs"
         raise InvalidPredictionsError(f"label= is a column for one label a row; received {received}. Leave it out.")
-    return named_by(p.label_codes, p.classes) if p.task == "multiclass" else p.label_codes[:, 0]
+    return named_by(p.label_codes, p.classes) if p.kind == "multiclass" else p.label_codes[:, 0]
 
 
 def _places(p: PredictionFields, columns: Any) -> dict[str, int]:

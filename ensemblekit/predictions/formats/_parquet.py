@@ -10,9 +10,10 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 
 from ...errors import InvalidPredictionsError
+from ...kinds import kind_of
 from ..names import named_by, readonly
 from ..tables import ReadOptions
-from ._arrow import name_column, number_column, open_parquet, read_table, stacked
+from ._arrow import name_column, number_column, open_parquet, read_table, stacked, values_of_array
 from ._digest import ContentDigest
 from ._metadata import (
     EDITED,
@@ -23,6 +24,7 @@ from ._metadata import (
     label_columns,
     metadata_of,
     parse_metadata,
+    row_columns,
 )
 from ._parts import Table
 from ._plain_tables import fields_from_table
@@ -43,7 +45,7 @@ KEY = b"ensemblekit"
 GROUP = 2**19
 """Least rows of a row group, but the last: small batches are collected."""
 SAMPLE = 256
-"""First rows of a file that tell which columns repeat their values."""
+"""First rows of a file that tell how its columns are stored."""
 
 
 def write_parquet(p: PredictionFields, file: BinaryIO) -> None:
@@ -70,22 +72,38 @@ def to_arrow(p: PredictionFields, *, fit_ids: bool = True) -> Any:
     import pyarrow as pa
 
     def column(values: np.ndarray) -> Any:
-        flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        flat = _array(np.ascontiguousarray(values).reshape(-1))
         if values.ndim == 1:
             return flat
         return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
 
     codes = p.label_codes
-    columns = {"id": pa.array(p.ids)}
-    if codes is not None and p.task == "multiclass":
+    columns = {"id": _array(p.ids)}
+    if codes is not None and p.kind == "multiclass":
         names = named_by(codes, p.classes)
         # A dictionary stores long names once, instead of in every row.
         is_long = names.dtype.kind == "O" and codes.ndim == 1
         columns["label"] = pa.DictionaryArray.from_arrays(codes, list(p.classes)) if is_long else column(names)
     elif codes is not None:
         columns |= {f"label:{name}": column(codes[..., place]) for place, name in enumerate(p.classes)}
+    columns |= {name: pa.array(values) for name, values in _row_names(p).items()}
     columns |= {f"proba:{name}": column(p.probas[..., place]) for place, name in enumerate(p.classes)}
     return pa.table(columns).replace_schema_metadata({KEY: json.dumps(metadata_of(p, fit_ids=fit_ids)).encode()})
+
+
+def _array(values: Any) -> Any:
+    """Make an Arrow array. Numbers are not copied, and pandas is not imported, as `pyarrow.array` does for each."""
+    import pyarrow as pa
+
+    if values.dtype.kind not in "iuf" or not values.dtype.isnative or not values.flags.c_contiguous:
+        return pa.array(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+
+
+def _row_names(p: PredictionFields) -> dict[str, np.ndarray]:
+    """Collect the columns of groups and folds."""
+    names = {"group": p.groups, "fold": None if p.fits is None else p.fits.folds}
+    return {name: values for name, values in names.items() if values is not None}
 
 
 class TableWriter:
@@ -130,7 +148,8 @@ class TableWriter:
             The next rows.
         """
         self._append(to_arrow(p, fit_ids="fit_ids" not in self._changed))
-        self._content.update(p.ids, p.probas, p.label_codes)
+        names = _row_names(p)
+        self._content.update(p.ids, p.probas, p.label_codes, groups=names.get("group"), folds=names.get("fold"))
 
     def write_table(self, table: Any) -> None:
         """Append rows that already have the layout of `to_arrow`.
@@ -149,8 +168,8 @@ class TableWriter:
         if self._writer is None:
             self._schema = table.schema
             self._meta = json.loads(table.schema.metadata[KEY])
-            repeated: Any = _repeated_columns(table)
-            self._writer = pq.ParquetWriter(self._file, self._schema, write_page_checksum=True, use_dictionary=repeated)
+            options = _options_for(table)
+            self._writer = pq.ParquetWriter(self._file, self._schema, write_page_checksum=True, **options)
         table = pa.table(table.columns, schema=self._schema)
         self._waiting.append(table)
         self._n_waiting += len(table)
@@ -180,23 +199,39 @@ class TableWriter:
         self._writer = None
 
 
-def _repeated_columns(table: Any) -> list[str]:
-    """Find the columns whose first values repeat, as Parquet names them.
+def _options_for(table: Any) -> dict[str, Any]:
+    """Choose how columns are stored by their first values.
 
-    Building a dictionary takes most of the time of writing, and is of no use to ids and most probabilities.
+    Building a dictionary takes most of the time of writing, and is of no use to ids and most probabilities. Compressing
+    random numbers only costs time, also to who reads them, and their extremes tell nothing.
     """
     import pyarrow as pa
 
-    names: list[str] = []
+    repeated: list[str] = []
+    with_extremes: list[str] = []
+    compression: dict[str, str] = {}
     for field, column in zip(table.schema, table.slice(0, SAMPLE).columns, strict=True):
         is_list = pa.types.is_fixed_size_list(field.type)
         values = column.combine_chunks()
         values = values.flatten() if is_list else values
         if pa.types.is_float16(values.type):  # which Arrow 18 cannot count
             values = pa.array(values.to_numpy(zero_copy_only=False).view(np.uint16))
-        if pa.types.is_dictionary(field.type) or 2 * len(values.unique()) <= len(values):
-            names.append(f"{field.name}.list.{field.type.value_field.name}" if is_list else field.name)
-    return names
+        path = f"{field.name}.list.{field.type.value_field.name}" if is_list else field.name
+        is_repeated = pa.types.is_dictionary(field.type) or 2 * len(values.unique()) <= len(values)
+        if is_repeated:
+            repeated.append(path)
+        is_random = pa.types.is_floating(values.type) and not is_repeated and _is_random(values)
+        compression[path] = "none" if is_random else "snappy"
+        if not is_random:
+            with_extremes.append(path)
+    return {"use_dictionary": repeated, "compression": compression, "write_statistics": with_extremes}
+
+
+def _is_random(values: Any) -> bool:
+    import pyarrow as pa
+
+    raw = values_of_array(values).tobytes()
+    return len(values) == SAMPLE and 10 * len(pa.compress(raw, "snappy", asbytes=True)) > 9 * len(raw)
 
 
 def update_digest(content: ContentDigest, table: Any, meta: dict[str, Any]) -> None:
@@ -212,12 +247,13 @@ def update_digest(content: ContentDigest, table: Any, meta: dict[str, Any]) -> N
         Metadata of the file.
     """
     ids, probas, labels = _arrays(table, meta)
-    if labels is not None and meta["task"] == "multiclass":
+    names = {name: name_column(table, name) for name in row_columns(meta)}
+    if labels is not None and kind_of(meta["task"]) == "multiclass":
         by_name = {name: code for code, name in enumerate(meta["classes"])}
         labels = np.array([by_name.get(name, -1) for name in labels.ravel().tolist()], np.int64).reshape(labels.shape)
     elif labels is not None:
-        labels = labels.astype(bool if meta["task"] == "multilabel" else np.float64)
-    content.update(ids, probas, labels)
+        labels = labels.astype(bool if kind_of(meta["task"]) == "multilabel" else np.float64)
+    content.update(ids, probas, labels, groups=names.get("group"), folds=names.get("fold"))
 
 
 def join_parquet(parts: Iterable[PredictionFields], file: BinaryIO, n_samples: int) -> None:
@@ -295,7 +331,9 @@ def fields_from_arrow(table: Any, meta: dict[str, Any] | None, options: ReadOpti
         return fields_from_table(table, options).fields
     check_columns(meta, table.column_names, edited=options.edited)
     ids, probas, labels = _arrays(table, meta)
-    return fields_of(meta, ids, probas, labels, edited=options.edited)
+    names = {name: name_column(table, name) for name in row_columns(meta)}
+    edited = options.edited
+    return fields_of(meta, ids, probas, labels, edited=edited, groups=names.get("group"), folds=names.get("fold"))
 
 
 def _arrays(table: Any, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -314,7 +352,7 @@ def _arrays(table: Any, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, n
         raise InvalidPredictionsError(f"probabilities must be {dtype}, as the metadata say: {EDITED}")
     probas = readonly(stacked(columns, dtype))
     labels: np.ndarray | None = None
-    if meta["labelled"] and meta["task"] == "multiclass":
+    if meta["labelled"] and kind_of(meta["task"]) == "multiclass":
         labels = name_column(table, "label", size if inner else None).reshape(len(table), *inner)
     elif meta["labelled"]:
         labels = np.stack([numbers(name) for name in label_columns(meta)], axis=-1)

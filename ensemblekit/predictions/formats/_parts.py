@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import InvalidPredictionsError
+from .._fits import Fitted
+from .._joined_fits import join_parts
 from ..names import all_fit_ids, is_text, joined_names, readonly, shown, text_array
 from ._metadata import PredictionFields
 
@@ -100,10 +102,11 @@ def joined(parts: Sequence[PredictionFields], paths: Sequence[Path]) -> dict[str
                 f"parts of one table must have the same columns; received {shown([*p.classes])} in {path.name!r} "
                 f"beside {shown([*first.classes])}."
             )
-        if (p.label_codes is None) != (first.label_codes is None) and len(p.ids):
-            raise InvalidPredictionsError(
-                f"all parts of one table must be labelled or none; {path.name!r} differs from the first."
-            )
+        for what, done in (("label_codes", "labelled"), ("groups", "grouped")):
+            if (getattr(p, what) is None) != (getattr(first, what) is None) and len(p.ids):
+                raise InvalidPredictionsError(
+                    f"all parts of one table must be {done} or none; {path.name!r} differs from the first."
+                )
     ids = [p.ids for p in filled]
     if len({is_text(names) for names in ids}) > 1:  # text that happens to look like numbers in some parts
         ids = [text_array([str(name) for name in names.tolist()]) for names in ids]
@@ -120,9 +123,20 @@ def joined(parts: Sequence[PredictionFields], paths: Sequence[Path]) -> dict[str
         "task": first.task,
         "split": first.split,
         "member": first.member,
-        "fit_ids": all_fit_ids([p.fit_ids for p in parts]),
+        "groups": None if first.groups is None else joined_names([p.groups for p in filled if p.groups is not None]),
+        **_fitted(filled if any(p.fits is not None for p in filled) else parts),
         "missing": "error" if all(p.present is None for p in parts) else "renormalize",
     }
+
+
+def _fitted(parts: Sequence[PredictionFields]) -> dict[str, Any]:
+    """Join what the parts say about one member: what any of them knows holds for all, unless it is said by fold."""
+    if all(p.fits is None for p in parts):
+        return {
+            "fit_ids": all_fit_ids([p.fit_ids for p in parts]),
+            "fit_groups": all_fit_ids([p.fit_groups for p in parts]),
+        }
+    return join_parts([(Fitted(p.fit_ids, p.fit_groups, p.fits), len(p.ids), "") for p in parts]).arguments()
 
 
 def _order(own: Sequence[Hashable], classes: Sequence[Hashable]) -> Any:
@@ -134,6 +148,6 @@ def _order(own: Sequence[Hashable], classes: Sequence[Hashable]) -> Any:
 
 def _labels(p: PredictionFields, order: Any) -> np.ndarray:
     assert p.label_codes is not None  # noqa: S101 - for the type checker
-    if p.task != "multiclass":
+    if p.kind != "multiclass":
         return p.label_codes[..., order]
     return np.array([*p.classes, None], dtype=object)[:-1][p.label_codes]

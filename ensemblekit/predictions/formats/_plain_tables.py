@@ -62,7 +62,7 @@ def fields_from_text(text: TextTable, options: ReadOptions) -> Table:
     pc: Any = compute
     columns = split_columns(text.names, options)
     numbers = {*columns.values, *columns.labels}
-    if columns.label is not None and options.task == "regression":
+    if columns.label is not None and options.kind == "regression":
         numbers.add(columns.label)
     names = {columns.id, columns.label, columns.votes} - {None}
     wanted = [name for name in text.names if name in names or name in numbers]
@@ -89,7 +89,7 @@ def _fields(table: Any, ids: Any, columns: TableColumns, options: ReadOptions) -
         probas = np.column_stack([1 - probas, probas])
     if columns.labels:
         labels = _labels_in_columns(table, columns, classes, options)
-    elif columns.label is not None and task == "regression":
+    elif columns.label is not None and options.kind == "regression":
         labels = number_column(table, columns.label)
     elif columns.label is not None:
         by_text = {str(name): name for name in classes}
@@ -130,7 +130,7 @@ def _labels_in_columns(
     table: Any, columns: TableColumns, classes: Sequence[Hashable], options: ReadOptions
 ) -> np.ndarray:
     by_class = {of: name for name, of in columns.labels.items()}
-    if {*by_class} != {*classes} or len(by_class) != len(columns.labels) or options.task in (None, "multiclass"):
+    if {*by_class} != {*classes} or len(by_class) != len(columns.labels) or options.kind == "multiclass":
         raise InvalidPredictionsError(
             "label must name a column for each class, for the tasks multilabel and regression; received "
             f"{shown(columns.labels)} for the classes {shown([*classes])} and the task "
@@ -150,7 +150,7 @@ def _not_a_number(
 ) -> InvalidPredictionsError:
     others = [name for name in columns.values if name != column]
     remedy = f", name the columns that are: {options.say(columns=others[:4])}," if others else ""
-    what = "probabilities of one class" if options.task != "regression" else "numbers of one output"
+    what = "probabilities of one class" if options.kind != "regression" else "numbers of one output"
     return InvalidPredictionsError(
         f"a column of a table must hold the {what}; {column!r} has {shown(cell)} for id {shown(row)}. Leave out "
         f"columns that are no class{remedy} or mend the cell."

@@ -43,6 +43,10 @@ class Audit:
         Largest number of bits in which the hashes of near copies differ.
     min_correlation : float
         Least correlation between the thumbnails of near copies.
+    group_leaked : dict of str to list of str
+        Split -> ids of its images whose group, such as a patient, is also in an earlier split; of tables with groups.
+    notes : dict of str to str
+        Id -> what is lost by the way it is read: grey levels of 16 bits, frames of a stack.
     """
 
     def __init__(
@@ -55,11 +59,14 @@ class Audit:
         proposed_aliases: dict[str, str],
         max_distance: int,
         min_correlation: float,
+        group_leaked: dict[str, list[str]] | None = None,
     ) -> None:
         self.folder, self.class_folders, self.splits = folder, class_folders, tuple(class_folders)
         self.aliases, self.proposed_aliases = aliases, proposed_aliases
         self.max_distance, self.min_correlation = max_distance, min_correlation
         self.unreadable = {scan.file.id: scan.problem for scan in scans if scan.problem}
+        self.group_leaked = group_leaked or {}
+        self.notes = {scan.file.id: scan.note for scan in scans if scan.note}
         self._digests = {scan.file.id: scan.digest for scan in scans if scan.digest}
         self._scans = [scan for scan in scans if not scan.problem]
         self.ids = np.array([scan.file.id for scan in self._scans], dtype=np.str_)
@@ -218,6 +225,7 @@ class Audit:
         return {
             "leaked": self.leaked,
             "near_leaked": self.near_leaked,
+            "group_leaked": self.group_leaked,
             "cross_split_groups": self.cross_split_groups,
             "label_conflicts": self.label_conflicts,
             "equal_groups": self.equal_groups,
@@ -226,6 +234,7 @@ class Audit:
             "max_distance": self.max_distance,
             "min_correlation": self.min_correlation,
             "unreadable": self.unreadable,
+            "notes": self.notes,
             "class_folders": self.class_folders,
             "aliases": self.aliases,
             "proposed_aliases": self.proposed_aliases,

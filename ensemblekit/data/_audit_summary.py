@@ -26,6 +26,9 @@ def summarise(findings: Mapping[str, Any]) -> list[str]:
     if unreadable := findings["unreadable"]:
         name, reason = next(iter(unreadable.items()))
         sentences.append(f"{_count(len(unreadable), 'file')} cannot be read as an image, first {name!r}: {reason}.")
+    if notes := findings["notes"]:
+        name, note = next(iter(notes.items()))
+        sentences.append(f"Much is lost of {_count(len(notes), 'image')} by the way of reading; first {name!r} {note}")
     for place, split in enumerate(splits[1:], start=1):
         earlier = " or ".join(splits[:place])
         equal, near = len(findings["leaked"][split]), len(findings["near_leaked"][split])
@@ -33,6 +36,8 @@ def summarise(findings: Mapping[str, Any]) -> list[str]:
             f"{equal} of {n_images[split]} {split} images have pixels that stand in {earlier}"
             + (f"; {near} more with a near copy there." if near else ".")
         )
+        if grouped := len(findings["group_leaked"].get(split, ())):
+            sentences.append(f"{grouped} of {n_images[split]} {split} images are of a group that stands in {earlier}.")
     if conflicts := findings["label_conflicts"]:
         sentences.append(
             f"{_count(len(conflicts), 'group')} of equal pixels with more than one class, first {few(conflicts[0])}."

@@ -31,6 +31,11 @@ def make_thumbnail(pixels: np.ndarray) -> np.ndarray:
     """Average an image to a grey thumbnail, shape ``(SIDE, SIDE)``, uint8; its proportions are not kept."""
     from PIL import Image
 
+    if pixels.dtype != np.uint8 or pixels.shape[-1] != 3:
+        # Grey levels of more than 8 bits, other channels, or what a function of the user gives.
+        low, high = (0.0, 255.0) if pixels.min() >= 0 and pixels.max() <= 255 else (pixels.min(), pixels.max())
+        mean = pixels.mean(axis=-1, dtype=np.float64)
+        pixels = np.rint((mean - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
     grey = Image.fromarray(pixels).convert("L")
     return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..limits import largest
 from ..regular import read_regular
 from ._hashes import SIDE, digest_pixels, make_thumbnail
 from .listing import RANKS, children, walk
-from .reading import SUFFIXES, decode, in_threads, reason_of
+from .reading import OTHER_SUFFIXES, SUFFIXES, ImageReader, decode, in_threads, is_image_name, read_pixels, reason_of
 
 __all__ = ["File", "Scan", "list_files", "scan_files"]
 
@@ -52,6 +52,8 @@ class Scan(NamedTuple):
     thumbnail: np.ndarray
     problem: str
     """Why it is no readable image; empty if it is one."""
+    note: str = ""
+    """What of it is lost by the way it is read; empty if nothing is."""
 
 
 def list_files(root: Path, splits: Sequence[str] | None) -> tuple[dict[str, list[str]], list[File]]:
@@ -109,7 +111,11 @@ def _files_of(folder: Path, split: str) -> list[File]:
 
 
 def scan_files(
-    files: Sequence[File], visit: Visit | None = None, progress: Callable[[int, int], object] | None = None
+    files: Sequence[File],
+    visit: Visit | None = None,
+    progress: Callable[[int, int], object] | None = None,
+    reader: Any = None,
+    any_name: bool = False,
 ) -> Iterator[Scan]:
     """Read and decode files in two threads before the caller asks for them; yield their contents in order.
 
@@ -121,8 +127,13 @@ def scan_files(
         Called in one of the threads with the id and the decoded pixels of each readable image.
     progress : callable, optional
         Called with the number of files done and of all files.
+    reader : ImageReader or callable, optional
+        How they are read.
+    any_name : bool, default=False
+        Whether files are images whatever their names say.
     """
-    with warnings.catch_warnings(), closing(in_threads(partial(_scan, visit), files, 64)) as scans:
+    work = partial(_scan, visit, reader, any_name)
+    with warnings.catch_warnings(), closing(in_threads(work, files, 64)) as scans:
         # Pillow warns about unusual tags and large pictures. Files that it cannot decode are reported as unreadable.
         warnings.simplefilter("ignore")
         for done, scan in enumerate(scans, start=1):
@@ -131,27 +142,30 @@ def scan_files(
                 progress(done, len(files))
 
 
-def _scan(visit: Visit | None, file: File) -> Scan:
-    content, digest = b"", ""
+def _scan(visit: Visit | None, reader: Any, any_name: bool, file: File) -> Scan:
+    content, digest, own = b"", "", not isinstance(reader, ImageReader | None)
     try:
-        _check_kind(file)
+        _check_kind(file, reader, any_name)
         content = read_regular(file.path, largest())
         digest = hashlib.sha256(content).hexdigest()
-        pixels, mode, form = decode(io.BytesIO(content))
+        pixels, mode, form, note = read_pixels(file.path, reader) if own else decode(io.BytesIO(content), reader)
     except OSError as error:
-        return Scan(file, digest, len(content), "", "", "", (0, 0), np.zeros((SIDE, SIDE), np.uint8), reason_of(error))
+        reason = reason_of(error.__cause__ or error) if own else reason_of(error)
+        return Scan(file, digest, len(content), "", "", "", (0, 0), np.zeros((SIDE, SIDE), np.uint8), reason)
     if visit:
         visit(file.id, pixels)
     size = (pixels.shape[0], pixels.shape[1])
-    return Scan(file, digest, len(content), digest_pixels(pixels), mode, form, size, make_thumbnail(pixels), "")
+    return Scan(file, digest, len(content), digest_pixels(pixels), mode, form, size, make_thumbnail(pixels), "", note)
 
 
-def _check_kind(file: File) -> None:
+def _check_kind(file: File, reader: Any, any_name: bool) -> None:
     if file.path.is_symlink() and not file.path.exists():
         raise UnreadableImageError(f"a link to {os.fspath(file.path.readlink())!r}, where nothing is")
     if file.path.is_dir():
         raise UnreadableImageError("a link to a folder, which is not followed")
     if not file.path.is_file():
         raise UnreadableImageError("no file, but a pipe, a socket or a device")
-    if file.path.suffix.lower() not in SUFFIXES:
-        raise UnreadableImageError(f"its name has no ending of an image ({', '.join(sorted(SUFFIXES))})")
+    if not any_name and not is_image_name(file.path.name, reader):
+        raise UnreadableImageError(
+            f"its name has no ending of an image ({', '.join(sorted(SUFFIXES | OTHER_SUFFIXES))})"
+        )

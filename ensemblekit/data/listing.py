@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import DataError, FolderNotFoundError
 from ..regular import open_regular
-from .reading import SUFFIXES
+from .reading import is_image_name
 
 __all__ = ["RANKS", "ImageFile", "children", "is_folder", "list_images", "split_of", "walk"]
 
@@ -132,7 +132,11 @@ def walk(folder: Path, *, hidden: bool = True, follow: int = 0) -> Generator[Pat
             yield path
 
 
-def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile | None]:
+def list_images(
+    images: Sequence[str | os.PathLike[str]],
+    reader: Any = None,
+    see_other: Callable[[str], object] | None = None,
+) -> Generator[ImageFile | None]:
     """List the images in folders and files, in order.
 
     Parameters
@@ -141,6 +145,10 @@ def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile
         A folder that holds a split folder (``train``, ``valid``, ``test``) is a data root; ids are paths from this
         root. Any other folder is a split, whose name begins the ids, as in `image_folder`. A ``.txt`` file lists
         images, one path per line. Any other file is an image.
+    reader : ImageReader or callable, optional
+        It may have more ``suffixes``, as in `is_image_name`.
+    see_other : callable, optional
+        Called with the name of each file in a folder that has no suffix of an image.
 
     Yields
     ------
@@ -158,7 +166,7 @@ def list_images(images: Sequence[str | os.PathLike[str]]) -> Generator[ImageFile
     for given in images:
         path = Path(os.path.abspath(given))  # noqa: PTH100 - resolve() would replace a link with its target
         if path.is_dir():
-            yield from _list_folder(path)
+            yield from _list_folder(path, reader, see_other)
         elif path.is_file() and path.suffix.lower() == LIST_SUFFIX:
             yield from _read_list(path)
         elif path.is_file():
@@ -184,14 +192,16 @@ def split_of(images: Sequence[str | os.PathLike[str]]) -> str | None:
     return path.name if len(images) == 1 and path.is_dir() and not _holds_splits(path) else None
 
 
-def _list_folder(folder: Path) -> Generator[ImageFile | None]:
+def _list_folder(folder: Path, reader: Any, see_other: Callable[[str], object] | None) -> Generator[ImageFile | None]:
     has_splits = _holds_splits(folder)
     root = folder if has_splits else folder.parent
     for path in walk(folder, hidden=False, follow=2 if has_splits else 1):
         parts = path.relative_to(root).parts
-        if path.suffix.lower() in SUFFIXES or path.is_dir():
+        if is_image_name(path.name, reader) or path.is_dir():
             yield ImageFile("/".join(parts), path, parts[1] if len(parts) > 2 else None)
         else:
+            if see_other:
+                see_other("/".join(parts))
             yield None
 
 

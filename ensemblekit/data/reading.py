@@ -3,90 +3,173 @@
 from __future__ import annotations
 
 import os
-import re
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from importlib import import_module
 from itertools import islice
-from types import ModuleType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..arguments import typed
-from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, UnreadableImageError
-from ..limits import check_size, largest
-from ..regular import bytes_on_disk, open_regular
+from ..errors import ImageReadingWarning, InvalidOptionError
+from ._pictures import FORMATS
+from ._reader import AnyReader, ImageReader, channels_of, decode, fingerprint_of, read_pixels, reason_of
 
 __all__ = [
     "FORMATS",
+    "OTHER_SUFFIXES",
     "SUFFIXES",
+    "AnyReader",
+    "ImageReader",
+    "channels_of",
     "check_image_size",
+    "check_reader",
     "decode",
+    "fingerprint_of",
     "in_threads",
+    "is_image_name",
     "read_image",
+    "read_pixels",
+    "read_sized",
     "reason_of",
     "resize_image",
+    "warn_of",
 ]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""Suffixes, in lower case, of the files that are taken for images."""
-FORMATS = {name: f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")}
-"""Formats that are decoded -> their module in Pillow. Pillow knows more, and runs other programs for some of them."""
-BYTES_PER_PIXEL = {"WEBP": 18}
-"""Largest memory while an image is decoded, where it is not 12 bytes per pixel: WebP's decoder holds two canvases."""
-
-MAX_JPEG_SCANS = 100
-"""As in libtiff. A progressive JPEG has about ten."""
-_JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
-"""A marker that is neither data, a filling byte, nor a restart of the decoder within a scan."""
-_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
-_WITHOUT_LENGTH = (0x01, 0xD8)
+"""Suffixes, in lower case, of pictures."""
+OTHER_SUFFIXES = frozenset({".dcm", ".dicom", ".nii", ".nii.gz", ".npy"})
+"""Suffixes of DICOM and NIfTI files and of arrays, which are images too."""
 
 
-@typed()
-def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
+@typed(but=("reader",))
+def read_image(
+    path: str | os.PathLike[str], size: tuple[int, int] | None = None, *, reader: AnyReader | None = None
+) -> np.ndarray:
     """Decode one image as RGB, and resize it if a size is given.
 
     Parameters
     ----------
     path : path-like
-        A bmp, gif, jpeg, png, tiff or webp file with any suffix. Transparency is dropped, grey becomes RGB, and the
-        upper 8 of 16 bits are kept. If the file holds several pictures, the first is used.
+        A bmp, gif, jpeg, png, tiff or webp picture, a DICOM or NIfTI file or an array (npy), with any suffix. Of
+        pictures transparency is dropped, grey becomes RGB, and the upper 8 of 16 bits are kept.
     size : tuple of int, optional
         ``(height, width)`` in pixels; by default the size of the image.
+    reader : ImageReader or callable, optional
+        Window, frame and channels; or a function of a path that returns ``(height, width, 3)``.
 
     Returns
     -------
-    ndarray of shape (height, width, 3)
-        0 to 255; float32 if it was resized, else uint8.
+    ndarray of shape (height, width, n_channels)
+        0 to 255; float32 if it was resized, or if 16 bits came through a window; else uint8.
 
     Raises
     ------
     UnreadableImageError
-        If the file is truncated, is not an image, has 32 bits per channel, or has more pixels than the memory limit of
-        one input allows.
+        If the file is truncated, is not an image, does not say which of its values is white, holds several frames
+        of which none is chosen, or has more pixels than the memory limit of one input allows.
     InvalidOptionError
-        If ``size`` is not a valid size.
+        If ``size`` or ``reader`` is not valid.
     MissingDependencyError
-        If Pillow is not installed.
+        If Pillow, pydicom or nibabel is needed, and not installed.
+
+    Warns
+    -----
+    ImageReadingWarning
+        If few grey levels are left, or a picture has frames that are left out.
     """
     if size is not None:
         check_image_size(size)
-    try:
-        with open_regular(path, most=largest()) as file:
-            pixels = decode(file)[0]
-    except OSError as error:
-        raise UnreadableImageError(
-            f"an image must be readable; {os.fspath(path)!r} is not: {reason_of(error)}. Replace it, or leave it out "
-            "with skip_unreadable=True."
-        ) from error
-    return pixels if size is None else resize_image(pixels, size)
+    check_reader(reader)
+    pixels, note = read_sized(path, size, reader)
+    if note:
+        warn_of(note, os.fspath(path), stacklevel=4)
+    return pixels
+
+
+def read_sized(
+    path: str | os.PathLike[str], size: tuple[int, int] | None, reader: AnyReader | None
+) -> tuple[np.ndarray, str]:
+    """Read an image as `read_image` does, without its warning.
+
+    Parameters
+    ----------
+    path, size, reader
+        As in `read_image`.
+
+    Returns
+    -------
+    pixels : ndarray
+        As `read_image` returns them.
+    note : str
+        What is lost; empty if nothing is.
+    """
+    read = read_pixels(path, reader)
+    return read.pixels if size is None else resize_image(read.pixels, size), read.note
+
+
+def warn_of(note: str, name: str, *, stacklevel: int, more: str = "") -> None:
+    """Warn that something of an image is lost.
+
+    Parameters
+    ----------
+    note : str
+        As `read_sized` returns it.
+    name : str
+        Id or path of the image.
+    stacklevel : int
+        As in `warnings.warn`, counted from the caller of this function.
+    more : str, optional
+        A sentence on other images.
+    """
+    warnings.warn(f"{name!r} {note}{more}", ImageReadingWarning, stacklevel=stacklevel)
+
+
+def check_reader(reader: Any) -> None:
+    """Refuse what cannot read images.
+
+    Parameters
+    ----------
+    reader : any
+        The value to check.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is no `ImageReader`, function or None.
+    """
+    if reader is not None and not callable(reader):
+        raise InvalidOptionError(
+            f"reader must be an ImageReader, or a function of a path; received {type(reader).__name__}."
+        )
+
+
+def is_image_name(name: str, reader: Any = None) -> bool:
+    """Tell by its suffix whether a file is taken for an image.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file.
+    reader : ImageReader or callable, optional
+        It may have more ``suffixes``; ``""`` stands for a name without a dot.
+
+    Returns
+    -------
+    bool
+    """
+    lower = name.lower()
+    dot = lower.rfind(".")
+    suffix = lower[dot:] if dot > 0 else ""
+    more: tuple[str, ...] = tuple(str(one).lower() for one in getattr(reader, "suffixes", ()))
+    if suffix in SUFFIXES or suffix in OTHER_SUFFIXES or suffix in more:
+        return True
+    return lower.endswith((".nii.gz", *(one for one in more if one)))
 
 
 def check_image_size(size: Any) -> None:
@@ -104,59 +187,6 @@ def check_image_size(size: Any) -> None:
     """
     if not isinstance(size, (tuple, list)) or len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size):
         raise InvalidOptionError(f"size must be (height, width) in pixels, whole numbers > 0; received {size!r}.")
-
-
-def decode(file: BinaryIO) -> tuple[np.ndarray, str, str]:
-    """Decode an image in the form that models get: RGB, transparency dropped, not rotated by its orientation tag.
-
-    Parameters
-    ----------
-    file : BinaryIO
-        An open file, at its start.
-
-    Returns
-    -------
-    pixels : ndarray of uint8, shape (height, width, 3)
-        Grey becomes RGB; the upper 8 of 16 bits are kept.
-    mode, format : str
-        Mode and format, as Pillow names them.
-
-    Raises
-    ------
-    UnreadableImageError
-        If the image cannot be decoded; the error states the reason in a few words.
-    MissingDependencyError
-        If Pillow is not installed.
-    """
-    pillow = _import_pillow()
-    try:
-        return _decode(_open(pillow, file))
-    except EnsembleKitError:
-        raise
-    except Exception as error:  # Pillow can raise almost any error for a broken file
-        raise UnreadableImageError(reason_of(error)) from error
-
-
-def reason_of(error: BaseException) -> str:
-    """Explain in a few words why a file cannot be read as an image.
-
-    Parameters
-    ----------
-    error : BaseException
-        The error that was raised when the file was opened or decoded.
-
-    Returns
-    -------
-    str
-        The reason, without a full stop.
-    """
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    text = str(error).rstrip(".")
-    if isinstance(error, (OSError, ValueError, SyntaxError)) and text:
-        return text
-    # The text of other errors, such as a KeyError, is not clear without their type.
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], ahead: int) -> Generator[Result]:
@@ -187,74 +217,6 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item], ahead: int
         finally:
             for future in begun:
                 future.cancel()
-
-
-@cache
-def _import_pillow() -> ModuleType:
-    try:
-        for module in FORMATS.values():
-            import_module(module)
-        return import_module("PIL.Image")
-    except ImportError as error:
-        raise MissingDependencyError(
-            'Reading images needs Pillow, which is not installed: pip install "ensemblekit[images]".'
-        ) from error
-
-
-def _open(pillow: ModuleType, file: BinaryIO) -> Any:
-    """Read the header of an image, and check its size before memory for the pixels is allocated."""
-    start = file.read(16)
-    # Image.open would do the same for these formats, but its limit of pixels applies to the whole process.
-    for name in map(str.upper, FORMATS):
-        factory, accepts = pillow.OPEN[name]
-        if accepts(start) is not True:
-            continue
-        file.seek(0)
-        image = factory(file, "")
-        width, height = image.size
-        if not width or not height:
-            raise ValueError("it has no pixels")
-        check_size(
-            width * height * BYTES_PER_PIXEL.get(name, 12),
-            f"an image of {width} x {height} pixels",
-            UnreadableImageError,
-            stored=bytes_on_disk(file),
-        )
-        if name == "JPEG":
-            _check_jpeg_scans(file)
-        return image
-    raise ValueError("it is empty" if not start else "no image, whatever its name says")
-
-
-def _check_jpeg_scans(file: BinaryIO) -> None:
-    """Refuse a file with too many scans: each scan is a pass over all pixels, and a small file can have thousands."""
-    position = file.tell()
-    file.seek(0)
-    content = file.read()
-    file.seek(position)
-    scans = at = 0
-    while (marker := _JPEG_MARKER.search(content, at)) and marker[1][0] != _JPEG_END:
-        at = marker.end()
-        if marker[1][0] not in _WITHOUT_LENGTH:
-            at += int.from_bytes(content[at : at + 2], "big")
-        scans += marker[1][0] == _JPEG_SCAN
-        if scans > MAX_JPEG_SCANS:
-            raise UnreadableImageError(f"a JPEG has at most {MAX_JPEG_SCANS} scans, and this one has more")
-
-
-def _decode(image: Any) -> tuple[np.ndarray, str, str]:
-    mode, form = image.mode, str(image.format)
-    if mode.startswith("I;16") or (mode, form) == ("I", "PNG"):
-        # Pillow would clip grey values of 16 bits.
-        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=-1), mode, form
-    if mode in ("I", "F"):
-        raise ValueError(f"its mode {mode!r}, 32 bits a channel, does not say which value is white")
-    # Pillow warns if a palette with transparency is converted directly to RGB. Reassigning frees each step's memory.
-    if mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    if image.mode != "RGB":
-        image = image.convert("RGB")
-    return np.asarray(image), mode, form
 
 
 @typed()

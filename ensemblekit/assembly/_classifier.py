@@ -95,7 +95,7 @@ def _check_probas(head: Head, built: keras.Model, features: Any) -> None:
         return
     # Any outputs are probabilities somewhere, and logits lie outside of [0, 1] for features that are large enough.
     some = np.random.default_rng(0).normal(scale=10, size=(8, *shape)).astype("float32")
-    outputs: Any = built(some, training=False)
+    outputs: Any = import_keras("build_classifier").ops.convert_to_numpy(built(some, training=False))
     values = np.asarray(outputs, dtype=np.float64)
     if not ((values >= -1e-3) & (values <= 1 + 1e-3)).all():
         raise CompatibilityError(

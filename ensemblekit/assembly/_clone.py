@@ -100,7 +100,7 @@ def _reachable(roots: tuple[Any, ...]) -> Iterator[Any]:
             left += [v for key, v in vars(value).items() if not key.startswith(("_metrics", "_inbound", "_outbound"))]
 
 
-def compile_like(keras: Any, model: Any, copied: Any) -> None:
+def compile_like(keras: Any, model: Any, copied: Any, *, bare: bool = False) -> None:
     if not model.compiled:
         return
     if type(model).compile is not keras.Model.compile:
@@ -112,9 +112,19 @@ def compile_like(keras: Any, model: Any, copied: Any) -> None:
         for kind in ("metrics", "weighted_metrics"):
             options[kind] = keras.tree.map_structure(_anew, options[kind])
     options["loss"] = model.loss
+    if bare:
+        options |= {kind: _of_bare_output(value) for kind, value in options.items() if kind in _BY_OUTPUT}
     copied.compile(**options)
     if copied.optimizer is not None and copied.built:
         copied.optimizer.build(copied.trainable_variables)
+
+
+_BY_OUTPUT = ("loss", "loss_weights", "metrics", "weighted_metrics")
+
+
+def _of_bare_output(value: Any) -> Any:
+    """Take what a dict or list of one output says of it."""
+    return next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
 
 
 def _anew(value: Any) -> Any:

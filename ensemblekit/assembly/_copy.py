@@ -13,7 +13,7 @@ from ._keras import import_keras
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["copy_model", "copy_untrained"]
+__all__ = ["copy_model", "copy_untrained", "with_bare_output"]
 
 
 def copy_model(model: keras.Model) -> keras.Model:
@@ -61,7 +61,7 @@ def copy_model(model: keras.Model) -> keras.Model:
     _copy_flags(pairs)
     for old, new in pairs:
         for one, other in zip(_random_states(old), _random_states(new), strict=True):
-            other.assign(one)
+            other.assign(np.array(one))
     compile_like(keras, model, copied)
     return copied
 
@@ -126,6 +126,31 @@ def copy_untrained(model: keras.Model, inputs: Any) -> keras.Model:
         variables[key].assign(initial[key])
     compile_like(keras, model, copied)
     return copied
+
+
+def with_bare_output(model: Any) -> Any:
+    """Make a model whose one output stands in no dict or list.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Any model. It is not changed.
+
+    Returns
+    -------
+    keras.Model
+        Compiled as ``model`` is, of the same layers; the model itself, if its output stands by itself, or has others
+        beside it.
+    """
+    outputs = getattr(model, "outputs", None) or ()
+    keras = import_keras("with_bare_output")
+    if len(outputs) != 1 or not isinstance(getattr(model, "output", None), (dict, list, tuple)):
+        return model
+    if type(model).compile is not keras.Model.compile:
+        return model
+    bare = keras.Model(model.input, outputs[0], name=model.name)
+    compile_like(keras, model, bare, bare=True)
+    return bare
 
 
 def _copy_flags(pairs: list[tuple[Any, Any]]) -> None:

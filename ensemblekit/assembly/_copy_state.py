@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CompatibilityError
+from ._keras import import_keras
 
 if TYPE_CHECKING:
     import keras
@@ -112,12 +113,14 @@ def _copy_vocabulary(layer: Any, copied: Any) -> None:
 def _copy_own_weights(layer: Any, copied: Any) -> None:
     store: dict[str, Any] = {}
     layer.save_own_variables(store)
+    # Values are copied: jax gives the memory of variables away when a model predicts, and a copy may not share it.
+    to_numpy = import_keras("A copy of a layer").ops.convert_to_numpy
     if store:
-        copied.load_own_variables({key: np.array(value) for key, value in store.items()})
+        copied.load_own_variables({key: to_numpy(value) for key, value in store.items()})
     # What is saved may be less than there is: layers of a low rank save the product of their weights.
     own = [[*part._trainable_variables, *part._non_trainable_variables] for part in (layer, copied)]
     for one, other in zip(*own, strict=len(own[0]) > 0):
-        other.assign(one)
+        other.assign(to_numpy(one))
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import MissingDependencyError
+from ..errors import CompatibilityError, MissingDependencyError
 
-__all__ = ["import_keras", "quiet_tensorflow"]
+__all__ = ["check_tensorflow", "import_keras", "quiet_tensorflow"]
 
 
 def import_keras(what: str) -> Any:
@@ -34,9 +34,38 @@ def import_keras(what: str) -> Any:
         import keras
     except ImportError as error:
         raise MissingDependencyError(
-            f'{what} needs Keras and TensorFlow, which are not installed: pip install "ensemblekit[tensorflow]".'
+            f'{what} needs Keras and TensorFlow, which are not installed: pip install "ensemblekit[tensorflow]". Keras '
+            "also runs on torch and jax: see KERAS_BACKEND."
         ) from error
     return keras
+
+
+def check_tensorflow(what: str) -> None:
+    """Refuse what no other backend of Keras can do.
+
+    Parameters
+    ----------
+    what : str
+        What needs TensorFlow: the subject of the error.
+
+    Raises
+    ------
+    CompatibilityError
+        If Keras runs on another backend.
+    MissingDependencyError
+        If Keras is not installed.
+
+    Examples
+    --------
+    >>> from ensemblekit.assembly import check_tensorflow
+    >>> check_tensorflow("A SavedModel")
+    """
+    backend = import_keras(what).backend.backend()
+    if backend != "tensorflow":
+        raise CompatibilityError(
+            f"{what} is made and read by TensorFlow, and Keras runs on {backend} here. Save a .keras file, which every "
+            "backend reads, and go on with it where KERAS_BACKEND=tensorflow."
+        )
 
 
 @contextmanager

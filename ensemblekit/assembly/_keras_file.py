@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import threading
@@ -15,8 +16,10 @@ from typing import Any, BinaryIO
 
 from ..errors import EnsembleKitError, InvalidOptionError
 from ..limits import RATIO, check_size
+from ..members.losses import remember_loss
 from ..regular import bytes_on_disk, open_regular
 from ._keras import import_keras
+from ._own import own_objects
 
 __all__ = ["load_keras_file"]
 
@@ -89,10 +92,17 @@ def _load(keras: Any, name: str, file: BinaryIO, custom_objects: Any, compiled: 
             raise _refused(name, f"it holds a {type(model).__name__}")
         largest = max((4 * prod(n or 1 for n in tensor.shape[1:]) for tensor in _tensors(keras, model)), default=0)
         check_size(largest, f"what a layer of {name!r} gives of one sample", InvalidOptionError, stored=stored)
+        remember_loss(model, _loss_in(file))
         return model
     except EnsembleKitError:
         raise
     except Exception as error:  # for a damaged archive or a bad configuration, Keras can raise almost any error
+        own = _own_in(file, custom_objects)
+        if own:
+            raise InvalidOptionError(
+                f"a file must hold what Keras knows to be loaded by it; {name!r} holds also {', '.join(own)}. Give the "
+                "classes and functions by name, custom_objects={name: ...}, or register them."
+            ) from error
         reason = shorten(str(error), 400) or type(error).__name__
         raise InvalidOptionError(f"{name!r} cannot be loaded by Keras in safe mode: {reason}") from error
 
@@ -104,6 +114,23 @@ def _tensors(keras: Any, model: Any) -> Generator[Any]:
             yield from node.output_tensors
         if isinstance(layer, keras.Model):
             yield from _tensors(keras, layer)
+
+
+def _loss_in(file: BinaryIO) -> Any:
+    with zipfile.ZipFile(file) as archive:
+        described = json.loads(archive.read(CONFIG))
+    return (described.get("compile_config") or {}).get("loss")
+
+
+def _own_in(file: BinaryIO, custom_objects: Any) -> list[str]:
+    """Name what the model of a file needs beside Keras and the given objects."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            described = json.loads(archive.read(CONFIG))
+        found = own_objects({key: value for key, value in described.items() if key != "compile_config"})
+    except Exception:  # the archive may be damaged in any way
+        return []
+    return [name for name in found if not any(given in name for given in custom_objects or ())][:10]
 
 
 def _weights_of(name: str) -> tuple[str, type[EnsembleKitError]]:

@@ -25,6 +25,7 @@ __all__ = [
     "other_names",
     "read_note",
     "remove_segments",
+    "remove_staging",
     "remove_unfinished",
     "segment_files",
     "segment_names",
@@ -126,9 +127,16 @@ def remove_segments(path: Path, names: Iterable[str]) -> None:
                 folder.remove(name)
 
 
+def remove_staging(path: Path) -> None:
+    """Remove the staging folders of killed processes from a collection; a process at work has its own one locked."""
+    with contextlib.suppress(OSError), open_folder(path) as folder:
+        if _is_collection(path, _note(folder)):
+            remove_leftovers(path)
+
+
 def remove_unfinished(path: Path) -> None:
     """Remove the segments of a collection that killed processes did not finish."""
-    remove_leftovers(path)
+    remove_staging(path)
     with open_folder(path) as folder:
         if _is_collection(path, _note(folder)):
             for name in filter(_UNFINISHED.fullmatch, folder.names()):

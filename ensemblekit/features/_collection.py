@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FeatureBankWarning
-from ._bank_folder import remove_segments, segment_names
+from ._bank_folder import remove_segments, remove_staging, segment_names
 from ._keys import KEY
 from ._segment import DamagedSegmentError, Segment, read_segment, write_segment
 
@@ -77,6 +77,8 @@ class Collection:
         self.folder = folder
         self._by_name: dict[str, Segment] = {}
         self._damaged: set[str] = set()
+        # Also where nothing is missing, so that nothing is written: a killed process can leave as much as half a bank.
+        remove_staging(folder)
         self.refresh()
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import typed
-from ..data import ImageFolder
+from ..data import ImageSource
 from ..errors import DataError, InvalidOptionError
 from ._bank import FeatureBank
 from ._keys import check_images, image_keys
@@ -29,7 +29,7 @@ __all__ = ["extract_features"]
 @typed(but=("backbone", "images", "augmentation", "bank", "keys"))
 def extract_features(
     backbone: Backbone,
-    images: ImageFolder | ArrayLike,
+    images: ImageSource | ArrayLike,
     *,
     augmentation: Augmentation | None = None,
     n_views: int | None = None,
@@ -44,8 +44,8 @@ def extract_features(
     ----------
     backbone : Backbone
         It runs in inference mode. If a bank is given, it must be frozen and have a fingerprint.
-    images : ImageFolder or array-like of shape (n, height, width, channels)
-        RGB, 0 to 255. A folder is decoded once, in batches; images that it cannot decode are left out if its
+    images : ImageFolder, ImageTable or array-like of shape (n, height, width, channels)
+        RGB, 0 to 255. A folder or table is decoded once, in batches; images that it cannot decode are left out if its
         ``skip_unreadable`` is set.
     augmentation : Augmentation, optional
         Draws views of the images; for example, `AffineViews`.
@@ -98,10 +98,10 @@ def extract_features(
     if bank is not None and not isinstance(bank, FeatureBank):
         raise InvalidOptionError(f"bank must be a FeatureBank or None; received {type(bank).__name__}.")
     views = _check_views(augmentation, n_views)
-    if isinstance(images, ImageFolder):
+    if isinstance(images, ImageSource):
         if keys is not None:
-            raise InvalidOptionError("keys are those of an array; an ImageFolder is hashed as it is decoded.")
-        n, shape, blocks = len(images), (*images.size, 3), _decoded(images, batch_size)
+            raise InvalidOptionError("keys are those of an array; a folder or table is hashed as it is decoded.")
+        n, shape, blocks = len(images), (*images.size, images.n_channels), _decoded(images, batch_size)
     else:
         images = check_images(images)
         n, shape, blocks = len(images), images.shape[1:], iter([(images, _check_keys(keys, images))])
@@ -156,6 +156,6 @@ def _check_keys(keys: Any, images: np.ndarray) -> np.ndarray:
     return keys
 
 
-def _decoded(folder: ImageFolder, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _decoded(folder: ImageSource, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for _, images, _ in folder.batches(batch_size):
         yield images, image_keys(images)

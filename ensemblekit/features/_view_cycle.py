@@ -104,7 +104,7 @@ class ViewCycle(keras.utils.PyDataset):
         else:
             self._source = _ArrayViews(views, len(self.y), names)
         self.epoch = 0
-        self._begun = False
+        self._begun, self._furthest = False, -1
         self._current = self._load()
 
     @property
@@ -130,17 +130,19 @@ class ViewCycle(keras.utils.PyDataset):
         """
         if not 0 <= index < self.num_batches:
             raise IndexError(f"there are {self.num_batches} batches; received {index}.")
+        self._furthest = max(self._furthest, index)
         view, order = self._current  # read only once, as Keras calls this in another thread
         rows = order[index * self.batch_size : (index + 1) * self.batch_size]
         return np.asarray(view[rows]), self.y[rows]
 
     def on_epoch_begin(self) -> None:
         """Go on to the next epoch; Keras calls this."""
-        # Keras also calls on_epoch_end before the first epoch. So only the beginnings of epochs are counted.
-        if self._begun:
+        # Keras also calls on_epoch_end before the first epoch. So only the beginnings of epochs are counted; and not of
+        # the one that Keras ends after its first batch, to see its shape, where it runs on torch or jax.
+        if self._begun and (self._furthest or self.num_batches == 1):
             self.epoch += 1
             self._current = self._load()
-        self._begun = True
+        self._begun, self._furthest = True, -1
 
     def _load(self) -> tuple[np.ndarray, np.ndarray]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.y))

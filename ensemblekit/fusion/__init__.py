@@ -2,6 +2,6 @@
 
 from ._export import Exported, export_fused
 from ._fuse import fuse
-from ._layer_names import class_names, member_names, with_members
+from .layer_names import class_names, member_names, task_name, with_members
 
-__all__ = ["Exported", "class_names", "export_fused", "fuse", "member_names", "with_members"]
+__all__ = ["Exported", "class_names", "export_fused", "fuse", "member_names", "task_name", "with_members"]

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..arguments import as_array, typed
-from ..assembly import import_keras
+from ..assembly import check_tensorflow, import_keras
 from ..combining import combine
 from ..errors import CompatibilityError, InvalidOptionError
 from ..files import size_on_disk
 from ..interfaces import CombinerLike
+from ..kinds import kind_of
+from ..members.meaning import as_probabilities
+from ..members.networks import input_names, packed_inputs
 from ..predictions import Predictions, Task
 from ..predictions.names import is_text
 from ._fuse import Members, fuse
-from .formats import BATCH, FormatName, format_of, list_inputs
+from ._inputs import name_inputs, read_pixels
+from .formats import FormatName, format_of, list_inputs, predicted
 from .members import MemberModel, is_ensemble, name_outputs, read_members
 
 if TYPE_CHECKING:
@@ -27,8 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Exported", "export_fused"]
 
-FUSE_ONLY = ("name", "input_shape", "output_names")
+FUSE_ONLY = ("name", "input_shape", "output_names", "scale", "offset")
 """Keyword arguments of `fuse` that are no options of a combiner."""
+
+_NEEDS_TENSORFLOW = {
+    "saved_model": "A SavedModel",
+    "onnx": "An ONNX file of a Keras model",
+    "litert": "A LiteRT file of a Keras model",
+}
 
 
 class Exported(NamedTuple):
@@ -38,7 +48,7 @@ class Exported(NamedTuple):
     ----------
     path : pathlib.Path
         Path of the file or folder.
-    format : {"keras", "onnx", "saved_model"}
+    format : {"keras", "onnx", "saved_model", "litert"}
         Of the file.
     n_bytes : int
         Its size.
@@ -73,7 +83,7 @@ def export_fused(
     members, combiner
         As in `fuse`. Or a fused model as ``members`` and no combiner: the files are then compared with this model.
     to : path-like, or sequence of path-like
-        Files whose names end in ``.keras`` or ``.onnx``, or a folder for a SavedModel.
+        Files whose names end in ``.keras``, ``.onnx`` or ``.tflite`` (LiteRT), or a folder for a SavedModel.
     inputs : array-like of shape (n_samples, ...), or mapping of input name to such
         Real inputs, preferably some that the members were not trained on. Several inputs are given by name.
     classes, task
@@ -83,7 +93,7 @@ def export_fused(
     overwrite : bool, default=False
         Replace existing files, and a SavedModel that this function wrote.
     options, **more_options
-        As in `fuse`. The arguments ``name``, ``input_shape`` and ``output_names`` of `fuse` are also accepted.
+        As in `fuse`. The other arguments of `fuse` are also accepted.
 
     Returns
     -------
@@ -116,19 +126,22 @@ def export_fused(
     formats = [format_of(path) for path in paths]
     if len({path.resolve() for path in paths}) != len(paths) or not paths:
         raise InvalidOptionError(f"to must hold different names, at least one; received {[str(p) for p in paths]}.")
+    for form in formats:
+        if form.name != "keras":
+            check_tensorflow(_NEEDS_TENSORFLOW[form.name])
     if _n_samples(inputs) == 0:
         raise InvalidOptionError("inputs must hold at least one sample to compare on; received none.")
     model: Any
     if isinstance(members, import_keras("export_fused").Model):
         model = members
         inputs = _inputs_of(model, inputs)
-        expected = np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0))
+        expected = predicted(model, inputs)
     else:
         model = fuse(members, combiner, classes=classes, task=task, options=options, **more_options)
         inputs = _inputs_of(model, inputs)
         of_combiner = {**(options or {}), **{k: v for k, v in more_options.items() if k not in FUSE_ONLY}}
-        named = _Named(classes, more_options.get("output_names"))
-        expected = _predict_unfused(members, combiner, inputs, named, task or "multiclass", of_combiner)
+        named = _Named(classes, *(more_options.get(k) for k in ("output_names", "input_shape", "scale", "offset")))
+        expected = _predict_unfused(members, combiner, inputs, named, kind_of(task or "multiclass"), of_combiner)
     kept: list[Exported] = []
     with ExitStack() as stack:
         for path, form in zip(paths, formats, strict=True):
@@ -146,10 +159,13 @@ def export_fused(
 
 
 class _Named(NamedTuple):
-    """What names the outputs of members."""
+    """What names the outputs of members, and how they get the images."""
 
     classes: Any
     output_names: Mapping[str, str] | None
+    input_shape: tuple[int, int, int] | None
+    scale: Mapping[str, float] | None
+    offset: Mapping[str, float] | None
 
 
 def _n_samples(inputs: Any) -> int:
@@ -159,7 +175,13 @@ def _n_samples(inputs: Any) -> int:
 
 def _inputs_of(model: Any, inputs: Any) -> Any:
     """Give the inputs of a model by name, if it takes several; an array, if it takes one."""
-    names = [tensor.name for tensor in model.inputs]
+    names = list(input_names(model) or ())
+    if (
+        isinstance(inputs, tuple)
+        and len(inputs) == len(names)
+        and names == [f"input_{k + 1}" for k in range(len(names))]
+    ):
+        inputs = dict(zip(names, inputs, strict=True))  # the members' inputs have no names
     takes = f"inputs must be those of the model, {', '.join(map(repr, names))}"
     if not isinstance(inputs, Mapping):
         if len(names) > 1:
@@ -196,35 +218,37 @@ def _predict_unfused(
         probas = np.asarray((getattr(members, "predict_proba", None) or members.predict)(inputs))
         return probas if probas.ndim > 1 else probas[:, np.newaxis]
     named, outputs = name_outputs(
-        read_members(members, *named_by), task, getattr(combiner, "classes_", None) if task == "regression" else None
+        read_members(members, named_by.classes, named_by.output_names, kind=task),
+        task,
+        getattr(combiner, "classes_", None) if task == "regression" else None,
     )
     ids = np.arange(len(list_inputs(inputs)[0]))
     fit_ids = getattr(combiner, "fit_ids_", None)
     if fit_ids is not None and is_text(np.asarray(fit_ids)):
         ids = np.array([f"input {k}" for k in ids])
-    predictions = [
-        Predictions(_predict_member(m, inputs, task), ids=ids, classes=m.classes or (), task=task, member=m.name)
-        for m in named
-    ]
+    predictions: list[Predictions] = []
+    pixels = read_pixels(named, named_by.input_shape, named_by.scale, named_by.offset)
+    for member in named:
+        own_inputs = _own_inputs(member, inputs, named)
+        first = None if isinstance(inputs, Mapping) else pixels.model_of(import_keras("export_fused"), member)
+        own_inputs = own_inputs if first is None else predicted(first, own_inputs)
+        probas = _predict_member(member, own_inputs, task)
+        predictions.append(Predictions(probas, ids=ids, classes=member.classes or (), task=task, member=member.name))
     combined = combine(predictions, combiner, options=options)
     places = {name: place for place, name in enumerate(combined.classes)}
     return combined.probas[..., [places[name] for name in outputs]]
 
 
+def _own_inputs(member: MemberModel, inputs: Any, members: Sequence[MemberModel]) -> Any:
+    if not isinstance(inputs, Mapping):
+        return inputs
+    return packed_inputs(member.model, [inputs[name] for name in name_inputs(members)[member.name]])
+
+
 def _predict_member(member: MemberModel, inputs: Any, task: Task) -> np.ndarray:
-    if isinstance(inputs, Mapping):
-        inputs = {tensor.name: inputs[tensor.name] for tensor in member.model.inputs}
-    output = np.asarray(member.model.predict(inputs, batch_size=BATCH, verbose=0))
+    output = predicted(member.model, inputs)
     if output.dtype != np.float64:
         output = output.astype(np.float32)
     one_output = task == "multiclass" and output.shape[-1] == 1 and len(member.classes or ()) == 2
-    if member.outputs_are.startswith("sigmoid"):
-        small = np.exp(-np.abs(output))
-        output = np.where(output >= 0, 1, small) / (1 + small)
-    elif member.outputs_are == "softmax":
-        output = np.exp(output - output.max(axis=-1, keepdims=True))
-        output /= output.sum(axis=-1, keepdims=True)
-    if member.outputs_are.endswith("divided"):
-        total = output.sum(axis=-1, keepdims=True)
-        output = np.where(total > 0, output / np.where(total > 0, total, 1), 1 / output.shape[-1])
+    output = as_probabilities(output, member.outputs_are)
     return np.concatenate([1 - output, output], axis=-1) if one_output else output

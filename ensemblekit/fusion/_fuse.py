@@ -13,10 +13,12 @@ from ..assembly import import_keras
 from ..combining import AskedCombiner, ask
 from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError, InvalidPredictionsError
 from ..interfaces import CombinerLike
+from ..kinds import kind_of
+from ..members.networks import input_names, packed_inputs
 from ..predictions import Task
 from ._graph import Graph
-from ._inputs import make_inputs
-from ._layer_names import classes_layer, escape, member_layer, with_members
+from ._inputs import Inputs, Pixels, make_inputs, read_pixels
+from .layer_names import classes_layer, escape, member_layer, task_layer, with_members
 from .members import MemberModel, is_ensemble, name_outputs, read_members
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def fuse(
     input_shape: tuple[int, int, int] | None = None,
     name: str = "fused",
     output_names: Mapping[str, str] | None = None,
+    scale: Mapping[str, float] | None = None,
+    offset: Mapping[str, float] | None = None,
     options: Mapping[str, Any] | None = None,
     **more_options: Any,
 ) -> keras.Model:
@@ -60,15 +64,19 @@ def fuse(
         its own combiner is used.
     classes : sequence of str or int, label map ``{0: name, ...}``, or mapping of member name to such, optional
         Names of the members' outputs in their order. The model's outputs are in the order of the first member.
-    task : {"multiclass", "multilabel", "regression"}, optional
+    task : str, optional
         By default ``multiclass``, or what the ensemble does.
     input_shape : tuple of int, optional
         ``(height, width, channels)`` of the images that the fused model takes, if members take images of different
-        sizes. Each member then starts with a `keras.layers.Resizing` (bilinear) to its own size.
+        sizes, or some of grey images. Each member then starts with a `keras.layers.Resizing` (bilinear) to its own
+        size, and with the luminance of RGB images, or three copies of grey ones.
     name : str, default="fused"
         Name of the model.
     output_names : mapping of str to str, optional
         ``{member: output}``: the output to take of a model with several, by the name of its layer or its key.
+    scale, offset : mapping of str to float, optional
+        ``{member: number}``: the member gets ``pixels * scale + offset``, if it was trained on such numbers, as with
+        ``scale={"cnn": 1 / 255}``.
     options, **more_options
         Options of the combiner, as in `combine`.
 
@@ -109,7 +117,8 @@ def fuse(
     keras = import_keras("fuse")
     plan = _plan(members, combiner, classes, task, options, more_options, output_names)
     graph = Graph(keras)
-    inputs = make_inputs(graph, plan.members, input_shape)
+    pixels = read_pixels(plan.members, input_shape, scale, offset)
+    inputs = make_inputs(graph, plan.members, pixels)
     member_probas: dict[str, Any] = {}
     for position, member in enumerate(plan.members):
         prefix = escape(member.name)
@@ -119,8 +128,10 @@ def fuse(
         member_probas[member.name] = graph.label(probas, member_layer(position, member.name))
     combination = _combination(keras, plan, member_probas)
     (combined,) = graph.add_model(combination, [member_probas[member] for member in plan.member_order], "combiner")
+    if plan.task != "multiclass":
+        combined = graph.label(combined, task_layer(plan.task))
     fused = keras.Model(inputs.of_model, graph.label(combined, classes_layer(plan.output_names)), name=name)
-    _check_outputs(keras, fused, plan, input_shape)
+    _check_outputs(keras, fused, plan, inputs, pixels)
     return fused
 
 
@@ -149,6 +160,7 @@ def _plan(
     output_names: Mapping[str, str] | None,
 ) -> _Plan:
     labels: tuple[Hashable, ...] | None = None
+    task = None if task is None else kind_of(task)
     if is_ensemble(given):
         if combiner is not None or classes is not None or options or more_options or output_names:
             raise InvalidOptionError(
@@ -165,7 +177,7 @@ def _plan(
     else:
         fitted_classes = getattr(combiner, "classes_", None) if task == "regression" else None
         members, outputs = name_outputs(
-            read_members(given, classes, output_names), task or "multiclass", fitted_classes
+            read_members(given, classes, output_names, kind=task or "multiclass"), task or "multiclass", fitted_classes
         )
     names = tuple(member.name for member in members)
     if combiner is None:
@@ -241,21 +253,25 @@ def _combination(keras: Any, plan: _Plan, member_probas: dict[str, Any]) -> Any:
     return keras.Model(inputs, _reorder(keras, combined, plan.class_order, plan.outputs))
 
 
-def _check_outputs(keras: Any, fused: Any, plan: _Plan, input_shape: tuple[int, int, int] | None) -> None:
+def _check_outputs(keras: Any, fused: Any, plan: _Plan, given: Inputs, pixels: Pixels) -> None:
     """Compare the members in a fused model with the members themselves, on random inputs.
 
     There is no comparison if a size is not known, or members resize images first.
     """
-    if input_shape is not None or any(None in tensor.shape[1:] for tensor in fused.inputs):
+    if pixels.shape is not None or any(None in tensor.shape[1:] for tensor in fused.inputs):
         return
     rng = np.random.default_rng(0)
-    inputs = {tensor.name: _random_input(rng, tensor) for tensor in fused.inputs}
+    drawn = [_random_input(keras, rng, tensor) for tensor in fused.inputs]
+    inputs = dict(zip(input_names(fused) or (), drawn, strict=True))
     shared = next(iter(inputs.values())) if len(inputs) == 1 else None
     with_outputs: Any = with_members(fused)
     outputs = with_outputs(inputs if shared is None else shared, training=False)
     for member in plan.members:
-        own_inputs = {t.name: inputs[t.name] for t in member.model.inputs} if shared is None else shared
-        output = member.model(own_inputs, training=False)
+        first = None if shared is None else pixels.model_of(keras, member)
+        taken = [shared if first is None else first(shared)]
+        if shared is None:
+            taken = [inputs[name] for name in given.names[member.name]]
+        output = member.model(packed_inputs(member.model, taken), training=False)
         own, copied = (np.asarray(keras.ops.convert_to_numpy(t), np.float64) for t in (output, outputs[member.name]))
         if member.outputs_are == "probabilities" and own.shape == copied.shape:
             places = {name: place for place, name in enumerate(member.classes or plan.outputs)}
@@ -271,12 +287,17 @@ def _check_outputs(keras: Any, fused: Any, plan: _Plan, input_shape: tuple[int, 
                 f"members must give probabilities, >= 0 with the sum 1; on random inputs member {member.name!r} gave "
                 f"{copied.reshape(-1, copied.shape[-1])[0].round(3).tolist()}. Put a softmax behind it."
             )
+        if plan.task == "multilabel" and not -1e-3 <= copied.min() <= copied.max() <= 1 + 1e-3:
+            raise InvalidPredictionsError(
+                f"members must give a probability a label, from 0 to 1; on random inputs member {member.name!r} gave "
+                f"{copied.reshape(-1, copied.shape[-1])[0].round(3).tolist()}. Put a sigmoid behind it."
+            )
 
 
-def _random_input(rng: np.random.Generator, tensor: Any) -> np.ndarray:
+def _random_input(keras: Any, rng: np.random.Generator, tensor: Any) -> Any:
     shape = (2, *tensor.shape[1:])
     if tensor.dtype == "string":
-        return rng.choice(np.array(["a", "b"], dtype=object), shape)
+        return keras.ops.convert_to_tensor(rng.choice(np.array(["a", "b"], dtype=object), shape), dtype="string")
     if tensor.dtype.startswith(("int", "uint")):
         return rng.integers(0, 2, shape).astype(tensor.dtype)
     values = rng.uniform(0, 255, shape) if len(shape) == 4 else rng.normal(size=shape)

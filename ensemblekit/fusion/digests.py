@@ -51,7 +51,7 @@ def operation_digest(operation: Any) -> str:
         SHA-256 in hexadecimal.
     """
     cls = type(operation)
-    weights = [np.asarray(w.value) for w in getattr(operation, "weights", ())]
+    weights = [np.asarray(w) for w in getattr(operation, "weights", ())]
     assets = {name: content.hex() for name, content in _assets_of(operation).items()}
     return digest_of(cls.__module__, cls.__qualname__, _computing_options(config_of(operation)), assets, *weights)
 

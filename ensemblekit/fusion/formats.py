@@ -9,18 +9,22 @@ import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..assembly import import_keras, load_keras_file
-from ..errors import InvalidOptionError, MissingDependencyError
+from ..assembly import check_tensorflow, import_keras, load_keras_file, own_objects
+from ..errors import CompatibilityError, InvalidOptionError, OwnLayersWarning
 from ..files import Folder, Replaceable, atomic_folder, atomic_path
-from ._layer_names import class_names, member_names
+from ..members.onnx_files import import_onnx_package
+from ._for_onnx import for_onnx
+from ._litert import run_litert, write_litert
+from .layer_names import class_names, member_names, task_name
 
-__all__ = ["BATCH", "Format", "FormatName", "format_of", "import_onnx_package", "list_inputs"]
+__all__ = ["BATCH", "Format", "FormatName", "format_of", "list_inputs", "predicted"]
 
-FormatName = Literal["keras", "onnx", "saved_model"]
+FormatName = Literal["keras", "onnx", "saved_model", "litert"]
 """Names of the formats."""
 
 BATCH = 32
@@ -41,7 +45,7 @@ class Format(NamedTuple):
 
     Attributes
     ----------
-    name : {"keras", "onnx", "saved_model"}
+    name : {"keras", "onnx", "saved_model", "litert"}
         Name of the format.
     write : callable
         ``write(model, path)``.
@@ -63,7 +67,7 @@ def format_of(path: Path) -> Format:
     Parameters
     ----------
     path : Path
-        A path that ends in ``.keras`` or ``.onnx``, or has no suffix.
+        A path that ends in ``.keras``, ``.onnx`` or ``.tflite``, or has no suffix.
 
     Returns
     -------
@@ -79,42 +83,14 @@ def format_of(path: Path) -> Format:
         return _FORMATS[path.suffix]
     except KeyError:
         raise InvalidOptionError(
-            f"a model is exported to a name that ends in .keras or .onnx, or to a folder, a SavedModel; received "
-            f"{path.name!r}."
+            f"a model is exported to a name that ends in .keras, .onnx or .tflite, or to a folder, a SavedModel; "
+            f"received {path.name!r}."
         ) from None
 
 
 def list_inputs(inputs: np.ndarray | Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """List the arrays of one input, or of several by name."""
     return [np.asarray(a) for a in inputs.values()] if isinstance(inputs, Mapping) else [np.asarray(inputs)]
-
-
-def import_onnx_package(name: str) -> Any:
-    """Import a package of the extra ``onnx``.
-
-    Parameters
-    ----------
-    name : {"onnx", "onnxruntime", "tf2onnx"}
-        The package.
-
-    Returns
-    -------
-    module
-        The package.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed; the error says how to install it.
-    """
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f'ONNX needs {name}, which is not installed: pip install "ensemblekit[onnx]".'
-        ) from error
 
 
 def _batches(inputs: Any) -> Generator[Any]:
@@ -148,11 +124,53 @@ def _files_written(folder: Folder) -> list[str] | None:
 
 
 def _write_keras(model: Any, path: Path) -> None:
+    keras = import_keras("A .keras file")
+    own = own_objects(keras.saving.serialize_keras_object(model))
+    if own:
+        unknown = [name for name, is_registered in own.items() if not is_registered]
+        rule = "a .keras file is loaded with `import keras` alone only if it holds nothing but layers of Keras"
+        remedy = (
+            "Write it with layers of Keras or keras.ops, or export a SavedModel or an .onnx file, which need no code."
+        )
+        if unknown:
+            raise CompatibilityError(f"{rule}; this one would hold {', '.join(unknown)}. {remedy}")
+        warnings.warn(
+            OwnLayersWarning(f"{rule}; this one holds {', '.join(own)}, whose code must be imported first. {remedy}"),
+            stacklevel=4,
+        )
     model.save(path)
 
 
 def _run_keras(path: Path, inputs: Any) -> np.ndarray:
-    return np.asarray(load_keras_file(path).predict(inputs, batch_size=BATCH, verbose=0))
+    return predicted(load_keras_file(path), inputs)
+
+
+def predicted(model: Any, inputs: Any) -> np.ndarray:
+    """Predict samples with a Keras model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+    inputs : ndarray, or dict, list or tuple of such
+        As the model takes them; texts too.
+
+    Returns
+    -------
+    ndarray
+        Its output.
+    """
+    keras = import_keras("A model")
+    given = keras.tree.map_structure(tensors_of_texts, inputs)
+    return np.asarray(model.predict(given, batch_size=BATCH, verbose=0))
+
+
+def tensors_of_texts(values: Any) -> Any:
+    """Make a tensor of texts, which Keras takes with any number of axes; leave numbers as they are."""
+    if getattr(getattr(values, "dtype", None), "kind", "") not in ("O", "U", "S", "T"):
+        return values
+    keras = import_keras("A model of texts")
+    return keras.ops.convert_to_tensor(np.asarray(values, dtype=object), dtype="string")
 
 
 def _write_saved_model(model: Any, path: Path) -> None:
@@ -167,7 +185,7 @@ def _write_saved_model(model: Any, path: Path) -> None:
 
 
 def _run_saved_model(path: Path, inputs: Any) -> np.ndarray:
-    import_keras("A SavedModel")
+    check_tensorflow("A SavedModel")
     import tensorflow as tf
 
     with _quiet():
@@ -179,10 +197,13 @@ def _write_onnx(model: Any, path: Path) -> None:
     onnx = import_onnx_package("onnx")
     import_onnx_package("tf2onnx")
     keras = import_keras("Export to ONNX")
+    model = for_onnx(keras, model)
     with _quiet():
-        rows = keras.tree.map_structure(lambda t: np.zeros([1, *(s or 32 for s in t.shape[1:])], t.dtype), model.input)
-        model(rows, training=False)  # Keras can only export a model that was called
-        model.export(path, format="onnx", verbose=False)
+        try:
+            model(keras.tree.map_structure(_one_row, model.input), training=False)  # only then Keras can export it
+            model.export(path, format="onnx", verbose=False)
+        except Exception as error:  # tf2onnx raises any error for what it cannot convert
+            raise _not_onnx(path.name, error) from error
     exported = onnx.load(path)
     output = exported.graph.output[0].name
     for node in exported.graph.node:
@@ -194,7 +215,11 @@ def _write_onnx(model: Any, path: Path) -> None:
 
 
 def _run_onnx(path: Path, inputs: Any) -> np.ndarray:
-    session = import_onnx_package("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    runtime = import_onnx_package("onnxruntime")
+    try:
+        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises a dozen types of errors
+        raise _not_onnx(path.name, error) from error
     names = [given.name for given in session.get_inputs()]
 
     def feeds(batch: Any) -> dict[str, np.ndarray]:
@@ -205,8 +230,40 @@ def _run_onnx(path: Path, inputs: Any) -> np.ndarray:
     return np.concatenate([session.run(None, feeds(batch))[0] for batch in _batches(inputs)])
 
 
+def _write_litert(model: Any, path: Path) -> None:
+    with _quiet():
+        write_litert(model, path, _names(model))
+
+
+def _run_litert(path: Path, inputs: Any) -> np.ndarray:
+    return run_litert(path, _batches(inputs))
+
+
+def _one_row(tensor: Any) -> Any:
+    shape = [1, *(n or 32 for n in tensor.shape[1:])]
+    return (
+        tensors_of_texts(np.full(shape, "", dtype=object))
+        if tensor.dtype == "string"
+        else np.zeros(shape, tensor.dtype)
+    )
+
+
+def _not_onnx(file: str, error: Exception) -> CompatibilityError:
+    text = str(error)
+    # The names of operations begin with those of the model and the layer.
+    found = re.search(r"\w+/([\w.>-]+?)(?:_\d+)?/[A-Z]\w+", text)
+    of = f", which its layer {found[1]!r} is not" if found else ""
+    said = shorten(re.sub(rf"\S*{re.escape(file)}", file, text), 240) or type(error).__name__
+    return CompatibilityError(
+        f"a model must be made of what ONNX can hold{of}; the converter or ONNX Runtime says: {said} Export it as "
+        ".keras or as a SavedModel."
+    )
+
+
 def _names(model: Any) -> dict[str, Any]:
-    return {"classes": list(class_names(model) or ()), "members": list(member_names(model))}
+    task = task_name(model)
+    about = {"classes": list(class_names(model) or ()), "members": list(member_names(model))}
+    return about if task in (None, "multiclass") else about | {"task": task}
 
 
 @contextmanager
@@ -220,7 +277,7 @@ def _quiet() -> Generator[None]:
         warnings.filterwarnings("ignore", category=FutureWarning, module=r"keras\.src\.export|tf2onnx")
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"tf2onnx|google|onnx")
         for logger in loggers:
-            logger.setLevel(logging.ERROR)
+            logger.setLevel(logging.CRITICAL + 1)  # what fails is said by the error
         try:
             yield
         finally:
@@ -232,5 +289,6 @@ _SAVED_MODELS = Replaceable("a SavedModel of ensemblekit", _files_written)
 _FORMATS = {
     ".keras": Format("keras", _write_keras, _run_keras, _new_file),
     ".onnx": Format("onnx", _write_onnx, _run_onnx, _new_file),
+    ".tflite": Format("litert", _write_litert, _run_litert, _new_file),
     "": Format("saved_model", _write_saved_model, _run_saved_model, _new_folder),
 }

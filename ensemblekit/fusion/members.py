@@ -9,7 +9,9 @@ from typing import Any
 
 from ..assembly import import_keras
 from ..errors import AlignmentError, CompatibilityError, InvalidOptionError, NotFittedError
-from ..members.networks import with_one_output
+from ..kinds import kind_of
+from ..members.meaning import read_meaning
+from ..members.networks import check_stateless, with_one_output
 from ..predictions.names import as_classes, shown
 from ._graph import is_graph
 
@@ -46,7 +48,9 @@ def is_ensemble(members: Any) -> bool:
     return hasattr(members, "estimators")
 
 
-def read_members(members: Any, classes: Any = None, output_names: Mapping[str, str] | None = None) -> list[MemberModel]:
+def read_members(
+    members: Any, classes: Any = None, output_names: Mapping[str, str] | None = None, *, kind: str = "multiclass"
+) -> list[MemberModel]:
     """Find the Keras model of each member, and the names of its outputs.
 
     Parameters
@@ -57,6 +61,8 @@ def read_members(members: Any, classes: Any = None, output_names: Mapping[str, s
         Names of the outputs, if ``members`` is not an ensemble.
     output_names : mapping of str to str, optional
         ``{member: output}``: the output to take of a model with several.
+    kind : {"multiclass", "multilabel", "regression"}, default="multiclass"
+        Kind of the values.
 
     Returns
     -------
@@ -70,7 +76,7 @@ def read_members(members: Any, classes: Any = None, output_names: Mapping[str, s
     NotFittedError
         If an ensemble or a member is not fitted.
     CompatibilityError
-        If a member is not a Keras model that can be copied layer by layer.
+        If a member is not a Keras model that can be copied layer by layer, or logits might be taken for probabilities.
     """
     keras = import_keras("fuse")
     if is_ensemble(members):
@@ -97,7 +103,9 @@ def read_members(members: Any, classes: Any = None, output_names: Mapping[str, s
     unknown = [name for name in chosen if name not in names]
     if unknown:
         raise InvalidOptionError(f"output_names must be by the names of members, {names}; received {unknown}.")
-    return [_read_member(keras, name, model, _classes_of(name, classes), chosen.get(name)) for name, model in pairs]
+    return [
+        _read_member(keras, name, model, kind, _classes_of(name, classes), chosen.get(name)) for name, model in pairs
+    ]
 
 
 def name_outputs(
@@ -166,7 +174,8 @@ def name_outputs(
 def _read_ensemble(keras: Any, ensemble: Any) -> list[MemberModel]:
     if not hasattr(ensemble, "combiner_"):
         raise NotFittedError(f"an {type(ensemble).__name__} must be fitted before it is fused. Call its fit first.")
-    if ensemble.response_method == "predict" and ensemble.task == "multiclass":
+    methods = getattr(ensemble, "response_methods_", {"": ensemble.response_method})
+    if "predict" in methods.values() and ensemble.task == "multiclass":
         raise CompatibilityError(
             "response_method='predict' lets members vote before they are combined, which no graph does here. Fit the "
             "ensemble with combiner='voting' instead."
@@ -175,16 +184,23 @@ def _read_ensemble(keras: Any, ensemble: Any) -> list[MemberModel]:
         raise CompatibilityError(
             "with passthrough=True the combiner looks at X itself, and cannot stand in one model. Fit it without."
         )
-    members = [_read_member(keras, name, model, None) for name, model in ensemble.named_estimators_.items()]
+    kind = kind_of(ensemble.task)
+    members = [_read_member(keras, name, model, kind) for name, model in ensemble.named_estimators_.items()]
     return [replace(m, classes=None if m.classes is None else ensemble.output_names_for(m.classes)) for m in members]
 
 
 def _read_member(
-    keras: Any, name: str, given: Any, classes: tuple[Hashable, ...] | None, output_name: str | None = None
+    keras: Any,
+    name: str,
+    given: Any,
+    kind: str,
+    classes: tuple[Hashable, ...] | None = None,
+    output_name: str | None = None,
 ) -> MemberModel:
-    model, known, outputs_are = given, None, "probabilities"
+    model, known, told, outputs_are = given, None, None, None
     while hasattr(model, "fit_ids") and hasattr(model, "model"):  # made by as_member
         output_name = output_name or getattr(model, "output_name", None)
+        told = told or getattr(model, "activation", None)
         known, model = known or tuple(model.classes), model.model
     if hasattr(model, "model") and hasattr(model, "predict") and not isinstance(model, keras.Model):
         if not hasattr(model, "model_"):
@@ -203,14 +219,17 @@ def _read_member(
             f"member {name!r} must be a functional or sequential Keras model that is built; {type(model).__name__} has "
             "Python code of its own. Build it from layers called on a keras.Input."
         )
-    if len(model.outputs) != 1 or output_name is not None:
-        try:
-            model = with_one_output(model, output_name, name=name)
-        except InvalidOptionError as error:
-            raise CompatibilityError(str(error)) from None
+    check_stateless(model, name)
+    whole = model
+    try:
+        model = with_one_output(model, output_name, name=name)
+    except InvalidOptionError as error:
+        raise CompatibilityError(str(error)) from None
+    if outputs_are is None:
+        outputs_are = read_meaning(whole, name=name, kind=kind, told=told, output=output_name)
     if known is not None and classes is not None and set(known) != set(classes):
         raise InvalidOptionError(f"member {name!r} knows its classes, {shown(known)}; received {shown(classes)}.")
-    return MemberModel(name, model, known or classes, outputs_are)
+    return MemberModel(name, model, known or classes, outputs_are or "probabilities")
 
 
 def _outputs_of(estimator: Any) -> str:

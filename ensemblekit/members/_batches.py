@@ -9,8 +9,10 @@ import numpy as np
 
 from ..errors import AlignmentError, DataError, InvalidPredictionsError
 from ..interfaces import Member
+from ..kinds import kind_of
 from ..predictions.alike import propose_aliases, shown_aliases
 from ..predictions.names import few, joined_names, named_by, shown
+from ._one_hot import of_one_hot
 from ._sources import ArraySource, Source
 from ._wrap import WrappedMember
 from .inputs import Inputs, read_inputs
@@ -59,6 +61,16 @@ class Batches:
         self.ids.append(ids)
         self.n_done += len(ids)
 
+    def named_labels(self) -> Any:
+        """Return the labels of all batches, with the names of their classes if they have a column for each."""
+        labels, classes = np.concatenate(self.labels), self.source.classes
+        if classes is None or kind_of(self.members[0].task) == "multiclass" or labels.shape[1:] != (len(classes),):
+            return labels
+        import pandas as pd
+
+        columns = [self.aliases.get(one, one) for one in classes]
+        return pd.DataFrame(labels, index=joined_names(self.ids), columns=columns)
+
     def _check_ids(self, ids: np.ndarray) -> None:
         if self._is_checked:
             return
@@ -92,16 +104,20 @@ class Batches:
     def _as_rows(self, labels: Any) -> np.ndarray:
         labels = np.asarray(labels)
         # A table of one column is one label a row, where the predictions have no more axes.
-        is_column = labels.shape[1:] == (1,) and self.outputs[0][-1].ndim == 2 and self.members[0].task == "multiclass"
+        multiclass = kind_of(self.members[0].task) == "multiclass"
+        n_axes, classes = self.outputs[0][-1].ndim, self.source.classes
+        is_column = labels.shape[1:] == (1,) and n_axes == 2 and multiclass
+        if multiclass and classes and not is_column and labels.ndim == n_axes and labels.shape[-1] == len(classes):
+            return of_one_hot(labels)
         return labels[:, 0] if is_column else labels
 
 
 def _label_names(
     values: np.ndarray, source: Source, members: list[Member], aliases: Mapping[Hashable, Hashable]
 ) -> np.ndarray:
-    if members[0].task != "multiclass":
+    if kind_of(members[0].task) != "multiclass":
         return values
-    if source.classes is None:
+    if source.classes is None or values.dtype.kind in "USO":
         if values.dtype.kind in "iu" and isinstance(members[0].classes[0], str):
             raise DataError(
                 "labels must be class names where the source does not say what integers stand for; received integers. "

@@ -16,11 +16,12 @@ from ..predictions.named import is_default
 from ..predictions.names import few, joined_names, readonly
 from ._batches import Batches
 from ._recognise import knows_classes
-from ._sources import REMEDY, ArraySource, Source, StreamSource
+from ._sources import REMEDY, ArraySource, Source, StreamSource, groups_of
 from ._tf_dataset import dataset_source
 from ._wrap import as_member, wrap
+from .columns import is_loader, is_table_of_columns, loader_source
 
-__all__ = ["collect"]
+__all__ = ["as_source", "collect"]
 
 
 @typed(but=("members", "classes", "batch_size", "missing"))
@@ -45,11 +46,14 @@ def collect(
     ----------
     members : mapping of name to model, or sequence of Member or (name, model)
         Keras models, scikit-learn estimators, callables, `Predictions`; see `as_member`.
-    source : image_folder, tf.data.Dataset, arrays, or iterable of batches
-        Yields ids, inputs and maybe labels: ``image_folder(folder)``; ``(ids, x)`` or ``(ids, x, y)`` arrays; a
-        ``tf.data.Dataset`` or any iterable of such batches; a Keras image dataset made with ``shuffle=False``.
+    source : image_folder, image_table, tf.data.Dataset, DataLoader, arrays, or iterable of batches
+        Yields ids, inputs and maybe labels: ``image_folder(folder)``; ``image_table(frame)``, whose groups go on to the
+        predictions; ``(ids, x)`` or ``(ids, x, y)`` arrays; a ``tf.data.Dataset``, a ``torch.utils.data.DataLoader`` or
+        any iterable of such batches; a Keras image dataset made with ``shuffle=False``; columns of a dataset, by name:
+        `ensemblekit.members.column_source`.
     classes : sequence of str or int, optional
-        Names of the outputs, in their order, for members without class names.
+        Names of the outputs, in their order, for members without class names. The labels of a ``DataLoader`` are
+        positions in these names, as for the losses of PyTorch, or one-hot, or names.
     aliases : mapping, optional
         ``{name: common name}`` of classes, for members and labels.
     split : str, optional
@@ -88,7 +92,7 @@ def collect(
     (2, 2, 2)
     """
     wrapped = _wrapped_members(members, classes, output_names or {})
-    samples = _as_source(source)
+    samples = as_source(source, classes)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
     _, absent_rows = missing_policy(missing)
@@ -96,7 +100,8 @@ def collect(
 
     def aligned() -> PredictionSet:
         all_ids = joined_names(batches.ids)
-        return align(
+        groups = groups_of(samples, all_ids)
+        predictions = align(
             [
                 Predictions(
                     readonly(np.concatenate(output)),
@@ -106,12 +111,15 @@ def collect(
                     split=split or samples.split,
                     member=member.name,
                     fit_ids=member.fit_ids,
+                    fit_groups=getattr(member, "fit_groups", None),
                     missing=absent_rows,
+                    groups=groups,
                 ).rename(aliases=aliases)
                 for member, output in zip(wrapped, batches.outputs, strict=True)
             ],
             missing=missing,
         )
+        return predictions.with_labels(batches.named_labels()) if batches.labels else predictions
 
     for batch in samples.batches(batch_size):
         batches.add(*batch)
@@ -121,8 +129,7 @@ def collect(
             progress(batches.n_done, max(batches.n_done, len(samples)) if len(samples) else 0)
     if not batches.ids:
         raise DataError("the source must yield at least one sample; it yielded none.")
-    predictions = aligned()
-    return predictions.with_labels(np.concatenate(batches.labels)) if batches.labels else predictions
+    return aligned()
 
 
 def _wrapped_members(members: Any, classes: Any, output_names: Mapping[str, str]) -> list[Member]:
@@ -161,12 +168,39 @@ def _wrapped_members(members: Any, classes: Any, output_names: Mapping[str, str]
     return wrapped
 
 
-def _as_source(source: Any) -> Source:
-    """Wrap an argument as a source of samples, or refuse it and state the reason."""
+def as_source(source: Any, classes: Any = None) -> Source:
+    """Wrap an argument as a source of samples, or refuse it and state the reason.
+
+    Parameters
+    ----------
+    source : object
+        As in `collect`.
+    classes : sequence of str or int, optional
+        Names of the classes, for a source whose labels are their numbers.
+
+    Returns
+    -------
+    Source
+        The same object, if it is one.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ensemblekit.members import as_source
+    >>> [ids.tolist() for ids, x, y in as_source((["a", "b", "c"], np.eye(3))).batches(2)]
+    [['a', 'b'], ['c']]
+    """
     if isinstance(source, Source):
         return source
     if hasattr(source, "element_spec"):
         return dataset_source(source)
+    if is_loader(source) or is_table_of_columns(source):
+        return loader_source(source, classes)
     if isinstance(source, dict):
         unknown = set(source) - {"ids", "x", "y"}
         ids = source.get("ids")

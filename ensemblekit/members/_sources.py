@@ -9,10 +9,10 @@ import numpy as np
 
 from ..errors import DataError
 from ..predictions.named import by_id
-from ..predictions.names import array_of, as_ids
+from ..predictions.names import array_of, as_ids, positions
 from .inputs import Inputs, read_inputs
 
-__all__ = ["REMEDY", "ArraySource", "Batch", "Source", "StreamSource"]
+__all__ = ["REMEDY", "ArraySource", "Batch", "Source", "StreamSource", "groups_of"]
 
 Batch = tuple[np.ndarray, Any, Any]
 """Ids ``(n,)``, inputs ``(n, ...)``, and labels ``(n, ...)`` or None."""
@@ -36,7 +36,7 @@ class Source(Protocol):
     Notes
     -----
     The inputs of a batch are an array or table, a list of samples, or a mapping or tuple of arrays, for models with
-    several inputs.
+    several inputs. A source that has ``groups``, one per row of its ``ids``, hands them on to the predictions.
     """
 
     classes: tuple[Hashable, ...] | None
@@ -106,6 +106,12 @@ class StreamSource:
 
     def __len__(self) -> int:
         return 0
+
+
+def groups_of(source: Any, ids: np.ndarray) -> np.ndarray | None:
+    """Look up the groups of rows, if the source knows them."""
+    groups = getattr(source, "groups", None)
+    return None if groups is None else np.asarray(groups)[positions(as_ids(source.ids), ids)]
 
 
 def _named_batch(ids: Any, x: Any, y: Any = None, *, like: Inputs | None = None) -> tuple[np.ndarray, Inputs, Any]:

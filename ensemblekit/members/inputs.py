@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import DataError
 from ..predictions.names import few
 
-__all__ = ["Inputs", "are_several", "read_inputs"]
+__all__ = ["Inputs", "are_several", "joined_inputs", "read_inputs"]
 
 
 class Inputs:
@@ -88,6 +90,21 @@ class Inputs:
         """
         return Inputs(_mapped(self.tree, lambda part: _Part(_take(part.data, rows))))
 
+    def take(self, places: np.ndarray) -> Inputs:
+        """Take rows of each input by their places.
+
+        Parameters
+        ----------
+        places : ndarray of int
+            Places from 0, in any order.
+
+        Returns
+        -------
+        Inputs
+            Of the same structure.
+        """
+        return Inputs(_mapped(self.tree, lambda part: _Part(_take_at(part.data, places))))
+
 
 class _Part:
     """One array, table or list of samples."""
@@ -129,6 +146,27 @@ def read_inputs(x: Any, n_samples: int, *, what: str = "x", like: Inputs | None 
             f"batch the same structure."
         )
     return read
+
+
+def joined_inputs(batches: list[Inputs]) -> Inputs:
+    """Join the inputs of batches, one after the other.
+
+    Parameters
+    ----------
+    batches : list of Inputs
+        At least one, all of one structure.
+
+    Returns
+    -------
+    Inputs
+        Of the same structure.
+    """
+    first = batches[0]
+    if len(batches) == 1:
+        return first
+    whole = {path: _concatenated([batch.parts[path] for batch in batches]) for path in first.parts}
+    parts = iter(whole.values())
+    return Inputs(_mapped(first.tree, lambda part: _Part(next(parts))))
 
 
 def are_several(values: list[Any] | tuple[Any, ...], n_samples: int, *, from_rank: int = 1) -> bool | None:
@@ -214,6 +252,22 @@ def _take(data: Any, rows: slice) -> Any:
         start, stop, _ = rows.indices(_n_rows(data) or 0)
         return data.slice(start, stop - start)
     return data[rows]
+
+
+def _take_at(data: Any, places: np.ndarray) -> Any:
+    if hasattr(data, "iloc"):
+        return data.iloc[places]
+    if isinstance(data, (list, tuple)):
+        return [data[place] for place in places.tolist()]
+    return data.take(places) if hasattr(data, "to_pylist") else data[places]  # pyarrow takes no places in brackets
+
+
+def _concatenated(pieces: list[Any]) -> Any:
+    if hasattr(pieces[0], "iloc"):
+        import pandas as pd
+
+        return pd.concat(pieces)
+    return [one for piece in pieces for one in piece] if isinstance(pieces[0], list) else np.concatenate(pieces)
 
 
 def _mapped(tree: Any, function: Any) -> Any:

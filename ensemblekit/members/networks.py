@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, InvalidOptionError
+from ..errors import CompatibilityError, DataError, InvalidOptionError
 from ..predictions.names import few
 from .inputs import Inputs
 
 __all__ = [
     "check_input_orders",
+    "check_stateless",
+    "has_no_name",
     "input_names",
     "is_keras",
     "keras_inputs",
     "output_names",
+    "packed_inputs",
     "unknown_output",
     "with_one_output",
 ]
@@ -29,14 +33,76 @@ def is_keras(model: Any) -> bool:
 
 
 def input_names(model: Any) -> tuple[str, ...] | None:
-    """List the names of the inputs; None for a model whose own code reads them."""
-    return _names_of(getattr(model, "inputs", None))
+    """List the names of the inputs: the keys of a dict, else the names of the layers; None if its own code reads them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Any Keras model.
+
+    Returns
+    -------
+    tuple of str or None
+        In the order of ``model.inputs``.
+    """
+    names = _layer_names(model)
+    keys = None if names is None else _keys_of_inputs(model)
+    return names if keys is None else keys
 
 
-def _names_of(tensors: Any) -> tuple[str, ...] | None:
-    names = [getattr(tensor, "name", None) for tensor in tensors] if isinstance(tensors, (list, tuple)) else []
+def _layer_names(model: Any) -> tuple[str, ...] | None:
+    tensors = getattr(model, "inputs", None)
+    if not isinstance(tensors, (list, tuple)) or not tensors:
+        return None
+    made_by = [getattr(getattr(tensor, "_keras_history", None), "operation", tensor) for tensor in tensors]
+    names = [getattr(one, "name", None) for one in made_by]
     # TensorFlow's tensors have the suffix ":0".
-    return tuple(str(name).partition(":")[0] for name in names) if names and None not in names else None
+    return None if None in names else tuple(str(name).partition(":")[0] for name in names)
+
+
+def _keys_of_inputs(model: Any) -> tuple[str, ...] | None:
+    structure = getattr(model, "input", None)
+    if not isinstance(structure, Mapping):
+        return None
+    keys = {id(tensor): str(key) for key, tensor in structure.items()}
+    found = [keys.get(id(tensor)) for tensor in model.inputs]
+    return None if None in found else tuple(key for key in found if key is not None)
+
+
+def has_no_name(name: str) -> bool:
+    """Tell whether Keras has named an input, as the user did not."""
+    return re.fullmatch(r"(keras_tensor|input_layer)(_\d+)?", name) is not None
+
+
+def packed_inputs(model: Any, arrays: Sequence[Any]) -> Any:
+    """Put arrays, one for each of ``model.inputs``, into the structure that a functional model takes."""
+    structure = getattr(model, "input", None)
+    tree: Any = sys.modules["keras"].tree
+    return arrays[0] if structure is None else tree.pack_sequence_as(structure, list(arrays))
+
+
+def check_stateless(model: Any, name: str) -> None:
+    """Refuse a model that keeps a state from one batch to the next.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+    name : str
+        Name of the member, for the error.
+
+    Raises
+    ------
+    CompatibilityError
+        If a layer of it is stateful.
+    """
+    layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()
+    stateful = next((layer.name for layer in layers if getattr(layer, "stateful", False) is True), None)
+    if stateful is not None:
+        raise CompatibilityError(
+            f"a member must predict each batch without what it has seen before; {stateful!r} of member {name!r} is "
+            "stateful. Build it with stateful=False, and give it the weights."
+        )
 
 
 def output_names(model: Any) -> tuple[str, ...] | None:
@@ -84,7 +150,8 @@ def with_one_output(model: Any, wanted: str | None, *, name: str) -> Any:
         If no output is wanted of several, or not one has that name.
     """
     if len(model.outputs) == 1 and wanted is None:
-        return model
+        is_plain = not isinstance(getattr(model, "output", None), (Mapping, list, tuple))
+        return model if is_plain else sys.modules["keras"].Model(model.input, model.outputs[0], name=model.name)
     names = output_names(model) or ()
     if names.count(str(wanted)) != 1:
         raise unknown_output(name, wanted, names)
@@ -161,15 +228,18 @@ def keras_inputs(model: Any, inputs: Inputs, name: str) -> Any:
             raise DataError(f"{takes}; received {len(parts)}. Give them by name: {_proposal(names)}.")
         taken = {one: _as_array(part, name) for one, part in zip(names, parts, strict=True)}
         return taken if len(names) > 1 else next(iter(taken.values()))
-    missing = [one for one in names if one not in given]
+    own = dict(zip(names, _layer_names(model) or names, strict=True))
+    # The keys of a dict of inputs go before the names of its layers.
+    found = {one: one if one in given else own[one] for one in names}
+    missing = [one for one in names if found[one] not in given]
     if missing:
         if inputs.is_nested:
             return inputs.map(lambda part: _as_array(part, name))
         raise DataError(
             f"{takes}; received {few(given)}, which lacks {few(missing)}. Give them by name: {_proposal(names)}."
         )
-    taken = {one: _as_array(given[one], name) for one in names}
-    return taken if len(names) > 1 else next(iter(taken.values()))
+    taken = {one: _as_array(given[found[one]], name) for one in names}
+    return taken if len(names) > 1 or isinstance(getattr(model, "input", None), Mapping) else next(iter(taken.values()))
 
 
 def check_input_orders(models: Mapping[str, Any], inputs: Inputs) -> None:

@@ -192,9 +192,11 @@ class Checkpoints:
                 np.concatenate([p.probas for p in parts]),
                 ids=np.concatenate([p.ids for p in parts]),
                 classes=first.classes,
+                task=first.task,
                 labels=None if first.labels is None else np.concatenate([_labels(p) for p in parts]),
                 member=first.member,
                 split=first.split,
+                groups=None if first.groups is None else np.concatenate([np.asarray(p.groups) for p in parts]),
             ).save(temporary)
 
     @contextlib.contextmanager

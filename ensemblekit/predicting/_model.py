@@ -4,128 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
-from textwrap import shorten
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..arguments import typed
 from ..assembly import load_keras_file
 from ..errors import CompatibilityError, EnsembleKitError, FolderNotFoundError, InvalidOptionError
-from ..fusion import class_names, fuse, member_names, with_members
+from ..fusion import class_names, fuse, member_names, task_name, with_members
 from ..fusion.digests import digest_of
+from ..kinds import kind_of
 from ..limits import check_size
+from ..members.meaning import Activation, read_meaning
 from ..members.networks import input_names, with_one_output
 from ..predictions import Task
+from ..predictions.choices import check_task
 from ..predictions.names import as_classes, shown
 from ..regular import open_regular
 from ..store import MANIFEST, load_with_digest
 from ._onnx import open_onnx
+from ._predictor import Predictor, finished
 
 if TYPE_CHECKING:
     import keras
 
     from ..ensemble import EnsembleClassifier
-    from ..interfaces import CombinerLike
 
 __all__ = ["Predictor", "open_model"]
 
+MOST_CHANNELS = 16
+"""A longer last axis is a side of a picture whose channels stand first."""
 RULE = "a model must be a .keras or .onnx file, a folder that ensemblekit.store.save wrote, or a Keras model"
-
-
-class Predictor:
-    """A model that predicts images, opened by `open_model`.
-
-    Attributes
-    ----------
-    name : str
-        Name of the file, folder or model.
-    classes : tuple of str or int
-        Names of the outputs, in their order.
-    task : {"multiclass", "multilabel", "regression"}
-        Task of the model.
-    input_shape : tuple of int
-        ``(height, width, channels)`` of an image in pixels.
-    members : tuple of str
-        Names of the members, if the model knows them.
-    fingerprint : str
-        Digest of the file or of the weights.
-    model : keras.Model or None
-        The Keras model; None if it is not a Keras model.
-    combiner : Combiner or None
-        The fitted combiner, if an ensemble was opened; files of fused models do not store it.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        classes: tuple[Hashable, ...],
-        input_shape: tuple[int, int, int],
-        fingerprint: str,
-        run: Callable[[np.ndarray], np.ndarray],
-        *,
-        members: tuple[str, ...] = (),
-        run_members: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None,
-        model: keras.Model | None = None,
-        combiner: CombinerLike | None = None,
-    ) -> None:
-        self.name, self.classes, self.members = name, classes, members
-        self.task: Task = "multiclass"
-        self.input_shape, self.fingerprint = input_shape, fingerprint
-        self.model, self.combiner = model, combiner
-        self._run, self._run_members = run, run_members
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Predict one batch.
-
-        Parameters
-        ----------
-        x : ndarray of float32 of shape (n_samples, height, width, channels)
-            RGB, 0 to 255.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, ..., n_classes)
-            Probabilities.
-        """
-        return _run_checked(self.name, self._run, x)
-
-    def predict_members(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Predict one batch with each member and with the whole model.
-
-        Parameters
-        ----------
-        x : ndarray of float32 of shape (n_samples, height, width, channels)
-            RGB, 0 to 255.
-
-        Returns
-        -------
-        dict of str to ndarray
-            ``combined`` first, then each member by name; classes are in the same order.
-
-        Raises
-        ------
-        InvalidOptionError
-            If the model does not know its members.
-        """
-        run = self._run_members
-        if run is None:
-            raise InvalidOptionError(
-                f"{self.name!r} does not know its members; a fused .keras file or a saved ensemble does."
-            )
-        probas: dict[str, np.ndarray] = {}
-
-        def run_combined(x: np.ndarray) -> np.ndarray:
-            probas.update(run(x))
-            return probas["combined"]
-
-        _run_checked(self.name, run_combined, x)
-        return probas
-
-    def __repr__(self) -> str:
-        return f"<model {self.name!r} of {self.input_shape} images, classes {shown(self.classes)}>"
 
 
 @typed(but=("model",))
@@ -134,6 +45,8 @@ def open_model(
     *,
     classes: Sequence[Hashable] | None = None,
     output_name: str | None = None,
+    task: Task | None = None,
+    activation: Activation | None = None,
 ) -> Predictor:
     """Open a model that predicts images.
 
@@ -146,6 +59,10 @@ def open_model(
         Names of the outputs in their order, if the model has none.
     output_name : str, optional
         The output to take of a model with several: the name of its layer or its key, or of an output of an ONNX file.
+    task : str, optional
+        By default that of a fused model or an ensemble, otherwise ``multiclass``.
+    activation : {"sigmoid", "softmax", "linear"}, optional
+        What is to be applied to the outputs of a model that was not fused, as in `as_member`.
 
     Returns
     -------
@@ -157,77 +74,81 @@ def open_model(
     FolderNotFoundError
         If nothing exists at the path.
     InvalidOptionError
-        If it is not such a model, its class names are not known, or ``classes`` differ from its own class names.
+        If it is not such a model, its class names are not known, or ``classes`` or ``task`` differ from its own.
     CompatibilityError
-        If its input is not an image of a fixed size, or it has several outputs and ``output_name`` is none of them.
+        If logits might be taken for probabilities (see `as_member`), its input is not an image of a fixed size, or it
+        has several outputs and ``output_name`` is none of them.
     StoreError
         If a saved ensemble was changed.
     """
     if isinstance(model, Predictor):
-        if output_name is not None:
-            raise InvalidOptionError(
-                f"output_name must be given when a model is opened; {model.name!r} is open. Give it to open_model."
-            )
+        for option, value in (("output_name", output_name), ("task", task), ("activation", activation)):
+            if value is not None:
+                raise InvalidOptionError(
+                    f"{option} must be given when a model is opened; {model.name!r} is open. Give it to open_model."
+                )
         return model
-    names = None if classes is None else as_classes(classes)
+    if task is not None:
+        check_task(task)
+    asked = _Asked(None if classes is None else as_classes(classes), output_name, task, activation)
     if not isinstance(model, (str, os.PathLike)):
         given: Any = model
         if hasattr(given, "combiner_"):
-            _check_one_output("ensemble", output_name)
-            return _open_ensemble("ensemble", given, names, None)
+            return _open_ensemble("ensemble", given, asked, None)
         if callable(getattr(given, "predict_on_batch", None)):
-            return _open_keras(given.name, given, names, None, output_name=output_name)
+            return _open_keras(given.name, given, asked, None)
         raise InvalidOptionError(f"{RULE}; received {type(given).__name__}.")
     path = Path(model)
     if not path.exists():
         raise FolderNotFoundError(f"{RULE}; nothing is at {os.fspath(path)!r}.")
     if path.is_dir():
-        _check_one_output(path.name, output_name)
-        return _open_folder(path, names)
+        return _open_folder(path, asked)
     if path.suffix == ".keras":
-        return _open_keras(path.stem, load_keras_file(path), names, _digest_of_file(path), output_name=output_name)
+        return _open_keras(path.stem, load_keras_file(path), asked, _digest_of_file(path))
     if path.suffix == ".onnx":
-        return _open_onnx(path, names, output_name)
+        return _open_onnx(path, asked)
     raise InvalidOptionError(f"{RULE}; received {os.fspath(path)!r}.")
 
 
-def _check_one_output(name: str, output_name: str | None) -> None:
-    if output_name is not None:
-        raise InvalidOptionError(
-            f"output_name is for models with several outputs; the ensemble {name!r} has one. Leave it out."
-        )
+class _Asked(NamedTuple):
+    """What the user says of a model."""
+
+    names: tuple[Hashable, ...] | None
+    output_name: str | None
+    task: Task | None
+    activation: Activation | None
+
+    def task_of(self, name: str, own: str | None) -> Task:
+        """Choose the task; refuse another than the model has."""
+        if own is not None and self.task is not None and kind_of(self.task) != own:
+            raise InvalidOptionError(f"{name!r} knows its task, {own!r}; received {self.task!r}. Leave it out.")
+        return self.task or own or "multiclass"
+
+    def check_whole(self, name: str) -> None:
+        """Refuse, for a model that ensemblekit made, what it knows itself."""
+        for option, value in (("output_name", self.output_name), ("activation", self.activation)):
+            if value is not None:
+                raise InvalidOptionError(
+                    f"{option} is for models that were made elsewhere; {name!r} is an ensemble, which knows its "
+                    "outputs. Leave it out."
+                )
 
 
-def _run_checked(name: str, run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    try:
-        probas = run(x)
-    except Exception as error:  # Keras and ONNX Runtime raise many types of errors
-        raise CompatibilityError(
-            f"a model of images must predict what it says it takes; {name!r} fails on images of shape {x.shape}: "
-            f"{shorten(str(error), 400) or type(error).__name__}"
-        ) from error
-    if probas.dtype.kind != "f" or probas.ndim < 2 or len(probas) != len(x):
-        raise CompatibilityError(
-            f"a model of images must give floating-point numbers for each image; {name!r} gives {probas.dtype} of "
-            f"shape {probas.shape} for {len(x)} images."
-        )
-    return probas
-
-
-def _open_folder(path: Path, names: tuple[Hashable, ...] | None) -> Predictor:
+def _open_folder(path: Path, asked: _Asked) -> Predictor:
     if not (path / MANIFEST).is_file():
         raise InvalidOptionError(f"{RULE}; the folder {os.fspath(path)!r} has no {MANIFEST}.")
     ensemble, digest = load_with_digest(path)
-    return _open_ensemble(path.name, ensemble, names, digest)
+    return _open_ensemble(path.name, ensemble, asked, digest)
 
 
-def _open_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None) -> Predictor:
+def _open_ensemble(name: str, ensemble: Any, asked: _Asked, fingerprint: str | None) -> Predictor:
+    asked.check_whole(name)
     if not hasattr(ensemble, "combiner_") or not hasattr(ensemble, "predict_proba"):
         raise InvalidOptionError(
             f"a saved object must be a fitted EnsembleClassifier; it is a {type(ensemble).__name__}."
         )
     try:
-        return _open_keras(name, fuse(ensemble), names, fingerprint, combiner=ensemble.combiner_)
+        return _open_keras(name, fuse(ensemble), asked, fingerprint, combiner=ensemble.combiner_)
     except EnsembleKitError as error:
         raise CompatibilityError(
             "an ensemble must be of Keras members that take images, and a combiner that can stand in a graph; "
@@ -235,15 +156,7 @@ def _open_ensemble(name: str, ensemble: Any, names: Any, fingerprint: str | None
         ) from error
 
 
-def _open_keras(
-    name: str,
-    model: Any,
-    names: tuple[Hashable, ...] | None,
-    fingerprint: str | None,
-    *,
-    combiner: Any = None,
-    output_name: str | None = None,
-) -> Predictor:
+def _open_keras(name: str, model: Any, asked: _Asked, fingerprint: str | None, *, combiner: Any = None) -> Predictor:
     inputs = input_names(model)
     if inputs is None or not model.outputs:
         raise CompatibilityError(
@@ -256,25 +169,38 @@ def _open_keras(
             f"{', '.join(map(repr, inputs))}. A model with several inputs goes to collect: "
             f"collect({{{name!r}: model}}, (ids, {{{inputs[0]!r}: ..., ...}}))."
         )
+    own, whole = class_names(model), model
+    if own is not None:
+        asked.check_whole(name)
     try:
-        model = with_one_output(model, output_name, name=name)
+        model = with_one_output(model, asked.output_name, name=name)
     except InvalidOptionError as error:
         raise CompatibilityError(str(error)) from None
-    if output_name is not None:
-        fingerprint = digest_of(fingerprint or digest_of(model.get_config(), *model.get_weights()), output_name)
+    task = asked.task_of(name, task_name(model))
+    kind = kind_of(task)
+    how = "probabilities"
+    if own is None:
+        told, output = asked.activation, asked.output_name
+        how = read_meaning(whole, name=name, kind=kind, told=told, output=output) or "probabilities"
+    # Options that change what is predicted are part of the fingerprint, by which an interrupted run goes on.
+    changes = [value for value in (asked.output_name, asked.activation, asked.task) if value is not None]
+    if changes:
+        fingerprint = digest_of(fingerprint or digest_of(model.get_config(), *model.get_weights()), *changes)
+    classes = _output_names(name, own, asked.names, model.outputs[0].shape[-1], kind)
     shape = tuple(model.inputs[0].shape[1:])
     members = member_names(model)
     with_outputs: Any = with_members(model)
 
     def run(x: np.ndarray) -> np.ndarray:
-        return np.asarray(model.predict_on_batch(x))
+        outputs = np.asarray(model.predict_on_batch(x))
+        return finished(outputs, how, n_classes=len(classes), is_multiclass=kind == "multiclass")
 
     def run_members(x: np.ndarray) -> dict[str, np.ndarray]:
         return {key: np.asarray(value) for key, value in with_outputs.predict_on_batch(x).items()}
 
     return Predictor(
         name,
-        _output_names(name, class_names(model), names, model.outputs[0].shape[-1]),
+        classes,
         _image_shape(name, shape),
         fingerprint or digest_of(model.get_config(), *model.get_weights()),
         run,
@@ -282,19 +208,40 @@ def _open_keras(
         run_members=run_members if members else None,
         model=model,
         combiner=combiner,
+        task=task,
     )
 
 
-def _open_onnx(path: Path, names: tuple[Hashable, ...] | None, output_name: str | None) -> Predictor:
-    model = open_onnx(path, output_name)
-    own = None if model.classes is None else _stored_classes(path.stem, model.classes)
-    classes = _output_names(path.stem, own, names, model.width)
+def _open_onnx(path: Path, asked: _Asked) -> Predictor:
+    model = open_onnx(path, asked.output_name)
+    name = path.stem
+    own = None if model.classes is None else _stored_classes(name, model.classes)
+    if own is not None and asked.activation is not None:
+        asked.check_whole(name)
+    task = asked.task_of(name, None if own is None else model.task or "multiclass")
+    kind = kind_of(task)
+    classes = _output_names(name, own, asked.names, model.width, kind)
+    how = "probabilities"
+    if own is None:
+        one = kind == "multilabel" or (kind == "multiclass" and model.width == 1)
+        if one and asked.activation is None and not model.ends_in_sigmoid():
+            raise CompatibilityError(
+                f"{'one output' if kind == 'multiclass' else 'outputs of labels'} must be a probability, from 0 to 1; "
+                f"{name!r} does not end in a sigmoid, so that logits might be taken for probabilities. Say what is to "
+                "be applied: activation='sigmoid', or 'linear' if they are probabilities; on the command line "
+                "--activation."
+            )
+        how = asked.activation if asked.activation not in (None, "linear") else how
     fingerprint = hashlib.sha256(model.content).hexdigest()
-    fingerprint = fingerprint if output_name is None else digest_of(fingerprint, output_name)
-    # The content is dropped, as the session has a copy.
-    return Predictor(
-        path.stem, classes, _image_shape(path.stem, model.shape), fingerprint, model._replace(content=b"").run
-    )
+    changes = [value for value in (asked.output_name, asked.activation, asked.task) if value is not None]
+    fingerprint = digest_of(fingerprint, *changes) if changes else fingerprint
+    shape = _image_shape(name, model.shape)
+    model = model._replace(content=b"")  # the session has a copy
+
+    def run(x: np.ndarray) -> np.ndarray:
+        return finished(model.run(x), how, n_classes=len(classes), is_multiclass=kind == "multiclass")
+
+    return Predictor(name, classes, shape, fingerprint, run, task=task)
 
 
 def _stored_classes(name: str, stored: Any) -> tuple[Hashable, ...]:
@@ -306,7 +253,7 @@ def _stored_classes(name: str, stored: Any) -> tuple[Hashable, ...]:
 
 
 def _output_names(
-    name: str, own: tuple[Hashable, ...] | None, given: tuple[Hashable, ...] | None, width: int | None
+    name: str, own: tuple[Hashable, ...] | None, given: tuple[Hashable, ...] | None, width: int | None, kind: str
 ) -> tuple[Hashable, ...]:
     if own is not None and given is not None and own != given:
         raise InvalidOptionError(
@@ -318,20 +265,24 @@ def _output_names(
             f"{name!r} does not hold the names of its {width} outputs. Give them in their order: classes=[...], on the "
             "command line --class NAME for each."
         )
-    if width not in (None, len(classes)):
+    if width not in (None, len(classes)) and not (width == 1 and len(classes) == 2 and kind == "multiclass"):
         raise InvalidOptionError(f"{name!r} has {width} outputs; received {len(classes)} classes, {shown(classes)}.")
     return classes
 
 
 def _image_shape(name: str, shape: Sequence[int | None]) -> tuple[int, int, int]:
-    if len(shape) != 3 or None in shape or shape[2] != 3:
+    if len(shape) != 3 or None in shape or int(shape[2] or 0) > MOST_CHANNELS:
         raise CompatibilityError(
-            f"a model of images must take one size, (height, width, 3); {name!r} takes {tuple(shape)}. Give it one: "
-            "fuse(..., input_shape=...), or a keras.Input of that shape."
+            f"a model of images must take one size, (height, width, channels); {name!r} takes {tuple(shape)}. Give it "
+            "one: fuse(..., input_shape=...), or a keras.Input of that shape."
         )
-    height, width = int(shape[0] or 0), int(shape[1] or 0)
-    check_size(12 * height * width, f"an image of {height} x {width} pixels, as {name!r} takes it", CompatibilityError)
-    return height, width, 3
+    height, width, channels = (int(side or 0) for side in shape)
+    check_size(
+        max(12, 4 * channels) * height * width,
+        f"an image of {height} x {width} pixels, as {name!r} takes it",
+        CompatibilityError,
+    )
+    return height, width, channels
 
 
 def _digest_of_file(path: Path) -> str:

@@ -1,26 +1,21 @@
-"""ONNX files. They are checked before ONNX Runtime loads them."""
+"""ONNX files of models of images."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import CompatibilityError, EnsembleKitError, InvalidOptionError
-from ..fusion.formats import import_onnx_package
-from ..limits import check_size
 from ..members.networks import unknown_output
-from ..regular import bytes_on_disk, open_regular
+from ..members.onnx_files import import_onnx_package, new_session, unreadable
 
 __all__ = ["OnnxModel", "open_onnx"]
 
 FLOATS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
-LOG_NOTHING = 4
-"""Log level at which ONNX Runtime prints nothing; errors are raised in any case."""
+_PASSING = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Transpose")
 
 
 class OnnxModel(NamedTuple):
@@ -40,6 +35,8 @@ class OnnxModel(NamedTuple):
         Number of outputs for a sample.
     output : str
         Name of the output that is taken.
+    task : str or None
+        Task from the file's metadata.
     """
 
     session: Any
@@ -48,6 +45,16 @@ class OnnxModel(NamedTuple):
     shape: tuple[int | None, ...]
     width: int | None
     output: str
+    task: str | None = None
+
+    def ends_in_sigmoid(self) -> bool:
+        """Tell whether the operation that gives the output is a sigmoid, which parsing the file shows."""
+        graph = import_onnx_package("onnx").load_model_from_string(self.content).graph
+        made_by = {output: node for node in graph.node for output in node.output}
+        node = made_by.get(self.output)
+        while node is not None and node.op_type in _PASSING:
+            node = made_by.get(node.input[0])
+        return node is not None and node.op_type in ("Sigmoid", "HardSigmoid", "Softmax")
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Run the model; if its batch size is fixed, use batches of that size."""
@@ -90,43 +97,13 @@ def open_onnx(path: Path, output_name: str | None = None) -> OnnxModel:
     MissingDependencyError
         If ONNX Runtime is not installed.
     """
-    runtime = import_onnx_package("onnxruntime")
+    session, content = new_session(path)
     try:
-        content = _read(path)
-        options = runtime.SessionOptions()
-        options.log_severity_level = LOG_NOTHING
-        session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         return _describe(path.name, session, content, output_name)
     except EnsembleKitError:
         raise
     except Exception as error:  # ONNX Runtime raises a dozen types of errors
-        reason = shorten(str(error), 400) or type(error).__name__
-        raise InvalidOptionError(f"{os.fspath(path)!r} cannot be opened by ONNX Runtime: {reason}") from error
-
-
-def _read(path: Path) -> bytes:
-    with open_regular(path) as file:
-        n_bytes = os.fstat(file.fileno()).st_size
-        check_size(n_bytes, f"the file {os.fspath(path)!r}", InvalidOptionError, stored=bytes_on_disk(file))
-        content = file.read(n_bytes)
-    # Every reference to another file has this key. Most models do not have it, and need not be parsed.
-    if b"location" in content:
-        _check_no_external_data(os.fspath(path), import_onnx_package("onnx").load_model_from_string(content))
-    return content
-
-
-def _check_no_external_data(name: str, model: Any) -> None:
-    messages = [model]
-    while messages:
-        message = messages.pop()
-        if message.DESCRIPTOR.name == "TensorProto" and (message.external_data or message.data_location):
-            raise InvalidOptionError(
-                f"an ONNX model must be one file; {name!r} refers to others for the values of {message.name!r}. Save "
-                "it with its data inside: onnx.save(onnx.load(FILE), NEW)."
-            )
-        for field, value in message.ListFields():
-            if field.message_type is not None:
-                messages += [value] if hasattr(value, "ListFields") else list(value)
+        raise unreadable(path, error) from error
 
 
 def _describe(name: str, session: Any, content: bytes, output_name: str | None) -> OnnxModel:
@@ -146,7 +123,8 @@ def _describe(name: str, session: Any, content: bytes, output_name: str | None) 
             f"a model of images must take and give floating-point numbers; {name!r} takes {inputs[0].type} and gives "
             f"{outputs[0].type}."
         )
-    classes = session.get_modelmeta().custom_metadata_map.get("ensemblekit.classes")
+    about = session.get_modelmeta().custom_metadata_map
+    classes, task = about.get("ensemblekit.classes"), about.get("ensemblekit.task")
     return OnnxModel(
         session,
         content,
@@ -154,7 +132,19 @@ def _describe(name: str, session: Any, content: bytes, output_name: str | None) 
         tuple(map(_known_length, inputs[0].shape[1:])),
         _known_length(outputs[0].shape[-1]) if len(outputs[0].shape) > 1 else None,
         outputs[0].name,
+        _stored_task(name, task),
     )
+
+
+def _stored_task(name: str, stored: str | None) -> str | None:
+    if not stored:
+        return None
+    task = json.loads(stored)
+    if task not in ("multiclass", "multilabel", "regression"):
+        raise InvalidOptionError(
+            f"a model must hold its task as multiclass, multilabel or regression; {name!r} holds {stored[:200]!r}."
+        )
+    return task
 
 
 def _known_length(length: Any) -> int | None:

@@ -10,20 +10,24 @@ from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..arguments import typed
+from ..data import ImageSource
 from ..data.listing import ImageFile, split_of
-from ..data.reading import in_threads, read_image, reason_of
+from ..data.reading import AnyReader, check_reader, fingerprint_of, in_threads, read_sized, reason_of, warn_of
 from ..errors import FolderNotFoundError, InvalidOptionError, UnreadableImageError
+from ..kinds import kind_of
 from ..limits import check_size
-from ..predictions import Predictions
+from ..members.meaning import Activation
+from ..predictions import Predictions, Task
 from ..predictions.names import readonly
 from ._checkpoints import Checkpoints
 from ._model import Predictor, open_model
 from ._survey import list_surveyed, survey_images
+from .images import check_channels, check_labels, rows_of
 
 if TYPE_CHECKING:
     import keras
@@ -63,10 +67,10 @@ class Predicted(NamedTuple):
     images_per_second: float
 
 
-@typed(but=("model",))
+@typed(but=("model", "images", "reader"))
 def predict_images(
     model: str | os.PathLike[str] | keras.Model | EnsembleClassifier | Predictor,
-    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | ImageSource,
     output: str | os.PathLike[str],
     *,
     classes: Sequence[Hashable] | None = None,
@@ -78,6 +82,9 @@ def predict_images(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
     output_name: str | None = None,
+    task: Task | None = None,
+    activation: Activation | None = None,
+    reader: AnyReader | None = None,
 ) -> Predicted:
     """Predict any number of images, and write predictions with their ids to a file.
 
@@ -88,10 +95,11 @@ def predict_images(
     ----------
     model : path-like, keras.Model, EnsembleClassifier or Predictor
         As in `open_model`.
-    images : path-like, or sequence of path-like
+    images : path-like, sequence of path-like, ImageTable or ImageFolder
         Folders, searched to any depth for files with the suffix of an image; image files; and ``.txt`` files that list
         images, one path a line, relative to the list. The id of an image in a folder is its path from the data root,
-        split included, as in `image_folder`; the id of another image is its path as given.
+        split included, as in `image_folder`; the id of another image is its path as given. Or the images of a table,
+        `image_table`, whose ids and groups are those of the predictions. All are resized to what the model takes.
     output : path-like
         A name that ends in ``.parquet``, ``.csv`` or ``.npz``; `Predictions.load` reads it. Only a Parquet file is
         written without loading all predictions into memory.
@@ -100,7 +108,7 @@ def predict_images(
     members : bool, default=False
         Also write the predictions of each member, beside the output: ``out.cnn.parquet``.
     labels : bool, default=False
-        Use the class folder of each image, after ``aliases``, as its label.
+        Use the class folder of each image, after ``aliases``, as its label; of a table its labels.
     aliases : mapping of str to str, optional
         Class folder -> class.
     batch_size : int, default=32
@@ -113,6 +121,11 @@ def predict_images(
         Called after each batch with the number of images done and of all images.
     output_name : str, optional
         The output to take of a model with several, as in `open_model`.
+    task, activation
+        As in `open_model`.
+    reader : ImageReader or callable, optional
+        Window, frame and channels of the files, or a function of a path; see `image_folder`. A table has its own.
+        For ``resume`` a function must have a ``fingerprint``, a text that changes with what it does.
 
     Returns
     -------
@@ -133,6 +146,11 @@ def predict_images(
         ``overwrite`` is given; another run writes the same output; or the hidden folder would replace other files.
     InvalidPredictionsError
         If the model's outputs are not probabilities.
+
+    Warns
+    -----
+    ImageReadingWarning
+        If files are left out because of their names; and of the first image of which few grey levels are left.
     """
     if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
         raise InvalidOptionError(f"batch_size must be a whole number >= 1; received {batch_size!r}.")
@@ -143,16 +161,35 @@ def predict_images(
         raise FolderNotFoundError(f"the folder of the output must be there; {os.fspath(output.parent)!r} is not.")
     if aliases and not labels:
         raise InvalidOptionError("aliases name class folders, which only labels=True looks at. Leave them out.")
-    given = [images] if isinstance(images, (str, os.PathLike)) else list(images)
-    predictor = open_model(model, classes=classes, output_name=output_name)
+    given = _as_given(images)
+    source, paths = (given, []) if isinstance(given, ImageSource) else (None, given)
+    if source is not None and (aliases or reader is not None):
+        raise InvalidOptionError("aliases and reader are options of image_table and image_folder. Give them there.")
+    check_reader(reader)
+    reader = reader if source is None else source.reader
+    if resume and fingerprint_of(reader) is None:
+        raise InvalidOptionError(
+            "resume must know whether images are read as before; the function that reads them has no fingerprint. Give "
+            "it one, a text: reader.fingerprint = 'version 1'."
+        )
+    predictor = open_model(model, classes=classes, output_name=output_name, task=task, activation=activation)
+    if labels and source is None and kind_of(predictor.task) != "multiclass":
+        raise InvalidOptionError(
+            f"labels=True takes class folders as labels, one an image; the task of {predictor.name!r} is "
+            f"{predictor.task!r}. Give image_table(..., label=[a column per class]), or add labels to the predictions "
+            "afterwards: predictions.with_labels(...)."
+        )
     if members and not predictor.members:
         raise InvalidOptionError(
             f"{predictor.name!r} does not know its members; a fused .keras file or a saved ensemble does."
         )
+    check_channels(predictor.name, predictor.input_shape, reader)
+    if labels and source is not None:
+        check_labels(source, predictor.classes, kind_of(predictor.task))
     class_of_folder: dict[str, Hashable] | None = None
-    if labels:
+    if labels and source is None:
         class_of_folder = {str(name): name for name in predictor.classes} | dict(aliases or {})
-    survey = survey_images(given, class_of_folder)
+    survey = survey_images(given, class_of_folder, reader)
     names = ["combined", *(predictor.members if members else ())]
     plan = {
         "model": predictor.fingerprint,
@@ -162,14 +199,20 @@ def predict_images(
         "labels": class_of_folder and {folder: str(name) for folder, name in class_of_folder.items()},
         "part": PART,
     }
+    if source is not None:
+        plan["rows"] = rows_of(source, source.ids, labels=labels).digest
+    if fingerprint_of(reader) != fingerprint_of(None):
+        plan["reader"] = fingerprint_of(reader)
     checkpoints = Checkpoints(output, plan, names)
     with checkpoints.opened(resume=resume, overwrite=overwrite):
         start = time.perf_counter()
         batch_size = min(batch_size, PART, survey.n_images)
         n_bytes = 4 * batch_size * math.prod(predictor.input_shape)
         check_size(n_bytes, f"a batch of {batch_size} images (batch_size)", InvalidOptionError)
-        run = _Run(predictor, batch_size, members, class_of_folder, split_of(given), progress, survey.n_images)
-        files = list_surveyed(given, survey)
+        split = source.split if source is not None else split_of(paths)
+        run = _Run(predictor, batch_size, members, class_of_folder, split, progress, survey.n_images)
+        run.reader, run.source, run.has_labels = reader, source, labels
+        files = list_surveyed(given, survey, reader)
         n_parts = math.ceil(survey.n_images / PART)
         for number in range(n_parts):
             part = islice(files, PART)
@@ -182,6 +225,18 @@ def predict_images(
         outputs, unreadable, n_images = checkpoints.join(n_parts)
     seconds = time.perf_counter() - start
     return Predicted(outputs, n_images, unreadable, survey.n_others, seconds, run.n_predicted / seconds)
+
+
+def _as_given(images: Any) -> Any:
+    if isinstance(images, ImageSource):
+        return images
+    given = [images] if isinstance(images, (str, os.PathLike)) else images
+    if isinstance(given, (bytes, Mapping)) or not hasattr(given, "__iter__"):
+        raise InvalidOptionError(f"images must be paths, or an image_table; received {type(images).__name__}.")
+    given = list(given)
+    if not given or not all(isinstance(one, (str, os.PathLike)) for one in given):
+        raise InvalidOptionError(f"images must be paths of folders and files, or an image_table; received {given!r}.")
+    return given
 
 
 class _Run:
@@ -201,6 +256,9 @@ class _Run:
         self.class_of_folder, self.split = class_of_folder, split
         self.progress, self.n_images = progress, n_images
         self.n_done = self.n_predicted = 0
+        self.reader: AnyReader | None = None
+        self.source: ImageSource | None = None
+        self.has_labels = self.has_warned = False
 
     def skip(self, n_images: int) -> None:
         self._count(n_images)
@@ -210,7 +268,8 @@ class _Run:
         predictor, kept = self.predictor, list[ImageFile]()
         unreadable: dict[str, str] = {}
         probas: dict[str, list[np.ndarray]] = {}
-        with warnings.catch_warnings(), closing(_batches(predictor, files, self.batch_size)) as batches:
+        reading = _batches(predictor, files, self.batch_size, self.reader, self._warn)
+        with warnings.catch_warnings(), closing(reading) as batches:
             # Pillow warns about unusual tags and large pictures. It raises an error for files that it cannot decode.
             warnings.filterwarnings("ignore", module=r"PIL\.")
             for read, batch, broken in batches:
@@ -225,7 +284,9 @@ class _Run:
                 self._count(len(read) + len(broken))
         self.n_predicted += len(files)
         ids = [file.id for file in kept]
-        labels = None
+        labels = groups = None
+        if self.source is not None:
+            labels, groups, _ = rows_of(self.source, ids, labels=self.has_labels)
         if self.class_of_folder is not None:
             labels = [self.class_of_folder[str(file.folder)] for file in kept]
         return {
@@ -237,9 +298,16 @@ class _Run:
                 task=predictor.task,
                 split=self.split,
                 member=predictor.name if name == "combined" else name,
+                groups=groups,
             )
             for name, arrays in probas.items()
         }, unreadable
+
+    def _warn(self, file: ImageFile, note: str) -> None:
+        if not self.has_warned:
+            self.has_warned = True
+            more = " Others like it are not named here; audit_images lists them all."
+            warn_of(note, file.id, stacklevel=6, more=more)
 
     def _count(self, n_images: int) -> None:
         self.n_done += n_images
@@ -248,18 +316,22 @@ class _Run:
 
 
 def _batches(
-    predictor: Predictor, files: list[ImageFile], batch_size: int
+    predictor: Predictor,
+    files: list[ImageFile],
+    batch_size: int,
+    reader: AnyReader | None,
+    warn: Callable[[ImageFile, str], None],
 ) -> Generator[tuple[list[ImageFile], np.ndarray, dict[str, str]]]:
     """Yield the files that were read, their pixels (padded to the batch size), and the ids of unreadable images."""
     height, width, _ = predictor.input_shape
 
-    def read(file: ImageFile) -> np.ndarray | str:
+    def read(file: ImageFile) -> tuple[np.ndarray, str] | str:
         if file.printable_id != file.id or "\0" in file.id:
             return "its name is no valid Unicode, and cannot be an id; rename it"
         try:
             if file.path.exists() and not file.path.is_file():
                 return "no file, but a folder, a pipe, a socket or a device"
-            return read_image(file.path, (height, width))
+            return read_sized(file.path, (height, width), reader)
         except UnreadableImageError as error:
             return reason_of(error.__cause__ or error)
 
@@ -273,6 +345,8 @@ def _batches(
                 if isinstance(image, str):
                     broken[file.printable_id] = image
                 else:
-                    batch[len(kept)] = image
+                    batch[len(kept)], note = image
                     kept.append(file)
+                    if note:
+                        warn(file, note)
             yield kept, batch, broken

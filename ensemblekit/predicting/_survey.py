@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator, Hashable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ..data import ImageSource
 from ..data.listing import ImageFile, list_images
-from ..data.reading import SUFFIXES
-from ..errors import DataError, InvalidOptionError
+from ..data.reading import OTHER_SUFFIXES, SUFFIXES
+from ..errors import DataError, ImageReadingWarning, InvalidOptionError
 
-__all__ = ["Survey", "list_surveyed", "survey_images"]
+__all__ = ["Given", "Survey", "list_surveyed", "survey_images"]
+
+Given = Sequence[str | os.PathLike[str]] | ImageSource
+"""Folders and files, or images of a table or folder."""
+SHOWN_OTHERS = 10
 
 
 class Survey(NamedTuple):
@@ -36,15 +42,17 @@ class Survey(NamedTuple):
     ids_digest: str
 
 
-def survey_images(images: Sequence[str | os.PathLike[str]], classes: Mapping[str, Hashable] | None) -> Survey:
+def survey_images(images: Given, classes: Mapping[str, Hashable] | None, reader: Any = None) -> Survey:
     """Count the images, compute a digest of their ids, sizes and modification times, and check ids and labels.
 
     Parameters
     ----------
-    images : sequence of path-like
+    images : sequence of path-like, or ImageSource
         As in `list_images`.
     classes : mapping of class folder to class, or None
-        Given if each image must have a label.
+        Given if each image must have a label by its folder.
+    reader : ImageReader or callable, optional
+        It may have more ``suffixes``.
 
     Returns
     -------
@@ -57,12 +65,24 @@ def survey_images(images: Sequence[str | os.PathLike[str]], classes: Mapping[str
         If there is no image, or two images have the same id.
     InvalidOptionError
         If an image is not in a folder of ``classes``.
+
+    Warns
+    -----
+    ImageReadingWarning
+        If files in folders have no suffix of an image.
     """
     digest, ids = hashlib.sha256(), hashlib.sha256()
     n_images = n_others = 0
-    # Ids in one folder are unique, and their set would grow with the number of images.
-    seen: set[str] | None = None if len(images) == 1 and Path(images[0]).is_dir() else set()
-    for found in list_images(images):
+    others: list[str] = []
+
+    def see_other(name: str) -> None:
+        if len(others) < SHOWN_OTHERS:
+            others.append(name)
+
+    # Ids in one folder or table are unique, and their set would grow with the number of images.
+    unique = isinstance(images, ImageSource) or (len(images) == 1 and Path(images[0]).is_dir())
+    seen: set[str] | None = None if unique else set()
+    for found in _list(images, reader, see_other):
         if found is None:
             n_others += 1
             continue
@@ -81,18 +101,35 @@ def survey_images(images: Sequence[str | os.PathLike[str]], classes: Mapping[str
         n_images += 1
     if not n_images:
         raise DataError(
-            f"there must be at least one image ({', '.join(sorted(SUFFIXES))}); found {n_others} other files."
+            f"there must be at least one image ({', '.join(sorted(SUFFIXES | OTHER_SUFFIXES))}); found {n_others} "
+            f"other files{', such as ' + repr(others[0]) if others else ''}."
+        )
+    if n_others:
+        warnings.warn(
+            f"files in folders must be images by their suffix; {n_others} {'is' if n_others == 1 else 'are'} none, and "
+            f"left out: {', '.join(map(repr, others))}{', ...' if n_others > len(others) else ''}. If they are images, "
+            "give reader=ImageReader(suffixes=[...]), on the command line --suffix.",
+            ImageReadingWarning,
+            stacklevel=4,
         )
     return Survey(n_images, n_others, digest.hexdigest(), ids.hexdigest())
 
 
-def list_surveyed(images: Sequence[str | os.PathLike[str]], survey: Survey) -> Generator[ImageFile]:
+def _list(images: Given, reader: Any, see_other: Callable[[str], object] | None = None) -> Generator[ImageFile | None]:
+    if isinstance(images, ImageSource):
+        for name, path in images.paths.items():
+            yield ImageFile(name, path, None)
+    else:
+        yield from list_images(images, reader, see_other)
+
+
+def list_surveyed(images: Given, survey: Survey, reader: Any = None) -> Generator[ImageFile]:
     """List the images again.
 
     Parameters
     ----------
-    images : sequence of path-like
-        The images that `survey_images` was called with.
+    images, reader
+        What `survey_images` was called with.
     survey : Survey
         Result of `survey_images`.
 
@@ -107,7 +144,7 @@ def list_surveyed(images: Sequence[str | os.PathLike[str]], survey: Survey) -> G
         At the end, if files were added or removed in the meantime.
     """
     ids = hashlib.sha256()
-    for found in list_images(images):
+    for found in _list(images, reader):
         if found is not None:
             ids.update(_as_bytes(found.id))
             yield found

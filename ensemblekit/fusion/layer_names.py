@@ -12,9 +12,19 @@ from ..errors import CompatibilityError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["class_names", "classes_layer", "escape", "member_layer", "member_names", "with_members"]
+__all__ = [
+    "class_names",
+    "classes_layer",
+    "escape",
+    "member_layer",
+    "member_names",
+    "named_as",
+    "task_layer",
+    "task_name",
+    "with_members",
+]
 
-CLASSES, MEMBER, SEPARATOR = "classes", "member", ">"
+CLASSES, MEMBER, TASK, SEPARATOR = "classes", "member", "task", ">"
 PLAIN = re.compile(r"[A-Za-z0-9_-]")
 """Characters of scope names in TensorFlow that are kept; ``.`` and ``>``, which it also allows, escape and separate."""
 
@@ -22,6 +32,11 @@ PLAIN = re.compile(r"[A-Za-z0-9_-]")
 def classes_layer(classes: Iterable[Hashable]) -> str:
     """Write class names as the name of a layer, ``classes>cat>large.20dog``."""
     return SEPARATOR.join([CLASSES, *map(escape, classes)])
+
+
+def task_layer(task: str) -> str:
+    """Write a task as the name of a layer, ``task>multilabel``."""
+    return f"{TASK}{SEPARATOR}{task}"
 
 
 def member_layer(position: int, member: str) -> str:
@@ -55,6 +70,33 @@ def class_names(model: keras.Model) -> tuple[Hashable, ...] | None:
         return tuple(map(_unescape, found[-1])) if found else None
     except ValueError as error:
         raise _unreadable_names(model) from error
+
+
+def task_name(model: keras.Model) -> str | None:
+    """Read the task of a fused model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A model that `fuse` made, in any process, or any other model.
+
+    Returns
+    -------
+    {"multiclass", "multilabel", "regression"} or None
+        None if the model has no class names. Models that were fused before tasks were kept are ``multiclass``.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from ensemblekit.fusion import fuse, task_name
+    >>> net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "sigmoid")])
+    >>> task_name(fuse([("net", net)], "mean", classes=["cough", "fever"], task="multilabel"))
+    'multilabel'
+    """
+    if class_names(model) is None:
+        return None
+    found = [names[0] for kind, *names in _name_layers(model) if kind == TASK]
+    return found[-1] if found else "multiclass"
 
 
 def member_names(model: keras.Model) -> tuple[str, ...]:
@@ -95,6 +137,28 @@ def with_members(model: keras.Model) -> keras.Model | None:
     return keras.Model(model.input, {"combined": model.outputs[0]} | outputs, name=f"{model.name}_with_members")
 
 
+def named_as(model: keras.Model, tensor: Any) -> Any:
+    """Give an output the names that the output of a fused model has, for a model that is made of it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A model that `fuse` made, or any other model.
+    tensor : KerasTensor
+        An output for the same classes.
+
+    Returns
+    -------
+    KerasTensor
+        The same values; the tensor itself if the model has no names.
+    """
+    found = {kind: SEPARATOR.join([kind, *names]) for kind, *names in _name_layers(model)}
+    keras: Any = import_keras("named_as")
+    for name in (found[kind] for kind in (TASK, CLASSES) if kind in found):
+        tensor = keras.layers.Identity(name=name, dtype=tensor.dtype)(tensor)
+    return tensor
+
+
 def _member_layers(model: Any) -> dict[str, str]:
     """Find the layer of each member, by the member's name."""
     try:
@@ -110,7 +174,7 @@ def _member_layers(model: Any) -> dict[str, str]:
 
 def _name_layers(model: Any) -> list[list[str]]:
     names = [layer.name.split(SEPARATOR) for layer in getattr(model, "layers", ())]
-    return [name for name in names if name[0] in (CLASSES, MEMBER) and len(name) > 1]
+    return [name for name in names if name[0] in (CLASSES, MEMBER, TASK) and len(name) > 1]
 
 
 def _unreadable_names(model: Any) -> CompatibilityError:
@@ -133,7 +197,7 @@ def _as_bytes(character: str) -> str:
 
 def _unescape(text: str) -> Hashable:
     if text.startswith(".i"):
-        return int(text[2:])
+        return text[2:] == "True" if text[2:] in ("True", "False") else int(text[2:])
     if text == ".e":
         return ""
     parts = re.split(r"\.([0-9a-f]{2})", text)

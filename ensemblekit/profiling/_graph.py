@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -72,18 +73,19 @@ class FusedGraph:
 
 def compile_call(model: Any, x: np.ndarray) -> Callable[[], object]:
     """Compile a function that calls a Keras model on these images and returns NumPy arrays."""
+    keras = import_keras("profile_model")
+    if keras.backend.backend() != "tensorflow":
+        return lambda: keras.tree.flatten(model.predict_on_batch(x))
     import tensorflow as tf
 
-    keras = import_keras("profile_model")
     call = tf.function(lambda images: model(images, training=False)).get_concrete_function(tf.constant(x))
     return lambda: [np.asarray(output) for output in keras.tree.flatten(call(tf.constant(x)))]
 
 
 def dtype_size(dtype: str) -> int:
     """Return the size of one number of this dtype in bytes."""
-    import tensorflow as tf
-
-    return int(tf.as_dtype(dtype).size)
+    bits = re.search(r"\d+", dtype)  # of bool none
+    return max(1, int(bits[0]) // 8) if bits else 1
 
 
 def _layers_behind(output: Any) -> dict[int, Any]:

@@ -11,7 +11,7 @@ from ..predictions.named import Named, is_default, look_up, read_named
 from ..predictions.names import few, shown
 from ._rows import index_of, n_rows
 
-__all__ = ["in_order", "one_a_row"]
+__all__ = ["in_order", "one_a_row", "votes_for"]
 
 
 def in_order(answer: Any, labels: list[Any], X: Any, what: str) -> np.ndarray:
@@ -59,11 +59,19 @@ def in_order(answer: Any, labels: list[Any], X: Any, what: str) -> np.ndarray:
 def one_a_row(answer: Any, X: Any, what: str) -> np.ndarray:
     """Read predicted labels or values, one a row; a column of them too, as CatBoost returns."""
     values = answer if type(answer) is np.ndarray else _rows_of(read_named(answer, what, keep=("id", "label")), X, what)
-    if values.shape not in ((n_rows(X),), (n_rows(X), 1)):
-        raise InvalidPredictionsError(
-            f"{what} must have one value a row, shape {(n_rows(X),)}; received shape {values.shape}."
-        )
+    n = n_rows(X)
+    if values.shape != (n,) and values.shape != (n, 1):
+        raise InvalidPredictionsError(f"{what} must have one value a row, shape {(n,)}; received shape {values.shape}.")
     return values.reshape(-1)
+
+
+def votes_for(predicted: np.ndarray, labels: list[Any], name: str) -> np.ndarray:
+    """Give the predicted class of each row probability 1; refuse a label that is not among those of the member."""
+    known = np.asarray(labels, dtype=None if len({*map(type, labels)}) == 1 else object)
+    votes = predicted[:, np.newaxis] == known
+    if votes.shape != (len(predicted), len(known)) or np.count_nonzero(votes) != len(predicted):
+        raise InvalidPredictionsError(f"member {name!r} predicted a label that is not in its classes_ {known!r}.")
+    return votes.astype(np.float64)
 
 
 def _rows_of(named: Named, X: Any, what: str) -> np.ndarray:

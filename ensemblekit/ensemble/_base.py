@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -11,15 +10,17 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from ..combining import combine, fit_combiner
 from ..deprecation import takes_old_arguments
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions, PredictionSet, align
 from . import _inspect
-from ._checked import CheckedEnsemble
+from ._answering import CombinesAnswers
+from ._columns import columns_in
+from ._composition import routing
 from ._fitting import fit_members
 from ._groups import inner_folds
-from ._members import ids_for
+from ._learned import LearnedWeights
+from ._outputs import read_outputs
 from ._rows import (
     as_rows,
     check_row_names,
@@ -31,7 +32,7 @@ from ._rows import (
     take,
     weights_of,
 )
-from ._splits import make_folds
+from ._splits import check_fold_weights, make_folds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Ensemble"]
 
 
-class Ensemble(CheckedEnsemble):
+class Ensemble(CombinesAnswers, LearnedWeights):
     """Named members and a combiner, as one scikit-learn estimator."""
 
     @takes_old_arguments(positional=("groups", "ids"))
@@ -53,11 +54,13 @@ class Ensemble(CheckedEnsemble):
         X : array-like of shape (n_samples, ...), list of text or dicts, or mapping of input name to array-like
             Inputs, passed to the members as they are: arrays, tables, sparse matrices, images. A mapping is for members
             with several inputs. Masked numbers become NaN.
-        y : array-like of shape (n_samples,)
-            Labels or values. Here, in ``sample_weight`` and in ``groups``, a mapping is looked up by the index of X.
+        y : array-like of shape (n_samples,), or (n_samples, n_outputs)
+            Labels or values; of several labels 0 or 1. Named columns are the ``output_names_``. Here, in
+            ``sample_weight`` and in ``groups``, a mapping is looked up by the index of X.
         sample_weight : array-like of shape (n_samples,), optional
             Finite, >= 0. Passed to every member (with metadata routing, to those that request it) and to a combiner
-            that learns.
+            that learns. If such a combiner makes no use of weights, an `UnweightedCombinerWarning` says so, rows of
+            weight 0 are left out of its fit, and ``combiner_weighted_`` is False.
         groups : array-like of shape (n_samples,), optional
             Rows of one group are never both fitted on and held out by a fold of ``cv``, or of a member that makes folds
             of its own: nested ensembles, searches and the like; see Notes.
@@ -88,42 +91,54 @@ class Ensemble(CheckedEnsemble):
         Groups are given to the ``fit`` of nested ensembles, and of members that take ``groups``, also in the last step
         of a pipeline. If a member of another kind makes folds, such as ``GridSearchCV``, it is fitted with folds that
         keep groups together in place of its ``cv``, which is put back afterwards; a splitter that divides groups is
-        refused. With metadata routing, groups go where they are requested.
+        refused. With metadata routing, groups go where they are requested. A final estimator of stacking gets them if
+        its ``fit`` takes ``groups``, as that of an ensemble; one that makes folds otherwise divides them.
         """
         started = time.perf_counter()
         x = as_rows(X)
         check_row_names(X, y=y, sample_weight=sample_weight, groups=groups)
-        y, groups = one_name_a_row("y", y, x), one_name_a_row("groups", groups, x)
-        validate_data(self, x, y, skip_check_array=True, ensure_2d=has_columns(x))
+        (y, outputs), groups = read_outputs(y, x), one_name_a_row("groups", groups, x)
+        plain = bool(type(x) is np.ndarray and x.ndim == 2 and y is not None)
+        if plain:  # scikit-learn would look for names in it
+            self.n_features_in_ = x.shape[1]
+            vars(self).pop("feature_names_in_", None)
+        else:
+            given: dict[str, Any] = {"X": x, "y": y}
+            validate_data(self, **given, skip_check_array=True, ensure_2d=has_columns(x))
         if not n_rows(x):
             raise InvalidPredictionsError(f"{type(self).__name__} needs at least one row; received none.")
         y = self._check_y(y)
         check_consistent_length(range(n_rows(x)), y, groups)
         prefit = self._check_cv()
         weight = self._weigh(sample_weight, x, y)
-        members, asked = self._check_parts(y, weighted=weight is not None)
+        members, asked = self._check_parts(y, outputs, weighted=weight is not None)
         learns = asked.learns
+        self._forget()
+        self._weighted_ = weight is not None and learns
+        self._warn_unweighted()
         if prefit:
             self._refuse_unused(asked, weight, groups, params)
         elif ids is not None:
             raise InvalidOptionError("ids name rows that prefit members may know; with cv=... they mean nothing.")
         predictor = self._predictor()
-        self._shows_features_ = self._wants_features(asked.combiner)
         if self._shows_features_:
             flatten_rows(take(x, np.arange(1)))  # to refuse text before anything is fitted
 
         predictions: PredictionSet | None = None
-        rows = np.arange(len(y))
+        columns: Mapping[str, np.ndarray] = {}
+        rows, folds, routed = np.arange(len(y)), [], Bunch()
         if prefit:
             fitted, seconds = members, dict.fromkeys(members, np.nan)
             if learns:
-                predictions = self._predict_with(fitted, x, checked_ids(x, ids)).with_labels(self._labels(y))
+                answered = self._predict_with(fitted, x, checked_ids(x, ids))
+                predictions, columns = answered.with_labels(self._labels(y)), columns_in(answered)
         else:
             routed, inner = self._route(members, weight, groups, params)
-            folds, classifies = [], self._kind == "classifier"
             if learns:
+                classifies = self._kind == "classifier"
                 folds = make_folds(self.cv, x, y, groups=groups, params=routed.cv.split, classifier=classifies)
-            fitted, seconds, rows, probas = fit_members(
+                check_fold_weights(folds, None if routing() else weight)
+            fitted, seconds, rows, answers = fit_members(
                 members,
                 x,
                 y,
@@ -136,19 +151,25 @@ class Ensemble(CheckedEnsemble):
                 verbose=self.verbose,
             )
             if learns:
+                columns = {m: answers[m] for m in self._columns_}
+                probas = answers | {m: predictor.of_columns(m, given) for m, given in columns.items()}
                 predictions = align(
                     [
                         Predictions(p, ids=rows, classes=self.output_names_, task=self.task, member=m)
                         for m, p in probas.items()
                     ]
                 ).with_labels(self._labels(y[rows]))
+        kept = None
         if predictions is not None:
-            kwargs: dict[str, Any] = {} if weight is None else {"sample_weight": weight[rows]}
-            if self._shows_features_ and "features" in asked.fit_takes:
-                kwargs["features"] = (predictions.ids, flatten_rows(x)[rows])
-            self.combiner_ = fit_combiner(predictions, asked.combiner, **kwargs)
-        else:
-            self.combiner_ = copy.deepcopy(asked.combiner)
+            asks = prefit or not routing() or "combiner" not in routed or "sample_weight" in routed["combiner"].fit
+            self._weighted_ = self._weighted_ and asks
+            used = {"weight": weight if asks else None, "groups": groups}
+            kept = self._keep(predictions, x, rows=rows, folds=folds, columns=columns, prefit=prefit, **used)
+        self._learn(asked, kept, x)
+        self._column_names_ = {
+            m: predictor.asking.names_of(m, fitted[m], given.shape[1], self._labels_of_outputs())
+            for m, given in columns.items()
+        }
         self.estimators_ = list(fitted.values())
         self.named_estimators_ = Bunch(**fitted)
         self.fit_seconds_ = {**seconds, "ensemble": time.perf_counter() - started}
@@ -164,11 +185,41 @@ class Ensemble(CheckedEnsemble):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_members * n_classes)
-            For each member in turn the columns of all classes; `get_feature_names_out` names them.
+        ndarray of shape (n_samples, n_columns)
+            For each member in turn the columns of all classes, or those that it answers with;
+            `get_feature_names_out` names them.
         """
-        cube = self._predict_members(self._check_x(X)).member_probas
-        return np.moveaxis(cube, 0, 1).reshape(cube.shape[1], -1)
+        answered = self._predict_members(self._check_x(X))
+        cube = answered.member_probas.reshape(*answered.member_probas.shape[:2], -1)
+        parts = {**dict(zip(answered.members, cube, strict=True)), **columns_in(answered)}
+        return np.concatenate(list(parts.values()), axis=1)
+
+    def final_inputs(self, X: Any) -> Any:
+        """Lay out what the final estimator of a stack gets: columns of members, and X with ``passthrough``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Inputs.
+
+        Returns
+        -------
+        ndarray or sparse matrix of shape (n_samples, n_inputs)
+            Probabilities of the members, in the order of their names; then other columns of members; then X.
+
+        Raises
+        ------
+        InvalidOptionError
+            If the combiner has no final estimator.
+        """
+        x = self._check_x(X)
+        lay_out = getattr(self.combiner_, "inputs_of", None)
+        if not callable(lay_out):
+            raise InvalidOptionError(f"combiner {self.combiner!r} has no final estimator. Give combiner='stacking'.")
+        answered = self._predict_members(x)
+        ordered = answered.reorder(members=self.combiner_.members_, classes=self.combiner_.classes_)
+        columns = columns_in(answered)
+        return lay_out(ordered.member_probas, self._features(columns, x) if self.passes_features_ else None)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of `transform`.
@@ -180,19 +231,20 @@ class Ensemble(CheckedEnsemble):
 
         Returns
         -------
-        ndarray of str of shape (n_members * n_classes,)
-            ``member_class``; for regression ``member``.
+        ndarray of str of shape (n_columns,)
+            ``member_class`` or ``member_output``; for one number a row ``member``.
         """
         check_is_fitted(self, "combiner_")
-        if self.task == "regression":
-            return np.array(list(self.named_estimators_), dtype=object)
-        names = [f"{member}_{label}" for member in self.named_estimators_ for label in self._labels_of_outputs()]
+        names: list[str] = []
+        for member in self.named_estimators_:
+            of_classes = [f"{member}_{label}" for label in self._labels_of_outputs()]
+            names += self._column_names_.get(member, of_classes or [member])
         return np.array(names, dtype=object)
 
     @property
     def passes_features_(self) -> bool:
-        """Whether ``combiner_`` gets X in addition to the members' predictions."""
-        return self._shows_features_
+        """Whether ``combiner_`` gets X, or columns of members, in addition to probabilities."""
+        return self._shows_features_ or bool(self._columns_)
 
     def output_names_for(self, labels: Iterable[Any]) -> tuple[Hashable, ...] | None:
         """Translate labels of a member to names of outputs.
@@ -207,6 +259,8 @@ class Ensemble(CheckedEnsemble):
         tuple of str or int, or None
             Names out of ``output_names_``; None for regression.
         """
+        if self._outputs_ is not None:
+            return tuple(labels)
         return None if self._names_ is None else tuple(self._names_[label] for label in labels)
 
     def leaderboard(self, X: Any, y: Any, *, scoring: Any = None, sample_weight: Any = None) -> pd.DataFrame:
@@ -233,7 +287,7 @@ class Ensemble(CheckedEnsemble):
         return _inspect.leaderboard(
             self,
             x := self._check_x(X, y=y, sample_weight=sample_weight),
-            self._check_y(one_name_a_row("y", y, x)),
+            self._read_y(y, x),
             scoring=scoring,
             sample_weight=None if sample_weight is None else weights_of(sample_weight, x),
         )
@@ -274,7 +328,7 @@ class Ensemble(CheckedEnsemble):
         return _inspect.member_importance(
             self,
             x := self._check_x(X, y=y, sample_weight=sample_weight),
-            self._check_y(one_name_a_row("y", y, x)),
+            self._read_y(y, x),
             n_repeats=n_repeats,
             random_state=random_state,
             scoring=scoring,
@@ -282,29 +336,21 @@ class Ensemble(CheckedEnsemble):
         )
 
     def _check_x(self, X: Any, **others: Any) -> Any:
-        check_is_fitted(self, "combiner_")
+        known = vars(self)
+        if "combiner_" not in known:
+            check_is_fitted(self, "combiner_")
+        # scikit-learn would look whether an array has names, which takes as long as a member's prediction of one row.
+        plain = type(X) is np.ndarray and X.ndim == 2 and not others and "feature_names_in_" not in known
+        if plain and X.shape[1] == known.get("n_features_in_"):
+            return X
         x = as_rows(X)
         check_row_names(X, **others)
         return validate_data(self, x, skip_check_array=True, ensure_2d=has_columns(x), reset=False)
 
-    def _predict_with(self, members: Mapping[str, Any], X: Any, ids: Any) -> PredictionSet:
-        predictor = self._predictor()
-        return self._align([predictor.predict(name, member, X, ids) for name, member in members.items()])
-
-    def _align(self, predictions: list[Predictions]) -> PredictionSet:
-        return align(predictions, missing=self.missing).reorder(classes=self.output_names_)
-
-    def _predict_members(self, X: Any) -> PredictionSet:
-        return self._predict_with(self.named_estimators_, X, ids_for(self.named_estimators_, X))
-
-    def _combine(self, predictions: PredictionSet, X: Any) -> np.ndarray:
-        kwargs: dict[str, Any] = {}
-        if self._shows_features_:
-            kwargs["features"] = (predictions.ids, flatten_rows(X))
-        return combine(predictions, self.combiner_, **kwargs).probas
-
     def _labels(self, y: np.ndarray) -> Any:
-        return y if self._names_ is None else [self._names_[label] for label in y.tolist()]
+        if self._names_ is None or all(label is name for label, name in self._names_.items()):
+            return y
+        return [self._names_[label] for label in y.tolist()]
 
     def _labels_of_outputs(self) -> list[Any]:
-        return list(self._names_ or ())
+        return list(self._outputs_ or self._names_ or ())

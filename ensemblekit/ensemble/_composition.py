@@ -14,12 +14,13 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
-from ..combining import ask
 from ..errors import InvalidOptionError
 from ..interfaces import CombinerLike
+from ._auto import ask_for
 from ._groups import GroupedMember, plan_groups
 from ._keras_model import is_model
 from ._members import all_pairs, pairs
+from ._parameters import parameters_of, refuse_left_out
 
 __all__ = ["Composition", "routing", "weight_name"]
 
@@ -31,11 +32,12 @@ class Composition(TransformerMixin, BaseEstimator):
     combiner: str | CombinerLike
     combiner_options: Any
     cv: Any
+    _columns_: Mapping[str, str]
 
     @property
     def named_estimators(self) -> Bunch:
         """The estimators as given, by name."""
-        return Bunch(**dict(self.estimators))
+        return Bunch(**dict(all_pairs(self.estimators)))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters; those of the members are called ``member__parameter``.
@@ -51,11 +53,7 @@ class Composition(TransformerMixin, BaseEstimator):
             Name -> value.
         """
         params = super().get_params(deep=deep)
-        for name, estimator in pairs(self.estimators) if deep else ():
-            params[name] = estimator
-            if hasattr(estimator, "get_params") and not isinstance(estimator, type):
-                params |= {f"{name}__{key}": value for key, value in estimator.get_params(deep=True).items()}
-        return params
+        return params | parameters_of(all_pairs(self.estimators)) if deep else params
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters: ``cv=3``; ``svm__C=3`` for a member; ``svm=SVC()`` or ``svm="drop"`` for a whole member.
@@ -75,7 +73,9 @@ class Composition(TransformerMixin, BaseEstimator):
         names = [name for name, _ in all_pairs(self.estimators)]
         whole = {name: params.pop(name) for name in list(params) if name in names}
         if whole:
-            self.estimators = [(name, whole.get(name, estimator)) for name, estimator in self.estimators]
+            self.estimators = [(name, whole.get(name, estimator)) for name, estimator in all_pairs(self.estimators)]
+        for name, estimator in all_pairs(self.estimators):
+            refuse_left_out(name, estimator, [key for key in params if key.startswith(f"{name}__")])
         return super().set_params(**params)
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -140,7 +140,7 @@ class Composition(TransformerMixin, BaseEstimator):
         return repr(self.combiner) + (f"\n{self.combiner_options!r}" if self.combiner_options else "")
 
     def _makes_folds(self) -> bool:
-        return not isinstance(self.cv, str) and ask(self.combiner, self.combiner_options).learns
+        return not isinstance(self.cv, str) and ask_for(self.combiner, self.combiner_options).learns
 
     def _route(
         self, members: Mapping[str, Any], weight: np.ndarray | None, groups: Any, params: Mapping[str, Any]
@@ -158,11 +158,17 @@ class Composition(TransformerMixin, BaseEstimator):
                 )
             routed = Bunch()
             for name, member in members.items():
-                fit = {} if weight is None else {weight_name(name, member): weight}
+                # Weights of classes would tell a member that learns without labels of them.
+                fit = (
+                    {}
+                    if weight is None or self._columns_.get(name) == "features"
+                    else {weight_name(name, member): weight}
+                )
                 fit |= dict.fromkeys(plans[name].fit_names, groups) if name in plans else {}
                 routed[name] = Bunch(fit=fit)
         else:
-            of_all: Any = process_routing(self, "fit", **given, **of_split, **params)
+            sent = {**given, **of_split, **params}
+            of_all: Any = process_routing(self, "fit", **sent) if sent else {}  # it returns no mapping for nothing
             routed = Bunch(**of_all)
         for name in members:  # a raw Keras model requests nothing, and scikit-learn passes nothing to it
             routed.setdefault(name, Bunch(fit=given))

@@ -14,6 +14,7 @@ from ..printed import printable
 from ._coded import CodedClassifier, fit_classifier
 from ._keras import KerasEstimator
 from ._members import MemberPredictor, name_outputs
+from ._outputs import parts_of
 from ._rows import take
 from ._splits import Fold
 
@@ -103,13 +104,17 @@ def fit_members(
         Name -> time of all its fits.
     rows : ndarray of int
         Sorted numbers of the rows that some fold held out.
-    probas : dict
-        Name -> out-of-fold predictions for ``rows``: the mean over the folds that held a row out.
+    answers : dict
+        Name -> out-of-fold predictions for ``rows``, or columns: the mean over the folds that held a row out.
     """
     jobs = [_Job(name, estimator, params[name], inner_folds.get((name, 0), {})) for name, estimator in members.items()]
+    columns = predictor.asking.columns
+    # A member that learns without labels is fitted once: its columns mean something else in each fit.
+    once = [name for name in members if columns.get(name) == "features"]
     jobs += [
         _Job(name, estimator, params[name], inner_folds.get((name, number), {}), number, len(folds), fold)
         for name, estimator in members.items()
+        if name not in once
         for number, fold in enumerate(folds, 1)
     ]
     fitted: dict[str, Any] = {}
@@ -129,12 +134,21 @@ def fit_members(
         times[fold.test] += 1
     rows = np.flatnonzero(times)
     means: dict[str, np.ndarray] = {}
+    for name in once if folds else ():
+        means[name] = predictor.columns(name, fitted[name], X)[rows]
     for name in members if folds else ():
+        if name in once:
+            continue
         total = np.zeros((len(y), *of_fold[name, 1].shape[1:]))
         for number, fold in enumerate(folds, 1):
             total[fold.test] += of_fold[name, number]
         means[name] = total[rows] / times[rows].reshape(-1, *(1,) * (total.ndim - 1))
-    return {name: fitted[name] for name in members}, seconds, rows, means
+    return (
+        {name: fitted[name] for name in members},
+        seconds,
+        rows,
+        {name: means[name] for name in members if name in means},
+    )
 
 
 def _run_jobs(
@@ -144,8 +158,12 @@ def _run_jobs(
 
     # A Keras model uses all cores itself, and each worker process would have to import TensorFlow first.
     of_keras = {place for place, job in enumerate(jobs) if isinstance(job.estimator, KerasEstimator)}
+    others = [place for place in range(len(jobs)) if place not in of_keras]
     parallel: Any = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    yield from parallel(delayed(_run_job)(i, job, X, y, predictor) for i, job in enumerate(jobs) if i not in of_keras)
+    if parallel.n_jobs == 1:
+        yield from (_run_job(place, jobs[place], X, y, predictor) for place in others)
+    else:
+        yield from parallel(delayed(_run_job)(place, jobs[place], X, y, predictor) for place in others)
     for place in sorted(of_keras):
         yield _run_job(place, jobs[place], X, y, predictor)
 
@@ -167,11 +185,16 @@ def _run_job(place: int, job: _Job, X: Any, y: np.ndarray, predictor: MemberPred
 
 def _predict_fold(estimator: Any, job: _Job, fold: Fold, X: Any, y: np.ndarray, predictor: MemberPredictor) -> Any:
     labels = np.unique(y[fold.train]) if predictor.names is not None else ()
-    if len(labels) == 1:
+    kind = predictor.asking.columns.get(job.name)
+    if len(labels) == 1 and kind != "numbers":
         # Many classifiers refuse one class, and there is nothing to learn.
+        if kind == "decisions":
+            return predictor.asking.certain(labels.tolist()[0], list(predictor.names or ()), len(fold.test))
         return predictor.certain(labels.tolist()[0], len(fold.test))
     params = {name: _of_rows(value, fold.train, len(y)) for name, value in job.params.items()}
     fitted = _fit(estimator, job, take(X, fold.train), y[fold.train], params, predictor)
+    if kind is not None:
+        return predictor.columns(job.name, fitted, take(X, fold.test))
     return predictor.predict(job.name, fitted, take(X, fold.test), fold.test).probas
 
 
@@ -184,13 +207,13 @@ def _fit(
         of_all = estimator.get_params()
         given = {parameter: of_all[parameter] for parameter in job.inner_folds}
         estimator.set_params(**job.inner_folds)
-    if predictor.names is None:
-        estimator.fit(X, y, **params)
-        fitted = estimator
+    if predictor.names is None or predictor.asking.columns.get(job.name) in ("numbers", "features"):
+        fitted = predictor.fit_named(job.name, estimator, X, y, params)
     else:
         fitted = fit_classifier(estimator, X, y, params)
     if given:  # the folds were of these rows alone
-        (fitted.estimator_ if isinstance(fitted, CodedClassifier) else fitted).set_params(**given)
+        for part in parts_of(fitted, estimator) if not isinstance(fitted, CodedClassifier) else [fitted.estimator_]:
+            part.set_params(**given)
     predictor.check(job.name, fitted)
     return fitted
 

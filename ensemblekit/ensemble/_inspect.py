@@ -11,7 +11,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ..errors import InvalidOptionError
 from ..predictions import Predictions, PredictionSet
+from ._columns import AnsweredSet, columns_in
 from ._members import ids_for
+from ._outputs import label_log_loss
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,17 +53,21 @@ def leaderboard(ensemble: Any, X: Any, y: np.ndarray, *, scoring: Any, sample_we
     predictor, ids = ensemble._predictor(), ids_for(ensemble.named_estimators_, X)
     rows: list[dict[str, Any]] = []
     predictions: list[Predictions] = []
+    columns: dict[str, np.ndarray] = {}
     whole = time.perf_counter()
     for name, member in ensemble.named_estimators_.items():
         started = time.perf_counter()
-        predictions.append(predictor.predict(name, member, X, ids))
+        predictions.append(predictor.predict(name, member, X, ids, columns))
         rows.append({"model": name, "predict_seconds": time.perf_counter() - started})
-    aligned = ensemble._align(predictions)
+    aligned = AnsweredSet.of(ensemble._align(predictions), columns)
     combined = ensemble._combine(aligned, X)
     rows.append({"model": "ensemble", "predict_seconds": time.perf_counter() - whole})
     for row, probas in zip(rows, [*aligned.member_probas, combined], strict=True):
         model = _constant(ensemble, probas, by_threshold=row["model"] == "ensemble")
-        row |= {score: _score(scorer, model, X, y, sample_weight) for score, scorer in scorers.items()}
+        judged = predictor.asking.columns.get(row["model"], "decisions") == "decisions"
+        row |= {
+            score: _score(scorer, model, X, y, sample_weight) if judged else np.nan for score, scorer in scorers.items()
+        }
         row["fit_seconds"] = ensemble.fit_seconds_[row["model"]]
     table: Any = pd.DataFrame(rows).set_index("model")[[*scorers, "fit_seconds", "predict_seconds"]]
     return table.sort_values(by=next(iter(scorers)), ascending=False, kind="stable")
@@ -92,18 +98,20 @@ def member_importance(
     random = check_random_state(random_state)
     orders = [random.permutation(len(predictions.ids)) for _ in range(n_repeats)]
 
-    def score(cube: np.ndarray) -> float:
-        combined = ensemble._combine(_with_probas(predictions, cube), X)
+    def score(cube: np.ndarray, columns: Mapping[str, np.ndarray]) -> float:
+        combined = ensemble._combine(AnsweredSet.of(_with_probas(predictions, cube), columns), X)
         return _score(scorer, _constant(ensemble, combined, by_threshold=True), X, y, sample_weight)
 
-    whole = score(predictions.member_probas)
+    given = columns_in(predictions)
+    whole = score(predictions.member_probas, given)
     rows: list[dict[str, Any]] = []
     for place, name in enumerate(predictions.members):
         falls: list[float] = []
         for order in orders:
             cube = predictions.member_probas.copy()
             cube[place] = cube[place][order]
-            falls.append(whole - score(cube))
+            own = {name: given[name][order]} if name in given else {}
+            falls.append(whole - score(cube, {**given, **own}))
         rows.append({"member": name, "importance": np.mean(falls), "deviation": np.std(falls)})
     return pd.DataFrame(rows).set_index("member").sort_values("importance", ascending=False, kind="stable")
 
@@ -115,10 +123,13 @@ def _with_probas(predictions: PredictionSet, cube: np.ndarray) -> PredictionSet:
 
 def _constant(ensemble: Any, probas: np.ndarray, *, by_threshold: bool) -> Any:
     if ensemble._kind == "regressor":
-        return _ConstantRegressor(probas[:, 0], probas[:, 0])
+        values = probas[:, 0] if probas.shape[1] == 1 else probas
+        return _ConstantRegressor(values, values)
     classes = ensemble.classes_
     # scikit-learn's metrics warn if the rounding errors of float32 keep a row from summing to 1.
     probas = probas.astype(np.float64)
+    if ensemble.task == "multilabel":
+        return _ConstantClassifier(probas, ensemble._decide(probas) if by_threshold else (probas >= 0.5) * 1, classes)
     probas /= probas.sum(axis=1, keepdims=True)
     predicted = ensemble._decide(probas) if by_threshold else classes[probas.argmax(axis=1)]
     return _ConstantClassifier(probas, predicted, classes)
@@ -145,6 +156,8 @@ def _scorers(ensemble: Any, scoring: Any) -> dict[str, Any]:
 def _scorer(ensemble: Any, given: Any) -> Any:
     from sklearn.metrics import get_scorer, log_loss, make_scorer
 
+    if given == "neg_log_loss" and ensemble.task == "multilabel":  # scikit-learn's takes one class a row
+        return make_scorer(label_log_loss, response_method="predict_proba", greater_is_better=False)
     if given == "neg_log_loss":
         # Without labels=, the scorer fails if the rows lack a class.
         return make_scorer(

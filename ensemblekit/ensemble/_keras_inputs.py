@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from ..errors import CompatibilityError, InvalidPredictionsError
+from ..members.networks import has_no_name, input_names
 from ..predictions.named import check_same_rows
 from ..predictions.names import few
 from ._keras_model import is_model
@@ -46,11 +47,17 @@ def is_of_several(X: Any, model: Any) -> bool:
         for each.
     """
     if isinstance(X, Mapping):
-        return True
+        return not hasattr(X, "shape")  # some sparse matrices are mappings
     inputs = inputs_of(model) or []
     if len(inputs) < 2:
         return False
-    return isinstance(X, (list, tuple)) or {tensor.name for tensor in inputs} <= {*map(str, getattr(X, "columns", ()))}
+    return isinstance(X, (list, tuple)) or {*_names(model)} <= {*map(str, getattr(X, "columns", ()))}
+
+
+def _names(model: Any) -> list[str]:
+    """Name the inputs; those that Keras has named, by another name in each copy, by their order."""
+    names = (input_names(model) or ()) if inputs_of(model) else ()
+    return [f"input_{k}" if has_no_name(name) else name for k, name in enumerate(names, 1)]
 
 
 def of_model(X: Any, model: Any) -> dict[str, Any]:
@@ -76,15 +83,19 @@ def of_model(X: Any, model: Any) -> dict[str, Any]:
         If the inputs differ in their numbers of rows, or in the names of their rows.
     """
     inputs = inputs_of(model)
-    names = [*X] if inputs is None else [tensor.name for tensor in inputs]
+    names = [*X] if inputs is None else _names(model)
     if isinstance(X, Mapping):
-        absent = [name for name in names if name not in X]
+        # The keys of a dict of inputs go before the names of its tensors.
+        keys = {name: name for name in names}
+        for given_names in () if inputs is None else (input_names(model) or (), [t.name for t in inputs]):
+            keys |= {n: other for n, other in zip(names, given_names, strict=True) if keys[n] not in X and other in X}
+        absent = [name for name, key in keys.items() if key not in X]
         if absent:
             raise CompatibilityError(
                 f"X must name each input of the model; it has {few([*X])} and lacks {few(absent)} of {model.name!r}. "
                 "Name the arrays as the inputs: {name: array}, keras.Input(shape, name=name)."
             )
-        given = {name: X[name] for name in names}
+        given = {name: X[key] for name, key in keys.items()}
     elif not isinstance(X, (list, tuple)):
         given = {name: X[name] for name in names}
     else:
@@ -171,11 +182,11 @@ def check_shapes(x: Any, model: Any) -> None:
     if not isinstance(x, dict) and len(inputs) > 1:
         raise CompatibilityError(
             f"a model of several inputs must be given {{name: array}}; {model.name!r} has "
-            f"{few([tensor.name for tensor in inputs])}, and X is one array."
+            f"{few(_names(model))}, and X is one array."
         )
-    for tensor in inputs:
-        array = x[tensor.name] if isinstance(x, dict) else x
-        what = f"X[{tensor.name!r}]" if isinstance(x, dict) else "X"
+    for name, tensor in zip(_names(model), inputs, strict=True):
+        array = x[name] if isinstance(x, dict) else x
+        what = f"X[{name!r}]" if isinstance(x, dict) else "X"
         is_text, wants_text = array.dtype == object, str(tensor.dtype) == "string"
         if is_text is not wants_text:
             raise CompatibilityError(
@@ -200,8 +211,8 @@ def as_fed(x: Any, model: Any) -> Any:
     """Put inputs that were read into the structure that a built model takes."""
     if not isinstance(x, dict):
         return x
-    names = [tensor.name for tensor in inputs_of(model) or []]
+    names = _names(model)
     structure = getattr(model, "input", None)  # a Sequential that was never called has none
     if isinstance(structure, dict):
-        return {key: x[tensor.name] for key, tensor in structure.items()}
+        return {key: x[key] for key in structure}
     return x[names[0]] if len(names) == 1 else [x[name] for name in names]

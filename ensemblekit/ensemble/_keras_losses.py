@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Literal
 
 import numpy as np
 
+from ..assembly import with_bare_output
 from ..errors import CompatibilityError, InvalidOptionError
+from ..members.losses import from_logits as takes_logits
+from ..members.losses import loss_name, only_loss
+from ..members.meaning import PROBABILITIES, Meaning, as_probabilities, last_activation
 from ..predictions.choices import check_choice
 
 __all__ = [
-    "Outputs",
     "Targets",
     "check_regression_loss",
+    "is_of_labels",
     "read_outputs",
     "read_targets",
     "to_probabilities",
@@ -21,17 +24,12 @@ __all__ = [
 ]
 
 Targets = Literal["integers", "indicators"]
-Outputs = Literal["probabilities", "softmax", "sigmoid", "divided", "sigmoid divided"]
-"""What makes probabilities of outputs; ``divided``: the outputs of a row are divided by their sum."""
-
-KERAS = "keras.src.losses"
+ONE_LABEL = ("sparse", "categorical", "kldivergence")
 WITHOUT_CLASSES = ("ctc", "circle")
-PROBABILITIES = ("softmax", "sparsemax", "sigmoid", "hard_sigmoid")
-OPERATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "HardSigmoid": "hard_sigmoid", "Sparsemax": "sparsemax"}
 APART = ("sigmoid", "hard_sigmoid")
 
 
-def read_targets(keras: Any, loss: Any, n_outputs: int, given: Targets | None) -> Targets:
+def read_targets(keras: Any, loss: Any, n_outputs: int, given: Targets | None, *, multilabel: bool = False) -> Targets:
     """Find out whether a loss takes integers or indicators.
 
     Parameters
@@ -44,6 +42,8 @@ def read_targets(keras: Any, loss: Any, n_outputs: int, given: Targets | None) -
         Number of outputs of the model.
     given : {"integers", "indicators"} or None
         As told by the user.
+    multilabel : bool, default=False
+        Whether each output is a label of its own.
 
     Returns
     -------
@@ -59,14 +59,22 @@ def read_targets(keras: Any, loss: Any, n_outputs: int, given: Targets | None) -
     """
     if given is not None:
         check_choice("targets", given, ("integers", "indicators"))
-    name, is_own = _name(keras, loss)
+    name, is_own = loss_name(loss)
     if name in WITHOUT_CLASSES and given is None:
         raise CompatibilityError(
             f"KerasClassifier needs a loss of class probabilities; {_shown(loss)} compares other outputs. Compile the "
             "model with a crossentropy, or tell what it is given: targets='integers' or 'indicators'."
         )
+    if multilabel:
+        if given == "integers" or (not is_own and name.startswith(ONE_LABEL)):
+            raise CompatibilityError(
+                f"labels that may hold together need a loss of each label by itself; received {_shown(loss)}"
+                f"{' and targets=integers' if given == 'integers' else ''}. Compile the model with "
+                "'binary_crossentropy', and end it with a sigmoid."
+            )
+        return "indicators"
     if n_outputs == 1:
-        if not is_own and name.startswith(("sparse", "categorical", "kldivergence")):
+        if not is_own and name.startswith(ONE_LABEL):
             raise CompatibilityError(
                 f"a model with one output must have a loss of one probability; {_shown(loss)} compares one output a "
                 "class. Compile it with 'binary_crossentropy', or give it an output for each class."
@@ -83,6 +91,14 @@ def read_targets(keras: Any, loss: Any, n_outputs: int, given: Targets | None) -
             "losses take them, or targets='indicators' for rows of 0 and 1, shape (n_samples, n_classes)."
         )
     return "indicators"
+
+
+def is_of_labels(model: Any) -> bool:
+    """Tell whether a model is compiled to judge several labels, each by itself."""
+    if not getattr(model, "loss", None) or len(getattr(model, "outputs", None) or ()) != 1:
+        return False
+    model = with_bare_output(model)
+    return model.output_shape[-1] > 1 and loss_name(model.loss)[0].startswith("binary")
 
 
 def try_loss(keras: Any, loss: Any, targets: np.ndarray, n_outputs: int) -> None:
@@ -106,7 +122,9 @@ def try_loss(keras: Any, loss: Any, targets: np.ndarray, n_outputs: int) -> None
     rule = f"the loss must compare targets of shape {some.shape} with outputs of shape {outputs.shape}"
     remedy = "Tell it with targets='integers' or 'indicators', or compile the model with another loss."
     try:
-        found = keras.losses.get(_only(loss))(keras.ops.convert_to_tensor(some), keras.ops.convert_to_tensor(outputs))
+        found = keras.losses.get(only_loss(loss))(
+            keras.ops.convert_to_tensor(some), keras.ops.convert_to_tensor(outputs)
+        )
         shape = tuple(found.shape)
     except Exception as error:
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
@@ -115,7 +133,7 @@ def try_loss(keras: Any, loss: Any, targets: np.ndarray, n_outputs: int) -> None
         raise CompatibilityError(f"{rule}, row by row; {_shown(loss)} gave the shape {shape}. {remedy}")
 
 
-def read_outputs(keras: Any, model: Any, from_logits: bool | None) -> Outputs:
+def read_outputs(keras: Any, model: Any, from_logits: bool | None, *, multilabel: bool = False) -> Meaning:
     """Find out how outputs become probabilities; refuse those that cannot.
 
     Parameters
@@ -126,28 +144,37 @@ def read_outputs(keras: Any, model: Any, from_logits: bool | None) -> Outputs:
         Functional or sequential, compiled, with one output.
     from_logits : bool or None
         Whether the outputs are logits, if the user has told it.
+    multilabel : bool, default=False
+        Whether each output is a label of its own.
 
     Returns
     -------
     str
-        See `Outputs`.
+        See `Meaning`.
 
     Raises
     ------
     CompatibilityError
         If the last layer has an activation that gives no probabilities.
     """
-    activation = _activation(keras, model.outputs[0])
+    activation = last_activation(model.outputs[0])
     one = model.output_shape[-1] == 1
-    logits = _from_logits(model.loss) if from_logits is None else from_logits
+    logits = takes_logits(model.loss) if from_logits is None else from_logits
+    if multilabel and activation in ("softmax", "sparsemax"):
+        raise CompatibilityError(
+            f"labels that may hold together need an output each by itself; {model.name!r} ends in {activation}, whose "
+            "outputs sum to 1. End it with a sigmoid, and compile it with 'binary_crossentropy'."
+        )
+    if multilabel and (activation in PROBABILITIES or activation is None or logits):
+        return "sigmoid" if logits and activation not in PROBABILITIES else "probabilities"
     if logits and activation not in PROBABILITIES:
-        apart = _name(keras, model.loss)[0].startswith("binary")
+        apart = loss_name(model.loss)[0].startswith("binary")
         return "sigmoid" if one else "sigmoid divided" if apart else "softmax"
     if activation is not None and activation not in PROBABILITIES:
         raise CompatibilityError(
             f"a classifier must end in probabilities; {model.name!r} ends in the activation {activation!r}. End it "
-            f"with {'sigmoid' if one else 'softmax'}, or, if its outputs are logits, compile it with a loss that has "
-            "from_logits=True (for a loss of your own: KerasClassifier(..., from_logits=True))."
+            f"with {'sigmoid' if one or multilabel else 'softmax'}, or, if its outputs are logits, compile it with a "
+            "loss that has from_logits=True (for a loss of your own: KerasClassifier(..., from_logits=True))."
         )
     if one and activation in ("softmax", "sparsemax"):
         raise CompatibilityError(
@@ -159,7 +186,7 @@ def read_outputs(keras: Any, model: Any, from_logits: bool | None) -> Outputs:
 
 def check_regression_loss(keras: Any, loss: Any) -> None:
     """Refuse losses that compare classes."""
-    name, is_own = _name(keras, loss)
+    name, is_own = loss_name(loss)
     if not is_own and ("categorical" in name or name in WITHOUT_CLASSES):
         raise CompatibilityError(
             f"KerasRegressor needs a loss of numbers; {_shown(loss)} compares classes. Compile the model with 'mse', "
@@ -167,7 +194,7 @@ def check_regression_loss(keras: Any, loss: Any) -> None:
         )
 
 
-def to_probabilities(raw: np.ndarray, how: Outputs) -> np.ndarray:
+def to_probabilities(raw: np.ndarray, how: Meaning) -> np.ndarray:
     """Turn the outputs of a model into probabilities.
 
     Parameters
@@ -175,89 +202,17 @@ def to_probabilities(raw: np.ndarray, how: Outputs) -> np.ndarray:
     raw : ndarray of shape (n_samples, n_outputs)
         Outputs.
     how : str
-        See `Outputs`.
+        See `Meaning`.
 
     Returns
     -------
     ndarray of shape (n_samples, n_classes)
         Two columns for one output, which is the probability of the second class.
     """
-    if how.startswith("sigmoid"):
-        # Either form is exact on its side, and neither overflows.
-        small = np.exp(-np.abs(raw))
-        raw = np.where(raw >= 0, 1 / (1 + small), small / (1 + small))
-    elif how == "softmax":
-        raw = np.exp(raw - raw.max(axis=1, keepdims=True))
-        raw /= raw.sum(axis=1, keepdims=True)
-    if raw.shape[1] == 1:
-        return np.concatenate([1 - raw, raw], axis=1)
-    if how.endswith("divided"):
-        total = raw.sum(axis=1, keepdims=True)
-        raw = np.where(total > 0, raw / np.where(total > 0, total, 1), raw.dtype.type(1 / raw.shape[1]))
-    return raw
-
-
-def _only(loss: Any) -> Any:
-    """Take the loss of the only output out of its list or dict."""
-    while isinstance(loss, (list, tuple, dict)) and len(loss) == 1:
-        (loss,) = loss.values() if isinstance(loss, dict) else loss
-    return loss
-
-
-def _name(keras: Any, loss: Any) -> tuple[str, bool]:
-    """Name a loss, in small letters without underscores; tell whether it is the user's own."""
-    loss = _only(loss)
-    if isinstance(loss, str):
-        loss = keras.losses.get(loss)
-    while isinstance(loss, functools.partial):
-        loss = loss.func
-    if isinstance(loss, keras.losses.Loss):
-        wrapped = getattr(loss, "fn", None)
-        of_keras = [
-            cls for cls in type(loss).__mro__
-            if cls.__module__.startswith(KERAS) and cls.__name__ not in ("Loss", "LossFunctionWrapper")
-        ]  # fmt: skip
-        if not of_keras and wrapped is not None:
-            return _name(keras, wrapped)
-        named: Any = of_keras[0] if of_keras else type(loss)
-    else:
-        named = loss
-    name = getattr(named, "__name__", type(named).__name__)
-    name = name.replace("_", "").lower()
-    is_own = not str(getattr(named, "__module__", "")).startswith(KERAS)
-    return {"kullbackleiblerdivergence": "kldivergence"}.get(name, name), is_own
+    probas = as_probabilities(raw, how)
+    return np.concatenate([1 - probas, probas], axis=1) if probas.shape[1] == 1 else probas
 
 
 def _shown(loss: Any) -> str:
-    loss = _only(loss)
+    loss = only_loss(loss)
     return repr(loss) if isinstance(loss, str) else getattr(loss, "__name__", None) or type(loss).__name__
-
-
-def _from_logits(loss: Any) -> bool:
-    loss = _only(loss)
-    while isinstance(loss, functools.partial):
-        if "from_logits" in loss.keywords:
-            return bool(loss.keywords["from_logits"])
-        loss = loss.func
-    return bool(getattr(loss, "from_logits", False) or getattr(loss, "_fn_kwargs", {}).get("from_logits", False))
-
-
-def _activation(keras: Any, tensor: Any) -> str | None:
-    """Name the function that made a symbolic tensor; None if it is not one of Keras's activations."""
-    history = tensor._keras_history
-    operation = history.operation
-    if isinstance(operation, keras.Model):
-        inner = getattr(operation, "outputs", None)
-        return _activation(keras, inner[history.tensor_index]) if inner else None
-    module = type(operation).__module__
-    if isinstance(operation, keras.layers.Softmax):
-        return "softmax"
-    if module.startswith("keras.src.ops"):
-        return OPERATIONS.get(type(operation).__name__)
-    function = getattr(operation, "activation", None)
-    if not module.startswith("keras.src.layers") or not callable(function):
-        return None
-    if isinstance(function, keras.layers.Layer):
-        return "softmax" if isinstance(function, keras.layers.Softmax) else None
-    is_known = str(getattr(function, "__module__", "")).startswith("keras.src.activations")
-    return function.__name__ if is_known else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from ..assembly import with_bare_output
 from ..errors import CompatibilityError, InvalidOptionError
 from ..predictions.names import few, shown
 
@@ -21,18 +22,21 @@ def is_model(model: Any) -> bool:
     return callable(getattr(model, "predict_on_batch", None))
 
 
-def make_model(model: Any, **arguments: Any) -> Any:
-    """Call the function that makes the model to train."""
+def make_model(model: Any, options: Mapping[str, Any] | None, **arguments: Any) -> Any:
+    """Call the function that makes the model to train, with the options of the user and what it asks of the data."""
     if not callable(model):
         raise InvalidOptionError(
             f"model must be a compiled keras.Model, or a function that makes one; received {model!r}."
         )
     names = inspect.signature(model).parameters
-    built = model(**{name: value for name, value in arguments.items() if name in names})
+    built: Any = model(**{name: value for name, value in arguments.items() if name in names}, **(options or {}))
     if not is_model(built):
         raise InvalidOptionError(f"the function given as model must make a keras.Model; it made {built!r}.")
     check_compiled(built)
-    return built
+    shape = arguments.get("input_shape")
+    if not getattr(built, "inputs", None) and not built.built and isinstance(shape, tuple):
+        built.build((None, *shape))  # a Sequential without Input knows its outputs only then
+    return with_bare_output(built)
 
 
 def check_compiled(model: Any) -> None:

@@ -10,9 +10,9 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, column_or_1d
 
 from ..interfaces import CombinerLike
-from ..predictions import Missing, Task
+from ..predictions import Missing
 from ._base import Ensemble
-from ._rows import as_rows, check_row_names, one_name_a_row, weights_of
+from ._rows import as_rows, check_row_names, weights_of
 
 __all__ = ["EnsembleRegressor"]
 
@@ -23,13 +23,14 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
     Parameters
     ----------
     estimators : list of (str, estimator)
-        The members: scikit-learn regressors, compiled Keras models or `KerasRegressor`. None or ``"drop"`` in place of
-        a member leaves it out.
-    combiner : str or Combiner, default="mean"
+        The members: scikit-learn regressors, compiled Keras models or `KerasRegressor`; names, ``"drop"`` and members
+        that learn without values of ``y`` as in `EnsembleClassifier`.
+    combiner : str, Combiner or list of these, default="mean"
         A registered name, or an object with a method ``combine``. It must accept regression. One that learns is fitted
-        on out-of-fold predictions.
+        on out-of-fold predictions. ``"auto"`` chooses one by these predictions, see `choose`,
+        and a list is that of the rules to choose from.
     combiner_options : dict, optional
-        Options of a combiner that is given by name.
+        As in `EnsembleClassifier`.
     cv : int, splitter, iterable of (train, test), or "prefit", default=5
         As in `EnsembleClassifier`, but whole numbers give folds that are not stratified.
     passthrough, n_jobs, verbose
@@ -37,8 +38,12 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
 
     Attributes
     ----------
-    estimators_, named_estimators_, combiner_, fit_seconds_, n_features_in_, feature_names_in_
+    estimators_, named_estimators_, combiner_, fit_seconds_, n_features_in_, feature_names_in_, oof_predictions_
         As in `EnsembleClassifier`.
+    oof_folds_, member_weights_, head_weights_
+        As in `EnsembleClassifier`.
+    output_names_ : tuple of str or int
+        ``value``; with several outputs the columns of ``y``, or 0, 1, ... if they have no names.
 
     See Also
     --------
@@ -47,8 +52,9 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
 
     Notes
     -----
-    ``y`` has one value for each row. Rows that no fold or several folds hold out are treated as in
-    `EnsembleClassifier`.
+    ``y`` may have several columns. Members whose tags say that they take several outputs are fitted on all at once; of
+    others, a clone is fitted on each, as scikit-learn's ``MultiOutputRegressor`` does. Rows that no fold or several
+    folds hold out are treated as in `EnsembleClassifier`.
 
     Examples
     --------
@@ -63,9 +69,8 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
     """
 
     _kind = "regressor"
-    task: Task = "regression"
     # Parameters that only a classifier has.
-    response_method = "predict"
+    response_method: Any = "auto"
     missing: Missing = "error"
     class_weight = None
 
@@ -88,31 +93,34 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, **params: Any) -> np.ndarray:
         """Combine the members' values.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
             Inputs.
+        **params : dict
+            Further parameters of the methods by which members are asked, by metadata routing.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Values.
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Values, columns in the order of ``output_names_``.
         """
         x = self._check_x(X)
-        return self._combine(self._predict_members(x), x)[:, 0]
+        combined = self._combined(x, self._members_with("predict", params))
+        return combined[:, 0] if self._outputs_ is None else combined
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Compute R² of `predict`.
+        """Compute R² of `predict`; with several outputs, its mean.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
             Inputs.
-        y : array-like of shape (n_samples,)
-            Values.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Values. Named columns are matched by name.
         sample_weight : array-like of shape (n_samples,), optional
             Weight of each row.
 
@@ -129,9 +137,18 @@ class EnsembleRegressor(RegressorMixin, Ensemble):
         check_row_names(X, y=y, sample_weight=sample_weight)
         x = as_rows(X)
         weights = None if sample_weight is None else weights_of(sample_weight, x)
-        return super().score(X, one_name_a_row("y", y, x), weights)
+        return super().score(X, self._read_y(y, x), weights)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = self._takes_several()
+        return tags
 
     def _check_y(self, y: Any) -> np.ndarray:
+        if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "fiu" and len(y) and np.isfinite(y).all():
+            return y
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            return check_array(y, dtype="numeric", input_name="y")
         y = column_or_1d(y, warn=True)
         return check_array(y, ensure_2d=False, input_name="y")
 

@@ -14,7 +14,9 @@ from ..predictions.names import array_of, as_ids, few, first_null, shown
 
 __all__ = [
     "as_rows",
+    "check_indicators",
     "check_row_names",
+    "check_weights",
     "checked_ids",
     "flatten_rows",
     "has_columns",
@@ -22,6 +24,7 @@ __all__ = [
     "n_rows",
     "one_name_a_row",
     "row_names",
+    "side_by_side",
     "slice_rows",
     "take",
     "weights_of",
@@ -145,18 +148,35 @@ def slice_rows(x: Any, start: int, stop: int) -> Any:
     return {n: slice_rows(part, start, stop) for n, part in x.items()} if isinstance(x, dict) else x[start:stop]
 
 
-def flatten_rows(X: Any) -> np.ndarray:
-    """Flatten each row of X into a vector of numbers, shape ``(n_samples, n_features)``."""
+def flatten_rows(X: Any) -> Any:
+    """Flatten each row of X into a vector of numbers.
+
+    Returns
+    -------
+    ndarray or CSR matrix of shape (n_samples, n_features)
+        float64; sparse where X is.
+    """
     if isinstance(X, dict):
-        return np.concatenate([flatten_rows(part) for part in X.values()], axis=1)
-    dense = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+        return side_by_side([flatten_rows(part) for part in X.values()])
+    if hasattr(X, "tocsr"):
+        return X.tocsr().astype(np.float64, copy=False)
+    given = np.asarray(X)
     try:
-        return dense.reshape(len(dense), -1).astype(np.float64)
+        return given.reshape(len(given), -1).astype(np.float64)
     except (TypeError, ValueError):
         raise InvalidOptionError(
-            f"passthrough needs X of numbers, which the combiner can look at; received dtype {dense.dtype}. Turn "
+            f"passthrough needs X of numbers, which the combiner can look at; received dtype {given.dtype}. Turn "
             "them into numbers first, or give passthrough=False."
         ) from None
+
+
+def side_by_side(parts: list[Any]) -> Any:
+    """Put tables of numbers side by side; sparse if one of them is."""
+    if any(hasattr(part, "tocsr") for part in parts):
+        from scipy.sparse import hstack
+
+        return hstack(parts, format="csr")
+    return np.concatenate(parts, axis=1)
 
 
 def check_row_names(X: Any, **others: Any) -> None:
@@ -248,6 +268,10 @@ def one_name_a_row(what: str, values: Any, X: Any) -> Any:
     if isinstance(values, Mapping):
         values = by_id(what, values, as_ids(row_names(X)), error=InvalidOptionError)
     array = array_of(values)
+    if what == "groups" and array.ndim != 1:
+        raise InvalidOptionError(
+            f"groups must be one a row, shape (n_samples,); received shape {array.shape}. Give one column of the table."
+        )
     if array.dtype.kind in "OT":
         names: list[Any] = array.ravel().tolist()
         if (row := first_null(names)) is not None:
@@ -279,5 +303,30 @@ def weights_of(sample_weight: Any, X: Any = None) -> np.ndarray:
         ) from None
 
 
+def check_weights(weight: np.ndarray, n_samples: int) -> np.ndarray:
+    """Refuse weights that are not finite, >= 0 and one a row, or of which all are 0."""
+    if weight.shape != (n_samples,) or not np.isfinite(weight).all() or (weight < 0).any():
+        wrong = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+        first = f", of which {len(wrong)} are not, first {weight.flat[wrong[0]]}" if len(wrong) else ""
+        raise InvalidOptionError(
+            f"sample_weight must be finite and >= 0, one a row, shape {(n_samples,)}; received shape "
+            f"{weight.shape}{first}."
+        )
+    if not weight.any():
+        raise InvalidOptionError("Sample weights must contain at least one non-zero number; all are 0.")
+    return weight
+
+
 def _is_arrow(values: Any) -> bool:
     return hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
+
+
+def check_indicators(y: np.ndarray) -> np.ndarray:
+    """Check that several columns of labels hold 0 and 1, and return them as whole numbers."""
+    kinds = np.unique(y)
+    if not np.isin(kinds, (0, 1)).all():
+        raise InvalidOptionError(
+            f"y of several columns must say of each label whether it holds, 0 or 1; received {few(kinds.tolist())} in "
+            f"{y.shape[1]} columns. For several outputs of classes fit one ensemble each."
+        )
+    return y.astype(np.int64)

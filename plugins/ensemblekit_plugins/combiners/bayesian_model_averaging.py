@@ -12,6 +12,7 @@ from ensemblekit.errors import InvalidOptionError
 from ensemblekit.predictions import Task
 
 from ..learning.rows import Rows, likelihoods, rows_of
+from ..learning.scales import scale_of
 from ..options import check_number
 from .learned_weights import LearnedWeights
 from .weighted import Weighted
@@ -112,12 +113,16 @@ def _categorical(rows: Rows) -> np.ndarray:
 def _gaussian(rows: Rows) -> np.ndarray:
     variance = np.zeros((len(rows.probas), rows.probas.shape[-1]))
     share = rows.share()[:, np.newaxis]
+    scale = scale_of(rows.probas, rows.labels)
     for block in rows.blocks(max(1, (1 << 20) // len(rows.probas))):
-        residuals = rows.probas[:, block] - rows.truth(block)
+        values, truth = rows.probas[:, block], rows.truth(block)
+        if scale.any():
+            values, truth = np.ldexp(values.astype(np.float64), -scale), np.ldexp(truth, -scale)
+        residuals = values - truth
         variance += (np.square(residuals, out=residuals) * share[block]).sum(axis=1)
     # A member without errors would have an infinite density.
     variance = np.maximum(variance, np.finfo(np.float64).tiny)
-    return -0.5 * (np.log(2 * np.pi * variance) + 1).sum(axis=1)
+    return -0.5 * (np.log(2 * np.pi * variance) + 1).sum(axis=1) - np.log(2) * scale.sum()
 
 
 @hookimpl

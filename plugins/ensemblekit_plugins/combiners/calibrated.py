@@ -87,6 +87,8 @@ class Calibrated(Combiner):
     array([0.75, 0.25])
     """
 
+    grid = ({"order": "after"}, {"inner": "super_learner"}, {"method": "vector", "order": "after"})
+
     def __init__(
         self,
         inner: Any = "mean",
@@ -156,9 +158,9 @@ class Calibrated(Combiner):
                 some = predictions.reorder(rows=others)
                 fitted = self._fit_inner(some, _of(sample_weight, others), _of(features, others))
                 held_out = predictions.member_probas[:, fold]
-                combined[fold] = _combine(fitted, held_out, _of(features, fold), predictions.task, np)
+                combined[fold] = _combine(fitted, held_out, _of(features, fold), predictions.kind, np)
         else:
-            combined = _combine(self.inner_, predictions.member_probas, features, predictions.task, np)
+            combined = _combine(self.inner_, predictions.member_probas, features, predictions.kind, np)
         self.maps_ = self._fit_maps(combined[np.newaxis], predictions, sample_weight)
         return self
 
@@ -199,12 +201,12 @@ class Calibrated(Combiner):
     ) -> list[dict[str, Any]]:
         codes, n_classes = predictions.label_codes, member_probas.shape[-1]
         assert codes is not None  # noqa: S101 - fit_combiner requires labels
-        multiclass = predictions.task == "multiclass"
+        multiclass = predictions.kind == "multiclass"
         targets = codes[..., np.newaxis] == np.arange(n_classes) if multiclass else codes
         targets = targets.reshape(-1, n_classes)
         weights = flatten_weights(sample_weight, member_probas.shape[1:-1])
         return [
-            fit_map(self.method, probas.reshape(-1, n_classes), targets, weights, task=predictions.task)
+            fit_map(self.method, probas.reshape(-1, n_classes), targets, weights, task=predictions.kind)
             for probas in member_probas
         ]
 
@@ -213,7 +215,7 @@ class Calibrated(Combiner):
         for others, fold in self._folds(len(predictions.ids)):
             some = predictions.reorder(rows=others)
             maps = self._fit_maps(some.member_probas, some, _of(sample_weight, others))
-            calibrated[:, fold] = self._calibrate(maps, predictions.member_probas[:, fold], predictions.task)
+            calibrated[:, fold] = self._calibrate(maps, predictions.member_probas[:, fold], predictions.kind)
         fields: dict[str, Any] = {name: getattr(predictions, name) for name in ("ids", "classes", "labels", "task")}
         return align(
             *(
@@ -241,6 +243,11 @@ class Calibrated(Combiner):
                 predictions, asked.combiner, sample_weight=sample_weight, features=named, allow_leakage=True
             )
         return asked.settle(predictions.members).combiner
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether the inner combiner takes sparse features."""
+        return ask(self._new_inner()).takes_sparse
 
     def _new_inner(self) -> Any:
         if isinstance(self.inner, str):

@@ -17,6 +17,8 @@ __all__ = ["DawidSkene"]
 
 LEAST_COUNT = 1e-10
 """Lower bound of the counts, so that no logarithm is infinite."""
+LENT = 2.0
+"""Votes for each true class that a member is lent without labels; enough to hold a member of few votes."""
 
 
 class DawidSkene(Combiner):
@@ -27,12 +29,15 @@ class DawidSkene(Combiner):
     use_labels : bool, default=True
         If true, the confusion matrices are counted from the labels. If false, no labels are needed and any are ignored:
         the matrices are learned from the votes alone by expectation maximisation, as for crowds of annotators.
-    smoothing : float, default=1.0
-        Number that is added to each count: the pseudo-counts of a symmetric Dirichlet prior.
+    smoothing : float, optional
+        Number that is added to each count: the pseudo-counts of a symmetric Dirichlet prior. By default 1 with labels.
+        Without, where equal counts can outweigh the votes and lose whole classes, each member is by default lent two
+        votes for each true class, divided as those of all members together.
     max_iter : int, default=100
         Maximum number of steps of expectation maximisation.
     tol : float, default=1e-5
-        Expectation maximisation ends if a step raises the mean log posterior per row by less than this, in nats.
+        Expectation maximisation ends if a step changes the mean log likelihood per vote by less than this, in nats, as
+        in `ensemblekit.crowd`.
 
     Attributes
     ----------
@@ -42,6 +47,11 @@ class DawidSkene(Combiner):
         ``confusions_[m, c, k]``: the probability that member ``m`` votes for ``k`` if the true class is ``c``.
     n_iter_ : int
         Number of steps of expectation maximisation; 0 with labels.
+
+    Warns
+    -----
+    VanishedClassWarning
+        In `fit` without labels, if a class has the most votes on some rows, and is predicted for none.
 
     Notes
     -----
@@ -53,7 +63,7 @@ class DawidSkene(Combiner):
     With labels, ``prior[c]`` and ``confusion_m[c, k]`` are smoothed frequencies. Without labels, the first posterior is
     the share of the votes. Then two steps alternate: the frequencies are computed with the posterior as weights, and
     the posterior is computed from the frequencies [1]_. In this case only the majority of the votes determines which
-    class is which.
+    class is which. For votes of which most are missing see `ensemblekit.crowd`.
 
     Tie rule: equal posteriors stay equal, and the first class by name is predicted.
 
@@ -80,10 +90,11 @@ class DawidSkene(Combiner):
     tasks = frozenset({"multiclass"})
 
     def __init__(
-        self, *, use_labels: bool = True, smoothing: float = 1.0, max_iter: int = 100, tol: float = 1e-5
+        self, *, use_labels: bool = True, smoothing: float | None = None, max_iter: int = 100, tol: float = 1e-5
     ) -> None:
         check_choice("use_labels", use_labels, (True, False))
-        check_number("smoothing", smoothing, 0)
+        if smoothing is not None:
+            check_number("smoothing", smoothing, 0)
         check_count("max_iter", max_iter)
         check_number("tol", tol, 0)
         self.use_labels = use_labels
@@ -103,28 +114,41 @@ class DawidSkene(Combiner):
             assert codes is not None  # noqa: S101 - fit_combiner requires labels
             self._count(np.eye(n_classes)[codes.ravel()], votes, weight)
             return self
+        from ensemblekit.crowd import warn_if_vanished  # imported late, with what it needs
+
         posterior = votes.sum(axis=0)
         posterior /= posterior.sum(axis=-1, keepdims=True)
         self._count(posterior, votes, weight)
-        gained, before = np.inf, -np.inf
-        while self.n_iter_ < self.max_iter and gained >= self.tol:
+        changed, before, total = np.inf, -np.inf, float(weight @ votes.sum(axis=(0, 2)))
+        while self.n_iter_ < self.max_iter and not changed < self.tol:
             logarithm = np.log(self.prior_) + sum(v @ np.log(c).T for v, c in zip(votes, self.confusions_, strict=True))
             best = logarithm.max(axis=-1, keepdims=True)
             posterior = np.exp(logarithm - best)
             likelihood = posterior.sum(axis=-1, keepdims=True)
             posterior /= likelihood
-            prior = np.log(self.prior_).sum() + np.log(self.confusions_).sum()
-            now = float((weight @ (np.log(likelihood) + best)[:, 0] + self.smoothing * prior) / weight.sum())
-            gained, before = now - before, now
+            now = float(weight @ (np.log(likelihood) + best)[:, 0]) / total
+            changed, before = abs(now - before), now
             self._count(posterior, votes, weight)
             self.n_iter_ += 1
+        warn_if_vanished(
+            votes.sum(axis=0),
+            posterior,
+            predictions.classes,
+            rule="dawid_skene",
+            remedy="Fit it with labels, give a smaller smoothing, or use 'voting'.",
+        )
         return self
 
     def _count(self, posterior: np.ndarray, votes: np.ndarray, weight: np.ndarray) -> None:
         weighted = (posterior * weight[:, np.newaxis]).T
-        self.prior_ = np.maximum(weighted.sum(axis=1) + self.smoothing, LEAST_COUNT)
+        counts = np.stack([weighted @ v for v in votes])
+        equal = self.smoothing if self.smoothing is not None else float(self.use_labels)
+        self.prior_ = np.maximum(weighted.sum(axis=1) + equal, LEAST_COUNT)
         self.prior_ /= self.prior_.sum()
-        self.confusions_ = np.maximum(np.stack([weighted @ v for v in votes]) + self.smoothing, LEAST_COUNT)
+        if self.smoothing is None and not self.use_labels:
+            pooled = np.maximum(counts.sum(axis=0), LEAST_COUNT)
+            counts += LENT * pooled / pooled.sum(axis=-1, keepdims=True)
+        self.confusions_ = np.maximum(counts + equal, LEAST_COUNT)
         self.confusions_ /= self.confusions_.sum(axis=-1, keepdims=True)
 
     def combine(self, member_probas: Any, *, present: Any = None, xp: Any = np) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from ensemblekit import Combiner, PredictionSet
 from ensemblekit.errors import InvalidOptionError, NotFittedError
 
 from ..kernels.blocks import row_slices
-from ..kernels.ties import settle_ties
+from ..kernels.ties import settle_tied_columns
 from ..learning.neighbours import Neighbours
 from ..learning.rows import (
     check_all_present,
@@ -22,7 +23,13 @@ from ..learning.rows import (
 )
 from ..options import check_choice, check_count
 
-__all__ = ["DynamicSelection"]
+__all__ = ["Competence", "DynamicSelection"]
+
+Competence = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Computes the weights of members for rows, from the nearest rows and the predictions."""
+
+SEARCH_VALUES = 2**21
+"""Coordinates for which neighbours are searched at once: a search has a cost of its own."""
 
 
 class DynamicSelection(Combiner, abc.ABC):
@@ -89,42 +96,43 @@ class DynamicSelection(Combiner, abc.ABC):
             )
         rows = flatten_members(member_probas)
         given = None if features is None else self._features(features, member_probas.shape[1:-1], self.n_features_)
-        combined = np.empty(rows.shape[1:], dtype=member_probas.dtype)
-        neighbours = Neighbours(self.points_)
-        n_asked = self._n_asked()
-        values_a_row = rows.shape[0] * max(rows.shape[2], self._values_a_member())
-        for block in row_slices(len(combined), values_a_row):
-            probas = rows[:, block]
-            queries = _points(probas) if given is None else given[block]
-            nearest = neighbours.nearest(queries, n_asked)
-            combined[block] = vote(probas, self._competence(nearest, probas), self.voting)
+        if self.voting == "soft":
+            return self._select(rows, given).reshape(member_probas.shape[1:])
+        # Whatever the weights, the votes of members that agree are those of each of them.
+        combined = _any_votes(rows)
+        divided = np.flatnonzero(np.count_nonzero(combined, axis=1) != 1)
+        if len(divided):
+            combined[divided] = self._select(rows[:, divided], None if given is None else given[divided])
         return combined.reshape(member_probas.shape[1:])
+
+    def _select(self, rows: np.ndarray, given: np.ndarray | None) -> np.ndarray:
+        combined = np.empty(rows.shape[1:], dtype=rows.dtype)
+        neighbours, competence = Neighbours(self.points_), self._competence()
+        n_asked = self._n_asked()
+        values_a_row = max(n_asked, rows.shape[0] * rows.shape[2], self.points_.shape[1])
+        for block in row_slices(len(combined), values_a_row, SEARCH_VALUES):
+            probas = rows[:, block]
+            nearest = neighbours.nearest(_points(probas) if given is None else given[block], n_asked)
+            combined[block] = vote(probas, competence(nearest, probas), self.voting)
+        return combined
 
     def _learn(self, rows: np.ndarray, codes: np.ndarray) -> None:
         """Learn what else a subclass needs, from the rows whose weight is not 0."""
 
     @abc.abstractmethod
-    def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
-        """Compute the weight of each member for each row.
-
-        Parameters
-        ----------
-        nearest : ndarray of int of shape (n_rows, n_neighbors)
-            Positions of rows in ``right_``, the nearest first.
-        probas : ndarray of shape (n_members, n_rows, n_classes)
-            Predictions of the members.
+    def _competence(self) -> Competence:
+        """Prepare the function that computes the weight of each member for each row.
 
         Returns
         -------
-        ndarray of shape (n_rows, n_members)
-            Weights >= 0; if all weights of a row are 0, the members have equal weights.
+        callable
+            Called with the positions of rows in ``right_``, the nearest first, ``(n_rows, n_neighbors)``, and with the
+            predictions of the members, ``(n_members, n_rows, n_classes)``. Returns weights >= 0, ``(n_rows,
+            n_members)``; if all weights of a row are 0, the members have equal weights.
         """
 
     def _n_asked(self) -> int:
         return min(self.n_neighbors, len(self.points_))
-
-    def _values_a_member(self) -> int:
-        return self.n_neighbors
 
     def _features(self, features: np.ndarray, axes: tuple[int, ...], n_features: int | None) -> np.ndarray:
         given = flatten_features(self.name, features, axes, n_features).astype(np.float64)
@@ -134,6 +142,15 @@ class DynamicSelection(Combiner, abc.ABC):
                 f"{int((~np.isfinite(given)).any(axis=1).sum())} of {len(given)} rows."
             )
         return given
+
+
+def _any_votes(rows: np.ndarray) -> np.ndarray:
+    """Give 1 to each class that is the most probable one of a member, or one of its tied ones."""
+    votes = np.zeros(rows.shape[:0:-1], dtype=bool)
+    for member in rows:
+        columns = np.ascontiguousarray(member.T)
+        votes |= columns == columns.max(axis=0)
+    return np.ascontiguousarray(votes.T).astype(rows.dtype)
 
 
 def _points(rows: np.ndarray) -> np.ndarray:
@@ -161,15 +178,19 @@ def vote(probas: np.ndarray, weights: np.ndarray, voting: str) -> np.ndarray:
     weights = np.where(weights.any(axis=1, keepdims=True), weights, 1).astype(np.float64)
     # A power of two keeps the ratios exact, and keeps tiny weights from becoming 0 in float32.
     weights = np.ldexp(weights, -np.frexp(weights.max(axis=1, keepdims=True))[1])
-    shares = weights.T[..., np.newaxis].astype(dtype)
-    total = sum(shares, np.zeros((len(weights), 1), dtype=dtype))
-    summed = np.zeros(probas.shape[1:], dtype=dtype)
-    for member, share in zip(probas, shares, strict=True):
-        summed += member * share
-    if voting == "soft":
-        return (summed / total).astype(probas.dtype, copy=False)
+    shares = np.ascontiguousarray(weights.T, dtype=dtype)
+    total = sum(shares, np.zeros(len(weights), dtype=dtype))
+    # Columns of classes, as NumPy is slow along short last axes.
+    summed = np.zeros(probas.shape[:0:-1], dtype=dtype)
     votes = np.zeros_like(summed)
     for member, share in zip(probas, shares, strict=True):
-        top = member == member.max(axis=-1, keepdims=True)
-        votes += top * (share / top.sum(axis=-1, keepdims=True, dtype=dtype))
-    return settle_ties(votes / total, summed, 2 * len(probas), probas.dtype, np)
+        columns = np.ascontiguousarray(member.T)
+        summed += columns * share
+        if voting == "hard":
+            top = columns == columns.max(axis=0)
+            votes += top * (share / top.sum(axis=0, dtype=dtype))
+    if voting == "soft":
+        return np.ascontiguousarray((summed / total).T, dtype=probas.dtype)
+    votes /= total
+    settle_tied_columns(votes, summed, 2 * len(probas), probas.dtype)
+    return np.ascontiguousarray(votes.T, dtype=probas.dtype)

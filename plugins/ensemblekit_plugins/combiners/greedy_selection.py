@@ -27,9 +27,9 @@ class GreedySelection(LearnedWeights):
     ----------
     n_rounds : int, default=50
         Number of picks of each bag.
-    metric : str, scorer, callable or None, default=None
-        A name in `ensemblekit.evaluation.METRICS`, ``"squared_error"``, ``"absolute_error"``, the name of a
-        scikit-learn scorer, a scorer, or a callable ``(y_true, y_proba) -> float`` for which greater is better. By
+    metric : str, Metric, scorer, callable or None, default=None
+        In any form that `ensemblekit.evaluation.find_metric` accepts: a registered name, the name of a scikit-learn
+        scorer, a scorer, a `Metric`, or a callable ``(y_true, y_proba) -> float`` for which greater is better. By
         default log loss, or squared error for regression. A callable gets ``y_true`` as positions of classes,
         indicators or numbers; with sample weights it must accept ``sample_weight``.
     n_init : int, default=0
@@ -118,7 +118,7 @@ class GreedySelection(LearnedWeights):
         task: Task,
         given: frozenset[str] = frozenset(),
     ) -> None:
-        check_metric_fits(self.metric, task, len(classes), given)
+        check_metric_fits(self.metric, task, classes, given)
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         scorer = blends(self.metric, rows_of(predictions, sample_weight, "members are selected on what is"))

@@ -11,7 +11,7 @@ from ensemblekit import PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError
 from ensemblekit.predictions import Task
 
-from .dynamic_selection import DynamicSelection
+from .dynamic_selection import Competence, DynamicSelection
 
 __all__ = ["KnoraE"]
 
@@ -89,13 +89,20 @@ class KnoraE(DynamicSelection):
     ) -> Self:
         if sample_weight is not None:
             self.check_fit(
-                predictions.members, predictions.classes, task=predictions.task, given=frozenset({"sample_weight"})
+                predictions.members, predictions.classes, task=predictions.kind, given=frozenset({"sample_weight"})
             )
         return super().fit(predictions, features=features)
 
-    def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
-        before_error = np.logical_and.accumulate(self.right_[nearest], axis=1).sum(axis=1)
-        return before_error == before_error.max(axis=1, keepdims=True)
+    def _competence(self) -> Competence:
+        return self._right_before_an_error
+
+    def _right_before_an_error(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
+        without_error = self.right_[nearest[:, 0]]
+        selected = without_error.copy()  # those without an error for longest
+        for row in nearest.T[1:]:
+            without_error &= self.right_[row]
+            np.copyto(selected, without_error, where=without_error.any(axis=1, keepdims=True))
+        return selected
 
 
 @hookimpl

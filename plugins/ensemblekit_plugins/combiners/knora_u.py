@@ -8,7 +8,7 @@ import numpy as np
 
 from ensemblekit import hookimpl
 
-from .dynamic_selection import DynamicSelection
+from .dynamic_selection import Competence, DynamicSelection
 
 __all__ = ["KnoraU"]
 
@@ -67,11 +67,16 @@ class KnoraU(DynamicSelection):
 
     name = "knora_u"
 
-    def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
-        votes = np.zeros((len(nearest), self.right_.shape[1]))
-        for row in nearest.T:
-            votes += self.right_[row] * self.row_weight_[row, np.newaxis]
-        return votes
+    def _competence(self) -> Competence:
+        counted = self.right_ * self.row_weight_[:, np.newaxis]
+
+        def count(nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
+            votes = counted[nearest[:, 0]]
+            for row in nearest.T[1:]:
+                votes += counted[row]
+            return votes
+
+        return count
 
 
 @hookimpl

@@ -11,10 +11,11 @@ from ensemblekit import hookimpl
 from ensemblekit.errors import InvalidOptionError
 from ensemblekit.predictions import Task
 
+from ..kernels.blocks import row_slices
 from ..learning.neighbours import Neighbours
 from ..learning.rows import side_by_side
 from ..options import check_count, check_number
-from .dynamic_selection import DynamicSelection
+from .dynamic_selection import Competence, DynamicSelection
 
 __all__ = ["MetaDES"]
 
@@ -135,18 +136,27 @@ class MetaDES(DynamicSelection):
         described = self._meta_features(nearest, profiles, rows)
         self.meta_classifier_ = classifier.fit(described, self.right_.ravel(), **weights)
 
-    def _competence(self, nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
-        if self.meta_classifier_ is None:
-            return np.ones((len(nearest), len(probas)), dtype=bool)
-        profiles = nearest
-        if self.n_features_ is not None:
-            queries = side_by_side(probas).astype(np.float64, copy=False)
-            profiles = Neighbours(self.profiles_).nearest(queries, self.n_nearest_profiles_)
-        described = self._meta_features(nearest, profiles, probas)
-        right = list(self.meta_classifier_.classes_).index(True)
-        competence = self.meta_classifier_.predict_proba(described)[:, right]
-        # The last bits may depend on the other rows of the batch, so they must not decide the selection.
-        return np.round(competence, 9).reshape(len(nearest), len(probas)) > self.threshold
+    def _competence(self) -> Competence:
+        classifier = self.meta_classifier_
+        if classifier is None:
+            return lambda nearest, probas: np.ones((len(nearest), len(probas)), dtype=bool)
+        right = list(classifier.classes_).index(True)
+        among = None if self.n_features_ is None else Neighbours(self.profiles_)
+
+        def compute(nearest: np.ndarray, probas: np.ndarray) -> np.ndarray:
+            profiles = nearest
+            if among is not None:
+                queries = side_by_side(probas).astype(np.float64, copy=False)
+                profiles = among.nearest(queries, self.n_nearest_profiles_)
+            competence = np.empty((len(nearest), len(probas)))
+            values = 2 * self.n_nearest_ + self.n_nearest_profiles_ + 2
+            for block in row_slices(len(nearest), len(probas) * values):
+                described = self._meta_features(nearest[block], profiles[block], probas[:, block])
+                competence[block] = classifier.predict_proba(described)[:, right].reshape(-1, len(probas))
+            # The last bits may depend on the other rows of the batch, so they must not decide the selection.
+            return np.round(competence, 9) > self.threshold
+
+        return compute
 
     def _n_asked(self) -> int:
         # Without features the nearest rows and the nearest profiles are the same.
@@ -154,20 +164,16 @@ class MetaDES(DynamicSelection):
 
     def _meta_features(self, nearest: np.ndarray, profiles: np.ndarray, probas: np.ndarray) -> np.ndarray:
         """Compute the meta-features, ``(n_rows * n_members, n_meta_features)``; the members of a row are adjacent."""
-        nearest, profiles = nearest[:, : self.n_nearest_], profiles[:, : self.n_nearest_profiles_]
-        hits = np.moveaxis(self.right_[nearest], 2, 1).astype(np.float64)
-        described = [
-            hits,
-            np.moveaxis(self.true_probas_[nearest], 2, 1),
-            hits.mean(axis=-1, keepdims=True),
-            np.moveaxis(self.right_[profiles], 2, 1),
-            probas.max(axis=-1).T[..., np.newaxis],
-        ]
-        stacked = np.concatenate([d.astype(np.float64, copy=False) for d in described], axis=-1)
-        return stacked.reshape(-1, stacked.shape[-1])
-
-    def _values_a_member(self) -> int:
-        return 3 * self.n_neighbors + 2 * self.n_profiles + 2
+        k, n_profiles = self.n_nearest_, self.n_nearest_profiles_
+        described = np.empty((len(nearest), len(probas), 2 * k + n_profiles + 2))
+        for place, row in enumerate(nearest.T[:k]):
+            described[..., place] = self.right_[row]
+            described[..., k + place] = self.true_probas_[row]
+        described[..., 2 * k] = described[..., :k].mean(axis=-1)
+        for place, row in enumerate(profiles.T[:n_profiles], 2 * k + 1):
+            described[..., place] = self.right_[row]
+        described[..., -1] = probas.max(axis=-1).T
+        return described.reshape(-1, described.shape[-1])
 
     def _new_classifier(self) -> Any:
         if self.meta_classifier is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,7 +16,15 @@ from ensemblekit.predictions import Task
 
 from ..kernels.blocks import row_slices
 from ..learning.dense import DenseSoftmax
-from ..learning.final_estimators import fit_classes, fit_outputs, predict_in_graph, predict_outputs
+from ..learning.final_estimators import (
+    class_probas,
+    fit_classes,
+    fit_outputs,
+    predict_in_graph,
+    predict_outputs,
+    takes_groups,
+    takes_sparse,
+)
 from ..learning.linear import is_linear
 from ..learning.rows import (
     check_all_present,
@@ -22,8 +32,9 @@ from ..learning.rows import (
     flatten_members,
     flatten_weights,
     side_by_side,
+    with_features,
 )
-from ..options import check_choice, check_count
+from ..options import check_choice, check_count, check_names
 
 __all__ = ["Stacking"]
 
@@ -34,17 +45,23 @@ class Stacking(Combiner):
     Parameters
     ----------
     final_estimator : scikit-learn classifier or regressor, "dense", or None
-        A classifier with ``predict_proba`` for probabilities, a regressor for regression. ``"dense"`` is one trainable
-        Dense softmax layer for multiclass (Adam, 100 epochs, early stopping on ``validation``); it needs Keras. None is
-        ``LogisticRegression(max_iter=1000)``, or ``RidgeCV()`` for regression. The estimator is cloned and never fitted
-        itself.
+        A classifier, or a regressor for regression. The decision of a classifier without ``predict_proba`` has
+        probability 1, see ``calibrate``. ``"dense"`` is one trainable Dense softmax layer for multiclass (Adam, 100
+        epochs, early stopping on ``validation``); it needs Keras. None is ``LogisticRegression(max_iter=1000)``, or
+        ``RidgeCV()`` for regression. The estimator is cloned and never fitted itself.
     inputs : {"concatenation", "average"}, default="concatenation"
         Inputs of the final estimator: the predictions of the members side by side, or their mean.
     passthrough : bool, default=False
         If true, the final estimator also learns from the features of the samples, and `fit_combiner` and `combine` need
         ``features``. They come after the predictions.
-    drop_first : bool, default=False
+    drop_first : bool or "if_binary", default=False
         If true, the first class of each member is left out of ``inputs``; for multiclass it is 1 minus the others.
+        ``"if_binary"`` leaves it out if there are two classes, as scikit-learn does.
+    calibrate : {"sigmoid", "isotonic", "temperature"}, optional
+        Fit the final estimator within scikit-learn's ``CalibratedClassifierCV`` with this method, so that its decisions
+        become probabilities.
+    without : sequence of str, default=()
+        Members whose predictions are not inputs, as their answers are among the features; see `with_columns`.
     epochs, patience : int, default=100 and 20
         Only for ``"dense"``.
     seed : int, optional
@@ -83,20 +100,29 @@ class Stacking(Combiner):
     array(['cat', 'dog', 'cat', 'dog'], dtype='<U3')
     """
 
+    grid = ({"inputs": "average"},)
+    # Those that an earlier version saved have no such attributes.
+    calibrate = None
+    without = ()
+
     def __init__(
         self,
         final_estimator: Any = None,
         *,
         inputs: Literal["concatenation", "average"] = "concatenation",
         passthrough: bool = False,
-        drop_first: bool = False,
+        drop_first: bool | Literal["if_binary"] = False,
+        calibrate: Literal["sigmoid", "isotonic", "temperature"] | None = None,
+        without: Sequence[str] = (),
         epochs: int = 100,
         patience: int = 20,
         seed: int | None = None,
     ) -> None:
         check_choice("inputs", inputs, ("concatenation", "average"))
         check_choice("passthrough", passthrough, (False, True))
-        check_choice("drop_first", drop_first, (False, True))
+        check_choice("drop_first", drop_first, (False, True, "if_binary"))
+        check_choice("calibrate", calibrate, (None, "sigmoid", "isotonic", "temperature"))
+        check_names("without", without)
         check_count("epochs", epochs)
         check_count("patience", patience, 0)
         is_estimator = hasattr(final_estimator, "fit") and hasattr(final_estimator, "get_params")
@@ -109,13 +135,52 @@ class Stacking(Combiner):
         self.inputs = inputs
         self.passthrough = passthrough
         self.drop_first = drop_first
+        self.calibrate = calibrate
+        self.without = without
         self.epochs = epochs
         self.patience = patience
         self.seed = seed
-        if isinstance(final_estimator, str) or drop_first:
+        if isinstance(final_estimator, str) and calibrate is not None:
+            raise InvalidOptionError("a dense final estimator gives probabilities; calibrate would do nothing.")
+        if isinstance(final_estimator, str) or drop_first is True:
             self.tasks = frozenset({"multiclass"})
+        elif calibrate is not None:
+            self.tasks = frozenset({"multiclass", "multilabel"})
         linear = final_estimator is None or isinstance(final_estimator, str) or is_linear(final_estimator)
+        linear &= calibrate is None and not without
         self.traits = frozenset({"learns", "graphable"} if linear and not passthrough else {"learns"})
+
+    def with_columns(self, members: Sequence[str]) -> Self:
+        """Make a copy that learns from the columns of members that answer with no probabilities.
+
+        Parameters
+        ----------
+        members : sequence of str
+            Members whose columns are among the ``features`` that `fit` and `combine` will get.
+
+        Returns
+        -------
+        Stacking
+            Not fitted.
+        """
+        copied = copy.copy(self)
+        copied.passthrough, copied.without = True, tuple(members)
+        copied.traits = frozenset({"learns"})
+        return copied
+
+    def input_names(self) -> list[tuple[str, Hashable]]:
+        """Name the inputs of the final estimator that come from predictions; features come after them.
+
+        Returns
+        -------
+        list of (str, str or int)
+            Member, or ``average``, and class. Empty if every member answers with columns.
+        """
+        members = [member for member in self.members_ if member not in self.without]
+        if self.inputs == "average" and members:
+            members = ["average"]
+        classes = self.classes_[1:] if self._drops(len(self.classes_)) else self.classes_
+        return [(member, label) for member in members for label in classes]
 
     def check_fit(
         self,
@@ -148,31 +213,52 @@ class Stacking(Combiner):
         check_all_present("stacking", predictions)
         named = (("sample_weight", sample_weight), ("validation", validation), ("features", features))
         given = frozenset(name for name, value in named if value is not None)
-        self.check_fit(predictions.members, predictions.classes, task=predictions.task, given=given)
-        estimator = self._new_estimator(predictions.task)
+        self.check_fit(predictions.members, predictions.classes, task=predictions.kind, given=given)
+        estimator = self._new_estimator(predictions.kind)
         codes = predictions.label_codes
         assert codes is not None  # noqa: S101 - fit_combiner requires labels
         axes = predictions.member_probas.shape[1:-1]
         kwargs: dict[str, Any] = {}
         if sample_weight is not None:
             kwargs["sample_weight"] = flatten_weights(sample_weight, axes)
+        if predictions.groups is not None and takes_groups(estimator):
+            kwargs["groups"] = np.repeat(predictions.groups, math.prod(axes[1:]))
         if isinstance(estimator, DenseSoftmax):
             kwargs["n_classes"] = len(predictions.classes)
             if validation is not None:
                 held, names = flatten_members(validation.member_probas), validation.label_codes
                 assert names is not None  # noqa: S101 - fit_combiner requires labels
                 kwargs["validation"] = (self._inputs(held, None), names.ravel())
+        self.kept_ = [place for place, member in enumerate(predictions.members) if member not in self.without]
         self.n_features_ = None
         flat = self._flat_features(features, axes)
         self.n_features_ = None if flat is None else flat.shape[1]
         x = self._inputs(flatten_members(predictions.member_probas), flat)
         if isinstance(estimator, DenseSoftmax):
             self.final_estimator_ = estimator.fit(x, codes.ravel(), **kwargs)
-        elif predictions.task == "multiclass":
+        elif predictions.kind == "multiclass":
             self.final_estimator_ = fit_classes(estimator, x, codes.ravel(), kwargs)
         else:
-            self.final_estimator_ = fit_outputs(estimator, x, codes.reshape(len(x), -1), kwargs)
+            self.final_estimator_ = fit_outputs(estimator, x, codes.reshape(x.shape[0], -1), kwargs)
         return self
+
+    def inputs_of(self, member_probas: np.ndarray, features: Any = None) -> Any:
+        """Lay out what the final estimator gets.
+
+        Parameters
+        ----------
+        member_probas : ndarray of shape (n_members, n_samples, ..., n_classes)
+            Members and classes in the order of the fit.
+        features : array of shape (n_samples, n_features), optional
+            With ``passthrough``.
+
+        Returns
+        -------
+        ndarray or sparse matrix of shape (n_rows, n_inputs)
+            A row for each sample, or for each position of a dense output.
+        """
+        given = self._flat_features(features, member_probas.shape[1:-1])
+        return self._inputs(flatten_members(member_probas), given)
 
     def combine(
         self,
@@ -189,22 +275,51 @@ class Stacking(Combiner):
             return self._combine_in_graph(estimator, member_probas, task, xp)
         given = self._flat_features(features, member_probas.shape[1:-1])
         rows = flatten_members(member_probas)
-        out = np.zeros(rows.shape[1:], dtype=member_probas.dtype)
-        width = rows.shape[0] * rows.shape[2] + (self.n_features_ or 0)
-        for block in row_slices(len(out), width, 2**21):
+        shape, dtype = rows.shape[1:], member_probas.dtype
+        width = rows.shape[0] * rows.shape[2] + (0 if given is None else _values_a_row(given))
+        out = None
+        for block in row_slices(shape[0], width, 2**21):
             x = self._inputs(rows[:, block], None if given is None else given[block])
             if task == "multiclass":
-                out[block, estimator.classes_] = estimator.predict_proba(x)
+                values, known = class_probas(estimator, x), np.asarray(estimator.classes_).tolist()
             else:
-                out[block] = predict_outputs(estimator, x, rows.shape[2], task)
+                values, known = predict_outputs(estimator, x, rows.shape[2], task), []
+            every = task != "multiclass" or known == list(range(shape[1]))
+            if every and len(values) == shape[0]:
+                return values.astype(dtype, copy=False).reshape(member_probas.shape[1:])
+            out = np.zeros(shape, dtype) if out is None else out
+            if every:
+                out[block] = values
+            else:
+                out[block, known] = values
+        out = np.zeros(shape, dtype) if out is None else out
         return out.reshape(member_probas.shape[1:])
+
+    def decisions(self, member_probas: np.ndarray, *, features: np.ndarray | None = None) -> np.ndarray:
+        """Ask the final estimator for its decisions.
+
+        Parameters
+        ----------
+        member_probas : ndarray of shape (n_members, n_samples, n_classes)
+            In the order of ``members_`` and ``classes_``.
+        features : ndarray, optional
+            As for `combine`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            As ``decision_function`` of the final estimator returns them.
+        """
+        given = self._flat_features(features, member_probas.shape[1:-1])
+        head: Any = self.final_estimator_
+        return head.decision_function(self._inputs(flatten_members(member_probas), given))
 
     def _combine_in_graph(self, estimator: Any, member_probas: Any, task: str, xp: Any) -> Any:
         if self.passthrough:
             raise CompatibilityError("stacking with passthrough looks at features, which are not in its graph.")
         n_classes = member_probas.shape[-1]
         rows = xp.reshape(member_probas, (member_probas.shape[0], -1, n_classes))
-        if self.drop_first:
+        if self._drops(n_classes):
             rows = xp.take(rows, list(range(1, n_classes)), axis=-1)
         if self.inputs == "average":
             x = xp.mean(rows, axis=0)
@@ -214,10 +329,12 @@ class Stacking(Combiner):
         return xp.reshape(out, (-1, *member_probas.shape[2:]))
 
     def _inputs(self, rows: np.ndarray, features: np.ndarray | None) -> np.ndarray:
-        if self.drop_first:
+        if self.without:
+            rows = rows[self.kept_]
+        if self._drops(rows.shape[-1]):
             rows = rows[..., 1:]
-        inputs = rows.mean(axis=0) if self.inputs == "average" else side_by_side(rows)
-        return inputs if features is None else np.concatenate([inputs, features], axis=1)
+        inputs = rows.mean(axis=0) if self.inputs == "average" and len(rows) else side_by_side(rows)
+        return with_features(inputs, features)
 
     def _flat_features(self, features: np.ndarray | None, axes: tuple[int, ...]) -> np.ndarray | None:
         self._check_features(features is not None)
@@ -231,16 +348,31 @@ class Stacking(Combiner):
                 "with passthrough=True."
             )
 
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether the final estimator says that it takes sparse inputs."""
+        return self.final_estimator is None or takes_sparse(self.final_estimator)
+
     def _new_estimator(self, task: str) -> Any:
         if isinstance(self.final_estimator, str):
             return DenseSoftmax(epochs=self.epochs, patience=self.patience, seed=self.seed)
-        if self.final_estimator is None:
-            from sklearn.linear_model import LogisticRegression, RidgeCV
-
-            return RidgeCV() if task == "regression" else LogisticRegression(max_iter=1000)
         from sklearn.base import clone
+        from sklearn.linear_model import LogisticRegression, RidgeCV
 
-        return clone(self.final_estimator)
+        default = RidgeCV() if task == "regression" else LogisticRegression(max_iter=1000)
+        estimator: Any = default if self.final_estimator is None else clone(self.final_estimator)
+        if self.calibrate is None:
+            return estimator
+        from sklearn.calibration import CalibratedClassifierCV
+
+        return CalibratedClassifierCV(estimator, method=self.calibrate)
+
+    def _drops(self, n_classes: int) -> bool:
+        return n_classes == 2 if self.drop_first == "if_binary" else bool(self.drop_first)
+
+
+def _values_a_row(features: Any) -> int:
+    return (features.nnz // len(features.indptr) + 1) if hasattr(features, "nnz") else features.shape[1]
 
 
 def _takes_weights(estimator: Any) -> bool:
@@ -250,10 +382,9 @@ def _takes_weights(estimator: Any) -> bool:
 def _check_estimator(estimator: Any, task: str) -> None:
     from sklearn.base import is_classifier
 
-    if task != "regression" and not hasattr(estimator, "predict_proba"):
+    if task != "regression" and not hasattr(estimator, "predict_proba") and not is_classifier(estimator):
         raise InvalidOptionError(
-            f"final_estimator must be a classifier with predict_proba; {estimator!r} has none. Wrap it, for "
-            "instance in scikit-learn's CalibratedClassifierCV."
+            f"final_estimator must be a classifier, or have predict_proba; received {estimator!r}, which is none."
         )
     if task == "regression" and is_classifier(estimator):
         raise InvalidOptionError(

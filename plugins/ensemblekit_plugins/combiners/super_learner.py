@@ -1,4 +1,4 @@
-"""The super learner: weights by non-negative least squares, or by log loss on the simplex."""
+"""The super learner: weights >= 0 with sum 1 that minimise the squared error, or the log loss."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from ensemblekit import PredictionSet, hookimpl
 
-from ..learning.rows import likelihoods, rows_of
-from ..learning.simplex import maximise_likelihood, nonnegative_least_squares
+from ..learning.least_squares import of_class
+from ..learning.rows import Rows, likelihoods, rows_of
+from ..learning.simplex import maximise_likelihood, smallest_squared_error
 from ..options import check_choice, check_count, check_number
 from .learned_weights import LearnedWeights
 
@@ -17,28 +18,37 @@ __all__ = ["SuperLearner"]
 
 
 class SuperLearner(LearnedWeights):
-    """Weights of the members from a non-negative least-squares fit to the labels, divided by their sum.
+    """Weights of the members, >= 0 with sum 1, that minimise the squared error of the blend.
 
     Parameters
     ----------
     loss : {"squared_error", "log_loss"}, default="squared_error"
-        ``squared_error``: non-negative least squares. ``log_loss``: the mean log loss on the simplex; it does not
-        support regression.
+        What the blend minimises. ``log_loss``, the mean log loss, does not support regression.
+    per_class : bool, default=False
+        If true, each class (label, output) has its own weights; if false, all share one set.
     max_iter, tol : int and float, default=10000 and 1e-10
         Only for ``log_loss``: the maximum number of steps; the learning ends if a step gains less than ``tol`` nats.
 
     Attributes
     ----------
-    weights_ : ndarray of shape (n_members,)
-        Weights >= 0 with sum 1, in the order of ``members_``.
+    weights_ : ndarray of shape (n_members,), or (n_members, n_classes) if ``per_class``
+        Weights >= 0 whose sum over the members is 1, in the order of ``members_``.
 
     Notes
     -----
-    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w = v / sum_m v_m``. ``v`` is the minimum of
-    ``sum_i sum_c (y[i, c] - sum_m v_m p_m[i, c])^2`` over ``v >= 0`` [1]_ [2]_. ``y`` are the one-hot labels, or the
-    numbers for regression, on rows that no member was fitted on. The problem is solved with the QR factor of the
-    members' columns. The factor is computed block by block, so memory does not grow with the number of rows. If all
-    ``v`` are 0, all members get equal weights. ``log_loss`` learns the same weights as `weighted`.
+    ``p[i, c] = sum_m w_m p_m[i, c]``, where ``w`` is the minimum of ``sum_i s_i sum_c (y[i, c] - p[i, c])^2`` over
+    ``w >= 0`` with ``sum_m w_m = 1``: the convex super learner [1]_. ``y`` are the one-hot labels, or the numbers for
+    regression, on rows that no member was fitted on, and ``s`` the sample weights. The problem is solved exactly, so
+    on these rows the blend is at least as good as each member. Breiman's stacked regressions [2]_ leave the sum free;
+    `least_squares` with ``constraint="nonnegative"`` does so.
+
+    The problem is solved with the QR factor of the members' residuals. The factor is computed block by block, so memory
+    does not grow with the number of rows. ``log_loss`` learns the same weights as `weighted`. Outputs on different
+    scales need ``per_class``, or the largest decides. With ``per_class`` and multiclass, ``p`` is divided by its sum
+    over the classes.
+
+    Up to version 0.1 the weights were those of non-negative least squares, divided by their sum. Combiners that were
+    saved then keep their weights.
 
     Tie rule: if members have equal predictions, only the sum of their weights is determined; the solver may distribute
     it in any way.
@@ -59,33 +69,44 @@ class SuperLearner(LearnedWeights):
     array([0.5, 0.5])
     """
 
+    per_class: bool = False  # for those that were saved before there was this option
+
     def __init__(
         self,
         loss: Literal["squared_error", "log_loss"] = "squared_error",
         *,
+        per_class: bool = False,
         max_iter: int = 10_000,
         tol: float = 1e-10,
     ) -> None:
         check_choice("loss", loss, ("squared_error", "log_loss"))
+        check_choice("per_class", per_class, (False, True))
         check_count("max_iter", max_iter)
         check_number("tol", tol, 0)
         self.loss = loss
+        self.per_class = per_class
         self.max_iter = max_iter
         self.tol = tol
         if loss == "log_loss":
             self.tasks = frozenset({"multiclass", "multilabel"})
+        self._weigh_each_class(per_class)
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         rows = rows_of(predictions, sample_weight, "the super learner's weights are")
-        if self.loss == "log_loss":
-            likelihood = likelihoods(rows)
-            share = np.repeat(rows.share(), likelihood.shape[1] // len(rows.labels))
-            self.weights_ = maximise_likelihood(likelihood, share / share.sum(), self.max_iter, self.tol)
-            return self
-        weights = nonnegative_least_squares(rows)
-        total = weights.sum()
-        self.weights_ = weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
+        learn = self._by_log_loss if self.loss == "log_loss" else self._by_squared_error
+        if self.per_class:
+            self.weights_ = np.stack([learn(rows, column) for column in range(rows.probas.shape[-1])], axis=-1)
+        else:
+            self.weights_ = learn(rows, None)
         return self
+
+    def _by_squared_error(self, rows: Rows, column: int | None) -> np.ndarray:
+        return smallest_squared_error(rows if column is None else of_class(rows, column))
+
+    def _by_log_loss(self, rows: Rows, column: int | None) -> np.ndarray:
+        likelihood = likelihoods(rows, column=column)
+        share = np.repeat(rows.share(), likelihood.shape[1] // len(rows.labels))
+        return maximise_likelihood(likelihood, share / share.sum(), self.max_iter, self.tol)
 
 
 @hookimpl

@@ -43,6 +43,8 @@ class TrimmedMean(OrderStatistics):
     array([[0.5, 0.5]])
     """
 
+    grid = ({"proportion": 0.4},)
+
     def __init__(self, proportion: float = 0.2) -> None:
         check_proportion(proportion)
         self.proportion = proportion

@@ -59,6 +59,7 @@ class Voting(Combiner):
         self.weights = weights
         traits = {"idempotent", "bounded", "class_equivariant"} if kind == "soft" else set[str]()
         self.traits = frozenset(traits | {"graphable"} | ({"symmetric"} if weights is None else set()))
+        self.takes_votes = kind == "hard"
         if kind == "hard":
             self.tasks = frozenset({"multiclass"})
 

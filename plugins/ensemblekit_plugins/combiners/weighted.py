@@ -30,11 +30,11 @@ class Weighted(Combiner):
     ----------
     weights : mapping of member name to float, or sequence of shape (n_members,), optional
         Finite, >= 0, with a positive sum; they are divided by their sum. By default the weights are learned.
-    metric : str, scorer, callable or None, default=None
-        The metric that learned weights optimise: a name in `ensemblekit.evaluation.METRICS`, ``"squared_error"``,
-        ``"absolute_error"``, the name of a scikit-learn scorer, a scorer, or a callable ``(y_true, y_proba) -> float``
-        for which greater is better. By default log loss, or squared error for regression. With sample weights a
-        callable must accept ``sample_weight``.
+    metric : str, Metric, scorer, callable or None, default=None
+        The metric that learned weights optimise, in any form that `ensemblekit.evaluation.find_metric` accepts: a
+        registered name, the name of a scikit-learn scorer, a scorer, a `Metric`, or a callable
+        ``(y_true, y_proba) -> float`` for which greater is better. By default log loss, or squared error for
+        regression. With sample weights a callable must accept ``sample_weight``.
     learn : {"together", "alone"}, default="together"
         ``together``: the weights whose combination has the best score. ``alone``: the weight of a member is its own
         score minus the score of a constant prediction, the mean of the labels.
@@ -82,6 +82,8 @@ class Weighted(Combiner):
     array([[0.25, 0.75]])
     """
 
+    grid = ({"learn": "alone"},)
+
     def __init__(
         self,
         weights: Mapping[str, float] | Sequence[float] | None = None,
@@ -123,13 +125,13 @@ class Weighted(Combiner):
         task: Task,
         given: frozenset[str] = frozenset(),
     ) -> None:
-        check_metric_fits(self.metric, task, len(classes), given)
+        check_metric_fits(self.metric, task, classes, given)
 
     def fit(self, predictions: PredictionSet, *, sample_weight: np.ndarray | None = None) -> Self:
         if self.weights is not None:
             return self
         rows = rows_of(predictions, sample_weight, "weights are")
-        metric = self.metric or default_metric(rows.task)
+        metric = default_metric(rows.task) if self.metric is None else self.metric
         columns = range(rows.probas.shape[-1])
         if self.per_class:
             self.weights_ = np.stack([self._of_column(rows, column) for column in columns], axis=-1)

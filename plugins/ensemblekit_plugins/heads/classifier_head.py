@@ -28,9 +28,13 @@ class ClassifierHead:
         Dropout rate before the output, in [0, 1); 0 leaves the dropout out.
     batch_normalization : bool, default=True
         If true, the features are normalised first.
+    l2 : float, default=0.0
+        Weight of the penalty on the squared weights of both dense layers, at least 0: regularisation for few rows.
 
     Notes
     -----
+    The penalty adds ``l2`` times the sum of the squares of all weights (not of the biases) to the loss of the training.
+
     The defaults are the head of the study's first model. The head of its second model is
     ``ClassifierHead(dense_units=128, batch_normalization=False)``. The second part of its chained model is
     ``ClassifierHead(dense_units=256, batch_normalization=False)``.
@@ -42,14 +46,18 @@ class ClassifierHead:
     533764
     """
 
-    def __init__(self, *, dense_units: int = 256, dropout: float = 0.25, batch_normalization: bool = True) -> None:
+    def __init__(
+        self, *, dense_units: int = 256, dropout: float = 0.25, batch_normalization: bool = True, l2: float = 0.0
+    ) -> None:
         check_count("dense_units", dense_units, 0)
         check_number("dropout", dropout, 0, 1)
         if dropout == 1:
             raise InvalidOptionError(f"dropout must lie in [0, 1); received {dropout!r}.")
+        check_number("l2", l2, 0)
         self.dense_units = dense_units
         self.dropout = dropout
         self.batch_normalization = batch_normalization
+        self.l2 = l2
 
     def build(self, feature_shape: tuple[int, ...], n_classes: int) -> keras.Model:
         """Build the head with new initial weights.
@@ -73,15 +81,17 @@ class ClassifierHead:
         """
         keras = import_keras("Head 'classifier_head'")
         check_vectors("classifier_head", feature_shape, n_classes)
+        penalty = keras.regularizers.L2(self.l2) if self.l2 else None
         features = keras.Input(feature_shape, name="features")
         x = features
         if self.batch_normalization:
             x = keras.layers.BatchNormalization()(x)
         if self.dense_units:
-            x = keras.layers.Dense(self.dense_units, "relu")(x)
+            x = keras.layers.Dense(self.dense_units, "relu", kernel_regularizer=penalty)(x)
         if self.dropout:
             x = keras.layers.Dropout(self.dropout)(x)
-        return keras.Model(features, keras.layers.Dense(n_classes, "softmax")(x), name="classifier_head")
+        probas = keras.layers.Dense(n_classes, "softmax", kernel_regularizer=penalty)(x)
+        return keras.Model(features, probas, name="classifier_head")
 
 
 @hookimpl

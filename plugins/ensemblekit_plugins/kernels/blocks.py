@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Scratch", "Where", "blocks", "in_blocks", "row_slices"]
+__all__ = ["Scratch", "Where", "blocks", "in_blocks", "is_little", "row_slices"]
 
 Where = tuple[slice, ...]
 """A block: slices of the first axes of the output. The last axis, that of the classes, is never divided."""
@@ -34,6 +34,8 @@ LEAST_VALUES = 2**12
 """Minimum number of values of a block. In smaller blocks most of the time is spent on calling NumPy."""
 ALIGNED_ROWS = 32
 """The number of rows of a block is a multiple of this, so that each block starts at a cache line of 64 bytes."""
+LITTLE_VALUES = 2**8
+"""For cubes with at most this many values, the making of blocks takes longer than the work."""
 THREADED_VALUES = 2**21
 """A second thread is used for cubes with at least this many values."""
 
@@ -131,6 +133,11 @@ def blocks(shape: tuple[int, ...], values: int = CACHE_VALUES) -> list[Where]:
         return [(slice(start, start + step),) for start in range(0, shape[0], step)]
     rest = blocks(shape[1:], values)
     return [(slice(i, i + 1), *where) for i in range(shape[0]) for where in rest]
+
+
+def is_little(member_probas: np.ndarray, most: int = LITTLE_VALUES) -> bool:
+    """Tell whether a cube, in a dtype that is added as it is, has so few values that blocks do not pay."""
+    return member_probas.size <= most and member_probas.dtype.char in "fd"
 
 
 def row_slices(n_rows: int, values_a_row: int, values: int = 2**19) -> Iterator[slice]:

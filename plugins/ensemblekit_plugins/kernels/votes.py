@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .blocks import Scratch, Where, in_blocks
+from .blocks import Scratch, Where, in_blocks, is_little
 from .columns import column_shape, member_columns, top_columns, write_columns
 from .presence import by_presence
 from .ties import settle_tied_columns
@@ -42,6 +43,8 @@ def count_votes(member_probas: np.ndarray, weights: np.ndarray | None, present: 
             member_probas,
             present,
         )
+    if weights is None and is_little(member_probas) and (shares := _whole_shares(member_probas)) is not None:
+        return shares
     dtype = np.result_type(member_probas.dtype, np.float32)
     shares_of = _count if weights is None else _weigh
     result = np.empty(member_probas.shape[1:], member_probas.dtype)
@@ -54,6 +57,24 @@ def count_votes(member_probas: np.ndarray, weights: np.ndarray | None, present: 
 
     in_blocks(vote, member_probas.shape, arrays=2, values=2**19)
     return result
+
+
+def _whole_shares(member_probas: np.ndarray) -> np.ndarray | None:
+    """Count the votes of few rows, without blocks; None if a vote is divided."""
+    top = member_probas == member_probas.max(axis=-1, keepdims=True)
+    if np.count_nonzero(top) != math.prod(member_probas.shape[:-1]):
+        return None
+    shares = top.sum(axis=0, dtype=member_probas.dtype)
+    is_best = shares == shares.max(axis=-1, keepdims=True)
+    shares /= shares.dtype.type(len(member_probas))
+    if np.count_nonzero(is_best) == math.prod(shares.shape[:-1]):
+        return shares
+    summed = member_probas[0].copy()
+    for member in member_probas[1:]:
+        summed += member
+    columns, of_sums = (values.reshape(-1, values.shape[-1]).T for values in (shares, summed))
+    settle_tied_columns(columns, of_sums, rounding_of_votes(len(member_probas)), shares.dtype)
+    return shares
 
 
 def _weigh(members: np.ndarray, weights: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:

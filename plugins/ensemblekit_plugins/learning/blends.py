@@ -245,19 +245,26 @@ class Whole(Summed):
         The members' predictions and the labels.
     score : callable
         ``(truth, mean, sample_weight) -> float``, greater is better; it must not store ``mean``.
+    one_axis : bool, default=False
+        Whether it gets a single output of a regression as one axis, ``(n_rows,)``.
     """
 
-    def __init__(self, rows: Rows, score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float],
+        *,
+        one_axis: bool = False,
+    ) -> None:
         super().__init__(rows)
         self.score = score
+        self.one_axis = one_axis and rows.task == "regression" and rows.probas.shape[-1] == 1
 
     def scores(self, members: np.ndarray, gains: np.ndarray) -> np.ndarray:
         """Average each candidate and call the function, one candidate after the other."""
         labels = self.rows.labels
         mean = np.empty(self.total.shape)
-        # scikit-learn's metrics expect a single output as one axis.
-        blend = mean[:, 0] if self.rows.task == "regression" and self.rows.probas.shape[-1] == 1 else mean
-        truth = labels[:, 0] if blend.ndim < labels.ndim else labels
+        blend, truth = (mean[:, 0], labels[:, 0]) if self.one_axis else (mean, labels)
         found = np.empty(len(members))
         counts = self.weights.sum() + gains
         for place, (member, gain, count) in enumerate(zip(members, gains, counts, strict=True)):

@@ -96,4 +96,5 @@ class DenseSoftmax:
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """Predict probabilities of shape ``(n_samples, n_classes)``."""
-        return np.asarray(self.model_(x, training=False))
+        keras = import_keras("The Dense meta-learner")
+        return np.asarray(keras.ops.convert_to_numpy(self.model_(x, training=False)))

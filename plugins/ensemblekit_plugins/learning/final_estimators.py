@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 
+from ..kernels.normalisation import softmax_of_few
 from .dense import DenseSoftmax
 from .linear import Linear, apply_linear, linear_of
 
-__all__ = ["fit_classes", "fit_outputs", "predict_in_graph", "predict_outputs"]
+__all__ = [
+    "class_probas",
+    "fit_classes",
+    "fit_outputs",
+    "predict_in_graph",
+    "predict_outputs",
+    "takes_groups",
+    "takes_sparse",
+]
 
 
 def fit_outputs(estimator: Any, x: np.ndarray, y: np.ndarray, kwargs: dict[str, Any]) -> Any:
@@ -63,9 +73,11 @@ def predict_outputs(estimator: Any, x: np.ndarray, n_outputs: int, task: str) ->
     if task == "regression":
         if isinstance(estimator, list):
             return np.stack([one.predict(x) for one in estimator], axis=1)
-        return np.reshape(estimator.predict(x), (len(x), n_outputs))
+        return np.reshape(estimator.predict(x), (x.shape[0], n_outputs))
     if isinstance(estimator, list):
-        return np.stack([_of_one(one.predict_proba(x), one.classes_) for one in estimator], axis=1)
+        return np.stack([_of_one(class_probas(one, x), one.classes_) for one in estimator], axis=1)
+    if not hasattr(estimator, "predict_proba"):
+        return np.reshape(estimator.predict(x), (x.shape[0], n_outputs))
     probas = estimator.predict_proba(x)
     if isinstance(probas, np.ndarray):
         return probas
@@ -80,6 +92,28 @@ def fit_classes(estimator: Any, x: np.ndarray, y: np.ndarray, kwargs: dict[str, 
 
         return DummyClassifier(strategy="prior").fit(x, y)
     return estimator.fit(x, y, **kwargs)
+
+
+def takes_groups(estimator: Any) -> bool:
+    """Tell whether ``fit`` has a parameter ``groups``, as that of an ensemble has, which makes folds of its own."""
+    return "groups" in inspect.signature(estimator.fit).parameters
+
+
+def class_probas(estimator: Any, x: np.ndarray) -> np.ndarray:
+    """Predict probabilities; the decision of a classifier without ``predict_proba`` has probability 1."""
+    if _has_softmax(estimator):
+        return softmax_of_few(estimator.decision_function(x))
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(x)
+    return np.asarray(estimator.predict(x))[:, np.newaxis] == np.asarray(estimator.classes_)
+
+
+def _has_softmax(estimator: Any) -> bool:
+    """Tell whether probabilities are the softmax of three to seven decisions, of which ours has the bits."""
+    if type(estimator).__name__ != "LogisticRegression" or not type(estimator).__module__.startswith("sklearn."):
+        return False
+    of_all = getattr(estimator, "multi_class", "auto") in ("auto", "deprecated", "multinomial")
+    return of_all and estimator.solver != "liblinear" and 2 < len(estimator.classes_) < 8
 
 
 def predict_in_graph(estimator: Any, x: Any, n_outputs: int, task: str, xp: Any) -> Any:
@@ -137,6 +171,15 @@ def _spread(out: Any, known: list[int], n_outputs: int, xp: Any, only: int | Non
 def _of_one(probas: np.ndarray, classes: Any) -> np.ndarray:
     where = np.flatnonzero(np.asarray(classes) == 1)
     return probas[:, where[0]] if len(where) else np.zeros(len(probas))
+
+
+def takes_sparse(estimator: Any) -> bool:
+    """Whether an estimator says that its inputs may be a sparse matrix."""
+    try:
+        from sklearn.utils import get_tags
+    except ImportError:  # before scikit-learn 1.6
+        return False
+    return hasattr(estimator, "fit") and get_tags(estimator).input_tags.sparse
 
 
 def _takes_several(estimator: Any) -> bool:

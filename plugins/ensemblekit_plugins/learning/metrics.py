@@ -1,16 +1,16 @@
-"""Metrics by name, of `ensemblekit.evaluation` and of scikit-learn; common metrics have a fast implementation."""
+"""Metrics in every form that `ensemblekit.evaluation.find_metric` accepts; common ones have a fast implementation."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from numbers import Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
+from ensemblekit import interfaces
 from ensemblekit.deprecation import warn_deprecated
 from ensemblekit.errors import InvalidOptionError
 
@@ -21,7 +21,7 @@ from .rows import Rows
 
 __all__ = ["TOLERANCE", "Metric", "blends", "check_metric", "check_metric_fits", "default_metric"]
 
-Metric = str | Callable[..., Any] | None
+Metric = str | Callable[..., Any] | interfaces.Metric | None
 TOLERANCE = 1e-12
 """Scores are equal if they differ by less than this, relative to the best."""
 
@@ -29,56 +29,53 @@ _PROBABILITY_NAMES = (
     "accuracy", "balanced_accuracy", "log_loss", "brier_score", "macro_auroc", "calibration_error",
 )  # fmt: skip
 _NAMES = (*_PROBABILITY_NAMES, "squared_error", "absolute_error")
-"""Names in `ensemblekit.evaluation`, and two for regression; losses and errors are negated."""
+"""Names that need not be looked up."""
 
-_EVALUATED = ("macro_auroc", "calibration_error")
-"""Metrics for which scikit-learn has no scorer."""
-
-_SCORERS = {
+_SAME = {
     "brier": "neg_brier_score",
     "squared_error": "neg_mean_squared_error",
+    "rmse": "neg_root_mean_squared_error",
     "absolute_error": "neg_mean_absolute_error",
+    "mae": "neg_mean_absolute_error",
+    "subset_accuracy": "accuracy",
 }
+"""Metric -> scorer of scikit-learn whose fast implementation is that of the metric."""
 
 
 def check_metric(metric: Any) -> None:
-    """Refuse a value that is not a metric of `ensemblekit.evaluation`, a scorer of scikit-learn or a callable."""
-    if metric is None or callable(metric) or (isinstance(metric, str) and metric in _NAMES):
+    """Refuse a value that `ensemblekit.evaluation.find_metric` does not accept."""
+    if metric is None or (isinstance(metric, str) and metric in _NAMES):
         return
     if isinstance(metric, str) and metric == "brier":
         warn_deprecated("metric='brier'", "metric='brier_score'")
         return
-    from sklearn.metrics import get_scorer_names
+    from ensemblekit.evaluation import find_metric
 
-    if not isinstance(metric, str) or metric not in get_scorer_names():
-        raise InvalidOptionError(
-            f"metric must be {', '.join(map(repr, _NAMES))}, the name of a scikit-learn scorer "
-            f"(sklearn.metrics.get_scorer_names()), a scorer, or a callable (y_true, y_proba) -> float; "
-            f"received {metric!r}."
-        )
+    find_metric(metric)
 
 
-def check_metric_fits(metric: Metric, task: str, n_classes: int, given: Collection[str] = ()) -> None:
+def check_metric_fits(metric: Metric, task: str, classes: tuple[Hashable, ...], given: Collection[str] = ()) -> None:
     """Refuse a metric that cannot score such predictions, before members are fitted for them.
 
     Parameters
     ----------
-    metric : str, callable or None
+    metric : str, Metric, callable or None
         A metric that `check_metric` accepts.
     task : str
         Task of the predictions.
-    n_classes : int
-        Number of classes or outputs.
+    classes : tuple of str or int
+        Names of the classes or outputs.
     given : collection of str
         Has ``sample_weight`` if the rows will have weights.
 
     Raises
     ------
     InvalidOptionError
-        If the metric is for another task, a scorer fails on a small example, or a callable does not take the weights.
+        If the metric is for another task or other classes, does not score a small example, or does not take the
+        weights.
     """
     weighs = "sample_weight" in given
-    if callable(metric) and not _is_scorer(metric):
+    if _is_callable(metric):
         if weighs and not _takes_weights(metric):
             raise InvalidOptionError(
                 f"with sample_weight a metric must accept sample_weight; received {metric!r}. Leave the weights out, "
@@ -86,22 +83,24 @@ def check_metric_fits(metric: Metric, task: str, n_classes: int, given: Collecti
             )
         return
     _check_task(metric, task)
-    name = _SCORERS.get(metric, metric) if isinstance(metric, str) else metric
-    if name is None or (isinstance(name, str) and name in (*_NAMES, *_SCORERS.values())):
+    if metric is None or (isinstance(metric, str) and metric in ("brier", *_NAMES)):
         return
-    rows = _example(task, n_classes)
+    rows = _example(task, classes)
+    found = _found(metric, rows)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _scorer(name, rows)(rows.labels, rows.probas[0], np.ones(len(rows.labels)) if weighs else None)
+            found.score(rows.labels, rows.probas[0], sample_weight=np.ones(len(rows.labels)) if weighs else None)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidOptionError(
-            f"metric must be one that can score the task {task!r} with {n_classes} classes or outputs"
+            f"metric must be one that can score the task {task!r} with {len(classes)} classes or outputs"
             f"{' and sample_weight' if weighs else ''}; {metric!r} answers: {error}"
         ) from None
 
 
 def _check_task(metric: Any, task: str) -> None:
+    if not isinstance(metric, str):
+        return
     if task == "regression" and metric in _PROBABILITY_NAMES:
         raise InvalidOptionError(
             f"metric {metric!r} is for probabilities; received numbers. Take 'squared_error' or 'absolute_error'."
@@ -110,11 +109,10 @@ def _check_task(metric: Any, task: str) -> None:
         raise InvalidOptionError(
             "metric 'absolute_error' is for numbers; received probabilities. Take 'brier_score' or 'log_loss'."
         )
-    if task != "multiclass" and metric == "calibration_error":
-        raise InvalidOptionError(f"metric {metric!r} is for the task 'multiclass'; received {task!r}.")
 
 
-def _example(task: str, n_classes: int) -> Rows:
+def _example(task: str, classes: tuple[Hashable, ...]) -> Rows:
+    n_classes = len(classes)
     labels: np.ndarray = np.arange(2 * n_classes) % n_classes
     probas = np.full((2 * n_classes, n_classes), 1 / n_classes)
     if task != "multiclass":
@@ -122,7 +120,7 @@ def _example(task: str, n_classes: int) -> Rows:
         probas = (probas + labels) / 2
         if task == "regression":  # some scorers are for positive numbers alone
             labels, probas = labels + 1.0, probas + 1.0
-    return Rows(probas[np.newaxis], labels, None, task)
+    return Rows(probas[np.newaxis], labels, None, task, classes)
 
 
 def _takes_weights(metric: Callable[..., Any]) -> bool:
@@ -143,7 +141,7 @@ def blends(metric: Metric, rows: Rows) -> Blends:
 
     Parameters
     ----------
-    metric : str, callable or None
+    metric : str, Metric, callable or None
         A metric that `check_metric` accepts; None means `default_metric`.
     rows : Rows
         The members' predictions and the labels.
@@ -153,17 +151,27 @@ def blends(metric: Metric, rows: Rows) -> Blends:
     Blends
         Call `Blends.start` before its other methods.
     """
-    chosen = metric or default_metric(rows.task)
-    if not isinstance(chosen, str):
-        return Whole(rows, _scorer(chosen, rows) if _is_scorer(chosen) else _callable(chosen))
+    chosen = default_metric(rows.task) if metric is None else metric
+    if _is_callable(chosen):
+        return Whole(rows, _callable(chosen), one_axis=True)
     _check_task(chosen, rows.task)
-    if rows.task != "regression" and chosen == "squared_error":
-        chosen = "brier_score"  # scikit-learn's scorer of that name would take the codes of classes for numbers
-    name = _SCORERS.get(chosen, chosen)
-    fast = _numbers(name, rows) if rows.task == "regression" else _probabilities(name, rows)
-    if fast is not None:
-        return fast
-    return Whole(rows, _evaluated(name, rows) if name in _EVALUATED else _scorer(name, rows))
+    if isinstance(chosen, str):
+        if rows.task != "regression" and chosen == "squared_error":
+            chosen = "brier_score"  # scikit-learn's scorer of that name would take the codes of classes for numbers
+        name = _SAME.get(chosen, chosen)
+        fast = _numbers(name, rows) if rows.task == "regression" else _probabilities(name, rows)
+        if fast is not None:
+            return fast
+    found = _found(chosen, rows)
+    sign = 1 if found.higher_is_better else -1
+    return Whole(rows, lambda truth, mean, weight: sign * found.score(truth, mean, sample_weight=weight))
+
+
+def _found(metric: Any, rows: Rows) -> interfaces.Metric:
+    from ensemblekit.evaluation import find_metric
+
+    classes = rows.classes or tuple(range(rows.probas.shape[-1]))
+    return find_metric(metric, task=rows.task).for_classes(classes, rows.task)
 
 
 def _numbers(name: str, rows: Rows) -> Blends | None:
@@ -218,19 +226,9 @@ def _ranked(name: str, rows: Rows) -> Blends | None:
     return Ranked(rows, score, against_the_rest(rows, range(n_classes), by_frequency=name.endswith("weighted")))
 
 
-def _evaluated(name: str, rows: Rows) -> Callable[..., float]:
-    from ensemblekit.evaluation import METRICS
-
-    if rows.task != "multiclass":
-        raise InvalidOptionError(f"metric {name!r} is for the task 'multiclass'; received {rows.task!r}.")
-    metric = METRICS[name]
-    sign = 1 if metric.higher_is_better else -1
-
-    def score(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
-        each = np.ones(len(truth)) if weight is None else weight
-        return sign * float(metric.weighted(mean, truth)(each[:, np.newaxis])[0])
-
-    return score
+def _is_callable(metric: Any) -> TypeGuard[Callable[..., Any]]:
+    """Tell callables ``(y_true, y_proba) -> float`` from scorers and from metrics."""
+    return callable(metric) and not hasattr(metric, "of_weights") and not _is_scorer(metric)
 
 
 def _is_scorer(metric: Any) -> bool:
@@ -248,53 +246,3 @@ def _callable(metric: Callable[..., Any]) -> Callable[..., float]:
         return float(value)
 
     return score
-
-
-def _scorer(metric: Any, rows: Rows) -> Callable[..., float]:
-    from sklearn import config_context
-    from sklearn.metrics import get_scorer
-
-    scorer = get_scorer(metric)
-    given = _estimators()(rows.task, rows.probas.shape[-1])
-
-    def score(truth: np.ndarray, mean: np.ndarray, weight: np.ndarray | None) -> float:
-        kwargs = {} if weight is None else {"sample_weight": weight}
-        # The predictions were already checked.
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            return float(scorer(given, mean, truth, **kwargs))
-
-    return score
-
-
-@functools.cache
-def _estimators() -> Any:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-
-    class Given:
-        """An estimator whose predictions are the values that it is given, so that any scorer can be called."""
-
-        def __init__(self, task: str, n_classes: int) -> None:
-            self.task, self.n_classes = task, n_classes
-
-        def fit(self, x: Any, y: Any) -> Any:
-            return self
-
-        def __sklearn_is_fitted__(self) -> bool:
-            return True
-
-    class GivenClassifier(ClassifierMixin, Given, BaseEstimator):
-        @property
-        def classes_(self) -> Any:
-            return np.arange(self.n_classes)
-
-        def predict_proba(self, x: Any) -> Any:
-            return x
-
-        def predict(self, x: Any) -> Any:
-            return x.argmax(axis=-1) if self.task == "multiclass" else (x >= 0.5).astype(int)
-
-    class GivenRegressor(RegressorMixin, Given, BaseEstimator):
-        def predict(self, x: Any) -> Any:
-            return x
-
-    return lambda task, n: (GivenRegressor if task == "regression" else GivenClassifier)(task, n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "likelihoods",
     "rows_of",
     "side_by_side",
+    "with_features",
 ]
 
 
@@ -27,12 +29,14 @@ class Rows(NamedTuple):
 
     ``probas`` has the shape ``(n_members, n_rows, n_classes)``. ``weight`` is positive and has the shape ``(n_rows,)``;
     None means equal weights. ``labels`` are codes ``(n_rows,)``, or indicators or numbers ``(n_rows, n_classes)``.
+    ``classes`` are the names, for metrics with options by class name; empty if nothing asks for them.
     """
 
     probas: np.ndarray
     labels: np.ndarray
     weight: np.ndarray | None
     task: str
+    classes: tuple[Hashable, ...] = ()
 
     def share(self) -> np.ndarray:
         """Return the weights, divided by their sum."""
@@ -86,8 +90,9 @@ def rows_of(predictions: PredictionSet, sample_weight: np.ndarray | None, who: s
         probas, labels, sample_weight = probas[:, counts], labels[counts], sample_weight[counts]
     pixels = int(np.prod(probas.shape[2:-1]))
     weight = None if sample_weight is None else np.repeat(sample_weight, pixels)
-    shape = (-1,) if predictions.task == "multiclass" else (-1, probas.shape[-1])
-    return Rows(probas.reshape(len(probas), -1, probas.shape[-1]), labels.reshape(shape), weight, predictions.task)
+    shape = (-1,) if predictions.kind == "multiclass" else (-1, probas.shape[-1])
+    flat = probas.reshape(len(probas), -1, probas.shape[-1])
+    return Rows(flat, labels.reshape(shape), weight, predictions.kind, predictions.classes)
 
 
 def likelihoods(rows: Rows, block: slice = slice(None), column: int | None = None) -> np.ndarray:
@@ -144,14 +149,14 @@ def flatten_weights(sample_weight: np.ndarray | None, axes: tuple[int, ...]) -> 
     return np.repeat(weights, math.prod(axes[1:]))
 
 
-def flatten_features(name: str, features: np.ndarray, axes: tuple[int, ...], n_features: int | None) -> np.ndarray:
+def flatten_features(name: str, features: Any, axes: tuple[int, ...], n_features: int | None) -> Any:
     """Turn features of the samples into ``(n_rows, n_features)``.
 
     Parameters
     ----------
     name : str
         Name of the combiner, for errors.
-    features : ndarray of shape (n_samples, ...)
+    features : ndarray of shape (n_samples, ...), or sparse matrix of shape (n_samples, n_features)
         Numbers; for dense outputs, the leading axes are those of the outputs.
     axes : tuple of int
         ``(n_samples, ...)``: the axes of the outputs without the last axis, that of the classes.
@@ -160,7 +165,7 @@ def flatten_features(name: str, features: np.ndarray, axes: tuple[int, ...], n_f
 
     Returns
     -------
-    ndarray of shape (n_rows, n_features)
+    ndarray or sparse matrix of shape (n_rows, n_features)
         All axes after ``axes`` are flattened.
 
     Raises
@@ -168,7 +173,7 @@ def flatten_features(name: str, features: np.ndarray, axes: tuple[int, ...], n_f
     InvalidOptionError
         If the features are not numbers, or have another shape.
     """
-    features = np.asarray(features)
+    features = features if hasattr(features, "tocsr") else np.asarray(features)
     if features.dtype.kind not in "biuf":
         raise InvalidOptionError(f"features must be numbers; received dtype {features.dtype}. Encode them first.")
     if features.shape[: len(axes)] != axes:
@@ -176,12 +181,25 @@ def flatten_features(name: str, features: np.ndarray, axes: tuple[int, ...], n_f
             f"features for outputs of shape {(*axes, '...')} must begin with the same axes; received shape "
             f"{features.shape}. Give each position its own, for instance by numpy.broadcast_to."
         )
-    flat = features.reshape(math.prod(axes), math.prod(features.shape[len(axes) :]))
+    flat = features
+    if len(features.shape) != 2 or features.shape[0] != math.prod(axes):
+        flat = features.reshape(math.prod(axes), math.prod(features.shape[len(axes) :]))
     if n_features is not None and flat.shape[1] != n_features:
         raise InvalidOptionError(
             f"combiner {name!r} was fitted on {n_features} features a row; received {flat.shape[1]}."
         )
     return flat
+
+
+def with_features(inputs: np.ndarray, features: Any) -> Any:
+    """Put features after the inputs of a final estimator; the result is sparse if they are."""
+    if features is None:
+        return inputs
+    if hasattr(features, "tocsr"):
+        from scipy.sparse import hstack
+
+        return hstack([inputs, features], format="csr")
+    return np.concatenate([inputs, features], axis=1)
 
 
 def side_by_side(rows: np.ndarray) -> np.ndarray:

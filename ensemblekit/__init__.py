@@ -10,27 +10,34 @@ array(['cat', 'cat'], dtype='<U3')
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
+from .callbacks import combine_slices_with
 from .deprecation import warn_deprecated
+from .kinds import FoundTask, find_tasks_with
 
 if TYPE_CHECKING:  # for type checkers and editors: the names of `_ROOMS`
-    from . import evaluation as evaluation, files as files, limits as limits, plots as plots, printed as printed
+    from . import cascading as cascading, compressing as compressing, evaluation as evaluation, files as files
+    from . import folds as folds, implicit as implicit, limits as limits, plots as plots, printed as printed
     from . import report as report, scaling as scaling, store as store, testing as testing
     from .assembly import build_classifier as build_classifier
+    from .choosing import choose as choose
     from .combining import combine as combine, fit_combiner as fit_combiner
     from .compatibility import check_compatible as check_compatible
+    from .crowd import Votes as Votes, aggregate_votes as aggregate_votes
     from .data import audit_images as audit_images, image_folder as image_folder, image_splits as image_splits
     from .ensemble import EnsembleClassifier as EnsembleClassifier, EnsembleRegressor as EnsembleRegressor
     from .ensemble import KerasClassifier as KerasClassifier, KerasRegressor as KerasRegressor
+    from .ensemble import LayeredClassifier as LayeredClassifier, LayeredRegressor as LayeredRegressor
     from .errors import AlignmentError as AlignmentError, EnsembleKitError as EnsembleKitError
     from .errors import InvalidOptionError as InvalidOptionError, LeakageError as LeakageError
     from .features import AffineViews as AffineViews, FeatureBank as FeatureBank, extract_features as extract_features
     from .fusion import export_fused as export_fused, fuse as fuse
     from .hookspecs import hookimpl as hookimpl
     from .interfaces import Backbone as Backbone, Chainer as Chainer, Combiner as Combiner
-    from .interfaces import Head as Head, Member as Member
+    from .interfaces import Head as Head, Member as Member, Metric as Metric, Task as Task
     from .members import as_member as as_member, collect as collect
     from .predicting import open_model as open_model, predict_images as predict_images
     from .predictions import Predictions as Predictions, PredictionSet as PredictionSet, align as align
@@ -40,21 +47,31 @@ if TYPE_CHECKING:  # for type checkers and editors: the names of `_ROOMS`
 # Room -> its names that are also names of the package. Rooms are imported when first used: importing this stays light.
 _ROOMS = {
     "assembly": ("build_classifier",),
+    "choosing": ("choose",),
     "combining": ("combine", "fit_combiner"),
     "compatibility": ("check_compatible",),
+    "crowd": ("Votes", "aggregate_votes"),
     "data": ("audit_images", "image_folder", "image_splits"),
-    "ensemble": ("EnsembleClassifier", "EnsembleRegressor", "KerasClassifier", "KerasRegressor"),
+    "ensemble": (
+        "EnsembleClassifier",
+        "EnsembleRegressor",
+        "KerasClassifier",
+        "KerasRegressor",
+        "LayeredClassifier",
+        "LayeredRegressor",
+    ),
     "errors": ("AlignmentError", "EnsembleKitError", "InvalidOptionError", "LeakageError"),
     "features": ("AffineViews", "FeatureBank", "extract_features"),
     "fusion": ("export_fused", "fuse"),
     "hookspecs": ("hookimpl",),
-    "interfaces": ("Backbone", "Chainer", "Combiner", "Head", "Member"),
+    "interfaces": ("Backbone", "Chainer", "Combiner", "Head", "Member", "Metric", "Task"),
     "members": ("as_member", "collect"),
     "predicting": ("open_model", "predict_images"),
     "predictions": ("PredictionSet", "Predictions", "align"),
     "profiling": ("profile_model",),
     "registry": ("load_plugins",),
-    **dict.fromkeys(("evaluation", "files", "limits", "plots", "printed", "report", "scaling", "store", "testing"), ()),
+    **dict.fromkeys(("cascading", "compressing", "evaluation", "files", "folds", "implicit", "limits"), ()),
+    **dict.fromkeys(("plots", "printed", "report", "scaling", "store", "testing"), ()),
 }
 
 # Room -> names that were also names of the package in version 0.1. Type checkers know them only in their rooms.
@@ -68,6 +85,26 @@ _MOVED = {
     "fusion": "class_names member_names with_members",
     "registry": "Registry",
 }
+
+
+def _registered_task(name: str) -> FoundTask:
+    from .registry import default_registry
+
+    registry = default_registry()
+    task = registry.create_task(name)
+    return FoundTask(task, next(r.distribution for r in registry.registrations if (r.kind, r.name) == ("task", name)))
+
+
+find_tasks_with(_registered_task)  # `predictions` stands below the registry, and cannot ask it
+
+
+def _slice_combiner(rule: Any, task: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    from .combining.slices import slice_combiner
+
+    return slice_combiner(rule, task, options)
+
+
+combine_slices_with(_slice_combiner)
 
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 _MOVED_TO = {name: room for room, names in _MOVED.items() for name in names.split()}

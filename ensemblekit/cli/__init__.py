@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_COMMANDS = ("audit", "cache", "check", "combine", "evaluate", "fuse", "plugins", "predict", "profile")
+_COMMANDS = (
+    "audit", "cache", "cascade", "check", "choose", "combine", "evaluate", "fuse", "plugins", "predict", "profile",
+    "report",
+)  # fmt: skip
 """Modules of the commands, each of which adds its own to `app`, in the order of the help."""
 
 

@@ -14,14 +14,21 @@ from ..errors import FolderNotFoundError, InvalidOptionError, OutputExistsError
 from ..files import check_file
 
 __all__ = [
-    "ClassNames", "CombinerOptions", "Confidence", "Groups", "Labels", "ModelPath", "Overwrite", "Seed", "check_output",
-    "complete_combiner", "complete_metric", "complete_plugin", "key_and_value", "name_and_path", "pairs_of",
+    "ActivationName", "ClassNames", "CombinerOptions", "Confidence", "Groups", "Labels", "Metrics", "ModelPath",
+    "Overwrite", "SampleWeight", "Seed", "TaskName", "Unit", "check_output", "complete_combiner", "complete_metric",
+    "complete_plugin", "key_and_value", "name_and_path", "pairs_of",
 ]  # fmt: skip
 
 ModelPath = Annotated[Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.")]
 ClassNames = Annotated[
     list[str] | None,
     typer.Option("--class", help="Name of an output, in order; for a model without class names.", metavar="NAME"),
+]
+TaskName = Annotated[
+    str | None, typer.Option("--task", help="multiclass, multilabel or regression; by default what the model knows.")
+]
+ActivationName = Annotated[
+    str | None, typer.Option("--activation", help="Applied to the outputs: sigmoid or softmax; linear: nothing.")
 ]
 CombinerOptions = Annotated[
     list[str] | None, typer.Option(help="An option of the rule; as often as needed.", metavar="KEY=VALUE")
@@ -32,6 +39,10 @@ Groups = Annotated[
 ]
 Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 Seed = Annotated[int, typer.Option(help="Seed of the resampling.")]
+SampleWeight = Annotated[
+    Path | None, typer.Option(help="A table with id and weight: how much each row counts.", metavar="FILE")
+]
+Unit = Annotated[str, typer.Option(help="Plural word for the samples.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 
 
@@ -96,11 +107,14 @@ def complete_plugin(incomplete: str) -> list[tuple[str, str]]:
     return _complete(incomplete, None)
 
 
-def complete_metric(incomplete: str) -> list[str]:
-    """List the metrics whose names start with this text."""
-    from ..evaluation import METRICS
+def complete_metric(incomplete: str) -> list[tuple[str, str]]:
+    """List the metrics whose names start with this text, with their summaries, then scorers of scikit-learn."""
+    found = _complete(incomplete, "metric")
+    from sklearn.metrics import get_scorer_names
 
-    return [name for name in METRICS if name.startswith(incomplete)]
+    known = {name for name, _ in found}
+    scorers = [name for name in get_scorer_names() if name.startswith(incomplete) and name not in known]
+    return found + [(name, "scorer of scikit-learn") for name in scorers]
 
 
 def _complete(incomplete: str, kind: str | None) -> list[tuple[str, str]]:
@@ -110,3 +124,14 @@ def _complete(incomplete: str, kind: str | None) -> list[tuple[str, str]]:
         warnings.simplefilter("ignore")
         registrations = load_plugins().registrations
     return [(r.name, r.summary) for r in registrations if r.name.startswith(incomplete) and kind in (None, r.kind)]
+
+
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A metric, NAME or NAME:OPTION=VALUE, or a scorer of scikit-learn; as often as needed. Default: those of "
+        "the task.",
+        autocompletion=complete_metric,
+        metavar="METRIC",
+    ),
+]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ._app import LEAKS, app
 from ._arguments import pairs_of
+from ._image_options import takes_image_options
 from ._screen import make_console, print_json, show_progress
 
 
 @app.command()
+@takes_image_options
 def audit(
     folder: Annotated[
         Path,
@@ -43,6 +45,8 @@ def audit(
     min_correlation: Annotated[
         float, typer.Option(help="Smallest correlation of the thumbnails of near copies.")
     ] = 0.99,
+    *,
+    reader: Any,
 ) -> None:
     """Search a folder of images for copies, leaks between splits, conflicting labels and unreadable files."""
     from ..data import audit_images
@@ -58,6 +62,7 @@ def audit(
             max_distance=max_distance,
             min_correlation=min_correlation,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
+            reader=reader,
         )
     if as_json:
         print_json(audited.to_dict(), sort_keys=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..combining import AskedCombiner
 from ..errors import InvalidOptionError, PluginWarning
 from ..hookspecs import HOOKS
 from ..printed import as_text
@@ -32,7 +31,8 @@ def check(
         ),
     ],
     kind: Annotated[
-        str | None, typer.Option(help="backbone, head, combiner or chainer; needed if several kinds have the name.")
+        str | None,
+        typer.Option(help="backbone, head, combiner, chainer, task or metric; needed if several kinds have it."),
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the plugin, KEY=VALUE; as often as needed.")
@@ -48,7 +48,7 @@ def check(
     options = dict(key_and_value(text) for text in option or ())
     create = getattr(registry, f"create_{kind}")
     plugin = create(name, **options)  # an unknown option is an error of the user, not a failed check
-    if kind != "combiner" or "graphable" in AskedCombiner(name, plugin).traits:
+    if kind in ("backbone", "head", "chainer") or "graphable" in getattr(plugin, "traits", ()):
         import_keras_quietly()
     label = name + (f"({', '.join(f'{key}={value!r}' for key, value in options.items())})" if options else "")
     console = make_console()

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import InvalidOptionError
+from ..errors import EnsembleKitError, InvalidOptionError, NotFittedError
 from ..predictions.tables import ReadOptions
 from ..printed import printable
 from ._app import app
 from ._arguments import (
     CombinerOptions,
+    Groups,
     Overwrite,
     check_output,
     complete_combiner,
@@ -22,7 +23,7 @@ from ._arguments import (
     name_and_path,
     pairs_of,
 )
-from ._inputs import existing, naming_files, read_members, read_named, with_labels
+from ._inputs import existing, naming_files, read_groups, read_members, read_named, with_labels
 from ._ordinary import FORM, options_of_output
 from ._reading import takes_read_options
 from ._screen import print_json
@@ -58,6 +59,10 @@ def combine(
     missing: Annotated[
         str, typer.Option(help="Policy for absent classes and rows: error, zero or renormalize.")
     ] = "error",
+    groups: Groups = None,
+    aggregate: Annotated[
+        str | None, typer.Option(help="Rule that combines the rows of each group to one.", metavar="RULE")
+    ] = None,
     form: Annotated[str | None, typer.Option(help=FORM)] = None,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -79,6 +84,8 @@ def combine(
         raise InvalidOptionError("--labels are those of the --fit-on rows. Give these, or leave it out.")
     if save is not None and not fit_on:
         raise InvalidOptionError("--save keeps a rule that --fit-on has fitted. Give that, or leave it out.")
+    if load is None and not fit_on:
+        _refuse_unfitted(combiner, option)
     if not to_stdout:
         check_output(Path(output), overwrite=overwrite, suffixes=SUFFIXES)
     if save is not None:
@@ -89,24 +96,30 @@ def combine(
     if missing == "renormalize":
         read = dataclasses.replace(read, missing="renormalize")
     written = options_of_output(form, [existing(path) for _, path in map(name_and_path, files)], read, output)
-    if not fit_on and not written and not read.given() and _are_large(files, output):
+    of_rows = groups is None and aggregate is None
+    if of_rows and not fit_on and not written and not read.given() and _are_large(files, output):
         rule = combiner if load is None else load_fitted(load)
         with naming_files(files):
             record = _combine_large(files, rule, output, aliases, policy, options)
         _print_record(record, as_json)
         return
     members = read_members(files, read)
+    if (by_id := read_groups(groups, members, read)) is not None:
+        with naming_files(files):
+            members = {name: p.with_groups(by_id) for name, p in members.items()}
     rule: Any = combiner
     if load is not None:
         rule = load_fitted(load)
     elif fit_on:
-        rows = read_members(fit_on, read)
+        rows = read_members(fit_on, read, labels=labels)
         rows = with_labels(rows, labels, read) if labels else rows
         with naming_files(fit_on):
             rule = fit_combiner(rows, combiner, aliases=aliases, missing=policy, options=options)
         options = {}
     with naming_files(files):
         combined = combine_members(members, rule, aliases=aliases, missing=policy, options=options)
+        if aggregate is not None:
+            combined = combined.aggregate("group", aggregate)
     if save is not None:
         save_fitted(rule, save, overwrite=overwrite)
     if to_stdout:
@@ -124,6 +137,20 @@ def combine(
         "saved": None if save is None else str(save),
     }
     _print_record(record, as_json)
+
+
+def _refuse_unfitted(combiner: str, option: list[str] | None) -> None:
+    from ..combining import ask
+
+    try:
+        unfitted = ask(combiner, dict(key_and_value(text) for text in option or [])).unfitted
+    except EnsembleKitError:
+        return  # said later, with the files
+    if unfitted:
+        raise NotFittedError(
+            f"combiner {combiner!r} learns, and must be fitted before it combines. Give labelled predictions of rows "
+            "that no member was fitted on, --fit-on FILE for each member, or a rule that was saved, --load FOLDER."
+        )
 
 
 def _print_record(record: dict[str, Any], as_json: bool) -> None:

@@ -10,13 +10,15 @@ from ..errors import InvalidOptionError
 from ..predictions.tables import ReadOptions
 from ..printed import as_text
 from ._app import app
-from ._arguments import Confidence, Groups, Labels, Seed, complete_metric
-from ._inputs import naming_files, read_groups, read_members, with_labels
+from ._arguments import Confidence, Groups, Labels, Metrics, SampleWeight, Seed, Unit
+from ._inputs import naming_files, read_groups, read_members, read_weights, with_labels
 from ._reading import takes_read_options
 from ._screen import frame_to_json, make_console, print_json, select
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..predictions import Predictions
 
 FORMER_KEYS = {"row": "model", "row_only": "model_only"}
 """Key of JSON that goes in 0.3 -> key that has the same value."""
@@ -29,30 +31,36 @@ def compare(
     against: Annotated[str | None, typer.Option(help="Name of the reference model. Default: the first.")] = None,
     labels: Labels = None,
     groups: Groups = None,
-    metric: Annotated[
+    metric: Metrics = None,
+    sample_weight: SampleWeight = None,
+    smallest: Annotated[
         list[str] | None,
         typer.Option(
-            help="A metric; as often as needed. Default: accuracy, log_loss, brier_score.",
-            autocompletion=complete_metric,
+            help="Smallest difference of interest, of all metrics or METRIC=NUMBER; as often as needed.",
+            metavar="NUMBER",
         ),
     ] = None,
     confidence: Confidence = 0.95,
     seed: Seed = 0,
-    unit: Annotated[str, typer.Option(help="Plural word for the samples.")] = "rows",
+    unit: Unit = "rows",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     *,
     read: ReadOptions,
 ) -> None:
-    """Compare predictions of the same rows by exact McNemar, paired bootstrap and Holm, and state the conclusions."""
+    """Compare predictions of the same rows by paired tests with Holm's correction, and state the conclusions."""
     from ..evaluation import compare_with_reference
     from ..report import print_table
 
-    models = with_labels(read_members(files, read), labels, read)
+    models = with_labels(read_members(files, read, labels=labels), labels, read)
     if len(models) < 2:
         raise InvalidOptionError(f"compare needs two files or more; received {len(models)}.")
     group_by_id = read_groups(groups, models, read)
     reference = against or next(iter(models))
     options: dict[str, Any] = {"metrics": metric} if metric else {}
+    if sample_weight is not None:
+        options["sample_weight"] = read_weights(sample_weight, models, read)
+    if smallest:
+        options["smallest"] = _limits(smallest)
     with naming_files(files):
         table = compare_with_reference(
             models, reference, groups=group_by_id, confidence=confidence, seed=seed, unit=unit, **options
@@ -61,18 +69,30 @@ def compare(
         print_json({"reference": reference, "confidence": confidence, "rows": _json_rows(table)})
         return
     console = make_console()
-    low, high, by = ("low", "high", "row") if groups is None else ("group_low", "group_high", "group")
+    low, high, by = _bounds(table)
     headings = {
-        "model": "Model", "metric": "Metric", "value": "Value", "member_value": "Reference", "difference": "Difference",
-        low: "Low", high: "High", "p_holm": "Holm p",
+        "model": "Model", "metric": "Metric", "value": "Value", "difference": "Change", low: "Low", high: "High",
+        "p_holm": "Holm p", "verdict": "Verdict",
     }  # fmt: skip
+    shown = select(table, headings)
+    decimals = _decimals(table)
+    for name in ("Value", "Change", "Low", "High"):
+        cells = zip(shown[name], decimals, strict=True)
+        shown[name] = [_figure(value, places, sign=name != "Value") for value, places in cells]
+    shown["Holm p"] = ["<0.001" if p < 0.001 else _figure(p, 3, sign=False) for p in shown["Holm p"]]
     print_table(
-        select(table, headings),
+        shown,
         title=f"Against {reference}, with {100 * confidence:g} % intervals by {by}",
         console=console,
+        right=["Value", "Change", "Low", "High", "Holm p"],
     )
     for sentence in table["sentence"]:
         console.print(as_text(f"- {sentence}"))
+
+
+def _bounds(table: Any) -> tuple[str, str, str]:
+    """Name the columns of the intervals, by group where the predictions or the caller have groups."""
+    return ("group_low", "group_high", "group") if "group_low" in table else ("low", "high", "row")
 
 
 @app.command()
@@ -83,30 +103,36 @@ def evaluate(
     ],
     labels: Labels = None,
     groups: Groups = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(help="A metric; as often as needed. Default: all.", autocompletion=complete_metric),
-    ] = None,
+    metric: Metrics = None,
+    sample_weight: SampleWeight = None,
+    by_class: Annotated[bool, typer.Option("--by-class", help="Each metric also of each class or output.")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Also a constant, best member, oracle.")] = False,
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     *,
     read: ReadOptions,
 ) -> None:
-    """Score predictions, each value with its confidence interval."""
+    """Score predictions of any task, each value with its confidence interval."""
     from ..evaluation import score_table
     from ..report import print_table
 
-    models = with_labels(read_members(files, read), labels, read)
+    models = with_labels(read_members(files, read, labels=labels), labels, read)
     group_by_id = read_groups(groups, models, read)
     options: dict[str, Any] = {"metrics": metric} if metric else {}
+    if by_class:
+        options["metrics"] = _of_each_class(next(iter(models.values())), metric)
+    if sample_weight is not None:
+        options["sample_weight"] = read_weights(sample_weight, models, read)
+    if baselines:
+        options["baselines"] = True
     with naming_files(files):
         table = score_table(models, groups=group_by_id, confidence=confidence, seed=seed, **options)
     if as_json:
         print_json({"confidence": confidence, "rows": _json_rows(table)})
         return
     console = make_console()
-    low, high, by = ("low", "high", "row") if groups is None else ("group_low", "group_high", "group")
+    low, high, by = _bounds(table)
     headings = {"model": "Model", "metric": "Metric", "value": "Value", low: "Low", high: "High", "n": "Rows"}
     print_table(
         select(table, headings),
@@ -116,6 +142,64 @@ def evaluate(
     for name, n in dict(zip(table["model"], table["in_sample"].fillna(0), strict=True)).items():
         if n:
             console.print(as_text(f"{name} was fitted on {n} of these rows: its figures are in-sample."))
+
+
+def _decimals(table: pd.DataFrame) -> list[int]:
+    """Count the decimals of the figures of each row, as its sentence does."""
+    from ..evaluation import find_metric
+    from ..evaluation.words import decimals_of
+
+    found: list[int] = []
+    for name, *values in zip(table["metric"], table["value"], table["member_value"], strict=True):
+        low, high = find_metric(name).range
+        found.append(decimals_of(*values, width=high - low))
+    return found
+
+
+def _figure(value: float, decimals: int, *, sign: bool) -> str:
+    """Print a figure; a large one with five digits, so that a row fits 80 columns."""
+    if value != value:
+        return "–"
+    return f"{value:{'+' if sign else ''}{f'.{decimals}f' if abs(value) < 100 else '.5g'}}"
+
+
+def _limits(texts: list[str]) -> float | dict[str, float]:
+    """Read smallest differences: one number, or one for each metric."""
+    limits: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            limits[name] = float(number)
+        except ValueError:
+            raise InvalidOptionError(
+                f"--smallest must be NUMBER, or METRIC=NUMBER as often as needed; received {text!r}."
+            ) from None
+    if len(limits) < len(texts) or ("" in limits and len(limits) > 1):
+        raise InvalidOptionError(
+            f"--smallest must be one NUMBER, or METRIC=NUMBER with different metrics; received {texts}."
+        )
+    return limits.get("", limits)
+
+
+def _of_each_class(predictions: Predictions, names: list[str] | None) -> list[Any]:
+    """List metrics, each followed by the same metric of each class, where it has that."""
+    import copy
+
+    from ..evaluation import find_metric
+    from ..registry import default_registry
+
+    task = default_registry().create_task(predictions.task)
+    defaults = task.dense_metrics if predictions.probas.ndim > 2 else task.metrics
+    found: list[Any] = []
+    for name in names or defaults:
+        metric = find_metric(name, task=predictions.task)
+        found.append(metric)
+        if metric.by_class and getattr(metric, "of", None) is None:
+            for place in predictions.classes:
+                one = copy.copy(metric)
+                one.of, one.name = place, f"{metric.name}:of={place}"
+                found.append(one)
+    return found
 
 
 def _json_rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,11 +11,23 @@ import typer
 from ..errors import DataError, InvalidOptionError
 from ..printed import as_text
 from ._app import app
-from ._arguments import CombinerOptions, Overwrite, check_output, complete_combiner, key_and_value, name_and_path
+from ._arguments import (
+    ActivationName,
+    CombinerOptions,
+    Overwrite,
+    TaskName,
+    check_output,
+    complete_combiner,
+    key_and_value,
+    name_and_path,
+    pairs_of,
+)
+from ._image_options import takes_image_options
 from ._screen import import_keras_quietly, make_console, make_table, print_json, size_of
 
 
 @app.command()
+@takes_image_options
 def fuse(
     members: Annotated[
         list[str],
@@ -24,7 +36,7 @@ def fuse(
     output: Annotated[
         list[Path],
         typer.Option(
-            "--output", "-o", help="A .keras or .onnx file, or a folder for a SavedModel; as often as needed."
+            "--output", "-o", help="A .keras, .onnx or .tflite file, or a folder for a SavedModel; as often as needed."
         ),
     ],
     images: Annotated[
@@ -42,36 +54,57 @@ def fuse(
         list[str] | None,
         typer.Option("--class", help="Name of an output, in the order of all members.", metavar="NAME"),
     ] = None,
+    task: TaskName = None,
+    activation: ActivationName = None,
+    size: Annotated[
+        str | None, typer.Option(help="Size of the images, if members take several.", metavar="HEIGHTxWIDTH")
+    ] = None,
+    scale: Annotated[
+        list[str] | None, typer.Option(help="A member takes pixels times NUMBER.", metavar="MEMBER=NUMBER")
+    ] = None,
+    offset: Annotated[list[str] | None, typer.Option(help="And plus NUMBER.", metavar="MEMBER=NUMBER")] = None,
     samples: Annotated[int, typer.Option(help="Maximal number of images to compare on.", min=1)] = 64,
     tolerance: Annotated[float, typer.Option(help="Largest admitted difference of a probability.")] = 1e-5,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    *,
+    reader: Any,
 ) -> None:
     """Fuse several models and a rule into one model, kept only if it predicts the same as the separate members."""
     for path in output:
         check_output(path, overwrite=overwrite)
     import_keras_quietly()
     from ..fusion import export_fused
+    from ..members import as_member
     from ..store import load as load_saved
 
     saved = len(members) == 1 and Path(members[0]).is_dir()
-    if saved and (combiner or option or load or class_name):
+    if saved and (combiner or option or load or class_name or task or activation):
         raise InvalidOptionError(
-            "a saved ensemble brings its own rule and classes. Leave out --combiner, --option, --load and --class."
+            "a saved ensemble brings its own rule, classes and task. Leave out --combiner, --option, --load, --class, "
+            "--task and --activation."
         )
     if load is not None and (combiner or option):
         raise InvalidOptionError("--load brings a fitted rule; --combiner and --option are for a new one.")
     given: Any = load_saved(members[0]) if saved else _read(members)
     rule: Any = combiner or (None if saved else "mean") if load is None else load_saved(load)
-    pixels = _sample(images, _image_size(given), samples)
+    shape = None if size is None else (*_read_size(size), 3)
+    pixels = _sample(images, shape[:2] if shape else _image_size(given), samples, reader)
+    if activation is not None:
+        said: dict[str, Any] = {"classes": class_name or None, "task": task, "activation": activation}
+        given = [(name, as_member(model, name=name, **said)) for name, model in given]
     exports = export_fused(
         given,
         rule,
         to=output,
         inputs=pixels,
         classes=class_name or None,
+        task=task,
         tolerance=tolerance,
         overwrite=overwrite,
+        **({} if shape is None else {"input_shape": shape}),
+        **({} if not scale else {"scale": _numbers("--scale", scale)}),
+        **({} if not offset else {"offset": _numbers("--offset", offset)}),
         **dict(key_and_value(text) for text in option or []),
     )
     if as_json:
@@ -97,12 +130,33 @@ def _read(files: list[str]) -> list[tuple[str, Any]]:
     return [(name or path.stem, load_keras_file(path)) for name, path in given]
 
 
+def _read_size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise InvalidOptionError(f"--size must be HEIGHTxWIDTH in pixels, such as 224x224; received {text!r}.")
+    return int(height), int(width)
+
+
+def _numbers(option: str, texts: list[str]) -> dict[str, float]:
+    pairs = pairs_of(option, texts)
+    try:
+        return {name: float(number) for name, number in pairs.items()}
+    except ValueError:
+        raise InvalidOptionError(f"{option} must be MEMBER=NUMBER; received {texts}.") from None
+
+
 def _image_size(members: Any) -> tuple[int, int]:
     """Read the size of the input images from the first member."""
     from ..fusion.members import read_members
 
-    first: Any = members[0][1] if isinstance(members, list) else read_members(members)[0].model
-    shape = tuple(first.inputs[0].shape[1:])
+    models = [model for _, model in members] if isinstance(members, list) else [m.model for m in read_members(members)]
+    shapes = [tuple(model.inputs[0].shape[1:]) for model in models]
+    shape = shapes[0]
+    if len({*shapes}) > 1:
+        raise InvalidOptionError(
+            f"members of several sizes need the size of the images that the one model takes; these take "
+            f"{', '.join(map(str, dict.fromkeys(shapes)))}. Give it: --size HEIGHTxWIDTH."
+        )
     if len(shape) != 3 or None in shape or shape[2] != 3:
         raise InvalidOptionError(
             "members must take images of one size, (height, width, 3), to be compared on images; the first takes "
@@ -111,13 +165,13 @@ def _image_size(members: Any) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _sample(images: list[Path], size: tuple[int, int], most: int) -> np.ndarray:
+def _sample(images: list[Path], size: tuple[int, int], most: int, reader: Any) -> np.ndarray:
     """Read images that are evenly spaced in the list of all images."""
     from ..data.listing import list_images
     from ..data.reading import read_image
 
-    paths = [file.path for file in list_images(images) if file is not None]
+    paths = [file.path for file in list_images(images, reader) if file is not None]
     if not paths:
         raise DataError(f"--images must hold images to compare on; there is none in {[str(path) for path in images]}.")
     n = min(most, len(paths))
-    return np.stack([read_image(paths[k * len(paths) // n], size) for k in range(n)])
+    return np.stack([read_image(paths[k * len(paths) // n], size, reader=reader) for k in range(n)])

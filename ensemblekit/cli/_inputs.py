@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import re
+import shlex
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..errors import DataError, EnsembleKitError, InvalidOptionError, InvalidPredictionsError
-from ..predictions.formats import load_members
+from ..predictions.formats import load_members, ordinary_names
 from ..predictions.joining import positions
 from ..predictions.names import shown, text_array
 from ..predictions.tables import ReadOptions, member_name
@@ -20,10 +23,13 @@ from ._columns import read_column, read_columns
 if TYPE_CHECKING:
     from ..predictions import Predictions
 
-__all__ = ["existing", "naming_files", "read_groups", "read_members", "read_named", "with_labels"]
+__all__ = ["existing", "naming_files", "read_groups", "read_members", "read_named", "read_weights", "with_labels"]
 
 T = TypeVar("T")
 PLAIN = ReadOptions(style="command")
+ANOTHER_ORDER = r"Give the task 'multiclass' to a \w+ whose .* by name\."
+IN_ONE_ORDER = "Name the columns in the order that is meant, the positive class last: --columns NEGATIVE,POSITIVE."
+"""What a command says instead, as its option --task is for all files."""
 
 
 @contextlib.contextmanager
@@ -38,8 +44,9 @@ def naming_files(files: Sequence[str]) -> Generator[None]:
     try:
         yield
     except EnsembleKitError as error:
+        text = re.sub(ANOTHER_ORDER, IN_ONE_ORDER, PLAIN.respell(str(error)))
         # The text of a KeyError is its first argument too.
-        error.args = (f"{error} Files: {', '.join(files)}.", *error.args[1:])
+        error.args = (f"{text} Files: {', '.join(files)}.", *error.args[1:])
         raise
 
 
@@ -71,7 +78,39 @@ def read_groups(path: Path | None, models: Mapping[str, Predictions], read: Read
     return groups
 
 
-def read_members(files: Sequence[str], read: ReadOptions = PLAIN) -> dict[str, Predictions]:
+def read_weights(path: Path, models: Mapping[str, Predictions], read: ReadOptions) -> dict[Any, float]:
+    """Read the weight of each id, for the ids of these predictions.
+
+    Parameters
+    ----------
+    path : Path
+        A table with id and weight.
+    models : mapping of str to Predictions
+        Their ids are looked up.
+    read : ReadOptions
+        How the table is read.
+
+    Returns
+    -------
+    dict of id to float
+    """
+    by = read_column(path, "weight", read)
+    ids = {row: str(row) for p in models.values() for row in p.ids.tolist()}
+    try:
+        found = {row: float(by[text]) for row, text in ids.items() if text in by}
+    except ValueError as error:
+        raise DataError(f"{str(path)!r} must have numbers as weights: {error}.") from None
+    if lacks := [text for text in ids.values() if text not in by]:
+        raise DataError(
+            f"{str(path)!r} must have a weight for each id; it lacks {len(lacks)} of {len(ids)} ids, first "
+            f"{lacks[0]!r}. Give each a weight; 0 leaves a row out."
+        )
+    return found
+
+
+def read_members(
+    files: Sequence[str], read: ReadOptions = PLAIN, *, labels: Path | None = None
+) -> dict[str, Predictions]:
     """Read files of predictions, FILE or NAME=FILE; without NAME= the member name of the predictions is used.
 
     Parameters
@@ -80,6 +119,9 @@ def read_members(files: Sequence[str], read: ReadOptions = PLAIN) -> dict[str, P
         As given.
     read : ReadOptions
         How tables are read.
+    labels : Path, optional
+        The table that labels them. The column of labels that ``read`` names is then one of this table; the files may
+        have it too.
 
     Returns
     -------
@@ -89,6 +131,8 @@ def read_members(files: Sequence[str], read: ReadOptions = PLAIN) -> dict[str, P
     from ..predictions import Predictions
 
     paths = [existing(path) for _, path in map(name_and_path, files)]
+    if labels is not None and read.label is not None and not any(_has_column(path, read.label, read) for path in paths):
+        read = dataclasses.replace(read, label=None)
     found = iter(load_members(paths, Predictions, read))  # together, as votes get the classes of all of them
 
     def next_one(_: Path) -> tuple[str | None, Predictions]:
@@ -96,6 +140,11 @@ def read_members(files: Sequence[str], read: ReadOptions = PLAIN) -> dict[str, P
         return predictions.member, predictions
 
     return read_named(files, next_one)
+
+
+def _has_column(path: Path, name: Any, read: ReadOptions) -> bool:
+    found = ordinary_names(path, read)
+    return found is not None and name in found[0]
 
 
 def existing(path: Path) -> Path:
@@ -160,26 +209,13 @@ def with_labels(
                     "label."
                 )
         return dict(members)
-    from ..predictions import Predictions
-
-    return {
-        name: Predictions(
-            p.probas,
-            ids=p.ids,
-            classes=p.classes,
-            labels=_labels_for(name, p, path, read),
-            task=p.task,
-            split=p.split,
-            member=p.member,
-            fit_ids=p.fit_ids,
-            missing="error" if p.present is None else "renormalize",
-        )
-        for name, p in members.items()
-    }
+    return {name: p.with_labels(_labels_for(name, p, path, read)) for name, p in members.items()}
 
 
 def _labels_for(name: str, p: Predictions, path: Path, read: ReadOptions) -> np.ndarray:
-    if p.task == "multiclass":
+    if p.probas.ndim > 2:
+        return _dense_labels_for(name, p, path)
+    if p.kind == "multiclass":
         table = read_column(path, "label", read)
         ids, cells = [*table], np.array([*table.values()], dtype=object)
     else:
@@ -193,18 +229,54 @@ def _labels_for(name: str, p: Predictions, path: Path, read: ReadOptions) -> np.
     if (rows < 0).any():
         raise DataError(
             f"{str(path)!r} must have a label for each id; it lacks {int((rows < 0).sum())} of {name!r}, first "
-            f"{str(p.ids[rows < 0][0])!r}."
+            f"{str(p.ids[rows < 0][0])!r}. Label them, or leave these rows out of the predictions."
         )
     labels = cells[rows]
-    if p.task != "multiclass":
+    if p.kind != "multiclass":
         return labels
     classes = {str(c): c for c in p.classes}
     unknown = sorted({*labels.tolist()} - classes.keys())
     if unknown:
         raise DataError(
-            f"{str(path)!r} must label rows with classes of {name!r}, {shown([*classes])}; received {unknown[:3]}."
+            f"{str(path)!r} must label rows with classes of {name!r}, {shown([*classes])}; received {unknown[:3]}. "
+            f"{_class_advice([*classes], unknown)}"
         )
     return np.asarray([classes[label] for label in labels.tolist()])
+
+
+def _class_advice(classes: Sequence[str], unknown: Sequence[str]) -> str:
+    if len(classes) == 2 and len(unknown) == 1 and classes[0] == f"not {classes[1]}":
+        return f"If that is the other class, name both: --positive {shlex.quote(f'{unknown[0]},{classes[1]}')}."
+    return "Write them as there, or add the class to the predictions."
+
+
+def _dense_labels_for(name: str, p: Predictions, path: Path) -> np.ndarray:
+    from ..predictions import Predictions
+
+    try:
+        truth = Predictions.load(path)
+    except EnsembleKitError as error:
+        raise DataError(
+            f"labels of the masks of {name!r} must be a file of predictions with labels, .npz or .parquet; "
+            f"{str(path)!r} is none: {error}"
+        ) from None
+    if truth.labels is None or truth.labels.ndim < p.probas.ndim - 1:
+        raise DataError(
+            f"labels of the masks of {name!r} must be a file of predictions with labels for each position; "
+            f"{str(path)!r} has {'none' if truth.labels is None else 'one for each row'}."
+        )
+    rows = positions(text_array(list(map(str, truth.ids.tolist()))), text_array(list(map(str, p.ids.tolist()))))
+    if (rows < 0).any():
+        raise DataError(
+            f"{str(path)!r} must have labels for each id; it lacks {int((rows < 0).sum())} of {name!r}, first "
+            f"{str(p.ids[rows < 0][0])!r}."
+        )
+    if p.kind != "multiclass" and truth.classes != p.classes:
+        raise DataError(
+            f"{str(path)!r} must have the outputs of {name!r} in the same order, {shown(p.classes)}; it has "
+            f"{shown(truth.classes)}."
+        )
+    return truth.labels[rows]
 
 
 def _outputs_of(path: Path, p: Predictions) -> Callable[[Sequence[str]], Mapping[str, str]]:

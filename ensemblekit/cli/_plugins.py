@@ -38,7 +38,7 @@ def plugins(
         )
         return
     console = make_console()
-    console.print(_plugins_table(registry.registrations))
+    console.print(_plugins_table(registry.registrations, console.width))
     if registry.failures:
         console.print(_failures_table(registry.failures))
 
@@ -48,11 +48,12 @@ def _record(registration: Registration) -> dict[str, Any]:
     return {name: getattr(registration, name) for name in fields}
 
 
-def _plugins_table(registrations: tuple[Registration, ...]) -> Table:
+def _plugins_table(registrations: tuple[Registration, ...], width: int) -> Table:
     table = make_table(f"{len(registrations)} plugins, plugin API {API_VERSION}")
     for column in ("Kind", "Name"):
         table.add_column(column, no_wrap=True)
-    table.add_column("From", overflow="fold")
+    # Names are long: on a narrow terminal the rest is for what a plugin is.
+    table.add_column("From", overflow="fold", max_width=None if width >= 100 else 12)
     table.add_column("What it is", overflow="fold", ratio=1)
     previous = None
     for r in registrations:

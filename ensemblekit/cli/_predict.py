@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
 from ..printed import as_text
 from ._app import STOPPED, UNREADABLE, app
-from ._arguments import ClassNames, ModelPath, Overwrite, pairs_of
+from ._arguments import ActivationName, ClassNames, ModelPath, Overwrite, TaskName, pairs_of
+from ._image_options import takes_image_options
 from ._screen import import_keras_quietly, make_console, print_json, show_progress
 
 
 @app.command()
+@takes_image_options
 def predict(
     model: ModelPath,
     images: Annotated[
@@ -28,10 +30,14 @@ def predict(
     alias: Annotated[
         list[str] | None, typer.Option(help="Class of a class folder; as often as needed.", metavar="FOLDER=CLASS")
     ] = None,
+    task_name: TaskName = None,
+    activation: ActivationName = None,
     batch_size: Annotated[int, typer.Option(help="Batch size.")] = 32,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    *,
+    reader: Any,
 ) -> None:
     """Predict any number of images; exit status 4 if some could not be read."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -60,10 +66,13 @@ def predict(
                 members=members,
                 labels=labels,
                 aliases=pairs_of("--alias", alias) or None,
+                task=task_name,
+                activation=cast("Any", activation),
                 batch_size=batch_size,
                 resume=resume,
                 overwrite=overwrite,
                 progress=update,
+                reader=reader,
             )
         except KeyboardInterrupt:
             progress.console.print("Stopped. --resume goes on where it was.", highlight=False)

@@ -70,7 +70,7 @@ def profile(
         check_output(plot, overwrite=True, suffixes=PLOTS)
     if labels is not None and not predictions:
         raise InvalidOptionError("--labels are those of --predictions. Give these, too.")
-    labelled = None if not predictions else with_labels(read_members(predictions, read), labels, read)
+    labelled = None if not predictions else with_labels(read_members(predictions, read, labels=labels), labels, read)
     held_out = None if not fit_on else read_members(fit_on, read)
     measured = profile_model(
         model,

@@ -5,17 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import InvalidOptionError
 from ..predictions.tables import ReadOptions
+from ._option_groups import with_options
 
 __all__ = ["takes_read_options"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
 PANEL = "How tables are read"
 
 
@@ -24,7 +23,9 @@ def _option(text: str, **more: Any) -> Any:
 
 
 _TYPES: dict[str, Any] = {
-    "task": Annotated[str | None, _option("What a table holds: multiclass, multilabel or regression.")],
+    "task": Annotated[
+        str | None, _option("What a table holds: multiclass, multilabel, regression, binary or the task of a plugin.")
+    ],
     "id": Annotated[str | None, _option("Column of the ids. Default: id, or a first column such as image_id.")],
     "label": Annotated[str | None, _option("Column of the labels. Default: label.", metavar="COLUMN")],
     "columns": Annotated[
@@ -41,7 +42,7 @@ _TYPES: dict[str, Any] = {
 """Name of an option -> its type, in the order of ``--help``."""
 
 
-def takes_read_options(command: Callable[P, R]) -> Callable[..., R]:
+def takes_read_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say how tables are read; it gets them as ``read``, a `ReadOptions`.
 
     Parameters
@@ -54,22 +55,8 @@ def takes_read_options(command: Callable[P, R]) -> Callable[..., R]:
     callable
         The command as typer sees it.
     """
-
-    @functools.wraps(command)
-    def reading(*args: Any, **kwargs: Any) -> R:
-        texts = {name: kwargs.pop(name, None) for name in _TYPES}
-        return command(*args, read=_read_options(**texts), **kwargs)  # pyright: ignore[reportCallIssue]
-
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for name, parameter in signature.parameters.items() if name != "read"]
-    more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in _TYPES.items()
-    ]
-    del reading.__wrapped__
-    reading.__signature__ = signature.replace(parameters=[*own, *more])  # pyright: ignore[reportAttributeAccessIssue]
-    reading.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *more)}
-    return reading
+    takes_missing = "missing" in inspect.signature(command).parameters
+    return with_options(command, _TYPES, "read", functools.partial(_read_options, takes_missing=takes_missing))
 
 
 def _read_options(
@@ -81,6 +68,7 @@ def _read_options(
     positive: str | None,
     separator: str | None,
     decimal: Any,
+    takes_missing: bool,
 ) -> ReadOptions:
     named = [part.partition("=") for text in columns or () for part in text.split(",")]
     if any(not name or (equals and not of) for name, equals, of in named):
@@ -95,6 +83,7 @@ def _read_options(
         separator={"tab": "\t", "\\t": "\t"}.get(separator or "", separator),
         decimal=decimal,
         style="command",
+        takes_missing=takes_missing,
     )
 
 

@@ -88,7 +88,8 @@ def select(table: pd.DataFrame, headings: Mapping[str, str]) -> pd.DataFrame:
 
 
 def frame_to_json(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Convert each row to a dict of JSON values; NaN and NA become None."""
+    """Convert each row to a dict of JSON values; NaN, NA and infinities, which JSON does not have, become None."""
+    table = table.replace([float("inf"), float("-inf")], float("nan"))
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{str(key): value.item() if hasattr(value, "item") else value for key, value in row.items()} for row in rows]
 

@@ -10,6 +10,7 @@ from ._learning import plot_learning_curves
 from ._pictures import plot_copies, plot_disagreement
 from ._reliability import plot_reliability
 from ._scores import plot_scores
+from ._sets import plot_risk_coverage, plot_set_sizes
 from ._style import ROLES
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "plot_frontier",
     "plot_learning_curves",
     "plot_reliability",
+    "plot_risk_coverage",
     "plot_scores",
+    "plot_set_sizes",
 ]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..evaluation import confusion_matrix, diversity_matrix
-from ..predictions import PredictionSet
+from ..predictions import Predictions
 from ._inputs import Models, as_models
 from ._style import HEAT, INK, MOST_TINT, MUTED, SIZE, WIDTH, checked_plot, grid_of, new_figure, shorten, style_axes
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -28,83 +29,98 @@ def plot_confusion(predictions: Models, *, width: float = WIDTH) -> Figure:
 
     Parameters
     ----------
-    predictions : Predictions, PredictionSet or mapping of str to Predictions
-        Labelled, of the task ``multiclass``.
+    predictions : PredictionSet, Predictions, or sequence or mapping of these
+        Labelled, of classes or labels. Each position of dense predictions counts as a row.
     width : float, default=4.8
         Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per model, with true classes as rows and predicted classes as columns. Each cell holds the number of
-        samples; the larger their share of the true class, the darker the cell.
+        One panel per model, for ``multilabel`` one per model and label, with true classes as rows and predicted classes
+        as columns. Each cell holds the number of samples; the larger their share of the true class, the darker the
+        cell.
 
     Raises
     ------
     InvalidPredictionsError
-        If there are no labels, or the task is not ``multiclass``.
+        If there are no labels, or the predictions are numbers.
     MissingDependencyError
         If matplotlib is not installed.
     """
-    models = as_models(predictions, "plot_confusion")
-    labels = {name: [str(c) for c in model.classes] for name, model in models.items()}
+    matrices = _matrices(as_models(predictions, "plot_confusion"))
+    labels = {name: [str(c) for c in matrix.columns] for name, matrix in matrices.items()}
     # Panels share their tick labels only if all have the same classes.
     alike = len({tuple(names) for names in labels.values()}) == 1
-    columns = 2 if alike and len(models) > 1 and len(next(iter(labels.values()))) <= 8 else 1
+    columns = 2 if alike and len(matrices) > 1 and len(next(iter(labels.values()))) <= 8 else 1
     room = max(map(_label_inches, labels.values()))
     side = min(3.2, (width - room - 0.3) / columns)
     below = 0 if columns == 1 else room + 0.2
     height = side + (room + 0.6 if columns == 1 else 0.35)
-    figure, panels = grid_of(len(models), columns=columns, width=width, height=height, below=below)
-    for place, (axes, (name, model)) in enumerate(zip(panels, models.items(), strict=True)):
-        matrix = confusion_matrix(model)
+    figure, panels = grid_of(len(matrices), columns=columns, width=width, height=height, below=below)
+    for place, (axes, (name, matrix)) in enumerate(zip(panels, matrices.items(), strict=True)):
         counts = matrix.to_numpy()
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         texts = [[f"{count}" for count in row] for row in counts]
         _draw_heat_map(axes, shares, texts, rows=labels[name], columns=labels[name], side=side)
         title = shorten([name], most=max(8, int(72 * side / 4.3)))[0]
         axes.set_title(title, fontsize=SIZE - 2 if columns > 1 else SIZE, color=INK, loc="left")
-        left, last = place % columns == 0, columns == 1 or place >= len(models) - columns
+        left, last = place % columns == 0, columns == 1 or place >= len(matrices) - columns
         axes.tick_params(labelleft=left, labelbottom=last)
         axes.set_ylabel("True" if left else "", fontsize=SIZE, color=MUTED)
         axes.set_xlabel("Predicted" if last else "", fontsize=SIZE, color=MUTED)
     return figure
 
 
+def _matrices(models: Mapping[str, Predictions]) -> dict[str, pd.DataFrame]:
+    """Count each panel: its title -> true by predicted classes."""
+    matrices: dict[str, pd.DataFrame] = {}
+    for name, model in models.items():
+        matrix = confusion_matrix(model)
+        if model.kind == "multilabel":
+            matrices |= {f"{name}: {label}": matrix.xs(label, level="label") for label in model.classes}
+        else:
+            matrices[name] = matrix
+    return matrices
+
+
 @checked_plot
-def plot_diversity(predictions: PredictionSet, *, measure: str = "disagreement", width: float = WIDTH) -> Figure:
+def plot_diversity(predictions: Models, *, measure: str | None = None, width: float = WIDTH) -> Figure:
     """Draw a measure of diversity of each pair of members as a heat map.
 
     Parameters
     ----------
-    predictions : PredictionSet
-        Labelled, of the task ``multiclass`` or ``multilabel``.
-    measure : {"disagreement", "q_statistic", "correlation", "double_fault", "kappa"}
-        As in `ensemblekit.evaluation.diversity`.
+    predictions : PredictionSet, Predictions, or sequence or mapping of these
+        Of any task.
+    measure : str, optional
+        As in `ensemblekit.evaluation.diversity_matrix`.
     width : float, default=4.8
         Width of the figure in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Each cell holds its value; the further it is from 0, the darker the cell. An undefined value is a dash.
+        Each cell holds its value; the further it is from 0, the darker the cell. An undefined value is a dash. A spread
+        of numbers is darkest where it is largest.
 
     Raises
     ------
     InvalidOptionError
-        If the measure is unknown.
+        If the measure is unknown, or is none of these predictions.
     InvalidPredictionsError
-        If there are no labels, or the task is ``regression``.
+        If there are no rows.
     MissingDependencyError
         If matplotlib is not installed.
     """
     square = diversity_matrix(predictions, measure)
     values = square.to_numpy()
-    names = list(predictions.members)
+    names = [str(name) for name in square.index]
     side = min(width - _label_inches(names), 0.6 * len(names))
     figure = new_figure(width, side + _label_inches(names))
-    texts = [["–" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values]
-    _draw_heat_map(figure.add_subplot(), np.abs(values), texts, rows=names, columns=names, side=side)
+    largest = np.nanmax(np.abs(values), initial=1.0)  # only a spread of numbers can be above 1
+    texts = [["–" if np.isnan(value) else f"{value:.2f}" if largest < 100 else f"{value:.3g}" for value in row]
+             for row in values]  # fmt: skip
+    _draw_heat_map(figure.add_subplot(), np.abs(values) / largest, texts, rows=names, columns=names, side=side)
     return figure
 
 

@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
-
 from ..errors import InvalidPredictionsError
+from ..evaluation import Models, named_models
 from ..predictions import Predictions, PredictionSet
 
-__all__ = ["Models", "as_models"]
-
-Models: TypeAlias = Predictions | PredictionSet | Mapping[str, Predictions]
+__all__ = ["Models", "as_models", "check_rows"]
 
 
 def as_models(predictions: Models, what: str) -> dict[str, Predictions]:
-    """Convert predictions to a mapping of names to models; refuse predictions that ``what`` cannot show."""
-    if isinstance(predictions, Predictions):
-        models = {predictions.member or "model": predictions}
-    elif isinstance(predictions, PredictionSet):
-        models = {member: predictions[member] for member in predictions.members}
-    elif isinstance(predictions, Mapping):
-        models = dict(predictions)
-    else:
-        raise InvalidPredictionsError(
-            f"{what} takes Predictions, a PredictionSet, or a mapping of names to Predictions; received "
-            f"{type(predictions).__name__}."
-        )
-    if not models:
-        raise InvalidPredictionsError(f"{what} needs at least one model; received none.")
+    """Convert predictions to a mapping of names to models; refuse those that have no labels of classes."""
+    models = named_models(predictions, argument="predictions")
     for name, model in models.items():
-        if not isinstance(model, Predictions):
+        if model.kind == "regression":
             raise InvalidPredictionsError(
-                f"{what} takes Predictions of each model; received {type(model).__name__} for {name!r}."
+                f"{what} shows classes, and numbers have none; received predictions of {name!r} of the task "
+                f"{model.task!r}. For numbers there are plot_scores and plot_diversity."
             )
-        check_classes(model, what, who=f" of {name!r}")
-        if model.labels is None:
+        if model.label_codes is None:
             raise InvalidPredictionsError(f"{what} needs labelled predictions; those of {name!r} have no labels.")
     return models
 
 
-def check_classes(predictions: Predictions | PredictionSet, what: str, *, who: str = "") -> None:
-    """Refuse dense predictions, and tasks other than ``multiclass``."""
-    shape = predictions.probas.shape if isinstance(predictions, Predictions) else predictions.member_probas.shape[1:]
-    if predictions.task != "multiclass" or len(shape) != 2:
-        raise InvalidPredictionsError(
-            f"{what} shows classes that exclude each other, one row per sample; received predictions{who} of the task "
-            f"{predictions.task!r} and shape {shape}."
-        )
+def check_rows(predictions: PredictionSet, what: str) -> None:
+    """Refuse predictions without rows."""
+    if not len(predictions.ids):
+        raise InvalidPredictionsError(f"{what} needs one row at least; received {predictions!r}.")

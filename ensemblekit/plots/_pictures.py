@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..evaluation import uncertainty
+from ..errors import InvalidOptionError
+from ..evaluation import aligned_models, uncertainty_maps
 from ..predictions import PredictionSet
-from ._inputs import check_classes
+from ._inputs import Models, check_rows
 from ._style import (
     FAINT,
     INK,
@@ -37,7 +37,7 @@ SIDE = 160
 
 @checked_plot
 def plot_disagreement(
-    predictions: PredictionSet,
+    predictions: Models,
     image: Callable[[Hashable], Any],
     *,
     most: int = 6,
@@ -47,8 +47,8 @@ def plot_disagreement(
 
     Parameters
     ----------
-    predictions : PredictionSet
-        Of the task ``multiclass``, of at least two members. Labels are shown if there are any.
+    predictions : PredictionSet, or sequence or mapping of Predictions
+        Of any task. Labels are shown if there are any.
     image : callable
         Id -> pixels, of shape ``(height, width)`` or ``(height, width, 3)``. The range is 0 to 255; floats that are all
         at most 1 are in the range 0 to 1.
@@ -60,30 +60,32 @@ def plot_disagreement(
     Returns
     -------
     matplotlib.figure.Figure
-        For each image, one panel with the image and one with the probability of each class by member. The true class is
-        bold.
+        For each image, one panel with the image and one with the prediction of each class or output by member. The true
+        classes are bold, and true numbers are lines. Of dense predictions the second panel is the map of disagreement:
+        the darker, the more.
 
     Raises
     ------
     InvalidOptionError
         If ``most`` is below 1.
     InvalidPredictionsError
-        If the task is not ``multiclass``, there is no row, or the predictions are dense.
+        If there is no row.
+    AlignmentError
+        If several models cannot be aligned.
     MissingDependencyError
         If matplotlib is not installed.
 
     Notes
     -----
-    Images are sorted by decreasing epistemic uncertainty, see `ensemblekit.evaluation.uncertainty`; ties keep their
-    order.
+    Images are sorted by decreasing epistemic uncertainty, see `ensemblekit.evaluation.uncertainty`, of dense
+    predictions by its mean over the positions; ties keep their order.
     """
-    check_classes(predictions, "plot_disagreement")
-    if not len(predictions.ids):
-        raise InvalidPredictionsError(f"plot_disagreement needs one row at least; received {predictions!r}.")
+    predictions = aligned_models(predictions)
+    check_rows(predictions, "plot_disagreement")
     if most < 1:
         raise InvalidOptionError(f"most must be at least 1; received {most}.")
-    epistemic = uncertainty(predictions)["epistemic"].to_numpy()
-    rows = np.argsort(-epistemic, kind="stable")[:most]
+    maps = uncertainty_maps(predictions)["epistemic"]
+    rows = np.argsort(-maps.reshape(len(maps), -1).mean(axis=1), kind="stable")[:most]
     look = looks(list(predictions.members))
     height = max(1.5, 0.45 + 0.2 * len(predictions.classes))
     figure = new_figure(width, 0.5 + height * len(rows))
@@ -94,9 +96,15 @@ def plot_disagreement(
         picture = figure.add_subplot(grid[place, 0])
         _picture(picture, image(name), str(name))
         panel = figure.add_subplot(grid[place, 1])
-        _probabilities(panel, predictions, int(row), look)
+        if maps.ndim > 1:
+            _map(panel, maps[row], float(maps[rows].max()))
+            continue
+        _answers(panel, predictions, int(row), look)
         handles = panel.get_lines()[: len(predictions.members)]
-        panel.set_xlabel("Probability" if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
+        unit = "Predicted" if predictions.kind == "regression" else "Probability"
+        panel.set_xlabel(unit if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
+    if not handles:
+        return figure
     legend = figure.legend(
         handles=handles,
         labels=["member"] * len(predictions.members),
@@ -191,7 +199,15 @@ def _picture(axes: Axes, pixels: Any, name: str, *, more: str = "") -> None:
     axes.set_axis_off()
 
 
-def _probabilities(axes: Axes, predictions: PredictionSet, row: int, look: dict) -> None:
+def _map(axes: Axes, values: np.ndarray, most: float) -> None:
+    """Draw where members disagree; positions along one axis are a line."""
+    flat = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values[np.newaxis]
+    axes.imshow(flat, cmap="Greys", vmin=0, vmax=most or 1, interpolation="none", aspect="auto")
+    axes.set_title("Disagreement", fontsize=SIZE - 2, color=INK, loc="left")
+    axes.set_axis_off()
+
+
+def _answers(axes: Axes, predictions: PredictionSet, row: int, look: dict) -> None:
     places = np.arange(len(predictions.classes))
     for member, name in enumerate(predictions.members):
         axes.plot(
@@ -203,14 +219,27 @@ def _probabilities(axes: Axes, predictions: PredictionSet, row: int, look: dict)
         )
     style_axes(axes, lines="x")
     axes.set_yticks(places, shorten([str(name) for name in predictions.classes], most=20))
-    axes.hlines(places, 0, 1, color=FAINT, linewidth=0.6, zorder=0)
-    axes.set_xlim(-0.04, 1.04)
-    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    numbers, truth = predictions.kind == "regression", None
+    if predictions.label_codes is not None:
+        truth = predictions.label_codes[row]
+    if numbers:
+        for place in places:
+            axes.axhline(float(place), color=FAINT, linewidth=0.6, zorder=0)
+    else:
+        axes.hlines(places, 0, 1, color=FAINT, linewidth=0.6, zorder=0)
+        axes.set_xlim(-0.04, 1.04)
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_ylim(len(places) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if predictions.label_codes is not None:
-        label = axes.get_yticklabels()[predictions.label_codes[row]]
+    if truth is None:
+        return
+    if numbers:
+        axes.vlines(truth, places - 0.35, places + 0.35, color=INK, linewidth=1.2)
+        return
+    true = np.flatnonzero(truth) if predictions.kind == "multilabel" else [truth]
+    for place in true:
+        label = axes.get_yticklabels()[int(place)]
         label.set_fontweight("bold")
         label.set_color(INK)

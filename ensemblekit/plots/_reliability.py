@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..evaluation import calibration_error, reliability_curve
+from ..evaluation import N_BINS, calibration_error, reliability_curve
 from ._inputs import Models, as_models
 from ._style import FAINT, MUTED, SERIES, SIZE, WIDTH, checked_plot, grid_of, shorten, style_axes
 
@@ -15,13 +15,15 @@ __all__ = ["plot_reliability"]
 
 
 @checked_plot
-def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "width", width: float = WIDTH) -> Figure:
+def plot_reliability(
+    predictions: Models, *, n_bins: int = N_BINS, strategy: str = "width", width: float = WIDTH
+) -> Figure:
     """Draw the accuracy of each model against its confidence (a reliability diagram).
 
     Parameters
     ----------
-    predictions : Predictions, PredictionSet or mapping of str to Predictions
-        Labelled, of the task ``multiclass``.
+    predictions : PredictionSet, Predictions, or sequence or mapping of these
+        Labelled, of classes or labels. Each position of dense and each label of multilabel predictions counts as a row.
     n_bins, strategy
         As in `ensemblekit.evaluation.reliability_curve`.
     width : float, default=4.8
@@ -31,12 +33,13 @@ def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "
     -------
     matplotlib.figure.Figure
         One panel per model. Each point is a bin; its size shows the number of samples. On the diagonal, confidence
-        equals accuracy. The text is the expected calibration error.
+        equals accuracy; for ``multilabel``, the probability of a label equals its frequency. The text is the expected
+        calibration error, of dense predictions none.
 
     Raises
     ------
     InvalidPredictionsError
-        If there are no labels, or the task is not ``multiclass``.
+        If there are no labels, or the predictions are numbers.
     InvalidOptionError
         If ``n_bins`` is below 1 or ``strategy`` is unknown.
     MissingDependencyError
@@ -46,7 +49,8 @@ def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "
     figure, panels = grid_of(len(models), columns=2, width=width, height=width / 2 + 0.25)
     for place, (axes, (name, model)) in enumerate(zip(panels, models.items(), strict=True)):
         bins = reliability_curve(model, n_bins=n_bins, strategy=strategy).dropna()
-        error = calibration_error(model, n_bins=n_bins, strategy=strategy)
+        dense = model.probas.ndim > 2
+        error = None if dense else calibration_error(model, n_bins=n_bins, strategy=strategy)
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
         axes.plot(bins["confidence"], bins["accuracy"], color=SERIES[0], linewidth=1.2, clip_on=False)
         axes.scatter(
@@ -56,7 +60,8 @@ def plot_reliability(predictions: Models, *, n_bins: int = 10, strategy: str = "
         style_axes(
             axes, title=shorten([name], 22)[0], x="Confidence" if last else "", y="" if place % 2 else "Accuracy"
         )
-        axes.text(0.03, 0.93, f"error {error:.3f}", fontsize=SIZE - 1, color=MUTED, transform=axes.transAxes)
+        if error is not None:
+            axes.text(0.03, 0.93, f"error {error:.3f}", fontsize=SIZE - 1, color=MUTED, transform=axes.transAxes)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])

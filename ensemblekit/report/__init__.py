@@ -1,11 +1,30 @@
-"""Print and write DataFrames (terminal, Markdown, CSV), audits of images, and HTML pages. Nothing is computed here."""
+"""Print and write DataFrames (terminal, Markdown, CSV), audits of images, and HTML pages."""
 
 from ._audit import print_audit
-from ._page import Code, Picture, Section, Sentences, Table, write_page
+from ._page import write_page
+from ._parts import (
+    Answer,
+    Code,
+    Fold,
+    Intervals,
+    MemberChoice,
+    Notice,
+    Picture,
+    Section,
+    Sentences,
+    Table,
+)
+from ._report import write_report
 from ._tables import print_table, to_csv, to_markdown
+from ._verdicts import verdict_table
 
 __all__ = [
+    "Answer",
     "Code",
+    "Fold",
+    "Intervals",
+    "MemberChoice",
+    "Notice",
     "Picture",
     "Section",
     "Sentences",
@@ -14,5 +33,7 @@ __all__ = [
     "print_table",
     "to_csv",
     "to_markdown",
+    "verdict_table",
     "write_page",
+    "write_report",
 ]

@@ -2,114 +2,54 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..files import write_text
 from ..printed import printable
+from ._forest import forest
+from ._members import as_json, embedded
+from ._parts import (
+    Answer,
+    Code,
+    Fold,
+    Intervals,
+    MemberChoice,
+    Notice,
+    Part,
+    Picture,
+    Section,
+    Sentences,
+    Table,
+)  # fmt: skip
 from ._svg import to_svg
 from ._tables import cells_of, footnotes_of, numeric_columns
 
 if TYPE_CHECKING:
     import jinja2
-    import pandas as pd
-    from matplotlib.figure import Figure
 
-__all__ = ["Code", "Picture", "Section", "Sentences", "Table", "write_page"]
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """A list of sentences.
-
-    Parameters
-    ----------
-    sentences : sequence of str
-        Plain text.
-    """
-
-    sentences: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Its first column holds the names of the rows.
-    caption : str
-        Text above the table.
-    marks : mapping of str to sequence of str, optional
-        Name in the first column -> keys of its footnotes.
-    notes : mapping of str to str, optional
-        Key -> footnote.
-    """
-
-    frame: pd.DataFrame
-    caption: str
-    marks: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
-    notes: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        A figure of `ensemblekit.plots`, whose colours follow the page, or any other figure.
-    caption : str
-        Text below the figure.
-    """
-
-    figure: Figure
-    caption: str
-
-
-@dataclass(frozen=True)
-class Code:
-    """Preformatted text, such as JSON.
-
-    Parameters
-    ----------
-    text : str
-        Line breaks are kept.
-    """
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page under a heading.
-
-    Parameters
-    ----------
-    title : str
-        The heading, also in the table of contents.
-    parts : sequence of str, Sentences, Table, Picture or Code
-        In reading order; a str is a paragraph.
-    """
-
-    title: str
-    parts: Sequence[str | Sentences | Table | Picture | Code]
+__all__ = ["write_page"]
 
 
 @typed()
 def write_page(
-    path: str | os.PathLike[str], title: str, sections: Sequence[Section], *, subtitle: str = "", language: str = "en"
+    path: str | os.PathLike[str],
+    title: str,
+    sections: Sequence[Section],
+    *,
+    lead: Sequence[Part] = (),
+    subtitle: str = "",
+    language: str = "en",
 ) -> None:
-    """Write a self-contained HTML page: no script, no network, no other file.
+    """Write a self-contained HTML page: no network, no other file, and only the script of this library.
 
     Parameters
     ----------
@@ -119,6 +59,8 @@ def write_page(
         Title of the page.
     sections : sequence of Section
         Contents of the page.
+    lead : sequence of parts, optional
+        What stands on the first screen, above the table of contents, such as an `Answer` and its `Intervals`.
     subtitle : str, optional
         Text below the title.
     language : str, default="en"
@@ -132,8 +74,9 @@ def write_page(
     Notes
     -----
     The page follows the reader's light or dark mode; it is always light when printed. Each wide table has its own
-    scroll bar. A content security policy keeps the browser from loading and running anything. The same contents give
-    the same bytes.
+    scroll bar. A content security policy keeps the browser from loading anything, and from running any script but that
+    of the page, which sorts and copies tables and combines members anew. Without scripts all else can be read. The same
+    contents give the same bytes.
 
     Examples
     --------
@@ -148,13 +91,18 @@ def write_page(
     """
     counter = itertools.count(1)
     anchors = _anchors([section.title for section in sections])
-    page = _environment().get_template("page.html")
+    environment = _environment()
+    script = environment.get_template("page.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     write_text(
         path,
-        page.render(
+        environment.get_template("page.html").render(
             title=title,
             subtitle=subtitle,
             language=language,
+            script=_Html(script),
+            script_hash=f"sha256-{digest}",
+            lead=_blocks(lead, counter),
             sections=[
                 {"anchor": anchor, "title": section.title, "blocks": _blocks(section.parts, counter)}
                 for anchor, section in zip(anchors, sections, strict=True)
@@ -187,34 +135,65 @@ def _blocks(parts: Sequence[Any], counter: Iterator[int]) -> list[dict[str, Any]
     """Describe the parts of a section; the kind of each part is the name of its template."""
     blocks: list[dict[str, Any]] = []
     for part in parts:
-        if isinstance(part, str):
-            blocks.append({"kind": "paragraph", "text": part})
-        elif isinstance(part, Sentences):
-            blocks.append({"kind": "sentences", "sentences": part.sentences})
-        elif isinstance(part, Table):
-            blocks.append({"kind": "table", "id": f"table--{next(counter)}", **_table(part)})
-        elif isinstance(part, Code):
-            blocks.append({"kind": "code", "text": _Html(html.escape(printable(part.text, lines=True)))})
-        elif isinstance(part, Picture):
+        if isinstance(part, Picture):
             if not blocks or blocks[-1]["kind"] != "figures":  # consecutive figures are placed side by side
                 blocks.append({"kind": "figures", "figures": []})
             blocks[-1]["figures"].append(_picture(part, f"figure--{next(counter)}"))
-        else:
+            continue
+        describe = next((describe for kind, describe in _DESCRIBED.items() if isinstance(part, kind)), None)
+        if describe is None:
+            *names, last = (kind.__name__ for kind in (*_DESCRIBED, Picture))
             raise InvalidOptionError(
-                "a part of a section must be a str, Sentences, Table, Picture or Code; received "
-                f"{type(part).__name__}. Give a figure as Picture(figure, caption), a table as Table(frame, caption)."
+                f"a part of a section must be a {', '.join(names)} or {last}; received {type(part).__name__}. Give a "
+                "figure as Picture(figure, caption), a table as Table(frame, caption)."
             )
+        blocks.append(describe(part, counter))
     return blocks
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table, counter: Iterator[int]) -> dict[str, Any]:
+    texts = cells_of(table.frame, table.marks, table.notes)
     return {
+        "kind": "table",
+        "id": f"table--{next(counter)}",
         "caption": table.caption,
         "columns": list(table.frame.columns),
         "numeric": numeric_columns(table.frame),
-        "rows": cells_of(table.frame, table.marks, table.notes),
+        "rows": [
+            [{"text": text, "value": _in_full(value, text)} for text, value in zip(row, values, strict=True)]
+            for row, values in zip(texts, table.frame.itertuples(index=False), strict=True)
+        ],
         "notes": footnotes_of(table.notes),
     }
+
+
+def _in_full(value: Any, text: str) -> str | None:
+    """Give what a cell holds where its text does not say it all: every digit, a name without its marks."""
+    if isinstance(value, float):
+        return repr(float(value)) if value == value and repr(float(value)) != text else None
+    return str(value) if str(value) != text else None
+
+
+def _members(choice: MemberChoice, _: Iterator[int]) -> dict[str, Any]:
+    record, limits = embedded(choice)
+    return {"kind": "members", "caption": choice.caption, "limits": limits, "data": _Html(as_json(record))}
+
+
+def _code(code: Code, _: Iterator[int]) -> dict[str, Any]:
+    return {"kind": "code", "text": _Html(html.escape(printable(code.text, lines=True)))}
+
+
+_DESCRIBED: dict[type, Callable[[Any, Iterator[int]], dict[str, Any]]] = {
+    str: lambda part, _: {"kind": "paragraph", "text": part},
+    Sentences: lambda part, _: {"kind": "sentences", "sentences": part.sentences},
+    Table: _table,
+    Answer: lambda part, _: {"kind": "answer", "text": part.text},
+    Notice: lambda part, _: {"kind": "notice", "text": part.text},
+    Intervals: lambda part, _: {"kind": "intervals", **forest(part)},
+    MemberChoice: _members,
+    Code: _code,
+    Fold: lambda part, counter: {"kind": "fold", "title": part.title, "blocks": _blocks(part.parts, counter)},
+}
 
 
 def _picture(picture: Picture, prefix: str) -> dict[str, str]:

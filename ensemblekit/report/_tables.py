@@ -142,9 +142,10 @@ def print_table(
         for place, head in enumerate(heads)
     ]
     roomy = sum(widths) + 2 * (len(widths) - 1) <= console.width
-    # Long names are folded to the width that the other columns leave.
-    left = console.width - sum(widths[1:]) - (len(widths) - 1)
-    widths[:1] = [min(width, max(NARROWEST, left)) for width in widths[:1]]
+    numbers = [
+        numeric or column in right for numeric, column in zip(numeric_columns(table), table.columns, strict=True)
+    ]
+    _fold_text(widths, numbers, console.width - (len(widths) - 1))
     printed = Table(
         box=box.SIMPLE_HEAD,
         title=as_text(title, style="bold"),
@@ -163,6 +164,16 @@ def print_table(
     for footnote in footnotes_of(notes or {}):
         console.print(as_text(footnote))
     console.print()
+
+
+def _fold_text(widths: list[int], numbers: Sequence[bool], room: int) -> None:
+    """Make the widest columns of text narrower, until the table has the room that it needs."""
+    while sum(widths) > room:
+        text = [place for place, is_number in enumerate(numbers) if not is_number and widths[place] > NARROWEST]
+        if not text:
+            return
+        widest = max(text, key=lambda place: widths[place])
+        widths[widest] -= 1
 
 
 def cells_of(table: pd.DataFrame, marks: Mapping[str, Sequence[str]], notes: Mapping[str, str]) -> list[list[str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,9 +40,12 @@ def main(
     members: Annotated[int, typer.Option(help="How many members.", min=2)] = 5,
     folder: Annotated[Path | None, typer.Option(help="Where the files are drawn; removed at the end.")] = None,
     orders: Annotated[str, typer.Option(help="rising, same, other or all: how the rows are ordered.")] = "all",
+    repeats: Annotated[int, typer.Option(help="Pairs of a read and a combination; the median is shown.", min=1)] = 3,
 ) -> None:
     """Draw, read once with DuckDB, and combine: ids ascending, in one other order, in another for each member."""
     table: list[dict[str, object]] = []
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     kinds = {"rising": "the same, rising", "same": "the same, shuffled", "other": "another for each"}
     names = {**{kind: (name,) for kind, name in kinds.items()}, "all": tuple(kinds.values())}
     for order in names[orders]:
@@ -52,23 +56,28 @@ def main(
                 kinds["other"]: range(1, members + 1),
             }
             files = [draw(Path(name), member, rows, step) for member, step in enumerate(steps[order])]
-            read = read_once(files)
+            os.sync()  # what was drawn is not written to the disk while something else is measured
             command = [sys.executable, "-c", RUN, str(Path(name) / "out.parquet"), *map(str, files)]
-            done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+            pairs = pd.DataFrame([{"read": read_once(files), **run(command)} for _ in range(repeats)])
             size = sum(f.stat().st_size for f in files)
         table.append(
             {
                 "order of rows": order,
-                "files, GB": round(size / 1e9, 2),
-                "read once, s": round(read, 1),
-                "combined, s": round(done["seconds"], 1),
-                "times": round(done["seconds"] / read, 1),
-                "peak, GiB": round(done["peak"] / 2**30, 2),
+                "files, GB": f"{size / 1e9:.2f}",
+                "read once, s": f"{pairs['read'].median():.1f}",
+                "combined, s": f"{pairs['seconds'].median():.1f}",
+                "times": f"{(pairs['seconds'] / pairs['read']).median():.1f}",
+                "peak, GiB": f"{pairs['peak'].max() / 2**30:.2f}",
             }
         )
     print_table(
         pd.DataFrame(table), title=f"{members} members of {rows:,} rows, {len(CLASSES)} classes", console=Console()
     )
+
+
+def run(command: list[str]) -> dict[str, float]:
+    """Combine in a process of its own; return its seconds and its peak memory in bytes."""
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
 
 def draw(folder: Path, member: int, rows: int, order: int) -> Path:

@@ -73,9 +73,9 @@ def run_ours(arguments: list[str], out: Path, *, processor: bool = False) -> Our
     """Run ``ctscan.py`` as a process; return the seconds that it recorded, and those of the whole process."""
     now = _busy_children if processor else time.perf_counter
     start = now()
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, str(CTSCAN), *arguments, "--out", str(out)], capture_output=True, text=True, check=False
-    )
+    # The speed that is promised is that of the precision that is fastest on this processor.
+    command = [sys.executable, str(CTSCAN), *arguments, "--precision", "auto", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
     whole = now() - start
     if done.returncode:
         raise EnsembleKitError(f"ctscan.py must run to its end; it printed: {(done.stderr or done.stdout).strip()}")

@@ -139,11 +139,16 @@ def promises(files: dict[str, list[Exported]], times: dict[str, float]) -> list[
     worst = max(kept.max_difference for of_rule in files.values() for kept in of_rule)
     apart = times["each predict, NumPy"] / times["fused, compiled"]
     compiled = {name: times[f"{name}, compiled"] for name in NETWORKS}
+    own = sum(compiled.values()) / times["fused, compiled"]
     alone = times["fused, nothing shared"] / (compiled["first_model"] + compiled["second_model"])
     shared = times["fused, shared backbone"] / sum(compiled[name] for name in SHARED)
     return [
         (f"largest difference of a probability {worst:.1e} (at most 1e-05)", worst <= 1e-5),
-        (f"each predict and NumPy take {apart:.1f} times as long as the fused model (at least 10)", apart >= 10),
+        (
+            f"each predict and NumPy take {apart:.1f} times as long as the fused model (at least 10); the members' own "
+            f"compiled calls, one after another, take {own:.1f} times as long",
+            apart >= 10,
+        ),
         (
             f"fused takes {alone:.2f} of its members' compiled calls where nothing is shared (at most 1.05)",
             alone <= 1.05,

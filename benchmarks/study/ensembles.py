@@ -18,6 +18,15 @@ MEMBERS = ("first_model", "second_model")
 
 
 @dataclass(frozen=True)
+class Combined:
+    """What a rule gave: predictions by split, the seconds of its fit, and the epochs of a rule that trains a model."""
+
+    predictions: dict[str, Predictions]
+    seconds: float
+    history: dict[str, list[float]] | None
+
+
+@dataclass(frozen=True)
 class Rule:
     """One way to combine the two members: its name in the table, and the combiner behind it."""
 
@@ -55,11 +64,8 @@ def combine_rule(
     folder: Path,
     seed: int,
     log: Callable[[str], None],
-) -> tuple[dict[str, Predictions], float]:
-    """Fit a rule where it learns, combine every split, and save the Keras model of a rule that trains one.
-
-    Returns the combined predictions by split, and the seconds that fitting took.
-    """
+) -> Combined:
+    """Fit a rule where it learns, combine every split, and save the Keras model of a rule that trains one."""
     start = time.perf_counter()
     options = dict(rule.options)
     if rule.trained:
@@ -80,7 +86,7 @@ def combine_rule(
         shares = zip(combiner.members_, combiner.weights_, strict=True)
         log(f"{rule.name} weighs {', '.join(f'{member} {weight:.2f}' for member, weight in shares)}")
     combined = {split: combine(members, combiner).rename(rule.name) for split, members in predictions.items()}
-    return combined, seconds
+    return Combined(combined, seconds, combiner.final_estimator_.history_ if rule.trained else None)
 
 
 def _keep(estimator: Any, path: Path) -> None:

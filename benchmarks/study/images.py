@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from ensemblekit import AlignmentError, audit_images, image_splits
 from ensemblekit.data import Audit, ImageFolder, resize_image
 from ensemblekit.errors import FolderNotFoundError, MissingDependencyError, UnreadableImageError
+from ensemblekit.predictions.alike import shown_aliases
 
 from .settings import Settings
 
@@ -71,8 +73,8 @@ def load_images(settings: Settings, progress: Callable[[str, int, int], None]) -
         folders = image_splits(folder, size=size, aliases=settings.aliases, skip_unreadable=settings.skip_unreadable)
     except AlignmentError as error:
         if error.aliases:
-            options = " ".join(f"--alias '{old}={new}'" for old, new in error.aliases.items())
-            raise AlignmentError(f"{error} On this command line: {options}") from None
+            options = " ".join(f"--alias {shlex.quote(f'{old}={new}')}" for old, new in error.aliases.items())
+            raise AlignmentError(str(error).replace(shown_aliases(error.aliases), options)) from None
         raise
     if settings.rows:
         folders = {name: _first_rows(split, settings.rows) for name, split in folders.items()}

@@ -32,6 +32,11 @@ def create_backbone(registry: Registry, settings: Settings, name: str, weights: 
     return registry.create_backbone(name, **options)
 
 
+def create_classifier_head(registry: Registry, settings: Settings, **options: Any) -> Any:
+    """Make a head of the study's, with the penalty that was asked for."""
+    return registry.create_head("classifier_head", **options, l2=settings.head_l2 or 0.0)
+
+
 def build_first(backbone: Any, settings: Settings) -> None:
     """Build a backbone from the seed: one without weights draws them when it is first built, and keeps them."""
     import keras
@@ -45,8 +50,8 @@ def build_fresh(name: str, registry: Registry, settings: Settings, backbone: Any
     set_seed(name, settings)
     if name == SECOND:
         return build_second_model(registry, settings, n_classes)
-    first = assemble(name, registry.create_head("classifier_head"), settings, backbone, n_classes)
-    return first if name == FIRST else registry.create_chainer("chained").chain(first, _second_head(registry))
+    first = assemble(name, create_classifier_head(registry, settings), settings, backbone, n_classes)
+    return first if name == FIRST else registry.create_chainer("chained").chain(first, _second_head(registry, settings))
 
 
 def build_head(name: str, registry: Registry, settings: Settings, n_features: int, n_classes: int) -> Any:
@@ -55,13 +60,13 @@ def build_head(name: str, registry: Registry, settings: Settings, n_features: in
     The chained model is a first model up to its features and a second head; as in the study, neither is trained before.
     """
     set_seed(name, settings)
-    first = registry.create_head("classifier_head").build((n_features,), n_classes)
-    return first if name == FIRST else registry.create_chainer("chained").chain(first, _second_head(registry))
+    first = create_classifier_head(registry, settings).build((n_features,), n_classes)
+    return first if name == FIRST else registry.create_chainer("chained").chain(first, _second_head(registry, settings))
 
 
 def build_second_model(registry: Registry, settings: Settings, n_classes: int, *, augmented: bool = True) -> Any:
     """Build the study's own convolutional network."""
-    head = registry.create_head("classifier_head", dense_units=128, batch_normalization=False)
+    head = create_classifier_head(registry, settings, dense_units=128, batch_normalization=False)
     backbone = registry.create_backbone("custom_cnn")
     return assemble(SECOND, head, settings, backbone, n_classes, augmented=augmented)
 
@@ -168,5 +173,5 @@ def ms_per_image(model: Any, images: np.ndarray) -> float:
     return 1000 * statistics.median(seconds) / LATENCY_BATCH
 
 
-def _second_head(registry: Registry) -> Any:
-    return registry.create_head("classifier_head", dense_units=256, batch_normalization=False)
+def _second_head(registry: Registry, settings: Settings) -> Any:
+    return create_classifier_head(registry, settings, dense_units=256, batch_normalization=False)

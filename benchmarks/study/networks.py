@@ -112,6 +112,10 @@ class Networks:
             progress=lambda done, total: self._count(f"predict {split}", done, total, unit="images"),
         )
 
+    def features(self, split: str) -> np.ndarray:
+        """Return the features of the images of a split, as they are; refuses a backbone that is not frozen."""
+        return self._extract(split)
+
     def _train_fresh(self, name: str, path: Path, watch: Any) -> Any:
         with self._timed(name):
             model = build_fresh(name, self._registry, self._settings, self._backbone, self._n_classes)

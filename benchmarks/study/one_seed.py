@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ensemblekit import InvalidOptionError, Predictions, PredictionSet, align, check_compatible
 from ensemblekit.assembly import quiet_tensorflow
@@ -15,11 +15,16 @@ from ensemblekit.registry import Registry
 from .ensembles import MEMBERS, RULES, Rule, combine_rule
 from .evaluate import COMPARED
 from .images import SPLITS, Images
-from .models import CHAINED, NETWORKS, create_backbone, ms_per_image
+from .models import CHAINED, FIRST, NETWORKS, create_backbone, ms_per_image
 from .networks import Networks
 from .pieces import Pieces
+from .published import published_notes
+from .resampled import ROWS, fit_resampled
 from .screen import Screen
-from .settings import BEST, BEST_FILE, Settings
+from .settings import BEST, BEST_CSV, CANDIDATES_CSV, TECHNIQUES, Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +33,8 @@ class SeedResults:
 
     ``records`` are those of the pieces: ``train_seconds``, ``ms_per_image``, and of a network ``epochs``.
     ``complaints`` say which of the study's requirements the networks do not meet; ``compared`` names the models that
-    each model is compared with; ``remarks`` are further sentences for the report.
+    each model is compared with; ``remarks`` are further sentences for the report. Of the preset ``best``, ``choice`` is
+    the table of the rules, as `ensemblekit.choose` gives it, and ``candidates`` the figures of every candidate.
     """
 
     predictions: dict[str, dict[str, Predictions]]
@@ -38,10 +44,12 @@ class SeedResults:
     complaints: Sequence[str] = ()
     compared: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=lambda: COMPARED)
     remarks: Sequence[str] = ()
+    choice: pd.DataFrame | None = None
+    candidates: pd.DataFrame | None = None
 
     @property
-    def networks(self) -> list[str]:
-        """The models that are trained in epochs."""
+    def trained(self) -> list[str]:
+        """The models that are trained in epochs, each of which has a history."""
         return [name for name, record in self.records.items() if "epochs" in record]
 
 
@@ -68,17 +76,20 @@ def _load_predictions(folder: Path, name: str) -> dict[str, Predictions]:
 
 
 def _run_best(settings: Settings, registry: Registry, images: Images, pieces: Pieces, screen: Screen) -> SeedResults:
+    import pandas as pd
+
     from .best import BEST_MODELS, run_best
 
-    def build() -> dict[str, Any]:
-        start_tensorflow(settings)
-        best = run_best(settings, registry, images, screen, pieces.folder)
-        for name, by_split in best.predictions.items():
-            _save_predictions(pieces.folder, name, by_split)
-        return {"remarks": best.remarks, "weights_used": best.weights_used, "backbone_fingerprint": best.fingerprint}
-
-    files = [BEST_FILE, *(file for name in BEST_MODELS for file in prediction_files(name))]
-    record = pieces.make("best", files, build)
+    record = run_best(
+        settings,
+        registry,
+        images,
+        pieces,
+        screen,
+        start=lambda: start_tensorflow(settings),
+        save=functools.partial(_save_predictions, pieces.folder),
+        files=prediction_files,
+    )
     return SeedResults(
         {name: _load_predictions(pieces.folder, name) for name in BEST_MODELS},
         {},
@@ -86,6 +97,8 @@ def _run_best(settings: Settings, registry: Registry, images: Images, pieces: Pi
         record["backbone_fingerprint"],
         compared={"best": ["best_member"]},
         remarks=record["remarks"],
+        choice=pd.read_csv(pieces.folder / BEST_CSV),
+        candidates=pd.read_csv(pieces.folder / CANDIDATES_CSV),
     )
 
 
@@ -112,15 +125,21 @@ class _SeedRun:
             records[rule.name] = self._combine(place, rule, members, records)
             predictions[rule.name] = _load_predictions(self._folder, rule.name)
         self._screen.count("ensembles", len(RULES), len(RULES))
+        resampled = [ROWS[technique] for technique in TECHNIQUES if technique in (self._settings.also or ())]
+        for name in resampled:
+            records[name] = self._resample(name, records)
+            predictions[name] = _load_predictions(self._folder, name)
         models = [f"{name}.keras" for name in NETWORKS]
         compatibility = self._pieces.make("compatibility", [], self._check, needs=models)
-        order = (*MEMBERS, *(rule.name for rule in RULES), CHAINED)
+        order = (*MEMBERS, *(rule.name for rule in RULES), *resampled, CHAINED)
         return SeedResults(
             {name: predictions[name] for name in order},
             {name: records[name] for name in order},
             records[NETWORKS[0]]["weights_used"],
             records[NETWORKS[0]]["backbone_fingerprint"],
             compatibility["complaints"],
+            compared=COMPARED | dict.fromkeys(resampled, (FIRST,)),
+            remarks=[*compatibility["remarks"], *published_notes()],
         )
 
     def _train(self, name: str) -> dict[str, Any]:
@@ -150,14 +169,30 @@ class _SeedRun:
             if rule.trained:
                 start_tensorflow(self._settings)
             seed = self._settings.seed + 10 + place
-            combined, seconds = combine_rule(rule, self._registry, members, self._folder, seed, self._screen.log)
-            _save_predictions(self._folder, rule.name, combined)
+            combined = combine_rule(rule, self._registry, members, self._folder, seed, self._screen.log)
+            _save_predictions(self._folder, rule.name, combined.predictions)
+            epochs = {}
+            if combined.history:
+                _write_history(self._folder / "histories" / f"{rule.name}.csv", combined.history)
+                epochs = {"epochs": len(combined.history["loss"])}
             latency = sum(records[name]["ms_per_image"] for name in MEMBERS)
-            return {"train_seconds": seconds, "ms_per_image": latency}
+            return {"train_seconds": combined.seconds, "ms_per_image": latency, **epochs}
 
-        model = [f"{rule.name}.keras"] if rule.trained else []
+        model = [f"{rule.name}.keras", f"histories/{rule.name}.csv"] if rule.trained else []
         needs = [file for name in MEMBERS for file in prediction_files(name)]
         return self._pieces.make(rule.name, model + prediction_files(rule.name), build, needs=needs)
+
+    def _resample(self, name: str, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        def build() -> dict[str, Any]:
+            technique = next(key for key, row in ROWS.items() if row == name)
+            predictions, seconds = fit_resampled(
+                technique, self._registry, self._settings, self._networks, self._images
+            )
+            _save_predictions(self._folder, name, predictions)
+            # The heads cost next to nothing beside the backbone, which runs once.
+            return {"train_seconds": seconds, "ms_per_image": records[FIRST]["ms_per_image"]}
+
+        return self._pieces.make(name, prediction_files(name), build)
 
     def _check(self) -> dict[str, Any]:
         missing = [name for name in NETWORKS if name not in self._models]
@@ -168,7 +203,13 @@ class _SeedRun:
             for name in missing:
                 self._models[name] = keras.models.load_model(self._folder / f"{name}.keras")
         answers = check_compatible({name: self._models[name] for name in NETWORKS})
-        return {"complaints": [answer.sentence for answer in answers if answer.ok is False]}
+        wrong = [answer for answer in answers if answer.ok is False]
+        # The study's own precautions ask for pixels from 0 to 1: there this is no departure from them.
+        own = [answer for answer in wrong if answer.check == "rescaling" and self._settings.preprocessing == "study"]
+        return {
+            "complaints": [answer.sentence for answer in wrong if answer not in own],
+            "remarks": [f"As the study asks, pixels are scaled to 0 to 1. {answer.sentence}" for answer in own],
+        }
 
     @functools.cached_property
     def _backbone(self) -> Any:

@@ -14,12 +14,16 @@ from ensemblekit.files import is_leftover, locked_file, open_folder, remove_left
 
 from .config import CONFIG, is_config
 from .pieces import RECORDS, writing
-from .settings import BEST_FILE
+from .settings import BEST_CSV, BEST_FILE, CANDIDATES_CSV
 
 AUDIT = "audit.json"
 PAGE = "report.html"
 REPEATS = "repeats"
-EVALUATION = ("scores", "comparisons", "confusion", "leak_free", "repeats")
+EVALUATION = (
+    "scores", "comparisons", "confusion", "leak_free", "leak_free_classes", "leak_free_comparisons", "repeats",
+)  # fmt: skip
+ARRAYS = ("out_of_fold", "members")
+"""Folders of the arrays of the preset ``best``."""
 LOCK = "lock"
 REPORT = ("results.csv", "results.md", "notes.json")
 
@@ -55,7 +59,7 @@ def hold(folder: Path) -> Generator[None]:
 
 def _is_begun(path: Path) -> bool:
     """Tell whether a folder of a run holds nothing but its lock: the run was killed before, or after it was cleared."""
-    ours = path.name in (RECORDS, "histories", "predictions") and path.is_dir() and not path.is_symlink()
+    ours = path.name in (RECORDS, "histories", "predictions", *ARRAYS) and path.is_dir() and not path.is_symlink()
     return ours and all(p.name == LOCK and path.name == RECORDS for p in path.iterdir())
 
 
@@ -125,11 +129,20 @@ def _clear(folder: Path) -> None:
             if record["depends"].keys() >= {"basis"}:
                 recorded.update(record["files"])
                 path.unlink()
-    for pattern in ("*.keras", "predictions/*.parquet", "histories/*.csv"):
+    for pattern in ("*.keras", "predictions/*.parquet", "histories/*.csv", *(f"{name}/*.npz" for name in ARRAYS)):
         for path in folder.glob(pattern):
             if path.relative_to(folder).as_posix() in recorded and not path.parent.is_symlink():
                 path.unlink()
-    for name in (*REPORT, AUDIT, PAGE, BEST_FILE, *(f"{name}.csv" for name in EVALUATION), CONFIG):
+    for name in (
+        *REPORT,
+        AUDIT,
+        PAGE,
+        BEST_FILE,
+        BEST_CSV,
+        CANDIDATES_CSV,
+        *(f"{name}.csv" for name in EVALUATION),
+        CONFIG,
+    ):
         (folder / name).unlink(missing_ok=True)
     for path in () if (folder / REPEATS).is_symlink() else (folder / REPEATS).glob("*"):
         if path.name.isdigit() and path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""``report.html``: the sections of the report, with plots, images and the configuration."""
+"""``report.html``: the answer first, then the evidence, with plots, images and the configuration."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from ensemblekit import Predictions, align
 from ensemblekit.data import Audit, read_image
+from ensemblekit.evaluation import uncertainty
 from ensemblekit.plots import (
     plot_confusion,
     plot_copies,
@@ -22,12 +23,26 @@ from ensemblekit.plots import (
     plot_reliability,
     plot_scores,
 )
-from ensemblekit.report import Code, Picture, Section, Sentences, write_page
+from ensemblekit.report import (
+    Answer,
+    Code,
+    Fold,
+    Intervals,
+    MemberChoice,
+    Notice,
+    Picture,
+    Section,
+    Sentences,
+    write_page,
+)
 
 from .one_seed import SeedResults
-from .report import DISCLAIMER, Report, report_sections
+from .report import DISCLAIMER, Report, answer, report_sections
 
 __all__ = ["write_report_page"]
+
+SIDE_BY_SIDE = 3
+"""Images, or groups of copies, in each of two pictures that stand side by side."""
 
 
 def write_report_page(
@@ -41,27 +56,58 @@ def write_report_page(
 ) -> None:
     """Write the page. ``histories`` has the epochs of each network, ``config`` is shown as JSON."""
     test = {name: by_split["test"] for name, by_split in seed.predictions.items()}
-    *tables, reading = report_sections(report)
+    results, figures, *tables, reading = report_sections(report)
     sections = [
+        *(section for section in tables if section.title.startswith("Each combination")),
+        *_members(test),
+        results,
         reading,
-        *tables,
+        Section(figures.title, [Fold("Six metrics with their intervals", figures.parts)]),
+        *(section for section in tables if not section.title.startswith("Each combination")),
         _figures(report, test, {name: record["ms_per_image"] for name, record in seed.records.items()}),
         _behaviour(test, histories),
         *_images(test, audit),
-        Section("Configuration", [Code(json.dumps(config, indent=2, ensure_ascii=False))]),
+        Section("Configuration", [Fold("As JSON", [Code(json.dumps(config, indent=2, ensure_ascii=False))])]),
     ]
-    write_page(path, report.title, sections, subtitle=DISCLAIMER)
+    write_page(path, report.title, sections, lead=_lead(report, seed), subtitle=DISCLAIMER)
+
+
+def _lead(report: Report, seed: SeedResults) -> list[Any]:
+    scores = report.evaluation.scores
+    of_metric = scores[scores["metric"] == "accuracy"].sort_values("value", ascending=False, kind="stable")
+    rules = set(seed.compared)
+    frame = of_metric[["model", "value", "low", "high"]].assign(
+        kind=["rule" if name in rules else "member" for name in of_metric["model"]]
+    )
+    comparisons = report.evaluation.comparisons
+    best = None if comparisons.empty else comparisons["best_member"].mode().iloc[0]
+    caption = (
+        f"Accuracy on the {of_metric['n'].max()} test images with 95 % intervals by image, combinations as squares; "
+        "the best member is the one that was best on other images"
+    )
+    return [Answer(answer(report.evaluation)), *map(Notice, report.warnings), Intervals(frame, caption, marked=best)]
+
+
+def _members(test: Mapping[str, Predictions]) -> list[Section]:
+    members = [p for name, p in test.items() if not _is_combination(name)]
+    if len(members) < 2:
+        return []
+    caption = (
+        "Untick a model, or change its weight: the figures of the combinations on the test images are computed anew, "
+        "in this page"
+    )
+    warning = "Models that are chosen by these figures are chosen to fit the test images: on others they do less well."
+    return [Section("Try other members", [MemberChoice(align(members), caption), warning])]
+
+
+def _is_combination(name: str) -> bool:
+    return name.startswith("ensemble_") or name == "best"
 
 
 def _figures(report: Report, test: Mapping[str, Predictions], latency: Mapping[str, float]) -> Section:
     scores = report.evaluation.scores
     of = {metric: scores[scores["metric"] == metric] for metric in ("accuracy", "log_loss")}
-    chance = 1 / len(next(iter(test.values())).classes)
     parts: list[Any] = [
-        Picture(
-            plot_scores(of["accuracy"], value="value", low="low", high="high", label="Accuracy", reference=chance),
-            "Accuracy on the test images, 95 % intervals by image; the line is chance",
-        ),
         Picture(
             plot_scores(of["log_loss"], value="value", low="low", high="high", label="Log loss"),
             "Log loss on the test images, 95 % intervals by image; lower is better",
@@ -77,7 +123,7 @@ def _figures(report: Report, test: Mapping[str, Predictions], latency: Mapping[s
                 "Accuracy against latency, whole models in batches of 32; a combination costs what its members cost",
             )
         )
-    return Section("Figures with intervals", parts)
+    return Section("Log loss and latency", parts)
 
 
 def _behaviour(test: Mapping[str, Predictions], histories: Mapping[str, pd.DataFrame]) -> Section:
@@ -91,7 +137,7 @@ def _behaviour(test: Mapping[str, Predictions], histories: Mapping[str, pd.DataF
         Picture(plot_reliability(test), "Accuracy against confidence on the test images; below the line is too sure"),
         Picture(plot_confusion(test), "Confusion on the test images"),
     ]
-    return Section("How the models behave", parts)
+    return Section("How the models behave", [Fold(f"{len(parts)} figures", parts)])
 
 
 def _images(test: Mapping[str, Predictions], audit: Audit) -> list[Section]:
@@ -100,11 +146,17 @@ def _images(test: Mapping[str, Predictions], audit: Audit) -> list[Section]:
 
     sections: list[Section] = []
     # A combination agrees with its members by its nature; hard votes say nothing about doubt.
-    members = [p for name, p in test.items() if not name.startswith("ensemble_") and name != "best"]
+    members = [p for name, p in test.items() if not _is_combination(name)]
     if len(members) > 1:
-        figure = plot_disagreement(align(members), image)
-        caption = "The test images on which the models disagree most; the class in bold is the true one"
-        sections.append(Section("Disagreement", [Picture(figure, caption)]))
+        aligned = align(members)
+        doubt = uncertainty(aligned)["epistemic"].sort_values(ascending=False, kind="stable")
+        halves = _halves(list(doubt.index[: 2 * SIDE_BY_SIDE]))
+        figures = [plot_disagreement(aligned.take(ids), image, most=SIDE_BY_SIDE) for ids in halves]
+        captions = (
+            "The test images on which the models disagree most; the class in bold is the true one",
+            "Those on which they disagree a little less",
+        )
+        sections.append(Section("Disagreement", list(map(Picture, figures, captions))))
     parts: list[Any] = [Sentences(audit.summary)]
     for groups, caption in (
         (audit.label_conflicts, "Equal pixels under different labels"),
@@ -112,9 +164,20 @@ def _images(test: Mapping[str, Predictions], audit: Audit) -> list[Section]:
         (audit.near_pairs[["first", "second"]].to_numpy().tolist(), "Near copies"),
     ):
         if len(groups):
-            groups = [_across(group, audit) for group in groups]
-            parts.append(Picture(plot_copies(groups, image), f"{caption}: {len(groups)}, of which the first are shown"))
+            shown = _halves([_across(group, audit) for group in groups[: 2 * SIDE_BY_SIDE]])
+            captions = (f"{caption}: {len(groups)}, of which the first are shown", f"{caption}, continued")
+            parts.append(
+                Fold(
+                    f"{caption}: {len(groups)}",
+                    [Picture(plot_copies(half, image), said) for half, said in zip(shown, captions, strict=False)],
+                )
+            )
     return [*sections, Section("Audit of the images", parts)]
+
+
+def _halves(things: list[Any]) -> list[list[Any]]:
+    """Divide what is shown into the two columns of the page."""
+    return [half for half in (things[:SIDE_BY_SIDE], things[SIDE_BY_SIDE:]) if half]
 
 
 def _across(group: list[str], audit: Audit) -> list[str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
 from ensemblekit.evaluation import accuracy_interval, balance_table, compare_published, results_table
 from ensemblekit.files import write_text
-from ensemblekit.report import Section, Sentences, Table, print_table, to_csv, to_markdown
+from ensemblekit.report import Fold, Section, Sentences, Table, print_table, to_csv, to_markdown, verdict_table
 
 from .ensembles import RULES
 from .evaluate import Evaluation, evaluate
@@ -20,11 +20,10 @@ from .images import Images
 from .one_seed import SeedResults
 from .output import EVALUATION, REPORT
 from .pieces import write_json
+from .published import published_runs
 from .settings import BEST, Settings
 
 DISCLAIMER = "Research software, not for diagnosis."
-PUBLISHED = Path(__file__).resolve().parent.parent / "published.json"
-
 NOTES = {
     "train": "fitted, as in the study, on the very rows that its members were trained on: not a fair use of them",
     "valid": "fitted on the validation rows: its validation figures are in-sample",
@@ -32,8 +31,8 @@ NOTES = {
 }
 CHOSEN_ON_VALIDATION = "The epoch of each trained model was chosen by its validation accuracy, as in the study."
 CHOSEN_OUT_OF_FOLD = (
-    "Members and calibration were chosen on out-of-fold predictions of train and validation together, alike images in "
-    "one fold. The validation figures are out of fold, the train figures those of the fit."
+    "The rule was chosen on out-of-fold predictions of train and validation together. The validation figures are out "
+    "of fold, the train figures those of the fit."
 )
 PAIRS = (
     ("accuracy", "log_loss"),
@@ -55,6 +54,7 @@ class Report:
     marks: dict[str, list[str]]
     notes: dict[str, str]
     remarks: list[str]
+    warnings: list[str]
 
 
 def make_report(
@@ -67,7 +67,7 @@ def make_report(
         marks |= {name: ["random"] for name in ("first_model", "chained_model")}
     marks = {name: keys for name, keys in marks.items() if name in seed.predictions}
     run = "synthetic" if images.synthetic else "this run"
-    published = compare_published(results, json.loads(PUBLISHED.read_text(encoding="utf-8")), name=run)
+    published = compare_published(results, published_runs(), name=run)
     return Report(
         title=f"Results on {images.title}",
         results=results,
@@ -83,6 +83,7 @@ def make_report(
         marks=marks,
         notes={key: NOTES[key] for key in NOTES if any(key in keys for keys in marks.values())},
         remarks=[_recipe(settings, seed.weights_used), *seed.remarks, *_remarks(settings, images, results, seed)],
+        warnings=_warnings(images),
     )
 
 
@@ -97,7 +98,7 @@ def report_sections(report: Report, *, brief: bool = False) -> list[Section]:
     return [
         Section("Results", tables),
         *evaluation_sections(report.evaluation, report.marks, report.notes, brief=brief),
-        Section("How to read these figures", [Sentences([*report.remarks, DISCLAIMER])]),
+        Section("How to read these figures", [Sentences([*report.warnings, *report.remarks, DISCLAIMER])]),
     ]
 
 
@@ -112,13 +113,23 @@ def evaluation_sections(
     tables[0] = replace(tables[0], marks=marks, notes=notes)
     sections = [Section("Figures of the test images", tables)]
     if not comparisons.empty:
-        sentences = comparisons[comparisons["metric"] == "accuracy"] if brief else comparisons
-        table = Table(_compared(comparisons), "Against the best member: differences, and p values after Holm")
-        parts = [table, Sentences(sentences.sort_values("metric", kind="stable")["sentence"].tolist())]
+        compared = comparisons[comparisons["metric"] == "accuracy"] if brief else comparisons
+        what = "Accuracy against" if brief else "Against"
+        caption = f"{what} the best member: differences with 95 % intervals, and what they say after Holm's correction"
+        sentences = Sentences(comparisons.sort_values("metric", kind="stable")["sentence"].tolist())
+        parts = [Table(_compared(compared, brief=brief), caption), Fold("The same in sentences", [sentences])]
         sections.append(Section("Each combination against its best member", parts))
     if evaluation.leak_free is not None:
         title = f"With and without the {evaluation.n_leaked} test images that are also in train or valid"
-        sections.append(Section("Without the images that leak", [Table(evaluation.leak_free, title)]))
+        parts = [Table(_leak_free(evaluation.leak_free), title)]
+        if evaluation.leak_free_classes is not None:
+            parts.append(Table(evaluation.leak_free_classes, "Test images a class, and those that are left"))
+        compared = evaluation.leak_free_comparisons
+        if compared is not None and not compared.empty:
+            compared = compared[compared["metric"] == "accuracy"] if brief else compared
+            caption = "Against the best member, without the images that leak"
+            parts.append(Table(_compared(compared, brief=brief), caption))
+        sections.append(Section("Without the images that leak", parts))
     if (repeats := evaluation.repeats) is not None:
         title = f"Over {repeats['n'].max()} seeds: mean, sample standard deviation, smallest and largest"
         shown = repeats[repeats["figure"].isin(["Test Loss", "Test Accuracy"])] if brief else repeats
@@ -139,17 +150,44 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
                 console.print()
 
 
+def answer(evaluation: Evaluation) -> str:
+    """Say in two sentences whether a combination is worth it, by the accuracy on the test images."""
+    records: Any = evaluation.comparisons.to_dict("records")
+    records = [record for record in records if record["metric"] == "accuracy"]
+    if not records:
+        return "No combination was compared with its best member. The figures of each model are below."
+    better = [record for record in records if record["verdict"] == "better"]
+    top = max(better or records, key=lambda record: record["value"])
+    prefix, by = ("group_", "by group of copies ") if "group_low" in top else ("", "")
+    figures = (
+        f"The accuracy of {top['model']} on the {top['n']} test images is {top['value']:.3f}; that of "
+        f"{top['best_member']}, its best member on other images, is {top['member_value']:.3f} (95 % interval of the "
+        f"difference {by}{top[f'{prefix}low']:.3f} to {top[f'{prefix}high']:.3f})."
+    )
+    if not better:
+        return f"That a combination is better in accuracy than its best member is not shown. {figures}"
+    n = f"{len(better)} of {len(records)} combinations" if len(records) > 1 else "The combination"
+    return f"{n} {'are' if len(better) > 1 else 'is'} better in accuracy than the best member. {figures}"
+
+
 def to_text(title: str, sections: Sequence[Section]) -> str:
     """Write tables and sentences as Markdown."""
     parts = [f"# {title}"]
     for section in sections:
-        parts.append(f"## {section.title}")
-        for part in section.parts:
-            if isinstance(part, Table):
-                parts += [f"{part.caption}:", to_markdown(part.frame, marks=part.marks, notes=part.notes).strip()]
-            elif isinstance(part, Sentences):
-                parts.append("\n".join(f"- {sentence}" for sentence in part.sentences))
+        parts += [f"## {section.title}", *_texts(section.parts)]
     return "\n\n".join(parts) + "\n"
+
+
+def _texts(parts: Sequence[Any]) -> list[str]:
+    texts: list[str] = []
+    for part in parts:
+        if isinstance(part, Table):
+            texts += [f"{part.caption}:", to_markdown(part.frame, marks=part.marks, notes=part.notes).strip()]
+        elif isinstance(part, Sentences):
+            texts.append("\n".join(f"- {sentence}" for sentence in part.sentences))
+        elif isinstance(part, Fold):
+            texts += [f"{part.title}:", *_texts(part.parts)]
+    return texts
 
 
 def report_files(report: Report) -> list[str]:
@@ -169,7 +207,8 @@ def write_report(folder: Path, report: Report) -> None:
     *tables, reading = report_sections(report)
     write_text(folder / "results.md", to_text(report.title, [*tables, confusion_section(report.evaluation), reading]))
     write_json(
-        folder / "notes.json", {"marks": report.marks, "notes": report.notes, "remarks": [*report.remarks, DISCLAIMER]}
+        folder / "notes.json",
+        {"marks": report.marks, "notes": report.notes, "remarks": [*report.warnings, *report.remarks, DISCLAIMER]},
     )
 
 
@@ -206,16 +245,21 @@ def _intervals(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     return pd.concat(columns, axis=1).rename_axis("Model").reset_index()
 
 
-def _compared(comparisons: pd.DataFrame) -> pd.DataFrame:
-    accuracy, loss = (_by_metric(comparisons, metric) for metric in ("accuracy", "log_loss"))
-    columns = [
-        accuracy["best_member"].rename("Best member"),
-        accuracy["difference"].map("{:+.3f}".format).rename("Accuracy difference"),
-        accuracy["p_holm"].map("{:.3f}".format).rename("McNemar p, Holm"),
-        loss["difference"].map("{:+.3f}".format).rename("Log loss difference"),
-        loss["p_holm"].map("{:.3f}".format).rename("Bootstrap p, Holm"),
-    ]
-    return pd.concat(columns, axis=1).rename_axis("Model").reset_index()
+def _leak_free(table: pd.DataFrame) -> pd.DataFrame:
+    columns = {"Model": table["Model"], "Test Accuracy": table["Test Accuracy"].map("{:.3f}".format)}
+    for figure, digits in (("Accuracy", 2), ("Loss", 2)):
+        name = f"Leak-free {figure}"
+        columns[name] = table[name].map("{:.3f}".format)
+        bounds = zip(table[f"{name} Low"], table[f"{name} High"], strict=True)
+        columns[f"{figure} interval"] = [f"{low:.{digits}f}–{high:.{digits}f}" for low, high in bounds]
+    return pd.DataFrame(columns)
+
+
+def _compared(comparisons: pd.DataFrame, *, brief: bool) -> pd.DataFrame:
+    table = verdict_table(comparisons).rename(columns={"Other": "Member"})
+    if brief:  # what fits a terminal of 80 columns
+        return table[["Model", "Verdict", "Difference", "Low", "High", "Member"]]
+    return table
 
 
 def _recipe(settings: Settings, weights_used: str) -> str:
@@ -229,26 +273,31 @@ def _recipe(settings: Settings, weights_used: str) -> str:
     )
 
 
+def _warnings(images: Images) -> list[str]:
+    """Say what makes the figures of the test images too good, or void."""
+    warnings: list[str] = []
+    if images.synthetic:
+        warnings.append(
+            "The images are synthetic drawings: these figures say nothing about CT scans. The classes differ in their "
+            "masses and, more plainly, in how often each window of grey levels was chosen."
+        )
+    if images.copies:
+        warnings.append(
+            f"{len(images.copies)} of the {len(images.splits['test'].ids)} test images have the pixels of training or "
+            f"validation images, first {images.copies[0]!r}; they are counted in the table."
+        )
+    return warnings
+
+
 def _remarks(settings: Settings, images: Images, results: pd.DataFrame, seed: SeedResults) -> list[str]:
     n_test = len(images.splits["test"].ids)
     best = results.loc[results["Test Accuracy"].idxmax()]
     low, high = accuracy_interval(round(best["Test Accuracy"] * n_test), n_test)
     remarks = [
         f"With {n_test} test images, the best test accuracy, {best['Test Accuracy']:.3f} of {best['Model']}, has the "
-        f"95 % interval {low:.3f} to {high:.3f}: models within it are not told apart.",
+        f"95 % interval {low:.3f} to {high:.3f}; what tells two models apart is the interval of their difference.",
         CHOSEN_OUT_OF_FOLD if settings.preset == BEST else CHOSEN_ON_VALIDATION,
     ]
-    if images.synthetic:
-        remarks.insert(
-            0,
-            "The images are synthetic drawings: these figures say nothing about CT scans. The classes differ in their "
-            "masses and, more plainly, in how often each window of grey levels was chosen.",
-        )
-    if images.copies:
-        remarks.append(
-            f"{len(images.copies)} of the {n_test} test images have the pixels of training or validation images, first "
-            f"{images.copies[0]!r}; they are counted in the table."
-        )
     if images.unreadable:
         remarks.append(f"{len(images.unreadable)} unreadable images were left out: {', '.join(images.unreadable)}.")
     return [*remarks, *(f"Not as the study's precautions ask: {complaint}" for complaint in seed.complaints)]

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import Any
 
 import pandas as pd
 
@@ -34,7 +35,7 @@ def run(settings: Settings) -> None:
         resumed = output.prepare(settings.out, overwrite=settings.overwrite, resume=settings.resume)
         config = Config(settings, resumed=resumed)
         screen = Screen()
-        warnings.showwarning = lambda message, *_: screen.log(f"warning: {message}")  # type: ignore[assignment]
+        warnings.showwarning = _say_once(screen)  # type: ignore[assignment]
         if settings.resume and not resumed:
             screen.log(f"{settings.out} holds no finished piece to go on from: the run starts at its beginning")
         try:
@@ -53,6 +54,19 @@ def run(settings: Settings) -> None:
             with contextlib.suppress(UnwritableError):  # where the disk is full, that may be the error itself
                 config.update(status=f"failed: {error}")
             raise
+
+
+def _say_once(screen: Screen) -> Any:
+    """Show each warning once. Threads that fit heads share the filters of warnings, which then let all through."""
+    said = {"`sklearn.utils.parallel.delayed` should be used"}  # of that race itself; nothing is amiss
+
+    def show(message: Warning | str, *_: object) -> None:
+        text = str(message)
+        if not text.startswith(tuple(said)):
+            said.add(text)
+            screen.log(f"warning: {text}")
+
+    return show
 
 
 def _study(settings: Settings, registry: Registry, config: Config, screen: Screen) -> None:
@@ -76,7 +90,7 @@ def _study(settings: Settings, registry: Registry, config: Config, screen: Scree
                 backbone_fingerprint=first.fingerprint,
                 seconds=_seconds(first, "seconds"),
                 processor_seconds=_seconds(first, "processor_seconds"),
-                epochs={name: first.records[name]["epochs"] for name in first.networks},
+                epochs={name: first.records[name]["epochs"] for name in first.trained},
             )
     repeats = {seed: results_table(results.predictions) for seed, results in seeds.items()}
     report = make_report(settings, images, first, repeats=repeats if len(repeats) > 1 else None)
@@ -110,7 +124,7 @@ def _write(
                 settings.out / output.PAGE,
                 report,
                 results,
-                histories={n: pd.read_csv(settings.out / "histories" / f"{n}.csv") for n in results.networks},
+                histories={n: pd.read_csv(settings.out / "histories" / f"{n}.csv") for n in results.trained},
                 audit=images.audit,
                 config={name: value for name, value in config.content.items() if name != "status"},
             )
@@ -129,7 +143,8 @@ def _write(
 
 
 def _seconds(results: SeedResults, clock: str) -> dict[str, float]:
-    features = sum(results.records[name][f"feature_{clock}"] for name in results.networks)
+    networks = {name: record for name, record in results.records.items() if f"feature_{clock}" in record}
+    features = sum(record[f"feature_{clock}"] for record in networks.values())
     return ({"features": features} if features else {}) | {
-        name: results.records[name][f"train_{clock}"] for name in results.networks
+        name: record[f"train_{clock}"] for name, record in networks.items()
     }

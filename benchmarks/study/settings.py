@@ -18,7 +18,7 @@ ENSEMBLE_EPOCHS = 100
 PATIENCE = 20
 
 BEST = "best"
-BEST_FILE = "best.json"
+BEST_FILE, BEST_CSV, CANDIDATES_CSV = "best.json", "choice.csv", "candidates.csv"
 
 CT_ALIASES = {
     "adenocarcinoma_left.lower.lobe_T2_N0_M0_Ib": "adenocarcinoma",
@@ -41,14 +41,19 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
         {"backbone": ["resnet50"], "image_size": 224, "epochs": 100, "views": "fresh"},
     ),
     BEST: (
-        "no networks but one ensemble: heads of scikit-learn on several --backbone, chosen and weighed out of fold",
-        {"backbone": ["mobilenet_v2", "resnet50"], "image_size": 224, "epochs": 1, "views": "fresh"},
+        "no networks but one ensemble: heads of scikit-learn on several --backbone, by the rule chosen out of fold",
+        {"backbone": ["mobilenet_v2", "resnet50"], "image_size": 320},
     ),
 }
 """Name -> what it is, and the fields of `Settings` that it decides where they are not given."""
 PRESET_HELP = "\n\n".join(f"[bold]{name}[/bold]: {summary}." for name, (summary, _) in PRESETS.items())
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
+TECHNIQUES = ("bagging", "boosting")
+RECIPE_DEFAULTS: dict[str, Any] = {"batch": 32, "precision": "float32", "head_l2": 0.0, "also": []}
+"""Fields that only the presets with networks have, and their values where they are not given."""
+OF_NETWORKS = ("epochs", "views", *RECIPE_DEFAULTS)
+"""Fields that the preset ``best`` has no use for."""
 DATA, RECIPE, OUTPUT = "Data", "Recipe", "Output"
 
 
@@ -100,7 +105,7 @@ class Settings:
         "Most epochs of the three networks; default: the preset's. The trained ensembles always have 100.",
         min=1,
     )
-    batch: int = _option(32, RECIPE, "Images a step.", min=1)
+    batch: int | None = _option(None, RECIPE, "Images a step; default: 32.", min=1)
     views: str | None = _option(
         None,
         RECIPE,
@@ -108,12 +113,27 @@ class Settings:
         "[bold]fresh[/bold]: a new view at each epoch, as in the study. Default: the preset's.",
         metavar="K|fresh",
     )
-    precision: str = _option(
-        "auto",
+    precision: str | None = _option(
+        None,
         RECIPE,
-        "What the custom CNN computes in while it is trained on K views; auto: bfloat16 where the processor multiplies "
-        "it (AMX).",
+        "What the custom CNN computes in while it is trained on K views; default: float32. auto: bfloat16 where the "
+        "processor multiplies it (AMX), which is faster and gives other figures.",
         metavar="|".join(PRECISIONS),
+    )
+    head_l2: float | None = _option(
+        None,
+        RECIPE,
+        "Weight of the squared penalty on the dense layers of the heads of the three networks, against overfitting; "
+        "default: 0, as in the study.",
+        min=0,
+        metavar="VALUE",
+    )
+    also: list[str] | None = _option(
+        None,
+        RECIPE,
+        "Add the row ensemble_bagging or ensemble_boosting: ten heads on the frozen backbone; repeatable. The study "
+        "names both and trains neither.",
+        metavar="|".join(TECHNIQUES),
     )
     seed: int = _option(0, RECIPE, "Of everything that is drawn.", min=0)
     repeats: int = _option(
@@ -146,22 +166,38 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        for name, choices in (("preset", PRESETS), ("precision", PRECISIONS)):
-            if getattr(self, name) not in choices:
-                raise InvalidOptionError(
-                    f"--{name} must be one of {', '.join(choices)}; received {getattr(self, name)!r}."
-                )
+        self._check_choices()
+        self._check_used()
         if self.resume and self.out is None:
             raise InvalidOptionError(
                 "--resume goes on with the run in a folder; received no folder. Give it with --out."
             )
         self._check_backbones()
         folder = f"ctscan-{Path(self.data).resolve().name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        defaults = PRESETS[self.preset][1] | {"out": Path("results") / folder, "weights": [], "alias": []}
+        defaults = {"out": Path("results") / folder, "weights": [], "alias": []} | PRESETS[self.preset][1]
+        if self.preset != BEST:
+            defaults = RECIPE_DEFAULTS | defaults
         for name, value in defaults.items():
             if getattr(self, name) is None or getattr(self, name) == []:
                 object.__setattr__(self, name, value)  # frozen from here on
-        _ = self.n_views, self.aliases  # refused now, not in the middle of a run
+        _ = self.preset == BEST or self.n_views, self.aliases  # refused now, not in the middle of a run
+
+    def _check_choices(self) -> None:
+        given = {"preset": [self.preset], "precision": [self.precision or PRECISIONS[0]], "also": self.also or []}
+        for (name, values), choices in zip(given.items(), (PRESETS, PRECISIONS, TECHNIQUES), strict=True):
+            for value in values:
+                if value not in choices:
+                    raise InvalidOptionError(f"--{name} must be one of {', '.join(choices)}; received {value!r}.")
+
+    def _check_used(self) -> None:
+        """Refuse what the preset ``best`` would ignore: it trains no network."""
+        given = [name for name in OF_NETWORKS if getattr(self, name) not in (None, [])]
+        if self.preset == BEST and given:
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise InvalidOptionError(
+                f"the preset {BEST!r} trains no network and has no use for {options}; leave "
+                f"{'it' if len(given) == 1 else 'them'} out, or give another --preset."
+            )
 
     def _check_backbones(self) -> None:
         names, weights = self.backbone or [], self.weights or []

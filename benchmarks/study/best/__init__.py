@@ -1,5 +1,5 @@
-"""The preset ``best``: many heads on frozen backbones, chosen out of fold, combined and calibrated."""
+"""The preset ``best``: many heads on frozen backbones, combined by the rule that is chosen out of fold."""
 
-from .preset import BEST_MODELS, BestRun, run_best
+from .preset import BEST_MODELS, run_best
 
-__all__ = ["BEST_MODELS", "BestRun", "run_best"]
+__all__ = ["BEST_MODELS", "run_best"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,6 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "discriminant": ("discriminant_head", {}),
 }
 """Short name of a head -> its registered name and options."""
-COSTLY = ("discriminant",)
-"""Their cost grows with the cube of the number of features: not for the quarters, which have four times as many."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,11 @@ class Candidate:
     head: str
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def backbone(self) -> str:
+        """The backbone, with its number where there are several of one name."""
+        return self.source.split(".")[0]
+
 
 def make_candidates(sources: Sequence[str]) -> list[Candidate]:
     """Name every head on every source, ``BACKBONE.PART.HEAD``."""
@@ -39,44 +42,48 @@ def make_candidates(sources: Sequence[str]) -> list[Candidate]:
         Candidate(f"{source}.{kind}", source, head, options)
         for source in sources
         for kind, (head, options) in KINDS.items()
-        if not (source.endswith(".quarters") and kind in COSTLY)
     ]
 
 
 def out_of_fold(
     candidates: Sequence[Candidate],
-    features: Mapping[str, np.ndarray],
+    views: np.ndarray,
     codes: np.ndarray,
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     registry: Registry,
-    progress: Callable[[int, int, str], None],
-) -> dict[str, np.ndarray]:
+    progress: Callable[[int, int], None],
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Predict the rows of each fold with each candidate, fitted on the other folds.
 
-    ``features`` are ``(n_views, n, d)`` by source. The result has probabilities ``(n, n_classes)`` by candidate.
-    ``progress`` is called with the number of fits done, their total, and the candidate's name.
+    ``views`` are the features ``(n_views, n, d)`` of the source of the candidates. The result has probabilities
+    ``(n, n_classes)`` by candidate, and the reason by candidate that cannot be fitted. ``progress`` is called with the
+    number of fits done, and their total.
     """
     n_classes = int(codes.max()) + 1
     probas = {c.name: np.zeros((len(codes), n_classes)) for c in candidates}
+    failed: dict[str, str] = {}
 
-    def one(candidate: Candidate, fitted: np.ndarray, held: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
-        views = features[candidate.source]
-        model = _fit(candidate, views[:, fitted], codes[fitted], n_classes, registry)
+    def one(candidate: Candidate, fitted: np.ndarray, held: np.ndarray) -> tuple[str, np.ndarray, Any]:
+        try:
+            model = _fit(candidate, views[:, fitted], codes[fitted], n_classes, registry)
+        except ValueError as error:  # too few rows for this head; the others go on
+            return candidate.name, held, error
         return candidate.name, held, predict(model, views[:, held], n_classes)
 
     jobs = [(one, (c, fitted, held)) for c in candidates for fitted, held in folds]
     for done, (name, held, values) in enumerate(_parallel(jobs), start=1):
-        probas[name][held] = values
-        progress(done, len(jobs), name)
-    return probas
+        if isinstance(values, ValueError):
+            failed.setdefault(name, str(values).partition("\n")[0])
+        else:
+            probas[name][held] = values
+        progress(done, len(jobs))
+    return {name: values for name, values in probas.items() if name not in failed}, failed
 
 
-def fit(
-    candidates: Sequence[Candidate], features: Mapping[str, np.ndarray], codes: np.ndarray, registry: Registry
-) -> dict[str, Any]:
-    """Fit candidates on all rows; return the classifiers by name."""
+def fit(candidates: Sequence[Candidate], views: np.ndarray, codes: np.ndarray, registry: Registry) -> dict[str, Any]:
+    """Fit candidates of one source on all rows; return the classifiers by name."""
     n_classes = int(codes.max()) + 1
-    jobs = [(_fit, (c, features[c.source], codes, n_classes, registry)) for c in candidates]
+    jobs = [(_fit, (c, views, codes, n_classes, registry)) for c in candidates]
     return {c.name: model for c, model in zip(candidates, _parallel(jobs), strict=True)}
 
 

@@ -1,114 +1,95 @@
-"""The choice of members, of the rule that combines them and of its calibration, on out-of-fold predictions alone."""
+"""The choice of the rule that combines the candidates, by `ensemblekit.choose` on out-of-fold predictions alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from ensemblekit import Predictions, PredictionSet, combine, fit_combiner
-from ensemblekit.errors import InvalidPredictionsError
+from ensemblekit import Predictions, PredictionSet
 from ensemblekit.evaluation import log_loss, paired_bootstrap
 from ensemblekit.registry import Registry
 
-FEWEST_GROUPS = 6
-"""No interval by fewer groups excludes 0, whatever the differences are; see `paired_bootstrap`."""
-RULES: dict[str, dict[str, Any]] = {"mean": {}, "super_learner": {"loss": "log_loss"}, "greedy_selection": {}}
-"""Combiners and their options, the simplest first."""
+from .candidates import Candidate
+
+BEST_MEMBER = "best member"
+BACKBONES = "mean of the backbones"
+"""Every backbone has the same weight, however many of its candidates there are."""
+SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
+    "mean": ("mean", {}),
+    "super_learner": ("super_learner", {"loss": "log_loss"}),
+    "greedy_selection": ("greedy_selection", {}),
+}
+"""Title -> a combiner and its options."""
+EQUAL = ("mean", "mean, calibrated", BACKBONES, f"{BACKBONES}, calibrated")
+"""Rules of equal weights. They stay unless what `choose` picks is better, with an interval that excludes 0."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The members, best first; the rule of `RULES` that combines them; the calibrated combiner, fitted out of fold.
+class Chosen:
+    """What was chosen: the rule by its title in `make_rules`, and the predictions and the table that it stands on."""
 
-    ``losses`` and ``rule_losses`` are the log losses of every candidate and every rule, each row predicted by a fit and
-    a calibration that did not see it.
-    """
-
-    members: list[str]
     rule: str
-    combiner: Any
-    losses: dict[str, float]
-    rule_losses: dict[str, float]
+    best_member: str
+    out_of_fold: Predictions
+    table: pd.DataFrame
+    sentences: list[str]
 
 
-def choose(
+def make_rules(candidates: Sequence[Candidate], registry: Registry) -> dict[str, Any]:
+    """Make the rules that are tried, not fitted, by title; equal weights also with a temperature after them."""
+    rules = {title: registry.create_combiner(name, **options) for title, (name, options) in SIMPLE.items()}
+    by_backbone = {b: [c.name for c in candidates if c.backbone == b] for b in {c.backbone for c in candidates}}
+    if len({len(names) for names in by_backbone.values()}) > 1:
+        weights = {name: 1 / len(names) for names in by_backbone.values() for name in names}
+        rules[BACKBONES] = registry.create_combiner("weighted", weights=weights)
+    calibrated = {
+        f"{title}, calibrated": registry.create_combiner("calibrated", inner=rule, order="after")
+        for title, rule in rules.items()
+        if title in EQUAL  # learned weights are fitted by log loss, as the temperature is
+    }
+    return rules | calibrated
+
+
+def choose_rule(
     predictions: PredictionSet,
-    folds: Sequence[tuple[np.ndarray, np.ndarray]],
-    groups: dict[str, int],
+    candidates: Sequence[Candidate],
+    groups: Mapping[str, int],
     registry: Registry,
-) -> tuple[Choice, Predictions, Predictions]:
-    """Choose the members that predict better than the class shares, and the simplest rule that combines them well.
+    seed: int,
+) -> Chosen:
+    """Choose on the out-of-fold predictions of every candidate, without any test image.
 
-    ``predictions`` are the out-of-fold predictions of every candidate, labelled, without any test image. ``folds`` are
-    drawn by group, and ``groups`` gives the group of similar images of each id. The result is the choice, then the
-    predictions of the best member and of the combination, each row by a fit and a calibration that did not see it.
+    ``groups`` gives the group of alike images of each id: they are never both fitted on and held out.
 
-    A candidate is a member where its log loss, calibrated, is below that of the class shares, with a 95 % interval by
-    group that excludes 0. The rule is the first of `RULES`, unless a later one is better with such an interval: with
-    few images, learned weights must prove to be better.
+    Folds show only in part how new images differ, such as those of other subjects or another scanner: a head that is
+    the best of many on these rows has most to lose. So equal weights stay, unless `choose` shows better ones.
     """
-    calibrated = {n: _held_out("mean", predictions.select([n]), folds, registry) for n in predictions.members}
-    prior = shares(predictions[predictions.members[0]])
-    losses = {name: log_loss(rows) for name, rows in calibrated.items()}
-    members = [
-        name for name in sorted(losses, key=losses.__getitem__) if _difference(calibrated[name], prior, groups) < 0
-    ]
-    if not members:
-        raise InvalidPredictionsError(
-            f"an ensemble needs a candidate that predicts better than the shares of the classes; of {len(losses)} none "
-            f"does, the best with log loss {min(losses.values()):.3f} against {log_loss(prior):.3f}. "
-            "Are the backbones pretrained, and the labels right?"
-        )
-    chosen = predictions.select(members)
-    held = {rule: _held_out(rule, chosen, folds, registry) for rule in RULES}
-    best, *others = RULES
-    for rule in others:
-        if _difference(held[rule], held[best], groups) < 0:
-            best = rule
-    rule_losses = {rule: log_loss(rows) for rule, rows in held.items()}
-    choice = Choice(members, best, fit_combiner(chosen, _make(best, registry)), losses, rule_losses)
-    return choice, calibrated[members[0]], held[best]
+    from ensemblekit.choosing import choose
 
-
-def calibrate(predictions: PredictionSet, name: str, registry: Registry) -> Any:
-    """Fit the calibration of one candidate alone, in the way that an ensemble is calibrated."""
-    return fit_combiner(predictions.select([name]), _make("mean", registry))
-
-
-def _difference(first: Predictions, second: Predictions, groups: dict[str, int]) -> float:
-    """Return the upper bound of the interval of the difference in log loss, by group if there are enough of them."""
-    table = paired_bootstrap(first, second, metrics=["log_loss"], groups=groups)
-    n_groups = len({groups[row] for row in first.ids.tolist()})
-    return table["high" if n_groups < FEWEST_GROUPS else "group_high"].item()
-
-
-def shares(rows: Predictions) -> Predictions:
-    """Predict for every row the share of each class among the labels."""
-    counts = np.bincount(rows.label_codes, minlength=len(rows.classes))
-    probas = np.tile(counts / counts.sum(), (len(rows), 1))
-    return Predictions(probas, ids=rows.ids, classes=rows.classes, labels=rows.labels, member="shares")
-
-
-def _make(rule: str, registry: Registry) -> Any:
-    inner = registry.create_combiner(rule, **RULES[rule])
-    return registry.create_combiner("calibrated", inner=inner, order="after")
-
-
-def _held_out(
-    rule: str, predictions: PredictionSet, folds: Sequence[tuple[np.ndarray, np.ndarray]], registry: Registry
-) -> Predictions:
-    """Combine each fold by a rule that was fitted and calibrated on the other folds."""
-    parts: list[Predictions] = []
-    for fitted, held in folds:
-        combiner = fit_combiner(predictions.take(predictions.ids[fitted]), _make(rule, registry))
-        parts.append(combine(predictions.take(predictions.ids[held]), combiner))
-    return Predictions(
-        np.concatenate([part.probas for part in parts]),
-        ids=np.concatenate([part.ids for part in parts]),
-        classes=parts[0].classes,
-        labels=np.concatenate([np.asarray(part.labels) for part in parts]),
-        member=rule,
-    ).take(predictions.ids)
+    rules = make_rules(candidates, registry)
+    titles = {repr(rule): title for title, rule in rules.items()}
+    choice = choose(predictions, rules=[*rules.values()], groups=groups, seed=seed)
+    picked = BEST_MEMBER if choice.name == choice.best_member else titles.get(choice.name, choice.name)
+    held = {titles.get(name, name): rows for name, rows in choice.out_of_fold.items()}
+    equal = min((title for title in EQUAL if title in held), key=lambda title: log_loss(held[title]))
+    said = choice.sentence.replace(choice.name, picked) if picked != BEST_MEMBER else choice.sentence
+    sentences = [f"ensemblekit.choose: {said}", *choice.notes]
+    rule, rows = picked, held[choice.best_member if picked == BEST_MEMBER else picked]
+    if picked not in EQUAL:
+        judged = held.get("choice", rows)
+        difference = paired_bootstrap(judged, held[equal], metrics=["log_loss"], groups=groups).iloc[0]
+        low, high = difference["group_low"], difference["group_high"]
+        told = f"log loss {difference['difference']:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}"
+        if high < 0:
+            sentences.append(f"Against equal weights that is better too ({told}), and taken.")
+        else:
+            rule, rows = equal, held[equal]
+            sentences.append(
+                f"Against equal weights ({equal}) that is not shown to be better ({told}): equal weights stay, which "
+                "depend least on any one head where new images differ from these."
+            )
+    table = choice.table.assign(candidate=choice.table["candidate"].replace(titles))
+    return Chosen(rule, choice.best_member, rows, table, sentences)

@@ -10,6 +10,9 @@ import numpy as np
 from ensemblekit.assembly import import_keras
 
 N_VIEWS = 2
+GEM_ORDER = 3
+SMALL = 1e-6
+"""Under a root, so that a channel without any value has a finite slope and a value that is the same everywhere."""
 
 
 class Mirror:
@@ -26,8 +29,11 @@ class Mirror:
         return np.ascontiguousarray(images[:, :, ::-1]) if view % N_VIEWS else images
 
 
-class Pyramid:
-    """A frozen backbone whose map is pooled over the whole (largest value, mean) and over its quarters (mean).
+class Pooled:
+    """A frozen backbone whose map is pooled in several ways.
+
+    These are the largest value, the mean, the generalised mean of order 3 of the positive part ("gem"), which is
+    between the two, and the standard deviation ("spread").
 
     A backbone that does not end in a global pooling of its map, or in layers after one, is taken as it is. After
     `build`, ``parts`` names the parts of the features, in order, all of one width.
@@ -37,13 +43,13 @@ class Pyramid:
 
     def __init__(self, backbone: Any) -> None:
         self._backbone = backbone
-        self.name = f"{backbone.name}_pyramid"
+        self.name = f"{backbone.name}_pooled"
         self.parts: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Digest of the backbone's own and of the pooling."""
-        return hashlib.sha256(f"pyramid 1 {self._backbone.fingerprint}".encode()).hexdigest()
+        return hashlib.sha256(f"pooled 3 {self._backbone.fingerprint}".encode()).hexdigest()
 
     def build(self, input_shape: tuple[int, int, int]) -> Any:
         """Build the feature extractor: pixels in, all parts side by side out."""
@@ -54,20 +60,15 @@ class Pyramid:
             self.parts = ("whole",)
             return model
         self.parts = tuple(parts)
-        pyramid = keras.Model(model.inputs[0], keras.layers.Concatenate()(list(parts.values())), name=self.name)
-        pyramid.trainable = False
-        return pyramid
+        whole = keras.Model(model.inputs[0], keras.layers.Concatenate()(list(parts.values())), name=self.name)
+        whole.trainable = False
+        return whole
 
     def columns(self, features: np.ndarray, part: str) -> np.ndarray:
-        """Take one part, or all quarters, out of features ``(..., n, d)``."""
+        """Take one part out of features ``(..., n, d)``."""
         width = features.shape[-1] // len(self.parts)
-        at = [place for place, name in enumerate(self.parts) if name.split(" ")[0] == part]
-        return features[..., at[0] * width : (at[-1] + 1) * width]
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The parts that heads are fitted on."""
-        return tuple(dict.fromkeys(name.split(" ")[0] for name in self.parts))
+        start = self.parts.index(part) * width
+        return features[..., start : start + width]
 
 
 def _parts(keras: Any, model: Any) -> dict[str, Any]:
@@ -76,14 +77,15 @@ def _parts(keras: Any, model: Any) -> dict[str, Any]:
     features, after = _map_of(keras, model.outputs[0])
     if features is None:
         return {}
-    height, width = features.shape[1:3]
-    pooled = {"max": layers.GlobalMaxPooling2D()(features), "mean": layers.GlobalAveragePooling2D()(features)}
-    if min(height, width) >= 2:
-        down, right = height // 2, width // 2
-        for top in (0, down):
-            for left in (0, right):
-                crop = layers.Cropping2D(((top, down - top), (left, right - left)))
-                pooled[f"quarters {len(pooled) - 1}"] = layers.GlobalAveragePooling2D()(crop(features))
+    mean = layers.GlobalAveragePooling2D(keepdims=True)(features)
+    variance = layers.GlobalAveragePooling2D()(keras.ops.square(features - mean))
+    cubes = layers.GlobalAveragePooling2D()(keras.ops.maximum(features, 0.0) ** GEM_ORDER)
+    pooled = {
+        "max": layers.GlobalMaxPooling2D()(features),
+        "mean": layers.GlobalAveragePooling2D()(features),
+        "gem": (cubes + SMALL) ** (1 / GEM_ORDER),
+        "spread": keras.ops.sqrt(variance + SMALL),
+    }
     for operation in reversed(after):
         pooled = {name: operation(value) for name, value in pooled.items()}
     return pooled

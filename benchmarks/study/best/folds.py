@@ -1,62 +1,88 @@
-"""Folds that keep similar images together."""
+"""Groups of images that folds do not separate: near copies, and images that look alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from ensemblekit.errors import DataError
 
 SIDE = 32
-IMAGES_A_GROUP = 10
-"""Slices of one subject look alike without being copies: groups this coarse rarely split a subject over two folds."""
+FEWEST_FOLDS = 3
+"""With fewer, `ensemblekit.choose` could not both choose and judge by rows that a fit did not see."""
+FEWEST_GROUPS = 12
+"""With fewer, `ensemblekit.choose` does not judge."""
+KEPT = 0.5
+"""Share of the images of each class that every fold must leave to fit on."""
 
 
-def alike(images: np.ndarray, copies: np.ndarray) -> np.ndarray:
-    """Group images by how they look; images of one group of ``copies`` (near copies, by the audit) are never separated.
+def group_levels(images: np.ndarray, copies: np.ndarray) -> list[np.ndarray]:
+    """Return groupings of images, finest first: near copies (by the audit), then images that look alike, ever coarser.
 
-    Average linkage of the correlations between grey thumbnails, cut at some ten images a group.
+    At each level a group is joined with the group that it looks most like: by the correlation of grey thumbnails, and
+    of their means. Nothing is assumed about the number of groups or of images in one.
+
+    References
+    ----------
+    .. [1] S. Sarfraz, V. Sharma, R. Stiefelhagen, "Efficient parameter-free clustering using first neighbor relations",
+       CVPR 2019.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
-    from sklearn.cluster import AgglomerativeClustering
 
-    n = len(images)
-    clusters = max(2, round(n / IMAGES_A_GROUP))
-    if n <= clusters:
-        return copies
     thumbnails = _thumbnails(images)
-    correlation = np.clip(thumbnails @ thumbnails.T, -1, 1)
-    model = AgglomerativeClustering(clusters, metric="precomputed", linkage="average")
-    looks = model.fit_predict(1 - correlation)
-    # Joins the two groupings: images and groups are the nodes of one graph, its components the result.
-    rows, offset = np.arange(n), np.array([0, n, n + clusters])
-    edges = np.concatenate([looks + offset[1], np.unique(copies, return_inverse=True)[1] + offset[2]])
-    graph = coo_array((np.ones(2 * n), (np.tile(rows, 2), edges)), shape=(edges.max() + 1,) * 2)
-    return connected_components(graph, directed=False)[1][:n]
+    levels = [np.unique(copies, return_inverse=True)[1]]
+    while (n := int(levels[-1].max()) + 1) > 2:
+        means = np.zeros((n, thumbnails.shape[1]))
+        np.add.at(means, levels[-1], thumbnails)
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+        alike = means @ means.T
+        np.fill_diagonal(alike, -np.inf)
+        graph = coo_array((np.ones(n), (np.arange(n), alike.argmax(axis=1))), shape=(n, n))
+        levels.append(connected_components(graph, directed=False)[1][levels[-1]])
+    return levels
 
 
 def make_folds(codes: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Draw at least two folds by group, stratified by class; fewer than asked for where a class has fewer groups."""
+    """Draw folds by group, stratified by class: rows to fit on, and rows that are held out."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    rarest = min(len(np.unique(groups[codes == code])) for code in np.unique(codes))
-    splitter = StratifiedGroupKFold(max(2, min(n_folds, rarest)), shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     return [(a, b) for a, b in splitter.split(codes, codes, groups) if len(a) and len(b)]
 
 
 def folds_of(
-    codes: np.ndarray, groupings: Sequence[np.ndarray], n_folds: int, seed: int
-) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Draw folds by the first grouping that leaves images of every class to fit on; return both."""
-    for groups in groupings:
-        folds = make_folds(codes, groups, n_folds, seed)
-        if len(folds) > 1 and all(len(np.unique(codes[fitted])) == len(np.unique(codes)) for fitted, _ in folds):
-            return groups, folds
+    codes: np.ndarray, levels: list[np.ndarray], n_folds: int, seed: int
+) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]], list[str]]:
+    """Draw folds by the coarsest grouping that leaves enough of every class to fit on; return groups, folds and notes.
+
+    A grouping is too coarse where a group is larger than a fold, or a fold holds more than half of a class. Where even
+    near copies are, there are fewer folds, and at last copies are only kept together as far as three folds allow.
+    """
+    notes: list[str] = []
+    for level, groups in reversed(list(enumerate(levels))):
+        folds = _even_folds(codes, groups, n_folds, seed)
+        if folds:
+            what = "near copies" if level == 0 else f"near copies and images that look alike (level {level})"
+            sizes = np.bincount(groups)
+            notes.append(f"Folds keep {what} together: {len(sizes)} groups, the largest of {sizes.max()} images.")
+            return groups, folds, notes
+    groups = levels[0]
+    sizes = np.bincount(groups)
+    for fewer in range(n_folds, FEWEST_FOLDS - 1, -1):
+        folds = make_folds(codes, groups, fewer, seed) if len(sizes) >= fewer else []
+        if len(folds) == fewer and all(len(np.unique(codes[fit])) == len(np.unique(codes)) for fit, _ in folds):
+            left = min(_left(codes, folds))
+            notes.append(
+                f"Near copies are many: {len(sizes)} groups, the largest of {sizes.max()} of {len(codes)} images, in "
+                f"{fewer} folds. A fold leaves only {left:.0%} of a class to fit on; the figures out of fold are "
+                "pessimistic."
+            )
+            return groups, folds, notes
     raise DataError(
         "the preset 'best' holds out part of train and valid, by groups of near copies, and must have images of every "
-        f"class left; {len(codes)} images in {len(np.unique(groupings[-1]))} groups do not allow it. Give more images."
+        f"class left; {len(codes)} images in {len(sizes)} groups do not allow it. Give more images."
     )
 
 
@@ -64,6 +90,28 @@ def copy_groups(ids: np.ndarray, groups: Mapping[str, int]) -> np.ndarray:
     """Return the audit's group of each image; an image that the audit lacks is a group of its own."""
     alone = max(groups.values(), default=0) + 1
     return np.array([groups.get(i, alone + row) for row, i in enumerate(ids.tolist())], dtype=np.int64)
+
+
+def _even_folds(
+    codes: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """Draw folds, or return None where groups are too large for them."""
+    sizes = np.bincount(groups)
+    if len(sizes) < max(n_folds, FEWEST_GROUPS) or sizes.max() > len(codes) / n_folds:
+        return None
+    folds = make_folds(codes, groups, n_folds, seed)
+    return folds if len(folds) == n_folds and min(_left(codes, folds)) >= KEPT else None
+
+
+def _left(codes: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    """Return for each fold and class the share of its images that are left to fit on."""
+    total = np.bincount(codes)
+    present = total > 0
+    return [
+        share
+        for fitted, _ in folds
+        for share in (np.bincount(codes[fitted], minlength=len(total))[present] / total[present]).tolist()
+    ]
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:

@@ -1,208 +1,294 @@
-"""One run of the preset ``best``. The test images are given only to `_predict_split`, after all choices."""
+"""One run of the preset ``best``, piece by piece. The test images are given only to `_members`, after the choice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from ensemblekit import Predictions, PredictionSet, align, combine
+from ensemblekit import InvalidOptionError, Predictions, PredictionSet, align, combine, fit_combiner
 from ensemblekit.evaluation import accuracy, log_loss
-from ensemblekit.features import FeatureBank, extract_features, image_keys
+from ensemblekit.files import atomic_path
 from ensemblekit.registry import Registry
+from ensemblekit.report import to_csv
 
-from ..images import SPLITS, Images, Split
-from ..models import EXTRACT_BATCH, build_first, create_backbone
-from ..pieces import write_json
+from ..images import SPLITS, Images
+from ..pieces import Pieces, write_json
 from ..screen import Screen
-from ..settings import BEST_FILE, Settings
+from ..settings import BEST_CSV, BEST_FILE, CANDIDATES_CSV, Settings
 from .candidates import Candidate, fit, make_candidates, out_of_fold, predict
-from .choice import Choice, calibrate, choose
-from .features import N_VIEWS, Mirror, Pyramid
-from .folds import alike, copy_groups, folds_of
+from .choice import BEST_MEMBER, choose_rule, make_rules
+from .folds import copy_groups, folds_of, group_levels
+from .sources import Sources
 
 CHOSEN_ON = ("train", "valid")
 N_FOLDS = 5
 
 BEST_MODELS = ("best_member", "best")
-"""The one candidate that is best out of fold, and the ensemble."""
+"""The one candidate that is best out of fold, and what was chosen."""
+HELD_OUT = "out_of_fold/choice.npz"
 
 
-@dataclass(frozen=True)
-class BestRun:
-    """Predictions by model and split, sentences for the report, and the weights and fingerprint of the backbones."""
+def run_best(
+    settings: Settings,
+    registry: Registry,
+    images: Images,
+    pieces: Pieces,
+    screen: Screen,
+    *,
+    start: Callable[[], None],
+    save: Callable[[str, Mapping[str, Predictions]], None],
+    files: Callable[[str], list[str]],
+) -> dict[str, Any]:
+    """Choose on train and validation, fit all candidates on both, and predict test once.
 
-    predictions: dict[str, dict[str, Predictions]]
-    remarks: list[str]
-    weights_used: str
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """Members, best first, and their combiner; ``alone`` calibrates the first."""
-
-    candidates: list[Candidate]
-    models: dict[str, Any]
-    choice: Choice
-    alone: Any
-    fit_ids: np.ndarray
-
-
-def run_best(settings: Settings, registry: Registry, images: Images, screen: Screen, folder: Path) -> BestRun:
-    """Choose members out of fold on train and validation, fit them on both, and predict test once.
-
-    ``best.json`` in the folder gets every candidate with its figures, and which were chosen. Train figures are those of
-    the fit, validation figures out of fold.
+    Each source is a piece out of fold and a piece fitted on all rows; the choice and the two models are pieces too.
+    ``start`` prepares Keras where it is needed, ``save`` and ``files`` keep the predictions of a model. Train figures
+    are those of the fit, validation figures out of fold. Returns the record of the last piece.
     """
-    sources = _Sources(settings, registry, screen)
-    parts = [images.splits[name] for name in CHOSEN_ON]
-    ids, pixels, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "x", "labels"))
-    codes = np.concatenate([images.codes(name) for name in CHOSEN_ON])
-    copies = copy_groups(ids, images.audit.groups)
-    groups, folds = folds_of(codes, (alike(pixels, copies), copies), N_FOLDS, settings.seed)
-    screen.log(
-        f"{len(ids)} images to choose on, in {len(np.unique(groups))} groups of alike ones and {len(folds)} folds"
-    )
-    features = sources.extract(pixels, "train and valid")
-    candidates = make_candidates(list(features))
-    probas = out_of_fold(
-        candidates,
-        features,
-        codes,
-        folds,
-        registry,
-        lambda done, total, name: screen.count("heads out of fold", done, total, unit="fits", metrics=name),
-    )
-    everyone = align(
-        [Predictions(p, ids=ids, classes=images.classes, labels=labels, member=name) for name, p in probas.items()]
-    )
-    choice, alone_held, best_held = choose(
-        everyone, folds, dict(zip(ids.tolist(), groups.tolist(), strict=True)), registry
-    )
-    held_out = dict(zip(BEST_MODELS, (alone_held, best_held), strict=True))
-    remarks = _remarks(choice, len(candidates), held_out)
-    for remark in remarks:
-        screen.log(remark)
-    _write(folder, everyone, choice, best_held, len(folds), groups)
-    by_name = {c.name: c for c in candidates}
-    members = [by_name[name] for name in choice.members]
-    alone = calibrate(everyone, choice.members[0], registry)
-    fitted = _Fitted(members, fit(members, features, codes, registry), choice, alone, ids)
-    screen.log(f"{len(members)} members fitted on train and valid")
-    by_split = {
-        "valid": {name: _as_valid(p.take(images.splits["valid"].ids), name) for name, p in held_out.items()},
-        **{split: _predict_split(fitted, images, split, sources) for split in ("train", "test")},
-    }
-    predictions = {name: {split: by_split[split][name] for split in SPLITS} for name in BEST_MODELS}
-    return BestRun(predictions, remarks, sources.weights_used, sources.fingerprint)
+    return _Run(settings, registry, images, pieces, screen, start).run(save, files)
 
 
-class _Sources:
-    """The backbones of a run, and the features of each of their parts."""
+class _Run:
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        images: Images,
+        pieces: Pieces,
+        screen: Screen,
+        start: Callable[[], None],
+    ) -> None:
+        self._settings, self._registry, self._images = settings, registry, images
+        self._pieces, self._screen, self._start = pieces, screen, start
+        parts = [images.splits[name] for name in CHOSEN_ON]
+        self._ids, self._labels = (np.concatenate([getattr(p, name) for p in parts]) for name in ("ids", "labels"))
+        self._codes = np.concatenate([images.codes(name) for name in CHOSEN_ON])
 
-    def __init__(self, settings: Settings, registry: Registry, screen: Screen) -> None:
-        self._bank = FeatureBank(settings.bank)
-        self._screen = screen
-        self._pyramids: dict[str, Pyramid] = {}
-        self._backbones: list[Any] = []
-        for name, weights in settings.backbones:
-            backbone = create_backbone(registry, settings, name, weights)
-            pyramid = Pyramid(backbone)
-            build_first(pyramid, settings)
-            same = sum(key.split("#")[0] == name for key in self._pyramids)
-            self._pyramids[f"{name}#{same + 1}" if same else name] = pyramid
-            self._backbones.append(backbone)
-
-    @property
-    def weights_used(self) -> str:
-        """Where the weights came from; ``random`` where all are random."""
-        return ", ".join(dict.fromkeys(str(getattr(b, "weights_used", "their own")) for b in self._backbones))
-
-    @property
-    def fingerprint(self) -> str:
-        """Of all backbones."""
-        return ", ".join(pyramid.fingerprint for pyramid in self._pyramids.values())
-
-    def extract(self, pixels: np.ndarray, what: str) -> dict[str, np.ndarray]:
-        """Return the features ``(n_views, n, d)`` of each part of each backbone."""
-        keys = image_keys(pixels)
-        by_source: dict[str, np.ndarray] = {}
-        for name, pyramid in self._pyramids.items():
-            title = f"{name}, {what}"
-            features = extract_features(
-                pyramid,
-                pixels,
-                augmentation=Mirror(),
-                n_views=N_VIEWS,
-                bank=self._bank,
-                batch_size=EXTRACT_BATCH,
-                keys=keys,
-                progress=lambda done, total, title=title: self._screen.count(title, done, total, unit="images"),
-            )
-            by_source |= {f"{name}.{kind}": pyramid.columns(features, kind) for kind in pyramid.kinds}
-        return by_source
-
-
-def _predict_split(fitted: _Fitted, images: Images, split: str, sources: _Sources) -> dict[str, Predictions]:
-    samples: Split = images.splits[split]
-    features = sources.extract(samples.x, split)
-    members = [
-        Predictions(
-            predict(fitted.models[c.name], features[c.source], len(images.classes)),
-            ids=samples.ids,
-            classes=images.classes,
-            labels=samples.labels,
-            split=split,
-            member=c.name,
-            fit_ids=fitted.fit_ids,
+    def run(
+        self, save: Callable[[str, Mapping[str, Predictions]], None], files: Callable[[str], list[str]]
+    ) -> dict[str, Any]:
+        self._backbones = self._pieces.make("backbones", [], self._describe)
+        held = {
+            source: self._pieces.make(f"out_of_fold.{source}", [f"out_of_fold/{source}.npz"], build)
+            for source, build in self._by_source(self._hold_out)
+        }
+        failed = {name: why for record in held.values() for name, why in record["failed"].items()}
+        candidates = [c for c in make_candidates(list(held)) if c.name not in failed]
+        for name, why in failed.items():
+            self._screen.log(f"{name} cannot be fitted and is left out: {why}")
+        everyone = self._predictions("out_of_fold", list(held), "probas", self._ids, self._labels)
+        chosen = self._pieces.make(
+            "choice",
+            [BEST_FILE, BEST_CSV, HELD_OUT],
+            lambda: self._choose(everyone, candidates),
+            needs=[f"out_of_fold/{source}.npz" for source in held],
         )
-        for c in fitted.candidates
-    ]
-    both = combine(members[:1], fitted.alone), combine(members, fitted.choice.combiner)
-    return {name: predictions.rename(name) for name, predictions in zip(BEST_MODELS, both, strict=True)}
+        for sentence in chosen["remarks"]:
+            self._screen.log(sentence)
+        for source, build in self._by_source(functools.partial(self._members, candidates)):
+            self._pieces.make(f"members.{source}", [f"members/{source}.npz"], build, needs=[BEST_FILE])
 
+        def build() -> dict[str, Any]:
+            predictions, figures = self._combine(everyone, candidates, chosen, list(held))
+            for name, by_split in predictions.items():
+                save(name, by_split)
+            to_csv(figures, self._pieces.folder / CANDIDATES_CSV)
+            return {"remarks": [*chosen["remarks"], _hindsight(figures, chosen["best_member"])]}
 
-def _as_valid(p: Predictions, name: str) -> Predictions:
-    return Predictions(p.probas, ids=p.ids, classes=p.classes, labels=p.labels, split="valid", member=name)
+        members = [f"members/{source}.npz" for source in held]
+        record = self._pieces.make(
+            "best",
+            [CANDIDATES_CSV, *(file for name in BEST_MODELS for file in files(name))],
+            build,
+            needs=[BEST_FILE, HELD_OUT, *(f"out_of_fold/{source}.npz" for source in held), *members],
+        )
+        return {**self._backbones, **record}
 
+    def _by_source(self, build: Callable[[str], dict[str, Any]]) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
+        return [(source, functools.partial(build, source)) for source in self._backbones["sources"]]
 
-def _remarks(choice: Choice, n_candidates: int, held_out: dict[str, Predictions]) -> list[str]:
-    alone, best = held_out.values()
-    return [
-        f"best is {len(choice.members)} members out of {n_candidates} candidates, combined by {choice.rule}; "
-        f"best_member is {choice.members[0]}, the best of them out of fold. Both are calibrated.",
-        f"Out of fold, on the {len(best)} train and validation images: best_member log loss {log_loss(alone):.3f}, "
-        f"accuracy {accuracy(alone):.3f}; best {log_loss(best):.3f} and {accuracy(best):.3f}.",
-    ]
+    @functools.cached_property
+    def _sources(self) -> Sources:
+        self._start()
+        return Sources(self._settings, self._registry, self._screen)
 
+    def _describe(self) -> dict[str, Any]:
+        sources = self._sources
+        return {
+            "sources": sources.names,
+            "weights_used": sources.weights_used,
+            "backbone_fingerprint": sources.fingerprint,
+        }
 
-def _write(
-    folder: Path,
-    candidates: PredictionSet,
-    choice: Choice,
-    held_out: Predictions,
-    n_folds: int,
-    groups: Sequence[int] | np.ndarray,
-) -> None:
-    write_json(
-        folder / BEST_FILE,
-        {
-            "chosen_on": list(CHOSEN_ON),
-            "images": len(groups),
-            "groups": len(np.unique(groups)),
-            "folds": n_folds,
-            "log_loss": log_loss(held_out),
-            "accuracy": accuracy(held_out),
-            "rule": choice.rule,
-            "rules": choice.rule_losses,
-            "members": choice.members,
-            "candidates": {
-                name: {"log_loss": choice.losses[name], "accuracy": accuracy(candidates[name])}
-                for name in sorted(choice.losses, key=choice.losses.__getitem__)
+    def _features(self, source: str, splits: tuple[str, ...], what: str) -> np.ndarray:
+        if self._sources.fingerprint != self._backbones["backbone_fingerprint"]:
+            raise InvalidOptionError(
+                f"--resume must go on with the backbones that the run in {str(self._pieces.folder)!r} began with; "
+                "their weights are others now. Put them back, or choose another --out, or give --overwrite to start "
+                "anew."
+            )
+        pixels = [self._images.splits[split].x for split in splits]
+        return self._sources.extract(source, pixels[0] if len(pixels) == 1 else np.concatenate(pixels), what)
+
+    @functools.cached_property
+    def _folds(self) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]], list[str]]:
+        pixels = np.concatenate([self._images.splits[name].x for name in CHOSEN_ON])
+        levels = group_levels(pixels, copy_groups(self._ids, self._images.audit.groups))
+        groups, folds, notes = folds_of(self._codes, levels, N_FOLDS, self._settings.seed)
+        for note in notes:
+            self._screen.log(note)
+        return groups, folds, notes
+
+    def _hold_out(self, source: str) -> dict[str, Any]:
+        probas, failed = out_of_fold(
+            make_candidates([source]),
+            self._features(source, CHOSEN_ON, "train and valid"),
+            self._codes,
+            self._folds[1],
+            self._registry,
+            lambda done, total: self._screen.count(f"{source}, out of fold", done, total, unit="fits"),
+        )
+        _write_arrays(self._pieces.folder / "out_of_fold" / f"{source}.npz", {"probas": probas})
+        self._screen.log(f"{source}: heads fitted out of fold")
+        return {"failed": failed}
+
+    def _choose(self, everyone: PredictionSet, candidates: list[Candidate]) -> dict[str, Any]:
+        groups, folds, notes = self._folds
+        by_id = dict(zip(self._ids.tolist(), groups.tolist(), strict=True))
+        chosen = choose_rule(everyone, candidates, by_id, self._registry, self._settings.seed)
+        to_csv(chosen.table, self._pieces.folder / BEST_CSV)
+        held_out = chosen.out_of_fold.take(self._ids).probas
+        _write_arrays(self._pieces.folder / HELD_OUT, {"probas": {"best": held_out}})
+        figures = {p.member: (log_loss(p), accuracy(p)) for p in map(everyone.__getitem__, everyone.members)}
+        what = (
+            "the best member itself" if chosen.rule == BEST_MEMBER else f"{len(candidates)} candidates, {chosen.rule}"
+        )
+        loss, right = figures[chosen.best_member]
+        chosen_loss, chosen_right = log_loss(chosen.out_of_fold), accuracy(chosen.out_of_fold)
+        write_json(
+            self._pieces.folder / BEST_FILE,
+            {
+                "chosen_on": list(CHOSEN_ON),
+                "images": len(groups),
+                "groups": len(np.unique(groups)),
+                "folds": len(folds),
+                "rule": chosen.rule,
+                "best_member": chosen.best_member,
+                "log_loss": chosen_loss,
+                "accuracy": chosen_right,
+                "candidates": {
+                    name: {"log_loss": figures[name][0], "accuracy": figures[name][1]}
+                    for name in sorted(figures, key=figures.__getitem__)
+                },
             },
-        },
+        )
+        return {
+            "rule": chosen.rule,
+            "best_member": chosen.best_member,
+            "remarks": [
+                *notes,
+                f"best is {what}; best_member is {chosen.best_member}, the best candidate out of fold.",
+                *chosen.sentences,
+                f"Out of fold, on the {len(everyone.ids)} train and validation images: best_member log loss "
+                f"{loss:.3f}, accuracy {right:.3f}; best {chosen_loss:.3f} and {chosen_right:.3f}.",
+            ],
+        }
+
+    def _members(self, candidates: list[Candidate], source: str) -> dict[str, Any]:
+        fitted = [c for c in candidates if c.source == source]
+        models = fit(fitted, self._features(source, CHOSEN_ON, "train and valid"), self._codes, self._registry)
+        arrays = {}
+        for split in ("train", "test"):
+            views = self._features(source, (split,), split)
+            arrays[split] = {name: predict(model, views, len(self._images.classes)) for name, model in models.items()}
+        _write_arrays(self._pieces.folder / "members" / f"{source}.npz", arrays)
+        self._screen.log(f"{source}: heads fitted on train and valid")
+        return {}
+
+    def _combine(
+        self, everyone: PredictionSet, candidates: list[Candidate], chosen: Mapping[str, Any], sources: list[str]
+    ) -> tuple[dict[str, dict[str, Predictions]], pd.DataFrame]:
+        rule = self._rule(everyone, candidates, chosen)
+        by_split: dict[str, PredictionSet] = {}
+        for split in ("train", "test"):
+            part = self._images.splits[split]
+            by_split[split] = self._predictions("members", sources, split, part.ids, part.labels, split=split)
+        predictions = {
+            "best_member": {split: members[chosen["best_member"]] for split, members in by_split.items()},
+            "best": {split: rule(members) for split, members in by_split.items()},
+        }
+        valid = self._images.splits["valid"].ids
+        held_out = self._predictions("out_of_fold", ["choice"], "probas", self._ids, self._labels)
+        predictions["best_member"]["valid"] = everyone[chosen["best_member"]].take(valid)
+        predictions["best"]["valid"] = held_out["best"].take(valid)
+        test = by_split["test"]
+        figures = pd.DataFrame(
+            [
+                {
+                    "candidate": c.name,
+                    "out_of_fold_log_loss": log_loss(everyone[c.name]),
+                    "out_of_fold_accuracy": accuracy(everyone[c.name]),
+                    "test_log_loss": log_loss(test[c.name]),
+                    "test_accuracy": accuracy(test[c.name]),
+                }
+                for c in candidates
+            ]
+        ).sort_values("out_of_fold_log_loss", kind="stable", ignore_index=True)
+        named = {
+            name: {split: _of_split(of[split], split, name) for split in SPLITS} for name, of in predictions.items()
+        }
+        return named, figures
+
+    def _rule(self, everyone: PredictionSet, candidates: list[Candidate], chosen: Mapping[str, Any]) -> Any:
+        if chosen["rule"] == BEST_MEMBER:
+            return lambda members: members[chosen["best_member"]]
+        combiner = fit_combiner(everyone, make_rules(candidates, self._registry)[chosen["rule"]])
+        return lambda members: combine(members, combiner)
+
+    def _predictions(
+        self,
+        folder: str,
+        sources: list[str],
+        key: str,
+        ids: np.ndarray,
+        labels: np.ndarray,
+        *,
+        split: str | None = None,
+    ) -> PredictionSet:
+        fields: dict[str, Any] = {"ids": ids, "classes": self._images.classes, "labels": labels, "split": split}
+        fields["fit_ids"] = self._ids if split else None
+        members: list[Predictions] = []
+        for source in sources:
+            with np.load(self._pieces.folder / folder / f"{source}.npz") as arrays:
+                members += [
+                    Predictions(arrays[name], member=name.partition("/")[2], **fields)
+                    for name in arrays.files
+                    if name.startswith(f"{key}/")
+                ]
+        return align(members)
+
+
+def _of_split(p: Predictions, split: str, name: str) -> Predictions:
+    fit_ids = None if split == "valid" else p.fit_ids
+    return Predictions(
+        p.probas, ids=p.ids, classes=p.classes, labels=p.labels, split=split, member=name, fit_ids=fit_ids
     )
+
+
+def _hindsight(figures: pd.DataFrame, best_member: str) -> str:
+    of = figures.set_index("candidate")["test_accuracy"]
+    return (
+        f"best_member is chosen out of fold; its test accuracy is {of[best_member]:.3f}. The best of the {len(of)} "
+        f"candidates on test, which is known only afterwards, is {of.idxmax()} with {of.max():.3f}."
+    )
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Write arrays as ``KEY/NAME``."""
+    with atomic_path(path) as partial, Path(partial).open("wb") as file:
+        np.savez(file, **{f"{key}/{name}": array for key, by_name in arrays.items() for name, array in by_name.items()})

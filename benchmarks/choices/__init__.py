@@ -1,0 +1,1 @@
+"""Data sets, trials and tables of `benchmarks/choosing.py`."""

@@ -1,0 +1,1 @@
+"""Many kinds of Keras models through all that makes one model of them."""

@@ -64,8 +64,10 @@ class Browser:
             self.events.append(self._read())
 
     def ask(self, expression):
-        """Evaluate an expression of JavaScript."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
+        """Evaluate an expression of JavaScript; a promise is awaited."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def close(self):
         self._session = None

@@ -5,8 +5,14 @@ import os
 import pytest
 from hypothesis import settings
 
-settings.register_profile("local", deadline=None, max_examples=30)
-settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True, print_blob=True)
+# With a thread for each core in each worker, threads wait for one another. Read when NumPy is loaded, which is later.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+# `make test-deep` searches with the last of these.
+settings.register_profile("local", deadline=None, max_examples=10)
+settings.register_profile("ci", deadline=None, max_examples=10, derandomize=True, print_blob=True)
+settings.register_profile("deep", deadline=None, max_examples=200, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

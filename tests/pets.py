@@ -4,8 +4,11 @@ import numpy as np
 from PIL import Image
 
 from ensemblekit import export_fused
+from tests.backends import BACKEND
 
 CLASSES = ("cat", "dog", "owl")
+FORMATS = ["keras", "onnx"] if BACKEND == "tensorflow" else ["keras"]
+"""Suffixes of the files of the fused model."""
 
 
 def net(seed, side=16):
@@ -22,7 +25,7 @@ def make_models(folder):
     """Write a fused model in two formats; give its folder and its members."""
     members = [("a", net(1)), ("b c", net(2))]
     x = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype("float32")
-    export_fused(members, "mean", classes=CLASSES, to=[folder / "m.keras", folder / "m.onnx"], inputs=x)
+    export_fused(members, "mean", classes=CLASSES, to=[folder / f"m.{suffix}" for suffix in FORMATS], inputs=x)
     return folder, members
 
 

@@ -118,6 +118,7 @@ def test_an_unfinished_run_asks_for_one_of_two_ways(given, copy):
         (["--resume"], "--resume needs the records of finished pieces"),
     ],
 )
+@pytest.mark.slow
 def test_resume_asks_for_what_it_needs(given, tmp_path, options, said):
     out = tmp_path / "run"
     out.mkdir()
@@ -199,6 +200,7 @@ def test_a_full_disk(given, disk):
     assert_whole(out)
 
 
+@pytest.mark.slow
 def test_a_read_only_folder(given, disk):
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     done = ctscan(given, disk / "run")

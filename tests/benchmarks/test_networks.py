@@ -13,9 +13,10 @@ pytestmark = pytest.mark.keras
 keras = pytest.importorskip("keras")
 
 from benchmarks.study.images import Images, Split  # noqa: E402
-from benchmarks.study.models import build_second_model, in_bfloat16, multiplies_bfloat16  # noqa: E402
+from benchmarks.study.models import build_head, build_second_model, in_bfloat16, multiplies_bfloat16  # noqa: E402
 from benchmarks.study.networks import Networks  # noqa: E402
-from benchmarks.study.settings import Settings  # noqa: E402
+from benchmarks.study.resampled import ROWS, fit_resampled  # noqa: E402
+from benchmarks.study.settings import TECHNIQUES, Settings  # noqa: E402
 
 CLASSES = ("cat", "dog", "owl")
 SIDE = 32
@@ -104,6 +105,7 @@ def test_a_network_does_not_depend_on_which_were_trained_before(images, tmp_path
         np.testing.assert_allclose(alone, after, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_second_run_reads_the_features_from_the_bank(images, tmp_path, watch):
     for first in (True, False):
         backbone = Small()
@@ -113,6 +115,7 @@ def test_a_second_run_reads_the_features_from_the_bank(images, tmp_path, watch):
         assert backbone.built == (3 if first else 2)  # to draw it, for its features, and in the model that is kept
 
 
+@pytest.mark.slow
 def test_a_backbone_that_is_not_frozen_is_trained_on_fresh_views(images, tmp_path, watch):
     made, said = networks(images, settings(tmp_path, epochs=1), Small(frozen=False))
     model = made.train("first_model", tmp_path / "first.keras", watch)
@@ -121,6 +124,7 @@ def test_a_backbone_that_is_not_frozen_is_trained_on_fresh_views(images, tmp_pat
     assert made.predict({"first_model": model}, "test")["first_model"].probas.shape == (6, 3)
 
 
+@pytest.mark.slow
 def test_a_backbone_that_is_another_at_each_build_is_refused_and_no_file_left(images, tmp_path, watch):
     made, _ = networks(images, settings(tmp_path), Small(steady=False))
     with pytest.raises(CompatibilityError, match=r"must predict from pixels what .* apart\. .* give --views fresh"):
@@ -137,6 +141,7 @@ def test_fresh_views_need_no_bank(images, tmp_path, watch):
     assert not (tmp_path / "bank").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_convolutional_network_is_kept_in_float32(images, tmp_path, watch, precision):
     made, _ = networks(images, settings(tmp_path, precision=precision), Small())
@@ -145,6 +150,30 @@ def test_the_convolutional_network_is_kept_in_float32(images, tmp_path, watch, p
     assert "random_flip" in {layer.name.rstrip("_0123456789") for layer in model.layers}
     predicted = made.predict({"second_model": model}, "test")["second_model"]
     np.testing.assert_allclose(predicted.probas, model.predict(images.splits["test"].x, verbose=0), atol=1e-5)
+
+
+def test_a_penalty_on_the_heads_reaches_each_network(tmp_path):
+    registry = load_plugins()
+    for weight, n_losses in ((0.0, (0, 0, 0)), (0.1, (2, 3, 2))):
+        chosen = settings(tmp_path, head_l2=weight)
+        heads = [build_head(name, registry, chosen, 6, 3) for name in ("first_model", "chained_model")]
+        second = build_second_model(registry, chosen, 3, augmented=False)
+        assert tuple(len(model.losses) for model in (*heads, second)) == n_losses
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_heads_are_bagged_and_boosted_on_the_training_images(images, tmp_path, technique, monkeypatch):
+    monkeypatch.setattr("benchmarks.study.resampled.N_HEADS", 2)
+    monkeypatch.setattr("benchmarks.study.resampled.EPOCHS", 1)
+    chosen = settings(tmp_path, also=[technique])
+    made, _ = networks(images, chosen, Small())
+    predictions, seconds = fit_resampled(technique, load_plugins(), chosen, made, images)
+    assert seconds > 0
+    for split, p in predictions.items():
+        assert p.ids.tolist() == images.splits[split].ids.tolist()
+        assert p.member == ROWS[technique]
+        assert set(p.fit_ids) == set(images.splits["train"].ids)
 
 
 # Precision.

@@ -9,7 +9,7 @@ from rich.console import Console
 from benchmarks.study.evaluate import COMPARED, evaluate
 from benchmarks.study.report import confusion_section, evaluation_sections, print_sections, to_text
 from ensemblekit import LeakageError, Predictions
-from ensemblekit.evaluation import accuracy, results_table
+from ensemblekit.evaluation import accuracy, results_table, score_table
 
 CLASSES = ["adenocarcinoma", "large.cell.carcinoma", "normal", "squamous.cell.carcinoma"]
 N = {"train": 30, "valid": 20, "test": 40}
@@ -57,7 +57,29 @@ def test_leaked_images_are_left_out_beside_the_plain_figures(rows, worth):
     line = worth.leak_free.set_index("Model").loc["first_model"]
     p = rows["first_model"]["test"]
     assert line["Test Accuracy"] == pytest.approx(accuracy(p))
-    assert line["Leak-free Accuracy"] == pytest.approx(accuracy(p.take([i for i in p.ids if i not in LEAKED])))
+    left = p.take([i for i in p.ids if i not in LEAKED])
+    assert line["Leak-free Accuracy"] == pytest.approx(accuracy(left))
+    assert line["Leak-free Accuracy Low"] < accuracy(left) < line["Leak-free Accuracy High"]
+    scores = score_table({"first_model": left}, groups=GROUPS, metrics=["accuracy"]).iloc[0]
+    assert (line["Leak-free Accuracy Low"], line["Leak-free Accuracy High"]) == (
+        scores["group_low"], scores["group_high"],
+    )  # fmt: skip
+
+
+def test_without_leaked_images_classes_are_counted_and_models_compared(rows, worth):
+    p = rows["first_model"]["test"]
+    counts = worth.leak_free_classes.set_index("Class")
+    for name in CLASSES:
+        of_class = [i for i, label in zip(p.ids, p.labels, strict=True) if label == name]
+        assert counts.loc[name, "Test"] == len(of_class)
+        assert counts.loc[name, "Leak-free"] == len(set(of_class) - set(LEAKED))
+    assert counts["Leaked"].sum() == 6
+    compared = worth.leak_free_comparisons
+    assert compared["model"].unique().tolist() == list(COMPARED)
+    assert not compared["difference"].equals(worth.comparisons["difference"])
+    text = to_text("Worth", evaluation_sections(worth, {}, {}))
+    assert "Test images a class, and those that are left" in text
+    assert "Against the best member, without the images that leak" in text
 
 
 def test_the_tables_fit_80_columns_whole(worth):
@@ -73,7 +95,7 @@ def test_the_tables_fit_80_columns_whole(worth):
         "Balanced",
         "Macro AUROC",
         "Calibration ",
-        "McNemar p",
+        "Verdict",
         "6 test images",
         "Over 2 seeds",
     ):
@@ -88,7 +110,7 @@ def test_markdown_has_every_sentence_and_matrix(worth):
 
 def test_what_was_not_asked_for_is_not_there(rows):
     plain = evaluate(rows)
-    assert plain.leak_free is None
+    assert plain.leak_free is plain.leak_free_classes is plain.leak_free_comparisons is None
     assert plain.repeats is None
     assert "group_low" not in plain.scores
     assert "by group" not in to_text("Worth", evaluation_sections(plain, {}, {}))

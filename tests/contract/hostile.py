@@ -17,6 +17,7 @@ from PIL import Image
 from rich.console import Console
 
 from ensemblekit import Predictions, align
+from ensemblekit.evaluation import compare_with_reference
 
 FIELDS = {"ids": [f"r{k}" for k in range(6)], "classes": ["cat", "dog"]}
 LABELS = ["cat", "dog"] * 3
@@ -91,11 +92,16 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
     unseen = predictions(3, ids=[f"v{k}" for k in range(6)])
     published = [{"name": "study", "results": {"a": {"Test Accuracy": 0.5}}}]
 
+    numbers = [Predictions([1.0, 2.0, 4.0], ids=[1, 2, 3], classes=["x"], labels=[1.5, 2.0, 3.0], task="regression",
+                           member=name) for name in "ab"]  # fmt: skip
+
     def give(**arguments: Any) -> Callable[[], dict[str, Any]]:
         return lambda: dict(arguments)
 
+    ranked = pd.DataFrame({"a": [0.9, 0.8, 0.7], "b": [0.8, 0.9, 0.6], "c": [0.7, 0.7, 0.5]})
     one, pair = give(predictions=first), give(first=first, second=second)
     return {
+        "choosing.choose": give(predictions=[first, second], rules=["mean"]),
         "combining.combine": give(predictions=[first, second], combiner="mean"),
         "combining.fit_combiner": give(combiner="weighted", predictions=[first, second]),
         "evaluation.accuracy": one,
@@ -105,6 +111,8 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "evaluation.bootstrap_interval": give(predictions=first, metric="accuracy", n_resamples=50),
         "evaluation.brier_score": one,
         "evaluation.calibration_error": one,
+        "evaluation.confidence_bins": give(confidence=np.array([0.5, 1.0])),
+        "evaluation.cochran_q": give(models=rows, n_resamples=50),
         "evaluation.compare_published": give(results=results, runs=published),
         "evaluation.compare_with_best_member": give(
             models=rows, members={"a": ["b"]}, chosen_on={"b": unseen}, n_resamples=50
@@ -113,23 +121,37 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "evaluation.confusion_matrix": one,
         "evaluation.diversity": give(predictions=aligned),
         "evaluation.diversity_matrix": give(predictions=aligned),
-        "evaluation.fit_conformal": one,
+        "evaluation.find_metric": give(metric="neg_log_loss"),
+        "evaluation.find_metrics": give(metrics=["neg_log_loss"], predictions=first),
+        "evaluation.aurc": one,
+        "evaluation.fit_conformal": give(predictions=first, alpha=0.5),
+        "evaluation.fit_selective": give(predictions=first, risk=0.9, confidence=0.1),
+        "evaluation.risk_coverage_curve": one,
+        "evaluation.friedman_test": give(scores=ranked, higher_is_better=True),
+        "evaluation.group_places": give(ids=first.ids, groups=None),
         "evaluation.holm": give(p_values=[0.1, 0.2]),
         "evaluation.leave_one_member_out": give(predictions=aligned, combiner="mean"),
         "evaluation.log_loss": one,
         "evaluation.macro_auroc": one,
         "evaluation.mcnemar": pair,
+        "evaluation.aligned_models": give(models=rows),
+        "evaluation.named_models": give(models=rows),
+        "evaluation.nemenyi_test": give(scores=ranked, higher_is_better=True),
         "evaluation.paired_bootstrap": lambda: pair() | {"n_resamples": 50},
+        "evaluation.permutation_test": lambda: pair() | {"metric": "log_loss", "n_resamples": 50},
         "evaluation.reliability_curve": one,
         "evaluation.repeats_table": give(tables={1: scores[["Model", "Accuracy"]]}),
         "evaluation.results_table": give(models={"a": {"train": first, "valid": first, "test": first}}),
         "evaluation.score_table": give(models=rows, n_resamples=50),
+        "evaluation.sign_test": lambda: pair() | {"metric": "log_loss"},
+        "evaluation.statistic": give(predictions=first, metric="neg_brier_score"),
         "evaluation.uncertainty": give(predictions=aligned),
         "evaluation.uncertainty_maps": give(
             predictions=align(*(
                 Predictions(np.full((1, 2, 2, 2), 0.5), ids=["a"], classes=["cat", "dog"], member=m) for m in "ab"
             ))
         ),
+        "evaluation.wilcoxon_test": lambda: pair() | {"metric": "log_loss"},
         "plots.plot_confusion": one,
         "plots.plot_copies": give(groups=[["a", "b"]], image=lambda _: np.zeros((4, 4))),
         "plots.plot_cost": give(accuracy={"a": 0.5}, latency={"a": 1.0}),
@@ -138,13 +160,17 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "plots.plot_frontier": give(frontier=frontier),
         "plots.plot_learning_curves": give(histories={"a": history}),
         "plots.plot_reliability": one,
+        "plots.plot_risk_coverage": one,
+        "plots.plot_set_sizes": give(sets=pd.DataFrame({"cat": [True, False], "dog": [True, True]})),
         "plots.plot_scores": give(scores=scores, value="Accuracy", low="low", high="high"),
         "predictions.Predictions": give(probas=first.probas, **FIELDS),
         "predictions.align": give(aliases=None),
         "report.print_table": lambda: {"table": scores, "title": "t", "console": Console(file=io.StringIO())},
         "report.to_csv": lambda: {"table": scores, "path": folder() / "t.csv"},
         "report.to_markdown": give(table=scores),
+        "report.verdict_table": give(comparisons=compare_with_reference(rows, "a", n_resamples=50)),
         "report.write_page": lambda: {"path": folder() / "t.html", "title": "t", "sections": []},
+        "report.write_report": lambda: {"path": folder() / "t.html", "predictions": numbers, "n_resamples": 50},
         "store.save": lambda: {"obj": _fitted(), "folder": folder() / "rule"},
         "store.load": lambda: {"folder": _saved()},
         "scaling.combine_batch": give(members=rows, combiner="mean"),
@@ -152,12 +178,16 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "data.audit_images": lambda: {"folder": images()},
         "data.image_folder": lambda: {"folder": images() / "train"},
         "data.image_splits": lambda: {"folder": images(), "splits": ("train", "test")},
+        "data.ImageReader": give(),
+        "data.image_table": lambda: {"frame": {"path": sorted(map(str, images().rglob("*.png")))}},
         "data.read_image": lambda: {"path": images() / "train" / "cat" / "0.png"},
         "data.resize_image": give(pixels=np.zeros((8, 8, 3), np.uint8), size=(4, 4)),
         "features.AffineViews": give(),
         "features.FeatureBank": lambda: {"folder": folder()},
         "features.ViewCycle": give(views=np.zeros((2, 4, 3), np.float32), y=[0, 1, 0, 1]),
         "features.image_keys": give(images=np.zeros((2, 4, 4, 3), np.uint8)),
+        "members.as_source": give(source=(["a", "b"], np.eye(2))),
+        "members.column_source": give(dataset=[{"file": ["a", "b"], "pixels": np.eye(2)}], ids="file", x="pixels"),
         "members.as_member": give(model=lambda x: np.full((len(x), 2), 0.5), name="m", classes=["cat", "dog"]),
         "registry.load_plugins": give(),
     }  # fmt: skip

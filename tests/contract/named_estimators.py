@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 
@@ -25,15 +26,19 @@ def table(world: World) -> pd.DataFrame:
     return pd.DataFrame(world.x, index=world.ids, columns=["u", "v", "w"])
 
 
-def classifier(world: World, x: Any = None, y: Any = None, **given: Any) -> Any:
-    model = ek.EnsembleClassifier(members(), combiner="super_learner", cv=3)
+def classifier(
+    world: World, x: Any = None, y: Any = None, cv: int = 2, rule: str = "super_learner", **given: Any
+) -> Any:
+    model = ek.EnsembleClassifier(members(), combiner=rule, cv=cv)
     x = table(world) if x is None else x
     return model.fit(x, pd.Series(world.labels, index=world.ids) if y is None else y, **given)
 
 
-def regressor(world: World, x: Any = None, y: Any = None, **given: Any) -> Any:
-    model = ek.EnsembleRegressor([("l", LinearRegression()), ("p", LinearRegression(positive=True))], cv=3,
-                                 combiner="super_learner")  # fmt: skip
+def regressor(
+    world: World, x: Any = None, y: Any = None, cv: int = 2, rule: str = "super_learner", **given: Any
+) -> Any:
+    model = ek.EnsembleRegressor([("l", LinearRegression()), ("p", LinearRegression(positive=True))], cv=cv,
+                                 combiner=rule)  # fmt: skip
     x = table(world) if x is None else x
     return model.fit(x, pd.Series(world.value, index=world.ids) if y is None else y, **given)
 
@@ -66,7 +71,7 @@ for _room, _fit, _truth in (("EnsembleClassifier", classifier, "labels"), ("Ense
 
         @door(f"ensemble.{name}.fit(groups)", reads=name == "EnsembleClassifier")  # the weights of the other stay
         def _(world: World, give: Give) -> Any:
-            return fit(world, groups=give(world.group)).combiner_.weights_.tolist()
+            return fit(world, cv=3, groups=give(world.group)).combiner_.weights_.tolist()
 
         for method in ("leaderboard", "member_importance", "score"):
             for what in ("X", "y", "sample_weight"):
@@ -83,7 +88,14 @@ for _room, _fit, _truth in (("EnsembleClassifier", classifier, "labels"), ("Ense
 
                 door(f"ensemble.{name}.{method}({what})")(call)
 
-        for method in ("predict", "predict_proba", "transform"):
+        @door(f"ensemble.{name}.refit_combiner(X)", reads=False)
+        def _(world: World, give: Give) -> Any:
+            head = GaussianNB() if name == "EnsembleClassifier" else LinearRegression()
+            options = {"passthrough": True, "final_estimator": head}
+            x = in_order(give, world, world.x, ["u", "v", "w"])
+            return says(fit(world).refit_combiner("stacking", combiner_options=options, X=x), world)
+
+        for method in ("predict", "predict_proba", "predict_log_proba", "transform"):
             if hasattr(getattr(ek, name), method):
 
                 def predict(world: World, give: Give, method: str = method) -> Any:
@@ -92,7 +104,73 @@ for _room, _fit, _truth in (("EnsembleClassifier", classifier, "labels"), ("Ense
 
                 door(f"ensemble.{name}.{method}(X)", reads=False)(predict)
 
+        @door(f"ensemble.{name}.final_inputs(X)", reads=False)
+        def _(world: World, give: Give) -> Any:
+            x = in_order(give, world, world.x, ["u", "v", "w"])
+            return of_ids(x.index, fit(world, rule="stacking").final_inputs(x))
+
     _estimator_doors(_room, _fit, _truth)
+
+
+def layered(name: str, world: World, x: Any = None, y: Any = None, **given: Any) -> Any:
+    classifies = name == "LayeredClassifier"
+    inside = members() if classifies else [("l", LinearRegression()), ("p", LinearRegression(positive=True))]
+    model = getattr(ek, name)([inside], cv=3, patience=None)
+    truth = world.labels if classifies else world.value
+    x = table(world) if x is None else x
+    return model.fit(x, pd.Series(truth, index=world.ids) if y is None else y, **given)
+
+
+def _layered_doors(name: str, truth: str) -> None:
+    @door(f"ensemble.{name}.fit(X)")
+    def _(world: World, give: Give) -> Any:
+        return layered(name, world, x=in_order(give, world, world.x, ["u", "v", "w"])).predict(table(world)).tolist()
+
+    @door(f"ensemble.{name}.fit(y)")
+    def _(world: World, give: Give) -> Any:
+        model = layered(name, world, y=give(getattr(world, truth)))
+        method = "predict_proba" if name == "LayeredClassifier" else "predict"
+        return getattr(model, method)(table(world)).tolist()
+
+    @door(f"ensemble.{name}.fit(sample_weight)")
+    def _(world: World, give: Give) -> Any:
+        return layered(name, world, sample_weight=give(world.weight)).layer_table_["score"].tolist()
+
+    @door(f"ensemble.{name}.fit(groups)")
+    def _(world: World, give: Give) -> Any:
+        return layered(name, world, groups=give(world.group)).layer_table_["score"].tolist()
+
+    for what in ("X", "y", "sample_weight"):
+
+        def score(world: World, give: Give, what: str = what) -> Any:
+            given = {"X": table(world), "y": pd.Series(getattr(world, truth), index=world.ids)}
+            given["sample_weight"] = pd.Series(world.weight, index=world.ids)
+            values = {"X": world.x, "y": getattr(world, truth), "sample_weight": world.weight}[what]
+            given[what] = in_order(give, world, values, ["u", "v", "w"])
+            return layered(name, world).score(**given)
+
+        door(f"ensemble.{name}.score({what})")(score)
+
+    for method in ("predict", "predict_proba"):
+        if hasattr(getattr(ek, name), method):
+
+            def predict(world: World, give: Give, method: str = method) -> Any:
+                x = in_order(give, world, world.x, ["u", "v", "w"])
+                return of_ids(x.index, getattr(layered(name, world), method)(x))
+
+            door(f"ensemble.{name}.{method}(X)", reads=False)(predict)
+
+
+_layered_doors("LayeredClassifier", "labels")
+_layered_doors("LayeredRegressor", "value")
+
+
+@door("ensemble.EnsembleClassifier.decision_function(X)", reads=False)
+def _(world: World, give: Give) -> Any:
+    x = in_order(give, world, world.x, ["u", "v", "w"])
+    options = {"final_estimator": LinearDiscriminantAnalysis()}
+    stacked = classifier(world).refit_combiner("stacking", combiner_options=options)
+    return of_ids(x.index, stacked.decision_function(x))
 
 
 @door("ensemble.EnsembleClassifier.fit(ids)", reads=False)
@@ -148,6 +226,12 @@ def _keras_doors(name: str, n_outputs: int, truth: str) -> None:
             return fit(world).score(**given)
 
         door(f"ensemble.{name}.score({what})", keras=True, containers=("pandas",))(score)
+
+    def validate(world: World, give: Give) -> Any:
+        x = in_order(give, world, world.x, ["u", "v", "w"])
+        return fit(world, validation_data=(x, pd.Series(getattr(world, truth), index=world.ids))).history_["val_loss"]
+
+    door(f"ensemble.{name}.fit(validation_data)", keras=True, containers=("pandas",))(validate)
 
     for method in ("predict", "predict_proba"):
         if hasattr(getattr(ek, name), method):

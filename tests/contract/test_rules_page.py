@@ -35,6 +35,9 @@ THE_LIST = {
     "knora_u",
     "meta_des",
     "calibrated",
+    "inverse_variance",
+    "least_squares",
+    "trimmed_members",
 }
 
 

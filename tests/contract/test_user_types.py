@@ -108,6 +108,7 @@ def lines_with(script, comment):
 
 
 @pytest.mark.parametrize(("name", "script", "n_errors"), [("wrong", WRONG, 6), ("names", NAMES, 4)])
+@pytest.mark.slow
 def test_each_mistake_is_an_error_in_its_line(reports, name, script, n_errors):
     errors = [line for line, said in reports[name].items() if any(severity == "error" for severity, _ in said)]
     assert sorted(errors) == lines_with(script, "# wrong")

@@ -4,6 +4,7 @@ import ast
 import sys
 import tomllib
 from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ def declared():
 
 
 DECLARED = declared()
+APART = {"datasets", "jax", "torch"}
+"""Installed only in the environment of make test-backends, where the lowest version of torch is the installed one."""
 
 
 def floor(requirement):
@@ -57,6 +60,8 @@ def undeclared(sources):
 @pytest.mark.parametrize("requirement", DECLARED, ids=str)
 def test_a_dependency_has_a_lowest_version_and_the_installed_one_is_in_the_range(requirement):
     assert floor(requirement), f"{requirement} states no lowest version"
+    if requirement.name in APART and find_spec(requirement.name) is None:
+        pytest.skip("installed by make test-backends")
     assert requirement.specifier.contains(version(requirement.name), prereleases=True)
 
 
@@ -80,6 +85,7 @@ BAD = {
     "numpy": ["1.26.4", "2.1.3"],
     "pandas": ["2.2.1"],
     "pyarrow": ["14.0.0", "16.0.0"],
+    "pydicom": ["2.4.5", "3.0.1"],
     "pillow": ["11.3.0", "12.2.0"],
     "onnx": ["1.17.0", "1.20.1"],
     "distributed": ["2025.12.0"],
@@ -101,6 +107,6 @@ def test_a_version_is_in_the_range_or_known_to_be_bad(name, one, wanted):
 @pytest.mark.skipif(Path(sys.prefix).name != ".venv-lowest", reason="only in the environment of make test-lowest")
 def test_the_lowest_versions_are_what_is_run():
     least = {}
-    for one in DECLARED:
+    for one in (one for one in DECLARED if one.name not in APART):
         least[one.name] = max(floor(one), least.get(one.name, Version("0")))
     assert {name: Version(version(name)) for name in least} == least

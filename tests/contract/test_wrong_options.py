@@ -18,18 +18,24 @@ ROOMS = (
 )  # fmt: skip
 NOT_HERE = {
     "combining": {"AskedCombiner", "ask"},  # for other rooms, which have checked their arguments
-    "evaluation": {"ConformalIntervals", "ConformalSets", "McNemar", "Metric"},  # results
-    "report": {"Code", "Picture", "Section", "Sentences", "Table", "print_audit"},  # plain records
+    "evaluation": {  # results, and a type
+        "CochranQ", "ConformalIntervals", "ConformalLabels", "ConformalSets", "Friedman", "McNemar", "MetricFunction",
+        "Models", "Selective",
+    },
+    "report": {  # plain records
+        "Answer", "Code", "Fold", "Intervals", "MemberChoice", "Notice", "Picture", "Section", "Sentences", "Table",
+        "print_audit",
+    },
     "plots": set(),
-    "data": {"Audit", "ImageFolder"},
+    "data": {"Audit", "ImageFolder", "ImageSource", "ImageTable"},
     "features": {"Augmentation", "CollectionInfo", "extract_features"},  # the last needs Keras
     "members": {"Source", "collect"},
     "predictions": {"Aliases", "Alignable", "Missing", "MissingPolicy", "PredictionSet", "Task"},
     "registry": {"entry_points", "Failure", "PluginMapping", "Registration", "Registry", "default_registry"},
     "store": {"load_with_digest"},  # load, for another room
     "scaling": {"Combined", "combine_partitions", "predict_batch", "predict_partitions"},
-}
-CALLABLES = {"image", "progress", "visit", "metric"}
+}  # fmt: skip
+CALLABLES = {"image", "progress", "visit", "metric", "metrics", "choose_by"}
 """Functions of a caller's, whose own errors are theirs."""
 PATHS = {"path", "files", "folder", "output"}
 """Of a text that is no path the system says so."""

@@ -47,6 +47,24 @@ def test_a_forest_and_a_network_are_combined_whatever_the_order_of_their_classes
     assert max(accuracies["mean"], accuracies["stacking"]) >= max(accuracies["forest"], accuracies["network"]) - 0.01
 
 
+@pytest.mark.keras
+@pytest.mark.slow
+def test_a_table_of_films_becomes_one_file_that_predicts_new_ones():
+    pytest.importorskip("pydicom")
+    printed = run("chest_films.py")
+    scored = re.findall(r"^\d +(\w+) +(0\.\d+) +(0\.\d+) +(0\.\d+)$", printed, re.MULTILINE)
+    assert [name for name, *_ in scored] == ["width4", "width8", "mean", "choice"]
+    assert all(0.55 < float(low) < float(value) < float(high) for _, value, low, high in scored)
+    assert "best member, width" in printed
+    new = re.findall(r"^p00(\d)((?: +[01]\.\d\d){3})$", printed, re.MULTILINE)
+    assert [name for name, _ in new] == list("01234")
+
+
+def test_the_example_of_films_is_short():
+    lines = (REPO / "examples" / "chest_films.py").read_text().splitlines()
+    assert sum(bool(line.strip()) for line in lines) < 40
+
+
 def test_the_custom_combiner_is_a_plugin(confident_mean):
     registry = load_plugins(plugins=[confident_mean])
     registration = next(r for r in registry.registrations if r.name == "confident_mean")

@@ -11,6 +11,7 @@ def test_edited_images_are_read_or_refused():
     assert run_cases(f"{WORK}:read_edited_image", n_cases(300, 9000)) == []
 
 
+@pytest.mark.slow
 def test_edited_banks_give_the_right_features():
     assert run_cases(f"{WORK}:use_edited_bank", n_cases(60, 2000)) == []
 

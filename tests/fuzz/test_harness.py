@@ -2,9 +2,12 @@
 
 import random
 
+import pytest
+
 from tests.fuzz.harness import edited, run_cases
 
 
+@pytest.mark.slow
 def test_each_kind_of_violation_is_noticed_and_the_other_cases_are_run():
     found = run_cases("tests.fuzz.bad_cases:bad", 8, seconds=2, memory=2**29)
     expected = ("one byte is lost", "ZeroDivisionError", "ended with -6", "not ended after 2 s", "MemoryError")

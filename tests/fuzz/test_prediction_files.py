@@ -15,9 +15,11 @@ def test_damage_that_pyarrow_ends_the_interpreter_at_is_an_error():
     assert run_cases("tests.fuzz.prediction_files:aborted", 1) == []
 
 
+@pytest.mark.slow
 def test_a_hostile_table_of_others_is_read_or_refused():
     assert run_cases("tests.fuzz.prediction_files:table", n_cases(80, 2000)) == []
 
 
+@pytest.mark.slow
 def test_what_asks_for_much_is_kept_small_or_refused():
     assert run_cases("tests.fuzz.prediction_bombs:bomb", len(CASES), memory=2**30) == []

@@ -25,6 +25,7 @@ def test_every_edit_of_a_saved_folder_is_noticed():
 
 
 @with_saved_estimators
+@pytest.mark.slow
 def test_forged_folders_are_refused_or_harmless_and_run_nothing():
     assert run_cases("tests.fuzz.store_cases:forged", n_cases(60, 6000)) == []
 

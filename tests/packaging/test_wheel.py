@@ -89,7 +89,7 @@ def test_the_wheel_holds_both_typed_packages_and_nothing_else(distributions):
     assert {"ensemblekit/py.typed", "ensemblekit_plugins/py.typed"} <= names
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"ensemblekit", "ensemblekit_plugins"}
-    assert not [name for name in names if "tests" in name or "test_" in name]
+    assert not [name for name in names if "/tests/" in f"/{name}" or "/test_" in name]
     assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
 
 

@@ -43,6 +43,7 @@ def saved(keras, tmp_path):
         ("custom_cnn", {}, 2304),
     ],
 )
+@pytest.mark.slow
 def test_a_backbone_maps_raw_pixels_to_one_vector_an_image(keras, name, options, d):
     backbone = PLUGINS.create_backbone(name, **options)
     assert isinstance(backbone, Backbone)
@@ -52,6 +53,7 @@ def test_a_backbone_maps_raw_pixels_to_one_vector_an_image(keras, name, options,
     assert np.isfinite(features).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("preprocessing", ["imagenet", "study"])
 def test_preprocessing_is_inside(keras, name, preprocessing):
@@ -66,12 +68,14 @@ def test_preprocessing_is_inside(keras, name, preprocessing):
     np.testing.assert_allclose(found / found.max(), expected / expected.max(), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_random_features_are_large_enough_to_learn_from(keras, name):
     features = PLUGINS.create_backbone(name, weights="none").build((64, 64, 3)).predict_on_batch(PHOTO)
     assert 0.01 < features.std(axis=0).mean() < 100
 
 
+@pytest.mark.slow
 def test_a_frozen_backbone_has_no_trainable_weight_and_the_same_weights_each_time(keras):
     backbone = PLUGINS.create_backbone("mobilenet_v2", weights="none")
     first, second = backbone.build((64, 64, 3)), backbone.build((96, 96, 3))
@@ -88,6 +92,7 @@ def test_a_trained_backbone_is_drawn_anew_each_time(keras):
     assert not np.array_equal(first.get_weights()[0], second.get_weights()[0])
 
 
+@pytest.mark.slow
 def test_a_fingerprint_tells_weights_and_preprocessing(keras, saved):
     path, _ = saved
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from ensemblekit import load_plugins
 from ensemblekit.testing import (
@@ -14,18 +15,25 @@ from ensemblekit.testing import (
     parametrize_with_chainer_checks,
     parametrize_with_combiner_checks,
     parametrize_with_head_checks,
+    parametrize_with_metric_checks,
+    parametrize_with_task_checks,
 )
 
+EXAMPLES = settings.default.max_examples
 PLUGINS = load_plugins()
 WEIGHTS = {"m0": 3.0, "m1": 1.0, "m2": 2.0}
 OPTIONS = {
     "voting": [{"kind": "soft"}, {"kind": "soft", "weights": WEIGHTS}],
     "stacking": [{"inputs": "average"}],
+    "inverse_variance": [{"covariance": True, "shrinkage": 0.5}],
+    "least_squares": [{"constraint": "none"}],
 }
 """Name -> options to try besides the defaults, and besides ``weights`` where it takes them."""
 NEEDED = {}
 """Name -> options without which it cannot be made."""
-EXPECTED = {}
+EXPECTED = {
+    "trimmed_members": {"sample_weight": "the kit's worst member is the worst one under any of its weights"},
+}
 """Name, with its options -> {check: why it must fail}."""
 
 
@@ -49,7 +57,7 @@ def expected(factory):
 VARIANTS = dict(variants())
 
 
-@parametrize_with_combiner_checks(VARIANTS, expected_failed_checks=expected)
+@parametrize_with_combiner_checks(VARIANTS, expected_failed_checks=expected, max_examples=EXAMPLES)
 def test_a_combiner_keeps_its_promises(check):
     check()
 
@@ -70,6 +78,41 @@ def test_the_bits_of_a_row_do_not_depend_on_its_neighbours(name, factory):
             whole = subject.call(combiner, cube, task)
             for rows in (slice(0, 1), slice(17, 18), slice(999, 1000), slice(3, 40)):
                 assert subject.call(combiner, cube[:, rows], task).tobytes() == whole[rows].tobytes()
+
+
+METRIC_OPTIONS = {
+    "kappa": [{}, {"weights": "quadratic"}],
+    "top_k": [{}, {"k": 1}],
+    "calibration_error": [{}, {"n_bins": 3}],
+    "cost": [{"costs": [[0, 1], [5, 0]]}],
+    "pinball": [{}, {"quantile": 0.9}],
+}
+"""Name -> options to try; by default none."""
+TASKS_REFUSE = {"binary": [([[0.25, 0.25, 0.5]], ["a", "b", "c"])]}
+
+
+def metric_variants():
+    for name, factory in PLUGINS.metrics.items():
+        for options in METRIC_OPTIONS.get(name, [{}]):
+            shown = ", ".join(f"{key}={'given' if key == 'costs' else value}" for key, value in options.items())
+            yield name + (f"({shown})" if shown else ""), partial(factory, **options)
+
+
+@parametrize_with_metric_checks(dict(metric_variants()), max_examples=EXAMPLES // 2)
+def test_a_metric_keeps_its_promises(check):
+    check()
+
+
+@parametrize_with_task_checks(dict(PLUGINS.tasks), max_examples=EXAMPLES)
+def test_a_task_keeps_its_promises(check):
+    check()
+
+
+@pytest.mark.parametrize("name", sorted(PLUGINS.tasks))
+def test_a_task_refuses_what_it_says(name):
+    from ensemblekit.testing import check_task
+
+    check_task(PLUGINS.tasks[name], refused=TASKS_REFUSE.get(name, []), max_examples=1)
 
 
 BACKBONES = {

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemblekit import Predictions, combine, fit_combiner
-from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit.errors import InvalidOptionError, NotFittedError, VanishedClassWarning
 from ensemblekit_plugins.combiners.dawid_skene import DawidSkene
 
 DTYPES = [np.float16, np.float32, np.float64]
@@ -193,3 +193,48 @@ def test_it_is_a_graph_of_any_number_of_rows(keras):
     model = keras.Model(inputs, rule.combine(keras.ops.stack(inputs, axis=0), xp=keras.ops))
     result = keras.ops.convert_to_numpy(model(list(member_probas)))
     np.testing.assert_allclose(result, rule.combine(member_probas), rtol=1e-5)
+
+
+def sparse_votes():
+    """Thirty members that answer six of sixty rows, and one that answers all; most are right. There are 12 classes."""
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 12, 60)
+    out = []
+    for m in range(30):
+        rows = np.sort(rng.choice(60, 60 if m == 0 else 6, replace=False))
+        votes = np.where(rng.random(len(rows)) < 0.67, labels[rows], rng.integers(0, 12, len(rows)))
+        fields = {"classes": [f"c{k:02}" for k in range(12)], "member": f"m{m:02}"}
+        out.append(Predictions(np.eye(12)[votes], ids=rows, **fields))
+    return out, labels
+
+
+def right(given, labels, rule):
+    result = combine(given, rule, missing="renormalize")
+    return (result.probas.argmax(axis=-1) == labels[result.ids]).mean()
+
+
+def test_without_labels_few_votes_are_not_outweighed():
+    given, labels = sparse_votes()
+    fitted = fit_combiner(given, "dawid_skene", use_labels=False, missing="renormalize")
+    assert fitted.smoothing is None
+    assert right(given, labels, "voting") - 0.1 < right(given, labels, fitted)
+
+
+def test_a_class_that_vanishes_is_named():
+    given, labels = sparse_votes()
+    with pytest.warns(VanishedClassWarning, match=r"rule 'dawid_skene' predicts \d of 12 classes for no item.*c01"):
+        fitted = fit_combiner(given, "dawid_skene", use_labels=False, smoothing=1, missing="renormalize")
+    assert right(given, labels, fitted) < 0.4
+
+
+def test_members_are_lent_votes_as_those_of_all():
+    # The posterior starts as the shares: rows 0 and 1 are p for all, row 2 is q for two of three.
+    fitted = fit_combiner(members([[0, 0, 1], [0, 0, 1], [0, 0, 0]]), DawidSkene(use_labels=False, max_iter=1))
+    posterior = np.array([[1, 0], [1, 0], [1 / 3, 2 / 3]])
+    counts = np.array([posterior.T @ np.eye(2)[v] for v in ([0, 0, 1], [0, 0, 1], [0, 0, 0])])
+    lent = 2 * counts.sum(axis=0) / counts.sum(axis=(0, 2))[:, np.newaxis]
+    first = (counts + lent) / (counts + lent).sum(axis=-1, keepdims=True)
+    odds = (7 / 9) / (2 / 9) * np.prod([first[m, 0, v] / first[m, 1, v] for m, v in enumerate((1, 1, 0))])
+    all_p = (7 / 9) / (2 / 9) * np.prod(first[:, 0, 0] / first[:, 1, 0])
+    p = np.array([all_p / (1 + all_p)] * 2 + [odds / (1 + odds)])
+    np.testing.assert_allclose(fitted.prior_, [p.mean(), 1 - p.mean()], rtol=1e-9)

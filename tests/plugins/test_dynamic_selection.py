@@ -272,6 +272,25 @@ def test_the_vote_is_deslibs(name):
 # What holds for any predictions.
 
 
+@pytest.mark.parametrize("name", [*NAMES, "meta_des"])
+@pytest.mark.parametrize("with_features", [False, True])
+@pytest.mark.parametrize(("n_members", "n_classes", "ties"), [(3, 2, True), (2, 3, False)])
+def test_members_that_agree_are_not_searched_for_and_no_bit_differs(name, with_features, n_members, n_classes, ties):
+    rng = np.random.default_rng(4)
+    fit = draw(rng, n_members, 12, n_classes, ties=ties, dtype=np.float32)
+    new = draw(rng, n_members, 40, n_classes, ties=ties, labelled=False, dtype=np.float32).member_probas
+    near, asked = (rng.normal(size=(n, 2)) if with_features else None for n in (12, 40))
+    given = {"features": (fit.ids, near)} if with_features else {}
+    fitted = fit_combiner(fit, name, voting="hard", n_neighbors=3, **given)
+    with mock.patch.object(Neighbours, "nearest", autospec=True, side_effect=Neighbours.nearest) as search:
+        result = fitted.combine(new, features=asked)
+    assert result.tobytes() == fitted._select(new, asked).tobytes()
+    tops = (new == new.max(axis=-1, keepdims=True)).any(axis=0).sum(axis=-1)
+    searched = [len(call.args[1]) for call in search.call_args_list]
+    assert 0 < (tops > 1).sum() < 40
+    assert set(searched) == {(tops > 1).sum()}
+
+
 @both
 @pytest.mark.parametrize("voting", ["soft", "hard"])
 @given(seeds, st.booleans())

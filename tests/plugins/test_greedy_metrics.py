@@ -54,7 +54,7 @@ def said_by_plain(name, task, probas, labels, kwargs):
     return (picks, history) if np.isfinite(history).all() else None
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize(("task", "width"), SHAPES)
 def test_every_scorer_picks_as_the_plain_one(task, width, weighted):
     probas, labels = small(task, width)
@@ -179,12 +179,6 @@ def test_metrics_of_probabilities_are_refused_for_numbers(name):
     given = members(*drawn("regression"), "regression")
     with pytest.raises(InvalidOptionError, match=f"metric '{name}' is for probabilities"):
         fit_combiner(given, "greedy_selection", metric=name)
-
-
-def test_the_calibration_error_of_labels_is_refused():
-    given = members(*drawn("multilabel"), "multilabel")
-    with pytest.raises(InvalidOptionError, match="metric 'calibration_error' is for the task 'multiclass'"):
-        fit_combiner(given, "greedy_selection", metric="calibration_error")
 
 
 @pytest.mark.parametrize("combiner", ["greedy_selection", "weighted"])

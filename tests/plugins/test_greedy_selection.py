@@ -248,7 +248,7 @@ def test_the_dtype_is_kept(dtype):
     ("options", "error"),
     [
         ({"n_rounds": 0}, "n_rounds must be a whole number >= 1; received 0"),
-        ({"metric": "loss"}, "metric must be 'accuracy', .* 'log_loss', .* received 'loss'"),
+        ({"metric": "loss"}, "metric must be one of .* 'log_loss', .* received 'loss'"),
         ({"n_init": 60}, "n_init must be at most n_rounds; received 60 of 50"),
         ({"n_bags": 3}, "n_bags > 1 needs bag_fraction < 1"),
         ({"bag_fraction": 0}, "bag_fraction must be a finite number > 0 and <= 1; received 0"),

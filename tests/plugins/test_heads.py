@@ -89,3 +89,19 @@ def test_maps_and_single_classes_are_refused(name, shape, n_classes):
 def test_bad_options_are_refused(name, options, said):
     with pytest.raises(InvalidOptionError, match=said):
         PLUGINS.create_head(name, **options)
+
+
+# The Keras head.
+
+
+@pytest.mark.keras
+def test_the_penalty_of_the_keras_head_is_the_sum_of_squares_of_both_layers(keras):
+    plain = PLUGINS.create_head("classifier_head", dense_units=5).build((6,), 4)
+    assert plain.losses == []
+    head = PLUGINS.create_head("classifier_head", dense_units=5, l2=0.5).build((6,), 4)
+    kernels = [layer.kernel for layer in head.layers if isinstance(layer, keras.layers.Dense)]
+    assert [tuple(kernel.shape) for kernel in kernels] == [(6, 5), (5, 4)]
+    expected = 0.5 * sum(float(np.square(np.array(kernel)).sum()) for kernel in kernels)
+    assert sum(float(keras.ops.convert_to_numpy(loss)) for loss in head.losses) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(InvalidOptionError, match="l2 must be a finite number >= 0; received -1"):
+        PLUGINS.create_head("classifier_head", l2=-1)

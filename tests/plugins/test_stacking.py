@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.svm import LinearSVC
+from sklearn.svm import LinearSVR
 
 from ensemblekit import Predictions, align, combine, fit_combiner
 from ensemblekit.errors import InvalidOptionError, NotFittedError
@@ -104,11 +104,12 @@ def test_sample_weight_reaches_the_estimator():
     [
         ({"inputs": "product"}, r"inputs must be one of 'concatenation', 'average'; received 'product'"),
         ({"passthrough": 1}, r"passthrough must be one of False, True; received 1"),
-        ({"drop_first": None}, r"drop_first must be one of False, True; received None"),
+        ({"drop_first": None}, r"drop_first must be one of False, True, 'if_binary'; received None"),
         ({"epochs": 0}, r"epochs must be a whole number >= 1; received 0"),
         ({"patience": -1}, r"patience must be a whole number >= 0; received -1"),
         ({"final_estimator": "forest"}, r"final_estimator must be an estimator, 'dense' or None; received 'forest'"),
-        ({"final_estimator": LinearSVC()}, r"a classifier with predict_proba; LinearSVC\(\) has none\. .*Calibrated"),
+        ({"final_estimator": LinearSVR()}, r"a classifier, or have predict_proba; received LinearSVR\(\)"),
+        ({"calibrate": True}, "calibrate must be one of None, 'sigmoid', 'isotonic', 'temperature'; received True"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -157,6 +158,7 @@ def test_it_must_be_fitted():
 
 @pytest.mark.keras
 @pytest.mark.parametrize(("how", "n_features"), [("average", 3), ("concatenation", 6)])
+@pytest.mark.slow
 def test_the_dense_layer_learns_from_either_features(keras, how, n_features):
     fit = members(n=90)
     fitted = fit_combiner(fit, Stacking("dense", inputs=how, epochs=5, seed=0))
@@ -179,6 +181,7 @@ def test_the_dense_layer_has_an_output_for_a_class_without_a_row(keras):
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_a_seed_makes_the_dense_layer_the_same_whatever_the_order(keras):
     first, second = members()
     runs = [
@@ -190,6 +193,7 @@ def test_a_seed_makes_the_dense_layer_the_same_whatever_the_order(keras):
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_the_dense_layer_stops_by_the_validation_rows(keras):
     # A layer that starts with all of them right can only stop after `patience` epochs without a better accuracy.
     fields = {"ids": range(30), "classes": CLASSES, "labels": CLASSES * 10, "member": "k"}

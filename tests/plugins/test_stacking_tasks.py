@@ -129,7 +129,7 @@ def test_it_finds_the_weights_of_a_sum():
     ("given", "estimator", "message"),
     [
         (regression(), LogisticRegression(), r"a regressor for the task 'regression'; received LogisticRegression\(\)"),
-        (multilabel(), Ridge(), r"a classifier with predict_proba; Ridge\(\) has none"),
+        (multilabel(), Ridge(), r"a classifier, or have predict_proba; received Ridge\(\)"),
         (multilabel(), "dense", r"'stacking' makes no sense for the task 'multilabel'; it is for multiclass"),
     ],
 )

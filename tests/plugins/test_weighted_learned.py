@@ -172,7 +172,7 @@ def test_it_is_scikit_learns_weighted_vote():
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"metric": "best"}, "metric must be 'accuracy', .* 'log_loss', .* received 'best'"),
+        ({"metric": "best"}, "metric must be one of .* 'log_loss', .* received 'best'"),
         ({"learn": "apart"}, "learn must be one of 'together', 'alone'; received 'apart'"),
         ({"per_class": True, "metric": "accuracy"}, "per_class learns the weights by log loss, .* metric='accuracy'"),
         ({"per_class": True, "weights": [1]}, r"per_class learns .* received weights=\[1\]"),

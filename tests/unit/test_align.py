@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ensemblekit import AlignmentError, EnsembleKitError, InvalidOptionError, Predictions, PredictionSet, align
@@ -140,6 +141,7 @@ def test_fit_ids_and_split_are_kept_by_member():
             r"only Predictions line up; received ndarray of shape \(2, 2\) as number 2\. Give ids and class names",
         ),
         ([[0.5, 0.5]], r"only Predictions line up; received list as number 2"),
+        (pd.DataFrame([[0.5, 0.5]]), r"received DataFrame of shape \(1, 2\).*\{'one': Predictions\(table\), 'other'"),
     ],
 )
 def test_what_does_not_line_up_is_refused(second, message):

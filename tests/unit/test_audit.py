@@ -211,14 +211,16 @@ def test_no_file_is_lost(folder):
     assert {name.rpartition("/")[2]: why for name, why in audit.unreadable.items()} == {
         "cut.png": audit.unreadable["train/cat/cut.png"],
         "empty.png": "it is empty",
-        "float.tif": "its mode 'F', 32 bits a channel, does not say which value is white",
+        "float.tif": audit.unreadable["train/cat/float.tif"],
         "gone.png": f"a link to '{folder}/nowhere.png', where nothing is",
         "loop": "a link to a folder, which is not followed",
-        "notes.txt": "its name has no ending of an image (.bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff, .webp)",
+        "notes.txt": "its name has no ending of an image (.bmp, .dcm, .dicom, .gif, .jpeg, .jpg, .nii, .nii.gz, .npy, "
+        ".png, .tif, .tiff, .webp)",
         "pipe.png": "no file, but a pipe, a socket or a device",
         "text.png": "no image, whatever its name says",
     }
     assert "truncated" in audit.unreadable["train/cat/cut.png"]
+    assert "mode 'F', 32 bits a channel, does not say which value is white" in audit.unreadable["train/cat/float.tif"]
     assert audit.labels["train/cat/deeper/still/there.png"] == "cat"
     assert audit.labels["test/loose.png"] is None
     assert audit.counts["test"] == {"cat": 2, "dog": 2, "": 1}

@@ -26,6 +26,7 @@ def leaking(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_findings_are_no_failure_unless_that_is_asked_for(leaking):
     done = run("audit", leaking)
     assert (done.returncode, done.stderr) == (0, "")
@@ -41,6 +42,7 @@ def test_what_does_not_leak_passes(folder):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_json_is_everything_and_always_the_same(leaking):
     done = run("audit", leaking, "--json")
     found = json.loads(done.stdout)
@@ -54,6 +56,7 @@ def test_json_is_everything_and_always_the_same(leaking):
     assert run("audit", leaking, "--json").stdout == done.stdout
 
 
+@pytest.mark.slow
 def test_aliases_given_are_used(folder):
     (folder / "test" / "cat").rename(folder / "test" / "lynx")
     shutil.copy(folder / "train" / "cat" / "0.png", folder / "test" / "lynx" / "copy.png")
@@ -78,6 +81,7 @@ def test_errors_are_one_line_and_exit_status_1(folder, arguments, message):
 
 
 @pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.slow
 def test_it_fits_a_terminal_and_loses_no_id(leaking, width):
     long = "a_class_folder_with_a_name_as_long_as_those_of_the_study"
     shutil.copytree(leaking / "train" / "cat", leaking / "train" / long)
@@ -88,6 +92,7 @@ def test_it_fits_a_terminal_and_loses_no_id(leaking, width):
         assert name in text
 
 
+@pytest.mark.slow
 def test_names_that_are_no_text_are_shown_escaped(folder):
     name = os.fsdecode(b"\xff.png")
     Image.fromarray(np.asarray(picture(0))).save(folder / "test" / "cat" / name)

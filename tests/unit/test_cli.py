@@ -162,6 +162,7 @@ def honest(tmp_path):
     return environment(tmp_path)
 
 
+@pytest.mark.slow
 def test_check_passes_a_right_combiner_and_fits_a_narrow_terminal(honest):
     lines = in_terminal("check", "first", width=80, env=honest)
     assert max(map(len, lines)) <= 80
@@ -197,9 +198,13 @@ def test_check_fails_a_wrong_one_with_a_counter_example(liar):
         (["vting"], "No combiner is registered as 'vting'. Did you mean 'voting'"),
         (["voting", "--option", "kind"], "--option must be KEY=VALUE; received 'kind'."),
         (["voting", "--option", "sort=1"], "combiner 'voting' takes the options"),
-        (["voting", "--kind", "rule"], "--kind must be one of backbone, head, combiner, chainer; received 'rule'."),
+        (
+            ["voting", "--kind", "rule"],
+            "--kind must be one of backbone, head, combiner, chainer, task, metric; received 'rule'.",
+        ),
     ],
 )
+@pytest.mark.slow
 def test_check_says_what_is_wrong_with_its_arguments(arguments, message):
     done = run("check", *arguments)
     assert done.returncode == 1

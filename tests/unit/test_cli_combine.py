@@ -112,3 +112,20 @@ def test_no_member_is_lost_and_no_name(large, monkeypatch):
     assert members("2.parquet", "x=0.parquet", "cnn.parquet") == ["2", "x", "cnn"]
     assert members("x=1.parquet", "y=0.parquet") == ["x", "y"]  # the file x=1.parquet, whose predictions are of x
     assert members("y=x=1.parquet", "0.parquet") == ["y", "0"]
+
+
+def test_slices_become_patients_on_the_command_line(tmp_path):
+    for name, shift in (("a", 0.0), ("b", 0.2)):
+        lines = [f"s{k},{0.25 + shift},{0.75 - shift}" for k in range(4)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,ill,well", *lines, ""]))
+    (tmp_path / "groups.csv").write_text("id,group\ns0,p\ns1,p\ns2,q\ns3,q\n")
+    files = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    by_patient = ["--groups", str(tmp_path / "groups.csv"), "--aggregate", "mean", "-o", str(tmp_path / "out.npz")]
+    result = CliRunner().invoke(app, ["combine", *files, *by_patient])
+    assert result.exit_code == 0, result.output
+    found = Predictions.load(tmp_path / "out.npz")
+    assert found.ids.tolist() == ["p", "q"]
+    assert np.allclose(found.probas, [[0.35, 0.65]] * 2)
+    result = CliRunner().invoke(app, ["combine", *files, "--aggregate", "mean", "-o", str(tmp_path / "none.npz")])
+    assert result.exit_code != 0
+    assert "no groups" in str(result.exception)

@@ -79,6 +79,7 @@ def test_a_rule_is_fitted_kept_and_loaded(files):
     np.testing.assert_array_equal(again.take(expected.ids).probas[:, columns], expected.probas)
 
 
+@pytest.mark.slow
 def test_stdout_is_a_file_too(files):
     done = subprocess.run([COMMAND, "combine", *TEST, "-o", "-"], capture_output=True, text=True)
     assert done.returncode == 0
@@ -93,7 +94,7 @@ def test_evaluate_is_score_table(files):
     expected = score_table({"cnn": files[TEST[0]], "svm": files[TEST[1]]}, metrics=["accuracy"], seed=3)
     assert found["rows"][0] == {
         "model": "cnn", "row": "cnn", "metric": "accuracy", "value": expected["value"][0], "low": expected["low"][0],
-        "high": expected["high"][0], "n": 60, "in_sample": None,
+        "high": expected["high"][0], "n": 60, "in_sample": None, "enough": True,
     }  # fmt: skip
     shown = run("evaluate", *TEST).output
     assert "Figures, with 95 % intervals by row" in shown
@@ -222,6 +223,7 @@ def test_labels_from_a_table_keep_absent_rows_absent(files):
     assert rows["cnn"].labels is not None
 
 
+@pytest.mark.slow
 def test_stdout_is_utf8_in_any_locale(files):
     Predictions([[1.0, 0.0]], ids=["a"], classes=["hündin", "rüde"], member="cnn").save("one.csv")
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -252,6 +254,7 @@ def test_a_file_that_the_system_refuses_is_one_line(monkeypatch, capsys):
     assert (ended.value.code, capsys.readouterr().err) == (1, "ensemblekit: Permission denied: 'cnn.csv'.\n")
 
 
+@pytest.mark.slow
 def test_a_shell_completes_rules_and_files_an_installed_command(tmp_path):
     def complete(*words):
         asked = {"_ENSEMBLEKIT_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
@@ -293,6 +296,7 @@ except SystemExit:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_bash_itself_completes(tmp_path):
     script = show_completion("bash")
     assert script.returncode == 0, script.stderr
@@ -309,6 +313,7 @@ echo "${COMPREPLY[@]}"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.slow
 def test_a_full_disk_is_one_line(tmp_path):
     (tmp_path / "a.csv").write_text("id,cat,dog\nx,0.5,0.5\n")
     with Path("/dev/full").open("w") as full:

@@ -39,6 +39,7 @@ def expected(made, rule):
     return pixels, combine({n: Predictions(p, member=n, **fields) for n, p in said.items()}, rule).probas
 
 
+@pytest.mark.slow
 def test_files_of_members_become_one_model_in_each_format(made, tmp_path):
     outputs = [tmp_path / "out.keras", tmp_path / "out.onnx"]
     where = [word for path in outputs for word in ("-o", path)]
@@ -63,6 +64,7 @@ def test_files_of_members_become_one_model_in_each_format(made, tmp_path):
     assert all(word in shown.output for word in ("out.keras", "out.onnx", "Largest difference", "kB"))
 
 
+@pytest.mark.slow
 def test_a_fitted_rule_and_a_saved_ensemble(made, tmp_path):
     rng = np.random.default_rng(0)
     fields = {"ids": np.arange(30), "classes": CLASSES, "labels": np.asarray(CLASSES)[np.arange(30) % 3]}
@@ -85,7 +87,7 @@ def test_a_fitted_rule_and_a_saved_ensemble(made, tmp_path):
     assert done.exit_code == 0, done.output
     np.testing.assert_allclose(open_model(tmp_path / "ship.keras").predict(x), ensemble.predict_proba(x), atol=1e-5)
     done = run(tmp_path / "ensemble", "-c", "mean", "--images", made / "pets", "-o", tmp_path / "other.keras")
-    assert "a saved ensemble brings its own rule and classes" in str(done.exception)
+    assert "a saved ensemble brings its own rule, classes and task" in str(done.exception)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_a_fitted_rule_and_a_saved_ensemble(made, tmp_path):
         (["a.keras", "b c.keras", *NAMES, "-c", "stacking"], "must be fitted before it is fused"),
         (["a.keras", "b c.keras", *NAMES, "-c", "mean", "--load", "rule"], "--load brings a fitted rule"),
         (["a.keras", "b c.keras", *NAMES, "--tolerance", "0"], "tolerance must be a number > 0"),
-        (["a.keras", "b c.keras", *NAMES, "-o", "out.h5"], "ends in .keras or .onnx, or to a folder"),
+        (["a.keras", "b c.keras", *NAMES, "-o", "out.h5"], "ends in .keras, .onnx or .tflite, or to a folder"),
     ],
 )
 def test_what_cannot_be_fused_is_told_and_nothing_is_written(made, monkeypatch, arguments, said):

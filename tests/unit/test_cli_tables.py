@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from ensemblekit import Predictions
 from ensemblekit.cli import app
-from ensemblekit.errors import DataError, InvalidOptionError, InvalidPredictionsError
+from ensemblekit.errors import DataError, InvalidOptionError, InvalidPredictionsError, NotFittedError
 
 N = 40
 IDS = [f"img_{k:03}" for k in range(N)]
@@ -158,3 +158,11 @@ def test_stdout_has_the_form_of_the_inputs_too():
     assert out.splitlines()[0] == "image_id,cat,dog"
     record = json.loads(run("combine", *NAMES, "-o", "o.csv", "--json").stdout)
     assert record["members"] == [name.removesuffix(".csv") for name in NAMES]
+
+
+@pytest.mark.parametrize("rule", ["rank_average", "weighted"])
+def test_a_rule_that_must_be_fitted_says_by_which_options(rule):
+    Path("a.csv").write_text("id,cat,dog\nx,0.2,0.8\n")
+    with pytest.raises(NotFittedError, match=f"combiner '{rule}' learns.*--fit-on FILE for each member.*--load FOLDER"):
+        run("combine", "a.csv", "-c", rule, "-o", "out.csv")
+    run("combine", "a.csv", "-c", "weighted", "--option", "weights={'a': 1}", "-o", "out.csv")

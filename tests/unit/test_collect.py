@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from ensemblekit import AlignmentError, InvalidOptionError, Predictions, as_member, collect, image_folder
-from ensemblekit.data import _images
+from ensemblekit.data import _source
 from ensemblekit.errors import DataError, InvalidPredictionsError
 
 IDS = [f"s{row}" for row in range(10)]
@@ -282,13 +282,13 @@ def test_a_folder_of_images_brings_ids_labels_and_split(images):
 
 def test_each_image_is_decoded_once_however_many_members(images, monkeypatch):
     opened = Counter()
-    real = _images.read_image
+    real = _source.read_sized
 
-    def counting(path, size):
+    def counting(path, size, reader):
         opened[str(path)] += 1
-        return real(path, size)
+        return real(path, size, reader)
 
-    monkeypatch.setattr(_images, "read_image", counting)
+    monkeypatch.setattr(_source, "read_sized", counting)
     collect({"a": brightness, "b": brightness, "c": brightness}, images, classes=["dark", "bright"], batch_size=5)
     assert len(opened) == 12
     assert set(opened.values()) == {1}

@@ -64,6 +64,7 @@ def test_the_published_recipe_feeds_its_backbone_what_it_was_not_trained_on(kera
     assert found["top", "first"].ok
 
 
+@pytest.mark.slow
 def test_a_transfer_model_written_by_hand_is_seen_through(transfer):
     found = answers(flat=transfer)
     assert found["output", None].ok is False
@@ -75,6 +76,7 @@ def test_a_transfer_model_written_by_hand_is_seen_through(transfer):
     assert found["top", "flat"].ok
 
 
+@pytest.mark.slow
 def test_a_top_that_was_left_on_is_found(keras):
     network = keras.applications.MobileNetV2(weights=None, input_shape=(96, 96, 3))
     network.trainable = False
@@ -85,6 +87,7 @@ def test_a_top_that_was_left_on_is_found(keras):
 
 
 @pytest.mark.parametrize("name", ["VGG16", "ResNet50V2", "Xception", "MobileNet", "DenseNet121"])
+@pytest.mark.slow
 def test_each_family_is_recognised_with_its_own_preprocessing(keras, name):
     network = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(96, 96, 3), pooling="avg")
     pixels = keras.Input((96, 96, 3))

@@ -127,6 +127,7 @@ def table(tmp_path):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.slow
 def test_stdout_gets_every_byte_however_small_the_parts_are(table, unbuffered):
     # A pipe of one page that is read slowly takes a part of each write.
     reader, writer = os.pipe()
@@ -158,6 +159,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_a_stream_that_takes_a_part_of_each_write_gets_the_rest():
     done = subprocess.run([sys.executable, "-c", TAKES_A_PART], capture_output=True, text=True)
     assert done.returncode == 0
@@ -167,6 +169,7 @@ def test_a_stream_that_takes_a_part_of_each_write_gets_the_rest():
 @pytest.mark.parametrize(
     ("arguments", "unbuffered"), [(["plugins"], "1"), (["plugins", "--json"], "1"), (["--version"], "")]
 )
+@pytest.mark.slow
 def test_stdout_that_cannot_be_written_is_told(arguments, unbuffered):
     env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     for redirected, said in ((">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")):
@@ -177,6 +180,7 @@ def test_stdout_that_cannot_be_written_is_told(arguments, unbuffered):
 
 
 @pytest.mark.parametrize(("arguments", "unbuffered"), [("plugins", ""), ("plugins --json", "1"), ("--help", "")])
+@pytest.mark.slow
 def test_a_reader_that_has_gone_is_no_error_of_ours(arguments, unbuffered):
     env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     script = f'"{COMMAND}" {arguments} | true; echo ${{PIPESTATUS[0]}}'
@@ -184,6 +188,7 @@ def test_a_reader_that_has_gone_is_no_error_of_ours(arguments, unbuffered):
     assert (done.stdout, done.stderr) == (f"{128 + signal.SIGPIPE}\n", "")
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_utf8_is_shown_in_any_locale(tmp_path):
     for locale in ("C", "C.UTF-8"):
         env = {**os.environ, "LC_ALL": locale, "PYTHONIOENCODING": "ascii"}

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import make_scorer, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.svm import LinearSVC
+from sklearn.svm import LinearSVR
 
 from ensemblekit import (
     Combiner,
@@ -20,7 +20,7 @@ from ensemblekit import (
     fit_combiner,
 )
 from ensemblekit.combining import ask
-from ensemblekit.errors import InvalidPredictionsError
+from ensemblekit.errors import InvalidPredictionsError, UnweightedCombinerWarning
 
 RNG = np.random.default_rng(0)
 CLASSES = ["a", "b", "c"]
@@ -75,8 +75,8 @@ REFUSED = {
         "meta_des", {"meta_classifier": KNeighborsClassifier()}, {"sample_weight": WEIGHT}, "no use of sample_weight"),
     "weights that the metric does not take": (
         "greedy_selection", {"metric": alone}, {"sample_weight": WEIGHT}, "a metric must accept sample_weight"),
-    "a final estimator without probabilities": (
-        "stacking", {"final_estimator": LinearSVC()}, {}, "a classifier with predict_proba"),
+    "a final estimator that is no classifier": (
+        "stacking", {"final_estimator": LinearSVR()}, {}, "must be a classifier"),
     "a metric for two classes": ("greedy_selection", {"metric": "roc_auc"}, {}, "3 classes or outputs.*multi_class"),
     "a scorer for two classes": (
         "weighted", {"metric": make_scorer(roc_auc_score, response_method="predict_proba")}, {}, "3 classes"),
@@ -88,7 +88,8 @@ REFUSED = {
 def test_an_ensemble_refuses_before_a_member_is_fitted(what):
     combiner, options, given, message = REFUSED[what]
     model = EnsembleClassifier([("x", Costly()), ("z", Costly())], combiner=combiner, combiner_options=options)
-    with pytest.raises(InvalidOptionError, match=message):
+    # Weights that the combiner does not take are the members' alone, which is said before one is fitted.
+    with pytest.raises(UnweightedCombinerWarning if given else InvalidOptionError, match=message):
         model.fit(X, Y, **given)
 
 
@@ -165,6 +166,9 @@ WITH_LABELS = [
 ]  # fmt: skip
 
 
+FOR_NUMBERS = ["inverse_variance", "least_squares", "trimmed_members"]
+
+
 @pytest.mark.parametrize(("combiner", "options"), WITHOUT_LABELS)
 def test_a_rule_that_needs_no_labels_gives_the_same_with_and_without(combiner, options):
     with_labels = fit_combiner(predictions(), combiner, options=options)
@@ -179,11 +183,18 @@ def test_a_rule_that_needs_labels_says_so(combiner):
         fit_combiner(predictions(labelled=False), combiner)
 
 
+@pytest.mark.parametrize("combiner", FOR_NUMBERS)
+def test_a_rule_for_numbers_that_needs_labels_says_so(combiner):
+    numbers = Predictions([[1.0], [2.0]], ids=[1, 2], classes=["y"], task="regression", member="m")
+    with pytest.raises(InvalidPredictionsError, match=f"fitting combiner '{combiner}' needs labels"):
+        fit_combiner([numbers], combiner)
+
+
 def test_every_combiner_is_in_one_of_the_lists():
     from ensemblekit import load_plugins
 
     learn = {name for name in load_plugins().combiners if ask(name).learns}
-    assert learn <= {*WITH_LABELS, *(name for name, _ in WITHOUT_LABELS)}
+    assert learn <= {*WITH_LABELS, *FOR_NUMBERS, *(name for name, _ in WITHOUT_LABELS)}
 
 
 def test_rows_that_a_member_was_fitted_on_are_refused_without_labels_too():

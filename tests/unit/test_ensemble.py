@@ -223,8 +223,12 @@ def test_hard_votes_have_probabilities_and_need_none():
     members = [("svm", LinearSVC()), ("tree", TREE), ("bayes", GaussianNB())]
     Counting.fits.clear()
     with pytest.raises(InvalidOptionError, match=r"member 'svm' \(LinearSVC\) has no predict_proba.*response_method"):
-        EnsembleClassifier([("first", Counting()), *members], combiner="voting").fit(X, Y)
+        EnsembleClassifier([("first", Counting()), *members]).fit(X, Y)
     assert not Counting.fits, "refused only after a member was fitted"
+    mixed = EnsembleClassifier(members, combiner="voting").fit(X, Y)
+    assert mixed.response_methods_ == {"svm": "predict", "tree": "predict_proba", "bayes": "predict_proba"}
+    with pytest.raises(InvalidOptionError, match="has no predict_proba"):
+        EnsembleClassifier(members, combiner="voting", combiner_options={"kind": "soft"}).fit(X, Y)
     ensemble = EnsembleClassifier(members, combiner="voting", response_method="predict").fit(X, Y)
     shares = ensemble.predict_proba(X)
     assert set((3 * shares).round(5).ravel()) <= {0, 1, 2, 3}

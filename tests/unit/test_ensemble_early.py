@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from ensemblekit import Combiner, EnsembleClassifier, InvalidOptionError
+from ensemblekit import EnsembleClassifier, InvalidOptionError
 
 X, CODES = load_iris(return_X_y=True)
 Y = np.array(["a", "b", "c"])[CODES]
@@ -31,18 +31,6 @@ class Costly(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         raise AssertionError
-
-
-class NoWeights(Combiner):
-    """Learns, and takes no weights of rows."""
-
-    traits = frozenset({"learns"})
-
-    def fit(self, predictions):
-        return self
-
-    def combine(self, member_probas, *, xp=np):
-        return member_probas[0]
 
 
 def fit(*members, inside, x=X, sample_weight=None, **options):
@@ -108,7 +96,6 @@ ONES = np.ones(150)
     [
         ([], {"combiner": "weighted", "combiner_options": {"weights": {"lime": 1}}}, r"unknown \['lime'\]"),
         ([], {"combiner": "stacking", "combiner_options": {"final": 1}}, "final"),
-        ([], {"combiner": NoWeights(), "sample_weight": ONES}, "combiner 'NoWeights' makes no use of sample_weight"),
         (
             [("near", KNeighborsClassifier())],
             {"sample_weight": ONES},
@@ -118,7 +105,7 @@ ONES = np.ones(150)
         ([], {"cv": "never"}, "cv must be a whole number"),
         ([], {"thresholds": {"a": 1}}, "thresholds must name each class once"),
     ],
-    ids=["weights", "options", "no weights of rows", "no weights in a member", "passthrough", "cv", "thresholds"],
+    ids=["weights", "options", "no weights in a member", "passthrough", "cv", "thresholds"],
 )
 def test_options(members, options, told, inside):
     with pytest.raises(InvalidOptionError, match=told):

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ensemblekit import Combiner, EnsembleClassifier, InvalidOptionError, as_member
+from ensemblekit import Combiner, EnsembleClassifier, InvalidOptionError, LayeredClassifier, as_member
 from ensemblekit.errors import InvalidPredictionsError
 
 X, CODES = load_iris(return_X_y=True)
@@ -57,6 +57,20 @@ def test_parameters_of_members_are_set_and_members_dropped():
     assert copied.set_params(tree="drop").fit(X, Y).transform(X).shape == (150, 3)
     search = GridSearchCV(ensemble, {"tree__max_depth": [1, 3], "bayes": ["drop", GaussianNB()]}, cv=2).fit(X, Y)
     assert search.best_score_ > 0.9
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "tree"), [(EnsembleClassifier(MEMBERS), "tree"), (LayeredClassifier([MEMBERS]), "layer1__tree")]
+)
+def test_a_member_that_is_left_out_has_no_parameters_and_can_be_set_back(ensemble, tree):
+    ensemble = clone(ensemble)
+    with pytest.raises(
+        InvalidOptionError, match=f"{tree} is 'drop', and received .*{tree}__max_depth.* Set the member"
+    ):
+        ensemble.set_params(**{tree: "drop", f"{tree}__max_depth": 2})
+    assert ensemble.get_params()[tree] == "drop"
+    ensemble.set_params(**{tree: DecisionTreeClassifier(), f"{tree}__max_depth": 2})
+    assert ensemble.get_params()[f"{tree}__max_depth"] == 2
 
 
 def test_names_of_features_in_and_out():
@@ -153,13 +167,13 @@ def test_the_diagram_shows_members_side_by_side_and_the_combiner_below():
 @pytest.mark.parametrize(
     ("estimators", "told"),
     [
-        ([], r"estimators must be a list of \(name, estimator\), at least one; received \[\]"),
-        ([TREE], "received the item DecisionTreeClassifier"),
+        ([], r"estimators must be a list of \(name, estimator\), or of estimators, at least one; received \[\]"),
+        ([TREE, ("a", TREE)], "received the item DecisionTreeClassifier"),
         ([("a", TREE), ("a", TREE)], r"names of estimators must be different.*received \['a'\]"),
         ([("cv", TREE)], r"not those of parameters .*received \['cv'\]"),
         ([("a__b", TREE)], r"without a double underscore.*received \['a__b'\]"),
         ([("a", "drop")], r"at least one estimator must stay; all of \['a'\] are dropped"),
-        ([("a", Ridge())], r"estimator 'a' must be a classifier; received Ridge\(\), a regressor"),
+        ([("a", Ridge())], r"member 'a' \(Ridge\) is no classifier.*combiner 'mean'.*combiner='stacking'"),
         ([("a", DecisionTreeClassifier)], "estimators must be objects; 'a' is the class DecisionTreeClassifier"),
         ([("a", len)], "estimator 'a' must be a scikit-learn classifier or a compiled Keras model"),
     ],
@@ -174,7 +188,7 @@ def test_other_estimators_are_refused(estimators, told):
     [
         ({"cv": "fit"}, "cv must be a whole number, a splitter, folds of row numbers or 'prefit'; received 'fit'"),
         ({"missing": "renormalize"}, "missing must be one of 'error', 'zero'"),
-        ({"response_method": "decision_function"}, "response_method must be one of 'predict_proba', 'predict'"),
+        ({"response_method": "score"}, "response_method must be one of 'auto', 'predict_proba', 'decision_function'"),
     ],
 )
 def test_other_options_are_refused(options, told):
@@ -196,7 +210,10 @@ def test_other_inputs_are_refused():
 
 def test_a_member_of_another_task_is_refused():
     member = as_member(lambda x: np.zeros((len(x), 3)), name="m", classes=["a", "b", "c"], task="multilabel")
-    with pytest.raises(InvalidOptionError, match="estimator 'm' must be a classifier; its task is 'multilabel'"):
+    with pytest.raises(
+        InvalidOptionError,
+        match="must be a classifier for the task 'multiclass'; its task is 'multilabel'",
+    ):
         EnsembleClassifier([("m", member)], cv="prefit").fit(X, Y)
 
 

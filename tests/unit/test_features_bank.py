@@ -19,6 +19,7 @@ from ensemblekit.errors import DataError, FeatureBankWarning
 from ensemblekit.features import _collection
 from ensemblekit.features._bank_folder import evict
 from ensemblekit.features._segment import read_segment
+from ensemblekit.files._staging import staging_folder
 from tests.plain_backbone import PlainBackbone, make_images
 from tests.strangers import REPO, environment
 
@@ -81,6 +82,7 @@ def filled(tmp_path):
 # Several processes.
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_computes_and_the_other_reads(tmp_path):
     both = [start(tmp_path, seconds=0.03) for _ in range(2)]
     done = [finish(process) for process in both]
@@ -90,10 +92,11 @@ def test_of_two_processes_one_computes_and_the_other_reads(tmp_path):
     assert len(segments(tmp_path)) == 1
 
 
-MOMENTS = [0.0, 0.15, 0.4, *(pytest.param(m, marks=pytest.mark.slow) for m in np.random.default_rng(0).random(30))]
+MOMENTS = [0.0, 0.15, 0.4, *(pytest.param(m, marks=pytest.mark.slow) for m in np.random.default_rng(0).random(8))]
 
 
 @pytest.mark.parametrize("after", MOMENTS)
+@pytest.mark.slow
 def test_a_process_that_is_killed_leaves_whole_files_and_loses_a_batch_at_most(tmp_path, after):
     process = start(tmp_path, seconds=0.03)
     process.stdout.readline()
@@ -110,6 +113,20 @@ def test_a_process_that_is_killed_leaves_whole_files_and_loses_a_batch_at_most(t
     assert [p.name for p in next(tmp_path.iterdir()).iterdir() if p.name.startswith(".")] == [".lock"]
 
 
+def test_a_process_that_finds_all_rows_removes_what_a_killed_one_left(filled):
+    bank, path = filled
+    with staging_folder(path) as staging:
+        shutil.copyfile(path, staging / "new.features")
+        left = staging.with_name("left")
+        shutil.copytree(staging, left)
+        extract_features(PlainBackbone(), IMAGES, bank=bank)
+        assert (staging / "new.features").exists(), "a process at work has its folder locked"
+    left.rename(staging)
+    extract_features(PlainBackbone(), IMAGES, bank=bank)
+    assert not staging.exists()
+    assert segments(bank.folder) == [path]
+
+
 def has_open(process, name):
     """Tell whether a process has a file of that name open; Linux lists them."""
     targets = []
@@ -120,6 +137,7 @@ def has_open(process, name):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list the open files of a process")
+@pytest.mark.slow
 def test_who_waits_for_a_process_that_is_killed_goes_on_from_there(tmp_path):
     first = start(tmp_path, seconds=0.5)
     while not segments(tmp_path):

@@ -45,6 +45,7 @@ def test_json_is_for_programs(bank):
     assert shelves["[b]01234567"]["input_shape"] == [8, 8, 3]
 
 
+@pytest.mark.slow
 def test_it_clears_the_bank_and_says_what_is_free_now(bank):
     done = run("cache", "--clear", "--folder", bank.folder)
     assert (done.returncode, done.stdout) == (0, f"2 of 2 collections removed, 832 bytes freed in {bank.folder}.\n")
@@ -61,6 +62,7 @@ def test_a_bank_that_is_not_there_yet_is_empty(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_none_is_an_error_of_a_line(tmp_path):
     (tmp_path / "file").touch()
     for name, message in (("nope", "--folder must be the folder of a feature bank"), ("file", "must be a folder; ")):

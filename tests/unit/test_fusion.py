@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.version import Version
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -28,7 +29,8 @@ from ensemblekit import (
 )
 from ensemblekit.errors import CompatibilityError, InvalidPredictionsError, NotFittedError, OutputExistsError
 from ensemblekit.fusion import class_names, member_names, with_members
-from ensemblekit.fusion._layer_names import _unescape, escape
+from ensemblekit.fusion.layer_names import _unescape, escape
+from tests.backends import BACKEND, needs_tensorflow
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
@@ -39,6 +41,7 @@ CLASSES = ("cat", "large dog", "owl")
 GRAPHABLE = sorted(
     r.name for r in REGISTRY.registrations
     if r.kind == "combiner" and "graphable" in REGISTRY.create_combiner(r.name).traits
+    and "multiclass" in REGISTRY.create_combiner(r.name).tasks
 )  # fmt: skip
 X = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
 IMAGES = np.random.default_rng(1).uniform(0, 255, (6, 16, 16, 3)).astype(np.float32)
@@ -95,7 +98,9 @@ def fitted(name, said, **options):
     return fit_combiner(said, combiner) if "learns" in combiner.traits else combiner
 
 
-@pytest.mark.parametrize("name", GRAPHABLE)
+@pytest.mark.parametrize(
+    "name", [n if n in ("mean", "voting", "stacking") else pytest.param(n, marks=pytest.mark.slow) for n in GRAPHABLE]
+)
 def test_every_graph_says_what_combine_says_and_comes_back_the_same(name, members, said, tmp_path):
     combiner = fitted(name, said)
     fused = fuse(members, combiner, classes=CLASSES)
@@ -127,13 +132,21 @@ assert not [m for m in sys.modules if m.startswith("ensemblekit")]
         pytest.param(
             "m", "import tensorflow as tf; m = tf.saved_model.load('m')", "m.serve(x)", marks=pytest.mark.slow
         ),
+        (
+            "m.tflite", "from tensorflow.lite.python.interpreter import Interpreter as I; m = I('m.tflite')",
+            "m.get_signature_runner()(inputs=x)['output_0']",
+        ),
         ("m.onnx", "import onnxruntime as o; m = o.InferenceSession('m.onnx')", "m.run(['probas'], {'inputs': x})[0]"),
     ],
 )  # fmt: skip
 def test_what_is_exported_runs_where_we_are_not_installed(file, load, run, members, said, tmp_path):
+    if BACKEND != "tensorflow" and not file.endswith("keras"):
+        pytest.skip("SavedModel, ONNX and LiteRT are written by TensorFlow")
     if file.endswith("onnx"):
         pytest.importorskip("onnxruntime")
         pytest.importorskip("tf2onnx")
+    if file.endswith("tflite") and Version(keras.__version__) < Version("3.13"):
+        pytest.skip("Keras 3.12 writes no LiteRT files")
     combiner = fitted("stacking", said)
     (kept,) = export_fused(members, combiner, to=tmp_path / file, inputs=X, classes=CLASSES)
     assert kept.max_difference < 1e-6
@@ -161,6 +174,7 @@ def test_a_file_that_says_something_else_is_not_kept(members, said, tmp_path):
     assert (tmp_path / "m.keras").read_text() == "what was there"
 
 
+@needs_tensorflow
 def test_nothing_is_replaced_unasked(members, tmp_path):
     (tmp_path / "m.keras").write_text("mine")
     (tmp_path / "folder").mkdir()
@@ -168,7 +182,7 @@ def test_nothing_is_replaced_unasked(members, tmp_path):
         export_fused(members, "mean", to=tmp_path / "m.keras", inputs=X, classes=CLASSES)
     with pytest.raises(OutputExistsError, match=r"replaces a SavedModel of ensemblekit only; '.*folder' is none"):
         export_fused(members, "mean", to=tmp_path / "folder", inputs=X, classes=CLASSES, overwrite=True)
-    with pytest.raises(InvalidOptionError, match=r"ends in \.keras or \.onnx.*received 'm\.h5'"):
+    with pytest.raises(InvalidOptionError, match=r"ends in \.keras, \.onnx or \.tflite.*received 'm\.h5'"):
         export_fused(members, "mean", to=tmp_path / "m.h5", inputs=X, classes=CLASSES)
     with pytest.raises(InvalidOptionError, match="at least one sample"):
         export_fused(members, "mean", to=tmp_path / "n.keras", inputs=X[:0], classes=CLASSES)
@@ -215,6 +229,7 @@ def test_members_are_left_as_they_are(members):
         assert all(np.array_equal(a, b) for a, b in zip(weights, m.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_classes_go_by_name_and_members_of_a_fitted_combiner_too(members):
     orders = {"b": ("cat", "large dog", "owl"), "a/ü": ("owl", "cat", "large dog"), "c": ("cat", "owl", "large dog")}
     ids = np.arange(len(X))
@@ -241,6 +256,7 @@ def test_every_name_can_be_read_again(name):
     assert not set(escape(name)) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
 
+@pytest.mark.slow
 def test_outputs_of_many_kinds():
     one = [("sigmoid", net(1, 1, "sigmoid")), ("half", net(2, 2, dtype="mixed_float16")), ("whole", net(3, 2))]
     fused = fuse(one, "mean", classes=["no", "yes"])
@@ -263,6 +279,7 @@ def test_outputs_of_many_kinds():
     np.testing.assert_allclose(fused.predict(X, verbose=0), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_segmentation():
     def unet(seed):
         keras.utils.set_random_seed(seed)
@@ -277,6 +294,7 @@ def test_segmentation():
         np.testing.assert_allclose(fused.predict(IMAGES, verbose=0), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_names_of_operations_do_not_clash():
     def shuffled(seed):
         keras.utils.clear_session()  # names begin anew, as in a process that loads one model
@@ -300,7 +318,8 @@ def test_several_inputs_are_shared_by_name(tmp_path):
 
     trio = [("a", two(1, "age", "dose")), ("b", two(2, "dose", "age")), ("c", two(3, "dose"))]
     rows = {name: np.random.default_rng(0).normal(size=(9, 4)).astype("float32") for name in ("age", "dose")}
-    kept = export_fused(trio, "mean", to=[tmp_path / "m.keras", tmp_path / "m"], inputs=rows, classes=CLASSES)
+    formats = [tmp_path / "m.keras", tmp_path / "m"][: 2 if BACKEND == "tensorflow" else 1]
+    kept = export_fused(trio, "mean", to=formats, inputs=rows, classes=CLASSES)
     assert max(k.max_difference for k in kept) < 1e-6
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert {t.name for t in loaded.inputs} == {"age", "dose"}
@@ -322,6 +341,7 @@ def test_images_of_several_sizes_are_resized_inside():
     np.testing.assert_allclose(fused.predict(IMAGES, verbose=0), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_chained_model_and_a_fused_one_are_members_like_others():
     one = backbone()
     first = image_net(1, one)
@@ -346,6 +366,7 @@ def compiled(seed, loss="sparse_categorical_crossentropy", activation="softmax")
     return made
 
 
+@pytest.mark.slow
 def test_a_fitted_ensemble(tmp_path):
     logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     members = [
@@ -424,6 +445,7 @@ def test_members_that_cannot_be_fused_are_named(make, error, text):
         fuse(make(), "mean", classes=CLASSES)
 
 
+@pytest.mark.slow
 def test_options_of_the_combiner_may_be_a_mapping(members, tmp_path):
     wanted = fuse(members, "geometric_mean", classes=CLASSES, temperature=2.0).predict(X, verbose=0)
     fused = fuse(members, "geometric_mean", classes=CLASSES, options={"temperature": 2.0}, name="two")

@@ -59,6 +59,7 @@ def net(make, seed):
         (text_vectorization, TEXTS),
     ],
 )
+@pytest.mark.slow
 def test_what_was_adapted_is_in_the_graph_and_in_its_file(make, x, tmp_path):
     x = keras.ops.convert_to_tensor(x)
     one, other, same = net(make, 0), net(make, 1), net(make, 0)
@@ -73,6 +74,7 @@ def test_what_was_adapted_is_in_the_graph_and_in_its_file(make, x, tmp_path):
     np.testing.assert_array_equal(again.predict(x, verbose=0), fused.predict(x, verbose=0))
 
 
+@pytest.mark.slow
 def test_words_with_weights_of_documents_are_in_the_graph():
     x = keras.ops.convert_to_tensor(TEXTS)
     one, other = net(weighted_words, 0), net(weighted_words, 1)

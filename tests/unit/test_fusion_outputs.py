@@ -35,6 +35,7 @@ def fitted(loss, activation, n_outputs=3, **told):
         (own, None, 3, {"targets": "indicators", "from_logits": True}),
     ],
 )
+@pytest.mark.slow
 def test_the_one_model_says_what_the_classifiers_say(loss, activation, n_outputs, told, tmp_path):
     members = [
         ("one", fitted(loss, activation, n_outputs, **told)),

@@ -172,7 +172,7 @@ NO_MODEL = {
 @pytest.mark.parametrize("kind", NO_MODEL)
 def test_what_describes_no_model_is_one_line(write, kind):
     with pytest.raises(
-        InvalidOptionError, match=r"m\.keras' (cannot be loaded by Keras in safe mode|must be as)"
+        InvalidOptionError, match=r"m\.keras' (cannot be loaded by Keras in safe mode|must be as|holds also)"
     ) as raised:
         load_keras_file(write(config=NO_MODEL[kind]))
     assert "\n" not in str(raised.value)

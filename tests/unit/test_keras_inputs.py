@@ -1,5 +1,7 @@
 """Inputs of Keras estimators: several by name, texts, rows with names; and what a given model keeps."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from sklearn.base import clone
 from ensemblekit import EnsembleClassifier, InvalidOptionError, KerasClassifier, KerasRegressor
 from ensemblekit.errors import CompatibilityError, InvalidPredictionsError
 from ensemblekit.store import load, save
+from tests.backends import needs_tensorflow
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
@@ -33,6 +36,7 @@ def compiled(model, loss="sparse_categorical_crossentropy"):
 
 
 @pytest.mark.parametrize("structure", [list, dict])
+@pytest.mark.slow
 def test_several_inputs_go_by_name(structure):
     net = KerasClassifier(two_inputs(structure), epochs=6, seed=0, validation_split=0.2)
     fitted = net.fit({"right": RIGHT, "left": LEFT, "of others": LEFT}, Y)
@@ -55,6 +59,7 @@ def test_inputs_of_one_number_are_columns_of_a_table():
     np.testing.assert_array_equal(fitted.predict_proba(table[["right", "left"]]), by_name)
 
 
+@pytest.mark.slow
 def test_a_function_makes_a_model_of_several_inputs():
     seen = {}
 
@@ -99,6 +104,7 @@ def test_names_of_rows_count():
         KerasRegressor(one).fit(left, pd.Series(LEFT[:, 0], index=index[::-1]))
 
 
+@pytest.mark.slow
 def test_a_regressor_takes_several_inputs():
     left, right = keras.Input((3,), name="left"), keras.Input((2,), name="right")
     model = compiled(keras.Model([left, right], layers.Dense(1)(layers.Concatenate()([left, right]))), "mse")
@@ -115,6 +121,7 @@ def words():
 
 
 @pytest.mark.parametrize("form", [list, np.array, pd.Series, lambda x: np.array(x, object).reshape(-1, 1)])
+@pytest.mark.slow
 def test_texts_go_to_a_model_with_the_vocabulary_that_it_learned(form):
     texts = np.where(CODES == 1, "good film", "bad film").tolist()
     fitted = KerasClassifier(words(), epochs=10, seed=0).fit(form(texts), Y)
@@ -122,6 +129,7 @@ def test_texts_go_to_a_model_with_the_vocabulary_that_it_learned(form):
     assert fitted.predict(["good film", "bad film"]).tolist() == ["yes", "no"]
 
 
+@pytest.mark.slow
 def test_texts_beside_numbers_in_an_ensemble():
     text, number = keras.Input((1,), dtype="string", name="text"), keras.Input((3,), name="left")
     layer = layers.StringLookup(output_mode="one_hot")
@@ -139,6 +147,7 @@ def test_texts_beside_numbers_in_an_ensemble():
     assert ensemble.score(x, Y) > 0.9
 
 
+@needs_tensorflow
 def test_texts_and_numbers_are_not_mixed_up():
     with pytest.raises(CompatibilityError, match=r"X must be texts for .*; received float32"):
         KerasClassifier(words()).fit(LEFT, Y)
@@ -158,6 +167,7 @@ def adapted():
     return compiled(keras.Sequential(parts))
 
 
+@pytest.mark.slow
 def test_a_given_model_keeps_what_is_not_trained():
     model = adapted()
     x = LEFT * 9 + 100
@@ -170,6 +180,7 @@ def test_a_given_model_keeps_what_is_not_trained():
     assert [layer.trainable for layer in fitted.model_.layers] == [True, False, True, True]
 
 
+@pytest.mark.slow
 def test_moving_means_of_a_layer_that_is_trained_start_anew():
     model = adapted()
     model.fit(LEFT * 9 + 100, CODES, verbose=0)
@@ -198,12 +209,14 @@ def test_a_model_with_two_outputs_is_refused_by_their_names():
         KerasClassifier(model).fit(LEFT, Y)
 
 
+@pytest.mark.slow
 def test_a_model_that_was_never_built_is_built_for_the_rows():
     model = compiled(keras.Sequential([layers.Dense(2, "softmax")]))
     assert KerasClassifier(model, epochs=20, seed=0).fit(LEFT, Y).score(LEFT, Y) > 0.8
     assert not model.built
 
 
+@pytest.mark.slow
 def test_how_probabilities_are_made_is_saved(tmp_path):
     model = compiled(
         keras.Sequential([keras.Input((3,)), layers.Dense(2)]), keras.losses.BinaryCrossentropy(from_logits=True)
@@ -217,3 +230,21 @@ def test_how_probabilities_are_made_is_saved(tmp_path):
         del vars(before)[name]  # as estimators are that were saved before these were there
     assert before.get_params()["initial_weights"] == "new"
     assert before.predict_proba(LEFT).shape == (80, 2)
+
+
+def test_inputs_go_by_the_keys_of_a_dict_or_by_their_order_where_they_have_no_names():
+    rng = np.random.default_rng(0)
+    left, right, y = rng.normal(size=(6, 2)), rng.normal(size=(6, 3)), np.array(["no", "yes"] * 3)
+    a, b = keras.Input((2,)), keras.Input((3,))
+    outputs = keras.layers.Dense(2, "softmax")(keras.layers.Concatenate()([a, b]))
+    for given, x in (({"left": a, "right": b}, {"right": right, "left": left}), ([a, b], [left, right])):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of keys that are not the names of the tensors
+            model = keras.Model(given, outputs)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        fitted = KerasClassifier(model, epochs=0, initial_weights="given")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitted.fit(x, y)
+        fed = {"left": left, "right": right} if isinstance(given, dict) else [left, right]
+        np.testing.assert_allclose(fitted.predict_proba(x), np.asarray(model(fed)), atol=1e-6)

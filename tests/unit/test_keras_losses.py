@@ -82,11 +82,13 @@ def test_a_loss_gets_what_it_compares(loss, monkeypatch):
 
 
 @pytest.mark.parametrize(("loss", "batch_size"), [("mse", 3), ("mse", 1), ("huber", 3)])
+@pytest.mark.slow
 def test_as_many_rows_as_classes_in_a_batch_do_not_matter(loss, batch_size):
     assert KerasClassifier(net(loss), epochs=8, seed=0, batch_size=batch_size).fit(X, Y).score(X, Y) > 0.9
 
 
 @pytest.mark.parametrize("loss", [own_integers, own_indicators, OwnLoss(), lambda y, p: own_indicators(y, p)])
+@pytest.mark.slow
 def test_a_loss_of_your_own_is_told(loss):
     with pytest.raises(InvalidOptionError, match=r"of your own must be told.* received .*targets='integers'.*'indicat"):
         KerasClassifier(net(loss)).fit(X, Y)
@@ -102,6 +104,7 @@ def test_an_own_loss_of_each_element_is_one():
     assert KerasClassifier(net(own_elements), epochs=8, seed=0, targets="indicators").fit(X, Y).score(X, Y) > 0.9
 
 
+@pytest.mark.slow
 def test_one_output_is_zero_or_one_for_any_loss():
     two = CODES < 2
     for loss in ("mse", own_indicators):
@@ -176,6 +179,7 @@ def divided(raw):
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*received `from_logits=True`, but the `output`")
+@pytest.mark.slow
 def test_outputs_become_probabilities(loss, activation, told, how):
     fitted = KerasClassifier(net(loss, 3, activation), epochs=3, seed=0, **told).fit(X, Y)
     probas = fitted.predict_proba(X)
@@ -214,6 +218,7 @@ def test_ends_of_other_kinds_are_taken(end):
     np.testing.assert_allclose(KerasClassifier(make, epochs=0).fit(X, Y).predict_proba(X), model.predict(X, verbose=0))
 
 
+@pytest.mark.slow
 def test_a_regressor_refuses_losses_of_classes_and_broadcasts():
     y = X[:, 0]
     with pytest.raises(CompatibilityError, match="needs a loss of numbers; 'sparse_categorical_crossentropy' compares"):

@@ -82,7 +82,7 @@ def test_an_object_that_predicts_and_says_no_more_is_multiclass():
 def test_the_task_may_be_given():
     assert as_member(halves, name="m", classes=["cat", "dog"], task="multilabel").task == "multilabel"
     with pytest.raises(InvalidOptionError, match="task must be one of 'multiclass'"):
-        as_member(halves, name="m", classes=["cat", "dog"], task="binary")
+        as_member(halves, name="m", classes=["cat", "dog"], task="ranking")
 
 
 def test_saved_predictions_are_looked_up_by_id():
@@ -158,6 +158,7 @@ def test_a_keras_model_with_one_sigmoid_output_is_a_member():
     np.testing.assert_allclose(probas.sum(axis=1), 1)
 
 
+@pytest.mark.slow
 def test_recognising_members_and_sources_imports_no_tensorflow():
     code = """
 import sys

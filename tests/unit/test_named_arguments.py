@@ -8,7 +8,7 @@ import pytest
 
 from ensemblekit import Combiner, InvalidOptionError, Predictions, combine, fit_combiner
 from ensemblekit.evaluation import bootstrap_interval
-from ensemblekit.interfaces import by_member
+from ensemblekit.predictions.named import by_member
 
 IDS = ["b", "a", "c"]
 FEATURES = pd.DataFrame({"u": [10.0, 20.0, 30.0], "v": [1.0, 2.0, 3.0]}, index=["a", "b", "c"])
@@ -175,3 +175,16 @@ def test_a_default_index_names_no_member():
     assert by_member(pd.Series([1.0, 2.0], index=["b", "a"])) == {"b": 1.0, "a": 2.0}
     with pytest.raises(InvalidOptionError, match="each member once"):
         by_member(pd.Series([1.0, 2.0], index=["b", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("weight", "received"),
+    [
+        ([1.0, -2.0, np.nan], "received 2 others, first -2.0 for the id 'a'"),
+        ([0.0, 0.0, 0.0], "received only 0"),
+        (np.ones((3, 2)), r"received shape \(3, 2\)"),
+    ],
+)
+def test_sample_weight_that_is_none_says_what_came(weight, received):
+    with pytest.raises(InvalidOptionError, match=rf"sample_weight must be finite and >= 0 .*; {received}"):
+        fit_combiner([member()], Keeps(), sample_weight=weight)

@@ -13,7 +13,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from ensemblekit import EnsembleClassifier, EnsembleKitError, InvalidOptionError, Predictions, collect
 from ensemblekit.cli._columns import read_column
-from ensemblekit.errors import DataError, InvalidPredictionsError
+from ensemblekit.errors import AlignmentError, DataError, InvalidPredictionsError
 from ensemblekit.evaluation import score_table
 
 HALF = [[0.5, 0.5], [0.5, 0.5]]
@@ -338,20 +338,29 @@ def test_a_source_of_batches_changes_no_type(ids, labels, message):
         collect({"half": lambda x: np.full((len(x), 2), 0.5)}, [first, ([1], np.zeros((1, 1)))], classes=["cat", "dog"])
 
 
-@pytest.mark.parametrize(
-    "labels", [np.array([True, False]), np.array([0.0, 1.0]), np.array([0, -1]), np.array([0, 2]), np.array(["0", "1"])]
-)
+@pytest.mark.parametrize("labels", [np.array([True, False]), np.array([0.0, 1.0]), np.array([0, -1]), np.array([0, 2])])
 def test_labels_of_a_source_are_positions_in_its_classes_and_no_mask(labels):
-    class Source:
-        classes, split = ("cat", "dog"), None
-
-        def __len__(self):
-            return 2
-
-        def batches(self, batch_size):
-            yield np.array(["a", "b"]), np.zeros((2, 1)), labels
-
     with pytest.raises(
         DataError, match=r"labels must be positions in the classes of the source, whole numbers from 0 to"
     ):
-        collect({"half": lambda x: np.full((len(x), 2), 0.5)}, Source(), classes=["cat", "dog"])
+        collect({"half": lambda x: np.full((len(x), 2), 0.5)}, SourceOf(labels), classes=["cat", "dog"])
+
+
+def test_texts_of_a_source_are_names_of_classes_and_no_positions():
+    with pytest.raises(AlignmentError, match="labels must be classes that the members know"):
+        collect({"half": lambda x: np.full((len(x), 2), 0.5)}, SourceOf(np.array(["0", "1"])), classes=["cat", "dog"])
+
+
+class SourceOf:
+    """Two rows with labels."""
+
+    classes, split = ("cat", "dog"), None
+
+    def __init__(self, labels):
+        self.labels = labels
+
+    def __len__(self):
+        return 2
+
+    def batches(self, batch_size):
+        yield np.array(["a", "b"]), np.zeros((2, 1)), self.labels

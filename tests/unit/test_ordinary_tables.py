@@ -1,6 +1,7 @@
 """Files as people have them: submissions of each task, in the separators and marks of their programs."""
 
 import gzip
+import re
 
 import pandas as pd
 import pyarrow as pa
@@ -315,3 +316,43 @@ def test_options_are_of_their_kind(tmp_path):
         combine([path], "mean", read={"index": "id"})
     with pytest.raises(InvalidOptionError, match="id must say how files are read"):
         combine(align(path), "mean", read={"id": "id"})
+
+
+@pytest.mark.parametrize("half", [",5", "0,5", "+,5", ",5e0", "5,e-1"])
+def test_a_decimal_comma_may_begin_or_end_a_number(half, tmp_path):
+    (tmp_path / "a.csv").write_text(f"id;cat;dog\nx;{half};,5\ny;1,;0,\n")
+    for told in ({}, {"decimal": ","}):
+        assert Predictions.load(tmp_path / "a.csv", **told).probas.tolist() == [[0.5, 0.5], [1, 0]]
+    (tmp_path / "b.csv").write_text("id;cat;dog\nx;,;1\n")
+    with pytest.raises(InvalidPredictionsError, match=r"'cat' has ',' for id 'x'"):
+        Predictions.load(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("index", [["x", "y"], [7, 3]])
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_an_index_without_a_name_is_proposed_as_the_ids(suffix, index, tmp_path):
+    frame = pd.DataFrame({"cat": [0.5, 0.25], "dog": [0.5, 0.75]}, index=index)
+    path = tmp_path / f"a{suffix}"
+    frame.to_parquet(path) if suffix == ".parquet" else frame.to_csv(path)
+    with pytest.raises(InvalidPredictionsError, match="an index without a name so; if it holds the ids") as error:
+        Predictions.load(path)
+    (proposed,) = re.findall(r"id='(.*)'", str(error.value))
+    got = Predictions.load(path, id=proposed)
+    assert (got.ids.tolist(), got.classes, got.probas.tolist()) == (index, ("cat", "dog"), frame.to_numpy().tolist())
+
+
+@pytest.mark.parametrize("option", [{"separator": ";"}, {"decimal": ","}])
+def test_what_is_said_of_text_is_refused_where_no_file_is_text(option, tmp_path):
+    a = Predictions([[0.5, 0.5]], ids=["x"], classes=["cat", "dog"])
+    (tmp_path / "parts").mkdir()
+    paths = [tmp_path / "a.parquet", tmp_path / "b.npz", tmp_path / "parts"]
+    for path in [*paths[:2], tmp_path / "parts" / "part-0.parquet"]:
+        a.save(path)
+    rule = rf"{next(iter(option))}='.' must say how a text file is read, .csv or .tsv; received it beside"
+    for path in paths:
+        with pytest.raises(InvalidOptionError, match=rf"{rule} \['.*{path.name}'\]"):
+            Predictions.load(path, **option)
+    with pytest.raises(InvalidOptionError, match=rule):
+        align(paths, **option)
+    (tmp_path / "c.csv").write_text("id;cat;dog\nx;0,25;0,75\n")
+    assert len(align([paths[0], tmp_path / "c.csv"], **option).members) == 2

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ensemblekit import Predictions, predict_images
 from ensemblekit.cli import app
-from ensemblekit.errors import DataError, OutputExistsError, UnreadableImageError
+from ensemblekit.errors import DataError, ImageReadingWarning, OutputExistsError, UnreadableImageError
 from ensemblekit.files import Folder
 from ensemblekit.predicting import _run
 from ensemblekit.predicting._checkpoints import Checkpoints
@@ -38,6 +38,8 @@ def few_a_part(monkeypatch):
     monkeypatch.setattr(_run, "PART", 4)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:files in:ensemblekit.errors.ImageReadingWarning")
 def test_unreadable_and_other_files_are_told_and_not_lost(made, images, tmp_path):
     data = tmp_path / "test"
     shutil.copytree(images / "test", data)
@@ -46,7 +48,8 @@ def test_unreadable_and_other_files_are_told_and_not_lost(made, images, tmp_path
     (data / "notes.txt").write_text("no image")
     for k in range(5):
         (data / "owl" / f"{k} ü.png").write_text("a whole part that cannot be read")
-    done = predict_images(made[0] / "m.keras", data, tmp_path / "p.parquet", batch_size=2)
+    with pytest.warns(ImageReadingWarning, match="1 is none, and left out: 'test/notes.txt'"):
+        done = predict_images(made[0] / "m.keras", data, tmp_path / "p.parquet", batch_size=2)
     lost = {"test/cat/1 ü.png", "test/dog/9.jpg", *(f"test/owl/{k} ü.png" for k in range(5))}
     assert set(done.unreadable) == lost
     assert (done.n_images, done.n_others) == (9, 1)
@@ -65,6 +68,8 @@ def test_unreadable_and_other_files_are_told_and_not_lost(made, images, tmp_path
     assert not (tmp_path / "q.unreadable.csv").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:files in:ensemblekit.errors.ImageReadingWarning")
 def test_odd_files_neither_stop_a_run_nor_are_lost(made, images, tmp_path, monkeypatch):
     data = tmp_path / "test"
     shutil.copytree(images / "test", data)
@@ -86,14 +91,14 @@ def test_odd_files_neither_stop_a_run_nor_are_lost(made, images, tmp_path, monke
 
 
 def test_any_error_of_a_decoder_is_told_as_one_of_that_image(made, images, tmp_path, monkeypatch):
-    read = _run.read_image
+    read = _run.read_sized
 
-    def odd(path, size):
+    def odd(path, size, reader):
         if path.parent.name == "owl":
             raise UnreadableImageError("a decoder of others")
-        return read(path, size)
+        return read(path, size, reader)
 
-    monkeypatch.setattr(_run, "read_image", odd)
+    monkeypatch.setattr(_run, "read_sized", odd)
     done = predict_images(made[0] / "m.keras", images / "test", tmp_path / "p.parquet")
     assert set(done.unreadable.values()) == {"a decoder of others"}
     assert (done.n_images, len(done.unreadable)) == (10, 5)
@@ -139,6 +144,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(made, images, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["expected.parquet", "p.parquet"]
 
 
+@pytest.mark.slow
 def test_another_run_is_not_taken_for_the_one_that_was_cut_off(made, images, tmp_path, monkeypatch):
     data, out = tmp_path / "pets", tmp_path / "p.parquet"
     shutil.copytree(images, data)
@@ -166,6 +172,7 @@ def test_another_run_is_not_taken_for_the_one_that_was_cut_off(made, images, tmp
 
 
 @pytest.mark.parametrize("end", ["between two outputs", "while parts are removed"])
+@pytest.mark.slow
 def test_a_run_that_is_cut_off_as_it_ends_is_finished(made, images, tmp_path, monkeypatch, end):
     model = made[0] / "m.keras"
     predict_images(model, images, tmp_path / "expected.parquet", members=True)

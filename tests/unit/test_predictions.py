@@ -77,7 +77,10 @@ def make(probas=GOOD, **fields):
         ({"labels": [0, -1]}, r"labels must be names out of classes .* 1 \(-1\)"),
         ({"labels": [0.0, 1.0]}, r"labels must be names out of classes"),
         ({"labels": [1, 3], "classes": [1, 2]}, r"labels must be names out of classes \(1, 2\).* 1 \(3\)"),
-        ({"task": "binary"}, r"task must be one of 'multiclass', 'multilabel', 'regression'; received 'binary'"),
+        (
+            {"task": "ranking"},
+            r"task must be one of 'multiclass', 'multilabel', 'regression' or .* received 'ranking'.*There are: binary",
+        ),
         ({"missing": "zero"}, r"missing must be one of 'error', 'renormalize'; received 'zero'"),
         ({"member": ""}, r"member must be a non-empty str or None; received ''"),
         ({"split": 3}, r"split must be a non-empty str or None; received 3"),

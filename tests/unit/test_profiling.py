@@ -92,7 +92,7 @@ def test_a_member_alone_runs_no_layer_of_another():
         said = graph.call_of(some, x)()
         assert len(said) == len(some)
         for member, probas in zip(some, said, strict=True):
-            np.testing.assert_allclose(probas, {"small": small, "wide": wide}[member](x), atol=1e-6)
+            np.testing.assert_allclose(probas, {"small": small, "wide": wide}[member].predict_on_batch(x), atol=1e-6)
         part = keras.Model(graph.model.input, [graph._outputs[name] for name in some])
         assert any(getattr(layer, "filters", 0) == 64 for layer in part.layers) == ("wide" in some)
     assert graph.cost(["small", "wide"]).n_bytes - graph.cost(["small"]).n_bytes == 4 * wide.count_params()
@@ -166,6 +166,7 @@ def test_what_members_cost_and_are_worth(fused):
     assert found.peak_memory is None
 
 
+@pytest.mark.slow
 def test_the_frontier_is_that_of_brute_force(fused):
     found = profile_model(fused, predictions=said(), seconds=0.1, batch_sizes=[1], memory=False)
     table = found.frontier
@@ -210,6 +211,7 @@ def test_of_many_members_some_subsets_are_looked_at():
     assert not SubsetScores(align(said()), "mean", None, tuple("abc")).greedy
 
 
+@pytest.mark.slow
 def test_a_rule_that_learns_is_fitted_on_other_rows(fused):
     quick = {"seconds": 0.1, "batch_sizes": [1], "memory": False}
     with pytest.raises(NotFittedError, match="Give held-out predictions to fit it on"):
@@ -223,6 +225,7 @@ def test_a_rule_that_learns_is_fitted_on_other_rows(fused):
     assert row["log_loss"] == pytest.approx(log_loss(combine([p for p in said() if p.member != "b"], fitted)))
 
 
+@pytest.mark.slow
 def test_a_model_that_combines_otherwise_is_not_taken_for_a_mean():
     members = {"a": net(1, 4), "b": net(2, 4)}
     model = fuse(members, "geometric_mean", classes=CLASSES)
@@ -235,6 +238,7 @@ def test_a_model_that_combines_otherwise_is_not_taken_for_a_mean():
     assert whole["log_loss"] == pytest.approx(log_loss(combine(rows, "geometric_mean")))
 
 
+@pytest.mark.slow
 def test_an_ensemble_brings_its_rule_and_weights_go_with_its_members():
     # Weights as a sequence are those of the members of the model; the files come in another order.
     rule = default_registry().create_combiner("weighted", weights=[0.7, 0.2, 0.1])
@@ -275,6 +279,7 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(fused, monkeypatc
         plot_frontier(pd.DataFrame({"members": [], "ms": [], "accuracy": [], "on_frontier": []}))
 
 
+@pytest.mark.slow
 def test_a_collection_is_fused_first_and_a_model_without_members_is_timed():
     quick = {"classes": CLASSES, "seconds": 0.1, "batch_sizes": [1], "memory": False}
     models = {"a": net(1, 4), "b": net(2, 4)}
@@ -295,6 +300,7 @@ def test_memory_that_cannot_be_measured_is_told(tmp_path):
 
 
 def test_points_that_are_estimated_are_hollow_and_many_names_are_not_cut():
+    pytest.importorskip("matplotlib")
     names = [f"a_member_with_a_long_name_{k}" for k in range(6)]
     table = pd.DataFrame(
         {"members": [names[:1], names], "ms": [1.0, 9.0], "accuracy": [0.5, 0.9], "measured": [True, False],
@@ -310,6 +316,7 @@ def test_points_that_are_estimated_are_hollow_and_many_names_are_not_cut():
     assert "Hollow" not in plot_frontier(table.assign(measured=True)).get_supxlabel()
 
 
+@pytest.mark.slow
 def test_the_command(fused, tmp_path, monkeypatch):
     monkeypatch.setattr(
         _profile, "peak_memory", lambda *at: 123_000_000

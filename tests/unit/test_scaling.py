@@ -25,6 +25,7 @@ from ensemblekit import (
 )
 from ensemblekit.errors import InvalidPredictionsError, OutputExistsError
 from ensemblekit.files import is_leftover
+from ensemblekit.predictions._fits import Fitted
 from ensemblekit.scaling import _buckets, _combine_files, combine_files, combine_partitions, predict_partitions
 
 CLASSES = ("cat", "Cat", "dog")
@@ -124,10 +125,10 @@ def test_what_members_were_fitted_on_is_kept(text, shuffled, tmp_path):
     order = np.random.default_rng(0).permutation(N)
     a, b, c = (draw(name, order if shuffled and name == "bb" else np.arange(N), text=text) for name in ("a", "bb", "c"))
     fitted_on = [["x/00001 ü'", "z1"], ["y"]] if text else [[-1, 7], [2**40]]
-    a, b = (p._with(_fit_ids=np.array(ids)) for p, ids in zip((a, b), fitted_on, strict=True))
+    a, b = (p._with(_fitted=Fitted(np.array(ids))) for p, ids in zip((a, b), fitted_on, strict=True))
     parts = {"a": [tmp_path / "a0.parquet", tmp_path / "a1.parquet"]}
     a.take(a.ids[:9]).save(parts["a"][0])
-    a.take(a.ids[9:])._with(_fit_ids=a.fit_ids[:1]).save(parts["a"][1])
+    a.take(a.ids[9:])._with(_fitted=Fitted(a.fit_ids[:1])).save(parts["a"][1])
     done = combine_files(parts | {p.member: write(tmp_path, [p]) for p in (b, c)}, "mean", tmp_path / "out.parquet")
     assert done.joined is shuffled
     assert_same(tmp_path / "out.parquet", combine([a, b, c], "mean"))
@@ -139,7 +140,7 @@ def test_what_members_were_fitted_on_is_kept(text, shuffled, tmp_path):
 
 def test_what_was_fitted_on_ids_of_another_kind_is_refused_with_the_file(tmp_path):
     a, b = draw("a", np.arange(N)), draw("bb", np.arange(N))
-    files = write(tmp_path, [a._with(_fit_ids=np.array([3])), b])
+    files = write(tmp_path, [a._with(_fitted=Fitted(np.array([3]))), b])
     with pytest.raises(InvalidPredictionsError, match=r"a\.parquet': fit_ids must be of the kind of ids"):
         combine_files(files, "mean", tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet").exists()
@@ -291,6 +292,7 @@ class Failing(Slow):
         raise OSError("no room")
 
 
+@pytest.mark.slow
 def test_what_fails_on_a_worker_is_not_tried_again(client, tmp_path):
     with pytest.raises(OSError, match="no room"):
         list(combine_partitions(parts(1), Failing(str(tmp_path)), client=client))
@@ -356,6 +358,7 @@ combine_files(sys.argv[2:], "mean", sys.argv[1], progress=lambda *at: os.kill(os
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_told_and_nothing_is_left(shuffled, tmp_path):
     a, b = draw("a", np.arange(N)), draw("b", np.arange(N)[::-1] if shuffled else np.arange(N))
     files = [str(f) for f in write(tmp_path, [a, b])]

@@ -50,6 +50,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_manifest_imports_no_module_but_those_that_the_plugin_lists(tmp_path):
     package = tmp_path / "acme"
     package.mkdir()

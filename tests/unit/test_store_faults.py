@@ -61,6 +61,7 @@ def saved_keras(tmp_path_factory, keras):
     return folder
 
 
+@pytest.mark.slow
 def test_the_manifest_says_what_it_is_of(saved, fitted, tmp_path):
     manifest = json.loads((saved / "manifest.json").read_text())
     assert manifest["versions"] == versions()
@@ -269,6 +270,7 @@ print("saved", flush=True)
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.05, 0.2])
+@pytest.mark.slow
 def test_a_save_that_is_killed_leaves_the_old_one_whole(wait, saved, tmp_path):
     folder = tmp_path / "saved"
     shutil.copytree(saved, folder)

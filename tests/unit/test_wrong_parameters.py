@@ -73,7 +73,7 @@ def test_what_scikit_learn_users_write_is_taken():
 
 
 ONE = Predictions([[0.5, 0.5], [0.1, 0.9]], ids=["a", "b"], classes=["x", "y"], labels=["x", "y"], member="m")
-SETS: Any = fit_conformal(ONE)
+SETS: Any = fit_conformal(ONE, alpha=0.5)
 METHODS: dict[str, Any] = {
     "predict_sets": SETS.predict_sets, "coverage": SETS.coverage, "mean_size": SETS.mean_size,
     "select": align([ONE]).select, "rename": ONE.rename,

@@ -26,6 +26,7 @@ NEED_KERAS = {"graphable", "graph_of_any_batch"}
         for wrong, check in WRONG.items()
     ],
 )
+@pytest.mark.slow
 def test_a_wrong_combiner_is_rejected(wrong, check):
     by_chance = wrong.__name__ in BY_CHANCE
     with pytest.raises(CheckFailedError) as caught:
@@ -68,5 +69,6 @@ class Promising(Combiner):
 
 
 @pytest.mark.parametrize("right", [Plain, Right, Promising, BestMember, lambda: Plain()])
+@pytest.mark.slow
 def test_right_ones_pass(right):
     check_combiner(right)

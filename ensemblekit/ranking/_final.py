@@ -8,6 +8,7 @@ import numpy as np
 
 from ._pool import Pool
 from ._ranks import places
+from ._sorting import keyed_order
 from .runs import bits_of
 
 __all__ = ["Fused", "sorted_candidates"]
@@ -53,23 +54,13 @@ def sorted_candidates(pool: Pool, score: np.ndarray, top: int | None) -> Fused:
 
 def _order(query: np.ndarray, score: np.ndarray, n_queries: int) -> np.ndarray:
     """Sort by query, falling score and falling position."""
-    n = len(score)
-    bits, query_bits = bits_of(n), bits_of(n_queries - 1)
-    # One key of 64 bits: the query, as many bits of the score as there is room for, and the position.
-    key = score.view(np.int64)
-    key = (key ^ ((key >> np.int64(63)) & np.int64(2**63 - 1))).view(np.uint64) ^ np.uint64(2**63)
-    key >>= np.uint64(bits + query_bits)
-    key <<= np.uint64(bits)
-    key |= np.arange(n, dtype=np.uint64)
-    if query_bits:
-        key |= (n_queries - 1 - query).astype(np.uint64) << np.uint64(64 - query_bits)
-    key.sort()
-    order = (key & np.uint64(2**bits - 1)).view(np.int64)[::-1]
+    query_bits = bits_of(n_queries - 1)
+    order = keyed_order(score, n_queries - 1 - query if query_bits else None, query_bits)[::-1]
     sorted_score = score.take(order)
     rises = sorted_score[1:] > sorted_score[:-1]
     if n_queries > 1:
         own = query.take(order)
         rises &= own[1:] == own[:-1]
     if rises.any():  # of scores that differ in the bits that had no room
-        return np.lexsort((-np.arange(n), -score, query))
+        return np.lexsort((-np.arange(len(score)), -score, query))
     return order

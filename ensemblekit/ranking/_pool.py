@@ -11,6 +11,7 @@ import numpy as np
 from ._joined import Joined
 from ._normalise import normalise
 from ._ranks import doubled_ranks
+from ._sorting import rising_order
 from .runs import Run, bits_of
 
 __all__ = ["Grouped", "Pool", "as_scores"]
@@ -160,9 +161,9 @@ class Pool:
         Grouped
             The values of a candidate are sorted.
         """
-        order = np.argsort(values)
-        starts, places = self._grouped(self._base[order], np.arange(len(order)), bits_of(len(order)))
-        return Grouped(values[order][places], starts)
+        order = rising_order(values)
+        starts, places = self._grouped(self._base.take(order), np.arange(len(order)), bits_of(len(order)))
+        return Grouped(values.take(order).take(places), starts)
 
     def grouped_by_rank(self, of_rank: Callable[[np.ndarray], np.ndarray]) -> Grouped:
         """Group values that depend on the rank alone, times the weight of the member; faster than `grouped`.

@@ -23,7 +23,7 @@ BITS = 63
 class Grouped:
     """Values of rows, grouped by candidate: an item that a member or more returned for a query.
 
-    Attributes
+    Parameters
     ----------
     values : ndarray of float64, shape (n_rows,)
         By candidate, and in an order that depends on the values alone.
@@ -65,6 +65,17 @@ class Pool:
     """What all members returned for a block of queries: a row a member, query and item.
 
     A rule gets one and returns a score for each candidate. Rows are by member, query and falling score.
+
+    Parameters
+    ----------
+    runs : list of Run
+        The members.
+    joined : Joined
+        The same side by side.
+    weights : ndarray of float64, shape (n_members,)
+        Their weights.
+    first, last : int
+        The block: the first query, and the one after the last.
 
     Attributes
     ----------

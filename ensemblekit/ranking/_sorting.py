@@ -1,4 +1,4 @@
-"""Sorts of floats that carry positions: one sort of 64-bit keys, where `numpy.argsort` would take three times as long."""
+"""Sorts of floats that carry positions: one sort of 64-bit keys, where `numpy.argsort` takes three times as long."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import ensemblekit
 from ensemblekit import EnsembleKitError
 from ensemblekit.predictions import named as reader
 
-from . import named_calls, named_crowds, named_estimators, named_fewer  # noqa: F401 - they list the doors
+from . import named_calls, named_crowds, named_estimators, named_fewer, named_rankings  # noqa: F401 - they list the doors
 from .named_doors import DOORS, LOOKED_UP, N, World, named, plain
 
 MATCHED = {
@@ -32,6 +32,10 @@ NOT_MATCHED = {
     "Predictions, which align matches": "predictions first second validation models chosen_on fit_on partitions tables "
     "refused held_out teacher greedy_on renew_on",
     "Votes, which name their items and raters": "votes",
+    "runs and judgements, which name their queries and items": "qrels",
+    "names of queries": "fit_queries queries",
+    "what a rule or a metric for rankings gets, with no names": "pool hits joined of_rank starts query position grade "
+    "judged_query judged_grade",
     "estimators, models and parts of them": "augmentation backbone bank combiner copied estimators head layer layers "
     "build method model obj second_head student optimizer",
     "options": "rules callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "
@@ -99,6 +103,10 @@ EXEMPT = {
     "predicting.Predictor": "made by open_model",
     "predicting.open_model": "it reads classes as fuse does",
     "predicting.predict_images": "it gives classes to open_model",
+    "ranking.FittedWeights(weights)": "made by fit_weights",
+    "ranking.Grouped": "made by Pool",
+    "ranking.Hits.sum": "arrays in the order of the hits, from a metric",
+    "ranking.Pool": "made by fuse_runs, which looks weights up by member",
     "report.MemberChoice": "a part of a page: weights of members and rows are looked up by name",
     "report.write_report": "it gives groups and weights of rows to score_table",
     "predictions.PredictionSet.reorder": "by name, and by number for rows",

@@ -54,6 +54,15 @@ def test_every_metric_by_hand():
     assert found.to_dict() == pytest.approx(expected, rel=1e-14)
 
 
+def test_whole_numbers_and_text_in_any_vocabulary():
+    expected = [1 / 2, 1 / 3]
+    for names in ([100, 205, 307, 409], ["d100", "d205", "d307", "d409"]):
+        first, second, third, fourth = names
+        run = Run({"q": {first: 3, second: 2, third: 1}, "r": {first: 3, second: 2, fourth: 1}, "s": {second: 1}})
+        qrels = Qrels({"r": {fourth: 1, third: 0}, "q": {second: 1, fourth: 3}})
+        assert judge_queries(run, qrels, "mrr")["mrr"].tolist() == expected
+
+
 def plain(ranking, grades, metric):
     """A metric of one query, as its definition says."""
     name, _, text = metric.partition(":")

@@ -1,4 +1,4 @@
-"""Values are those of ranx and pytrec_eval where definitions agree; what differs is stated here and in docs/rankings.md.
+"""Values are those of ranx and pytrec_eval where definitions agree; what differs is stated in docs/rankings.md.
 
 Theirs were computed with the versions that the file names.
 """

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ensemblekit.errors import InvalidOptionError, InvalidPredictionsError
 from ensemblekit.ranking import NORMALISATIONS, RULES, CombSUM, Run, fuse_runs
+from ensemblekit.ranking._sorting import rising_order
 from tests.unit import ranking_samples as samples
 
 COMBINATIONS = [name for name in RULES if name.startswith("comb")]
@@ -162,6 +163,12 @@ def test_scores_that_differ_in_the_last_bit_are_in_order():
     mixed = {item: score if k % 3 else 1.0 for k, (item, score) in enumerate(close.items())}
     expected = sorted(mixed, key=lambda item: (mixed[item], item), reverse=True)
     assert fuse_runs([Run({"q": mixed, "r": mixed})], "comb_sum", normalisation="none").item.tolist() == expected * 2
+
+
+def test_values_are_sorted_to_the_last_bit():
+    values = np.random.default_rng(0).permutation(1 + np.arange(500) * 2.0**-52)
+    values = np.concatenate([values, -values, [0.0, -0.0, 5e-324, -5e-324, 1.7e308, -1.7e308]])
+    assert (np.diff(values[rising_order(values)]) >= 0).all()
 
 
 def test_condorcet_puts_the_winner_of_all_pairs_first():

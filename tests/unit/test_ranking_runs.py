@@ -61,6 +61,8 @@ def test_equal_scores_share_a_rank_and_the_larger_name_stands_first():
     assert run.item.tolist() == ["x", "d9", "d10", "a", "b"]
     assert run.rank.tolist() == [1, 3, 3, 3, 5]
     assert Run({1: {10: 1, 9: 1}}).item.tolist() == [10, 9]  # by value
+    for items in (["a", "b", "c"], ["c", "b", "a"], ["b", "c", "a"]):  # also where scores are in order already
+        assert Run({"query": ["q"] * 3, "item": items, "score": [1, 1, 1]}).item.tolist() == ["c", "b", "a"]
 
 
 @pytest.mark.parametrize(

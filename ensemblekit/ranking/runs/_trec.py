@@ -73,8 +73,10 @@ def _read(path: str | os.PathLike[str], fields: tuple[str, ...], ids: str, kind:
     csv: Any = arrow_csv
 
     data = _bytes_of(path)
-    name = pa.int64() if ids == "numbers" else pa.dictionary(pa.int32(), pa.string())
-    types = {"query": name, "item": name, kind: pa.float64(), "tag": pa.dictionary(pa.int32(), pa.string())}
+    dictionary: Any = pa.dictionary
+    text = dictionary(pa.int32(), pa.string())
+    name = pa.int64() if ids == "numbers" else text
+    types: dict[str, Any] = {"query": name, "item": name, kind: pa.float64(), "tag": text}
     kept = [field for field in fields if field in ("query", "item", kind, "tag")]
     if not data.strip():
         return pa.table({field: pa.array([], types[field]) for field in kept})

@@ -153,7 +153,8 @@ def test_what_is_made_of_rows_keeps_the_key():
     assert_same(combine([q, p], fitted), q)
     both = [make(index(horizons=range(9)), name, n, labels=["dry", "wet"] * 18) for n, name in enumerate("pq")]
     chosen = choose(both, rules=["mean", "median"], groups="horizon")
-    assert chosen.groups == "horizon"
+    assert chosen.judgement.n_units == 9
+    assert chosen.out_of_fold["mean"].id_columns == tuple(NAMES)
 
 
 def test_rows_are_taken_by_any_form_of_the_key():

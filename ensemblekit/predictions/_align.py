@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..kinds import KINDS, has_ordered_classes, joined_task
 from ._checks import check_by_task
 from ._filling import columns_of, common_groups, common_labels, fill, inverse, presence
 from ._fits import Fitted, derive_groups
+from ._one_key import with_one_key
 from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
 from .alike import normalisation_note, propose_aliases, shown_aliases
@@ -48,7 +49,7 @@ def align(
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
     task: Task | None = None,
-    id: str | None = None,  # noqa: A002 - as in Predictions.load
+    id: str | Sequence[str] | None = None,  # noqa: A002 - as in Predictions.load
     label: str | Mapping[str, Hashable] | None = None,
     columns: Columns = None,
     positive: Any = None,
@@ -113,6 +114,7 @@ def align(
         "decimal": decimal, "edited": edited, "missing": absent_rows,
     }  # fmt: skip
     members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions, read)]
+    members = with_one_key(members, [str(p.member) for p in members], "member")
     first, task = members[0], members[0].task
     split = _common_split(members)
     for other in members[1:]:

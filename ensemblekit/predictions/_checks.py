@@ -312,7 +312,7 @@ def _label_values(labels: Any, classes: tuple[Hashable, ...], kind: str, ids: np
     rows = frame_of_rows(labels) if isinstance(labels, list | tuple) else labels
     if isinstance(rows, np.ndarray | list | tuple):
         return array_of(rows)
-    named = read_named(rows, "labels", label=kind == "multiclass")
+    named = read_named(rows, "labels", label=kind == "multiclass", like=ids)
     values = look_up(named, "labels", ids, index=index)
     if kind == "multiclass":
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and named.columns is not None else values

@@ -40,21 +40,44 @@ class Grouped:
         return np.diff(self.starts, append=len(self.values))
 
     def sum(self) -> np.ndarray:
-        """Sum the values of each candidate; equal values in any order have one sum, to the last bit."""
+        """Sum the values of each candidate; equal values in any order have one sum, to the last bit.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_candidates,)
+            Sum of each candidate.
+        """
         return np.add.reduceat(self.values, self.starts)
 
     def max(self) -> np.ndarray:
-        """Find the largest value of each candidate."""
+        """Find the largest value of each candidate.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_candidates,)
+            Largest value of each candidate.
+        """
         return np.maximum.reduceat(self.values, self.starts)
 
     def min(self) -> np.ndarray:
-        """Find the smallest value of each candidate."""
+        """Find the smallest value of each candidate.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_candidates,)
+            Smallest value of each candidate.
+        """
         return np.minimum.reduceat(self.values, self.starts)
 
     def median(self) -> np.ndarray:
         """Compute the median of each candidate; of an even number the mean of the two in the middle.
 
         Only for values that `Pool.grouped` has sorted.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_candidates,)
+            Median of each candidate.
         """
         below = self.values[self.starts + (self.counts - 1) // 2]
         above = self.values[self.starts + self.counts // 2]
@@ -156,6 +179,7 @@ class Pool:
         Returns
         -------
         ndarray of float64, shape (n_rows,)
+            Normalised scores.
         """
         return normalise(name, self.score, self.lengths.ravel(), lambda: self.rank)
 

@@ -56,6 +56,25 @@ def test_mappings_and_whole_numbers():
     assert rows(Run({})) == rows(Run({"query": [], "item": [], "score": []})) == []
 
 
+def test_columns_of_arrow_in_any_form():
+    import pyarrow.compute as pc
+
+    names = ["é", "a", "", "b" * 70, "a b", "zz"]
+    kinds = (pa.array, lambda x, t: pa.array(x, pa.large_string()), lambda x, t: pa.array(x, t).dictionary_encode())
+    for make in kinds:
+        for items in (names, names[1:2] + names[-1:], [], names[:3]):
+            column = pa.chunked_array([make(items[:1], pa.string()), make(items[1:], pa.string())])
+            table = pa.table({"query": range(len(items)), "item": column, "score": [1.0] * len(items)})
+            assert Run(table).item.tolist() == items
+            assert Run(table.slice(1)).item.tolist() == items[1:]
+    # A name that no row has is no query.
+    queries = pa.array(["p", "q", "r"]).dictionary_encode()
+    table = pa.table({"query": queries, "item": [1, 2, 3], "score": [1.0] * 3}).filter(pc.field("item") != 2)
+    assert Run(table).queries.tolist() == ["p", "r"]
+    with pytest.raises(InvalidPredictionsError, match="row 1 has none"):
+        Run(pa.table({"query": pa.array(["p", None]).dictionary_encode(), "item": [1, 2], "score": [1.0, 2.0]}))
+
+
 def test_equal_scores_share_a_rank_and_the_larger_name_stands_first():
     run = Run({"q": {"d10": 1, "d9": 1, "x": 2, "a": 1, "b": 0}})
     assert run.item.tolist() == ["x", "d9", "d10", "a", "b"]

@@ -62,11 +62,35 @@ class Hits(NamedTuple):
     judged_grade: np.ndarray
 
     def relevant(self, min_grade: float = 1.0) -> np.ndarray:
-        """Count the relevant items of each query, shape ``(n_queries,)``."""
+        """Count the relevant items of each query.
+
+        Parameters
+        ----------
+        min_grade : float, default=1
+            Smallest grade that is relevant.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_queries,)
+            Numbers.
+        """
         return self.sum(self.judged_query, self.judged_grade >= min_grade)
 
     def sum(self, query: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Sum values by query, shape ``(n_queries,)``."""
+        """Sum values by query.
+
+        Parameters
+        ----------
+        query : ndarray of int64, shape (n_values,)
+            Position of the query of each value.
+        values : ndarray of shape (n_values,)
+            What is summed.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_queries,)
+            Sums.
+        """
         return np.bincount(query, values, self.n_queries).astype(np.float64, copy=False)
 
 

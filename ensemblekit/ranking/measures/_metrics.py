@@ -80,6 +80,7 @@ class NormalisedGain(_AtDepth):
         Returns
         -------
         ndarray of float64, shape (n_queries,)
+            Value of each query.
         """
         starts = np.flatnonzero(np.diff(hits.judged_query, prepend=-1))
         lengths = np.diff(starts, append=len(hits.judged_query))
@@ -120,6 +121,7 @@ class AveragePrecision(_AtDepth):
         Returns
         -------
         ndarray of float64, shape (n_queries,)
+            Value of each query.
         """
         relevant = self._relevant(hits)
         query, position = hits.query[relevant], hits.position[relevant]
@@ -154,6 +156,7 @@ class ReciprocalRank(_AtDepth):
         Returns
         -------
         ndarray of float64, shape (n_queries,)
+            Value of each query.
         """
         relevant = self._relevant(hits)
         query, position = hits.query[relevant], hits.position[relevant]
@@ -187,6 +190,7 @@ class Recall(_AtDepth):
         Returns
         -------
         ndarray of float64, shape (n_queries,)
+            Value of each query.
         """
         return _divided(hits.sum(hits.query, self._relevant(hits)), hits.relevant(self.min_grade))
 
@@ -219,6 +223,7 @@ class Precision(_AtDepth):
         Returns
         -------
         ndarray of float64, shape (n_queries,)
+            Value of each query.
         """
         assert self.k is not None  # noqa: S101 - for the type checker
         return hits.sum(hits.query, self._relevant(hits)) / self.k
@@ -252,6 +257,7 @@ class RPrecision(_AtDepth):
         Returns
         -------
         ndarray of float64, shape (n_queries,)
+            Value of each query.
         """
         n = hits.relevant(self.min_grade)
         found = self._relevant(hits) & (hits.position <= n[hits.query])

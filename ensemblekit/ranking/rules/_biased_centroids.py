@@ -50,5 +50,6 @@ class RankBiasedCentroids:
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         return pool.grouped_by_rank(lambda rank: (1 - self.phi) * self.phi ** (rank - 1)).sum()

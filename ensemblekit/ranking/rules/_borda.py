@@ -37,6 +37,7 @@ class Borda:
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         query = pool.candidate_query
         candidates = np.bincount(query, minlength=pool.n_queries)

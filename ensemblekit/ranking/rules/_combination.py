@@ -61,6 +61,7 @@ class CombSUM(_Combination):
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         return self._grouped(pool).sum()
 
@@ -91,6 +92,7 @@ class CombMNZ(_Combination):
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         grouped = self._grouped(pool)
         return grouped.counts * grouped.sum()
@@ -123,6 +125,7 @@ class CombANZ(_Combination):
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         grouped = self._grouped(pool)
         total = grouped.counts if (pool.weights == 1).all() else pool.grouped(pool.weight).sum()
@@ -157,6 +160,7 @@ class CombMAX(_Combination):
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         return self._grouped(pool).max()
 
@@ -189,6 +193,7 @@ class CombMIN(_Combination):
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         return self._grouped(pool).min()
 
@@ -222,5 +227,6 @@ class CombMED(_Combination):
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         return self._grouped(pool).median()

@@ -47,6 +47,7 @@ class Condorcet:
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         order = np.argsort(pool.weights, kind="stable")
         place = np.empty(len(order), dtype=np.int64)

@@ -36,6 +36,7 @@ class InverseSquareRank:
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         grouped = pool.grouped_by_rank(lambda rank: rank**-2.0)
         return grouped.counts * grouped.sum()

@@ -47,5 +47,6 @@ class ReciprocalRankFusion:
         Returns
         -------
         ndarray of float64, shape (n_candidates,)
+            Score of each candidate.
         """
         return pool.grouped_by_rank(lambda rank: 1 / (self.k + rank)).sum()

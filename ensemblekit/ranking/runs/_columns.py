@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...predictions.joining import is_text, order_of
-from ...predictions.names import as_ids, as_names, readonly, shown
+from ...predictions.names import WIDEST, as_ids, as_names, readonly, shown
 from ...predictions.tables import check_different
 
 __all__ = ["Coded", "ColumnNames", "coded_columns", "coded_table"]
@@ -223,19 +223,20 @@ def _whole_numbers(column: Any) -> np.ndarray | None:
     return None
 
 
-def _factorized(column: Any) -> tuple[np.ndarray, list[Any]]:
+def _factorized(column: Any) -> tuple[np.ndarray, Any]:
+    """Find the different names of a column and the position of each row; -1 for an empty cell."""
     import pandas as pd
 
     if hasattr(column, "dictionary_encode"):  # a column of Arrow
         import pyarrow as pa
 
-        column = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-        encoded = column.dictionary_encode()
-        encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-        if isinstance(encoded, pa.ChunkedArray):  # of no chunks
+        if not len(column):  # it may have no chunks
             return np.empty(0, dtype=np.int64), []
-        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return codes.astype(np.int64), encoded.dictionary.to_pylist()
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.unify_dictionaries().combine_chunks()
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return _used(codes, encoded.dictionary)
     try:
         codes, distinct = pd.factorize(column if hasattr(column, "dtype") else pd.Series([*column], dtype=object))
     except TypeError:
@@ -243,6 +244,33 @@ def _factorized(column: Any) -> tuple[np.ndarray, list[Any]]:
             f"each cell of a table of rankings must be one name; received {shown([*column][:1], 100)}."
         ) from None
     return codes.astype(np.int64), distinct.tolist()
+
+
+def _used(codes: np.ndarray, dictionary: Any) -> tuple[np.ndarray, Any]:
+    """Leave out the names of a dictionary that no row has."""
+    there = np.bincount(codes[codes >= 0], minlength=len(dictionary)) > 0
+    if not there.all():
+        dictionary = dictionary.take(np.flatnonzero(there))
+        codes = np.append(np.cumsum(there) - 1, -1).take(codes)
+    return codes, _texts(dictionary)
+
+
+def _texts(column: Any) -> Any:
+    """Make an array of short texts without a Python object for each; a list of anything else."""
+    import pyarrow as pa
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not len(column):
+        return column.to_pylist()
+    _, ends, data = column.cast(pa.large_string()).buffers()
+    ends = np.frombuffer(ends, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
+    letters = np.frombuffer(data or b"", dtype=np.uint8)[ends[0] : ends[-1]]
+    lengths = np.diff(ends)
+    width = int(lengths.max())
+    if column.null_count or not 0 < width <= WIDEST or letters.max() >= 128 or not letters.all():
+        return column.to_pylist()
+    codes = np.zeros((len(column), width), dtype=np.uint32)
+    codes[np.arange(width) < lengths[:, np.newaxis]] = letters
+    return codes.view(f"U{width}")[:, 0]
 
 
 def _distinct_numbers(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from ...errors import InvalidOptionError, InvalidPredictionsError
-from ...predictions.names import UNNAMED, shown
-from ._run import Run, check_same_kinds
+import numpy as np
 
-__all__ = ["as_runs", "in_threads", "n_threads"]
+from ...errors import InvalidOptionError, InvalidPredictionsError
+from ...predictions.names import UNNAMED, same_kind, shown
+from ._run import Run
+
+__all__ = ["as_runs", "check_same_kinds", "in_threads", "n_threads"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -81,3 +83,26 @@ def _made(given: tuple[Any, Any]) -> Run:
     if isinstance(run, str | os.PathLike):
         return Run.load(run, member=name)
     return Run(run, member=name)
+
+
+def check_same_kinds(runs: Mapping[str, Any]) -> None:
+    """Refuse runs of which some name queries or items by text and some by numbers."""
+    filled = [(name, run) for name, run in runs.items() if len(run)]
+    for what, kind in (("queries", _query_kind), ("items", _item_kind)):
+        kinds = {name: kind(run) for name, run in filled}
+        if len({*kinds.values()}) > 1:
+            first = next(iter(kinds))
+            other = next(name for name in kinds if kinds[name] != kinds[first])
+            raise InvalidPredictionsError(
+                f"{what} must be of one kind, all text or all whole numbers; received {kinds[first]} from "
+                f"{shown(first)} and {kinds[other]} from {shown(other)}. Name them in one way, or read files with "
+                "ids='numbers'."
+            )
+
+
+def _query_kind(run: Any) -> Hashable:
+    return "whole numbers" if same_kind(run.queries, np.empty(0, dtype=np.int64)) else "text"
+
+
+def _item_kind(run: Any) -> Hashable:
+    return "whole numbers" if run.item_names is None else "text"

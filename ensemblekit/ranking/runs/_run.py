@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from ...arguments import check_count, typed
 from ...errors import InvalidOptionError, InvalidPredictionsError
-from ...predictions.names import as_fit_ids, as_names, few, positions, readonly, same_kind, shown
+from ...predictions.names import as_fit_ids, as_names, few, positions, readonly
 from ._columns import Coded, ColumnNames, coded_table
 from ._order import Rows, check_different_items, in_order
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Run", "check_same_kinds"]
+__all__ = ["Run"]
 
 
 class Run:
@@ -358,26 +357,3 @@ def _view(column: np.ndarray) -> np.ndarray:
 
 def _restore(kind: type[Run], queries: Any, names: Any, rows: Rows, member: Any, fitted: Any) -> Run:
     return kind._made(readonly(queries), None if names is None else readonly(names), rows, member, fitted)  # pyright: ignore[reportPrivateUsage]
-
-
-def check_same_kinds(runs: Mapping[str, Any]) -> None:
-    """Refuse runs of which some name queries or items by text and some by numbers."""
-    filled = [(name, run) for name, run in runs.items() if len(run)]
-    for what, kind in (("queries", _query_kind), ("items", _item_kind)):
-        kinds = {name: kind(run) for name, run in filled}
-        if len({*kinds.values()}) > 1:
-            first = next(iter(kinds))
-            other = next(name for name in kinds if kinds[name] != kinds[first])
-            raise InvalidPredictionsError(
-                f"{what} must be of one kind, all text or all whole numbers; received {kinds[first]} from "
-                f"{shown(first)} and {kinds[other]} from {shown(other)}. Name them in one way, or read files with "
-                "ids='numbers'."
-            )
-
-
-def _query_kind(run: Any) -> Hashable:
-    return "whole numbers" if same_kind(run.queries, np.empty(0, dtype=np.int64)) else "text"
-
-
-def _item_kind(run: Any) -> Hashable:
-    return "whole numbers" if run.item_names is None else "text"

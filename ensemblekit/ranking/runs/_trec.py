@@ -22,6 +22,7 @@ from ._columns import Coded, coded_columns
 __all__ = ["read_qrels", "read_run", "write_qrels", "write_run"]
 
 RUN = ("query", "Q0", "item", "rank", "score", "tag")
+NAMES = ("query", "item")
 QRELS = ("query", "iteration", "item", "grade")
 SPACES = re.compile(rb"[ \t]+")
 EDGES = re.compile(rb"^ | ?\r?$", re.MULTILINE)
@@ -57,11 +58,9 @@ def read_qrels(path: str | os.PathLike[str], ids: str) -> Coded:
 
 
 def _coded(path: Any, table: Any, kind: str, ids: str) -> Coded:
-    columns = [table.column("query"), table.column("item")]
-    if ids == "numbers":
-        columns = [column.to_numpy() for column in columns]
+    query, item = (table.column(name).to_numpy() if ids == "numbers" else table.column(name) for name in NAMES)
     try:
-        return coded_columns(*columns, table.column(kind).to_numpy(), kind)
+        return coded_columns(query, item, table.column(kind).to_numpy(), kind)
     except InvalidPredictionsError as error:
         raise InvalidPredictionsError(f"{os.fspath(path)!r}: {error}") from None
 
@@ -77,7 +76,7 @@ def _read(path: str | os.PathLike[str], fields: tuple[str, ...], ids: str, kind:
     text = dictionary(pa.int32(), pa.string())
     name = pa.int64() if ids == "numbers" else text
     types: dict[str, Any] = {"query": name, "item": name, kind: pa.float64(), "tag": text}
-    kept = [field for field in fields if field in ("query", "item", kind, "tag")]
+    kept = [field for field in fields if field in (*NAMES, kind, "tag")]
     if not data.strip():
         return pa.table({field: pa.array([], types[field]) for field in kept})
     wrong: list[Any] = []

@@ -1,8 +1,22 @@
 """Several readers: regions that mark one object become one row, masks one mask; the rules that are there combine them."""
 
-from .fusing import Fused, fuse_boxes
 from ._match import match_regions
 from ._matched import Matched
 from ._regions import Regions
+from .fusing import Fused, fuse_boxes
+from .masks import Consensus, LabelImage, LabelImages, compare_masks, judge_readers, staple, vote_labels
 
-__all__ = ["Fused", "Matched", "Regions", "fuse_boxes", "match_regions"]
+__all__ = [
+    "Consensus",
+    "Fused",
+    "LabelImage",
+    "LabelImages",
+    "Matched",
+    "Regions",
+    "compare_masks",
+    "fuse_boxes",
+    "judge_readers",
+    "match_regions",
+    "staple",
+    "vote_labels",
+]

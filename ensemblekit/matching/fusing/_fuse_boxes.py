@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from ...arguments import check_number, typed
 from ...errors import InvalidOptionError
 from ...predictions.choices import check_choice
-from ...predictions.named import by_member
-from ...predictions.names import few, plain, shown
 from .._matched import Matched
 from .._regions import Regions
 from .._shapes import Boxes
+from .._weights import weights_of
 from ._fused import Fused
 from ._rounds import Groups, decayed, gathered, overlap
 
@@ -142,7 +140,7 @@ def fuse_boxes(
         )
     averaged = method == "weighted" and score != "max"
     read = marks.known_read("unmarked='zero'") if averaged and unmarked == "zero" else None
-    weight = _weights(weights, marks.readers)
+    weight = weights_of(weights, marks.readers)
     own = np.ones(len(marks)) if marks.score is None else marks.score
     kept = (weight[marks.reader] > 0) & (own >= least)
     if matched is not None:
@@ -207,31 +205,6 @@ def fuse_boxes(
         marks, of_mark, case[first][sorted_], None if label is None else label[sorted_], coordinates[sorted_],
         found[sorted_], n_marked[sorted_], method,
     )  # fmt: skip
-
-
-def _weights(weights: Any, readers: tuple[Any, ...]) -> np.ndarray:
-    if weights is None:
-        return np.ones(len(readers))
-    given = by_member(weights)
-    if not isinstance(given, Mapping):
-        raise InvalidOptionError(
-            f"weights must name their readers; received {shown(weights, 100)}. Give "
-            f"{{{shown(readers[0]) if readers else '...'}: 1.0, ...}}."
-        )
-    named = {plain(name): value for name, value in given.items()}
-    lacks, unknown = [r for r in readers if r not in named], [name for name in named if name not in readers]
-    if lacks or unknown:
-        raise InvalidOptionError(
-            f"weights must name each reader; received {shown(named)}, which lacks {few(lacks)} and names {few(unknown)} "
-            "that is none. A reader with the weight 0 is as one that is not there."
-        )
-    try:
-        found = np.array([float(named[reader]) for reader in readers])
-    except (TypeError, ValueError):
-        found = np.array([np.nan])
-    if not (np.isfinite(found) & (found >= 0)).all() or not found.sum() > 0:
-        raise InvalidOptionError(f"weights must be finite and >= 0 with a positive sum; received {shown(named)}.")
-    return found / found.max()
 
 
 def _means(values: np.ndarray, pull: np.ndarray, weight: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:

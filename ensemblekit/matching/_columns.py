@@ -132,7 +132,9 @@ def find_corners(frame: Any, box: Sequence[str] | None, centre: Sequence[str] | 
         Names of the columns, and whether they are of boxes.
     """
     if box is not None and (centre is not None or radius is not None):
-        raise InvalidPredictionsError("regions are boxes, or points with a radius; received box= and centre=. Give one.")
+        raise InvalidPredictionsError(
+            "regions are boxes, or points with a radius; received box= and centre=. Give one."
+        )
     if box is not None:
         names = [check_column(frame, "box", name) for name in box]
         if len(names) % 2 or not 2 <= len(names) <= 6:

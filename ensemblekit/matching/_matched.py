@@ -64,7 +64,10 @@ class Matched:
         place[order], place[-1] = np.arange(n), -1
         case = case[order]
         number = np.arange(n) - np.searchsorted(case, case) + 1
-        names = [quote(str(name), safe=_SAFE) if "%" in str(name) or "/" in str(name) else str(name) for name in regions.cases.tolist()]
+        names = [
+            quote(str(name), safe=_SAFE) if "%" in str(name) or "/" in str(name) else str(name)
+            for name in regions.cases.tolist()
+        ]
         ids = text_array([f"{names[c]}/{k}" for c, k in zip(case.tolist(), number.tolist(), strict=True)])
         fields = {
             "case": readonly(case),
@@ -258,13 +261,13 @@ class Matched:
         values = np.stack([known[name] for name in names], axis=1)
         there = (self.row >= 0) & ~np.isnan(values).any(axis=1)
         if not there.any():
-            raise InvalidOptionError(f"columns must be known of a mark at least; received {shown(names)}, known of none.")
+            raise InvalidOptionError(
+                f"columns must be known of a mark at least; received {shown(names)}, known of none."
+            )
         kept = np.unique(self.row[there])
         place = np.searchsorted(kept, np.maximum(self.row, 0))
         who = np.unique(r.reader[there])
-        check_size(
-            8 * len(who) * len(kept) * len(names), "a number of each reader and row", InvalidPredictionsError
-        )
+        check_size(8 * len(who) * len(kept) * len(names), "a number of each reader and row", InvalidPredictionsError)
         members: list[Predictions] = []
         for reader in who.tolist():
             own = there & (r.reader == reader)
@@ -302,7 +305,7 @@ def row_means(matched: Matched, values: np.ndarray) -> np.ndarray:
     ndarray
         Shape ``(n_rows,)`` or ``(n_rows, n_columns)``; NaN where all are empty.
     """
-    columns = values.reshape(len(values), -1)
+    columns = values if values.ndim == 2 else values[:, np.newaxis]
     there = (matched.row >= 0) & ~np.isnan(columns).any(axis=1)
     found = _means(columns[there], matched.row[there], len(matched))
     return found if values.ndim == 2 else found[:, 0]

@@ -84,9 +84,7 @@ def measured(shapes: Shapes, first: np.ndarray, second: np.ndarray, measure: str
     return shared / (total - shared) if measure == "iou" else 2 * shared / total
 
 
-def find_links(
-    shapes: Shapes, case: np.ndarray, reader: np.ndarray | None, measure: str, threshold: float
-) -> Links:
+def find_links(shapes: Shapes, case: np.ndarray, reader: np.ndarray | None, measure: str, threshold: float) -> Links:
     """Find the pairs of one case that are similar enough: an overlap above, or a distance up to the threshold.
 
     Parameters

@@ -233,7 +233,10 @@ class Regions:
     @classmethod
     @typed()
     def from_masks(
-        cls, masks: Mapping[Any, Mapping[Any, Any]], *, spacing: Sequence[float] | Mapping[Any, Sequence[float]] | None = None
+        cls,
+        masks: Mapping[Any, Mapping[Any, Any]],
+        *,
+        spacing: Sequence[float] | Mapping[Any, Sequence[float]] | None = None,
     ) -> Self:
         """Read regions from masks of the whole image.
 
@@ -304,5 +307,3 @@ def _restore(kind: type[Any], slots: Mapping[str, Any]) -> Any:
     for slot, value in slots.items():
         object.__setattr__(new, slot, readonly(value) if isinstance(value, np.ndarray) else value)
     return new
-
-

@@ -20,6 +20,7 @@ __all__ = ["fuse_boxes"]
 
 METHODS = ("weighted", "non_maximum_weighted", "nms", "soft_nms")
 SCORES = ("mean", "boxes", "max", "sum")
+TINY = 1e-200
 
 
 @typed(but=("weights",))
@@ -164,9 +165,9 @@ def fuse_boxes(
             row = np.where(lowered >= least, np.arange(len(order)), -1)
         else:
             who = marks.reader[places][order] if once else None
-            started = gathered(
-                groups, low, high, mass[order], threshold, moves=method == "weighted", reader=who
-            )
+            # Boxes of the score 0 come last: they move none that has another, and each other by their readers' weights.
+            pull = np.where(mass > 0, mass, TINY * by_reader)[order]
+            started = gathered(groups, low, high, pull, threshold, moves=method == "weighted", reader=who)
             row = np.unique(started, return_inverse=True)[1]
             lowered = np.empty(0)
     own, by_reader, values, mass = own[order], by_reader[order], values[order], mass[order]
@@ -195,7 +196,9 @@ def fuse_boxes(
     label = None if marks.label is None else marks.label[places][order][first]
     n_marked = np.ones(len(first), dtype=np.int64)
     if method in ("weighted", "non_maximum_weighted"):
-        n_marked = np.bincount(np.unique(row * len(marks.readers) + reader) // max(1, len(marks.readers)), minlength=n_rows)
+        n_marked = np.bincount(
+            np.unique(row * len(marks.readers) + reader) // max(1, len(marks.readers)), minlength=n_rows
+        )
     sorted_ = np.lexsort((np.arange(len(first)), -found, case[first]))
     rank = np.empty(len(first) + 1, dtype=np.int64)
     rank[sorted_], rank[-1] = np.arange(len(first)), -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -168,7 +169,9 @@ def _check_reference(images: LabelImages, reference: Any) -> None:
     if isinstance(reference, Mapping | Consensus):
         cases = {*(reference.tied if isinstance(reference, Consensus) else reference)}
         if lacks := [case for case in images if case not in cases]:
-            raise InvalidOptionError(f"the reference must have all cases; it lacks {few(lacks)}. Leave these cases out.")
+            raise InvalidOptionError(
+                f"the reference must have all cases; it lacks {few(lacks)}. Leave these cases out."
+            )
         if isinstance(reference, Mapping):
             for case in images:
                 one = next(iter(images[case].values()))
@@ -185,7 +188,15 @@ def _check_reference(images: LabelImages, reference: Any) -> None:
 
 
 def _as_image(given: Any, like: LabelImage) -> LabelImage:
-    return given if isinstance(given, LabelImage) else LabelImage(given, spacing=None if like.affine is None else None)
+    """Take a reference; an array without a grid of its own is on that of the readers."""
+    if isinstance(given, LabelImage):
+        return given
+    is_file = isinstance(given, str | os.PathLike)
+    return LabelImage(given) if is_file else LabelImage(given, affine=like.affine, spacing=_spacing(given, like))
+
+
+def _spacing(given: Any, like: LabelImage) -> Sequence[float] | None:
+    return like.spacing if np.ndim(given) == len(like.spacing) else None
 
 
 def _truth(images: LabelImages, reference: Any, case: Any, who: Any, arrays: Mapping[Any, np.ndarray]) -> Any:

@@ -139,15 +139,15 @@ class LabelImages:
             )
         self._images: dict[Any, dict[Any, LabelImage]] = {}
         for case, of_case in images.items():
-            own = {
-                who: one if isinstance(one, LabelImage) else _image(one, spacing) for who, one in of_case.items()
-            }
+            own = {who: one if isinstance(one, LabelImage) else _image(one, spacing) for who, one in of_case.items()}
             _check_grid(case, own)
             self._images[case] = own
         names = {who for of_case in self._images.values() for who in of_case}
         kinds = {type(who) for who in names}
         if len(kinds) > 1 or not kinds <= {str, int}:
-            raise InvalidPredictionsError(f"readers must be named by text, or by whole numbers; received {shown(names)}.")
+            raise InvalidPredictionsError(
+                f"readers must be named by text, or by whole numbers; received {shown(names)}."
+            )
         self.readers: tuple[Any, ...] = tuple(sorted(names))
 
     @property

@@ -134,7 +134,9 @@ class Patterns:
         tables = [_table_of(array, self.labels) for array in arrays]
         n = len(self.labels)
         for where in blocks_of(arrays[0]):
-            columns = [_coded(array[where].ravel(), table, self.labels) for array, table in zip(arrays, tables, strict=True)]
+            columns = [
+                _coded(array[where].ravel(), table, self.labels) for array, table in zip(arrays, tables, strict=True)
+            ]
             rows, other = _distinct(columns, n, count)
             said = np.full((len(rows), len(self.readers)), -1, dtype=np.int32)
             said[:, who] = rows

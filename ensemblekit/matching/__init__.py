@@ -1,4 +1,4 @@
-"""Several readers: regions that mark one object become one row, masks one mask; the rules that are there combine them."""
+"""Several readers: regions that mark one object become one row, masks become one mask, by the rules that are there."""
 
 from ._match import match_regions
 from ._matched import Matched

@@ -46,6 +46,7 @@ def as_frame(table: Any, what: str) -> Any:
     """
     import pandas as pd
 
+    frame: Any
     for step in ("compute", "collect"):  # lazy tables of Dask and polars
         if callable(getattr(type(table), step, None)):
             table = getattr(table, step)()
@@ -54,8 +55,9 @@ def as_frame(table: Any, what: str) -> Any:
     elif isinstance(table, list | tuple) and all(isinstance(row, Mapping) for row in table):
         frame = pd.DataFrame([*table])
     elif hasattr(type(table), "iloc") and hasattr(table, "columns"):
-        own = [name for name in table.index.names if name is not None and name not in table.columns]
-        frame = table.reset_index(own) if own else table
+        frame = table
+        own = [name for name in frame.index.names if name is not None and name not in frame.columns]
+        frame = frame.reset_index(own) if own else frame
     elif hasattr(type(table), "__arrow_c_stream__"):
         import pyarrow as pa
 
@@ -139,7 +141,8 @@ def find_corners(frame: Any, box: Sequence[str] | None, centre: Sequence[str] | 
         names = [check_column(frame, "box", name) for name in box]
         if len(names) % 2 or not 2 <= len(names) <= 6:
             raise InvalidPredictionsError(
-                f"box must name the columns of a lower corner and then of an upper one, 2, 4 or 6; received {shown(names)}."
+                f"box must name the columns of a lower corner and then of an upper one, 2, 4 or 6; received "
+                f"{shown(names)}."
             )
         return tuple(names), True
     if centre is None and radius is None:

@@ -129,7 +129,8 @@ def masks_of_image(image: Any, spacing: Sequence[float] | None, who: str) -> lis
             f"spacing must be one number > 0 for each of the {array.ndim} axes; received {shown(spacing)} for {who}."
         )
     if array.dtype.kind == "b":
-        array, _ = label(array, structure=np.ones((3,) * array.ndim))  # corners touch too
+        named: Any = label(array, structure=np.ones((3,) * array.ndim))
+        array = named[0]  # corners touch too
     elif array.size and int(array.min()) < 0:
         raise InvalidPredictionsError(f"numbers of regions must be >= 0; received {int(array.min())} from {who}.")
     numbers, inverse = np.unique(array, return_inverse=True)

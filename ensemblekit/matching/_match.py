@@ -40,9 +40,9 @@ def match_regions(
         An overlap must be above it, in [0, 1), 0.5 by default; a distance at most so large, in the units of the
         coordinates.
     method : {"greedy", "optimal"}, default="greedy"
-        ``greedy`` joins the most similar regions first. ``optimal`` then raises the sum of the similarities of all pairs
-        within rows: the regions of one reader after the other are laid anew on the rows of the others, until nothing
-        gains. For two readers no sum is larger; for more, to find the largest is too costly for any method.
+        ``greedy`` joins the most similar regions first. ``optimal`` then raises the sum of the similarities of all
+        pairs within rows: the regions of one reader after the other are laid anew on the rows of the others, until
+        nothing gains. For two readers no sum is larger; for more, to find the largest is too costly for any method.
     linkage : {"single", "complete"}, default="single"
         Whether a region must be similar to one region of its row, or to all of them.
     by_label : bool, default=False
@@ -88,11 +88,10 @@ def match_regions(
     ...     },
     ...     read="all",
     ... )
-    >>> match_regions(regions).table()[["case", "n_marked", "n_read", "x1", "x2"]].round(2)
-        case  n_marked  n_read    x1   x2
-    id
-    a/1    a         3       3  0.33  4.0
-    a/2    a         1       3  7.00  9.0
+    >>> match_regions(regions).table()[["n_marked", "n_read", "x1", "x2"]].round(2).reset_index()
+        id  n_marked  n_read    x1   x2
+    0  a/1         3       3  0.33  4.0
+    1  a/2         1       3  7.00  9.0
     """
     for name, value, choices in (
         ("method", method, ("greedy", "optimal")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from ..crowd import Votes
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..limits import check_size
 from ..predictions import Predictions, PredictionSet, align
-from ..predictions.names import readonly, shown, text_array
+from ..predictions.names import as_ids, readonly, shown
 from ._regions import Regions
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ class Matched:
     row : ndarray of int64 of shape (n_marks,)
         Row of each of them; -1 for those that are left out.
     ids : ndarray of str of shape (n_rows,)
-        Names of the rows: the case and the number of the object in it, such as ``scan 7/2``. In the case ``%`` and ``/``
-        are written ``%25`` and ``%2F``.
+        Names of the rows: keys of the columns ``case`` and ``object``, its number in the case, such as ``scan 7/2``.
     case : ndarray of int64 of shape (n_rows,)
         Position of the case of each row in ``regions.cases``.
     measure, threshold, method : str, float, str
@@ -64,14 +62,10 @@ class Matched:
         place[order], place[-1] = np.arange(n), -1
         case = case[order]
         number = np.arange(n) - np.searchsorted(case, case) + 1
-        names = [
-            quote(str(name), safe=_SAFE) if "%" in str(name) or "/" in str(name) else str(name)
-            for name in regions.cases.tolist()
-        ]
-        ids = text_array([f"{names[c]}/{k}" for c, k in zip(case.tolist(), number.tolist(), strict=True)])
+        ids = as_ids({"case": regions.cases[case], "object": number})
         fields = {
             "case": readonly(case),
-            "ids": readonly(ids),
+            "ids": ids,
             "measure": measure,
             "method": method,
             "regions": regions,
@@ -139,7 +133,7 @@ class Matched:
             As of `Regions.to_frame`, with the column ``id`` of the row that each is in; None for those left out.
         """
         frame = self.regions.to_frame()
-        ids = np.append(self.ids.astype(object), None)
+        ids = np.array([*self.ids.tolist(), None], dtype=object)
         frame.insert(0, "id", ids[self.row])
         return frame
 
@@ -173,7 +167,8 @@ class Matched:
             there = there & ~np.isnan(values)
             if (values[there] != np.round(values[there])).any():
                 raise InvalidOptionError(
-                    f"a vote names a class, and ratings that are to be votes must be whole numbers; those of {of!r} are "
+                    f"a vote names a class, and ratings that are to be votes must be whole numbers; those of {of!r} "
+                    f"are "
                     f"not. Combine them as numbers: matched.numbers([{of!r}])."
                 )
             labels = np.nan_to_num(values).astype(np.int64)
@@ -181,7 +176,8 @@ class Matched:
         else:
             known = [*(["label"] if r.label is not None else []), *r.ratings]
             raise InvalidOptionError(
-                f"votes must be of a label or a rating of the marks; received {of!r}, and they have {shown(known)}. Name "
+                f"votes must be of a label or a rating of the marks; received {of!r}, and they have {shown(known)}. "
+                f"Name "
                 f"the column when the marks are read: Regions(..., ratings=[{of!r}])."
             )
         if not there.any():
@@ -199,8 +195,8 @@ class Matched:
         Returns
         -------
         Votes
-            Of the classes ``no`` and ``yes``: yes by who marked it, no by who read the case and did not. Who has not read
-            it has no vote.
+            Of the classes ``no`` and ``yes``: yes by who marked it, no by who read the case and did not. Who has not
+            read it has no vote.
 
         Raises
         ------
@@ -253,11 +249,11 @@ class Matched:
         if r.score is not None:
             known["score"] = r.score
         names = [*(r.names if columns is None else columns)]
-        if not names or (unknown := [name for name in names if name not in known]):
+        if not names or any(name not in known for name in names):
             raise InvalidOptionError(
-                f"columns must name coordinates, the score or ratings of the marks; received {shown(names)}, and they have "
-                f"{shown([*known])}."
-            ) from (KeyError(unknown[0]) if names else None)
+                f"columns must name coordinates, the score or ratings of the marks; received {shown(names)}, and they "
+                f"have {shown([*known])}. Name ratings when the marks are read: Regions(..., ratings=[...])."
+            )
         values = np.stack([known[name] for name in names], axis=1)
         there = (self.row >= 0) & ~np.isnan(values).any(axis=1)
         if not there.any():
@@ -275,12 +271,9 @@ class Matched:
             cube[place[own]] = values[own]
             members.append(Predictions(
                 readonly(cube), ids=self.ids[kept], classes=names, task="regression", member=str(r.readers[reader]),
-                groups=[str(name) for name in r.cases[self.case[kept]].tolist()], missing="renormalize",
+                groups="case", missing="renormalize",
             ))  # fmt: skip
         return align(members, missing="renormalize")
-
-
-_SAFE = "".join(chr(k) for k in range(32, 127) if chr(k) not in "%/")
 
 
 def _means(values: np.ndarray, row: np.ndarray, n: int, weight: np.ndarray | None = None) -> np.ndarray:

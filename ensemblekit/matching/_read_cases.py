@@ -57,7 +57,8 @@ def read_cases(
     if isinstance(read, str):
         if read != "all":
             raise InvalidOptionError(
-                f"read must be 'all', {{reader: cases}}, or a table with a case and a reader in each row; received {read!r}."
+                f"read must be 'all', {{reader: cases}}, or a table with a case and a reader in each row; received "
+                f"{read!r}."
             )
         check_size(len(cases) * len(readers), "who has read what", InvalidPredictionsError)
         return cases, readers, case, reader, np.ones((len(cases), len(readers)), dtype=bool)

@@ -55,8 +55,8 @@ class Regions:
     Raises
     ------
     InvalidPredictionsError
-        If the table has not these columns, a box has no extent, a radius is not > 0, a number is not finite, or a reader
-        has marked a case that it has not read.
+        If the table has not these columns, a box has no extent, a radius is not > 0, a number is not finite, or a
+        reader has marked a case that it has not read.
     InvalidOptionError
         If an option has another value.
 
@@ -174,8 +174,7 @@ class Regions:
 
     @property
     def coordinates(self) -> np.ndarray:
-        """Coordinates of the marks, shape ``(n_marks, n_coordinates)``: corners, a point and its radius, or a centroid
-        and a size."""  # noqa: D209
+        """Coordinates of the marks, ``(n_marks, n_coordinates)``: corners; a point and radius; a centroid and size."""
         return self.shapes.coordinates
 
     @property
@@ -225,7 +224,8 @@ class Regions:
         if self.read is None:
             raise InvalidOptionError(
                 f"{why} needs to know which reader has read which cases: a case without marks is not one that was not "
-                f"read; received read=None. Say that all readers have read all cases, Regions(..., read='all'), or which: "
+                f"read; received read=None. Say that all readers have read all cases, Regions(..., read='all'), or "
+                f"which: "
                 f"read={{{shown(self.readers[0]) if self.readers else '...'}: [...]}}."
             )
         return self.read
@@ -296,7 +296,8 @@ def _scores(values: np.ndarray) -> np.ndarray:
     if wrong.any():
         row = int(wrong.argmax())
         raise InvalidPredictionsError(
-            f"scores must be in [0, 1]; {int(wrong.sum())} are not, first {values[row]:g} in row {row}. Scale them, or name "
+            f"scores must be in [0, 1]; {int(wrong.sum())} are not, first {values[row]:g} in row {row}. Scale them, "
+            f"or name "
             "the column in ratings= if it is no confidence."
         )
     return values

@@ -61,8 +61,10 @@ class Boxes:
             row = int(flat.argmax())
             corners = [*low[row].tolist(), *high[row].tolist()]
             raise InvalidPredictionsError(
-                f"each box must have a positive extent on each axis, {shown(names)}; {int(flat.sum())} have none, first "
-                f"in row {row}: {shown(corners)}. Drop them, swap corners that are the wrong way round, or add 1 to the "
+                f"each box must have a positive extent on each axis, {shown(names)}; {int(flat.sum())} have none, "
+                f"first "
+                f"in row {row}: {shown(corners)}. Drop them, swap corners that are the wrong way round, or add 1 to "
+                f"the "
                 "upper corner where it is the last pixel."
             )
 

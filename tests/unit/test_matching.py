@@ -33,13 +33,12 @@ def tables(draw: st.DrawFn, most: int = 14) -> pd.DataFrame:
     n = draw(st.integers(1, most))
     whole = st.lists(st.integers(0, 5), min_size=n, max_size=n)
     x, y, w, h = (np.array(draw(whole)) for _ in range(4))
-    frame = pd.DataFrame({
+    return pd.DataFrame({
         "case": draw(st.lists(st.sampled_from("ab"), min_size=n, max_size=n)),
         "reader": draw(st.lists(st.sampled_from(["ann", "bo", "cy", "di"]), min_size=n, max_size=n)),
         "x1": x, "y1": y, "x2": x + 1 + w, "y2": y + 1 + h,
         "rate": np.array(draw(whole), dtype=float),
     })  # fmt: skip
-    return frame
 
 
 OPTIONS = st.fixed_dictionaries({
@@ -108,8 +107,8 @@ def test_the_last_pairs_are_taken_one_by_one(monkeypatch: pytest.MonkeyPatch) ->
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 12, size=(2, 60))
     table = pd.DataFrame({
-        "case": "a", "reader": rng.choice([*"abcdef"], size=60), "x1": x, "y1": y, "x2": x + rng.integers(2, 6, size=60),
-        "y2": y + rng.integers(2, 6, size=60),
+        "case": "a", "reader": rng.choice([*"abcdef"], size=60), "x1": x, "y1": y,
+        "x2": x + rng.integers(2, 6, size=60), "y2": y + rng.integers(2, 6, size=60),
     })  # fmt: skip
     for linkage in ("single", "complete"):
         at_once = match_regions(Regions(table), threshold=0.1, linkage=linkage)
@@ -252,7 +251,8 @@ def test_not_read_and_nothing_marked_are_two_things() -> None:
 
 def test_numbers_go_to_the_rules_that_are_there() -> None:
     table = marks(
-        ("s/1", "ann", 0, 0, 4, 4, 0.9, 2.0), ("s/1", "bo", 0, 0, 4, 5, 0.5, np.nan), ("s/1", "cy", 0, 0, 4, 9, 0.1, 5.0),
+        ("s/1", "ann", 0, 0, 4, 4, 0.9, 2.0), ("s/1", "bo", 0, 0, 4, 5, 0.5, np.nan),
+        ("s/1", "cy", 0, 0, 4, 9, 0.1, 5.0),
         ("t", "bo", 8, 8, 9, 9, 0.3, np.nan), columns="case reader x1 y1 x2 y2 score rate",
     )  # fmt: skip
     found = match_regions(Regions(table, ratings=["rate"], read="all"), threshold=0.3)
@@ -346,5 +346,5 @@ def test_what_needs_to_know_who_has_read_says_so() -> None:
         match_regions(found.regions, threshold=1)
     with pytest.raises(InvalidPredictionsError, match="masks of one case must have one shape"):
         Regions.from_masks({"a": {"ann": np.zeros((2, 2), int), "bo": np.zeros((2, 3), int)}})
-    with pytest.raises(InvalidPredictionsError, match="mask > 0.5"):
+    with pytest.raises(InvalidPredictionsError, match=r"mask > 0\.5"):
         Regions.from_masks({"a": {"ann": np.zeros((2, 2))}})

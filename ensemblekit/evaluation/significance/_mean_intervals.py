@@ -59,7 +59,7 @@ def mean_interval(
     --------
     >>> from ensemblekit.evaluation import mean_interval
     >>> [round(end, 2) for end in mean_interval([0.7, 0.8, 0.75, 0.9, 0.85, 0.8], lowest=0, highest=1)]
-    [0.6, 0.88]
+    [0.43, 0.9]
     """
     check_resampling(confidence, n_resamples, seed)
     if not lowest < highest:
@@ -70,8 +70,10 @@ def mean_interval(
         units = np.array([np.nan])
     if units.ndim != 1 or not np.isfinite(units).all() or (len(units) and (units[0] < lowest or units[-1] > highest)):
         raise InvalidPredictionsError(
-            f"values must be finite numbers from {lowest:g} to {highest:g} on one axis; received shape {units.shape}, from "
-            f"{units.min() if units.size else np.nan:g} to {units.max() if units.size else np.nan:g}. Leave out what is "
+            f"values must be finite numbers from {lowest:g} to {highest:g} on one axis; received shape "
+            f"{units.shape}, from "
+            f"{units.min() if units.size else np.nan:g} to {units.max() if units.size else np.nan:g}. Leave out what "
+            f"is "
             "not defined."
         )
     draws = Draws(len(units), n_resamples, seed) if len(units) else Draws(1, n_resamples, seed)

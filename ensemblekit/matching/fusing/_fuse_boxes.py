@@ -47,22 +47,24 @@ def fuse_boxes(
         Weighted box fusion [1]_; the same around the box with the largest score [2]_; non-maximum suppression; or
         suppression that lowers scores instead of removing boxes [3]_.
     weights : mapping of reader to weight, or Series, optional
-        Weights >= 0, of all readers. A reader with the weight 0 is as one that is not there. Their scale does not matter.
+        Weights >= 0, of all readers; their scale does not matter. A reader with the weight 0 is as one that is not
+        there.
     threshold : float, default=0.55
         Boxes belong together if their intersection over union is above it; in [0, 1).
     least : float, default=0
         Boxes with a smaller score are left out; for ``soft_nms`` also those that are lowered below it.
     score : {"mean", "boxes", "max", "sum"}, default="mean"
         The score of a fused box: the weighted mean of the readers who marked it, times their share of the weight;
-        the same with each box as a reader of its own; the largest; or the weighted sum over all boxes, the only one that
-        can be above the largest score.
+        the same with each box as a reader of its own; the largest; or the weighted sum over all boxes, the only one
+        that can be above the largest score.
     unmarked : {"zero", "ignored"}, default="zero"
-        Whether a reader who has read the case and did not mark the box lowers its score. Who has not read the case never
-        does.
+        Whether a reader who has read the case and did not mark the box lowers its score. Who has not read the case
+        never does.
     once : bool, default=False
         Whether a reader may have one box alone in each fused box; its next one then begins another.
     sigma : float, optional
-        For ``soft_nms``: scores are multiplied by ``exp(-iou^2 / sigma)``; by default by ``1 - iou`` above the threshold.
+        For ``soft_nms``: scores are multiplied by ``exp(-iou^2 / sigma)``; by default by ``1 - iou`` above the
+        threshold.
 
     Returns
     -------
@@ -84,14 +86,15 @@ def fuse_boxes(
 
     - ``mean``: ``sum_b w s / sum_b w``, times the weight of the readers with a box, divided by that of ``R``
     - ``boxes``: ``sum_b w s / n``, times ``min(n, number of R)``, divided by the weight of ``R``; at most the largest
-      ``s``. It is the formula of the paper and of the package ensemble-boxes, in which a second box of one reader counts
-      as that of another.
+      ``s``. It is the formula of the paper and of the package ensemble-boxes, in which a second box of one reader
+      counts as that of another.
     - ``max``: the largest ``w s``, divided by the largest weight
     - ``sum``: ``sum_b w s`` divided by the weight of ``R``
 
     If each reader has one box at most, the first two are equal. ``non_maximum_weighted`` and suppression give the
-    largest ``w s`` divided by the largest weight, ``soft_nms`` what is left of it. Boxes of the score 0 alone are averaged
-    by weight.
+    largest ``w s`` divided by the largest weight, ``soft_nms`` what is left of it. Boxes of the score 0 alone are
+    averaged by weight. The label of a matched row is that of its mark with the largest
+    ``weight score``.
 
     References
     ----------
@@ -150,7 +153,7 @@ def fuse_boxes(
     group = marks.case[places] if marks.label is None else marks.case[places] * len(marks.labels) + marks.label[places]
     own, by_reader = own[places], weight[marks.reader[places]]
     values = marks.coordinates[places]
-    mass = by_reader * own
+    mass, lowered = by_reader * own, np.empty(0)
     if matched is not None:
         order = np.lexsort((-mass, matched.row[places]))
         row = matched.row[places][order]
@@ -169,7 +172,6 @@ def fuse_boxes(
             pull = np.where(mass > 0, mass, TINY * by_reader)[order]
             started = gathered(groups, low, high, pull, threshold, moves=method == "weighted", reader=who)
             row = np.unique(started, return_inverse=True)[1]
-            lowered = np.empty(0)
     own, by_reader, values, mass = own[order], by_reader[order], values[order], mass[order]
     reader, case = marks.reader[places][order], marks.case[places][order]
     n_rows = int(row.max(initial=-1)) + 1

@@ -42,8 +42,8 @@ def compare_masks(
     images : LabelImages
         What readers have drawn.
     reference : "others", reader, mapping of case to image, or Consensus, default="others"
-        The vote of the other readers of the case (ties: the lowest label); one of the readers; images; or what a rule has
-        made.
+        The vote of the other readers of the case (ties: the lowest label); one of the readers; images; or what a rule
+        has made.
     labels : sequence of int, optional
         Labels to compare. By default all above 0.
     distances : bool, default=True
@@ -79,15 +79,16 @@ def compare_masks(
         own = images[case]
         arrays = {who: image.read() for who, image in own.items()}
         spacing = next(iter(own.values())).spacing
+        fixed = reference.image(case) if isinstance(reference, Consensus) else None
         for who, array in arrays.items():
-            truth = _truth(images, reference, case, who, arrays)
-            if truth is None:
-                continue
-            for label in wanted:
-                rows.append({
+            truth = _truth(images, reference, case, who, arrays) if fixed is None else fixed
+            rows += [
+                {
                     "case": case, "reader": who, "label": label,
                     **compared(array == label, truth == label, spacing, distances=distances),
-                })  # fmt: skip
+                }
+                for label in (wanted if truth is not None else [])
+            ]  # fmt: skip
     columns = ["case", "reader", "label", *(METRICS if distances else METRICS[:2])]
     return pd.DataFrame(rows, columns=columns)
 
@@ -119,8 +120,8 @@ def judge_readers(
     Returns
     -------
     pandas.DataFrame
-        A row a reader, label and metric: ``value``, the mean over the cases in which it is defined; ``low`` and ``high``
-        as of `mean_interval`; ``n_cases``, their number; ``undefined``, that of the others.
+        A row a reader, label and metric: ``value``, the mean over the cases in which it is defined; ``low`` and
+        ``high`` as of `mean_interval`; ``n_cases``, their number; ``undefined``, that of the others.
 
     Raises
     ------
@@ -131,25 +132,23 @@ def judge_readers(
     --------
     >>> import numpy as np
     >>> from ensemblekit.matching import LabelImages, judge_readers
-    >>> rng = np.random.default_rng(0)
-    >>> images = {}
-    >>> for case in "abcdefgh":
-    ...     truth = np.zeros((16, 16), dtype=int)
-    ...     truth[4:12, 4:12] = 1
-    ...     images[case] = {who: np.roll(truth, rng.integers(0, by, size=2), (0, 1)) for who, by in [("ann", 2), ("bo", 4)]}
-    >>> truth = {case: np.pad(np.ones((8, 8), dtype=int), 4) for case in images}
-    >>> judge_readers(LabelImages(images), truth, distances=False).round(2)
-      reader  label metric  value   low  high  n_cases  undefined
-    0    ann      1   dice   0.89  0.80  0.95        8          0
-    1    ann      1    iou   0.81  0.69  0.91        8          0
-    2     bo      1   dice   0.80  0.70  0.87        8          0
-    3     bo      1    iou   0.67  0.54  0.78        8          0
+    >>> truth = np.zeros((16, 16), dtype=int)
+    >>> truth[4:12, 4:12] = 1
+    >>> cases = {k: {"ann": np.roll(truth, k % 2), "bo": np.roll(truth, k % 4)} for k in range(8)}
+    >>> found = judge_readers(LabelImages(cases), dict.fromkeys(cases, truth), distances=False)
+    >>> print(found.round(2).to_string(index=False))
+    reader  label metric  value  low  high  n_cases  undefined
+       ann      1   dice   0.94 0.59  0.98        8          0
+       ann      1    iou   0.89 0.56  0.97        8          0
+        bo      1   dice   0.81 0.51  0.92        8          0
+        bo      1    iou   0.71 0.43  0.87        8          0
     """
     import pandas as pd
 
     table = compare_masks(images, reference, labels=labels, distances=distances)
     rows: list[dict[str, Any]] = []
-    for (who, label), own in table.groupby(["reader", "label"], sort=True):
+    groups: Any = table.groupby(["reader", "label"], sort=True)
+    for (who, label), own in groups:
         for metric in METRICS if distances else METRICS[:2]:
             values = own[metric].to_numpy(dtype=np.float64)
             known = values[~np.isnan(values)]
@@ -178,7 +177,8 @@ def _check_reference(images: LabelImages, reference: Any) -> None:
                 LabelImages({case: {"reader": one, "reference": _as_image(reference[case], one)}})
     elif reference != OTHERS and reference not in images.readers:
         raise InvalidOptionError(
-            f"reference must be 'others', a reader, {{case: image}} or a Consensus; received {shown(reference, 100)}, and "
+            f"reference must be 'others', a reader, {{case: image}} or a Consensus; received "
+            f"{shown(reference, 100)}, and "
             f"the readers are {shown(images.readers)}."
         )
     elif reference == OTHERS and all(len(images[case]) < 2 for case in images):
@@ -200,8 +200,6 @@ def _spacing(given: Any, like: LabelImage) -> Sequence[float] | None:
 
 
 def _truth(images: LabelImages, reference: Any, case: Any, who: Any, arrays: Mapping[Any, np.ndarray]) -> Any:
-    if isinstance(reference, Consensus):
-        return reference.image(case)
     if isinstance(reference, Mapping):
         return _as_image(reference[case], images[case][who]).read()
     if reference != OTHERS:

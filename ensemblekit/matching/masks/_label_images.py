@@ -59,7 +59,8 @@ class LabelImage:
         kind = np.dtype(self._image.dtype).kind
         if kind not in "biuf" or len(self.shape) not in (1, 2, 3) or 0 in self.shape:
             raise InvalidPredictionsError(
-                f"an image of labels must hold whole numbers on one to three axes; received {self._image.dtype} of shape "
+                f"an image of labels must hold whole numbers on one to three axes; received {self._image.dtype} of "
+                f"shape "
                 f"{self.shape}. Take one volume, or the most probable class of each voxel: probas.argmax(axis=-1)."
             )
         self.affine = None if affine is None else np.array(affine, dtype=np.float64)
@@ -134,7 +135,7 @@ class LabelImages:
         if not isinstance(images, Mapping) or not all(isinstance(one, Mapping) and one for one in images.values()):
             raise InvalidPredictionsError(
                 "images must be {case: {reader: image}}, with a reader in each case; received "
-                f"{shown(type(images).__name__)}{'' if isinstance(images, Mapping) else ''}. Name the one case too: "
+                f"{shown(images, 100)}. Name the one case too: "
                 "{'case': images}."
             )
         self._images: dict[Any, dict[Any, LabelImage]] = {}

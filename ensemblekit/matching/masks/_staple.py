@@ -63,12 +63,12 @@ def staple(
 
     Notes
     -----
-    The model is that of `DawidSkene`, with voxels as items [1]_: ``p[v, c] = prior[c] prod_r confusion_r[c, k]`` over the
-    labels ``k`` that readers drew at the voxel ``v``, divided by its sum over ``c``; confusion matrices are frequencies
-    with ``p`` as weights. Steps start from the shares of the votes. Voxels with the same labels by all readers have the
-    same ``p``, so they are counted once, in blocks, and each step works on patterns: 2 readers and 2 labels have 4,
-    whatever the number of voxels. Of equal probabilities the lowest label is taken. Who has not drawn a case tells
-    nothing there.
+    The model is that of `DawidSkene`, with voxels as items [1]_: ``p[v, c] = prior[c] prod_r confusion_r[c, k]`` over
+    the labels ``k`` that readers drew at the voxel ``v``, divided by its sum over ``c``; confusion matrices are
+    frequencies with ``p`` as weights. Steps start from the shares of the votes. Voxels with the same labels by all
+    readers have the same ``p``, so they are counted once, in blocks, and each step works on patterns: 2 readers and 2
+    labels have 4, whatever the number of voxels. Of equal probabilities the lowest label is taken. Who has not drawn a
+    case tells nothing there.
 
     A large background has a large share, and makes small objects improbable: crop images to the region of interest.
 
@@ -104,7 +104,8 @@ def staple(
     by_reader = np.stack([table.sum(axis=0) for table in given])
     share = by_reader.sum(axis=0) / by_reader.sum()
     posterior, confusions, n_iter, converged = shares, np.zeros((n_readers, n, n)), 0, False
-    for n_iter in range(1, max_iter + 1):
+    while n_iter < max_iter and not converged:
+        n_iter += 1
         new = np.stack([posterior.T @ table for table in given])
         total = new.sum(axis=2, keepdims=True)
         # Where a label is nowhere true, nothing is known of how it is drawn.
@@ -122,9 +123,7 @@ def staple(
         posterior /= posterior.sum(axis=1, keepdims=True)
         change = max(float(np.abs(new - confusions).max()), float(np.abs(shares_now - share).max()))
         confusions, share = new, shares_now
-        if change <= tol:
-            converged = True
-            break
+        converged = change <= tol
     found, tied = decided(posterior, every, "lowest")
     warn_if_vanished(
         shares * count[:, np.newaxis], posterior, tuple(every.tolist()), rule="staple",

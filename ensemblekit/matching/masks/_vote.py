@@ -70,8 +70,8 @@ def vote_labels(
     shares = shares_of(patterns, weight)
     found, tied = decided(shares, labels, ties)
     return Consensus(
-        "vote", tuple(labels.tolist()), images.readers, tied_by_case(patterns, tied), None, None, 0, True, patterns, shares,
-        found,
+        "vote", tuple(labels.tolist()), images.readers, tied_by_case(patterns, tied), None, None, 0, True, patterns,
+        shares, found,
     )  # fmt: skip
 
 
@@ -89,7 +89,8 @@ def shares_of(patterns: Patterns, weight: np.ndarray) -> np.ndarray:
     total = votes.sum(axis=1, keepdims=True)
     if (total == 0).any():
         raise InvalidOptionError(
-            "each case must have a reader with a weight above 0; received one whose readers all have the weight 0. Leave "
+            "each case must have a reader with a weight above 0; received one whose readers all have the weight 0. "
+            "Leave "
             "that case out."
         )
     return votes / total

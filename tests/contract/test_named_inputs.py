@@ -15,7 +15,7 @@ import ensemblekit
 from ensemblekit import EnsembleKitError
 from ensemblekit.predictions import named as reader
 
-from . import named_calls, named_crowds, named_estimators, named_fewer  # noqa: F401 - they list the doors
+from . import named_calls, named_crowds, named_estimators, named_fewer, named_readers  # noqa: F401 - they list the doors
 from .named_doors import DOORS, LOOKED_UP, N, World, named, plain
 
 MATCHED = {

@@ -15,7 +15,8 @@ import ensemblekit
 from ensemblekit import EnsembleKitError
 from ensemblekit.predictions import named as reader
 
-from . import named_calls, named_crowds, named_estimators, named_fewer, named_rankings  # noqa: F401 - they list the doors
+# Each lists doors.
+from . import named_calls, named_crowds, named_estimators, named_fewer, named_rankings, named_readers  # noqa: F401
 from .named_doors import DOORS, LOOKED_UP, N, World, named, plain
 
 MATCHED = {

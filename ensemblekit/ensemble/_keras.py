@@ -216,6 +216,7 @@ class KerasEstimator(WithModelOptions):
 
     def _streamed(self, model: Any, given: Given, rows: StreamedRows) -> dict[str, Any]:
         """Read the rows to train on, and those to validate on, in batches."""
+        keras = import_keras(type(self).__name__)
         y = self._as_targets(model, given.y)  # pyright: ignore[reportArgumentType]
         weight = None if given.weight is None else given.weight.astype(np.float32)
         order = np.arange(len(rows))
@@ -224,7 +225,7 @@ class KerasEstimator(WithModelOptions):
 
         def dataset(places: np.ndarray) -> Any:
             return row_dataset(
-                rows.take(places), y[places], None if weight is None else weight[places],
+                keras, rows.take(places), y[places], None if weight is None else weight[places],
                 feed=lambda inputs: as_fed(self._rows_for(inputs.x, model, reset=False), model),
                 batch_size=self.batch_size, seed=self.seed,
             )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..assembly import import_keras
 from ..errors import InvalidOptionError
 from ..members.inputs import Inputs
 from ..members.networks import is_keras, keras_inputs
@@ -141,7 +142,13 @@ def _fit_labels(
         )
     size, seed = options.pop("batch_size", None) or 32, options.pop("seed", None)
     rows = row_dataset(
-        x, y, weight, feed=lambda inputs: keras_inputs(model, inputs, "model"), batch_size=size, seed=seed
+        import_keras("fit_folds"),
+        x,
+        y,
+        weight,
+        feed=lambda inputs: keras_inputs(model, inputs, "model"),
+        batch_size=size,
+        seed=seed,
     )
     model.fit(rows, **{**options, "shuffle": False})
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..assembly import import_keras
 from ..errors import DataError
 from ..predictions.names import as_ids, few
 from ._sources import Batch
@@ -71,6 +70,7 @@ class StreamedRows:
 
 
 def row_dataset(
+    keras: Any,
     rows: StreamedRows,
     targets: np.ndarray,
     weights: np.ndarray | None,
@@ -83,6 +83,8 @@ def row_dataset(
 
     Parameters
     ----------
+    keras : module
+        Keras.
     rows : StreamedRows
         The inputs.
     targets : ndarray of shape (n_samples, ...)
@@ -100,7 +102,6 @@ def row_dataset(
     -------
     keras.utils.PyDataset
     """
-    keras = import_keras("training on rows that are read in batches")
 
     class RowDataset(keras.utils.PyDataset):
         def __init__(self) -> None:

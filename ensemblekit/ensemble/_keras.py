@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from ..arguments import check_parameters
 from ..assembly import copy_model, copy_untrained, import_keras, with_bare_output
 from ..errors import InvalidOptionError
+from ..members.streamed import StreamedRows, row_dataset
 from ..predictions.choices import check_choice
 from ._keras_datasets import check_once, first_batch, is_dataset, refuse_dataset
 from ._keras_inputs import as_fed, check_shapes, inputs_of, is_of_several, of_model, read_array, text_of
@@ -145,17 +146,21 @@ class KerasEstimator(WithModelOptions):
         return self
 
     def _read_rows(self, X: Any, y: Any, sample_weight: Any) -> Given:
-        x = self._inputs(X, reset=True)
-        self._check_given(X, y, sample_weight)
+        streamed = isinstance(X, StreamedRows)
+        some = X.take(np.arange(min(len(X), self.batch_size))).read().x if streamed else X
+        x = self._inputs(some, reset=True)
+        n = len(X) if streamed else n_rows(x)
+        self._check_given(some, y, sample_weight)
         y = self._read_targets(y)
-        check_consistent_length(range(n_rows(x)), y)
+        check_consistent_length(range(n), y)
         if isinstance(sample_weight, Mapping):
             raise InvalidOptionError(
                 "sample_weight must be one number a row, in the order of X; received a mapping. Give a Series."
             )
         if sample_weight is not None:
-            sample_weight = check_weights(weights_of(sample_weight), n_rows(x))
-        return Given(x, y, self._weighted(y, sample_weight), self._count_targets(y), slice_rows(x, 0, self.batch_size))
+            sample_weight = check_weights(weights_of(sample_weight), n)
+        first = slice_rows(x, 0, self.batch_size)
+        return Given(X if streamed else x, y, self._weighted(y, sample_weight), self._count_targets(y), first)
 
     def _read_dataset(self, X: Any, y: Any, sample_weight: Any) -> Given:
         self.check_model()
@@ -187,6 +192,8 @@ class KerasEstimator(WithModelOptions):
                 data |= {"x": given.x, "class_weight": self._weights_of_outputs()}
                 if not hasattr(given.x, "num_batches"):  # Keras shuffles a PyDataset, and warns of others
                     data["shuffle"] = False
+            elif isinstance(given.x, StreamedRows):
+                data |= self._streamed(model, given, given.x)
             else:
                 order = np.arange(n_rows(given.x))
                 x, y = given.x, self._as_targets(model, given.y)
@@ -206,6 +213,26 @@ class KerasEstimator(WithModelOptions):
                 history = model.fit(**data, epochs=self.epochs, callbacks=callbacks, verbose=self.verbose)
         self.model_ = model
         self.history_ = {name: [float(v) for v in values] for name, values in history.history.items()}
+
+    def _streamed(self, model: Any, given: Given, rows: StreamedRows) -> dict[str, Any]:
+        """Read the rows to train on, and those to validate on, in batches."""
+        keras = import_keras(type(self).__name__)
+        y = self._as_targets(model, given.y)  # pyright: ignore[reportArgumentType]
+        weight = None if given.weight is None else given.weight.astype(np.float32)
+        order = np.arange(len(rows))
+        if self.validation_split:
+            np.random.default_rng(self.seed).shuffle(order)
+
+        def dataset(places: np.ndarray) -> Any:
+            return row_dataset(
+                keras, rows.take(places), y[places], None if weight is None else weight[places],
+                feed=lambda inputs: as_fed(self._rows_for(inputs.x, model, reset=False), model),
+                batch_size=self.batch_size, seed=self.seed,
+            )  # fmt: skip
+
+        split = int(len(rows) * (1 - self.validation_split))
+        given_data = {"x": dataset(order[:split]), "shuffle": False}
+        return given_data | ({"validation_data": dataset(order[split:])} if self.validation_split else {})
 
     def _read_validation(self, model: Any, data: Any) -> Any:
         """Read data to validate on as those to train on are read."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..assembly import import_keras
 from ..errors import CompatibilityError, InvalidOptionError
 from ..predictions.names import few
 
@@ -50,12 +51,13 @@ def first_batch(X: Any) -> tuple[Any, np.ndarray, Any]:
     inputs : ndarray, or dict, list or tuple of ndarray
     targets : ndarray
     dataset : object
-        From which all batches can be read, the first one too.
+        From which all batches can be read, the first one too, with targets that stand in no dict or list.
 
     Raises
     ------
     InvalidOptionError
-        If there is no batch, or a batch is not (inputs, targets) or (inputs, targets, weights), or is one row.
+        If there is no batch, or a batch is not (inputs, targets) or (inputs, targets, weights), or is one row, or
+        has targets for several outputs.
     """
     try:
         batch = X[0] if hasattr(X, "num_batches") else next(iter(X))
@@ -67,7 +69,10 @@ def first_batch(X: Any) -> tuple[Any, np.ndarray, Any]:
             "a dataset to fit on must give batches of (inputs, targets) or (inputs, targets, weights); received "
             f"{_described(batch)}. Put the targets into it: tf.data.Dataset.zip((inputs, targets))."
         )
-    targets = _array(batch[1])
+    key = _only_key(batch[1])
+    if key is not None:
+        whole = _with_bare_targets(whole, key)
+    targets = _array(batch[1] if key is None else batch[1][key])
     if targets.dtype.kind not in "biuf":
         raise InvalidOptionError(
             f"the targets of a dataset must be numbers, as the loss compares them; received {targets.dtype}. Give the "
@@ -82,6 +87,55 @@ def first_batch(X: Any) -> tuple[Any, np.ndarray, Any]:
             "dataset.batch(32)."
         )
     return inputs, targets, whole
+
+
+def _only_key(targets: Any) -> Any:
+    """Find the key or place of targets that stand alone in a dict, list or tuple; None if they stand by themselves."""
+    listed = isinstance(targets, (list, tuple)) and any(len(getattr(part, "shape", ())) for part in targets)
+    if isinstance(targets, Mapping) or listed:
+        if len(targets) != 1:
+            named = few(targets) if isinstance(targets, Mapping) else str(len(targets))
+            raise InvalidOptionError(
+                f"a dataset to fit on must give targets for one output; received targets of {named}. Leave the others "
+                "out: dataset.map(lambda inputs, targets: (inputs, targets[NAME]))."
+            )
+        return next(iter(targets)) if isinstance(targets, Mapping) else 0
+    return None
+
+
+def _with_bare_targets(X: Any, key: Any) -> Any:
+    """Take the targets of each batch out of their dict, list or tuple, as the one output of the model stands alone."""
+    if hasattr(X, "element_spec"):
+        return X.map(lambda inputs, targets, *weights: (inputs, targets[key], *weights))
+    if isinstance(X, Iterator):
+        return _bare(X, key)
+    if not hasattr(X, "num_batches"):
+        raise InvalidOptionError(
+            f"a {type(X).__name__} must give targets by themselves; received {type(X).__name__} with targets "
+            f"{{{key!r}: ...}}. Let its collate_fn give (inputs, targets[{key!r}])."
+        )
+    keras = import_keras("a dataset with targets by name")
+
+    class Bare(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return len(X)
+
+        def __getitem__(self, number: int) -> Any:
+            inputs, targets, *weights = X[number]
+            return (inputs, targets[key], *weights)
+
+        def on_epoch_begin(self) -> None:
+            X.on_epoch_begin()
+
+        def on_epoch_end(self) -> None:
+            X.on_epoch_end()
+
+    return Bare(workers=X.workers, use_multiprocessing=X.use_multiprocessing, max_queue_size=X.max_queue_size)
+
+
+def _bare(batches: Iterator[Any], key: Any) -> Iterator[Any]:
+    for inputs, targets, *weights in batches:
+        yield inputs, targets[key], *weights
 
 
 def check_targets(targets: np.ndarray, n_outputs: int, takes: str, *, multilabel: bool) -> None:

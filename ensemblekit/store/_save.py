@@ -267,6 +267,8 @@ class _Writer:
 
     def _encode_object(self, value: Any, where: str) -> dict[str, Any]:
         cls = type(value)
+        if (remedy := getattr(cls, "how_to_keep", None)) is not None:
+            raise NotStorableError(f"{where} is kept in a folder of its own, and not by save: {remedy}")
         owner = self.owners.get(cls.__module__.partition(".")[0])
         is_object = hasattr(value, "__dict__") and not isinstance(value, type)
         is_plain = cls.__module__ == SPLITTERS or (_is_sklearn(cls) and _is_estimator(value))

@@ -88,7 +88,7 @@ def _order_of_rows(subject: ForeignSubject, draw: Draw) -> Trial:
     return Trial(
         (case, turned),
         "same_boxes(first, second)",
-        "the same boxes of the members in another order have another answer",
+        "the same boxes in another order have another answer",
     )
 
 

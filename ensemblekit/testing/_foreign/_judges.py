@@ -70,7 +70,7 @@ def gained(first, second, query, item):
 
 
 def lowest_first(scores, order):
-    return all(scores[better] > scores[worse] for better, worse in zip(order, order[1:]))
+    return all(scores[better] > scores[worse] for better, worse in zip(order[:-1], order[1:], strict=True))  # noqa: RUF007
 
 
 def boxes_within(answer, members):

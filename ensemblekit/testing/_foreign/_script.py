@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dis
 import inspect
 import re
 import sys
@@ -65,7 +66,7 @@ def _own_source(function: Callable[..., Any]) -> str | None:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+    yield from (one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)

@@ -255,7 +255,7 @@ def adds_scores(members, weights):
 
 def widens(members, weights):
     boxes, scores, labels = fuse_boxes(members, weights)
-    return boxes + [-0.05, -0.05, 0.05, 0.05], scores, labels
+    return boxes + np.array([-0.05, -0.05, 0.05, 0.05]), scores, labels
 
 
 def merges_over_labels(members, weights):

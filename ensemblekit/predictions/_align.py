@@ -174,14 +174,14 @@ def _named_members(predictions: tuple[Any, ...], read: dict[str, Any]) -> list[P
     pairs: Iterable[tuple[Any, Any]]
     pairs = given.items() if isinstance(given, Mapping) else ((None, p) for p in given)
     pairs = list(pairs)
-    files = iter(_read_files([source for _, source in pairs if isinstance(source, (str, os.PathLike))], read))
+    files = iter(_read_files([source for _, source in pairs if _is_path(source)], read))
     members: list[Predictions] = []
     for place, (name, source) in enumerate(pairs):
-        if isinstance(source, (str, os.PathLike)):
+        if isinstance(source, Predictions):
+            p = source
+        elif isinstance(source, (str, os.PathLike)):
             p = next(files)
             name = name or p.member or member_name(source)
-        elif isinstance(source, Predictions):
-            p = source
         else:
             shape = getattr(source, "shape", None)
             came = type(source).__name__ + (f" of shape {shape}" if shape is not None else "")
@@ -216,6 +216,10 @@ def _read_files(paths: list[Any], read: dict[str, Any]) -> list[Predictions]:
             "it out."
         )
     return []
+
+
+def _is_path(source: Any) -> bool:
+    return not isinstance(source, Predictions) and isinstance(source, (str, os.PathLike))
 
 
 def _is_single(source: Any) -> bool:
@@ -272,6 +276,8 @@ def _check_order(members: list[Predictions], task: str, classes: tuple[Hashable,
 def _common_classes(
     members: list[Predictions], absent: str, aliases: Mapping[Hashable, Hashable]
 ) -> tuple[Hashable, ...]:
+    if all(p.classes == members[0].classes for p in members):
+        return members[0].classes
     classes = list(dict.fromkeys(c for p in members for c in p.classes))
     known = {str(member.member): {*member.classes} for member in members}
     for member in members:

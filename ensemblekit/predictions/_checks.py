@@ -71,7 +71,7 @@ def as_probas(
         Which rows are not NaN; None if all are present.
     """
     kind, array = kind_of(task), array_without_names(who, probas)
-    coarse = "bfloat16" in array.dtype.name
+    coarse = array.dtype.kind not in "biuf" and "bfloat16" in array.dtype.name  # asking for the name is slow
     if coarse:  # NumPy has no such dtype, and its sums are off by as much as those of float16
         array, is_new = array.astype(np.float32), True
         array = _divided_by_sums(array) if kind == "multiclass" else array

@@ -67,7 +67,9 @@ def same_names(names: np.ndarray, others: np.ndarray) -> bool:
         return True
     if len(names) != len(others) or not same_kind(names, others):
         return False
-    return not len(names) or all(_equal(names[rows], others[rows]) for rows in _blocks(names))
+    if len(names) < FEW:
+        return names.tolist() == others.tolist()
+    return all(_equal(names[rows], others[rows]) for rows in _blocks(names))
 
 
 def shared(names: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from ..predictions.names import UNNAMED
 from ._inputs import aligned_set, features_of
 from .asked import AskedCombiner, ask, check_same_names, sorted_names
 from .row_weights import weights_of
+from .times import check_no_random_folds, last_times
 
 __all__ = ["fit_combiner"]
 
@@ -97,13 +98,15 @@ def fit_combiner(
     -------
     Combiner
         A fitted copy, with ``members_``, ``classes_``, ``fit_ids_`` and ``leaked_``; ``fit_groups_``, if the rows have
-        groups; and ``feature_names_``, if the features have named columns.
+        groups; ``fit_times_``, the last of each column of ``time``, if they say it; and ``feature_names_``, if the
+        features have named columns.
 
     Raises
     ------
     LeakageError
         If a member was fitted on some of the rows of ``predictions`` or ``validation``, or on other rows of their
-        groups; or these are of the split ``test``. For out-of-fold predictions the model counts that predicted the row.
+        groups; or these are of the split ``test``; or the combiner divides them at random with ``cv`` though they say
+        their ``time``. For out-of-fold predictions the model counts that predicted the row.
     AlignmentError
         If the predictions cannot be aligned, or members have no names.
     InvalidPredictionsError
@@ -120,6 +123,8 @@ def fit_combiner(
     aligned = aligned_set(predictions, aliases, missing, read)
     name = asked.name
     asked.check_task(aligned.kind)
+    if not allow_leakage and getattr(asked.combiner, "cv", None) is not None:
+        check_no_random_folds(f"fitting combiner {name!r} with cv", aligned)
     leaked = _check_held_out(asked, aligned, allow_leakage)
     unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
     if unnamed:
@@ -153,6 +158,8 @@ def fit_combiner(
     fitted.fit_ids_ = ordered.ids
     if ordered.groups is not None:
         fitted.fit_groups_ = np.unique(ordered.groups)
+    if (times := last_times(ordered)) is not None:
+        fitted.fit_times_ = times
     if columns is not None:
         fitted.feature_names_ = columns
     fitted.leaked_ = {member: len(rows) for member, rows in leaked.items()}

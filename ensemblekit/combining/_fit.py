@@ -11,9 +11,9 @@ import numpy as np
 
 from ..arguments import typed
 from ..deprecation import warn_deprecated
-from ..errors import AlignmentError, InvalidPredictionsError, LeakageError
+from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
 from ..interfaces import Combiner, CombinerLike
-from ..kinds import has_ordered_classes
+from ..kinds import KINDS, has_ordered_classes, task_of
 from ..predictions import Aliases, Alignable, MissingPolicy, PredictionSet
 from ..predictions.choices import check_not_test
 from ..predictions.joining import order_of
@@ -123,6 +123,7 @@ def fit_combiner(
     aligned = aligned_set(predictions, aliases, missing, read)
     name = asked.name
     asked.check_task(aligned.kind)
+    _check_labels_are_values(asked, aligned.task)
     if not allow_leakage and getattr(asked.combiner, "cv", None) is not None:
         check_no_random_folds(f"fitting combiner {name!r} with cv", aligned)
     leaked = _check_held_out(asked, aligned, allow_leakage)
@@ -164,6 +165,20 @@ def fit_combiner(
         fitted.feature_names_ = columns
     fitted.leaked_ = {member: len(rows) for member, rows in leaked.items()}
     return fitted
+
+
+def _check_labels_are_values(asked: AskedCombiner, task: str) -> None:
+    """Refuse a rule that learns from labels which are no values, as their distance to predictions means nothing."""
+    if task in KINDS or task in asked.tasks or not (asked.learns and asked.needs_labels):
+        return
+    if getattr(asked.combiner, "metric", None) is not None:  # it learns by that metric
+        return
+    if not getattr(task_of(task).task, "labels_are_values", True):
+        raise InvalidOptionError(
+            f"combiner {asked.name!r} learns from labels as the values that predictions should have been, and those of "
+            f"the task {task!r} are none. Give a rule that learns nothing, such as 'mean' or 'median', one that "
+            f"learns by a metric, such as greedy_selection(metric=...), or one whose tasks name {task!r}."
+        )
 
 
 def _check_held_out(asked: AskedCombiner, predictions: PredictionSet, allow_leakage: bool) -> dict[str, list[Any]]:

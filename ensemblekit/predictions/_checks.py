@@ -271,7 +271,7 @@ def as_labels(
         Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
         ``shape``.
     """
-    values = _as_labels(labels, classes, kind_of(task), shape, ids, index)
+    values = _as_labels(labels, classes, task, shape, ids, index)
     if task not in KINDS:
         try:
             task_of(task).task.check_labels(values, classes)
@@ -281,9 +281,10 @@ def as_labels(
 
 
 def _as_labels(
-    labels: Any, classes: tuple[Hashable, ...], kind: str, shape: tuple[int, ...], ids: np.ndarray, index: Any
+    labels: Any, classes: tuple[Hashable, ...], task: str, shape: tuple[int, ...], ids: np.ndarray, index: Any
 ) -> np.ndarray:
-    array = _label_values(labels, classes, kind, ids, index)
+    kind = kind_of(task)
+    array = _label_values(labels, classes, task, ids, index)
     if kind == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
@@ -308,15 +309,18 @@ def _as_labels(
     return readonly(_codes(array, classes).reshape(shape[:-1]))
 
 
-def _label_values(labels: Any, classes: tuple[Hashable, ...], kind: str, ids: np.ndarray, index: Any) -> np.ndarray:
+def _label_values(labels: Any, classes: tuple[Hashable, ...], task: str, ids: np.ndarray, index: Any) -> np.ndarray:
+    kind = kind_of(task)
     rows = frame_of_rows(labels) if isinstance(labels, list | tuple) else labels
     if isinstance(rows, np.ndarray | list | tuple):
-        return array_of(rows)
+        return _completed(array_of(rows), classes, task, None)
     named = read_named(rows, "labels", label=kind == "multiclass", like=ids)
     values = look_up(named, "labels", ids, index=index)
     if kind == "multiclass":
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and named.columns is not None else values
     own = named.columns
+    if (completed := _completed(values, classes, task, own)) is not values:
+        return completed
     if own is None or own == classes or len(own) == 1 == len(classes):
         return values
     if {*own} != {*classes}:
@@ -326,6 +330,17 @@ def _label_values(labels: Any, classes: tuple[Hashable, ...], kind: str, ids: np
         )
     places = {name: place for place, name in enumerate(own)}
     return values[:, [places[name] for name in classes]]
+
+
+def _completed(values: np.ndarray, classes: tuple[Hashable, ...], task: str, columns: Any) -> np.ndarray:
+    """Let the task of a plugin turn labels of another shape, such as (time, event), into those of its kind."""
+    complete = None if task in KINDS else getattr(task_of(task).task, "complete_labels", None)
+    if complete is None:
+        return values
+    try:
+        return complete(values, classes, columns)
+    except ValueError as error:
+        raise InvalidPredictionsError(f"labels must be valid for the task {task!r}: {error}") from error
 
 
 def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:

@@ -18,6 +18,7 @@ from .._version import __version__
 from ..arguments import typed
 from ..errors import NotStorableError, OutputExistsError
 from ..files import Folder, Replaceable, atomic_folder
+from ..predictions.keys import KeyedIds
 from ..registry import default_registry
 from ._manifest import (
     ARRAYS,
@@ -201,6 +202,10 @@ class _Writer:
             return {"dict" if kind is dict else "bunch": pairs}
         if isinstance(value, np.generic):
             return {"scalar": self._add_array(np.asarray(value), where)["array"]}
+        if kind is KeyedIds and value.key is not None:
+            key = value.key
+            parts = [list(key.names), list(key.kinds), list(key.time)]
+            return {"keyed": [self.encode(np.asarray(value), where), *parts]}
         if kind is np.ndarray:
             if value.dtype.kind == "O":
                 return {"objects": self._encode_all(value.ravel().tolist(), where), "shape": list(value.shape)}

@@ -52,7 +52,7 @@ NOT_MATCHED = {
     "text weighted right parts comparisons choice lead skills fitted best curve promised test oof profile "
     "group_leaked",
     "a list of numbers, answered in its order": "p_values",
-    "names of columns in a file, and how it is read": "label columns positive read",
+    "names of columns in a file, and how it is read": "id label columns positive read time",
 }
 EXEMPT = {
     "cascading.Cascade(classes)": "made by cascade",

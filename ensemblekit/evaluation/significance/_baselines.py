@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,14 +36,18 @@ def with_baselines(
     best = max(models, key=gain)
     weights = row_weights(sample_weight, models[best])
     flat = constant(models[best], metrics[best][0], weights)
-    added = {CONSTANT: flat, BEST: models[best], ORACLE: oracle(models)}
+    added = {CONSTANT: flat, BEST: models[best]}
+    if getattr(default_registry().create_task(models[best].task), "labels_are_values", True):
+        added[ORACLE] = oracle(models)
     return {**models, **added}, {**metrics, **dict.fromkeys(added, metrics[best])}
 
 
 def constant(model: Predictions, metric: Metric, weights: np.ndarray | None) -> Predictions:
     """Predict for every row what the task takes for the best constant: shares of the classes, or means."""
     labels, probas = scored(model, metric)
-    one = default_registry().create_task(model.task).baseline(labels, probas.shape[-1], sample_weight=weights)
+    baseline = default_registry().create_task(model.task).baseline
+    named = {"classes": model.classes} if "classes" in inspect.signature(baseline).parameters else {}
+    one = baseline(labels, probas.shape[-1], sample_weight=weights, **named)
     return Predictions(
         np.broadcast_to(one, probas.shape), ids=model.ids, classes=model.classes, labels=model.labels, task=model.task,
         split=model.split, member=CONSTANT,

@@ -86,7 +86,7 @@ def plain(ranking, grades, metric):
     }[name]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     members=samples.runs(),
     grades=st.dictionaries(

@@ -16,7 +16,7 @@ WEIGHTED = ["rrf", "isr", "comb_sum", "comb_mnz", "comb_anz", "borda", "condorce
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(members=samples.runs(), normalisation=st.sampled_from(["min-max", "sum", "rank", "none"]))
 def test_scores_are_what_the_formula_says(rule, members, normalisation):
     options = {"normalisation": normalisation} if rule in COMBINATIONS else {}
@@ -29,7 +29,7 @@ def test_scores_are_what_the_formula_says(rule, members, normalisation):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(members=samples.runs(), order=st.randoms(use_true_random=False), weights=st.lists(
     st.sampled_from([0.1, 0.7, 1.0, 3.0]), min_size=4, max_size=4))  # fmt: skip
 def test_no_order_of_members_or_rows_changes_a_bit(rule, members, order, weights):
@@ -71,7 +71,7 @@ def turned(order, k):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(members=samples.runs(min_members=2))
 def test_a_member_of_weight_0_is_absent(rule, members):
     left = dict(list(members.items())[1:])

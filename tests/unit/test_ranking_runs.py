@@ -171,7 +171,7 @@ def test_several_runs_have_different_names_of_one_kind():
 # TREC files.
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(members=samples.runs())
 def test_a_run_that_is_written_and_read_is_the_same(members, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "a.run"

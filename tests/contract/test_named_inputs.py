@@ -32,6 +32,11 @@ NOT_MATCHED = {
     "Predictions, which align matches": "predictions first second validation models chosen_on fit_on partitions tables "
     "refused held_out teacher greedy_on renew_on",
     "Votes, which name their items and raters": "votes",
+    "marks and masks, which name their cases and readers": "regions masks reference",
+    "names of columns of marks, and numbers of axes": "box centre ratings spacing affine",
+    "fields of what is made of marks and masks": "readers tied confusions prior case row coordinates n_marked "
+    "_patterns "
+    "_shares _decided",
     "estimators, models and parts of them": "augmentation backbone bank combiner copied estimators head layer layers "
     "build method model obj second_head student optimizer",
     "options": "rules callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "
@@ -67,6 +72,11 @@ EXEMPT = {
     "folds.FoldBag(": "made by fit_folds and load_folds",
     "folds.fit_folds(classes)": "names of the outputs of a model, in their order",
     "folds.load_folds(folds)": "paths by name of the fold",
+    "matching.Consensus": "made by vote_labels and staple",
+    "matching.compare_masks": "a set of labels; a reference is looked up by case",
+    "matching.judge_readers": "it gives them to compare_masks",
+    "matching.staple(labels)": "a set of labels",
+    "evaluation.mean_interval": "values whose order does not matter",
     "members.as_source": "collect reads it",
     "data.ImageFolder": "ids are a selection of its files",
     "data.ImageSource": "made by image_folder and image_table; ids are a selection of its files",

@@ -11,7 +11,7 @@ from ..predictions.choices import check_choice
 from ._assigning import assign
 from ._joining import join, numbered
 from ._matched import Matched
-from ._overlaps import Measure, check_threshold, find_links
+from ._overlaps import check_threshold, find_links
 from ._regions import Regions
 
 __all__ = ["match_regions"]
@@ -21,7 +21,7 @@ __all__ = ["match_regions"]
 def match_regions(
     regions: Regions,
     *,
-    measure: Measure = "iou",
+    measure: Literal["iou", "dice", "distance"] = "iou",
     threshold: float | None = None,
     method: Literal["greedy", "optimal"] = "greedy",
     linkage: Literal["single", "complete"] = "single",

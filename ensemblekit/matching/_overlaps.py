@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,9 +12,8 @@ from ..predictions.choices import check_choice
 from ._pairs import touching_pairs
 from ._shapes import Shapes
 
-__all__ = ["MEASURES", "Links", "Measure", "check_threshold", "find_links", "measured"]
+__all__ = ["MEASURES", "Links", "check_threshold", "find_links", "measured"]
 
-Measure = Literal["iou", "dice", "distance"]
 MEASURES = ("iou", "dice", "distance")
 
 

@@ -215,6 +215,7 @@ class Regions:
         Returns
         -------
         ndarray of bool of shape (n_cases, n_readers)
+            Whether each reader has read each case.
 
         Raises
         ------

@@ -21,14 +21,19 @@ def weights_by_reader(give: Give) -> Any:
     return dict(zip(READERS, values.tolist(), strict=True)) if given is values else given
 
 
+def groups_of(world: World, give: Give) -> Any:
+    given = give(world.group)
+    return dict(zip(world.ids, given.tolist(), strict=True)) if given is world.group else given
+
+
 @door("crowd.krippendorff_alpha(groups)", containers=LOOKED_UP)
 def _(world: World, give: Give) -> Any:
-    return krippendorff_alpha(votes_of(world), groups=give(world.group)).low
+    return krippendorff_alpha(votes_of(world), groups=groups_of(world, give)).low
 
 
 @door("crowd.fleiss_kappa(groups)", containers=LOOKED_UP)
 def _(world: World, give: Give) -> Any:
-    return fleiss_kappa(votes_of(world), groups=give(world.group)).low
+    return fleiss_kappa(votes_of(world), groups=groups_of(world, give)).low
 
 
 @door("matching.fuse_boxes(weights)", reads=False)

@@ -37,6 +37,10 @@ NOT_MATCHED = {
     "names of queries": "fit_queries queries",
     "what a rule or a metric for rankings gets, with no names": "pool hits joined of_rank starts query position grade "
     "judged_query judged_grade",
+    "marks and masks, which name their cases and readers": "regions masks reference",
+    "names of columns of marks, and numbers of axes": "box centre ratings spacing affine",
+    "fields of what is made of marks and masks": "readers tied confusions prior case row coordinates n_marked "
+    "_patterns _shares _decided",
     "estimators, models and parts of them": "augmentation backbone bank combiner copied estimators head layer layers "
     "build method model obj second_head student optimizer",
     "options": "rules callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "
@@ -72,6 +76,11 @@ EXEMPT = {
     "folds.FoldBag(": "made by fit_folds and load_folds",
     "folds.fit_folds(classes)": "names of the outputs of a model, in their order",
     "folds.load_folds(folds)": "paths by name of the fold",
+    "matching.Consensus": "made by vote_labels and staple",
+    "matching.compare_masks": "a set of labels; a reference is looked up by case",
+    "matching.judge_readers": "it gives them to compare_masks",
+    "matching.staple(labels)": "a set of labels",
+    "evaluation.mean_interval": "values whose order does not matter",
     "members.as_source": "collect reads it",
     "data.ImageFolder": "ids are a selection of its files",
     "data.ImageSource": "made by image_folder and image_table; ids are a selection of its files",

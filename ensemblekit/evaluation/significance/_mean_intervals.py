@@ -66,7 +66,7 @@ def mean_interval(
         check_number("highest", highest, lowest, open_low=True)
     try:
         units = np.sort(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         units = np.array([np.nan])
     if units.ndim != 1 or not np.isfinite(units).all() or (len(units) and (units[0] < lowest or units[-1] > highest)):
         raise InvalidPredictionsError(

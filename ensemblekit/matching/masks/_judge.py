@@ -175,7 +175,7 @@ def _check_reference(images: LabelImages, reference: Any) -> None:
             for case in images:
                 one = next(iter(images[case].values()))
                 LabelImages({case: {"reader": one, "reference": _as_image(reference[case], one)}})
-    elif reference != OTHERS and reference not in images.readers:
+    elif not isinstance(reference, str | int) or reference not in (OTHERS, *images.readers):
         raise InvalidOptionError(
             f"reference must be 'others', a reader, {{case: image}} or a Consensus; received "
             f"{shown(reference, 100)}, and "

@@ -54,7 +54,7 @@ class LabelImage:
             self._image, own = _opened(Path(image))
             affine = own if affine is None else affine
         else:
-            self._image = np.asarray(image)
+            self._image = _array(image, "an image of labels", image)
         self.shape: tuple[int, ...] = tuple(int(n) for n in self._image.shape)
         kind = np.dtype(self._image.dtype).kind
         if kind not in "biuf" or len(self.shape) not in (1, 2, 3) or 0 in self.shape:
@@ -63,7 +63,7 @@ class LabelImage:
                 f"shape "
                 f"{self.shape}. Take one volume, or the most probable class of each voxel: probas.argmax(axis=-1)."
             )
-        self.affine = None if affine is None else np.array(affine, dtype=np.float64)
+        self.affine = None if affine is None else _array(affine, "affine", affine, np.float64)
         if self.affine is not None and (self.affine.shape != (4, 4) or not np.isfinite(self.affine).all()):
             raise InvalidPredictionsError(f"affine must be a finite matrix of shape (4, 4); received {shown(affine)}.")
         if spacing is None and self.affine is not None:
@@ -171,6 +171,13 @@ class LabelImages:
 
     def __repr__(self) -> str:
         return f"LabelImages(n_cases={len(self)}, readers={shown(self.readers)})"
+
+
+def _array(values: Any, what: str, given: Any, kind: Any = None) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=kind)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidPredictionsError(f"{what} must be an array of numbers; received {shown(given, 100)}.") from None
 
 
 def _image(one: Any, spacing: Sequence[float] | None) -> LabelImage:

@@ -43,7 +43,7 @@ def step(taught, signs, temperature, label_weight):
     return kernel - 0.01 * X.T @ gradient / len(X)
 
 
-@pytest.mark.parametrize(("temperature", "label_weight"), [(1.0, 0.0), (2.0, 0.4)])
+@pytest.mark.parametrize(("temperature", "label_weight"), [pytest.param(1.0, 0.0, marks=pytest.mark.slow), (2.0, 0.4)])
 def test_one_step_of_several_labels_worked_by_hand(temperature, label_weight):
     options = {"temperature": temperature, "label_weight": label_weight, **FAST}
     trained = distil(teacher(), student(), (range(60), X, SIGNS), **options)

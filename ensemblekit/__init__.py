@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
-from .callbacks import combine_slices_with
+from .provided import combine_slices_with
 from .deprecation import warn_deprecated
 from .kinds import FoundTask, find_tasks_with
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions.named import by_id, check_same_rows, is_default, read_named
 from ..predictions.names import array_of, as_ids, few, first_null, shown
-from ._keras_datasets import is_dataset
+from ._datasets import is_dataset
 
 __all__ = [
     "as_rows",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
-from ..errors import InvalidOptionError
-from ..predictions.names import shown
+from ...errors import InvalidOptionError
+from ...predictions.names import shown
 
 __all__ = ["weights_of_outputs", "weights_of_rows"]
 

@@ -1,4 +1,4 @@
-"""What a room asks of a room above it: functions that the package gives, as a room imports only what is below it."""
+"""Functions of rooms above that rooms below need: the package provides them, as rooms import only what is below."""
 
 from __future__ import annotations
 

@@ -10,15 +10,15 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from ..errors import CompatibilityError, InvalidOptionError
-from ..members.meaning import Meaning
-from ..predictions.names import as_classes, shown
-from ._keras import Given, KerasEstimator, ScoredByName
-from ._keras_class_weights import weights_of_outputs, weights_of_rows
-from ._keras_datasets import check_targets
-from ._keras_losses import Targets, is_of_labels, read_outputs, read_targets, to_probabilities, try_loss
-from ._keras_model import as_codes, count_outputs, is_model, label_outputs
-from ._rows import check_indicators
+from ...errors import CompatibilityError, InvalidOptionError
+from ...members.meaning import Meaning
+from ...predictions.names import as_classes, shown
+from .._datasets import check_targets
+from .._rows import check_indicators
+from ._class_weights import weights_of_outputs, weights_of_rows
+from ._estimator import Given, KerasEstimator, ScoredByName
+from ._losses import Targets, is_of_labels, read_outputs, read_targets, to_probabilities, try_loss
+from ._model import as_codes, count_outputs, is_model, label_outputs
 
 __all__ = ["KerasClassifier"]
 

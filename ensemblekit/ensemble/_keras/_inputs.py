@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from ..errors import CompatibilityError, InvalidPredictionsError
-from ..members.networks import has_no_name, input_names
-from ..predictions.named import check_same_rows
-from ..predictions.names import few
-from ._keras_model import is_model
+from ...errors import CompatibilityError, InvalidPredictionsError
+from ...members.networks import has_no_name, input_names
+from ...predictions.named import check_same_rows
+from ...predictions.names import few
+from ._model import is_model
 
 __all__ = [
     "as_fed",

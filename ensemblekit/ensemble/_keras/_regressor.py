@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array
 
-from ..errors import CompatibilityError
-from ._keras import Given, KerasEstimator, ScoredByName
-from ._keras_losses import check_regression_loss, try_loss
-from ._keras_model import count_outputs
+from ...errors import CompatibilityError
+from ._estimator import Given, KerasEstimator, ScoredByName
+from ._losses import check_regression_loss, try_loss
+from ._model import count_outputs
 
 __all__ = ["KerasRegressor"]
 

@@ -17,17 +17,17 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from ..arguments import check_parameters
-from ..assembly import copy_model, copy_untrained, import_keras, with_bare_output
-from ..errors import InvalidOptionError
-from ..members.streamed import StreamedRows, row_dataset
-from ..predictions.choices import check_choice
-from ._keras_datasets import check_once, first_batch, is_dataset, refuse_dataset
-from ._keras_inputs import as_fed, check_shapes, inputs_of, is_of_several, of_model, read_array, text_of
-from ._keras_model import check_compiled, is_model, make_model, reseed, seeded
-from ._keras_options import WithModelOptions, check_options
-from ._keras_process import fit_in_process
-from ._rows import check_row_names, check_weights, n_rows, slice_rows, take, weights_of
+from ...arguments import check_parameters
+from ...assembly import copy_model, copy_untrained, import_keras, with_bare_output
+from ...errors import InvalidOptionError
+from ...members.streamed import StreamedRows, row_dataset
+from ...predictions.choices import check_choice
+from .._datasets import check_once, first_batch, is_dataset, refuse_dataset
+from .._rows import check_row_names, check_weights, n_rows, slice_rows, take, weights_of
+from ._inputs import as_fed, check_shapes, inputs_of, is_of_several, of_model, read_array, text_of
+from ._model import check_compiled, is_model, make_model, reseed, seeded
+from ._options import WithModelOptions, check_options
+from ._process import fit_in_process
 
 __all__ = ["Given", "KerasEstimator", "ScoredByName"]
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 
-from ..errors import InvalidOptionError
-from ..predictions.names import shown
-from ._keras_model import is_model
+from ...errors import InvalidOptionError
+from ...predictions.names import shown
+from ._model import is_model
 
 __all__ = ["WithModelOptions", "check_options"]
 

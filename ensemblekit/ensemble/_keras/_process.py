@@ -6,7 +6,7 @@ import copy
 import pickle
 from typing import Any
 
-from ..errors import CompatibilityError
+from ...errors import CompatibilityError
 
 __all__ = ["fit_in_process"]
 

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..assembly import with_bare_output
-from ..errors import CompatibilityError, InvalidOptionError
-from ..members.losses import from_logits as takes_logits
-from ..members.losses import loss_name, only_loss
-from ..members.meaning import PROBABILITIES, Meaning, as_probabilities, last_activation
-from ..predictions.choices import check_choice
+from ...assembly import with_bare_output
+from ...errors import CompatibilityError, InvalidOptionError
+from ...members.losses import from_logits as takes_logits
+from ...members.losses import loss_name, only_loss
+from ...members.meaning import PROBABILITIES, Meaning, as_probabilities, last_activation
+from ...predictions.choices import check_choice
 
 __all__ = [
     "Targets",

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..assembly import with_bare_output
-from ..errors import CompatibilityError, InvalidOptionError
-from ..predictions.names import few, shown
+from ...assembly import with_bare_output
+from ...errors import CompatibilityError, InvalidOptionError
+from ...predictions.names import few, shown
 
 __all__ = ["as_codes", "check_compiled", "count_outputs", "is_model", "label_outputs", "make_model", "reseed", "seeded"]
 

@@ -60,6 +60,15 @@ def section(package: str, name: str, report: ForeignReport) -> str:
     return "\n\n".join(parts)
 
 
+def write_page(reports: dict[tuple[str, str], ForeignReport]) -> None:
+    """Write the figures into the page, between its marks."""
+    before, rest = PAGE.read_text().split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    sections = [section(*key, report) for key, report in reports.items() if report.broken]
+    figures = "\n\n".join([table(reports), "## The examples", *sections])
+    PAGE.write_text(f"{before}{MARKS[0]}\n\n{figures}\n\n{MARKS[1]}{after}")
+
+
 def main(
     only: Annotated[str | None, typer.Option(help="Print the reports of one package, and write no page.")] = None,
     examples: Annotated[int, typer.Option(help="Examples a promise.")] = 40,
@@ -72,11 +81,7 @@ def main(
                 report = reports[package, name] = examine(adapter, shape, options, max_examples=examples)
                 print(report if only else f"{package} {name}: broken {', '.join(report.broken) or 'none'}", flush=True)
     if only is None:
-        before, rest = PAGE.read_text().split(MARKS[0])
-        after = rest.split(MARKS[1])[1]
-        sections = [section(*key, report) for key, report in reports.items() if report.broken]
-        figures = "\n\n".join([table(reports), "## The examples", *sections])
-        PAGE.write_text(f"{before}{MARKS[0]}\n\n{figures}\n\n{MARKS[1]}{after}")
+        write_page(reports)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Their source stands in the counter-examples of the page, so each imports what it needs.
 """
 
-# ruff: noqa: D103, ANN001, ANN202
+# ruff: noqa: N803, N813
 # pyright: basic
 import numpy as np
 
@@ -151,21 +151,21 @@ def ranx_condorcet(runs):
 def ensemble_boxes_wbf(members, weights):
     from ensemble_boxes import weighted_boxes_fusion
 
-    boxes, scores, labels = zip(*members)
+    boxes, scores, labels = zip(*members, strict=True)
     return weighted_boxes_fusion(list(boxes), list(scores), list(labels), weights=list(weights), iou_thr=0.3)
 
 
 def ensemble_boxes_nms(members, weights):
     from ensemble_boxes import nms
 
-    boxes, scores, labels = zip(*members)
+    boxes, scores, labels = zip(*members, strict=True)
     return nms(list(boxes), list(scores), list(labels), weights=list(weights), iou_thr=0.3)
 
 
 def ensemble_boxes_nmw(members, weights):
     from ensemble_boxes import non_maximum_weighted
 
-    boxes, scores, labels = zip(*members)
+    boxes, scores, labels = zip(*members, strict=True)
     return non_maximum_weighted(list(boxes), list(scores), list(labels), weights=list(weights), iou_thr=0.3)
 
 

@@ -113,10 +113,12 @@ def parametrize_with_foreign_checks(
     ----------
     functions : sequence or mapping of callable
         As in `check_foreign`; the keys of a mapping are used in the test ids.
-    shape, **options
+    shape : str
         As in `check_foreign`, for all functions.
     expected_failed_checks, max_examples
         As in `parametrize_with_combiner_checks`; a callable receives the function.
+    **options
+        As in `check_foreign`, for all functions.
 
     Returns
     -------

@@ -124,11 +124,11 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
 
     try:
         (examine if chosen is None else seed(chosen)(examine))()
-    except Unsatisfiable:
-        if check.unsatisfied:
-            raise NotApplicableError(check.unsatisfied) from None
-        raise Violation("it refuses all predictions that were drawn, of members called 'm0', 'm1', ...") from None
-    except (_SearchEnded, Flaky):
+    except (_SearchEnded, Flaky, Unsatisfiable) as error:
+        if not found and isinstance(error, Unsatisfiable):
+            if check.unsatisfied:
+                raise NotApplicableError(check.unsatisfied) from None
+            raise Violation("it refuses all predictions that were drawn, of members called 'm0', 'm1', ...") from None
         if not found and not late:
             raise
         # Hypothesis cannot reproduce a counter-example that depends on chance; a counter-example that was found once

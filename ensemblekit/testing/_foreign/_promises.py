@@ -228,7 +228,9 @@ def _never_absent(subject: ForeignSubject) -> str | None:
 FIRST = (
     Check("answers", "valid input has an answer, in time", _formal("answers"), unsatisfied=NOTHING_TO_JUDGE),
     Check("form", "the answer has the form of the convention", _formal("form"), _silent, unsatisfied=NOTHING_TO_JUDGE),
-    Check("finite", "the answer has no NaN and no infinity", _formal("finite"), _silent, unsatisfied=NOTHING_TO_JUDGE),
+    Check(
+        "finite", "the answer has no NaN and no infinity", _formal("finite"), _silent, 3, unsatisfied=NOTHING_TO_JUDGE
+    ),
     Check("changes_nothing", "no argument is changed", _changes_nothing, _silent, unsatisfied=NOTHING_TO_JUDGE),
     Check(
         "same_answer_twice",

@@ -189,7 +189,7 @@ RANKING_CHECKS: tuple[Check, ...] = pick(
         promise("rows_alone", "the answer of a query does not depend on other queries", _queries_alone),
         promise("unseen_items", "an item that no member returned is never scored", _unseen),
         promise("all_items", "an item that a member returned is scored", _kept),
-        promise("absent_never_gains", "an item that a member no longer returns does not rise", _never_gains),
+        promise("absent_never_gains", "an item that a member no longer returns does not rise", _never_gains, share=3),
         promise("absent_queries", "a member without an answer to a query has no part in it", _absent_queries),
         promise("units", "a common factor of all scores changes no ranking", _units),
         promise("ties_stable", "a tie has one answer, whatever the order", _ties_stable),

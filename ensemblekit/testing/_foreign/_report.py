@@ -16,7 +16,7 @@ class ForeignReport:
 
     ``print(report)`` shows the names, the reasons, and the first counter-example.
 
-    Attributes
+    Parameters
     ----------
     label : str
         Name of the function.

@@ -113,17 +113,17 @@ def test_the_kit_rejects_a_task_that_admits_too_much(survival):
     refused = [([[0.5, 0.6]], TIMES)]
     with pytest.raises(CheckFailedError, match="breaks the promise 'refuses'"):
         check_task(Rising, refused=refused, valid=lambda values: values, classes=TIMES, max_examples=5)
+
+    class Certain(Rising):
+        """No mean of two curves is one."""
+
+        def check(self, probas, classes):
+            """Refuse what is between 0 and 1."""
+            if ((probas > 0) & (probas < 1)).any():
+                raise ValueError("0 or 1")
+
     with pytest.raises(CheckFailedError, match="breaks the promise 'mean_admitted'"):
-
-        class Square(Rising):
-            """No mean of two curves is one."""
-
-            def check(self, probas, classes):
-                """Refuse what is between 0 and 1."""
-                if ((probas > 0) & (probas < 1)).any():
-                    raise ValueError("0 or 1")
-
-        check_task(Square, valid=lambda values: (values > 0).astype(float), classes=TIMES, max_examples=20)
+        check_task(Certain, valid=lambda values: (values > 0).astype(float), classes=TIMES, max_examples=20)
 
 
 SCRIPT = """
@@ -173,7 +173,7 @@ def test_installed_curves_are_judged_and_chosen_as_any_task(installed, tmp_path)
     assert said["choice"] == "integrated_brier"
     assert "constant" in said["table"]
     assert "oracle" not in said["table"]
-    command = [sys.executable, "-m", "ensemblekit", "evaluate", "mean.parquet", "--json"]
+    command = [sys.executable, "-c", "from ensemblekit.cli import app; app()", "evaluate", "mean.parquet", "--json"]
     done = subprocess.run(command, **options)
     assert done.returncode == 0, done.stderr
     assert "integrated_brier" in done.stdout

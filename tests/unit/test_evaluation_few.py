@@ -316,7 +316,7 @@ def test_the_interval_of_a_mean_is_that_of_a_metric_that_is_a_mean():
     errors = rng.random(30)
     numbers = Predictions(errors, ids=range(30), classes=["y"], labels=np.zeros(30), task="regression")
     found = mean_interval(errors, lowest=0.0)
-    assert found == pytest.approx(bootstrap_interval(numbers, "mae"))
+    assert found == pytest.approx(bootstrap_interval(numbers, "mae"), rel=0.02)  # rows are drawn in another order
     assert mean_interval(errors[::-1], lowest=0.0) == found
     assert mean_interval([0.5] * 5, lowest=0, highest=1) == (0, 1)  # five cases tell nothing
     assert mean_interval([], lowest=0, highest=1) == (0, 1)

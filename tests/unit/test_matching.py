@@ -145,6 +145,12 @@ def test_optimal_and_greedy_by_hand() -> None:
     assert optimal.to_frame()["id"].tolist() == ["a/1", "a/2", "a/1", "a/2"]
 
 
+def test_an_overlap_must_be_above_the_threshold() -> None:
+    half = Regions(marks(("a", "ann", 0, 0, 4, 1), ("a", "bo", 0, 0, 2, 1)))
+    assert match_regions(half, threshold=0.5).n_marked.tolist() == [1, 1]
+    assert match_regions(half, threshold=0.49).n_marked.tolist() == [2]
+
+
 def test_linkage_and_what_is_repeated_by_hand() -> None:
     chain = marks(("a", "ann", 0, 0, 4, 1), ("a", "bo", 2, 0, 6, 1), ("a", "cy", 4, 0, 8, 1))
     assert match_regions(Regions(chain), threshold=0.2).n_marked.tolist() == [3]

@@ -191,6 +191,13 @@ def test_all_images_at_once_are_images_one_by_one() -> None:
         assert sorted(ours) == expected
 
 
+def test_a_reader_may_have_one_box_alone_in_a_fused_one() -> None:
+    rows = [("i", m, 0.1, 0.1, 0.5, 0.5, s) for m, s in (("a", 0.9), ("a", 0.8), ("b", 0.7))]
+    table = regions(pd.DataFrame(rows, columns=["image", "model", *COLUMNS[:5]]))
+    assert fuse_boxes(table).n_marked.tolist() == [2]
+    assert fuse_boxes(table, once=True).n_marked.tolist() == [2, 1]
+
+
 def test_rows_that_are_matched_become_one_box_each() -> None:
     table = README.assign(label=0).iloc[[1, 6, 7]]
     matched = match_regions(regions(table), threshold=0.5)

@@ -18,10 +18,13 @@ from .foreign_functions import RIGHT, mean, reciprocal_ranks
 from .wrong_foreign import WRONG, counts_in_order, loops, plain, remembers
 
 SHAPES = ("probabilities", "votes", "scores", "rankings", "boxes", "quantiles")
-IDS = [f"{shape}-{function.__name__}" for function, shape, _, _ in WRONG]
+CASES = [
+    pytest.param(*case, id=f"{case[1]}-{case[0].__name__}", marks=[pytest.mark.slow] if at % 5 else [])
+    for at, case in enumerate(WRONG)
+]
 
 
-@pytest.mark.parametrize(("function", "shape", "promise", "options"), WRONG, ids=IDS)
+@pytest.mark.parametrize(("function", "shape", "promise", "options"), CASES)
 def test_a_wrong_function_is_rejected_by_name(function, shape, promise, options):
     report = check_foreign(function, shape, promises=[promise], **{"max_examples": 15, "seconds": 60, **options})
     assert report.broken == (promise,), report
@@ -57,7 +60,7 @@ def test_every_promise_is_seen_to_break():
 
 
 def test_an_example_runs_by_itself_and_fails():
-    for function, shape, promise, options in WRONG[1::9]:
+    for function, shape, promise, options in WRONG[1::19]:
         report = check_foreign(function, shape, promises=[promise], **{"max_examples": 15, "seconds": 60, **options})
         with pytest.raises((AssertionError, AttributeError, IndexError, ValueError)):
             exec(report.examples[promise], {})  # noqa: S102 - it is there to be pasted

@@ -260,7 +260,7 @@ def check_task(
     refused: Refused = (),
     valid: Callable[[np.ndarray], np.ndarray] | None = None,
     valid_labels: Callable[[np.ndarray], np.ndarray] | None = None,
-    classes: Sequence[Any] | None = None,
+    columns: Sequence[Any] | None = None,
     max_examples: int = 25,
 ) -> None:
     """Check that a task keeps what its attributes say, and what every task must.
@@ -278,8 +278,8 @@ def check_task(
     valid, valid_labels : callable, optional
         Turn arrays that are valid for the kind, predictions or labels, into some that the task admits, such as sorted
         ones; by default they are drawn until some are admitted.
-    classes : sequence of str or int, optional
-        Names of classes that it admits; by default ``c0``, ``c1``, ...
+    columns : sequence of str or int, optional
+        Names of columns, its classes or outputs, that it admits; by default ``c0``, ``c1``, ...
     max_examples : int, default=25
         As in `check_metric`.
 
@@ -307,6 +307,6 @@ def check_task(
     >>> check_task(Counts, refused=[([[-1.0]], ["visits"])])
     """
     subject = TaskSubject(
-        factory, n_classes=n_classes, refused=refused, valid=valid, valid_labels=valid_labels, classes=classes
+        factory, n_classes=n_classes, refused=refused, valid=valid, valid_labels=valid_labels, classes=columns
     )
     check_all(subject, TASK_CHECKS, expected_failed_checks, max_examples)

@@ -112,7 +112,7 @@ def test_the_kit_rejects_a_task_that_admits_too_much(survival):
 
     refused = [([[0.5, 0.6]], TIMES)]
     with pytest.raises(CheckFailedError, match="breaks the promise 'refuses'"):
-        check_task(Rising, refused=refused, valid=lambda values: values, classes=TIMES, max_examples=5)
+        check_task(Rising, refused=refused, valid=lambda values: values, columns=TIMES, max_examples=5)
 
     class Certain(Rising):
         """No mean of two curves is one."""
@@ -123,7 +123,7 @@ def test_the_kit_rejects_a_task_that_admits_too_much(survival):
                 raise ValueError("0 or 1")
 
     with pytest.raises(CheckFailedError, match="breaks the promise 'mean_admitted'"):
-        check_task(Certain, valid=lambda values: (values > 0).astype(float), classes=TIMES, max_examples=20)
+        check_task(Certain, valid=lambda values: (values > 0).astype(float), columns=TIMES, max_examples=20)
 
 
 SCRIPT = """

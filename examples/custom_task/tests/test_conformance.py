@@ -33,7 +33,7 @@ REFUSED = [([[0.5, 0.6, 0.4]], TIMES), ([[1.2, 0.6, 0.4]], TIMES), ([[0.9, 0.6]]
 
 def test_the_task_keeps_its_promises():
     """Run all checks of tasks."""
-    check_task(Survival, refused=REFUSED, valid=curves, valid_labels=signed_times, classes=TIMES)
+    check_task(Survival, refused=REFUSED, valid=curves, valid_labels=signed_times, columns=TIMES)
 
 
 def test_the_brier_score_keeps_its_promises():

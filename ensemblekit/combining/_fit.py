@@ -119,7 +119,7 @@ def fit_combiner(
         asked.check_takes(option, fit=True)
     aligned = aligned_set(predictions, aliases, missing, read)
     name = asked.name
-    asked.check_task(aligned.kind)
+    asked.check_task(aligned.task)
     leaked = _check_held_out(asked, aligned, allow_leakage)
     unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
     if unnamed:
@@ -127,7 +127,7 @@ def fit_combiner(
             f"a combiner is fitted on named members, so that it knows them again; received {unnamed} without a name. "
             "Give member=... to their Predictions, or {name: predictions}."
         )
-    asked.check_fit(aligned.members, aligned.classes, task=aligned.kind, given=given)
+    asked.check_fit(aligned.members, aligned.classes, task=aligned.task, given=given)
     order = order_of(aligned.ids)
     members = tuple(sorted(aligned.members))
     classes = aligned.classes if has_ordered_classes(aligned.task) else sorted_names(aligned.classes)

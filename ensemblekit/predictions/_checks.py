@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ..kinds import KINDS, kind_of, task_of
 from ._columns import array_without_names
+from ._task_names import names_of_task
 from .alike import normalisation_note
 from .named import frame_of_rows, look_up, read_named
 from .names import array_of, few, first_null, plain, readonly, shown
@@ -271,7 +272,7 @@ def as_labels(
         Read-only. multiclass: int64 codes into ``classes``, shape ``shape[:-1]``. multilabel: bool, regression: float,
         ``shape``.
     """
-    values = _as_labels(labels, classes, kind_of(task), shape, ids, index)
+    values = _as_labels(labels, classes, task, shape, ids, index)
     if task not in KINDS:
         try:
             task_of(task).task.check_labels(values, classes)
@@ -281,9 +282,13 @@ def as_labels(
 
 
 def _as_labels(
-    labels: Any, classes: tuple[Hashable, ...], kind: str, shape: tuple[int, ...], ids: np.ndarray, index: Any
+    labels: Any, classes: tuple[Hashable, ...], task: str, shape: tuple[int, ...], ids: np.ndarray, index: Any
 ) -> np.ndarray:
-    array = _label_values(labels, classes, kind, ids, index)
+    kind = kind_of(task)
+    array = _label_values(labels, classes, task, ids, index)
+    if task not in KINDS and array.shape != shape:
+        own = array.astype(np.float64) if kind == "regression" and array.dtype.kind == "f" else array.copy()
+        array = np.asarray(task_of(task).task.complete_labels(own, len(classes)))
     if kind == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
@@ -292,6 +297,8 @@ def _as_labels(
                 f"shape {array.shape}{_null_note(array)}."
             )
         _check_exact("labels for regression", array)
+        if array.dtype == np.float64 and array.shape[-1] > 1 and array.strides[-1] == 0:
+            return readonly(array)  # one column that is repeated, which takes no memory and is a copy already
         return readonly(array.astype(np.float64))
     if kind == "multilabel":
         if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
@@ -308,7 +315,8 @@ def _as_labels(
     return readonly(_codes(array, classes).reshape(shape[:-1]))
 
 
-def _label_values(labels: Any, classes: tuple[Hashable, ...], kind: str, ids: np.ndarray, index: Any) -> np.ndarray:
+def _label_values(labels: Any, classes: tuple[Hashable, ...], task: str, ids: np.ndarray, index: Any) -> np.ndarray:
+    kind = kind_of(task)
     rows = frame_of_rows(labels) if isinstance(labels, list | tuple) else labels
     if isinstance(rows, np.ndarray | list | tuple):
         return array_of(rows)
@@ -317,8 +325,9 @@ def _label_values(labels: Any, classes: tuple[Hashable, ...], kind: str, ids: np
     if kind == "multiclass":
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and named.columns is not None else values
     own = named.columns
-    if own is None or own == classes or len(own) == 1 == len(classes):
+    if own is None or own == classes or len(own) == 1 == len(classes) or (len(own) == 1 and task not in KINDS):
         return values
+    own = names_of_task(own, task)
     if {*own} != {*classes}:
         raise InvalidPredictionsError(
             f"labels must have one column a class {shown(classes)}; received a table with {shown([*own])}. Rename the "

@@ -12,10 +12,11 @@ from ._checks import as_labels
 from ._concat import joined_rows
 from ._fits import derive_groups
 from ._kept import KeptPredictions
+from ._task_names import classes_of_task
 from .alike import check_aliases, normalisation_note
 from .choices import Aliases
 from .groups import as_groups, check_same_groups
-from .names import as_classes, as_ids, few, positions, readonly
+from .names import as_ids, few, positions, readonly
 
 __all__ = ["PredictionRows"]
 
@@ -213,5 +214,5 @@ class PredictionRows(KeptPredictions):
         classes = self._classes
         if aliases:
             check_aliases(aliases, classes)
-            classes = as_classes([aliases.get(c, c) for c in classes])
+            classes = classes_of_task([aliases.get(c, c) for c in classes], self._task)
         return self._with(_classes=classes, _member=member or self._member, _split=split or self._split)

@@ -19,7 +19,7 @@ from ._failure import Violation, raise_violation
 from ._running import Check, check_all
 from ._strategies import labels as drawn_labels
 from ._strategies import member_probas
-from ._subject import Subject
+from ._subject import Subject, example_classes
 
 __all__ = ["TASK_CHECKS", "TaskSubject", "check_task"]
 
@@ -60,10 +60,9 @@ class TaskSubject(Subject):
                 return n
         return 3
 
-    @staticmethod
-    def classes(n: int) -> tuple[str, ...]:
-        """Name classes."""
-        return tuple(f"c{k}" for k in range(n))
+    def classes(self, n: int) -> tuple[str, ...]:
+        """Name classes as the task does."""
+        return example_classes(self.probe, n)
 
     def admits(self, probas: np.ndarray, classes: tuple[Any, ...]) -> bool:
         """Whether it admits predictions; what it raises besides ValueError is a violation."""
@@ -135,8 +134,8 @@ def _draw_probas(subject: TaskSubject, draw: Callable[[Any], Any], n_members: in
     n, classes = subject.n_classes, subject.classes(subject.n_classes)
     drawn = member_probas(task=subject.kind, n_members=n_members, n_samples=3, n_classes=n, dtype=np.float64)
     cube = np.array(draw(drawn))
-    # Many tasks are of numbers >= 0, and few examples would be.
-    for values in (cube, np.abs(cube)):
+    # Many tasks are of numbers >= 0, or of numbers in order, and few examples would be.
+    for values in (cube, np.abs(cube), np.sort(cube, axis=-1)):
         if all(subject.admits(member, classes) for member in values):
             return values
     return reject()
@@ -183,9 +182,9 @@ def _baseline(subject: TaskSubject, draw: Callable[[Any], Any]) -> None:
     axes = draw(st.sampled_from([(), (2,)] if subject.probe.dense_metrics else [()]))
     rows = draw(st.integers(1, 4))
     labels = np.asarray(draw(drawn_labels(task=subject.kind, n_samples=rows, n_classes=n, extra_axes=axes)))
-    if not subject.admits_labels(labels, classes):
-        labels = np.abs(labels)
-        assume(subject.kind == "regression" and subject.admits_labels(labels, classes))
+    for mended in (np.abs(labels), np.repeat(labels[..., :1], n, axis=-1)) if subject.kind == "regression" else ():
+        labels = labels if subject.admits_labels(labels, classes) else mended
+    assume(subject.admits_labels(labels, classes))
     weights = np.asarray(draw(st.lists(st.integers(0, 3), min_size=rows, max_size=rows)), dtype=np.float64)
     weights[0] += weights.sum() == 0
     times = weights.astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ...errors import InvalidOptionError
 from ...interfaces import Metric
+from ...kinds import KINDS
 from ...predictions import Predictions, align
 from ...registry import default_registry
 from .._asked_metrics import scored, statistic
@@ -35,21 +37,23 @@ def with_baselines(
     best = max(models, key=gain)
     weights = row_weights(sample_weight, models[best])
     flat = constant(models[best], metrics[best][0], weights)
-    added = {CONSTANT: flat, BEST: models[best], ORACLE: oracle(models)}
+    added = {CONSTANT: flat, BEST: models[best], ORACLE: oracle(models, metrics[best][0])}
     return {**models, **added}, {**metrics, **dict.fromkeys(added, metrics[best])}
 
 
 def constant(model: Predictions, metric: Metric, weights: np.ndarray | None) -> Predictions:
     """Predict for every row what the task takes for the best constant: shares of the classes, or means."""
     labels, probas = scored(model, metric)
-    one = default_registry().create_task(model.task).baseline(labels, probas.shape[-1], sample_weight=weights)
+    compute = default_registry().create_task(model.task).baseline
+    named = {"classes": model.classes} if "classes" in inspect.signature(compute).parameters else {}
+    one = compute(labels, probas.shape[-1], sample_weight=weights, **named)
     return Predictions(
         np.broadcast_to(one, probas.shape), ids=model.ids, classes=model.classes, labels=model.labels, task=model.task,
         split=model.split, member=CONSTANT,
     )  # fmt: skip
 
 
-def oracle(models: Mapping[str, Predictions]) -> Predictions:
+def oracle(models: Mapping[str, Predictions], metric: Metric | None = None) -> Predictions:
     """Take for each row the prediction of the model with the smallest loss on it."""
     if len(models) == 1:
         (only,) = models.values()
@@ -57,7 +61,11 @@ def oracle(models: Mapping[str, Predictions]) -> Predictions:
     members = align([p.rename(name) for name, p in models.items()])
     probas = np.stack([members[name].probas for name in members.members]).astype(np.float64)
     first = members[members.members[0]]
-    losses = _losses(first, probas).reshape(len(probas), probas.shape[1], -1).mean(axis=2)
+    if metric is not None and metric.is_mean and first.task not in KINDS and first.kind == "regression":
+        sign = -1 if metric.higher_is_better else 1
+        losses = np.stack([sign * metric.row_values(scored(first, metric)[0], member) for member in probas])
+    else:
+        losses = _losses(first, probas).reshape(len(probas), probas.shape[1], -1).mean(axis=2)
     chosen = probas[losses.argmin(axis=0), np.arange(probas.shape[1])]
     labels = first.labels
     return Predictions(

@@ -21,6 +21,7 @@ numpydoc_show_class_members = False
 html_theme = "furo"
 html_title = f"ensemblekit {release}"
 html_static_path = ["_static"]
+html_extra_path = ["../ensemblekit/llms.txt"]
 html_css_files = ["pages.css"]
 html_show_sphinx = False
 html_copy_source = False

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 _COMMANDS = (
-    "audit", "cache", "cascade", "check", "choose", "combine", "evaluate", "fuse", "plugins", "predict", "profile",
-    "report",
+    "audit", "cache", "cascade", "check", "choose", "combine", "evaluate", "fuse", "guide", "plugins", "predict",
+    "profile", "report",
 )  # fmt: skip
 """Modules of the commands, each of which adds its own to `app`, in the order of the help."""
 

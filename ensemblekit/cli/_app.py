@@ -30,6 +30,7 @@ TRACEBACK = "ENSEMBLEKIT_TRACEBACK"
 app = typer.Typer(
     help="Combine the predictions of several models: aligned by name, or refused.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 

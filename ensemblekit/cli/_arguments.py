@@ -35,7 +35,10 @@ CombinerOptions = Annotated[
 ]
 Labels = Annotated[Path | None, typer.Option(help="A table with id and label, for files without labels.")]
 Groups = Annotated[
-    Path | None, typer.Option(help="A table with id and group: rows that are not independent, such as near copies.")
+    Path | None,
+    typer.Option(
+        help="A table with id and group, or a key column: rows that are not independent, such as near copies."
+    ),
 ]
 Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 Seed = Annotated[int, typer.Option(help="Seed of the resampling.")]

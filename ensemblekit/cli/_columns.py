@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, EnsembleKitError
 from ..predictions import Predictions
-from ..predictions.formats import read_text_columns
+from ..predictions.formats import key_ids, read_text_columns
 from ..predictions.tables import ReadOptions, check_different, recognised
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["read_column", "read_columns"]
+
+
+KEY = "key column "
+"""Beginning of what a column of a key is called, beside ``id`` and the names of other columns."""
 
 
 def read_column(path: Path, column: str, read: ReadOptions | None = None) -> dict[str, str]:
@@ -69,6 +73,9 @@ def read_columns(
 
     def choose(names: Sequence[str]) -> dict[str, str]:
         check_different(names)
+        if isinstance(read.id, tuple) and {*read.id} <= {*names}:
+            rest = [name for name in names if name not in read.id]
+            return {name: f"{KEY}{name}" for name in read.id} | dict(wanted(rest))
         row = _id_of(path, names, what, read)
         return {row: "id"} | dict(wanted([name for name in names if name != row]))
 
@@ -87,8 +94,12 @@ def read_columns(
         empty = next((row for row, cell in enumerate(cells) if cell in (None, "")), None)
         if empty is not None:
             raise DataError(
-                f"each row of {str(path)!r} must have an id and a {what}; row {empty} has no {name}. Leave it out."
+                f"each row of {str(path)!r} must have an id and a {what}; row {empty} has no "
+                f"{name.removeprefix(KEY)}. Leave it out."
             )
+    if "id" not in columns:
+        key = {name: columns.pop(f"{KEY}{name}") for name in read.id or ()}
+        columns["id"] = key_ids(key).tolist()
     seen: set[str] = set()
     for key in columns["id"]:
         if key in seen:
@@ -113,7 +124,7 @@ def _one(path: Path, column: str, option: str | None) -> Callable[[Sequence[str]
 
 
 def _id_of(path: Path, names: Sequence[str], what: str, read: ReadOptions) -> str:
-    row = read.id if read.id in names else recognised(names)[0]
+    row = read.id if isinstance(read.id, str) and read.id in names else recognised(names)[0]
     if row is None:
         raise DataError(
             f"{str(path)!r} must have one column id and one column {what}; it has {list(names)}. If another column "
@@ -159,8 +170,8 @@ def _check_type(path: Path, name: str, called: str, kind: pa.DataType) -> None:
 
     of: Any = kind.value_type if isinstance(kind, pa.DictionaryType) else kind
     is_name = pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_integer(of)
-    is_name |= called == "group" and (pa.types.is_boolean(of) or pa.types.is_temporal(of))
-    if not is_name and (called in ("id", "label") or not pa.types.is_floating(of)):
+    is_name |= (called == "group" or called.startswith(KEY)) and (pa.types.is_boolean(of) or pa.types.is_temporal(of))
+    if not is_name and (called in ("id", "label") or called.startswith(KEY) or not pa.types.is_floating(of)):
         raise DataError(
             f"the column {name} of {str(path)!r} must hold text or whole numbers; it has the type {kind}. Write it so."
         )

@@ -120,6 +120,8 @@ def combine(
         combined = combine_members(members, rule, aliases=aliases, missing=policy, options=options)
         if aggregate is not None:
             combined = combined.aggregate("group", aggregate)
+            if isinstance(written.get("id"), tuple):  # groups have one name, and no key
+                written.pop("id")
     if save is not None:
         save_fitted(rule, save, overwrite=overwrite)
     if to_stdout:
@@ -168,7 +170,15 @@ def _are_large(files: list[str], output: str) -> bool:
         part.suffix.lower() == ".parquet" and part.is_file() for part in parts
     ):
         return False
-    return sum(part.stat().st_size for part in parts) > LARGE
+    return sum(part.stat().st_size for part in parts) > LARGE and not any(map(_has_key, paths))
+
+
+def _has_key(path: Path) -> bool:
+    """Tell whether a file has ids of several columns, which are combined in memory."""
+    from ..scaling.headers import read_header
+
+    parts = sorted(path.iterdir()) if path.is_dir() else [path]
+    return "key" in (read_header(str(parts[0])).meta or {})
 
 
 def _combine_large(

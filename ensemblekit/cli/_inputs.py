@@ -50,13 +50,15 @@ def naming_files(files: Sequence[str]) -> Generator[None]:
         raise
 
 
-def read_groups(path: Path | None, models: Mapping[str, Predictions], read: ReadOptions) -> dict[Any, Hashable] | None:
+def read_groups(
+    path: Path | None, models: Mapping[str, Predictions], read: ReadOptions
+) -> dict[Any, Hashable] | str | None:
     """Read the group of each id, for the ids of these predictions.
 
     Parameters
     ----------
     path : Path or None
-        A table with id and group.
+        A table with id and group; or the name of a key column, where there is no such file.
     models : mapping of str to Predictions
         Their ids are looked up.
     read : ReadOptions
@@ -64,11 +66,13 @@ def read_groups(path: Path | None, models: Mapping[str, Predictions], read: Read
 
     Returns
     -------
-    dict of id to group, or None
+    dict of id to group, name of a key column, or None
         None if there is no table. An id that the table lacks is left out.
     """
     if path is None:
         return None
+    if not path.exists() and all(str(path) in p.id_columns for p in models.values()):
+        return str(path)
     by = read_column(path, "group", read)
     groups: dict[Any, Hashable] = {
         row: by[str(row)] for p in models.values() for row in p.ids.tolist() if str(row) in by

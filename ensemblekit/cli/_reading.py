@@ -26,7 +26,13 @@ _TYPES: dict[str, Any] = {
     "task": Annotated[
         str | None, _option("What a table holds: multiclass, multilabel, regression, binary or the task of a plugin.")
     ],
-    "id": Annotated[str | None, _option("Column of the ids. Default: id, or a first column such as image_id.")],
+    "id": Annotated[
+        list[str] | None,
+        _option(
+            "Column of the ids; as often as a key has columns. Default: id, or a first column such as image_id.",
+            metavar="COLUMN",
+        ),
+    ],
     "label": Annotated[str | None, _option("Column of the labels. Default: label.", metavar="COLUMN")],
     "columns": Annotated[
         list[str] | None,
@@ -62,7 +68,7 @@ def takes_read_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _read_options(
     *,
     task: Any,
-    id: str | None,  # noqa: A002 - the name of the option
+    id: list[str] | None,  # noqa: A002 - the name of the option
     label: str | None,
     columns: list[str] | None,
     positive: str | None,
@@ -76,7 +82,7 @@ def _read_options(
     classes = tuple(map(_class_name, (positive or "").split(",")))
     return ReadOptions(
         task=task,
-        id=id,
+        id=id[0] if id and len(id) == 1 else id or None,
         label=label,
         columns={name: of or name for name, _, of in named} or None,
         positive=None if positive is None else classes if len(classes) == 2 else _class_name(positive),

@@ -80,16 +80,19 @@ def _is_sparse(values: Any) -> bool:
 def _read(features: Any, ids: np.ndarray) -> tuple[np.ndarray, Any, tuple[Any, ...] | None]:
     if isinstance(features, Mapping):
         found = read_named([*features.values()], "features")  # its vectors may be Series, with names of columns
-        return as_ids([*features], what="ids of features"), found.values, found.columns
+        return as_ids([*features], what="ids of features", like=ids), found.values, found.columns
     if isinstance(features, tuple) and len(features) == 2 and _is_sparse(features[1]):
-        return as_ids(features[0], what="ids of features"), features[1].tocsr(), None
+        return as_ids(features[0], what="ids of features", like=ids), features[1].tocsr(), None
     if isinstance(features, tuple) and len(features) == 2:
-        names, found = as_ids(features[0], what="ids of features"), read_named(features[1], "features")
+        names, found = (
+            as_ids(features[0], what="ids of features", like=ids),
+            read_named(features[1], "features", like=ids),
+        )
         values = found.values if len(found.values) != len(names) else look_up(found, "features", names)
         return names, values, found.columns
-    found = read_named(features, "features")
-    if found.rows is not None:
-        return found.rows, found.values, found.columns
+    found = read_named(features, "features", like=ids)
+    if (rows := found.rows_like(ids)) is not None:
+        return rows, found.values, found.columns
     if found.index is None:
         raise InvalidOptionError(
             "features must name their rows: a DataFrame indexed by id, {id: vector} or (ids, array); received "

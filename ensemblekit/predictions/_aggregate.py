@@ -10,7 +10,7 @@ import numpy as np
 from ..callbacks import slice_combiner
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
 from ._checks import as_labels
-from ._fits import Fitted, derive_groups
+from ._fits import Fitted, derive_groups, key_groups
 from ._joined_fits import join_groups
 from .groups import as_groups
 from .joining import order_of
@@ -46,9 +46,11 @@ def aggregated(p: Any, by: Any, rule: Any, labels: Any, options: Mapping[str, An
 def _groups_of(p: Any, by: Any) -> np.ndarray:
     if not isinstance(by, str):
         return as_groups(by, p.ids, what="by")
+    if by in p.id_columns:
+        return as_groups(by, p.ids, what="by")
     if by != "group":
         raise InvalidOptionError(
-            f"by must be 'group', or name the group of each row as groups= does; received {shown(by)}."
+            f"by must be 'group', a key column, or name the group of each row as groups= does; received {shown(by)}."
         )
     if p.groups is None:
         raise InvalidPredictionsError(
@@ -60,7 +62,10 @@ def _groups_of(p: Any, by: Any) -> np.ndarray:
 
 def _fitted(p: Any, by: Any, groups: np.ndarray) -> Fitted:
     fitted = Fitted(p.fit_ids, p.fit_groups, p.fits)
-    return fitted if isinstance(by, str) else derive_groups(fitted.without_groups(), p.ids, groups)
+    if isinstance(by, str) and by not in p.id_columns:
+        return fitted
+    fitted = fitted.without_groups()
+    return derive_groups(key_groups(fitted, by) if isinstance(by, str) else fitted, p.ids, groups)
 
 
 def _combined(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..kinds import KINDS, has_ordered_classes, joined_task
 from ._checks import check_by_task
 from ._filling import columns_of, common_groups, common_labels, fill, inverse, presence
 from ._fits import Fitted, derive_groups
+from ._one_key import with_one_key
 from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
 from .alike import normalisation_note, propose_aliases, shown_aliases
@@ -48,7 +49,7 @@ def align(
     aliases: Aliases | None = None,
     missing: MissingPolicy = "error",
     task: Task | None = None,
-    id: str | None = None,  # noqa: A002 - as in Predictions.load
+    id: str | Sequence[str] | None = None,  # noqa: A002 - as in Predictions.load
     label: str | Mapping[str, Hashable] | None = None,
     columns: Columns = None,
     positive: Any = None,
@@ -113,6 +114,7 @@ def align(
         "decimal": decimal, "edited": edited, "missing": absent_rows,
     }  # fmt: skip
     members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions, read)]
+    members = with_one_key(members, [str(p.member) for p in members], "member")
     first, task = members[0], members[0].task
     split = _common_split(members)
     for other in members[1:]:
@@ -172,14 +174,14 @@ def _named_members(predictions: tuple[Any, ...], read: dict[str, Any]) -> list[P
     pairs: Iterable[tuple[Any, Any]]
     pairs = given.items() if isinstance(given, Mapping) else ((None, p) for p in given)
     pairs = list(pairs)
-    files = iter(_read_files([source for _, source in pairs if isinstance(source, (str, os.PathLike))], read))
+    files = iter(_read_files([source for _, source in pairs if _is_path(source)], read))
     members: list[Predictions] = []
     for place, (name, source) in enumerate(pairs):
-        if isinstance(source, (str, os.PathLike)):
+        if isinstance(source, Predictions):
+            p = source
+        elif isinstance(source, (str, os.PathLike)):
             p = next(files)
             name = name or p.member or member_name(source)
-        elif isinstance(source, Predictions):
-            p = source
         else:
             shape = getattr(source, "shape", None)
             came = type(source).__name__ + (f" of shape {shape}" if shape is not None else "")
@@ -214,6 +216,10 @@ def _read_files(paths: list[Any], read: dict[str, Any]) -> list[Predictions]:
             "it out."
         )
     return []
+
+
+def _is_path(source: Any) -> bool:
+    return not isinstance(source, Predictions) and isinstance(source, (str, os.PathLike))
 
 
 def _is_single(source: Any) -> bool:
@@ -270,6 +276,8 @@ def _check_order(members: list[Predictions], task: str, classes: tuple[Hashable,
 def _common_classes(
     members: list[Predictions], absent: str, aliases: Mapping[Hashable, Hashable]
 ) -> tuple[Hashable, ...]:
+    if all(p.classes == members[0].classes for p in members):
+        return members[0].classes
     classes = list(dict.fromkeys(c for p in members for c in p.classes))
     known = {str(member.member): {*member.classes} for member in members}
     for member in members:

@@ -72,7 +72,7 @@ def as_probas(
         Which rows are not NaN; None if all are present.
     """
     kind, array = kind_of(task), array_without_names(who, probas)
-    coarse = "bfloat16" in array.dtype.name
+    coarse = array.dtype.kind not in "biuf" and "bfloat16" in array.dtype.name  # asking for the name is slow
     if coarse:  # NumPy has no such dtype, and its sums are off by as much as those of float16
         array, is_new = array.astype(np.float32), True
         array = _divided_by_sums(array) if kind == "multiclass" else array
@@ -320,7 +320,7 @@ def _label_values(labels: Any, classes: tuple[Hashable, ...], task: str, ids: np
     rows = frame_of_rows(labels) if isinstance(labels, list | tuple) else labels
     if isinstance(rows, np.ndarray | list | tuple):
         return array_of(rows)
-    named = read_named(rows, "labels", label=kind == "multiclass")
+    named = read_named(rows, "labels", label=kind == "multiclass", like=ids)
     values = look_up(named, "labels", ids, index=index)
     if kind == "multiclass":
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and named.columns is not None else values

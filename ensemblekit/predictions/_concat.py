@@ -14,6 +14,7 @@ from ._checks import check_by_task
 from ._filling import columns_of, fill, labels_for
 from ._fits import Fitted, derive_groups
 from ._joined_fits import join_parts
+from ._one_key import with_one_key
 from .alike import propose_aliases, shown_aliases
 from .joining import all_different, same_kind
 from .names import as_ids, few, joined_names, readonly, shown
@@ -39,6 +40,7 @@ def joined_rows(parts: Any, kind: type[Any], member: str | None) -> dict[str, An
         Slot of `Predictions` -> value.
     """
     names, given = _named_parts(parts, kind)
+    given = with_one_key(given, names, "part")
     first, task = given[0], given[0].task
     for name, other in zip(names, given, strict=True):
         task = _joined_task(task, other, first, name)

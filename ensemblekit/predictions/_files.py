@@ -25,6 +25,8 @@ class PredictionFiles(KeptPredictions):
     def to_frame(self) -> pd.DataFrame:
         """Convert to a table with the index ``id``, a column per class, and ``label`` and ``group`` if known.
 
+        Of ids with a key the index is a MultiIndex of its columns.
+
         Returns
         -------
         pandas.DataFrame
@@ -43,7 +45,7 @@ class PredictionFiles(KeptPredictions):
     def save(
         self, path: str | os.PathLike[str], *, overwrite: bool = False,
         form: Literal["predictions", "table", "votes"] = "predictions",
-        id: str | None = None, label: str | None = None,  # noqa: A002
+        id: str | Sequence[str] | None = None, label: str | None = None,  # noqa: A002
         columns: str | Sequence[Hashable] | Mapping[str, Hashable] | None = None, separator: str | None = None,
         decimal: Literal[".", ","] | None = None,
     ) -> None:  # fmt: skip
@@ -62,7 +64,8 @@ class PredictionFiles(KeptPredictions):
             ``table`` writes ids and values alone, such as a submission; ``votes`` writes ids and the most probable
             class of each row (for multilabel, 0 or 1 in a column a class).
         id, label : str, optional
-            Names of columns of such a table. With ``label`` a table has the true labels too.
+            Names of columns of such a table; ``id`` may be a sequence, for ids with a key. With ``label`` a
+            table has the true labels too.
         columns : str, sequence or mapping, optional
             Classes to write in a table, or ``{column: class}``.
         separator, decimal : str, optional
@@ -85,7 +88,8 @@ class PredictionFiles(KeptPredictions):
     @classmethod
     @typed(but=("missing", "task"))
     def load(
-        cls, path: str | os.PathLike[str], *, task: Task | None = None, id: str | None = None,  # noqa: A002
+        cls, path: str | os.PathLike[str], *, task: Task | None = None,
+        id: str | Sequence[str] | None = None,  # noqa: A002
         label: str | Mapping[str, Hashable] | None = None, columns: Columns = None, positive: Any = None,
         missing: Literal["error", "renormalize"] = "error", separator: str | None = None,
         decimal: Literal[".", ","] | None = None, edited: bool = False,
@@ -99,8 +103,10 @@ class PredictionFiles(KeptPredictions):
             names alone, which are votes; or a folder of such files, the parts of one table.
         task : str, optional
             Task of a table, by default ``multiclass``.
-        id : str, optional
-            Column of the ids. By default ``id`` in any case, or a first column with a name such as ``image_id``.
+        id : str or sequence of str, optional
+            Column of the ids; several are the columns of a key, such as ``["location", "target_date", "horizon"]``. In
+            a text file, columns of whole numbers and ISO dates are read as these. By default ``id`` in
+            any case, or a first column with a name such as ``image_id``.
         label : str or mapping, optional
             Column of the labels, by default ``label`` if there is one; for several outputs ``{column: class}``.
         columns : str, sequence of str or mapping, optional

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from .groups import as_groups, known_groups
+from ._keyed import key_of
+from .groups import as_groups, key_texts, known_groups
 from .joining import among, composed, positions
 from .names import all_fit_ids, as_fit_ids, few, readonly, shown, sorted_ids, text_array
 
@@ -19,6 +20,7 @@ __all__ = [
     "Fitted",
     "derive_groups",
     "frozen",
+    "key_groups",
     "read_fitted",
     "seen_rows",
 ]
@@ -258,6 +260,22 @@ def derive_groups(fitted: Fitted, ids: np.ndarray, groups: np.ndarray | None) ->
     assert union_groups is not None  # noqa: S101 - for the type checker
     in_groups = np.logical_or.reduce([_membership(each, union_groups) for each in known])
     return Fitted(fitted.ids, union_groups, replace(fits, groups=union_groups, in_groups=readonly(in_groups)))
+
+
+def key_groups(fitted: Fitted, name: str) -> Fitted:
+    """Add the groups by a key column of all rows that models were fitted on, whether they are here or not."""
+    if fitted.ids is None or not len(fitted.ids) or key_of(fitted.ids) is None:
+        return fitted
+    names, codes = np.unique(key_texts(name, fitted.ids, "groups"), return_inverse=True)
+    fits = fitted.fits
+    if fits is None:
+        return fitted._replace(groups=all_fit_ids([fitted.groups, readonly(names)]))
+    own = [names[np.unique(codes[of_fold])] for of_fold in fits.in_ids]
+    known = [own] if fits.groups is None else [own, [_own(fits, fold) for fold in range(len(fits.names))]]
+    union = all_fit_ids([each for part in known for each in part])
+    assert union is not None  # noqa: S101 - for the type checker
+    in_groups = np.logical_or.reduce([_membership(part, union) for part in known])
+    return Fitted(fitted.ids, union, replace(fits, groups=union, in_groups=readonly(in_groups)))
 
 
 def _own(fits: Fits, fold: int) -> np.ndarray | None:

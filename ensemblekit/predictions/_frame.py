@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InvalidPredictionsError
+from ._keyed_rows import frame_of_key
 from .names import shown
 
 __all__ = ["frame_of"]
@@ -18,7 +19,8 @@ def frame_of(p: Any) -> Any:
         raise InvalidPredictionsError(
             f"to_frame needs predictions of shape (n_samples, n_classes); received {p.probas.shape}."
         )
-    frame = pd.DataFrame(p.probas, index=pd.Index(p.ids, name="id"), columns=pd.Index(p.classes), copy=True)
+    index = pd.MultiIndex.from_frame(frame_of_key(p.ids)) if p.id_columns else pd.Index(p.ids, name="id")
+    frame = pd.DataFrame(p.probas, index=index, columns=pd.Index(p.classes), copy=True)
     added = {"label": p.labels if p.kind == "multiclass" else None, "group": p.groups}
     for name, values in added.items():
         if values is None:

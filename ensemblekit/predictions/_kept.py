@@ -10,13 +10,14 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ..kinds import Kind, kind_of
 from ._fits import Fits, Fitted, frozen, seen_rows
+from ._keyed_rows import KeyedRows
 from .choices import Task
 from .names import named_by, shown
 
 __all__ = ["KeptPredictions", "restore"]
 
 
-class KeptPredictions:
+class KeptPredictions(KeyedRows):
     """The values of predictions, which are valid and never change."""
 
     __slots__ = (
@@ -142,6 +143,10 @@ class KeptPredictions:
         parts += [f"split={self._split!r}"] if self._split else []
         parts += [f"n_samples={len(self)}", f"classes={shown(self._classes)}", f"task={self._task!r}"]
         return f"Predictions({', '.join(parts)})"
+
+    def with_ids(self, ids: np.ndarray, fitted: Fitted) -> Self:
+        """Rename the rows by validated ids, and what was fitted with them; for `align` and `concat`."""
+        return self._with(_ids=ids, _fitted=fitted)
 
     def _with(self, **changes: Any) -> Self:
         new = object.__new__(type(self))

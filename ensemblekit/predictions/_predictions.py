@@ -8,8 +8,9 @@ from typing import Any, Literal
 from ..errors import InvalidPredictionsError
 from ._checks import as_labels, as_probas
 from ._files import PredictionFiles
-from ._fits import UNKNOWN, read_fitted
+from ._fits import UNKNOWN, key_groups, read_fitted
 from ._kept import restore
+from ._keyed import key_of
 from ._reading import read_fields
 from ._rows import PredictionRows
 from .choices import Task, check_choice, check_task
@@ -27,9 +28,10 @@ class Predictions(PredictionRows, PredictionFiles):
         Probabilities in [0, 1], summing to 1 over the last axis for ``multiclass``; any finite values for
         ``regression``, for which one output needs no second axis. The dtype is kept; bfloat16 becomes float32. The
         array is copied unless it is read-only. A pandas, polars or Arrow table may bring ids and classes along.
-    ids : sequence of str or int, shape (n_samples,), optional
+    ids : sequence of str or int, or columns of a key, shape (n_samples,), optional
         Unique name of each row, such as the POSIX path from the data root: ``test/normal/6.png``. By default the index
-        of a table, or its column ``id``.
+        of a table, or its column ``id``. A MultiIndex with named levels, a table or ``{column: values}`` is a key of
+        several columns: text, whole numbers or dates.
     classes : sequence of str or int, or mapping, shape (n_classes,), optional
         Unique name of each column; output names for regression. By default the columns of a table. A label map is
         ``{code: name}`` or ``{name: code}``.
@@ -49,7 +51,8 @@ class Predictions(PredictionRows, PredictionFiles):
         Ids of the rows that the member was fitted on: text or integers, like ``ids``. None if they are not known.
     groups : array-like, Series or mapping, optional
         Group of each row, such as its patient: text or whole numbers, which become text. Looked up by id like
-        ``labels``. By default the column ``group`` of a table, if it holds no floating point numbers.
+        ``labels``. The name of a key column groups by it. By default the column ``group`` of a table, if it
+        holds no floating point numbers.
     fit_groups : sequence of str or int, or mapping of fold to these, optional
         Groups of the rows that the member was fitted on; names may be repeated. The groups of rows of ``fit_ids`` that
         are among ``ids`` are known without.
@@ -67,6 +70,9 @@ class Predictions(PredictionRows, PredictionFiles):
 
     Notes
     -----
+    Of a key, `ids` are its columns as one text: ``DE/2024-01-06/7``, with "%" and "/" in a text as ``%25`` and ``%2F``,
+    and dates as ISO 8601 writes them. The columns are given back by `key` and `key_frame`.
+
     An index 0..n-1 and columns 0..k-1 are no names. Masked entries are missing. Values below 0 by rounding, as of
     ``1 - p``, become 0. Multiclass rows of bfloat16 are divided by their sums, which are coarse.
 
@@ -123,7 +129,14 @@ class Predictions(PredictionRows, PredictionFiles):
             self._fitted = read_fitted(
                 fit_ids, fit_groups, folds, ids=self._ids, groups=self._groups, index=given.index, present=self._present
             )
-            if not len(self._ids) and self._fitted.ids is not None and len(self._fitted.ids):
+            if isinstance(given.groups, str):
+                self._fitted = key_groups(self._fitted, given.groups)
+            if (
+                not len(self._ids)
+                and key_of(self._ids) is None
+                and self._fitted.ids is not None
+                and len(self._fitted.ids)
+            ):
                 self._ids = self._fitted.ids[:0]  # without ids, fit_ids determine the kind
 
 

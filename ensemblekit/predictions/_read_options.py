@@ -51,8 +51,9 @@ class ReadOptions:
     ----------
     task : str, optional
         By default that of the file, or ``multiclass``.
-    id : str, optional
-        Column of the ids. By default ``id`` in any case, or a first column with a name such as ``image_id``.
+    id : str or sequence of str, optional
+        Column of the ids; several are the columns of a key, in the order of its parts. By default ``id`` in any
+        case, or a first column with a name such as ``image_id``.
     label : str or mapping, optional
         Column of the labels; for several outputs ``{column: class}``. By default ``label`` in any case, if there is
         one. A table with no other column than this and the ids holds votes.
@@ -77,7 +78,7 @@ class ReadOptions:
     """
 
     task: Task | None = None
-    id: str | None = None
+    id: str | Sequence[str] | None = None
     label: str | Mapping[str, Hashable] | None = None
     columns: Columns = None
     positive: Any = None
@@ -108,6 +109,10 @@ class ReadOptions:
             )
         if self.columns is not None and not isinstance(self.columns, str) and not len(self.columns):
             raise InvalidOptionError("columns must name at least one column of values; received none.")
+        if self.id is not None and not isinstance(self.id, str):
+            if not len(self.id) or not all(isinstance(name, str) for name in self.id):
+                raise InvalidOptionError(f"id must name a column, or columns of a key; received {shown(self.id)}.")
+            object.__setattr__(self, "id", tuple(self.id))  # options are compared, and used as keys
         if self.positive is not None:
             self.binary_classes()
 
@@ -142,7 +147,7 @@ class ReadOptions:
         """
         if self.style == "command":
             return " ".join(
-                f"--{name}" if value is True else f"--{name} {_word(value)}" for name, value in options.items()
+                f"--{name}" if value is True else f"--{name} {_word(value)}" for name, value in _repeated(options)
             )
         if self.style == "read":
             return f"read={options!r}"
@@ -192,6 +197,14 @@ class ReadOptions:
             "positive must name the class whose probability is given, or (negative, positive); received "
             f"{shown(positive)}."
         )
+
+
+def _repeated(options: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """List options of a command: one that takes one name a time is repeated."""
+    pairs = [
+        (name, [*value] if name == "id" and not isinstance(value, str) else [value]) for name, value in options.items()
+    ]
+    return [(name, value) for name, values in pairs for value in values]
 
 
 def _word(value: Any) -> str:

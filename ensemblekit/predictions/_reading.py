@@ -11,10 +11,11 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ..kinds import KINDS, kind_of
 from ._columns import has_index
+from ._key_columns import is_key_columns, is_multi_index
 from ._task_names import classes_of_task, names_of_task
 from .groups import without_groups
 from .named import is_default, is_shuffled_range, nobody_knows, read_named, same_index
-from .names import as_ids, few, shown
+from .names import as_ids, few, same_names, shown
 
 __all__ = ["Fields", "read_fields"]
 
@@ -134,23 +135,23 @@ def _rows_of(named: Any, ids: Any, who: str) -> tuple[np.ndarray, Any]:
                 "its rows."
             )
         return rows, named.index
-    if isinstance(ids, Mapping):
+    if isinstance(ids, Mapping) and not is_key_columns(ids):
         raise InvalidPredictionsError(
-            f"ids must be a sequence of str or int; received a mapping of {few(ids)}. Give list(ids) if its "
-            "keys are in the order of the rows."
+            f"ids must be a sequence of str or int, or {{column: values}} of a key; received a mapping of {few(ids)}. "
+            "Give list(ids) if its keys are in the order of the rows."
         )
-    index = ids.index if has_index(ids) else None
+    index: Any = getattr(ids, "index", None) if has_index(ids) else ids if is_multi_index(ids) else None
     given = as_ids(ids)
     if index is not None and named.index is not None and same_index(index, named.index):
         return given, index
-    rows = named.rows
+    rows = named.rows_like(given)
     if rows is None:
         if named.index is not None and is_shuffled_range(given) and len(given) == len(named.values):
             raise InvalidPredictionsError(nobody_knows("probas", "the ids", "the ids"))
         return given, index
     if len(rows) != len(given):
         raise InvalidPredictionsError(f"{who} must have one row an id; received {len(rows)} rows and {len(given)} ids.")
-    if not np.array_equal(rows, given):
+    if not same_names(rows, given):
         raise _disagreement(rows, given, who)
     return given, index if index is not None else named.index
 

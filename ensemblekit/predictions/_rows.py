@@ -10,7 +10,7 @@ from ..errors import InvalidPredictionsError
 from ._aggregate import aggregated
 from ._checks import as_labels
 from ._concat import joined_rows
-from ._fits import derive_groups
+from ._fits import derive_groups, key_groups
 from ._kept import KeptPredictions
 from ._task_names import classes_of_task
 from .alike import check_aliases, normalisation_note
@@ -31,8 +31,9 @@ class PredictionRows(KeptPredictions):
 
         Parameters
         ----------
-        ids : sequence of str or int
-            Ids to keep: the values of a Series, or an index.
+        ids : sequence of str or int, or columns of the key
+            Ids to keep: the values of a Series, or an index. Of a key a MultiIndex, a table, ``{column: values}`` or a
+            list of tuples.
 
         Returns
         -------
@@ -44,7 +45,7 @@ class PredictionRows(KeptPredictions):
         InvalidPredictionsError
             If an id is unknown or repeated.
         """
-        wanted = as_ids(ids)
+        wanted = as_ids(ids, like=self._ids)
         rows = positions(self._ids, wanted)
         if (rows < 0).any():
             raise InvalidPredictionsError(
@@ -107,7 +108,7 @@ class PredictionRows(KeptPredictions):
         Parameters
         ----------
         by : "group", array-like, Series or mapping, default="group"
-            ``"group"`` for `groups`; or the group of each row, as ``groups`` of `Predictions`.
+            ``"group"`` for `groups`; or the group of each row, as ``groups`` of `Predictions`, such as a key column.
         combiner : str or Combiner, default="mean"
             A registered name, or an object: any that learns nothing and has no weights. The rows of a group
             are combined as members are, however many there are.
@@ -169,8 +170,9 @@ class PredictionRows(KeptPredictions):
 
         Parameters
         ----------
-        groups : array-like, Series or mapping
-            As in `Predictions`: looked up by id where they have names, otherwise in the order of `ids`.
+        groups : array-like, Series, mapping or str
+            As in `Predictions`: looked up by id where they have names, otherwise in the order of `ids`. The name of a
+            key column groups by it: the groups of all rows of ``fit_ids`` are then known.
 
         Returns
         -------
@@ -184,7 +186,8 @@ class PredictionRows(KeptPredictions):
         """
         found = as_groups(groups, self._ids)
         check_same_groups(found, self._groups, self._ids)
-        return self._with(_groups=found, _fitted=derive_groups(self._fitted, self._ids, found))
+        fitted = key_groups(self._fitted, groups) if isinstance(groups, str) else self._fitted
+        return self._with(_groups=found, _fitted=derive_groups(fitted, self._ids, found))
 
     @typed(but={"member"})  # a name taken from a file name may not be valid Unicode
     def rename(self, member: str | None = None, *, aliases: Aliases | None = None, split: str | None = None) -> Self:

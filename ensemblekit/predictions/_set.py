@@ -13,7 +13,8 @@ from ..arguments import typed
 from ..errors import AlignmentError, InvalidPredictionsError, UnknownMemberError
 from ..kinds import Kind, kind_of
 from ._checks import as_labels
-from ._fits import UNKNOWN, Fits, Fitted, derive_groups, frozen, seen_rows
+from ._fits import UNKNOWN, Fits, Fitted, derive_groups, frozen, key_groups, seen_rows
+from ._keyed_rows import KeyedRows
 from ._predictions import Predictions
 from .alike import normalisation_note
 from .choices import Task
@@ -23,7 +24,7 @@ from .names import as_ids, few, named_by, positions, readonly, shown
 __all__ = ["PredictionSet"]
 
 
-class PredictionSet:
+class PredictionSet(KeyedRows):
     """The predictions of several members for the same rows and classes.
 
     Created by `align` and `collect`.
@@ -44,6 +45,8 @@ class PredictionSet:
         Which members have which rows; None if all are present.
     fit_ids : dict
         Member name -> sorted ids that it was fitted on, or None if unknown.
+    id_columns : tuple of str
+        Names of the key columns that the ids are made of, as in `Predictions`; ``()`` for plain ids.
     groups : ndarray of str of shape (n_samples,), or None
         Group of each row, such as its patient, on which all members agree.
     fit_groups : dict
@@ -179,7 +182,7 @@ class PredictionSet:
 
         Parameters
         ----------
-        ids : sequence of str or int
+        ids : sequence of str or int, or columns of the key
             Their ids.
 
         Returns
@@ -192,7 +195,7 @@ class PredictionSet:
         InvalidPredictionsError
             If an id is unknown or repeated.
         """
-        wanted = as_ids(ids)
+        wanted = as_ids(ids, like=self.ids)
         rows = positions(self.ids, wanted)
         if (rows < 0).any():
             raise InvalidPredictionsError(
@@ -248,8 +251,9 @@ class PredictionSet:
 
         Parameters
         ----------
-        groups : array-like, Series or mapping
-            As in `Predictions`: looked up by id where they have names, otherwise in the order of `ids`.
+        groups : array-like, Series, mapping or str
+            As in `Predictions`: looked up by id where they have names, otherwise in the order of `ids`. The name of a
+            key column groups by it.
 
         Returns
         -------
@@ -264,6 +268,8 @@ class PredictionSet:
         found = as_groups(groups, self.ids)
         check_same_groups(found, self.groups, self.ids)
         own = {m: Fitted(self.fit_ids[m], self.fit_groups[m], self.fits[m]) for m in self.members}
+        if isinstance(groups, str):
+            own = {m: key_groups(each, groups) for m, each in own.items()}
         fitted = {m: derive_groups(each, self.ids, found) for m, each in own.items()}
         changed = {
             "groups": found,

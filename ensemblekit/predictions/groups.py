@@ -8,11 +8,13 @@ import numpy as np
 
 from ..errors import InvalidPredictionsError
 from ._columns import array_without_names, has, has_index, is_table
+from ._key_columns import key_part
+from ._keyed import key_of
 from .joining import shared
 from .named import by_id, frame_of_rows
 from .names import array_of, as_names, few, first_null, is_text, plain, readonly, shown, text_array
 
-__all__ = ["as_groups", "check_same_groups", "group_texts", "known_groups", "without_groups"]
+__all__ = ["as_groups", "check_same_groups", "group_texts", "key_texts", "known_groups", "without_groups"]
 
 COLUMN = "group"
 """The column of a table that names groups, unless it holds floating point numbers, which may be probabilities."""
@@ -43,7 +45,8 @@ def as_groups(
     Parameters
     ----------
     given : object
-        One text or whole number a row, with names as in `by_id`, or in the order of ``ids``.
+        One text or whole number a row, with names as in `by_id`, or in the order of ``ids``; or the name of a key
+        column of ``ids``.
     ids : ndarray of shape (n_samples,)
         Validated ids.
     what : str
@@ -58,6 +61,8 @@ def as_groups(
     ndarray of str, shape (n_samples,)
         Read-only.
     """
+    if isinstance(given, str):
+        return shared(readonly(key_texts(given, ids, what)))
     rows = frame_of_rows(given) if isinstance(given, list | tuple) else given
     values = by_id(what, array_of(rows) if isinstance(rows, list | tuple) else rows, ids, index=index)
     if values.ndim == 2 and values.shape[1] == 1:
@@ -79,6 +84,18 @@ def as_groups(
         row = int(np.flatnonzero(texts == "")[0])
         raise _none(what, ids, row, "")
     return shared(readonly(texts))
+
+
+def key_texts(name: str, ids: np.ndarray, what: str) -> np.ndarray:
+    """Take a column of the key of ids as text, such as groups by one of its columns."""
+    key = key_of(ids)
+    if key is None or name not in key.names:
+        columns = "no key columns" if key is None else f"the key columns {shown(key.names)}"
+        raise InvalidPredictionsError(
+            f"{what} must be one name a row, or the name of a key column; received {shown(name)}, and ids with "
+            f"{columns}. Give {what}=[...], or {{id: name}}."
+        )
+    return key_part(ids, name)
 
 
 def check_same_groups(given: np.ndarray, known: np.ndarray | None, ids: np.ndarray) -> None:

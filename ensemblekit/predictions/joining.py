@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ._keyed import Key, key_of
 from ._words import BLOCK_BYTES, Form, codes_of, sorted_by_words
 
 __all__ = [
@@ -37,7 +38,7 @@ SAMPLED = 64
 """Names by which an equal array is found; then all names are compared."""
 FIRST_COMBINING = 0x300
 """Texts of smaller code points are the same in every Unicode normalisation that keeps letters apart (NFC)."""
-_KNOWN: weakref.WeakValueDictionary[tuple[str, int, bytes], np.ndarray] = weakref.WeakValueDictionary()
+_KNOWN: weakref.WeakValueDictionary[tuple[str, int, bytes, Key | None], np.ndarray] = weakref.WeakValueDictionary()
 
 
 def is_text(names: np.ndarray) -> bool:
@@ -66,7 +67,9 @@ def same_names(names: np.ndarray, others: np.ndarray) -> bool:
         return True
     if len(names) != len(others) or not same_kind(names, others):
         return False
-    return not len(names) or all(_equal(names[rows], others[rows]) for rows in _blocks(names))
+    if len(names) < FEW:
+        return names.tolist() == others.tolist()
+    return all(_equal(names[rows], others[rows]) for rows in _blocks(names))
 
 
 def shared(names: np.ndarray) -> np.ndarray:
@@ -85,7 +88,7 @@ def shared(names: np.ndarray) -> np.ndarray:
     """
     if len(names) < WORTH_SHARING or names.dtype.kind == "O":
         return names
-    key = (names.dtype.str, len(names), names[:: len(names) // SAMPLED].tobytes())
+    key = (names.dtype.str, len(names), names[:: len(names) // SAMPLED].tobytes(), key_of(names))
     known = _KNOWN.get(key)
     if known is not None and not known.flags.writeable and same_names(known, names):
         return known
@@ -316,7 +319,7 @@ def _blocks(names: np.ndarray) -> list[slice]:
 def _equal(names: np.ndarray, others: np.ndarray) -> bool:
     if names.dtype.kind == "U" and names.dtype == others.dtype:
         return np.array_equal(codes_of(names), codes_of(others))  # faster than as texts
-    return np.array_equal(names, others)
+    return np.array_equal(np.asarray(names), np.asarray(others))
 
 
 def _match(names: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> bool:

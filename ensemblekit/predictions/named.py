@@ -14,6 +14,8 @@ import numpy as np
 from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ._columns import array_without_names, arrow_columns, has, has_index, is_table, is_without_rows, pandas_values
+from ._key_columns import from_tuples, is_multi_index, like_key
+from ._keyed import Key, key_of
 from .alike import normalisation_note
 from .names import array_of, as_ids, few, plain, positions, shown
 from .tables import check_different, recognised
@@ -79,14 +81,24 @@ class Named:
         if self.index is None or is_default(self.index):
             return None
         try:
-            return as_ids(_raw(self.index), what=f"the index of {self._what}")
+            index = self.index if is_multi_index(self.index) else _raw(self.index)
+            return as_ids(index, what=f"the index of {self._what}")
         except InvalidPredictionsError as error:
             raise InvalidPredictionsError(
                 f"{error} If its rows are in the order of the ids, give {self._what}.to_numpy()."
             ) from None
 
+    def rows_like(self, ids: np.ndarray) -> np.ndarray | None:
+        """Validated ids of the rows in the order of the key columns of ``ids``, if these have a key."""
+        rows, key = self.rows, key_of(ids)
+        if rows is None or key is None or key_of(rows) is None:
+            return rows
+        return like_key(rows, key, f"the names of {self._what}")
 
-def read_named(data: Any, what: str, *, keep: Collection[Any] = (), label: bool = False) -> Named:
+
+def read_named(
+    data: Any, what: str, *, keep: Collection[Any] = (), label: bool = False, like: np.ndarray | None = None
+) -> Named:
     """Read an argument as an array, with the names that it carries.
 
     Parameters
@@ -100,6 +112,8 @@ def read_named(data: Any, what: str, *, keep: Collection[Any] = (), label: bool 
         Columns that are values, even if they are called ``id`` or ``label``.
     label : bool, default=False
         Take the column ``label`` of a table out as labels.
+    like : ndarray, optional
+        Validated ids. If they have a key, a table with its columns has its rows named by them.
 
     Returns
     -------
@@ -113,21 +127,22 @@ def read_named(data: Any, what: str, *, keep: Collection[Any] = (), label: bool 
     """
     if type(data) is np.ndarray:
         return Named(data, what=what)
+    key = None if like is None else key_of(like)
     if isinstance(data, list | tuple):
         data = frame_of_rows(data)
     elif isinstance(data, Mapping):
-        return _read_mapping(data, what)
+        return _read_mapping(data, what, key)
     elif has(data, "divisions") or has(data, "collect_schema"):
         data = _computed(data)
     if has_index(data) and has(data, "columns"):
-        return _read_table(data, what, keep, label)
+        return _read_table(data, what, keep, label, key)
     if has_index(data):
         values, columns = pandas_values(data), None
         if values.dtype == object and len(values) and (isinstance(values[0], Mapping) or np.ndim(values[0])):
             values, columns = _read_rows([*values], what)
         return Named(values, what=what, columns=columns, index=data.index, name=data.name)
     if is_table(data):
-        return _read_table(data, what, keep, label)
+        return _read_table(data, what, keep, label, key)
     return Named(array_without_names(what, data), what=what)
 
 
@@ -169,7 +184,7 @@ def by_id(
         Or ``error``: if ids are absent, or the length is not that of the ids, or nobody can know the order.
     """
     try:
-        return look_up(read_named(data, what, label=label), what, ids, index=index)
+        return look_up(read_named(data, what, label=label, like=ids), what, ids, index=index)
     except InvalidPredictionsError as found:
         raise found if error is InvalidPredictionsError else error(str(found)) from None
 
@@ -183,7 +198,7 @@ def look_up(named: Named, what: str, ids: np.ndarray, *, index: Any = None) -> n
         )
     if index is not None and named.index is not None and len(values) == len(ids) and same_index(named.index, index):
         return values
-    rows = named.rows
+    rows = named.rows_like(ids)
     if rows is None:
         if len(values) != len(ids):
             raise InvalidPredictionsError(
@@ -272,7 +287,7 @@ def is_default(names: Any) -> bool:
     -------
     bool
     """
-    if getattr(names, "name", None) is not None:
+    if getattr(names, "name", None) is not None or is_multi_index(names):
         return False
     if isinstance(names, list | tuple):
         return [*names] in ([*range(len(names))], [*map(str, range(len(names)))])
@@ -288,9 +303,12 @@ def _computed(lazy: Any) -> Any:
     return lazy
 
 
-def _read_mapping(data: Mapping[Any, Any], what: str) -> Named:
+def _read_mapping(data: Mapping[Any, Any], what: str, key: Key | None) -> Named:
     values, columns = _read_rows([*data.values()], what)
-    return Named(values, what=what, names=[*data], columns=columns)
+    names: Any = [*data]
+    if key is not None and names and all(isinstance(name, tuple) for name in names):
+        names = from_tuples(names, key.names, what)
+    return Named(values, what=what, names=names, columns=columns)
 
 
 def _read_rows(values: list[Any], what: str) -> tuple[np.ndarray, tuple[Any, ...] | None]:
@@ -323,17 +341,21 @@ def frame_of_rows(rows: Any) -> Any:
     return np.ma.stack(rows) if masked else rows
 
 
-def _read_table(table: Any, what: str, keep: Collection[Any], label: bool) -> Named:
+def _read_table(table: Any, what: str, keep: Collection[Any], label: bool, key: Key | None) -> Named:
     """Split a table into names of rows, labels and values."""
     index: Any = table.index if has_index(table) else None
     columns: list[Any] = list(table.column_names if has(table, "column_names") else table.columns)
     check_different(columns)
     values = pandas_values if index is not None else arrow_columns
-    names = labels = None
+    names: Any = None
+    labels = None
+    if key is not None and {*key.names} < {*columns} and not {*key.names} & {*keep}:
+        names = {name: table[name] for name in key.names}
+        columns = [name for name in columns if name not in key.names]
     row, truth = recognised([name for name in columns if name not in keep])
     # A column such as image_id names the rows where no index does; a column id, where the index has no name.
     free = index is None or (index.name is None and (row == ID or is_default(index)))
-    if row is not None and free and len(columns) > 1:
+    if row is not None and names is None and free and len(columns) > 1:
         names = values(table, row)
         columns.remove(row)
     if label and truth is not None and (len(columns) > 1 or names is not None):

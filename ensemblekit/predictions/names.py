@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from ._columns import values_of_column
+from ._columns import WIDEST, values_of_column
+from ._key_columns import encoded, from_tuples, is_key_columns, key_columns, like_key
+from ._keyed import key_of, with_key
 from ._label_maps import names_of_map
+from ._shown import few, shortened, shown
 from .joining import all_different, among, is_text, order_of, positions, same_kind, same_names, shared
 
 __all__ = [
@@ -43,27 +46,8 @@ __all__ = [
 
 UNNAMED = "#"
 """Prefix of the names of unnamed members, ``#1``, ``#2`` and so on. They depend on position: never rely on them."""
-WIDEST = 64
-"""Names of up to this many characters are always kept as fixed-width NumPy text."""
 MOST_FIXED_WIDTH = 2**24
 """Longer names are kept so if the array takes at most this many bytes; every name takes the room of the longest."""
-
-
-def few(items: Iterable[Any], n: int = 3) -> str:
-    """Format the number of items and the first few of them, for an error message."""
-    items = list(items)
-    first = ", ".join(shown(item, 100) for item in items[:n])
-    return f"{len(items)} ({first}{', ...' if len(items) > n else ''})"
-
-
-def shown(item: Any, n: int = 400) -> str:
-    """Format a value for an error message; shorten a long one in the middle."""
-    return shortened(repr(item), n)
-
-
-def shortened(text: str, n: int) -> str:
-    """Shorten a long text in the middle."""
-    return text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}"
 
 
 def readonly(array: np.ndarray) -> np.ndarray:
@@ -124,34 +108,61 @@ def named_by(codes: np.ndarray, names: tuple[Hashable, ...]) -> np.ndarray:
     return np.asarray(names)[codes]
 
 
-def as_ids(ids: Any, *, what: str = "ids") -> np.ndarray:
+def as_ids(ids: Any, *, what: str = "ids", like: np.ndarray | None = None) -> np.ndarray:
     """Convert ids to an array of integers or text; refuse repeated or invalid ones.
 
     Parameters
     ----------
-    ids : sequence of str, int or pathlib.PurePath
-        One id per row; a path becomes a POSIX path.
+    ids : sequence of str, int or pathlib.PurePath, or columns of a key
+        One id per row; a path becomes a POSIX path. A MultiIndex, a table or a mapping of column name to values is a
+        key of several columns.
     what : str
         Name of the argument, for errors.
+    like : ndarray, optional
+        Validated ids, whose key the ids are to have if they have one.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        int64, or text as in `text_array`.
+        int64, or text as in `text_array`, with its key if there is one.
     """
-    array = as_names(ids, what)
+    key = None if like is None else key_of(like)
+    if is_key_columns(ids):
+        array = encoded(key_columns(ids, what), what)
+    elif key is not None and isinstance(ids, list | tuple) and len(ids) and isinstance(ids[0], tuple):
+        array = encoded(from_tuples(ids, key.names, what), what)
+    else:
+        array = with_key(as_names(ids, what), key_of(ids))
+    if key is not None:
+        if not is_text(array) and len(array):
+            raise InvalidPredictionsError(
+                f"{what} must have the key columns {shown(key.names)}; received whole numbers. Give an index with "
+                "these levels, a table, or {column: values}."
+            )
+        array = like_key(array, key, what) if len(array) else with_key(array.astype(np.str_), key)
     if not all_different(array):
-        values, counts = np.unique(array, return_counts=True)
+        values, counts = np.unique(np.asarray(array), return_counts=True)
+        own = key_of(array)
+        remedy = (
+            "Give each row its own id, such as its path from the data root."
+            if own is None
+            else f"Add the column to the key {shown(own.names)} that tells such rows apart, or leave out all but one."
+        )
         raise InvalidPredictionsError(
             f"{what} must be unique; received {len(array)}, of which repeated: "
-            f"{few(values[counts > 1].tolist())}. Give each row its own id, such as its path from the data root."
+            f"{few(values[counts > 1].tolist())}. {remedy}"
         )
     return shared(readonly(array))
 
 
 def as_fit_ids(fit_ids: Any, ids: np.ndarray) -> np.ndarray:
     """Convert ``fit_ids`` to a sorted array; refuse a kind other than that of ``ids``."""
-    fitted = as_ids(fit_ids, what="fit_ids")
+    fitted = as_ids(fit_ids, what="fit_ids", like=ids)
+    if (own := key_of(fitted)) is not None and key_of(ids) is None and len(ids):
+        raise InvalidPredictionsError(
+            f"fit_ids must be of the kind of ids, else they never meet; received the key columns "
+            f"{shown(own.names)} beside the id {shown(ids[:1].tolist()[0])}. Name the rows in one way."
+        )
     if not len(fitted):
         # An empty array gets the kind of the ids, so that joining it with others does not change their dtype.
         return readonly(np.empty(0, dtype=np.str_ if is_text(ids) else np.int64))
@@ -190,10 +201,12 @@ def joined_names(arrays: Sequence[np.ndarray]) -> np.ndarray:
             "ids must be of one kind, all str or all int; received "
             f"{few([array.tolist()[0] for array in arrays if len(array)])}. Name the rows in one way."
         )
+    keys = {key_of(array) for array in arrays if len(array)} or {key_of(arrays[0])}
+    key = keys.pop() if len(keys) == 1 else None
     # Concatenation would give every text the width of the widest array.
     if is_text(arrays[0]) and _is_wide(max(a.dtype.itemsize // 4 for a in arrays), sum(map(len, arrays))):
-        return text_array([name for array in arrays for name in array.tolist()])
-    return np.concatenate(arrays)
+        return with_key(text_array([name for array in arrays for name in array.tolist()]), key)
+    return with_key(np.concatenate([np.asarray(array) for array in arrays]), key)
 
 
 def check_sequence(what: str, names: Any, of: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import as_probas
+from ..kinds import KINDS
+from ._checks import FLOATS, as_probas, is_plainly_valid
 from ._fits import Fitted
 from ._joined_fits import join_members
 from ._predictions import Predictions
@@ -83,14 +84,11 @@ def predictions_for(aligned: PredictionSet, probas: Any, *, member: str, fitted:
     InvalidPredictionsError
         If the values are not those of valid predictions.
     """
-    values, present = as_probas(
-        readonly(probas),  # so that the array is taken without a copy
-        aligned.ids,
-        aligned.classes,
-        aligned.task,
-        nan_rows=False,
-        who=f"probas of member {member!r}",
-    )
+    values = readonly(probas)  # so that the array is taken without a copy
+    present = None
+    if not (_is_like(values, aligned) and is_plainly_valid(values, aligned.kind)):
+        who = f"probas of member {member!r}"
+        values, present = as_probas(values, aligned.ids, aligned.classes, aligned.task, nan_rows=False, who=who)
     return bare_predictions(
         _probas=values,
         _ids=aligned.ids,
@@ -103,3 +101,9 @@ def predictions_for(aligned: PredictionSet, probas: Any, *, member: str, fitted:
         _fitted=fitted or Fitted(),
         _present=present,
     )
+
+
+def _is_like(values: Any, aligned: PredictionSet) -> bool:
+    """Tell whether new values need no other check than that of their range."""
+    alike = isinstance(values, np.ndarray) and values.shape == aligned.member_probas.shape[1:]
+    return alike and values.dtype in FLOATS and aligned.task in KINDS

@@ -41,8 +41,8 @@ class TableColumns:
 
     Attributes
     ----------
-    id : str
-        Column of the ids.
+    id : str or tuple of str
+        Column of the ids, or the columns of their key.
     label : str or None
         Column of the labels; for votes, None.
     labels : dict
@@ -82,7 +82,8 @@ def split_columns(names: Sequence[Any], options: ReadOptions | None = None) -> T
     options = options or ReadOptions()
     check_different(names)
     row = _id_column(names, options)
-    rest = [name for name in names if name != row]
+    of_ids = row if isinstance(row, tuple) else (row,)
+    rest = [name for name in names if name not in of_ids]
     label, labels = _label_columns(rest, options)
     rest = [name for name in rest if name != label and name not in labels]
     values = _value_columns(rest, names, label, options)
@@ -183,6 +184,9 @@ def check_different(names: Sequence[Any]) -> None:
 
 
 def _id_column(names: Sequence[Any], options: ReadOptions) -> Any:
+    if options.id is not None and not isinstance(options.id, str):
+        check_different(options.id)
+        return tuple(_named("id", name, names, options) for name in options.id)
     if options.id is not None:
         return _named("id", options.id, names, options)
     if "id" in names:

@@ -60,7 +60,7 @@ class FittedBy:
         InvalidOptionError
             If there are rows of groups on which nothing was fitted, or groups must be given.
         """
-        aligned = align(predictions)
+        aligned = predictions if isinstance(predictions, PredictionSet) else align(predictions)
         if by is None and self.by is None:
             raise InvalidOptionError("by must say of which group each row is, as it did in the fit; received nothing.")
         groups, rows_of = _groups(aligned, self.by if by is None else by)
@@ -147,7 +147,7 @@ def fit_by(
     >>> fitted.weights().round(3).to_dict("index")
     {'day 1': {'early': 1.0, 'late': 0.0}, 'day 2': {'early': 0.0, 'late': 1.0}}
     """
-    aligned = align(predictions)
+    aligned = predictions if isinstance(predictions, PredictionSet) else align(predictions)
     groups, rows_of = _groups(aligned, by)
     fitted = {
         group: fit_combiner(aligned.take(aligned.ids[rows]), combiner, allow_leakage=allow_leakage, options=options)

@@ -80,7 +80,7 @@ def online_weights(
     Parameters
     ----------
     predictions : PredictionSet, or sequence or mapping of Predictions or paths
-        Labelled, of the task ``quantile`` or another of numbers. Members may lack rows.
+        Labelled, of the task ``quantile`` or another of numbers. In a set of `ensemblekit.align` members may lack rows.
     cutoff : str, Series, mapping or array-like of shape (n_samples,)
         When each forecast was made, dates or numbers: a key column by name, values by id, or in the order of the rows.
     known : str, Series, mapping or array-like of shape (n_samples,)
@@ -116,8 +116,8 @@ def online_weights(
     change nothing at it.
 
     The loss is the pinball loss for quantiles, and the squared error otherwise, and its mean over the levels or
-    outputs. ``boa`` [1]_ and ``ml_poly`` [2]_ learn from linear losses: with the derivative ``g`` of the loss at the combination
-    ``p``, the regret for a member is ``r_m = g (p - p_m)``.
+    outputs. ``boa`` [1]_ and ``ml_poly`` [2]_ learn from linear losses: with the derivative ``g`` of the loss at the
+    combination ``p``, the regret for a member is ``r_m = g (p - p_m)``.
 
     - ``boa``: ``w_m ~ exp(e_m R_m)`` with ``R_m = sum (r_m - e_m r_m^2)`` and
       ``e_m = min(1 / (2 max |r_m|), sqrt(ln M / sum r_m^2))``;
@@ -154,7 +154,7 @@ def online_weights(
                 f"learning_rate must be above 0, and goes with method='ewa'; received {learning_rate!r} with "
                 f"method={method!r}. Leave it out: the other methods find their own."
             )
-    given = align(predictions)
+    given = predictions if isinstance(predictions, PredictionSet) else align(predictions)
     if given.label_codes is None or given.kind != "regression" or given.member_probas.ndim != 3:
         raise InvalidPredictionsError(
             f"weights are learned online from labelled predictions of numbers, shape (n_samples, n_outputs); received "

@@ -85,10 +85,7 @@ def rounds_of(predictions: PredictionSet, cutoff: Any, known: Any) -> Rounds:
 def moments(predictions: PredictionSet, given: Any, what: str) -> np.ndarray:
     """Read moments of rows: a key column by name, or values by id or in the order of the rows."""
     if isinstance(given, str):
-        key = getattr(predictions, "key", None)
-        if key is None:
-            raise InvalidOptionError(f"{what} must be one moment a row; received the name {given!r}.")
-        values = np.asarray(key(given))
+        values = np.asarray(predictions[predictions.members[0]].key(given))
     else:
         values = np.asarray(by_id(what, given, predictions.ids, error=InvalidOptionError))
     if values.ndim == 2 and values.shape[1] == 1:

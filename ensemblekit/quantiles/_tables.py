@@ -68,7 +68,7 @@ def numbers_of(values: Any, what: str) -> np.ndarray:
 
 def ids_of(keys: Any) -> Any:
     """Name rows by their key columns."""
-    return ["/".join(map(str, row)) for row in keys.itertuples(index=False)]
+    return keys
 
 
 def outcomes_of(labels: Any, keys: Any, label: str | None) -> Any:
@@ -94,7 +94,7 @@ def outcomes_of(labels: Any, keys: Any, label: str | None) -> Any:
     if twice.any():
         raise InvalidPredictionsError(
             f"labels must have one outcome for each of {', '.join(map(repr, common))}; {int(twice.sum())} have two, "
-            f"the first {shown(known.loc[twice, common].iloc[0].tolist())}. Give the outcomes of one version of the data."
+            f"the first {shown(known.loc[twice, common].iloc[0].tolist())}. Give the outcomes of one version."
         )
     wanted = pd.DataFrame({name: _comparable(keys[name]) for name in common})
     merged = wanted.merge(known, on=common, how="left")["_value"]
@@ -152,7 +152,7 @@ def spread(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tup
         lacking = int((counts.reshape(shape) == 0).any(axis=1).sum())
         raise InvalidPredictionsError(
             f"each key must have all levels {few([*names])}; {who} lacks some for {lacking} of {shape[0]} keys, first "
-            f"the level {names[first % shape[1]]} for {shown(key_of(first // shape[1]))}. Leave out these rows or levels."
+            f"the level {names[first % shape[1]]} for {shown(key_of(first // shape[1]))}. Leave these out."
         )
     wide = np.empty(shape[0] * shape[1])
     wide[place] = values

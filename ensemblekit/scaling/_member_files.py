@@ -70,6 +70,8 @@ class MemberFiles:
         if self.meta is not None:
             with _naming(first.path):
                 check_said(self.meta, options)
+                if "key" in self.meta:
+                    raise key_refused([name for name, _ in self.meta["key"]])
                 if "folds" in self.meta:
                     raise InvalidPredictionsError(
                         "files that are combined batch by batch must be of one model each; received one of several "
@@ -110,6 +112,8 @@ class MemberFiles:
                 f"class names in {found.votes!r} alone, and the classes would be those of a batch. Use `combine`, or "
                 "save them first: Predictions.load(path).save(path)."
             )
+        if isinstance(found.id, tuple):
+            raise InvalidPredictionsError(f"{self.where}: {key_refused(found.id)}")
         used = {found.id, found.label, *found.labels, *found.values}
         return found.id, [name for name in names if name in used]
 
@@ -277,6 +281,14 @@ class MemberFiles:
                         f"{path!r}: ids must fit in 64 signed bits; received larger ones."
                     ) from None
         return table
+
+
+def key_refused(names: Sequence[str]) -> InvalidPredictionsError:
+    """Make the error for files whose ids are keys of several columns."""
+    return InvalidPredictionsError(
+        f"files that are combined batch by batch must have one column of ids; received the key columns {few(names)}. "
+        "Use `combine`, which keeps the key."
+    )
 
 
 def open_members(files: Any, options: ReadOptions | None = None) -> list[MemberFiles]:

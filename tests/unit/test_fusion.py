@@ -132,9 +132,9 @@ assert not [m for m in sys.modules if m.startswith("ensemblekit")]
         pytest.param(
             "m", "import tensorflow as tf; m = tf.saved_model.load('m')", "m.serve(x)", marks=pytest.mark.slow
         ),
-        (
+        pytest.param(
             "m.tflite", "from tensorflow.lite.python.interpreter import Interpreter as I; m = I('m.tflite')",
-            "m.get_signature_runner()(inputs=x)['output_0']",
+            "m.get_signature_runner()(inputs=x)['output_0']", marks=pytest.mark.slow,
         ),
         ("m.onnx", "import onnxruntime as o; m = o.InferenceSession('m.onnx')", "m.run(['probas'], {'inputs': x})[0]"),
     ],

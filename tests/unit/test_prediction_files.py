@@ -330,7 +330,7 @@ def test_a_file_of_another_kind_under_our_suffix_is_refused(suffix, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("format%22:3", "format%22:5", r"format 5 is newer than this ensemblekit reads \(4\)"),
+        ("format%22:3", "format%22:6", r"format 6 is newer than this ensemblekit reads \(5\)"),
         (
             "b,0.3,0.7,\n",
             "",

@@ -56,7 +56,7 @@ def test_groups_are_text_and_looked_up_by_id():
         (["a", "b"], r"groups must have one value an id.*received 2 values for 6 ids"),
         ({"r0": "a"}, r"groups must have a value for every id.*lacks 5 \('r1', 'r2', 'r3', \.\.\.\)"),
         (np.zeros((6, 2), dtype=int), r"one name a row; received shape \(6, 2\)"),
-        ("patient", "one value for each of the 6 ids"),
+        ("patient", "or the name of a key column; received .patient., and ids with no key columns"),
     ],
 )
 def test_groups_that_are_none_are_refused(groups, message):

@@ -20,6 +20,7 @@ CASES = sorted(path.name for path in SAVED.iterdir() if path.is_dir())
 SINCE = {"inverse_variance", "least_squares", "trimmed_members"}
 """Combiners that version 0.1 did not have."""
 TREES = {"classifier-tree", "multiclass-stacking-tree"}
+IN_FLOAT32 = {"multiclass-stacking-dense"}  # in it is a network
 
 
 def test_every_folder_has_its_numbers_and_every_combiner_a_folder():
@@ -33,7 +34,7 @@ def test_every_folder_has_its_numbers_and_every_combiner_a_folder():
 
 
 def loaded(case):
-    if case == "multiclass-stacking-dense":
+    if case in IN_FLOAT32:
         pytest.importorskip("keras")
     return load(SAVED / case, trusted=["sklearn.tree._tree.Tree"] if case in TREES else [])
 
@@ -53,7 +54,8 @@ def answer(case, fitted):
 @pytest.mark.parametrize("case", CASES)
 def test_a_folder_of_the_first_version_gives_the_same_numbers(case):
     # Logarithms and products of matrices may differ in the last digit from one processor to the next.
-    np.testing.assert_allclose(answer(case, loaded(case)), EXPECTED[case], rtol=1e-13, atol=0)
+    last = 1e-6 if case in IN_FLOAT32 else 1e-13
+    np.testing.assert_allclose(answer(case, loaded(case)), EXPECTED[case], rtol=last, atol=0)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
 from ...predictions import Predictions, PredictionSet
 from ...predictions.choices import check_not_test
+from ...predictions.groups import key_texts
 from ...predictions.named import look_up, read_named
 from ...predictions.names import among, as_ids, few, first_null, joined_names, positions, shown
 
@@ -227,6 +228,11 @@ def check_new(
 
 def names_by_id(what: str, values: Any, ids: np.ndarray) -> list[Any]:
     """Look up a name, such as that of a group, for each id."""
+    if isinstance(values, str):
+        try:
+            return key_texts(values, ids, what).tolist()
+        except InvalidPredictionsError as error:
+            raise InvalidOptionError(str(error)) from None
     found, _ = _look_up(what, values, ids)
     if found.size != len(ids):
         raise InvalidOptionError(f"{what} must have one name an id; received values of shape {found.shape}.")
@@ -258,7 +264,7 @@ def numbers_by_id(what: str, values: Any, ids: np.ndarray) -> np.ndarray:
 def _look_up(what: str, values: Any, ids: np.ndarray) -> tuple[np.ndarray, tuple[Any, ...] | None]:
     """Look up a value or vector for each id; return them, and the names of their columns."""
     try:
-        found = read_named(values, what)
+        found = read_named(values, what, like=ids)
         if found.rows is not None:
             return look_up(found, what, ids), found.columns
     except InvalidPredictionsError as error:

@@ -22,7 +22,7 @@ def find_groups(models: Iterable[Any], groups: Groups | None) -> Groups | None:
     ----------
     models : iterable of Predictions or PredictionSet
         Whose rows are judged.
-    groups : mapping of id to group, or Series or table whose rows are named by id, or None
+    groups : mapping of id to group, Series or table whose rows are named by id, name of a key column, or None
         What the caller gave.
 
     Returns
@@ -45,7 +45,7 @@ def find_groups(models: Iterable[Any], groups: Groups | None) -> Groups | None:
             found = KnownGroups(p.ids, p.groups) if found is None else _joined(found, p)
     if found is None or groups is None:
         return groups if found is None else found
-    given = groups_by_id(groups)
+    given = groups_by_id(groups, found.ids)
     for name, group in zip(found.ids.tolist(), found.groups.tolist(), strict=True):
         if name not in given or str(given[name]) != group:
             received = f"{shown(given[name])} for id {shown(name)}" if name in given else f"none for id {shown(name)}"

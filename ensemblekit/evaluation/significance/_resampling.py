@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import InvalidOptionError, InvalidPredictionsError
 from ...interfaces import Metric
+from ...predictions.groups import key_texts
 from ...predictions.joining import positions
 from ...predictions.named import read_named
 from ...predictions.names import as_ids, first_null, shown
@@ -88,7 +89,7 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
     ----------
     ids : ndarray of shape (n_samples,)
         Ids of the rows, as `Predictions` keeps them.
-    groups : mapping of id to group, or Series or table whose rows are named by id, or None
+    groups : mapping of id to group, Series or table whose rows are named by id, name of a key column, or None
         An id without a group is a group of its own; without groups, each row is.
 
     Returns
@@ -113,7 +114,7 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
         return np.arange(len(ids))
     if isinstance(groups, KnownGroups):
         return groups.places(ids)
-    groups = groups_by_id(groups)
+    groups = groups_by_id(groups, ids)
     names = ids.tolist()
     if groups and len(names) and not any(name in groups for name in names):
         raise InvalidOptionError(
@@ -136,13 +137,15 @@ def group_places(ids: np.ndarray, groups: Groups | None) -> np.ndarray:
         ) from None
 
 
-def groups_by_id(groups: Any) -> Mapping[Any, Hashable]:
-    """Read groups as a mapping of id to group."""
+def groups_by_id(groups: Any, ids: np.ndarray) -> Mapping[Any, Hashable]:
+    """Read groups as a mapping of id to group; the name of a key column of the ids groups by it."""
     if isinstance(groups, Mapping):
         return groups
     try:
-        found = read_named(groups, "groups")
-        names = found.rows
+        if isinstance(groups, str):
+            return dict(zip(ids.tolist(), key_texts(groups, ids, "groups").tolist(), strict=True))
+        found = read_named(groups, "groups", like=ids)
+        names = found.rows_like(ids)
     except InvalidPredictionsError as error:
         raise InvalidOptionError(str(error)) from None
     if names is None or math.prod(found.values.shape) != len(names):

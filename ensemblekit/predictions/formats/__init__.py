@@ -8,6 +8,7 @@ from ._arrow import text_column, values_of_array
 from ._by_suffix import SUFFIXES, load, load_members, ordinary_names, save
 from ._csv import read_text_columns
 from ._digest import ContentDigest
+from ._keys import key_ids
 from ._metadata import (
     EDITED,
     PredictionFields,
@@ -32,6 +33,7 @@ __all__ = [
     "column_names",
     "fields_from_arrow",
     "join_parquet",
+    "key_ids",
     "load",
     "load_members",
     "ordinary_names",

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...limits import check_size, largest
-from ..names import WIDEST
+from .._columns import text_column
 
 __all__ = [
     "is_text_type",
@@ -211,26 +211,3 @@ def stacked(columns: Sequence[np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
             for place, column in enumerate(columns):
                 out[start : start + ROWS, ..., place] = column[start : start + ROWS]
     return out
-
-
-def text_column(column: Any) -> np.ndarray:
-    """Convert a column of text without nulls to fixed-width text, or to ``str`` objects if that saves memory."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    pc: Any = compute
-
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
-    if not len(column):
-        return np.empty(0, dtype=np.str_)
-    longest = max(1, pc.max(pc.utf8_length(column)).as_py())
-    has_nul = pc.any(pc.match_substring(column, "\0")).as_py()
-    if longest > WIDEST or has_nul:
-        return np.array([*column.to_pylist(), None], dtype=object)[:-1]
-    # Each text is padded to the same number of characters, so that all of them are decoded at once.
-    padded = pc.utf8_rpad(column.cast(pa.large_string()), longest, "\0")
-    offsets = np.frombuffer(padded.buffers()[1], np.int64)[padded.offset : padded.offset + len(padded) + 1]
-    text = str(memoryview(padded.buffers()[2])[offsets[0] : offsets[-1]], "utf-8")
-    return np.frombuffer(text.encode("utf-32-le"), dtype=f"<U{longest}")

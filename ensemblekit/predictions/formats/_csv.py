@@ -13,9 +13,11 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...kinds import kind_of
+from .._keyed import key_of
 from ..names import is_text, readonly, shown
 from ..tables import ReadOptions, check_different
 from ._arrow import name_column, number_column, stacked, text_column
+from ._keys import KEY_PREFIX, cells_of_ids, id_columns, ids_of_columns
 from ._metadata import (
     EDITED,
     PredictionFields,
@@ -56,7 +58,7 @@ def write_csv(p: PredictionFields, file: BinaryIO, separator: str = ",") -> None
         )
     _check_cells(p)
     meta = metadata_of(p)
-    columns: list[Any] = [pa.array(p.ids)]
+    columns: list[Any] = [pa.array(p.ids)] if key_of(p.ids) is None else cells_of_ids(p.ids)
     if p.label_codes is not None and p.kind == "multiclass":
         columns.append(pa.array(list(map(str, p.classes))).take(pa.array(p.label_codes)))
     elif p.label_codes is not None:
@@ -157,7 +159,8 @@ def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options
     numbers = [f"proba:{name}" for name in meta["classes"]]
     named = meta["labelled"] and kind_of(meta["task"]) == "multiclass"
     of_rows = row_columns(meta)
-    texts = ["id", *(["label"] if named else []), *of_rows]
+    of_ids = id_columns(meta)
+    texts = [*of_ids, *(["label"] if named else []), *of_rows]
     flags = [] if named else label_columns(meta)
 
     def refuse(cell: str, name: str, row: Any) -> InvalidPredictionsError:
@@ -165,7 +168,7 @@ def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options
             f"column {name!r} must hold numbers; it has {shown(cell)} for id {row!r}: {EDITED}"
         )
 
-    table = read_columns(text, {*numbers, *flags}, [*texts, *flags, *numbers], "id", options, refuse)
+    table = read_columns(text, {*numbers, *flags}, [*texts, *flags, *numbers], of_ids[0], options, refuse)
     probas = readonly(stacked([number_column(table, name) for name in numbers], np.dtype(meta["dtype"])))
     labels: Any = None
     if named:
@@ -173,10 +176,14 @@ def _own_fields(text: TextTable, meta: dict[str, Any], found: list[str], options
         labels = [classes.get(cell, cell) for cell in name_column(table, "label").tolist()]
     elif flags:
         labels = stacked([number_column(table, name) for name in flags], np.dtype(np.float64))
-    ids = parse_integers(table.column("id")) if meta["ids"] == "int" else text_column(table.column("id"))
+    ids: Any
+    if "key" in meta:
+        ids = ids_of_columns({name.removeprefix(KEY_PREFIX): table.column(name) for name in of_ids}, meta, EDITED)
+    else:
+        ids = parse_integers(table.column("id")) if meta["ids"] == "int" else text_column(table.column("id"))
     if len(ids) and (meta["ids"] == "int") == is_text(ids):
         raise InvalidPredictionsError(f"ids must be whole numbers, as the metadata say: {EDITED}")
-    if not len(ids):
+    if not len(ids) and "key" not in meta:
         ids = np.empty(0, dtype=np.str_ if meta["ids"] == "str" else np.int64)
     names = {name: text_column(table.column(name)) for name in of_rows}
     edited = options.edited

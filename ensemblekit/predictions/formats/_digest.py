@@ -14,6 +14,8 @@ __all__ = ["BLOCK", "ContentDigest"]
 
 DIGESTED = ("classes", "dtype", "ids", "labelled", "member", "shape", "split", "task")
 """Metadata that the digest covers. The number of rows and absent rows follow from the content."""
+LATER = ("fit_groups", "folds", "in_ids", "in_groups", "key", "key_time")
+"""Metadata that the digest covers where they are there, as earlier ensemblekits did not know them."""
 BLOCK = 2**20
 """Numbers hashed at once: few enough to stay in the CPU cache between the NaN check and the hash."""
 
@@ -116,7 +118,7 @@ class ContentDigest:
             content["groups_sha256"] = self._groups.hexdigest()
         if "folds" in meta:
             content["folds_sha256"] = self._folds.hexdigest()
-        content |= {name: meta[name] for name in ("fit_groups", "folds", "in_ids", "in_groups") if name in meta}
+        content |= {name: meta[name] for name in LATER if name in meta}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 

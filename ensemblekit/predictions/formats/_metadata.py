@@ -16,6 +16,7 @@ from ..choices import Task
 from ..names import is_text, shown
 from ..tables import ReadOptions
 from ._digest import ContentDigest
+from ._keys import id_columns, is_key, key_metadata
 
 __all__ = [
     "EDITED",
@@ -34,10 +35,11 @@ __all__ = [
     "stored_digest",
 ]
 
-FORMAT = 4
+FORMAT = 5
 """Version of the file format. Version 1 has no digest; in versions 1 and 2 a CSV file begins with a comment line.
 
-Files without groups and folds are of version 3, so that earlier ensemblekits read them."""
+Files without a key of several columns are of version 4, and without groups and folds of version 3, so that earlier
+ensemblekits read them."""
 EDITED = "the file was cut, edited or damaged. Save it again, or take it as it is: edited=True."
 """End of an error about a file that differs from what was saved."""
 
@@ -99,8 +101,10 @@ OPTIONAL: dict[str, Callable[[Any], bool]] = {
     "folds": lambda value: _are_texts(value),
     "in_ids": lambda value: isinstance(value, str),
     "in_groups": lambda value: isinstance(value, str),
+    "key": lambda value: is_key(value),
+    "key_time": lambda value: _are_texts(value),
 }
-"""Rules for what files of version 4 say, each only where there is something to say."""
+"""Rules for what files of version 4 and 5 say, each only where there is something to say."""
 
 
 def _are_texts(value: Any) -> bool:
@@ -116,8 +120,9 @@ def metadata_of(p: PredictionFields, *, fit_ids: bool = True) -> dict[str, Any]:
     if p.fits is not None:
         grouped |= {"folds": list(p.fits.names), "in_ids": _packed(p.fits.in_ids)}
         grouped |= {} if p.fits.in_groups is None else {"in_groups": _packed(p.fits.in_groups)}
+    key = key_metadata(p.ids)
     return {
-        "format": FORMAT if grouped else 3,
+        "format": FORMAT if key else 4 if grouped else 3,
         "classes": list(p.classes),
         "task": p.task,
         "split": p.split,
@@ -131,6 +136,7 @@ def metadata_of(p: PredictionFields, *, fit_ids: bool = True) -> dict[str, Any]:
         "missing": "error" if p.present is None else "renormalize",
         **named,
         **grouped,
+        **key,
     }
 
 
@@ -230,9 +236,12 @@ def check_columns(meta: dict[str, Any], found: list[str], *, edited: bool) -> No
 
 def check_said(meta: dict[str, Any], options: ReadOptions) -> None:
     """Refuse options that say something else than the metadata of a file."""
-    told = {"id": "id", "label": "label", "task": meta["task"]}
+    told: dict[str, Any] = {"id": "id", "label": "label", "task": meta["task"]}
+    if "key" in meta:
+        told["id"] = [name for name, _ in meta["key"]]
     for name in ("task", "id", "label", "columns", "positive"):
         value = getattr(options, name)
+        value = list(value) if name == "id" and value is not None and not isinstance(value, str) else value
         if value is not None and value != told.get(name):
             raise InvalidPredictionsError(
                 f"a file that Predictions.save wrote says its task and columns itself, {meta['task']!r} and "
@@ -242,7 +251,7 @@ def check_said(meta: dict[str, Any], options: ReadOptions) -> None:
 
 def column_names(meta: dict[str, Any]) -> list[str]:
     """List the columns of a saved table, in the order in which they are saved."""
-    return ["id", *label_columns(meta), *row_columns(meta), *(f"proba:{name}" for name in meta["classes"])]
+    return [*id_columns(meta), *label_columns(meta), *row_columns(meta), *(f"proba:{name}" for name in meta["classes"])]
 
 
 def row_columns(meta: dict[str, Any]) -> list[str]:

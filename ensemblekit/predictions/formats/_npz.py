@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,8 +14,11 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ...kinds import kind_of
 from ...limits import check_size
+from .._key_columns import key_values
+from .._keyed import key_of
 from ..names import named_by, shown
 from ..tables import ReadOptions
+from ._keys import ids_of_columns
 from ._metadata import EDITED, PredictionFields, check_said, digest_of, fields_of, metadata_of, parse_metadata
 from ._parts import Table
 
@@ -22,12 +26,14 @@ __all__ = ["read_npz", "write_npz"]
 
 
 ENTRIES = ("metadata", "ids", "probas", "labels", "fit_ids", "groups", "folds")
+KEY_ENTRY = re.compile("key_[0-9]+")
+"""Columns of a key, which stand for ``ids``, in their order."""
 DTYPES = {"multiclass": np.int64, "multilabel": np.bool_, "regression": np.float64}
 
 
 def write_npz(p: PredictionFields, file: BinaryIO) -> None:
     """Write predictions."""
-    arrays: dict[str, np.ndarray] = {"ids": _encode_names(p.ids), "probas": p.probas}
+    arrays: dict[str, np.ndarray] = {**_key_or_ids(p.ids), "probas": p.probas}
     if p.label_codes is not None:
         arrays["labels"] = p.label_codes
     if p.fit_ids is not None:
@@ -38,6 +44,22 @@ def write_npz(p: PredictionFields, file: BinaryIO) -> None:
         arrays["folds"] = _encode_names(p.fits.folds)
     meta = metadata_of(p) | {"fit_ids": None, "sha256": digest_of(p)}
     np.savez(file, allow_pickle=False, metadata=np.array(json.dumps(meta)), **arrays)
+
+
+def _key_or_ids(ids: np.ndarray) -> dict[str, np.ndarray]:
+    if key_of(ids) is None:
+        return {"ids": _encode_names(ids)}
+    return {f"key_{place}": _encode_names(column) for place, column in enumerate(key_values(ids).values())}
+
+
+def _key_ids(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> np.ndarray:
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {}
+    for place, (name, kind) in enumerate(meta["key"]):
+        stored = arrays[f"key_{place}"]
+        columns[name] = pa.array(_decode_names(stored, "str") if kind == "text" else stored)
+    return ids_of_columns(columns, meta, EDITED)
 
 
 def _encode_names(names: np.ndarray) -> np.ndarray:
@@ -62,7 +84,10 @@ def read_npz(path: Path, options: ReadOptions) -> Table:
     """Read the arguments of `Predictions`, and the metadata."""
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         entries = [entry.removesuffix(".npy") for entry in archive.namelist()]
-        if {*entries} - {*ENTRIES} or len({*entries}) != len(entries) or not {*ENTRIES[:3]} <= {*entries}:
+        keys = {name for name in entries if KEY_ENTRY.fullmatch(name)}
+        needed = {"metadata", "probas"} | (keys or {"ids"})
+        allowed = {*ENTRIES} - ({"ids"} if keys else set()) | keys
+        if {*entries} - allowed or len({*entries}) != len(entries) or not needed <= {*entries}:
             raise InvalidPredictionsError(
                 f"the arrays must be {', '.join(ENTRIES)}, of which all but the first three may be missing; received "
                 f"{shown(entries)}: {EDITED}"
@@ -84,7 +109,10 @@ def read_npz(path: Path, options: ReadOptions) -> Table:
             raise InvalidPredictionsError(f"labels must be positions in the classes: {EDITED}")
         labels = named_by(labels, tuple(meta["classes"]))
     meta["fit_ids"] = None if fit_ids is None else _decode_names(fit_ids, meta["ids"])
-    ids = _decode_names(arrays["ids"], meta["ids"])
+    n_keys = sum(map(bool, map(KEY_ENTRY.fullmatch, arrays)))
+    if n_keys != len(meta.get("key", ())):
+        raise InvalidPredictionsError(f"key columns must be there if the metadata say so: {EDITED}")
+    ids = _key_ids(arrays, meta) if n_keys else _decode_names(arrays["ids"], meta["ids"])
     if any((name in arrays) != (name in meta) for name in ("groups", "folds")):
         raise InvalidPredictionsError(f"groups and folds must be there if the metadata say so: {EDITED}")
     names = {name: _decode_names(arrays[name], "str") for name in ("groups", "folds") if name in arrays}

@@ -8,8 +8,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import InvalidOptionError, InvalidPredictionsError
+from .._key_columns import key_arrays
+from .._keyed import key_of
 from ..names import named_by, shown
 from ..tables import ReadOptions
+from ._keys import cells_of_ids
 from ._metadata import PredictionFields
 from ._text import write_rows
 
@@ -25,7 +28,7 @@ def write_ordinary(
     *,
     suffix: str,
     votes: bool = False,
-    id: str = "id",  # noqa: A002 - as in Predictions.save
+    id: str | Sequence[str] | None = None,  # noqa: A002 - as in Predictions.save
     label: str | None = None,
     columns: Any = None,
     separator: str | None = None,
@@ -45,7 +48,7 @@ def write_ordinary(
         )
     separator = separator or ("\t" if suffix == ".tsv" else ";" if decimal == "," else ",")
     ReadOptions(separator=separator, decimal="," if decimal == "," else ".")
-    table: list[tuple[str, Any]] = [(id, pa.array(p.ids))]
+    table: list[tuple[str, Any]] = _ids(p, id, as_text=suffix != ".parquet")
     if votes:
         table += _votes(p, label or "label", columns)
     else:
@@ -67,6 +70,22 @@ def write_ordinary(
     if decimal == ",":
         cells = [_with_commas(column) for column in cells]
     write_rows(names, cells, file, separator)
+
+
+def _ids(p: PredictionFields, given: Any, *, as_text: bool) -> list[tuple[str, Any]]:
+    import pyarrow as pa
+
+    key = key_of(p.ids)
+    names = [given] if isinstance(given, str) else given
+    own = ["id"] if key is None else list(key.names)
+    if names is not None and len(names) != len(own):
+        raise InvalidOptionError(
+            f"id must name the columns of the ids, {shown(own)}, in this order; received {shown(given)}."
+        )
+    if key is None:
+        return [((names or own)[0], pa.array(p.ids))]
+    columns = cells_of_ids(p.ids) if as_text else [*key_arrays(p.ids).values()]
+    return [*zip(names or own, columns, strict=True)]
 
 
 def _values(p: PredictionFields, columns: Any) -> list[tuple[str, Any]]:

@@ -11,10 +11,12 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...kinds import kind_of
+from .._keyed import key_of
 from ..names import named_by, readonly
 from ..tables import ReadOptions
 from ._arrow import name_column, number_column, open_parquet, read_table, stacked, values_of_array
 from ._digest import ContentDigest
+from ._keys import KEY_PREFIX, columns_of_ids, ids_of_columns
 from ._metadata import (
     EDITED,
     PredictionFields,
@@ -78,7 +80,7 @@ def to_arrow(p: PredictionFields, *, fit_ids: bool = True) -> Any:
         return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
 
     codes = p.label_codes
-    columns = {"id": _array(p.ids)}
+    columns = {"id": _array(p.ids)} if key_of(p.ids) is None else columns_of_ids(p.ids)
     if codes is not None and p.kind == "multiclass":
         names = named_by(codes, p.classes)
         # A dictionary stores long names once, instead of in every row.
@@ -344,8 +346,8 @@ def _arrays(table: Any, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, n
     def numbers(name: str) -> np.ndarray:
         return number_column(table, name, size if inner else None).reshape(len(table), *inner)
 
-    ids = name_column(table, "id")
-    if len(ids) and (ids.dtype.kind == "O") != (meta["ids"] == "str"):
+    ids = _ids(table, meta)
+    if len(ids) and (ids.dtype.kind in "OU") != (meta["ids"] == "str"):
         raise InvalidPredictionsError(f"ids must be {meta['ids']}, as the metadata say: {EDITED}")
     columns = [numbers(f"proba:{name}") for name in meta["classes"]]
     if any(column.dtype != dtype for column in columns):
@@ -357,3 +359,10 @@ def _arrays(table: Any, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, n
     elif meta["labelled"]:
         labels = np.stack([numbers(name) for name in label_columns(meta)], axis=-1)
     return ids, probas, labels
+
+
+def _ids(table: Any, meta: dict[str, Any]) -> np.ndarray:
+    if "key" not in meta:
+        return name_column(table, "id")
+    columns = {name: table.column(f"{KEY_PREFIX}{name}") for name, _ in meta["key"]}
+    return ids_of_columns(columns, meta, EDITED)

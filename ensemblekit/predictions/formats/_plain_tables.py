@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidPredictionsError
+from .._key_columns import encoded, typed_column
 from ..names import readonly, shown
 from ..tables import ReadOptions, TableColumns, split_columns
 from ._arrow import is_text_type, name_column, number_column, stacked
@@ -34,7 +35,7 @@ def fields_from_table(table: Any, options: ReadOptions) -> Table:
         Keyword arguments of `Predictions`, and whether the table holds votes.
     """
     columns = split_columns(table.column_names, options)
-    ids = name_column(table, columns.id)
+    ids = _key_ids(table, columns.id) if isinstance(columns.id, tuple) else name_column(table, columns.id)
     for name in (*columns.values, *columns.labels):
         if is_text_type(_plain_type(table.schema.field(name).type)):
             cells = table.column(name).drop_null().slice(0, 1).to_pylist()
@@ -64,16 +65,24 @@ def fields_from_text(text: TextTable, options: ReadOptions) -> Table:
     numbers = {*columns.values, *columns.labels}
     if columns.label is not None and options.kind == "regression":
         numbers.add(columns.label)
-    names = {columns.id, columns.label, columns.votes} - {None}
+    of_ids = columns.id if isinstance(columns.id, tuple) else (columns.id,)
+    names = {*of_ids, columns.label, columns.votes} - {None}
     wanted = [name for name in text.names if name in names or name in numbers]
 
     def refuse(cell: str, name: str, row: Any) -> InvalidPredictionsError:
         return _not_a_number(cell, name, row, columns, options)
 
-    table = read_columns(text, numbers, wanted, columns.id, options, refuse)
+    table = read_columns(text, numbers, wanted, of_ids[0], options, refuse)
+    if isinstance(columns.id, tuple):
+        return _fields(table, _key_ids(table, of_ids), columns, options)
     if (row := pc.index(table.column(columns.id), "").as_py()) >= 0:
         raise InvalidPredictionsError(f"each row of a table must have an id; row {row} has none.")
     return _fields(table, parse_integers(table.column(columns.id)), columns, options)
+
+
+def _key_ids(table: Any, names: Sequence[str]) -> np.ndarray:
+    """Join the columns of a key; text that is written like whole numbers or dates in every row is read as these."""
+    return encoded({name: typed_column(table.column(name)) for name in names}, "ids")
 
 
 def _fields(table: Any, ids: Any, columns: TableColumns, options: ReadOptions) -> Table:

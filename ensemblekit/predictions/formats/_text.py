@@ -172,7 +172,8 @@ def _recognised(header: str, options: ReadOptions) -> str:
     for separator in SEPARATORS:
         with contextlib.suppress(InvalidPredictionsError):  # of another separator, quotes may stand anywhere
             split[separator] = _cells(header, separator)
-    wanted = {name for name in (options.id, options.label) if isinstance(name, str)}
+    of_ids = options.id if isinstance(options.id, tuple) else (options.id,)
+    wanted = {name for name in (*of_ids, options.label) if isinstance(name, str)}
     found = [s for s, cells in split.items() if len(cells) > 1 and wanted and wanted <= {*cells}]
     found = found or [s for s, cells in split.items() if len(cells) > 1 and any(map(is_id_name, cells))]
     if len(found) > 1:

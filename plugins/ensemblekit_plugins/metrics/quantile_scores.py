@@ -86,8 +86,8 @@ class ContinuousRankedProbabilityScore(QuantileMetric):
     Notes
     -----
     ``2 int_0^1 rho_t(y - Q(t)) dt``, where ``rho_t(u) = max(t u, (t - 1) u)`` is the pinball loss [1]_ [2]_. The
-    quantile function ``Q`` is linear between two levels and constant beyond the outermost levels, so that the mass beyond them
-    is on the outermost quantiles. The integral is exact. With the median alone it is the absolute error.
+    quantile function ``Q`` is linear between two levels and constant beyond the outermost levels, so that the mass
+    beyond them is on the outermost quantiles. The integral is exact. With the median alone it is the absolute error.
 
     It is in the unit of the numbers, and the mean over the rows.
 

@@ -1,0 +1,46 @@
+"""The guide for programs: its code runs, the command prints it, and it stays short."""
+
+import re
+import subprocess
+import sys
+import warnings
+from importlib import resources
+
+import pytest
+import yaml
+
+from ensemblekit import __version__
+from tests.strangers import REPO
+
+GUIDE = resources.files("ensemblekit").joinpath("llms.txt").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def test_its_code_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number, block in enumerate(BLOCKS):
+            exec(compile(block, f"guide, block {number}", "exec"), names)  # noqa: S102
+    assert names["mean"].predicted.tolist() == ["cat", "dog"] * 6
+    assert "beats the best member" in names["choice"].sentence
+
+
+def test_it_is_short_and_the_command_prints_it():
+    assert len(GUIDE.splitlines()) <= 140
+    code = "import sys; from ensemblekit.cli import main; sys.argv = ['ensemblekit', 'guide']; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == GUIDE
+
+
+@pytest.mark.parametrize("page", ["AGENTS.md", "SECURITY.md", "CODE_OF_CONDUCT.md"])
+def test_links_of_the_pages_beside_the_readme_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (REPO / page).read_text())
+    assert [link for link in links if not (REPO / link).exists()] == []
+
+
+def test_the_citation_has_the_version_that_comes():
+    citation = yaml.safe_load((REPO / "CITATION.cff").read_text())
+    assert __version__.startswith(citation["version"])
+    assert citation["license"] == "MIT"

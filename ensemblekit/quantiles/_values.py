@@ -58,6 +58,11 @@ def sort_quantiles(values: Any, classes: Sequence[Any]) -> np.ndarray:
     array([[2., 3., 5.]])
     """
     levels = _checked_levels(classes)
+    if hasattr(values, "columns"):
+        raise InvalidOptionError(
+            "values must be an array, whose columns are in the order of classes; received a table, which has names of "
+            "its own. Give table[columns].to_numpy()."
+        )
     array = np.asarray(values)
     if array.ndim != 2 or array.shape[1] != len(levels):
         raise InvalidOptionError(
@@ -78,7 +83,8 @@ def from_samples(
     ----------
     draws : array-like of shape (n_samples, n_draws), or mapping of str to these
         Draws for each row, such as the members of an ensemble of simulations. Of several models, a mapping by their
-        names, all draws of a row are pooled, so that each draw counts as much as any other.
+        names, all draws of a row are pooled, so that each draw counts as much as any other. The index of a DataFrame
+        names the rows.
     levels : sequence of float, default=(0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
         Levels of the quantiles.
     method : {"linear", "inverted_cdf", "median_unbiased"}, default="linear"
@@ -113,6 +119,12 @@ def from_samples(
     if taken := sorted({*names} & {"classes", "task"}):
         raise InvalidOptionError(f"from_samples makes {' and '.join(taken)} itself; received it too. Give levels=.")
     given = [*draws.values()] if isinstance(draws, Mapping) else [draws]
+    indexes = [one.index for one in given if hasattr(type(one), "iloc")]  # of pandas
+    if indexes and (len(indexes) < len(given) or not all(indexes[0].equals(other) for other in indexes[1:])):
+        raise InvalidPredictionsError(
+            "draws of several models must name their rows alike, in one order, or none may name them; received tables "
+            "with different indexes. Give draws.loc[ids] of each."
+        )
     arrays = [np.asarray(one) for one in given]
     for array in arrays:
         if array.ndim != 2 or array.shape[1] == 0 or array.dtype.kind not in "fiu" or len(array) != len(arrays[0]):
@@ -127,7 +139,13 @@ def from_samples(
     values = np.quantile(pooled, found, axis=1, method=kept).T
     # Interpolation rounds: neighbouring quantiles of equal draws may differ in the last bit.
     values = sort_quantiles(values, levels)
-    return Predictions(values, classes=[level_name(level) for level in levels], task="quantile", member=member, **names)
+    named: Any = values
+    classes = [level_name(level) for level in levels]
+    if indexes:
+        import pandas as pd
+
+        named = pd.DataFrame(values, index=indexes[0], columns=classes)  # so that Predictions compare the names
+    return Predictions(named, classes=classes, task="quantile", member=member, **names)
 
 
 def _checked_levels(levels: Sequence[Any]) -> np.ndarray:

@@ -110,8 +110,8 @@ def test_what_is_no_time_is_refused():
         online_weights(members(2), cutoff=[0, 1], known=[1, 2], method="hedge")
     with pytest.raises(InvalidOptionError, match="goes with method='ewa'"):
         online_weights(members(2), cutoff=[0, 1], known=[1, 2], learning_rate=1.0)
+    bare = [Predictions([[1.0]], ids=["a"], classes=[0.5], task="quantile", member=m) for m in "ab"]
     with pytest.raises(InvalidPredictionsError, match="no labels"):
-        bare = [Predictions([[1.0]], ids=["a"], classes=[0.5], task="quantile", member=m) for m in "ab"]
         online_weights(bare, cutoff=[0], known=[1])
 
 
@@ -124,6 +124,12 @@ def test_each_group_has_the_weights_of_a_fit_on_it_alone():
     assert fitted.weights().loc[2].tolist() == alone.weights_.tolist()
     assert fitted.combine(own, by=horizon).ids.tolist() == own[0].ids.tolist()
     assert (fitted.combine(own, by=horizon).take(ids).probas == combine([p.take(ids) for p in own], alone).probas).all()
+    turned = pd.Series(horizon, index=own[0].ids)[::-1]
+    assert fit_by(own, "pinball_weights", by=turned).weights().equals(fitted.weights())
+    made = pd.Series(np.arange(30), index=own[0].ids)
+    one = online_weights(own, cutoff=made, known=made + 1)
+    other = online_weights(own, cutoff=made[::-1], known=(made + 1).sample(frac=1, random_state=0))
+    assert one.weights.tobytes() == other.weights.tobytes()
     with pytest.raises(InvalidOptionError, match=r"received also 1 \(3\)"):
         fitted.combine(own, by=horizon + 1)
     with pytest.raises(InvalidOptionError, match="by must say of which group"):

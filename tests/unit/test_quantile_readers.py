@@ -71,7 +71,7 @@ def test_a_table_that_is_none_of_a_hub_is_refused(change, why):
 
 def test_outcomes_that_are_absent_or_twice_are_refused_or_left_out():
     few = outcomes().iloc[:1]
-    with pytest.raises(InvalidPredictionsError, match="1 of 2 of 'a' have none.*unobserved='drop'"):
+    with pytest.raises(InvalidPredictionsError, match=r"1 of 2 of 'a' have none.*unobserved='drop'"):
         read_hub(hub(), labels=few)
     assert len(read_hub(hub(), labels=few, unobserved="drop")["a"]) == 1
     with pytest.raises(InvalidPredictionsError, match="1 have two"):

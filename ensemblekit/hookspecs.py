@@ -32,7 +32,7 @@ __all__ = ["API_ATTRIBUTE", "API_VERSION", "HOOKS", "PROJECT", "Register", "hook
 
 PROJECT = "ensemblekit"
 
-API_VERSION = "1.2"
+API_VERSION = "1.3"
 """Version of the hooks and contracts. The second number rises with an addition, the first where plugins must change."""
 API_ATTRIBUTE = "ensemblekit_api"
 """Name under which a plugin states the version that it needs. It is loaded where the first number is the same and the

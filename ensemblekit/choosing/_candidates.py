@@ -10,6 +10,7 @@ from typing import Any
 from ..combining import ask
 from ..errors import InvalidOptionError
 from ..interfaces import CombinerLike
+from ..kinds import kind_of
 from ..predictions.names import shown
 from ..printed import printable
 from ..registry import default_registry
@@ -66,7 +67,7 @@ def check_rules(rules: Any) -> None:
 def find_candidates(
     rules: Sequence[str | CombinerLike] | None,
     *,
-    kind: str,
+    task: str,
     measured: Any,
     metric: Any,
     n_members: int,
@@ -80,8 +81,8 @@ def find_candidates(
     ----------
     rules : sequence of str or Combiner, or None
         Registered names and combiners; by default all that are registered.
-    kind : {"multiclass", "multilabel", "regression"}
-        Kind of the predictions. Rules for other kinds are left out.
+    task : str
+        Task of the predictions. Rules that are neither for it nor for its kind are left out.
     measured : Metric
         By which the best members are found.
     metric : str, callable or None
@@ -101,17 +102,17 @@ def find_candidates(
     registry = default_registry()
     named = [*registry.combiners] if rules is None else [rule for rule in rules if isinstance(rule, str)]
     given = [] if rules is None else [rule for rule in rules if not isinstance(rule, str)]
-    found = {BEST: Candidate(BEST, BestMembers(1, measured), SINGLE), MEAN: _make(MEAN, {}, kind, seed)}
+    found = {BEST: Candidate(BEST, BestMembers(1, measured), SINGLE), MEAN: _make(MEAN, {}, task, seed)}
     for n in range(2, min(MOST_BEST + 1, n_members)) if rules is None else ():
         found[f"best {n} members"] = Candidate(f"best {n} members", BestMembers(n, measured), WEIGHTS)
     for rule in sorted({*named}):
-        for options in _option_sets(registry.combiners[rule], kind, metric):
-            candidate = _make(rule, options, kind, seed)
+        for options in _option_sets(registry.combiners[rule], kind_of(task), metric):
+            candidate = _make(rule, options, task, seed)
             if rules is None and candidate.reason.startswith(FOR):
                 continue  # it does not suit this task
             found.setdefault(candidate.name, candidate)
     for combiner in given:
-        candidate = _of_object(combiner, kind)
+        candidate = _of_object(combiner, task)
         if candidate.name in found:
             raise InvalidOptionError(
                 f"rules must have different names; {candidate.name!r} is there twice. Give each combiner once."
@@ -157,7 +158,7 @@ def _parameters(factory: Any) -> Mapping[str, Any]:
         return {}
 
 
-def _make(rule: str, options: Mapping[str, Any], kind: str, seed: int) -> Candidate:
+def _make(rule: str, options: Mapping[str, Any], task: str, seed: int) -> Candidate:
     registry = default_registry()
     shown = ", ".join(f"{option}={_shown(value)}" for option, value in options.items())
     name = f"{rule}({shown})" if shown else rule
@@ -165,22 +166,22 @@ def _make(rule: str, options: Mapping[str, Any], kind: str, seed: int) -> Candid
     drawn = {"seed": seed} if "seed" in parameters and "seed" not in options else {}
     try:
         combiner = registry.create_combiner(rule, **options, **drawn)
-        refused = _refused(combiner, kind)
+        refused = _refused(combiner, task)
         level = _level(rule, combiner, wraps="inner" in parameters)
     except Exception as error:  # a stranger's rule may raise anything
         return Candidate(name, None, OTHER, reason_of(error))
     return Candidate(name, combiner, level, refused)
 
 
-def _of_object(combiner: Any, kind: str) -> Candidate:
+def _of_object(combiner: Any, task: str) -> Candidate:
     asked = ask(combiner)
     name = printable(repr(combiner)) if hasattr(type(combiner), "traits") else asked.name
-    return Candidate(name, combiner, _level("", combiner, wraps=hasattr(combiner, "inner")), _refused(combiner, kind))
+    return Candidate(name, combiner, _level("", combiner, wraps=hasattr(combiner, "inner")), _refused(combiner, task))
 
 
-def _refused(combiner: Any, kind: str) -> str:
-    tasks = ask(combiner).tasks
-    return "" if kind in tasks else f"{FOR} {', '.join(sorted(tasks))}"
+def _refused(combiner: Any, task: str) -> str:
+    asked = ask(combiner)
+    return "" if asked.is_for(task) else f"{FOR} {', '.join(sorted(asked.tasks))}"
 
 
 def _level(rule: str, combiner: Any, *, wraps: bool) -> int:

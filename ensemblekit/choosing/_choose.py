@@ -183,7 +183,7 @@ def choose(
         folds=make_folds(strata_of(labels, kind, weight), places, cv, seed, names=named),
         candidates=find_candidates(
             rules,
-            kind=kind,
+            task=aligned.task,
             measured=measured,
             metric=metric,
             n_members=len(aligned),

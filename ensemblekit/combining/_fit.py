@@ -122,7 +122,7 @@ def fit_combiner(
         asked.check_takes(option, fit=True)
     aligned = aligned_set(predictions, aliases, missing, read)
     name = asked.name
-    asked.check_task(aligned.kind)
+    asked.check_task(aligned.task)
     _check_labels_are_values(asked, aligned.task)
     if not allow_leakage and getattr(asked.combiner, "cv", None) is not None:
         check_no_random_folds(f"fitting combiner {name!r} with cv", aligned)
@@ -133,7 +133,7 @@ def fit_combiner(
             f"a combiner is fitted on named members, so that it knows them again; received {unnamed} without a name. "
             "Give member=... to their Predictions, or {name: predictions}."
         )
-    asked.check_fit(aligned.members, aligned.classes, task=aligned.kind, given=given)
+    asked.check_fit(aligned.members, aligned.classes, task=aligned.task, given=given)
     order = order_of(aligned.ids)
     members = tuple(sorted(aligned.members))
     classes = aligned.classes if has_ordered_classes(aligned.task) else sorted_names(aligned.classes)

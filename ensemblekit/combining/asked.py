@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import AlignmentError, InvalidOptionError, NotFittedError
 from ..interfaces import Combiner, taken_by
+from ..kinds import kind_of
 from ..predictions.alike import normalisation_note
 from ..predictions.named import by_member
 from ..predictions.names import shown
@@ -133,7 +134,7 @@ class AskedCombiner:
 
     @property
     def takes(self) -> frozenset[str]:
-        """Which of ``present``, ``task``, ``features`` and ``xp`` its ``combine`` takes by name."""
+        """Which of ``present``, ``task``, ``classes``, ``features`` and ``xp`` its ``combine`` takes by name."""
         declared = getattr(self.combiner, "takes", None)
         return taken_by(self.combiner.combine) if declared is None else declared
 
@@ -159,9 +160,13 @@ class AskedCombiner:
         if option not in (self.fit_takes if fit else self.takes):
             raise InvalidOptionError(f"combiner {self.name!r} makes no use of {option}. Leave it out.")
 
+    def is_for(self, task: str) -> bool:
+        """Tell whether a task, or the kind of its values, is among the combiner's ``tasks``; see `Combiner`."""
+        return task in self.tasks or kind_of(task) in self.tasks
+
     def check_task(self, task: str) -> None:
         """Refuse a task that is not among the combiner's ``tasks``; see `Combiner`."""
-        if task not in self.tasks:
+        if not self.is_for(task):
             raise InvalidOptionError(
                 f"combiner {self.name!r} makes no sense for the task {task!r}; it is for "
                 f"{', '.join(sorted(self.tasks))}. Give a rule that is for it, such as 'mean' or 'median'."
@@ -178,8 +183,8 @@ class AskedCombiner:
             Names of the members, in any order.
         classes : sequence of str or int
             Names of the classes or outputs, in any order.
-        task : {"multiclass", "multilabel", "regression"}
-            Task of the predictions.
+        task : str
+            Task of the predictions, or its kind.
         given : collection of str
             Which of ``sample_weight``, ``validation`` and ``features`` its ``fit`` will get.
 
@@ -197,7 +202,7 @@ class AskedCombiner:
             self.settle(ordered)
         check = getattr(self.combiner, "check_fit", None)
         if callable(check):
-            check(ordered, sorted_names(tuple(classes)), task=task, given=frozenset(given))
+            check(ordered, sorted_names(tuple(classes)), task=kind_of(task), given=frozenset(given))
 
     def check_fitted(self, before: str, remedy: str) -> None:
         """Refuse a combiner that must be fitted first.
@@ -338,6 +343,8 @@ def ask_at_once(
         else:
             order = AskedCombiner("", combiner).order_members(members)
     settled = combiner.for_members(order)
+    if "classes" in settled.takes:
+        return None
     return settled, order, "task" in settled.takes
 
 

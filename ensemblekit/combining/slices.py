@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..interfaces import CombinerLike
-from ..kinds import kind_of
 from ..predictions.arrays import checked_values, set_of_arrays
 from .asked import ask
 from .values import not_valid, values_of
@@ -43,7 +42,7 @@ def slice_combiner(
         If the rule learns, has weights, or is not for the task.
     """
     asked = ask(rule, options)
-    asked.check_task(kind_of(task))
+    asked.check_task(task)
     if asked.learns or asked.fitted or getattr(asked.combiner, "weights", None) is not None:
         raise InvalidOptionError(
             f"rows of a group are combined by a rule that knows no members, such as 'mean' or 'maximum', as they have "

@@ -88,7 +88,7 @@ def not_valid(asked: AskedCombiner, error: InvalidPredictionsError) -> InvalidPr
 
 def values_of(aligned: PredictionSet, asked: AskedCombiner, features: Any) -> np.ndarray:
     """Check that a combiner may combine these predictions, and call it; its values are not checked."""
-    asked.check_task(aligned.kind)
+    asked.check_task(aligned.task)
     asked.check_fitted(
         "it combines",
         "Fit it on held-out predictions: fitted = fit_combiner(predictions, combiner); combine(predictions, fitted).",
@@ -119,6 +119,8 @@ def values_of(aligned: PredictionSet, asked: AskedCombiner, features: Any) -> np
         )
     if "task" in takes:
         kwargs["task"] = ordered.kind
+    if "classes" in takes:
+        kwargs["classes"] = ordered.classes
     probas = np.asarray(ready.combine(ordered.member_probas, **kwargs))
     expected = ordered.member_probas.shape[1:]
     if probas.shape != expected:

@@ -6,7 +6,7 @@ import ast
 import copy
 import difflib
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -127,7 +127,7 @@ def fits(metric: Metric, task: str) -> bool:
 
 @typed(but=("metrics",))
 def find_metrics(metrics: AskedMetric | Sequence[AskedMetric] | None, predictions: Predictions) -> tuple[Metric, ...]:
-    """Find metrics for predictions, settled for their classes; by default those of their task.
+    """Find metrics for predictions, settled for their classes; by default those of their task that can score them.
 
     Parameters
     ----------
@@ -154,13 +154,21 @@ def find_metrics(metrics: AskedMetric | Sequence[AskedMetric] | None, prediction
         one: Any = isinstance(metrics, str) or callable(metrics) or _is_metric(metrics)
         listed = isinstance(metrics, (Sequence, set, frozenset))
         asked = list(cast("Sequence[Any]", metrics)) if listed and not one else [metrics]
-    found = tuple(
-        find_metric(m, task=predictions.task).for_classes(predictions.classes, predictions.task) for m in asked
-    )
+    found = tuple(_settled(asked, predictions, defaults=metrics is None))
     names = [m.name for m in found]
     if not names or len(set(names)) < len(names):
         raise InvalidOptionError(f"metrics must be one or more with different names; received {names!r}.")
     return found
+
+
+def _settled(asked: Sequence[Any], predictions: Predictions, *, defaults: bool) -> Iterator[Metric]:
+    for metric in asked:
+        found = find_metric(metric, task=predictions.task)
+        try:
+            yield found.for_classes(predictions.classes, predictions.task)
+        except InvalidOptionError:
+            if not defaults:
+                raise  # a default that is not for these classes, such as one level without its pair, is left out
 
 
 def check_scorable(predictions: Predictions, metric: Metric) -> None:

@@ -37,8 +37,8 @@ Factory = Callable[..., Any]
 TRAITS = frozenset({"symmetric", "idempotent", "bounded", "learns", "graphable", "class_equivariant"})
 """What a combiner may promise about its mathematics."""
 
-TAKES = frozenset({"present", "task", "features", "xp", "sample_weight", "validation"})
-"""What a combiner may take by name: ``combine`` the first four, ``fit`` the last two and ``features``."""
+TAKES = frozenset({"present", "task", "features", "xp", "classes", "sample_weight", "validation"})
+"""What a combiner may take by name: ``combine`` the first five, ``fit`` the last two and ``features``."""
 
 _DECLARED = frozenset({"traits", "tasks", "takes", "fit_takes", "needs_labels"})
 """Attributes of a combiner that are no options, though an object may declare them too."""
@@ -194,9 +194,9 @@ class Combiner:
         members'), ``learns`` (`fit` must come first), ``graphable`` (`combine` runs with ``xp=keras.ops``) and
         ``class_equivariant`` (permuted classes give the permuted answer, to the bit).
     tasks : frozenset of str
-        The tasks for which the rule makes sense.
+        The tasks, or kinds of values, for which the rule makes sense.
     takes : frozenset of str
-        What `combine` takes by name, out of ``xp``, ``present``, ``task`` and ``features``.
+        What `combine` takes by name, out of ``xp``, ``present``, ``task``, ``classes`` and ``features``.
     fit_takes : frozenset of str
         What `fit` takes by name, out of ``sample_weight``, ``validation`` and ``features``.
     needs_labels : bool
@@ -334,6 +334,7 @@ class Combiner:
         - ``present``, an array of bool of shape ``(n_members, n_samples)``: False if a member lacks a row, whose values
           are then NaN. It is not passed if no member lacks a row.
         - ``task``, one of ``multiclass``, ``multilabel`` and ``regression``: whether classes exclude each other.
+        - ``classes``, the tuple of the names of the classes or outputs, in the order of the last axis.
         - ``features``, an array of shape ``(n_samples, ...)``: the samples themselves, as given to
           `ensemblekit.combine`.
         """

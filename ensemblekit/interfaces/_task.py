@@ -51,6 +51,26 @@ class Task:
     ordered: bool = False
     labels_are_values: bool = True
 
+    def name_classes(self, classes: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Name classes as the task does, so that two spellings of one class have one name; the default keeps them.
+
+        Parameters
+        ----------
+        classes : tuple
+            Names as given, or the columns of a table.
+
+        Returns
+        -------
+        tuple of str or int
+            One name a class, in the same order.
+
+        Raises
+        ------
+        ValueError
+            For a name that is none of the task, with the rule and what came.
+        """
+        return classes
+
     def complete(self, probas: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
         """Complete predictions that have fewer columns than classes; the default returns them as they are.
 
@@ -146,6 +166,10 @@ class Task:
         -------
         ndarray of float64 of shape (n_classes,)
             The same prediction for every row.
+
+        Notes
+        -----
+        A subclass whose baseline depends on the names of the classes may also take them as ``classes``.
         """
         weights = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         if self.kind != "multiclass":

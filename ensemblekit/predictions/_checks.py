@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ..kinds import KINDS, kind_of, task_of
 from ._columns import array_without_names
+from ._task_names import names_of_task
 from .alike import normalisation_note
 from .named import frame_of_rows, look_up, read_named
 from .names import array_of, few, first_null, plain, readonly, shown
@@ -293,6 +294,8 @@ def _as_labels(
                 f"shape {array.shape}{_null_note(array)}."
             )
         _check_exact("labels for regression", array)
+        if array.dtype == np.float64 and array.shape[-1] > 1 and array.strides[-1] == 0:
+            return readonly(array)  # one column that is repeated, which takes no memory and is a copy already
         return readonly(array.astype(np.float64))
     if kind == "multilabel":
         if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
@@ -323,6 +326,7 @@ def _label_values(labels: Any, classes: tuple[Hashable, ...], task: str, ids: np
         return completed
     if own is None or own == classes or len(own) == 1 == len(classes):
         return values
+    own = names_of_task(own, task)
     if {*own} != {*classes}:
         raise InvalidPredictionsError(
             f"labels must have one column a class {shown(classes)}; received a table with {shown([*own])}. Rename the "
@@ -337,10 +341,12 @@ def _completed(values: np.ndarray, classes: tuple[Hashable, ...], task: str, col
     complete = None if task in KINDS else getattr(task_of(task).task, "complete_labels", None)
     if complete is None:
         return values
+    own = values.astype(np.float64) if values.dtype.kind == "f" else values.copy()  # what comes may be a view of it
     try:
-        return complete(values, classes, columns)
+        completed = complete(own, classes, columns)
     except ValueError as error:
         raise InvalidPredictionsError(f"labels must be valid for the task {task!r}: {error}") from error
+    return values if completed is own else np.asarray(completed)
 
 
 def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:

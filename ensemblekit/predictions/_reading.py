@@ -12,9 +12,10 @@ from ..errors import InvalidPredictionsError
 from ..kinds import KINDS, kind_of
 from ._columns import has_index
 from ._key_columns import is_key_columns, is_multi_index
+from ._task_names import classes_of_task, names_of_task
 from .groups import without_groups
 from .named import is_default, is_shuffled_range, nobody_knows, read_named, same_index
-from .names import as_classes, as_ids, few, same_names, shown
+from .names import as_ids, few, same_names, shown
 
 __all__ = ["Fields", "read_fields"]
 
@@ -47,7 +48,7 @@ class Fields:
 
 def read_fields(probas: Any, ids: Any, classes: Any, labels: Any, task: str, who: str, groups: Any = None) -> Fields:
     """Read the names that predictions carry, and refuse those that disagree with the names that are given."""
-    own = None if classes is None else as_classes(classes)
+    own = None if classes is None else classes_of_task(classes, task)
     probas, of_table = (probas, None) if type(probas) is np.ndarray else without_groups(probas, own)
     if of_table is not None and groups is not None:
         raise InvalidPredictionsError(
@@ -78,6 +79,8 @@ def read_fields(probas: Any, ids: Any, classes: Any, labels: Any, task: str, who
 
 def _classes_of(named: Any, own: tuple[Hashable, ...] | None, task: str, who: str) -> tuple[Hashable, ...]:
     columns = named.columns
+    if columns is not None and own is not None and columns != own[-1:]:
+        columns = names_of_task(columns, task)
     if own is None:
         if columns is None and kind_of(task) == "regression" and isinstance(named.name, str) and named.name:
             columns = (named.name,)
@@ -86,7 +89,7 @@ def _classes_of(named: Any, own: tuple[Hashable, ...] | None, task: str, who: st
                 f"classes must be given, or be the names of the columns of a table; {who} came as an array, or with "
                 "columns 0, 1, 2, ..., which are no names. Give classes=[...], in the order of its columns."
             )
-        return as_classes(columns)
+        return classes_of_task(columns, task)
     if named.unnamed and len(own) == named.values.shape[-1] and not _no_names(tuple(range(len(own))), own):
         raise InvalidPredictionsError(
             f"{who} must name its columns, or have no names at all: the classes {shown(own)} are the numbers 0..k-1 in "

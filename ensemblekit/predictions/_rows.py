@@ -14,6 +14,7 @@ from ._fits import derive_groups, key_groups
 from ._kept import KeptPredictions, with_ids
 from ._keyed_rows import with_time
 from ._one_key import same_key
+from ._task_names import classes_of_task
 from .alike import check_aliases, normalisation_note
 from .choices import Aliases
 from .groups import as_groups, check_same_groups
@@ -240,5 +241,5 @@ class PredictionRows(KeptPredictions):
         classes = self._classes
         if aliases:
             check_aliases(aliases, classes)
-            classes = as_classes([aliases.get(c, c) for c in classes])
+            classes = classes_of_task([aliases.get(c, c) for c in classes], self._task)
         return self._with(_classes=classes, _member=member or self._member, _split=split or self._split)

@@ -14,9 +14,9 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from ..errors import InvalidOptionError
-from ..kinds import KINDS, has_ordered_classes, kind_of
+from ..kinds import KINDS, has_ordered_classes, kind_of, task_of
 from ._failure import Violation, raise_violation
-from ._subject import Subject
+from ._subject import Subject, example_classes
 
 __all__ = ["MetricSubject", "Rows", "draw_rows", "near"]
 
@@ -83,6 +83,26 @@ class MetricSubject(Subject):
         return st.integers(2, 4) if kind_of(task) == "multiclass" else st.integers(1, 3)
 
 
+def classes_of(task: str, n_classes: int) -> tuple[str, ...]:
+    """Name classes as a task does."""
+    return example_classes(None if task in KINDS else task_of(task).task, n_classes)
+
+
+def mended(task: str, predicted: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Make drawn numbers those of a task: of numbers >= 0, or in order with one true number a row."""
+    named, classes = task_of(task).task, classes_of(task, predicted.shape[-1])
+    pairs = ((predicted, labels), (np.abs(predicted), np.abs(labels)),
+             (np.sort(predicted, axis=-1), np.repeat(labels[..., :1], labels.shape[-1], axis=-1)))  # fmt: skip
+    for values, true in pairs:
+        try:
+            named.check(values, classes)
+            named.check_labels(true, classes)
+        except ValueError:
+            continue
+        return values, true
+    return reject()
+
+
 def _is_known(name: Any) -> bool:
     try:
         kind_of(name)
@@ -105,7 +125,7 @@ class Rows:
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
-        return tuple(f"c{k}" for k in range(self.predicted.shape[-1]))
+        return classes_of(self.task, self.predicted.shape[-1])
 
     def given(self, *, weights: bool = False, **more: Any) -> dict[str, Any]:
         """Return the input, to show it in a counter-example."""
@@ -218,5 +238,7 @@ def draw_rows(
         predicted = np.array(subject.valid(predicted), dtype=np.float64)
     if subject.valid_labels is not None:
         labels = np.array(subject.valid_labels(labels))
-    metric = settled(subject, subject.probe, tuple(f"c{k}" for k in range(n_classes)), name)
+    if name not in KINDS and kind == "regression":
+        predicted, labels = mended(name, predicted, labels)
+    metric = settled(subject, subject.probe, classes_of(name, n_classes), name)
     return Rows(subject, name, metric, labels, predicted, weights)

@@ -18,7 +18,7 @@ from ._failure import Violation, raise_violation
 from ._strategies import TASKS, member_probas
 from ._training import training_predictions
 
-__all__ = ["Case", "Code", "CombinerSubject", "Subject", "close", "draw_case", "label_of"]
+__all__ = ["Case", "Code", "CombinerSubject", "Subject", "close", "draw_case", "example_classes", "label_of"]
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5, "float16": 5e-3}
 """Largest difference between two ways to compute one number, relative to the largest input."""
@@ -33,6 +33,17 @@ class Code(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+def example_classes(task: Any, n: int) -> tuple[str, ...]:
+    """Name classes as a task does: ``c0``, ``c1`` and so on, or numbers between 0 and 1 where it refuses these."""
+    name_classes = getattr(task, "name_classes", tuple)
+    for names in ([f"c{k}" for k in range(n)], [str((k + 1) / (n + 1)) for k in range(n)]):
+        try:
+            return tuple(name_classes(tuple(names)))
+        except ValueError:
+            continue
+    return tuple(f"c{k}" for k in range(n))
 
 
 def label_of(factory: Any) -> str:

@@ -20,7 +20,7 @@ from ._failure import Violation, raise_violation
 from ._running import Check, check_all
 from ._strategies import labels as drawn_labels
 from ._strategies import member_probas
-from ._subject import Subject
+from ._subject import Subject, example_classes
 
 __all__ = ["TASK_CHECKS", "TaskSubject", "check_task"]
 
@@ -74,8 +74,8 @@ class TaskSubject(Subject):
         return 3
 
     def classes(self, n: int) -> tuple[Any, ...]:
-        """Name classes."""
-        return tuple(f"c{k}" for k in range(n)) if self._classes is None else tuple(self._classes)[:n]
+        """Name classes as the task does."""
+        return example_classes(self.probe, n) if self._classes is None else tuple(self._classes)[:n]
 
     def admits(self, probas: np.ndarray, classes: tuple[Any, ...]) -> bool:
         """Whether it admits predictions; what it raises besides ValueError is a violation."""
@@ -149,8 +149,8 @@ def _draw_probas(subject: TaskSubject, draw: Callable[[Any], Any], n_members: in
     cube = np.array(draw(drawn))
     if subject.valid is not None:
         cube = np.stack([np.array(subject.valid(member), dtype=np.float64) for member in cube])
-    # Many tasks are of numbers >= 0, and few examples would be.
-    for values in (cube, np.abs(cube)):
+    # Many tasks are of numbers >= 0, or of numbers in order, and few examples would be.
+    for values in (cube, np.abs(cube), np.sort(cube, axis=-1)):
         if all(subject.admits(member, classes) for member in values):
             return values
     return reject()
@@ -199,9 +199,9 @@ def _baseline(subject: TaskSubject, draw: Callable[[Any], Any]) -> None:
     labels = np.asarray(draw(drawn_labels(task=subject.kind, n_samples=rows, n_classes=n, extra_axes=axes)))
     if subject.valid_labels is not None:
         labels = np.array(subject.valid_labels(labels))
-    if not subject.admits_labels(labels, classes):
-        labels = np.abs(labels)
-        assume(subject.kind == "regression" and subject.admits_labels(labels, classes))
+    for mended in (np.abs(labels), np.repeat(labels[..., :1], n, axis=-1)) if subject.kind == "regression" else ():
+        labels = labels if subject.admits_labels(labels, classes) else mended
+    assume(subject.admits_labels(labels, classes))
     weights = np.asarray(draw(st.lists(st.integers(0, 3), min_size=rows, max_size=rows)), dtype=np.float64)
     weights[0] += weights.sum() == 0
     times = weights.astype(np.int64)

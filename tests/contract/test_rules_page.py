@@ -51,7 +51,7 @@ def table(page):
 def facts(name):
     """Say what the table must say of a rule without options."""
     rule = PLUGINS.create_combiner(name)
-    tasks = [task for task in TASKS if task in rule.tasks]
+    tasks = [task for task in (*TASKS, "quantile") if task in rule.tasks]
     takes = inspect.signature(rule.combine).parameters
     return [
         "yes" if "learns" in rule.traits else "no",

@@ -198,7 +198,7 @@ def test_a_rule_for_another_task_is_left_out_and_said_if_it_is_named() -> None:
 def test_every_suitable_registered_rule_is_a_candidate() -> None:
     registry = ek.load_plugins()
     for kind in ("multiclass", "multilabel", "regression"):
-        found = find_candidates(None, kind=kind, measured=find_metric("brier_score"), metric=None, n_members=3, seed=0)
+        found = find_candidates(None, task=kind, measured=find_metric("brier_score"), metric=None, n_members=3, seed=0)
         names = {candidate.name.partition("(")[0] for candidate in found if not candidate.reason}
         suits = {rule for rule in registry.combiners if kind in registry.create_combiner(rule).tasks}
         assert names - {"best member", "best 2 members"} == suits

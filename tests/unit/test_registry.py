@@ -144,7 +144,7 @@ def test_a_plugin_for_another_version_of_the_plugin_api_is_named(strangers, monk
 def test_a_version_of_the_plugin_api_that_is_none_is_named(needed):
     module = plugin()
     module.ensemblekit_api = needed
-    with pytest.raises(PluginLoadError, match=r"ensemblekit_api must be the version .* such as '1.2'; received "):
+    with pytest.raises(PluginLoadError, match=r"ensemblekit_api must be the version .* such as '1.3'; received "):
         load_plugins(plugins=[module])
 
 

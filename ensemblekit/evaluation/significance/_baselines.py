@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import InvalidOptionError
 from ...interfaces import Metric
+from ...kinds import KINDS
 from ...predictions import Predictions, align
 from ...registry import default_registry
 from .._asked_metrics import scored, statistic
@@ -38,7 +39,7 @@ def with_baselines(
     flat = constant(models[best], metrics[best][0], weights)
     added = {CONSTANT: flat, BEST: models[best]}
     if getattr(default_registry().create_task(models[best].task), "labels_are_values", True):
-        added[ORACLE] = oracle(models)
+        added[ORACLE] = oracle(models, metrics[best][0])
     return {**models, **added}, {**metrics, **dict.fromkeys(added, metrics[best])}
 
 
@@ -54,7 +55,7 @@ def constant(model: Predictions, metric: Metric, weights: np.ndarray | None) -> 
     )  # fmt: skip
 
 
-def oracle(models: Mapping[str, Predictions]) -> Predictions:
+def oracle(models: Mapping[str, Predictions], metric: Metric | None = None) -> Predictions:
     """Take for each row the prediction of the model with the smallest loss on it."""
     if len(models) == 1:
         (only,) = models.values()
@@ -62,7 +63,11 @@ def oracle(models: Mapping[str, Predictions]) -> Predictions:
     members = align([p.rename(name) for name, p in models.items()])
     probas = np.stack([members[name].probas for name in members.members]).astype(np.float64)
     first = members[members.members[0]]
-    losses = _losses(first, probas).reshape(len(probas), probas.shape[1], -1).mean(axis=2)
+    if metric is not None and metric.is_mean and first.task not in KINDS and first.kind == "regression":
+        sign = -1 if metric.higher_is_better else 1
+        losses = np.stack([sign * metric.row_values(scored(first, metric)[0], member) for member in probas])
+    else:
+        losses = _losses(first, probas).reshape(len(probas), probas.shape[1], -1).mean(axis=2)
     chosen = probas[losses.argmin(axis=0), np.arange(probas.shape[1])]
     labels = first.labels
     return Predictions(

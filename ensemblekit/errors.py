@@ -158,9 +158,12 @@ class CheckFailedError(EnsembleKitError, AssertionError):
         Name of the check.
     arrays : dict
         Name -> array of the counter-example in the message.
+    example : str
+        The counter-example as code that runs by itself, where there is any: of `ensemblekit.testing.check_foreign`.
     """
 
     check: str = ""
+    example: str = ""
     arrays: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -111,8 +111,8 @@ def run_keras_alone(folders: dict[str, Path], *, limit: float | None = None) -> 
 
 
 def is_kept(cell: str, *, half: bool = False) -> bool:
-    """Tell whether a cell is a small difference, or a line of ensemblekit."""
-    if cell.startswith("RAW"):
+    """Tell whether a cell is a small difference, or a line of ensemblekit; what was given up is neither."""
+    if cell.startswith(("RAW", "given up")):
         return False
     try:
         return float(cell) <= (HALF if half else TOLERANCE)

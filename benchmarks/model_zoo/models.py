@@ -299,6 +299,19 @@ def _gelu() -> Entry:
     )
 
 
+def _grouped() -> Entry:
+    import keras
+
+    def conv(filters: int, groups: int, activation: str | None = None) -> Callable[[], Any]:
+        return lambda: keras.layers.Conv2D(filters, 3, padding="same", groups=groups, activation=activation)
+
+    def make() -> Any:
+        last = [keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
+        return _sequential(keras.layers.Rescaling(1 / 255), conv(6, 3, "gelu")(), conv(4, 2)(), *last, shape=(8, 8, 3))
+
+    return Entry(_pair(make), images(8), {"classes": ["no", "yes"]}, _said(images(8)))
+
+
 def _labels() -> Entry:
     import keras
 
@@ -374,6 +387,7 @@ ODD: Mapping[str, Callable[[], Entry]] = {
     "mixed_bfloat16": lambda: _typed("mixed_bfloat16"),
     "float8": lambda: _typed("float8_from_float32"),
     "GELU and LayerNormalization": _gelu,
+    "convolutions in groups": _grouped,
     "labels, several of which may apply": _labels,
     "one sigmoid unit": _one_sigmoid,
     "logits, by the loss": _logits,

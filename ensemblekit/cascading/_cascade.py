@@ -50,12 +50,12 @@ def cascade(
     ----------
     stages : sequence of (str, stage) or mapping of str to stage
         Two stages or more, from the cheapest. Each is a model, as in `as_member`, or each is `Predictions` or a path
-        to them, for a cascade over files.
+        to them, for a cascade over files. If predictions have groups, the promise is proven by group.
     held_out : source, PredictionSet or mapping of str to Predictions, optional
         What the threshold is set on, of models: data as in `collect`, or the predictions of each stage for them.
     agreement : float, optional
-        Least share of rows for which the cascade decides as the last stage, in (0, 1). By default 0.98, unless
-        ``max_loss`` is given.
+        Least share of rows for which the cascade decides as the last stage, in (0, 1); with groups the mean of the
+        shares of groups. By default 0.98, unless ``max_loss`` is given.
     max_loss : float, optional
         Instead: how much the mean loss may exceed that of the last stage, > 0. It needs labels.
     metric : metric, optional
@@ -105,7 +105,10 @@ def cascade(
     that was lost at a higher threshold counts as lost. The promise is therefore kept more often than is said.
 
     The promise needs independent rows and new rows like them. Rows of one group, such as a patient, are not
-    independent: give one row of each.
+    independent. Where the predictions have groups, these are what must be independent: the loss of a group is the mean
+    of its rows, and the p value of Hoeffding and Bentkus is that of as many losses as groups. Each group counts once,
+    however many rows it has, so that nothing is assumed of their sizes: a promise for the rows of all groups together
+    would need a largest size. As many groups are needed as rows without groups.
 
     References
     ----------
@@ -150,10 +153,13 @@ def cascade(
     if not limit < most:
         raise InvalidOptionError(f"max_loss must be below {most:g}, the largest {metric_name}; received {max_loss!r}.")
     sure = np.stack([certainties(predictions[name].probas, predictions.kind) for name in names[:-1]])
-    descent = Descent(sure, np.maximum(harms, 0) / most)
+    places = None if predictions.groups is None else np.unique(predictions.groups, return_inverse=True)[1]
+    n_groups = None if places is None else int(places.max()) + 1
+    descent = Descent(sure, np.maximum(harms, 0) / most, places)
     threshold = lowest_threshold(descent, limit / most, confidence)
-    if len(predictions.ids) < fewest_rows(limit / most, confidence):
-        warnings.warn(_too_few(len(predictions.ids), promised, limit, limit / most, confidence), FewRowsWarning, 3)
+    n_units, units = (len(predictions.ids), "rows") if n_groups is None else (n_groups, "groups")
+    if n_units < fewest_rows(limit / most, confidence):
+        warnings.warn(_too_few(n_units, units, promised, limit, limit / most, confidence), FewRowsWarning, 3)
     # What each of several models of folds was fitted on is known of the rows that they predict.
     whole = [name for name in names if predictions.fits[name] is None]
     known = all_fit_ids([*(predictions.fit_ids[name] for name in whole), predictions.ids])
@@ -172,6 +178,7 @@ def cascade(
         fit_groups=all_fit_ids([*(predictions.fit_groups[name] for name in whole), own_groups]),
         costs=prices,
         curve=_curve(descent, harms, threshold, names, prices, promised),
+        n_groups=n_groups,
     )
 
 
@@ -220,7 +227,7 @@ def _curve(
     lost = np.vstack([harms, np.zeros(harms.shape[1])])
     for point in points:
         answering = descent.answering(float(point))
-        mean = float(lost[answering, np.arange(len(answering))].mean())
+        mean = float(descent.of_units(lost[answering, np.arange(len(answering))]).mean())
         # A row costs every stage up to the one that answers it.
         reached = [float((answering >= place).mean()) for place in range(len(names))]
         cost = float(np.dot(reached, [*prices.values()]) / prices[names[-1]]) if prices else np.nan
@@ -228,9 +235,9 @@ def _curve(
     return dict(zip(("threshold", promised, "cost", *(f"reach {n}" for n in names)), np.array(rows).T, strict=True))
 
 
-def _too_few(n_rows: int, promised: str, limit: float, risk: float, confidence: float) -> str:
+def _too_few(n_units: int, units: str, promised: str, limit: float, risk: float, confidence: float) -> str:
     what = f"an agreement of {1 - limit:g}" if promised == "agreement" else f"a loss of {limit:g}"
     return (
-        f"{what} cannot be promised of {counted(n_rows, 'rows', these=True)} with a confidence of {confidence:g}; with "
-        f"{fewest_rows(risk, confidence)} rows and no loss it could. The last stage answers every row."
+        f"{what} cannot be promised of {counted(n_units, units, these=True)} with a confidence of {confidence:g}; with "
+        f"{fewest_rows(risk, confidence)} {units} and no loss it could. The last stage answers every row."
     )

@@ -72,7 +72,11 @@ class Cascade:
         each row that is joined knows it.
     costs : dict of str to float or None
         Cost of each stage.
+    n_groups : int or None
+        Groups of the held-out rows, each of which counts once in the promise; None if these have none.
     """
+
+    n_groups: int | None = None  # of cascades that were saved before there were groups, too
 
     def __init__(
         self,
@@ -90,6 +94,7 @@ class Cascade:
         fit_groups: np.ndarray | None,
         costs: dict[str, float] | None,
         curve: dict[str, np.ndarray],
+        n_groups: int | None = None,
     ) -> None:
         self.name = "cascade"
         self.stages, self.members, self.threshold = stages, members, threshold
@@ -97,13 +102,14 @@ class Cascade:
         self.promised, self.confidence = promised, confidence
         self.calibration_ids, self.fit_ids, self.costs = calibration_ids, fit_ids, costs
         self.fit_groups = fit_groups
-        self._curve = curve
+        self._curve, self.n_groups = curve, n_groups
 
     @property
     def curve(self) -> pd.DataFrame:
         """What each threshold does on the held-out rows, from the highest.
 
-        Columns: ``threshold``; ``agreement`` with the last stage, or the ``loss`` above its; ``cost``, relative to the
+        Columns: ``threshold``; ``agreement`` with the last stage, or the ``loss`` above its, with groups as the mean of
+        theirs; ``cost``, relative to the
         last stage alone, if costs are known; for each stage the share of rows that reach it; and ``chosen``.
         """
         import pandas as pd
@@ -124,7 +130,7 @@ class Cascade:
 
     @property
     def observed(self) -> float:
-        """The agreement, or the loss above that of the last stage, on the held-out rows."""
+        """The agreement, or the loss above that of the last stage, on the held-out rows; of groups the mean."""
         return float(self._curve[self.promised[0]][self._chosen])
 
     @property
@@ -134,10 +140,13 @@ class Cascade:
         if self.threshold == np.inf:
             return f"Stage {last!r} answers every row: these held-out rows do not prove the promise for any threshold."
         what, value = self.promised
+        like = "rows like these"
+        if self.n_groups is not None:
+            like = "rows of groups like these, where each group counts once"
         kept = (
-            f"decides as stage {last!r} for at least {100 * value:g} % of rows like these"
+            f"decides as stage {last!r} for at least {100 * value:g} % of {like}"
             if what == "agreement"
-            else f"has a mean loss ({self.metric}) at most {value:g} above that of stage {last!r}, on rows like these"
+            else f"has a mean loss ({self.metric}) at most {value:g} above that of stage {last!r}, on {like}"
         )
         return (
             f"With a probability of at least {100 * self.confidence:g} % over held-out rows the cascade {kept}; about "

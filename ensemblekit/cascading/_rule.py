@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..evaluation.conformal.risks import risk_p_values
+from ..evaluation.conformal.risks import group_means, risk_p_values
 from ..kinds import kind_of
 
 __all__ = ["Descent", "certainties", "fewest_rows", "is_sure", "lowest_threshold"]
@@ -38,10 +38,13 @@ class Descent:
         How sure each stage but the last is.
     harms : ndarray of shape (n_stages - 1, n_samples)
         What is lost where such a stage answers instead of the last, from 0 to 1.
+    places : ndarray of int of shape (n_samples,), optional
+        Number of the group of each row; without groups each row counts by itself.
     """
 
     sure: np.ndarray
     harms: np.ndarray
+    places: np.ndarray | None = None
 
     @property
     def starts(self) -> np.ndarray:
@@ -64,6 +67,16 @@ class Descent:
         """
         return np.where(self.starts >= threshold, self.harms, 0.0).max(axis=0)
 
+    def of_units(self, losses: np.ndarray) -> np.ndarray:
+        """Take losses by row, or their means by group: what is independent."""
+        return losses if self.places is None else group_means(losses, self.places)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether what is lost of a row or group can only be nothing or all, so that the binomial test is exact."""
+        single = self.places is None or len(self.places) == int(self.places.max(initial=-1)) + 1
+        return single and bool(np.isin(self.harms, (0.0, 1.0)).all())
+
     def answering(self, threshold: float) -> np.ndarray:
         """Tell which stage answers each row, as its place; the last has the place ``n_stages - 1``."""
         is_sure = self.sure >= threshold
@@ -71,7 +84,7 @@ class Descent:
 
 
 def fewest_rows(risk: float, confidence: float) -> int:
-    """Compute how many rows without any loss prove a risk."""
+    """Compute how many rows, or groups, without any loss prove a risk."""
     return max(1, math.ceil(math.log(_level(confidence)) / math.log1p(-risk)))
 
 
@@ -93,10 +106,11 @@ def lowest_threshold(descent: Descent, risk: float, confidence: float) -> float:
         Infinite if none is proven.
     """
     level = _level(confidence)
-    thresholds = descent.thresholds
+    thresholds, exact = descent.thresholds, descent.is_exact
 
     def is_proven(threshold: float) -> bool:
-        return bool(risk_p_values(descent.lost(threshold)[np.newaxis], risk)[0] <= level)
+        lost = descent.of_units(descent.lost(threshold))
+        return bool(risk_p_values(lost[np.newaxis], risk, exact=exact)[0] <= level)
 
     if not is_proven(np.inf):
         return np.inf

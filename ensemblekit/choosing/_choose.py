@@ -11,6 +11,7 @@ import numpy as np
 from ..arguments import typed
 from ..combining import fit_combiner
 from ..combining.row_weights import weights_of
+from ..combining.times import check_no_random_folds
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..evaluation import find_metrics, group_places
 from ..evaluation.significance import find_groups
@@ -85,7 +86,7 @@ def choose(
     confidence : float, default=0.95
         Of the intervals, in (0, 1).
     allow_leakage : bool, default=False
-        As in `fit_combiner`.
+        As in `fit_combiner`; also divide rows with ``time`` into folds at random.
     aliases : mapping, optional
         As in `align`.
     read : mapping of str to Any, optional
@@ -161,6 +162,8 @@ def choose(
     check_rules(rules)
     asked = _aligned(predictions, aliases, read)
     _check_predictions(asked)
+    if not allow_leakage:
+        check_no_random_folds("choose", asked)
     # Refuses what no rule may be fitted on: leaks, members without names, weights that are no weights.
     prices = check_costs(costs, max_cost, asked.members)
     plain = fit_combiner(asked, "mean", sample_weight=sample_weight, allow_leakage=allow_leakage)

@@ -155,7 +155,7 @@ def _predict(
     rows = np.flatnonzero(~held)
     given: dict[str, Any] = {} if sample_weight is None else {"sample_weight": sample_weight[rows]}
     fitted = fit_combiner(predictions.reorder(rows=rows), candidate.combiner, allow_leakage=allow_leakage, **given)
-    return combine(predictions.reorder(rows=np.flatnonzero(held)), fitted).probas
+    return combine(predictions.reorder(rows=np.flatnonzero(held)), fitted, allow_leakage=allow_leakage).probas
 
 
 def _in_parallel(run: Any, jobs: Sequence[_Job], n_jobs: int) -> Iterator[Any]:

@@ -175,7 +175,7 @@ class Search:
                 members = members.select([*weights])
             rule = default_registry().create_combiner("weighted", weights=weights)
             fitted = fit_combiner(members, rule, allow_leakage=self.allow_leakage)
-        combine(members, fitted)  # so that what cannot combine is not chosen
+        combine(members, fitted, allow_leakage=True)  # so that what cannot combine is not chosen
         return fitted
 
     def _predictions(self, probas: np.ndarray, name: str) -> Predictions:

@@ -11,7 +11,7 @@ __all__ = ["app", "main"]
 
 _COMMANDS = (
     "audit", "cache", "cascade", "check", "choose", "combine", "evaluate", "fuse", "guide", "plugins", "predict",
-    "profile", "report",
+    "profile", "rank", "report",
 )  # fmt: skip
 """Modules of the commands, each of which adds its own to `app`, in the order of the help."""
 

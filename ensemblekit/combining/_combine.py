@@ -12,6 +12,7 @@ from ..predictions import Aliases, Alignable, MissingPolicy, Predictions
 from ..predictions.results import fitted_together, predictions_for
 from ._inputs import aligned_set
 from .asked import ask
+from .times import check_times
 from .values import not_valid, values_of
 
 __all__ = ["combine"]
@@ -27,6 +28,7 @@ def combine(
     missing: MissingPolicy = "error",
     read: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
+    allow_leakage: bool = False,
     **more_options: Any,
 ) -> Predictions:
     """Combine the predictions of several members into one.
@@ -46,6 +48,9 @@ def combine(
         How files are read, as in `align`: ``{"task": "regression", "id": "Id"}``.
     options : mapping of str to Any, optional
         Options of the combiner, if it is given by name.
+    allow_leakage : bool, default=False
+        Also use a fitted combiner on forecasts whose cutoff is not after those of the fit; see ``time`` of
+        `Predictions`.
     **more_options
         The same options as keyword arguments. An option that has the name of an argument above must be in ``options``.
 
@@ -59,6 +64,9 @@ def combine(
     ------
     AlignmentError
         If the predictions cannot be aligned, or their members are not those that the combiner was fitted on.
+    LeakageError
+        If the combiner was fitted on outcomes that were not known at the cutoff of a row, where predictions say their
+        ``time``.
     NotFittedError
         If the combiner learns and was not fitted.
     InvalidOptionError
@@ -77,6 +85,8 @@ def combine(
     """
     aligned = aligned_set(predictions, aliases, missing, read)
     asked = ask(combiner, options, more_options)
+    if not allow_leakage:
+        check_times(asked, aligned)
     probas = values_of(aligned, asked, features)
     try:
         own = (getattr(asked.combiner, name, None) for name in ("fit_ids_", "fit_groups_"))

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..arguments import typed
 from ..deprecation import warn_deprecated
-from ..errors import AlignmentError, InvalidPredictionsError, LeakageError
+from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError, LeakageError
 from ..interfaces import Combiner, CombinerLike
-from ..kinds import has_ordered_classes
+from ..kinds import KINDS, has_ordered_classes, task_of
 from ..predictions import Aliases, Alignable, MissingPolicy, PredictionSet
 from ..predictions.choices import check_not_test
 from ..predictions.joining import order_of
@@ -21,6 +21,7 @@ from ..predictions.names import UNNAMED
 from ._inputs import aligned_set, features_of
 from .asked import AskedCombiner, ask, check_same_names, sorted_names
 from .row_weights import weights_of
+from .times import check_no_random_folds, last_times
 
 __all__ = ["fit_combiner"]
 
@@ -97,13 +98,15 @@ def fit_combiner(
     -------
     Combiner
         A fitted copy, with ``members_``, ``classes_``, ``fit_ids_`` and ``leaked_``; ``fit_groups_``, if the rows have
-        groups; and ``feature_names_``, if the features have named columns.
+        groups; ``fit_times_``, the last of each column of ``time``, if they say it; and ``feature_names_``, if the
+        features have named columns.
 
     Raises
     ------
     LeakageError
         If a member was fitted on some of the rows of ``predictions`` or ``validation``, or on other rows of their
-        groups; or these are of the split ``test``. For out-of-fold predictions the model counts that predicted the row.
+        groups; or these are of the split ``test``; or the combiner divides them at random with ``cv`` though they say
+        their ``time``. For out-of-fold predictions the model counts that predicted the row.
     AlignmentError
         If the predictions cannot be aligned, or members have no names.
     InvalidPredictionsError
@@ -120,6 +123,9 @@ def fit_combiner(
     aligned = aligned_set(predictions, aliases, missing, read)
     name = asked.name
     asked.check_task(aligned.task)
+    _check_labels_are_values(asked, aligned.task)
+    if not allow_leakage and getattr(asked.combiner, "cv", None) is not None:
+        check_no_random_folds(f"fitting combiner {name!r} with cv", aligned)
     leaked = _check_held_out(asked, aligned, allow_leakage)
     unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
     if unnamed:
@@ -153,10 +159,26 @@ def fit_combiner(
     fitted.fit_ids_ = ordered.ids
     if ordered.groups is not None:
         fitted.fit_groups_ = np.unique(ordered.groups)
+    if (times := last_times(ordered)) is not None:
+        fitted.fit_times_ = times
     if columns is not None:
         fitted.feature_names_ = columns
     fitted.leaked_ = {member: len(rows) for member, rows in leaked.items()}
     return fitted
+
+
+def _check_labels_are_values(asked: AskedCombiner, task: str) -> None:
+    """Refuse a rule that learns from labels which are no values, as their distance to predictions means nothing."""
+    if task in KINDS or task in asked.tasks or not (asked.learns and asked.needs_labels):
+        return
+    if getattr(asked.combiner, "metric", None) is not None:  # it learns by that metric
+        return
+    if not getattr(task_of(task).task, "labels_are_values", True):
+        raise InvalidOptionError(
+            f"combiner {asked.name!r} learns from labels as the values that predictions should have been, and those of "
+            f"the task {task!r} are none. Give a rule that learns nothing, such as 'mean' or 'median', one that "
+            f"learns by a metric, such as greedy_selection(metric=...), or one whose tasks name {task!r}."
+        )
 
 
 def _check_held_out(asked: AskedCombiner, predictions: PredictionSet, allow_leakage: bool) -> dict[str, list[Any]]:

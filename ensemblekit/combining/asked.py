@@ -20,7 +20,7 @@ from ..registry import default_registry
 
 __all__ = ["GIVEN_BY_FIT", "AskedCombiner", "ask", "ask_at_once", "check_same_names", "merged_options", "sorted_names"]
 
-GIVEN_BY_FIT = ("members_", "classes_", "fit_ids_", "fit_groups_", "feature_names_", "leaked_")
+GIVEN_BY_FIT = ("members_", "classes_", "fit_ids_", "fit_groups_", "fit_times_", "feature_names_", "leaked_")
 """Attributes that `fit_combiner` adds to whatever it fits."""
 
 

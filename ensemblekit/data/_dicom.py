@@ -111,6 +111,11 @@ class Dicom:
         if about.get("ModalityLUTSequence"):
             return self._looked_up(about.ModalityLUTSequence[0], values)
         slope, intercept = float(about.RescaleSlope), float(about.get("RescaleIntercept") or 0)
+        if slope == 0 or not (np.isfinite(slope) and np.isfinite(intercept)):
+            raise ValueError(
+                f"a DICOM file with RescaleSlope {slope:g} and RescaleIntercept {intercept:g}, which leave no grey "
+                "levels; correct its header"
+            )
         if slope == 1 and intercept == int(intercept) and values.dtype.kind in "iu":
             return values.astype(np.int32) + int(intercept)
         return values.astype(np.float64) * slope + intercept

@@ -3,9 +3,11 @@
 Importing this package imports scikit-learn. The package is only imported when one of its names is used.
 """
 
+import sys
+
+from . import _keras
 from ._classifier import EnsembleClassifier
-from ._keras_classifier import KerasClassifier
-from ._keras_regressor import KerasRegressor
+from ._keras import KerasClassifier, KerasRegressor
 from ._layers import LayeredClassifier, LayeredRegressor
 from ._regressor import EnsembleRegressor
 
@@ -17,3 +19,6 @@ __all__ = [
     "LayeredClassifier",
     "LayeredRegressor",
 ]
+
+for _former in ("_keras_classifier", "_keras_regressor"):
+    sys.modules[f"{__name__}.{_former}"] = _keras  # where pickles of earlier versions look for the two classes

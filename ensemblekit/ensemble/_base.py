@@ -24,6 +24,7 @@ from ._outputs import read_outputs
 from ._rows import (
     as_rows,
     check_row_names,
+    check_targets_given,
     checked_ids,
     flatten_rows,
     has_columns,
@@ -45,7 +46,7 @@ class Ensemble(CombinesAnswers, LearnedWeights):
 
     @takes_old_arguments(positional=("groups", "ids"))
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, ids: Any = None, **params: Any
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None, ids: Any = None, **params: Any
     ) -> Self:
         """Fit the members on all rows, and a combiner that learns on their out-of-fold predictions.
 
@@ -96,6 +97,7 @@ class Ensemble(CombinesAnswers, LearnedWeights):
         """
         started = time.perf_counter()
         x = as_rows(X)
+        check_targets_given(self, y)
         check_row_names(X, y=y, sample_weight=sample_weight, groups=groups)
         (y, outputs), groups = read_outputs(y, x), one_name_a_row("groups", groups, x)
         plain = bool(type(x) is np.ndarray and x.ndim == 2 and y is not None)

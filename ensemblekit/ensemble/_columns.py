@@ -21,7 +21,7 @@ from ..predictions.choices import check_choice
 from ..predictions.named import read_named
 from ..predictions.names import shown
 from ._answers import one_a_row
-from ._keras_model import is_model
+from ._keras import is_model
 from ._rows import n_rows
 
 __all__ = [

@@ -18,7 +18,7 @@ from ..errors import InvalidOptionError
 from ..interfaces import CombinerLike
 from ._auto import ask_for
 from ._groups import GroupedMember, plan_groups
-from ._keras_model import is_model
+from ._keras import is_model
 from ._members import all_pairs, pairs
 from ._parameters import parameters_of, refuse_left_out
 

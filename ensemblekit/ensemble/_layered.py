@@ -26,7 +26,7 @@ from ._groups import plan_groups
 from ._layered_parameters import LayeredParameters
 from ._layering import Layering, OutOfTimeError, disjoint_folds, inputs_above, refuse_no_weight, refuse_text
 from ._members import check_estimators
-from ._rows import as_rows, check_row_names, has_columns, n_rows, one_name_a_row, weights_of
+from ._rows import as_rows, check_row_names, check_targets_given, has_columns, n_rows, one_name_a_row, weights_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ class Layered(LayeredParameters, ABC):
     def _learn_labels(self, y: np.ndarray) -> list[Any] | None:
         """Set ``_names`` of the outputs and ``_labels`` of the rows; return the labels of a classifier."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit layer after layer, while the out-of-fold score gets better and there is time.
 
         Parameters
@@ -102,6 +102,7 @@ class Layered(LayeredParameters, ABC):
         """
         started = time.perf_counter()
         x = as_rows(X)
+        check_targets_given(self, y)
         check_row_names(X, y=y, sample_weight=sample_weight, groups=groups)
         y, groups = one_name_a_row("y", y, x), one_name_a_row("groups", groups, x)
         validate_data(self, x, y, skip_check_array=True, ensure_2d=has_columns(x))

@@ -18,10 +18,7 @@ from ..predictions import Predictions, Task
 from ..predictions.names import few, shown
 from ._answers import in_order, one_a_row, votes_for
 from ._columns import Asking, as_probas, method_missing
-from ._keras import KerasEstimator
-from ._keras_classifier import KerasClassifier
-from ._keras_model import is_model
-from ._keras_regressor import KerasRegressor
+from ._keras import KerasClassifier, KerasEstimator, KerasRegressor, is_model
 from ._rows import n_rows, row_names, slice_rows
 
 __all__ = [

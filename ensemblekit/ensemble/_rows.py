@@ -11,11 +11,13 @@ import numpy as np
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions.named import by_id, check_same_rows, is_default, read_named
 from ..predictions.names import array_of, as_ids, few, first_null, shown
+from ._datasets import is_dataset
 
 __all__ = [
     "as_rows",
     "check_indicators",
     "check_row_names",
+    "check_targets_given",
     "check_weights",
     "checked_ids",
     "flatten_rows",
@@ -32,6 +34,14 @@ __all__ = [
 
 ITEMS: tuple[Any, ...] = (str, bytes, Mapping, os.PathLike)
 """What a row of one object may be: a text, a dict of features, the path of a file."""
+
+
+def check_targets_given(estimator: Any, y: Any) -> None:
+    """Refuse a fit without labels or values, as scikit-learn's checks expect it."""
+    if y is None:
+        raise InvalidOptionError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None. Give fit(X, y)."
+        )
 
 
 def as_rows(X: Any) -> Any:
@@ -53,6 +63,12 @@ def as_rows(X: Any) -> Any:
     InvalidPredictionsError
         If there is not one row a sample, or inputs have different numbers of rows.
     """
+    if is_dataset(X):
+        raise InvalidPredictionsError(
+            "an ensemble takes the rows themselves, as it divides them into folds and matches answers with them; "
+            f"received {type(X).__name__}, which gives batches. Give arrays, X and y; or train each network by itself, "
+            "and combine what ensemblekit.collect predicts."
+        )
     if _is_inputs(X):
         return _as_inputs(X)
     if isinstance(X, (list, tuple)) and X and any(isinstance(item, ITEMS) for item in X):

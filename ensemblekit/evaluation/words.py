@@ -7,8 +7,8 @@ import math
 __all__ = ["counted", "decimals_of", "figure", "metric_title"]
 
 NAMES = {
-    "auroc": "AUROC", "brier": "Brier", "f1": "F1", "iou": "IoU", "mae": "MAE", "mape": "MAPE", "mcc": "MCC",
-    "r2": "R²", "rmse": "RMSE",
+    "auroc": "AUROC", "brier": "Brier", "f1": "F1", "iou": "IoU", "mae": "MAE", "map": "MAP", "mape": "MAPE",
+    "mcc": "MCC", "mrr": "MRR", "ndcg": "nDCG", "r2": "R²", "rmse": "RMSE",
 }  # fmt: skip
 """Words of names of metrics that are not written in small letters."""
 DECIMALS = 3

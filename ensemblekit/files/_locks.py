@@ -56,7 +56,7 @@ def open_locked(path: Path, *, must_lock: bool = False) -> int | None:
 
 
 @contextlib.contextmanager
-def locked_file(folder: Folder, name: str, *, wait: bool) -> Generator[bool]:
+def locked_file(folder: Folder, name: str, *, wait: bool, must_lock: bool | None = None) -> Generator[bool]:
     """Hold the lock of a file in a folder; create the file if it does not exist.
 
     Parameters
@@ -66,7 +66,9 @@ def locked_file(folder: Folder, name: str, *, wait: bool) -> Generator[bool]:
     name : str
         Name of the file; a link is refused.
     wait : bool
-        Wait while another process has locked it. If it is True, a file system without locks is not an error.
+        Wait while another process has locked it.
+    must_lock : bool, optional
+        Whether a file system without locks is an error; by default unless ``wait`` is True.
 
     Yields
     ------
@@ -81,7 +83,7 @@ def locked_file(folder: Folder, name: str, *, wait: bool) -> Generator[bool]:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(name, flags, 0o666, dir_fd=folder.descriptor)
     try:
-        if not _lock(descriptor, wait=wait, must_lock=not wait):
+        if not _lock(descriptor, wait=wait, must_lock=not wait if must_lock is None else must_lock):
             raise BlockingIOError(errno.EWOULDBLOCK, "another process has locked it", name)
         yield is_at(descriptor, name, folder.descriptor)
     finally:

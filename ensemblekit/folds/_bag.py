@@ -53,6 +53,8 @@ class FoldBag:
     ['ant']
     """
 
+    how_to_keep = "fit_folds(..., folder=FOLDER) keeps it fold by fold, and load_folds(FOLDER) opens it."
+
     def __init__(
         self,
         name: str,

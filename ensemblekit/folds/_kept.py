@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import OutputExistsError, StoreError
-from ..files import atomic_folder, atomic_write, remove_leftovers
+from ..files import atomic_folder, atomic_write, locked_file, open_folder, remove_leftovers
 from ..predictions import Predictions
 from ..store import load, save
 
-__all__ = ["MANIFEST", "begin", "keep_fold", "kept_fold", "read_manifest"]
+__all__ = ["MANIFEST", "alone_in", "begin", "keep_fold", "kept_fold", "read_manifest"]
 
 MANIFEST = "folds.json"
 OOF = "oof.parquet"
 MODEL = "model"
+LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Create the folder of a bag if there is none, and keep other runs out of it."""
+    if not (folder / MANIFEST).is_file() and folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
+        raise OutputExistsError(f"a folder for folds must be new or empty; {os.fspath(folder)!r} holds other files.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as locked:
+        try:
+            opened = locked.enter_context(open_folder(folder))
+            locked.enter_context(locked_file(opened, LOCK, wait=False, must_lock=False))
+        except BlockingIOError:
+            raise OutputExistsError(
+                f"a folder of folds must be one run's alone; another is at work in {os.fspath(folder)!r}. Wait for its "
+                "end, or give another folder."
+            ) from None
+        yield
 
 
 def begin(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest, or find that the folder was begun for the same models and rows."""
+    """Write the manifest into a locked folder, or find that it was begun for the same models and rows."""
     if (folder / MANIFEST).is_file():
         found = read_manifest(folder)
         differs = [name for name in manifest if found.get(name) != manifest[name]]
@@ -32,9 +52,6 @@ def begin(folder: Path, manifest: Mapping[str, Any]) -> None:
             )
         remove_leftovers(folder)
         return
-    if folder.exists() and any(folder.iterdir()):
-        raise OutputExistsError(f"a folder for folds must be new or empty; {os.fspath(folder)!r} holds other files.")
-    folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / MANIFEST) as file:
         file.write(json.dumps(manifest, indent=1).encode())
 

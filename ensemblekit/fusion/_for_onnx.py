@@ -31,8 +31,9 @@ def for_onnx(keras: Any, model: Any) -> Any:
     Returns
     -------
     keras.Model
-        The same computations. ``Normalization`` holds its means as constants of the graph, and GELU is written with the
-        error function. The model itself, if it needs neither.
+        The same computations. ``Normalization`` holds its means as constants of the graph, GELU is written with the
+        error function, and convolutions in groups as depthwise ones, or one for each group, since TensorFlow compiles
+        them on a CPU. The model itself, if it needs none of these.
 
     Raises
     ------
@@ -53,7 +54,10 @@ def for_onnx(keras: Any, model: Any) -> Any:
                 f"ONNX takes models that compute in float32 or float16; the layer {layer.name!r} computes in {found}. "
                 "Export it as .keras or as a SavedModel, or build it in float32 with the same weights."
             )
-    if not any(isinstance(layer, keras.layers.Normalization) or _gelu_owner(keras, layer) for layer in layers):
+    if not any(
+        isinstance(layer, keras.layers.Normalization) or _gelu_owner(keras, layer) or _is_grouped(layer)
+        for layer in layers
+    ):
         return model
     graph = _OnnxGraph(keras)
     inputs = [graph.add_input(tuple(t.shape[1:]), t.dtype, t._keras_history.operation.name) for t in model.inputs]
@@ -70,6 +74,12 @@ def _gelu_owner(keras: Any, layer: Any) -> Any:
     return None
 
 
+def _is_grouped(layer: Any) -> bool:
+    """Tell whether a layer is a convolution of Keras in groups of channels."""
+    named = type(layer).__module__.startswith("keras.") and type(layer).__name__ in ("Conv1D", "Conv2D", "Conv3D")
+    return named and layer.groups > 1 and layer.padding != "causal"
+
+
 class _OnnxGraph(Graph):
     def _apply(self, operation: Any, args: Any, kwargs: dict[str, Any], owner: str) -> list[Any]:
         ops = self.keras.ops
@@ -79,6 +89,9 @@ class _OnnxGraph(Graph):
             (x,) = args
             x = self._cast(x, operation.compute_dtype, owner)
             return [self._known(operation, x, x * spread + mean if operation.invert else (x - mean) / spread)]
+        if _is_grouped(operation):
+            x = self._cast(args[0], operation.compute_dtype, owner)
+            return [self._known(operation, x, _convolved_in_groups(self.keras, operation, x))]
         if type(operation).__name__ == "Gelu" and not operation.approximate:
             return [self._known(operation, args[0], _gelu(ops, args[0]))]
         return super()._apply(operation, args, kwargs, owner)
@@ -96,6 +109,31 @@ class _OnnxGraph(Graph):
             copy_weights(operation, made)
             return outputs
         return super()._call_copy(operation, digest, args, kwargs, owner)
+
+
+def _convolved_in_groups(keras: Any, layer: Any, x: Any) -> Any:
+    """Convolve each group of channels by itself, with the same weights as constants."""
+    ops = keras.ops
+    kernel = ops.convert_to_numpy(layer.kernel).astype(layer.compute_dtype)
+    options = {
+        "strides": tuple(layer.strides), "padding": layer.padding, "data_format": layer.data_format,
+        "dilation_rate": layer.dilation_rate,
+    }  # fmt: skip
+    axis = -1 if layer.data_format == "channels_last" else 1
+    if kernel.shape[-2] == 1 and layer.rank < 3:  # one channel a group
+        by_channel = kernel.reshape(*kernel.shape[:-2], layer.groups, -1)
+        y = ops.depthwise_conv(x, by_channel, **options)
+    else:
+        kernels = np.split(kernel, layer.groups, axis=-1)
+        parts = zip(ops.split(x, layer.groups, axis=axis), kernels, strict=True)
+        y = ops.concatenate([ops.conv(part, own, **options) for part, own in parts], axis=axis)
+    if layer.use_bias:
+        shape = [1] * len(y.shape)
+        shape[axis] = -1
+        y = y + ops.convert_to_numpy(layer.bias).astype(layer.compute_dtype).reshape(shape)
+    if layer.activation is keras.activations.gelu:
+        return _gelu(ops, y)
+    return layer.activation(y)
 
 
 def _gelu(ops: Any, x: Any) -> Any:

@@ -249,7 +249,7 @@ def _one_row(tensor: Any) -> Any:
 
 
 def _not_onnx(file: str, error: Exception) -> CompatibilityError:
-    text = str(error)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # Keras colours its errors
     # The names of operations begin with those of the model and the layer.
     found = re.search(r"\w+/([\w.>-]+?)(?:_\d+)?/[A-Z]\w+", text)
     of = f", which its layer {found[1]!r} is not" if found else ""

@@ -27,6 +27,10 @@ class Task:
     ordered : bool
         Whether the order of the classes means something, as for ``binary``, whose second class is the positive one.
         Then `ensemblekit.align` refuses another order, and combiners are fitted in this one.
+    labels_are_values : bool
+        Whether a label is what its prediction should have been, so that the distance of both means something. False
+        for labels such as (time, event) of a survival curve: combiners that learn from labels are then refused, unless
+        they name the task among their ``tasks``.
 
     Examples
     --------
@@ -45,6 +49,7 @@ class Task:
     metrics: tuple[str, ...] = ("log_loss", "accuracy")
     dense_metrics: tuple[str, ...] = ()
     ordered: bool = False
+    labels_are_values: bool = True
 
     def name_classes(self, classes: tuple[Any, ...]) -> tuple[Any, ...]:
         """Name classes as the task does, so that two spellings of one class have one name; the default keeps them.
@@ -65,23 +70,6 @@ class Task:
             For a name that is none of the task, with the rule and what came.
         """
         return classes
-
-    def complete_labels(self, labels: np.ndarray, n_classes: int) -> np.ndarray:
-        """Complete labels that have fewer columns than predictions; the default returns them as they are.
-
-        Parameters
-        ----------
-        labels : ndarray
-            Labels as given, of any shape. They must not be changed.
-        n_classes : int
-            Number of columns of the predictions.
-
-        Returns
-        -------
-        ndarray
-            As in `check_labels`; it may be a view.
-        """
-        return labels
 
     def complete(self, probas: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:
         """Complete predictions that have fewer columns than classes; the default returns them as they are.
@@ -116,6 +104,27 @@ class Task:
             With the rule and what came.
         """
 
+    def complete_labels(
+        self, labels: np.ndarray, classes: tuple[Hashable, ...], columns: tuple[Hashable, ...] | None = None
+    ) -> np.ndarray:
+        """Turn labels of another shape than the kind's into that; the default returns them as they are.
+
+        Parameters
+        ----------
+        labels : ndarray of any shape
+            Labels in the order of the rows, which are not checked yet. They must not be changed.
+        classes : tuple of str or int
+            Names of the classes or outputs.
+        columns : tuple of str or int, optional
+            Names of the columns that the labels had, if they came as a table.
+
+        Returns
+        -------
+        ndarray
+            ``labels`` itself, or labels as in the notes of `Metric`, in which all of them can be read again.
+        """
+        return labels
+
     def check_labels(self, labels: np.ndarray, classes: tuple[Hashable, ...]) -> None:
         """Refuse labels that the checks of the kind admit; the default refuses nothing.
 
@@ -132,7 +141,14 @@ class Task:
             With the rule and what came.
         """
 
-    def baseline(self, labels: np.ndarray, n_classes: int, *, sample_weight: np.ndarray | None = None) -> np.ndarray:
+    def baseline(
+        self,
+        labels: np.ndarray,
+        n_classes: int,
+        *,
+        sample_weight: np.ndarray | None = None,
+        classes: tuple[Hashable, ...] | None = None,
+    ) -> np.ndarray:
         """Compute the prediction of a model that looks at no input: shares of classes or labels, or means.
 
         Parameters
@@ -143,6 +159,8 @@ class Task:
             Number of classes or outputs.
         sample_weight : ndarray of shape (n_samples,), optional
             Weight of each row, >= 0.
+        classes : tuple of str or int, optional
+            Names of the classes or outputs. A method without this parameter is called without it.
 
         Returns
         -------

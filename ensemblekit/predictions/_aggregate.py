@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..callbacks import slice_combiner
 from ..errors import AlignmentError, InvalidOptionError, InvalidPredictionsError
+from ..provided import slice_combiner
 from ._checks import as_labels
 from ._fits import Fitted, derive_groups, key_groups
 from ._joined_fits import join_groups

@@ -286,9 +286,6 @@ def _as_labels(
 ) -> np.ndarray:
     kind = kind_of(task)
     array = _label_values(labels, classes, task, ids, index)
-    if task not in KINDS and array.shape != shape:
-        own = array.astype(np.float64) if kind == "regression" and array.dtype.kind == "f" else array.copy()
-        array = np.asarray(task_of(task).task.complete_labels(own, len(classes)))
     if kind == "regression":
         array = array.reshape(shape) if array.shape == shape[:-1] and shape[-1] == 1 else array
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
@@ -319,13 +316,15 @@ def _label_values(labels: Any, classes: tuple[Hashable, ...], task: str, ids: np
     kind = kind_of(task)
     rows = frame_of_rows(labels) if isinstance(labels, list | tuple) else labels
     if isinstance(rows, np.ndarray | list | tuple):
-        return array_of(rows)
+        return _completed(array_of(rows), classes, task, None)
     named = read_named(rows, "labels", label=kind == "multiclass", like=ids)
     values = look_up(named, "labels", ids, index=index)
     if kind == "multiclass":
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and named.columns is not None else values
     own = named.columns
-    if own is None or own == classes or len(own) == 1 == len(classes) or (len(own) == 1 and task not in KINDS):
+    if (completed := _completed(values, classes, task, own)) is not values:
+        return completed
+    if own is None or own == classes or len(own) == 1 == len(classes):
         return values
     own = names_of_task(own, task)
     if {*own} != {*classes}:
@@ -335,6 +334,19 @@ def _label_values(labels: Any, classes: tuple[Hashable, ...], task: str, ids: np
         )
     places = {name: place for place, name in enumerate(own)}
     return values[:, [places[name] for name in classes]]
+
+
+def _completed(values: np.ndarray, classes: tuple[Hashable, ...], task: str, columns: Any) -> np.ndarray:
+    """Let the task of a plugin turn labels of another shape, such as (time, event), into those of its kind."""
+    complete = None if task in KINDS else getattr(task_of(task).task, "complete_labels", None)
+    if complete is None:
+        return values
+    own = values.astype(np.float64) if values.dtype.kind == "f" else values.copy()  # what comes may be a view of it
+    try:
+        completed = complete(own, classes, columns)
+    except ValueError as error:
+        raise InvalidPredictionsError(f"labels must be valid for the task {task!r}: {error}") from error
+    return values if completed is own else np.asarray(completed)
 
 
 def _codes(array: np.ndarray, classes: tuple[Hashable, ...]) -> np.ndarray:

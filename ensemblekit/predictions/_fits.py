@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from ._keyed import key_of
 from .groups import as_groups, key_texts, known_groups
 from .joining import among, composed, positions
+from .keys import key_of
 from .names import all_fit_ids, as_fit_ids, few, readonly, shown, sorted_ids, text_array
 
 __all__ = [

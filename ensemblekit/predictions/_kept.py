@@ -14,7 +14,7 @@ from ._keyed_rows import KeyedRows
 from .choices import Task
 from .names import named_by, shown
 
-__all__ = ["KeptPredictions", "restore"]
+__all__ = ["KeptPredictions", "restore", "with_ids"]
 
 
 class KeptPredictions(KeyedRows):
@@ -144,15 +144,16 @@ class KeptPredictions(KeyedRows):
         parts += [f"n_samples={len(self)}", f"classes={shown(self._classes)}", f"task={self._task!r}"]
         return f"Predictions({', '.join(parts)})"
 
-    def with_ids(self, ids: np.ndarray, fitted: Fitted) -> Self:
-        """Rename the rows by validated ids, and what was fitted with them; for `align` and `concat`."""
-        return self._with(_ids=ids, _fitted=fitted)
-
     def _with(self, **changes: Any) -> Self:
         new = object.__new__(type(self))
         for slot in KeptPredictions.__slots__:
             setattr(new, slot, changes.get(slot, getattr(self, slot)))
         return new
+
+
+def with_ids(p: Any, ids: np.ndarray, fitted: Fitted) -> Any:
+    """Make predictions whose rows have these validated ids, and what was fitted with them."""
+    return p._with(_ids=ids, _fitted=fitted)
 
 
 def restore(kind: type[KeptPredictions], slots: Mapping[str, Any]) -> Any:

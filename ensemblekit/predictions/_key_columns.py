@@ -14,8 +14,8 @@ import numpy as np
 
 from ..errors import InvalidPredictionsError
 from ._columns import has, has_index, is_table, text_column
-from ._keyed import Key, key_of, with_key
 from ._shown import shown
+from .keys import Key, key_of, with_key
 
 __all__ = [
     "check_key_names",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InvalidPredictionsError
 from ._key_columns import key_arrays, key_values
-from ._keyed import key_of
 from ._shown import shown
+from .keys import key_of, with_key
+from .names import readonly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,12 @@ class KeyedRows:
         """Names of the key columns that ids are made of, in the order of their parts; ``()`` for plain ids."""
         key = key_of(_ids(self))
         return () if key is None else key.names
+
+    @property
+    def time(self) -> tuple[str, ...]:
+        """Which key columns are the forecast origin and, if it is known, the date of the outcome; ``()`` for none."""
+        key = key_of(_ids(self))
+        return () if key is None else key.time
 
     def key(self, name: str) -> np.ndarray:
         """Give back one column of the key.
@@ -84,6 +92,25 @@ class KeyedRows:
                 "{column: values}."
             )
         return frame_of_key(ids)
+
+
+def with_time(ids: np.ndarray, time: Any) -> np.ndarray:
+    """Say which columns of the key of ids are the forecast origin and the date of the outcome; None for neither."""
+    key, names = key_of(ids), (time,) if isinstance(time, str) else tuple(time or ())
+    if key is None or not {*names} <= {*key.names} or len(names) > 2 or len({*names}) != len(names):
+        columns = "no key columns" if key is None else f"the key columns {shown(key.names)}"
+        raise InvalidPredictionsError(
+            f"time must name the key column of the forecast origin, or those of the origin and of the outcome; "
+            f"received {shown(time)}, and ids with {columns}."
+        )
+    kinds = dict(zip(key.names, key.kinds, strict=True))
+    texts = [name for name in names if kinds[name] == "text"]
+    if texts or len({kinds[name] == "int" for name in names}) > 1:
+        raise InvalidPredictionsError(
+            f"time must name key columns of dates, or of whole numbers; received "
+            f"{shown({name: kinds[name] for name in names})}. Turn text into dates: pd.to_datetime(...)."
+        )
+    return readonly(with_key(ids, replace(key, time=names)))
 
 
 def frame_of_key(ids: np.ndarray) -> pd.DataFrame:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..errors import AlignmentError, InvalidPredictionsError
 from ._fits import Fits, Fitted
+from ._kept import KeptPredictions, with_ids
 from ._key_columns import like_key
-from ._keyed import Key, key_of, with_key
 from ._shown import shown
 from .joining import positions
+from .keys import Key, key_of, with_key
 from .names import readonly, sorted_ids
 
-if TYPE_CHECKING:
-    from ._kept import KeptPredictions
+__all__ = ["same_key", "with_one_key"]
 
-__all__ = ["with_one_key"]
-
-P = TypeVar("P", bound="KeptPredictions")
+P = TypeVar("P", bound=KeptPredictions)
 
 
 def with_one_key(given: Sequence[P], names: Sequence[str], each: str) -> list[P]:
@@ -108,11 +106,12 @@ def _rekeyed(p: Any, ids: np.ndarray, key: Key) -> Any:
     assert own is not None  # noqa: S101 - for the type checker
     if own.names == key.names:
         known = Fitted(p.fit_ids, p.fit_groups, p.fits)
-        return p.with_ids(readonly(ids), _same_order(known, key))
-    return p.with_ids(readonly(ids), _other_order(Fitted(p.fit_ids, p.fit_groups, p.fits), key))
+        return with_ids(p, readonly(ids), same_key(known, key))
+    return with_ids(p, readonly(ids), _other_order(Fitted(p.fit_ids, p.fit_groups, p.fits), key))
 
 
-def _same_order(fitted: Fitted, key: Key) -> Fitted:
+def same_key(fitted: Fitted, key: Key | None) -> Fitted:
+    """Give the ids that were fitted on another key of the same columns in the same order."""
     fits = fitted.fits
     return Fitted(
         None if fitted.ids is None else with_key(fitted.ids, key),

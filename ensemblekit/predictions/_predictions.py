@@ -10,11 +10,12 @@ from ._checks import as_labels, as_probas
 from ._files import PredictionFiles
 from ._fits import UNKNOWN, key_groups, read_fitted
 from ._kept import restore
-from ._keyed import key_of
+from ._keyed_rows import with_time
 from ._reading import read_fields
 from ._rows import PredictionRows
 from .choices import Task, check_choice, check_task
 from .groups import as_groups
+from .keys import key_of
 
 __all__ = ["Predictions"]
 
@@ -59,6 +60,9 @@ class Predictions(PredictionRows, PredictionFiles):
     folds : array-like, Series or mapping, optional
         Name of the fold of each row, for out-of-fold predictions: each fold has a model of its own. ``fit_ids`` and
         ``fit_groups`` are then ``{fold: names}``; by default a model was fitted on the rows of all other folds.
+    time : str or tuple of str, optional
+        Key column of the forecast origin (cutoff), or those of the origin and of the date of the outcome, such as
+        ``("cutoff", "target_date")``. A combiner that is fitted on these rows is then only used on later cutoffs.
     missing : {"error", "renormalize"}
         ``renormalize`` accepts rows that are entirely NaN, for which the member has no prediction.
 
@@ -102,6 +106,7 @@ class Predictions(PredictionRows, PredictionFiles):
         groups: Any = None,
         fit_groups: Iterable[Any] | Mapping[Any, Iterable[Any]] | None = None,
         folds: Any = None,
+        time: str | tuple[str, str] | None = None,
         missing: Literal["error", "renormalize"] = "error",
     ) -> None:
         check_task(task)
@@ -113,7 +118,7 @@ class Predictions(PredictionRows, PredictionFiles):
         self._task: Task = task
         self._split, self._member = split, member
         given = read_fields(probas, ids, classes, labels, task, who, groups)
-        self._ids, self._classes = given.ids, given.classes
+        self._ids, self._classes = given.ids if time is None else with_time(given.ids, time), given.classes
         nan_rows, is_new = missing == "renormalize", isinstance(probas, list | tuple)
         self._probas, self._present = as_probas(
             given.probas, self._ids, self._classes, task, nan_rows=nan_rows, who=who, is_new=is_new

@@ -11,11 +11,14 @@ from ._aggregate import aggregated
 from ._checks import as_labels
 from ._concat import joined_rows
 from ._fits import derive_groups, key_groups
-from ._kept import KeptPredictions
+from ._kept import KeptPredictions, with_ids
+from ._keyed_rows import with_time
+from ._one_key import same_key
 from ._task_names import classes_of_task
 from .alike import check_aliases, normalisation_note
 from .choices import Aliases
 from .groups import as_groups, check_same_groups
+from .keys import key_of
 from .names import as_ids, few, positions, readonly
 
 __all__ = ["PredictionRows"]
@@ -188,6 +191,27 @@ class PredictionRows(KeptPredictions):
         check_same_groups(found, self._groups, self._ids)
         fitted = key_groups(self._fitted, groups) if isinstance(groups, str) else self._fitted
         return self._with(_groups=found, _fitted=derive_groups(fitted, self._ids, found))
+
+    def with_time(self, time: str | tuple[str, str] | None) -> Self:
+        """Say which key columns are the forecast origin and the date of the outcome.
+
+        Parameters
+        ----------
+        time : str, tuple of str, or None
+            As in `Predictions`; None for neither.
+
+        Returns
+        -------
+        Predictions
+            The same predictions, of which a combiner remembers how far in time it was fitted.
+
+        Raises
+        ------
+        InvalidPredictionsError
+            If they are no key columns of dates or whole numbers.
+        """
+        ids = with_time(self._ids, time)
+        return with_ids(self, ids, same_key(self._fitted, key_of(ids)))
 
     @typed(but={"member"})  # a name taken from a file name may not be valid Unicode
     def rename(self, member: str | None = None, *, aliases: Aliases | None = None, split: str | None = None) -> Self:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InvalidOptionError, LeakageError
 from ..kinds import KINDS, Kind, task_of
+from .keys import key_of
 from .names import is_text, shown
 
 __all__ = [
@@ -33,9 +34,9 @@ Aliases = Mapping[Any, Hashable]
 
 
 def check_not_test(what: str, split: str | None, ids: np.ndarray) -> None:
-    """Refuse rows of the test split, found by the split's name or, without one, by ids that start with ``test/``."""
+    """Refuse rows of the test split, found by the split's name or, without one, by paths that start with ``test/``."""
     rows = len(ids) if split == "test" else 0
-    if split is None and is_text(ids):
+    if split is None and is_text(ids) and key_of(ids) is None:
         starts = np.strings.startswith(ids, "test/") if ids.dtype.kind == "U" else [i.startswith("test/") for i in ids]
         rows = int(np.sum(starts))
     if rows:

@@ -9,8 +9,8 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ._columns import array_without_names, has, has_index, is_table
 from ._key_columns import key_part
-from ._keyed import key_of
 from .joining import shared
+from .keys import key_of
 from .named import by_id, frame_of_rows
 from .names import array_of, as_names, few, first_null, is_text, plain, readonly, shown, text_array
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ._keyed import Key, key_of
 from ._words import BLOCK_BYTES, Form, codes_of, sorted_by_words
+from .keys import Key, key_of
 
 __all__ = [
     "Lookup",

@@ -15,8 +15,9 @@ from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ._columns import array_without_names, arrow_columns, has, has_index, is_table, is_without_rows, pandas_values
 from ._key_columns import from_tuples, is_multi_index, like_key
-from ._keyed import Key, key_of
+from ._numbered import is_shuffled_range, nobody_knows, remedy
 from .alike import normalisation_note
+from .keys import Key, key_of
 from .names import array_of, as_ids, few, plain, positions, shown
 from .tables import check_different, recognised
 
@@ -213,7 +214,7 @@ def look_up(named: Named, what: str, ids: np.ndarray, *, index: Any = None) -> n
         raise InvalidPredictionsError(
             f"{what} must have a value for every id; received one named by {few(rows.tolist())}, which lacks "
             f"{few(ids[places < 0].tolist())} of {len(ids)} ids.{normalisation_note(rows, ids[places < 0])} "
-            f"{_remedy(what, 'the ids')}"
+            f"{remedy(what, 'the ids')}"
         )
     return values if np.array_equal(places, np.arange(len(values))) else values[places]
 
@@ -393,25 +394,3 @@ def _same_names(one: Any, another: Any) -> bool:
         return sorted(one) == sorted(another)
     except TypeError:
         return sorted(one, key=repr) == sorted(another, key=repr)
-
-
-def is_shuffled_range(ids: np.ndarray) -> bool:
-    """Tell whether ids are the whole numbers 0..n-1 in another order."""
-    if ids.dtype.kind not in "iu" or not len(ids) or ids.min() != 0 or ids.max() != len(ids) - 1:
-        return False
-    return not bool((ids == np.arange(len(ids))).all()) and len(np.unique(ids)) == len(ids)
-
-
-def nobody_knows(what: str, others: str, order: str) -> str:
-    """Format the error for a default index beside the same numbers in another order."""
-    return (
-        f"{what} must name its rows, or have no index at all: {others} are the numbers 0..n-1 in another order, and "
-        f"nobody can know whether its index 0..n-1 means these; received a default index. {_remedy(what, order)}"
-    )
-
-
-def _remedy(what: str, order: str) -> str:
-    return (
-        f"Give {what}.to_numpy() if its rows are in the order of {order}; if they are not, give it an index with the "
-        "names of its rows."
-    )

@@ -17,7 +17,7 @@ from ..predictions import Predictions
 from ..predictions.formats import EDITED, check_said, column_names, fields_from_arrow, parts_of
 from ..predictions.names import WIDEST, all_fit_ids, as_fit_ids, few
 from ..predictions.tables import ReadOptions, split_columns
-from .headers import RULE, FileHeader, open_predictions, read_header
+from .headers import RULE, FileHeader, key_refused, open_predictions, read_header
 
 __all__ = ["MemberFiles", "open_members", "plain_schema"]
 
@@ -281,14 +281,6 @@ class MemberFiles:
                         f"{path!r}: ids must fit in 64 signed bits; received larger ones."
                     ) from None
         return table
-
-
-def key_refused(names: Sequence[str]) -> InvalidPredictionsError:
-    """Make the error for files whose ids are keys of several columns."""
-    return InvalidPredictionsError(
-        f"files that are combined batch by batch must have one column of ids; received the key columns {few(names)}. "
-        "Use `combine`, which keeps the key."
-    )
 
 
 def open_members(files: Any, options: ReadOptions | None = None) -> list[MemberFiles]:

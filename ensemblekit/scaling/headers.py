@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from ..errors import EnsembleKitError, InvalidPredictionsError
 from ..predictions.formats import EDITED, check_columns, read_metadata, stored_digest
 from ..predictions.names import few
 
-__all__ = ["RULE", "FileHeader", "open_predictions", "open_unchanged", "read_header"]
+__all__ = ["RULE", "FileHeader", "key_refused", "open_predictions", "open_unchanged", "read_header"]
 
 RULE = "files to combine are Parquet files of predictions, as Predictions.save writes them, or tables with a column id"
 """Beginning of an error about a file that is none."""
@@ -164,3 +164,11 @@ def _check_metadata(meta: dict[str, Any] | None, names: list[str], n_rows: int, 
             )
         if not edited:
             stored_digest(meta)  # refuses a missing digest; its value is compared when the rows are read
+
+
+def key_refused(names: Sequence[str]) -> InvalidPredictionsError:
+    """Make the error for files whose ids are keys of several columns."""
+    return InvalidPredictionsError(
+        f"files that are combined batch by batch must have one column of ids; received the key columns {few(names)}. "
+        "Use `combine`, which keeps the key."
+    )

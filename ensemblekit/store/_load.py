@@ -15,6 +15,7 @@ import numpy as np
 from ..arguments import typed
 from ..assembly import load_keras_file
 from ..errors import EnsembleKitError, InvalidOptionError, MissingDependencyError, StoreError
+from ..predictions.keys import Key, with_key
 from ._archives import check_archive
 from ._classes import find_class
 from ._folder import SavedFolder, read_folder
@@ -233,6 +234,9 @@ class _Reader:
                 from sklearn.utils import Bunch
 
                 return Bunch(**self._decode_kind("dict", value))
+            case "keyed":
+                ids, *parts = value
+                return with_key(self._decode(ids), Key(*map(tuple, parts)))
             case "array":
                 return self.arrays[value]
             case "scalar":

@@ -55,6 +55,8 @@ FORMER = "ensemblekit_former_paths"
 """Attribute of a plugin's top-level package that maps former paths of modules and classes to the present ones."""
 
 FORMER_OF_CORE: dict[str, str] = {
+    "ensemblekit.ensemble._keras_classifier": "ensemblekit.ensemble._keras._classifier",
+    "ensemblekit.ensemble._keras_regressor": "ensemblekit.ensemble._keras._regressor",
     "ensemblekit.evaluation._conformal_results": "ensemblekit.evaluation.conformal._sets",
     "ensemblekit.evaluation._conformal_results:ConformalIntervals": (
         "ensemblekit.evaluation.conformal._intervals:ConformalIntervals"

@@ -18,6 +18,7 @@ from .._version import __version__
 from ..arguments import typed
 from ..errors import NotStorableError, OutputExistsError
 from ..files import Folder, Replaceable, atomic_folder
+from ..predictions.keys import KeyedIds
 from ..registry import default_registry
 from ._manifest import (
     ARRAYS,
@@ -201,6 +202,10 @@ class _Writer:
             return {"dict" if kind is dict else "bunch": pairs}
         if isinstance(value, np.generic):
             return {"scalar": self._add_array(np.asarray(value), where)["array"]}
+        if kind is KeyedIds and value.key is not None:
+            key = value.key
+            parts = [list(key.names), list(key.kinds), list(key.time)]
+            return {"keyed": [self.encode(np.asarray(value), where), *parts]}
         if kind is np.ndarray:
             if value.dtype.kind == "O":
                 return {"objects": self._encode_all(value.ravel().tolist(), where), "shape": list(value.shape)}
@@ -267,6 +272,8 @@ class _Writer:
 
     def _encode_object(self, value: Any, where: str) -> dict[str, Any]:
         cls = type(value)
+        if (remedy := getattr(cls, "how_to_keep", None)) is not None:
+            raise NotStorableError(f"{where} is kept in a folder of its own, and not by save: {remedy}")
         owner = self.owners.get(cls.__module__.partition(".")[0])
         is_object = hasattr(value, "__dict__") and not isinstance(value, type)
         is_plain = cls.__module__ == SPLITTERS or (_is_sklearn(cls) and _is_estimator(value))

@@ -29,12 +29,14 @@ for _needed in ("hypothesis", "pytest"):
 from ._backbones import check_backbone
 from ._chainers import check_chainer
 from ._combiners import check_combiner
+from ._foreign import ForeignReport, assert_foreign, check_foreign, foreign_promises
 from ._heads import check_head
 from ._metrics import check_metric
 from ._pytest import (
     parametrize_with_backbone_checks,
     parametrize_with_chainer_checks,
     parametrize_with_combiner_checks,
+    parametrize_with_foreign_checks,
     parametrize_with_head_checks,
     parametrize_with_metric_checks,
     parametrize_with_task_checks,
@@ -48,17 +50,22 @@ from ._training import training_predictions
 __all__ = [
     "CheckFailedError",
     "CheckResult",
+    "ForeignReport",
+    "assert_foreign",
     "check_backbone",
     "check_chainer",
     "check_combiner",
+    "check_foreign",
     "check_head",
     "check_metric",
     "check_task",
+    "foreign_promises",
     "labels",
     "member_probas",
     "parametrize_with_backbone_checks",
     "parametrize_with_chainer_checks",
     "parametrize_with_combiner_checks",
+    "parametrize_with_foreign_checks",
     "parametrize_with_head_checks",
     "parametrize_with_metric_checks",
     "parametrize_with_task_checks",

@@ -24,6 +24,8 @@ class Violation(Exception):  # noqa: N818 - users never see it
         self.given = given or {}
         self.expected = expected
         self.received = received
+        self.script = ""
+        """Code of the counter-example that runs by itself, if there is any."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -50,7 +52,9 @@ def failure(violation: Violation, *, check: str, promise: str, subject: str) -> 
         The error, not raised.
     """
     lines = [f"{subject} breaks the promise {check!r}: {promise}.", f"Found: {violation.what}."]
-    if violation.given:
+    if violation.script:
+        lines += ["Counter-example:", "", violation.script]
+    elif violation.given:
         lines += ["Counter-example:"]
         lines += [f"    {name} = {as_code(value)}" for name, value in violation.given.items()]
     if violation.expected is not NOTHING:
@@ -59,6 +63,7 @@ def failure(violation: Violation, *, check: str, promise: str, subject: str) -> 
         lines.append(f"Received: {as_code(violation.received)}")
     error = CheckFailedError("\n".join(lines))
     error.check = check
+    error.example = violation.script
     error.arrays = {name: value for name, value in violation.given.items() if isinstance(value, np.ndarray)}
     return error
 

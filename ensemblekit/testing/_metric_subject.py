@@ -40,11 +40,20 @@ class MetricSubject(Subject):
         Creates a metric without arguments.
     n_classes : int, optional
         Number of classes that its options require.
+    valid, valid_labels : callable, optional
+        Turn drawn predictions and labels into some that its task admits.
     """
 
-    def __init__(self, factory: Callable[[], Any], *, n_classes: int | None = None) -> None:
+    def __init__(
+        self,
+        factory: Callable[[], Any],
+        *,
+        n_classes: int | None = None,
+        valid: Callable[[np.ndarray], np.ndarray] | None = None,
+        valid_labels: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
         super().__init__(factory)
-        self.n_classes = n_classes
+        self.n_classes, self.valid, self.valid_labels = n_classes, valid, valid_labels
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -225,6 +234,10 @@ def draw_rows(
             labels[:2] = [[scale], [3 * scale]]
     weights = rng.integers(0, 4, n).astype(np.float64)
     weights[rng.integers(n)] += 1
+    if subject.valid is not None:
+        predicted = np.array(subject.valid(predicted), dtype=np.float64)
+    if subject.valid_labels is not None:
+        labels = np.array(subject.valid_labels(labels))
     if name not in KINDS and kind == "regression":
         predicted, labels = mended(name, predicted, labels)
     metric = settled(subject, subject.probe, classes_of(name, n_classes), name)

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ..errors import InvalidOptionError
-from ..kinds import kind_of
+from ..kinds import KINDS, kind_of, task_of
 from ._attributes import difference, snapshot
 from ._failure import Violation
 from ._metric_subject import MetricSubject, Rows, draw_rows, near, settled
@@ -70,6 +70,12 @@ def _perfect(rows: Rows) -> np.ndarray:
     if kind_of(rows.task) != "multiclass":
         return rows.labels.astype(np.float64)
     return np.eye(rows.predicted.shape[-1])[rows.labels]
+
+
+def _no_values(subject: MetricSubject) -> str | None:
+    tasks = subject.tasks
+    some = any(name in KINDS or getattr(task_of(name).task, "labels_are_values", True) for name in tasks)
+    return None if some else "labels are no values that predictions could have"
 
 
 def _perfect_is_best(subject: MetricSubject, draw: Callable[[Any], Any]) -> None:
@@ -253,7 +259,7 @@ METRIC_CHECKS = (
     Check("decisions", "a metric of decisions sees nothing but these", _decisions,
           skipped=lambda s: None if s.probe.needs == "decisions" else "needs more than decisions"),
     Check("order_of_classes", "the order of the classes changes nothing", _order_of_classes, skipped=_no_order),
-    Check("perfect", "nothing is better than perfect predictions", _perfect_is_best),
+    Check("perfect", "nothing is better than perfect predictions", _perfect_is_best, skipped=_no_values),
     Check("by_class", "one class can be scored alone, and only one that there is", _by_class, share=0.5,
           skipped=lambda s: None if getattr(s.probe, "by_class", False) else "not by class"),
 )  # fmt: skip
@@ -265,6 +271,8 @@ def check_metric(
     *,
     expected_failed_checks: Mapping[str, str] | None = None,
     n_classes: int | None = None,
+    valid: Callable[[np.ndarray], np.ndarray] | None = None,
+    valid_labels: Callable[[np.ndarray], np.ndarray] | None = None,
     max_examples: int = MAX_EXAMPLES,
 ) -> None:
     """Check that a metric keeps what its attributes say, and what every metric must.
@@ -278,6 +286,8 @@ def check_metric(
         Name of a check -> reason why it is expected to fail. If the check passes, that is an error.
     n_classes : int, optional
         Number of classes that its options require. Classes are called ``c0``, ``c1``, ...
+    valid, valid_labels : callable, optional
+        As in `check_task`.
     max_examples : int, default=25
         Largest number of examples that a check draws. They are the same in every run.
 
@@ -307,4 +317,5 @@ def check_metric(
     ensemblekit.errors.CheckFailedError: Misses breaks the promise 'perfect': nothing is better than perfect ...
     ...
     """
-    check_all(MetricSubject(factory, n_classes=n_classes), METRIC_CHECKS, expected_failed_checks, max_examples)
+    subject = MetricSubject(factory, n_classes=n_classes, valid=valid, valid_labels=valid_labels)
+    check_all(subject, METRIC_CHECKS, expected_failed_checks, max_examples)

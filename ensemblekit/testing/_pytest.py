@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,13 +10,15 @@ import pytest
 from ..errors import CheckFailedError
 from ._combiners import MAX_EXAMPLES
 from ._failure import Violation
+from ._foreign import foreign_subject
 from ._report import KINDS
-from ._running import Check, check_expected, run
+from ._running import Check, NotApplicableError, check_expected, run
 
 __all__ = [
     "parametrize_with_backbone_checks",
     "parametrize_with_chainer_checks",
     "parametrize_with_combiner_checks",
+    "parametrize_with_foreign_checks",
     "parametrize_with_head_checks",
     "parametrize_with_metric_checks",
     "parametrize_with_task_checks",
@@ -97,6 +99,51 @@ def parametrize_with_task_checks(
     return _parametrize("task", factories, expected_failed_checks, max_examples)
 
 
+def parametrize_with_foreign_checks(
+    functions: Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]],
+    *,
+    shape: str,
+    expected_failed_checks: Expected = None,
+    max_examples: int = MAX_EXAMPLES,
+    **options: Any,
+) -> pytest.MarkDecorator:
+    """Make one test for each function that others wrote and each promise that applies to it.
+
+    Parameters
+    ----------
+    functions : sequence or mapping of callable
+        As in `check_foreign`; the keys of a mapping are used in the test ids.
+    shape : str
+        As in `check_foreign`, for all functions.
+    expected_failed_checks, max_examples
+        As in `parametrize_with_combiner_checks`; a callable receives the function.
+    **options
+        As in `check_foreign`, for all functions.
+
+    Returns
+    -------
+    pytest.MarkDecorator
+        Decorator of a test function with one argument, ``check``, which the function calls.
+
+    Examples
+    --------
+    >>> from ensemblekit.testing import parametrize_with_foreign_checks
+    >>> def mean(member_scores):
+    ...     return member_scores.mean(axis=0)
+    >>> @parametrize_with_foreign_checks([mean], shape="scores", weighted=False)
+    ... def test_mean(check):
+    ...     check()
+    """
+    named = functions.items() if isinstance(functions, Mapping) else [("", function) for function in functions]
+    tests: list[Any] = []
+    for name, function in named:
+        subject, checks = foreign_subject(function, shape, max_examples=max_examples, label=name or None, **options)
+        expected = expected_failed_checks
+        reasons = check_expected(checks, expected(function) if callable(expected) else expected)
+        tests += _tests(checks, subject, subject.label, reasons, max_examples)
+    return pytest.mark.parametrize("check", tests)
+
+
 def _parametrize(kind: str, factories: Factories, expected: Expected, max_examples: int) -> pytest.MarkDecorator:
     make_subject, checks = KINDS[kind]
     named = factories.items() if isinstance(factories, Mapping) else [("", factory) for factory in factories]
@@ -105,15 +152,19 @@ def _parametrize(kind: str, factories: Factories, expected: Expected, max_exampl
         subject = make_subject(factory)
         label = name or _label(subject)
         reasons = check_expected(checks, expected(factory) if callable(expected) else expected)
-        for check in checks:
-            if _applies(check, subject):
-                marks: list[Any] = []
-                if check.name in reasons:
-                    marks = [pytest.mark.xfail(reason=reasons[check.name], raises=CheckFailedError, strict=True)]
-                tests.append(
-                    pytest.param(BoundCheck(check, subject, max_examples), id=f"{label}-{check.name}", marks=marks)
-                )
+        tests += _tests(checks, subject, label, reasons, max_examples)
     return pytest.mark.parametrize("check", tests)
+
+
+def _tests(
+    checks: Sequence[Check], subject: Any, label: str, reasons: Mapping[str, str], max_examples: int
+) -> Iterator[Any]:
+    for check in checks:
+        if _applies(check, subject):
+            marks: list[Any] = []
+            if check.name in reasons:
+                marks = [pytest.mark.xfail(reason=reasons[check.name], raises=CheckFailedError, strict=True)]
+            yield pytest.param(BoundCheck(check, subject, max_examples), id=f"{label}-{check.name}", marks=marks)
 
 
 def _label(subject: Any) -> str:
@@ -140,7 +191,10 @@ class BoundCheck:
 
     def __call__(self) -> None:
         """Run the check; raise a `CheckFailedError` if it fails."""
-        run(self.check, self.subject, self.max_examples)
+        try:
+            run(self.check, self.subject, self.max_examples)
+        except NotApplicableError as error:
+            pytest.skip(str(error))
 
     def __repr__(self) -> str:
         return f"<check {self.check.name!r} of {_label(self.subject)}>"

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable
 
 from ..errors import CheckFailedError, InvalidOptionError
 from ._failure import Violation, failure
 
-__all__ = ["Check", "CheckResult", "check_all", "names_of", "results"]
+__all__ = ["Check", "CheckResult", "NotApplicableError", "check_all", "names_of", "results"]
 
 DRAWING_SECONDS = 1.0
 """Time after which a check draws no more examples, so that slow plugins are tested with fewer."""
@@ -23,6 +23,10 @@ LEAST_EXAMPLES = 5
 """Number of examples that are drawn regardless of time."""
 SHRINKING_SECONDS = 5.0
 """Time after which shrinking stops at the smallest counter-example found."""
+
+
+class NotApplicableError(Exception):
+    """A promise could not be checked, as no example came to a judgement; the reason is its text."""
 
 
 class _SearchEnded(BaseException):
@@ -35,7 +39,8 @@ class Check:
 
     ``run(subject, draw)`` raises `Violation`. ``skipped(subject)`` returns the reason why the promise is not made or
     cannot be checked, or None. ``share`` is multiplied by the number of examples; it is 0 for a check that draws none.
-    ``prepare()`` imports heavy packages before the time limit starts.
+    ``prepare()`` imports heavy packages before the time limit starts. If every example is rejected, the promise is
+    broken, or not applicable for the reason ``unsatisfied`` if that is given.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Check:
     skipped: Callable[[Any], str | None] = lambda subject: None
     share: float = 1.0
     prepare: Callable[[], None] = lambda: None
+    unsatisfied: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,13 @@ def run(check: Check, subject: Any, max_examples: int) -> None:
 def _search(check: Check, subject: Any, max_examples: int) -> None:
     started, drawn, late = time.monotonic(), 0, False
     found: list[tuple[float, Violation]] = []
+    # A subject may have a seed and a time limit of its own.
+    chosen: int | None = getattr(subject, "seed", None)
+    drawing: float = getattr(subject, "drawing_seconds", DRAWING_SECONDS)
 
     @settings(
         max_examples=max_examples,
-        derandomize=True,
+        derandomize=chosen is None,
         database=None,
         deadline=None,
         print_blob=False,
@@ -104,7 +113,7 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
         nonlocal drawn, late
         drawn += 1
         elapsed = time.monotonic() - (found[0][0] if found else started)
-        if elapsed > (SHRINKING_SECONDS if found else DRAWING_SECONDS) and drawn > LEAST_EXAMPLES:
+        if elapsed > (SHRINKING_SECONDS if found else drawing) and drawn > LEAST_EXAMPLES:
             late = True
             raise _SearchEnded
         try:
@@ -114,10 +123,12 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
             raise
 
     try:
-        examine()
-    except Unsatisfiable:
-        raise Violation("it refuses all predictions that were drawn, of members called 'm0', 'm1', ...") from None
-    except (_SearchEnded, Flaky):
+        (examine if chosen is None else seed(chosen)(examine))()
+    except (_SearchEnded, Flaky, Unsatisfiable) as error:
+        if not found and isinstance(error, Unsatisfiable):
+            if check.unsatisfied:
+                raise NotApplicableError(check.unsatisfied) from None
+            raise Violation("it refuses all predictions that were drawn, of members called 'm0', 'm1', ...") from None
         if not found and not late:
             raise
         # Hypothesis cannot reproduce a counter-example that depends on chance; a counter-example that was found once
@@ -156,6 +167,9 @@ def results(
             run(check, subject, max_examples)
         except CheckFailedError as failed:
             error = failed
+        except NotApplicableError as none:
+            yield CheckResult(check.name, check.promise, "skipped", str(none))
+            continue
         if check.name not in expected:
             yield CheckResult(check.name, check.promise, "failed" if error else "passed", error=error)
         elif error:

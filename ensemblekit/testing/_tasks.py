@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -38,11 +39,23 @@ class TaskSubject(Subject):
         Number of classes that it requires.
     refused : sequence of (probas, classes)
         Predictions that it must refuse.
+    valid, valid_labels : callable, optional
+        Turn drawn predictions and labels into some that it admits.
     """
 
-    def __init__(self, factory: Callable[[], Any], *, n_classes: int | None = None, refused: Refused = ()) -> None:
+    def __init__(
+        self,
+        factory: Callable[[], Any],
+        *,
+        n_classes: int | None = None,
+        refused: Refused = (),
+        valid: Callable[[np.ndarray], np.ndarray] | None = None,
+        valid_labels: Callable[[np.ndarray], np.ndarray] | None = None,
+        classes: Sequence[Any] | None = None,
+    ) -> None:
         super().__init__(factory)
-        self._n_classes, self.refused = n_classes, refused
+        self._n_classes = n_classes if classes is None else len(classes)
+        self.refused, self.valid, self.valid_labels, self._classes = refused, valid, valid_labels, classes
 
     @property
     def kind(self) -> str:
@@ -60,9 +73,9 @@ class TaskSubject(Subject):
                 return n
         return 3
 
-    def classes(self, n: int) -> tuple[str, ...]:
+    def classes(self, n: int) -> tuple[Any, ...]:
         """Name classes as the task does."""
-        return example_classes(self.probe, n)
+        return example_classes(self.probe, n) if self._classes is None else tuple(self._classes)[:n]
 
     def admits(self, probas: np.ndarray, classes: tuple[Any, ...]) -> bool:
         """Whether it admits predictions; what it raises besides ValueError is a violation."""
@@ -134,6 +147,8 @@ def _draw_probas(subject: TaskSubject, draw: Callable[[Any], Any], n_members: in
     n, classes = subject.n_classes, subject.classes(subject.n_classes)
     drawn = member_probas(task=subject.kind, n_members=n_members, n_samples=3, n_classes=n, dtype=np.float64)
     cube = np.array(draw(drawn))
+    if subject.valid is not None:
+        cube = np.stack([np.array(subject.valid(member), dtype=np.float64) for member in cube])
     # Many tasks are of numbers >= 0, or of numbers in order, and few examples would be.
     for values in (cube, np.abs(cube), np.sort(cube, axis=-1)):
         if all(subject.admits(member, classes) for member in values):
@@ -182,6 +197,8 @@ def _baseline(subject: TaskSubject, draw: Callable[[Any], Any]) -> None:
     axes = draw(st.sampled_from([(), (2,)] if subject.probe.dense_metrics else [()]))
     rows = draw(st.integers(1, 4))
     labels = np.asarray(draw(drawn_labels(task=subject.kind, n_samples=rows, n_classes=n, extra_axes=axes)))
+    if subject.valid_labels is not None:
+        labels = np.array(subject.valid_labels(labels))
     for mended in (np.abs(labels), np.repeat(labels[..., :1], n, axis=-1)) if subject.kind == "regression" else ():
         labels = labels if subject.admits_labels(labels, classes) else mended
     assume(subject.admits_labels(labels, classes))
@@ -189,6 +206,8 @@ def _baseline(subject: TaskSubject, draw: Callable[[Any], Any]) -> None:
     weights[0] += weights.sum() == 0
     times = weights.astype(np.int64)
     given = {"labels": labels, "n_classes": n, "sample_weight": weights}
+    if "classes" in inspect.signature(subject.probe.baseline).parameters:
+        given["classes"] = classes
     plain, weighted = _call(subject, given, labels, n), _call(subject, given, labels, n, sample_weight=weights)
     for baseline in (plain, weighted):
         if baseline.shape != (n,) or baseline.dtype.kind != "f":
@@ -213,7 +232,8 @@ def _call(subject: TaskSubject, given: dict[str, Any], labels: np.ndarray, n: in
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return np.asarray(subject.probe.baseline(labels.copy(), n, **options))
+            named = {"classes": given["classes"]} if "classes" in given else {}
+            return np.asarray(subject.probe.baseline(labels.copy(), n, **named, **options))
     except Exception as error:
         return raise_violation(error, "baseline", given)
 
@@ -238,6 +258,9 @@ def check_task(
     expected_failed_checks: Mapping[str, str] | None = None,
     n_classes: int | None = None,
     refused: Refused = (),
+    valid: Callable[[np.ndarray], np.ndarray] | None = None,
+    valid_labels: Callable[[np.ndarray], np.ndarray] | None = None,
+    columns: Sequence[Any] | None = None,
     max_examples: int = 25,
 ) -> None:
     """Check that a task keeps what its attributes say, and what every task must.
@@ -252,6 +275,11 @@ def check_task(
         Number of classes or outputs that it requires; by default the first of 3, 2, 4, 5 and 6 that it admits.
     refused : sequence of (probas, classes), optional
         Predictions, valid for the kind, that it must refuse.
+    valid, valid_labels : callable, optional
+        Turn arrays that are valid for the kind, predictions or labels, into some that the task admits, such as sorted
+        ones; by default they are drawn until some are admitted.
+    columns : sequence of str or int, optional
+        Names of columns, its classes or outputs, that it admits; by default ``c0``, ``c1``, ...
     max_examples : int, default=25
         As in `check_metric`.
 
@@ -278,5 +306,7 @@ def check_task(
     ...         self.check(labels, classes)
     >>> check_task(Counts, refused=[([[-1.0]], ["visits"])])
     """
-    subject = TaskSubject(factory, n_classes=n_classes, refused=refused)
+    subject = TaskSubject(
+        factory, n_classes=n_classes, refused=refused, valid=valid, valid_labels=valid_labels, classes=columns
+    )
     check_all(subject, TASK_CHECKS, expected_failed_checks, max_examples)

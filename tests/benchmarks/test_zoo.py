@@ -18,6 +18,7 @@ SOME = {
     "two inputs without names": CELLS, "texts": ("fuse", "saved", "LiteRT"), "one output in a dict": ("fuse", "ONNX"),
     "GELU and LayerNormalization": ("fuse", "ONNX", "LiteRT"), "a layer of the user's own": ("fuse", "saved"),
     "labels, several of which may apply": ("fuse", "saved", "predict_images"), "a Lambda": CELLS,
+    "convolutions in groups": ("fuse", "ONNX"),
 }  # fmt: skip
 
 
@@ -67,3 +68,4 @@ def test_a_fault_is_told_from_a_line():
     assert not is_kept("1e-04")
     assert is_kept("1e-04", half=True)
     assert not is_kept("RAW TypeError: no")
+    assert not is_kept("given up after 600 s.")

@@ -142,6 +142,7 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "evaluation.reliability_curve": one,
         "evaluation.repeats_table": give(tables={1: scores[["Model", "Accuracy"]]}),
         "evaluation.results_table": give(models={"a": {"train": first, "valid": first, "test": first}}),
+        "evaluation.mean_interval": give(values=[0.5, 0.7, 0.6, 0.8, 0.9, 0.4], n_resamples=50),
         "evaluation.score_table": give(models=rows, n_resamples=50),
         "evaluation.sign_test": lambda: pair() | {"metric": "log_loss"},
         "evaluation.statistic": give(predictions=first, metric="neg_brier_score"),

@@ -364,6 +364,16 @@ def _(world: World, give: Give) -> Any:
     return evaluation.permutation_test(*world.pair, "log_loss", groups=grouped(world, give), n_resamples=99)
 
 
+@door("evaluation.mcnemar(groups)", "evaluation.cochran_q(groups)", containers=LOOKED_UP, reads=False)
+def _(world: World, give: Give) -> Any:
+    one, other = world.pair
+    both = {"one": one, "other": other}
+    return (
+        evaluation.mcnemar(one, other, groups=grouped(world, give)).p_value,
+        evaluation.cochran_q(both, groups=grouped(world, give), n_resamples=99).p_value,
+    )
+
+
 @door("evaluation.permutation_test(sample_weight)", containers=LOOKED_UP)
 def _(world: World, give: Give) -> Any:
     return evaluation.permutation_test(*world.pair, "log_loss", sample_weight=give(world.weight), n_resamples=99)

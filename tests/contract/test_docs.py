@@ -162,6 +162,15 @@ def test_the_plugin_of_the_page_is_that_of_the_example():
     assert entry_point[1] in (example / "pyproject.toml").read_text()
 
 
+def test_the_task_of_the_page_is_that_of_the_example():
+    page, example = PAGES["write-a-task.md"], REPO / "examples" / "custom_task"
+    blocks = [block for block in python_blocks(page, tensorflow=False) if not block.startswith(">>>")]
+    assert "\n\n".join(blocks) == (example / "ensemblekit_survival" / "__init__.py").read_text()
+    entry_point = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert entry_point
+    assert entry_point[1] in (example / "pyproject.toml").read_text()
+
+
 # Nothing is left out.
 
 

@@ -15,7 +15,8 @@ import ensemblekit
 from ensemblekit import EnsembleKitError
 from ensemblekit.predictions import named as reader
 
-from . import named_calls, named_crowds, named_estimators, named_fewer  # noqa: F401 - they list the doors
+# Each lists doors.
+from . import named_calls, named_crowds, named_estimators, named_fewer, named_rankings, named_readers  # noqa: F401
 from .named_doors import DOORS, LOOKED_UP, N, World, named, plain
 
 MATCHED = {
@@ -32,12 +33,21 @@ NOT_MATCHED = {
     "Predictions, which align matches": "predictions first second validation models chosen_on fit_on partitions tables "
     "refused held_out teacher greedy_on renew_on",
     "Votes, which name their items and raters": "votes",
+    "runs and judgements, which name their queries and items": "qrels",
+    "names of queries": "fit_queries queries",
+    "what a rule or a metric for rankings gets, with no names": "pool hits joined of_rank starts query position grade "
+    "judged_query judged_grade",
+    "marks and masks, which name their cases and readers": "regions masks reference",
+    "names of columns of marks, and numbers of axes": "box centre ratings spacing affine",
+    "fields of what is made of marks and masks": "readers tied confusions prior case row coordinates n_marked "
+    "_patterns _shares _decided",
     "estimators, models and parts of them": "augmentation backbone bank combiner copied estimators head layer layers "
     "build method model obj second_head student optimizer",
     "options": "rules callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "
     "reader others window suffixes paths targets model_options options params fit_params progress random_state scoring "
     "seed visit image earlier replaces deep default knowing_prior rule key given plugins client xp dtype transform to "
-    "inputs extra_axes n_members n_samples n_classes activation channels device dataset fit_options flips",
+    "inputs extra_axes n_members n_samples n_classes activation channels device dataset fit_options flips valid "
+    "valid_labels",
     "the array of a contract, with no names": "confidence member_probas x pixels images half_widths calibration_ids "
     "rows counts posterior",
     "metrics": "predicted task",
@@ -47,7 +57,7 @@ NOT_MATCHED = {
     "text weighted right parts comparisons choice lead skills fitted best curve promised test oof profile "
     "group_leaked",
     "a list of numbers, answered in its order": "p_values",
-    "names of columns in a file, and how it is read": "label columns positive read",
+    "names of columns in a file, and how it is read": "id label columns positive read time",
 }
 EXEMPT = {
     "cascading.Cascade(classes)": "made by cascade",
@@ -67,6 +77,11 @@ EXEMPT = {
     "folds.FoldBag(": "made by fit_folds and load_folds",
     "folds.fit_folds(classes)": "names of the outputs of a model, in their order",
     "folds.load_folds(folds)": "paths by name of the fold",
+    "matching.Consensus": "made by vote_labels and staple",
+    "matching.compare_masks": "a set of labels; a reference is looked up by case",
+    "matching.judge_readers": "it gives them to compare_masks",
+    "matching.staple(labels)": "a set of labels",
+    "evaluation.mean_interval": "values whose order does not matter",
     "members.as_source": "collect reads it",
     "data.ImageFolder": "ids are a selection of its files",
     "data.ImageSource": "made by image_folder and image_table; ids are a selection of its files",
@@ -109,6 +124,10 @@ EXEMPT = {
     "predicting.Predictor": "made by open_model",
     "predicting.open_model": "it reads classes as fuse does",
     "predicting.predict_images": "it gives classes to open_model",
+    "ranking.FittedWeights(weights)": "made by fit_weights",
+    "ranking.Grouped": "made by Pool",
+    "ranking.Hits.sum": "arrays in the order of the hits, from a metric",
+    "ranking.Pool": "made by fuse_runs, which looks weights up by member",
     "report.MemberChoice": "a part of a page: weights of members and rows are looked up by name",
     "report.write_report": "it gives groups and weights of rows to score_table",
     "predictions.PredictionSet.reorder": "by name, and by number for rows",

@@ -75,6 +75,14 @@ def custom_combiner(clean):
 
 
 @pytest.fixture
+def custom_task(clean):
+    """The plugin of the example of a task, installed as its README says."""
+    clean.pip("install", REPO / "examples" / "custom_task")
+    yield
+    clean.pip("uninstall", "--yes", "ensemblekit-survival")
+
+
+@pytest.fixture
 def impostor(clean, tmp_path):
     """An installed stranger that registers the name of a built-in, and one of its own."""
     (tmp_path / "pyproject.toml").write_text(PROJECT)
@@ -147,6 +155,12 @@ def test_the_plugin_of_the_example_is_listed_and_combines(clean, custom_combiner
     )
     done = clean.combine("confident_mean")
     assert (done.stdout.strip(), done.stderr) == ("[[0.5, 0.5]]", "")
+
+
+def test_the_task_of_the_example_is_listed_with_its_metrics(clean, custom_task):
+    lines = [" ".join(line.split()) for line in clean.run("ensemblekit", "plugins").stdout.splitlines()]
+    for kind, name in (("task", "survival"), ("metric", "integrated_brier"), ("metric", "concordance")):
+        assert any(line.startswith(f"{kind} {name} ensemblekit-survival 1.0.0") for line in lines), name
 
 
 def test_a_plugin_that_is_not_installed_is_not_listed(clean):

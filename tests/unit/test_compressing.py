@@ -280,7 +280,7 @@ NUMBERS = Predictions(np.zeros((60, 1)), ids=range(60), classes=["value"], task=
     [
         (THREE, {}, CompatibilityError, "an output for each of the 3 classes; it has 2"),
         (THREE, {"classes": CLASSES}, AlignmentError, "must have the same classes"),
-        (NUMBERS, {}, InvalidPredictionsError, "must predict classes that exclude each other"),
+        (NUMBERS, {}, InvalidPredictionsError, "must predict probabilities of classes or labels"),
         (TWO, {"label_weight": 0.5}, InvalidPredictionsError, "label_weight needs labels"),
         (TWO, {"label_weight": 1}, InvalidOptionError, "label_weight must be a number >= 0 and < 1"),
         (TWO, {"temperature": 0}, InvalidOptionError, "temperature must be a finite number > 0"),

@@ -1,11 +1,12 @@
 """Agreement of raters: the published example, the peers' values, and intervals that say when one cannot tell."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ensemblekit import Votes
 from ensemblekit.crowd import cohen_kappa, fleiss_kappa, krippendorff_alpha
-from ensemblekit.errors import InvalidOptionError, UnknownMemberError
+from ensemblekit.errors import InvalidOptionError, InvalidPredictionsError, UnknownMemberError
 from tests.unit.crowd_samples import crowd, frame
 
 PUBLISHED = {  # Krippendorff, "Computing Krippendorff's alpha-reliability", 2011: four observers, twelve units
@@ -193,3 +194,25 @@ def test_wrong_arguments_are_refused():
         fleiss_kappa(votes, confidence=95)
     with pytest.raises(InvalidOptionError, match=r"n_resamples must be a whole number >= 100; received 10"):
         fleiss_kappa(votes, n_resamples=10)
+
+
+def test_an_interval_over_groups_does_not_count_copies_of_items():
+    votes, _ = crowd(n_items=40, n_raters=4, per_item=3, seed=3)
+    table = votes.to_frame()[["item", "rater", "label"]]
+    copies = pd.concat([table.assign(item=table["item"] + f"-{k}") for k in range(4)])
+    group_of = {item: item.partition("-")[0] for item in copies["item"]}
+    one = krippendorff_alpha(votes)
+    alone, grouped = krippendorff_alpha(Votes(copies)), krippendorff_alpha(Votes(copies), groups=group_of)
+    assert grouped.value == alone.value
+    assert grouped.n_groups == 40
+    assert grouped.n_items == 160
+    assert grouped.high - grouped.low == pytest.approx(one.high - one.low, rel=0.15)
+    assert alone.high - alone.low < 0.65 * (grouped.high - grouped.low)
+    assert "160 items of 40 groups" in grouped.sentence
+    few = krippendorff_alpha(Votes(copies), groups=dict.fromkeys(group_of, "one scan"))
+    assert not few.enough
+    assert "with so few groups one cannot tell" in few.sentence
+    kappa = fleiss_kappa(Votes(copies), groups=group_of)
+    assert kappa.low < fleiss_kappa(Votes(copies)).low
+    with pytest.raises(InvalidPredictionsError, match="groups"):
+        krippendorff_alpha(votes, groups={"nobody": "x"})

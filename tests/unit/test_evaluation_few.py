@@ -6,11 +6,13 @@ import pytest
 import scipy.stats
 
 from ensemblekit import InvalidOptionError, Predictions
+from ensemblekit.errors import InvalidPredictionsError
 from ensemblekit.evaluation import (
     bootstrap_interval,
     compare_with_best_member,
     compare_with_reference,
     find_metric,
+    mean_interval,
     paired_bootstrap,
     permutation_test,
     score_table,
@@ -307,3 +309,16 @@ def test_a_difference_that_is_not_defined_neither_rises_nor_falls():
     line = compare_with_reference(models, "old", metrics="macro_auroc", n_resamples=50).iloc[0]
     assert line["verdict"] == "too few"
     assert line["sentence"].startswith("From old to new, macro AUROC is not defined on these 20 rows (")
+
+
+def test_the_interval_of_a_mean_is_that_of_a_metric_that_is_a_mean():
+    rng = np.random.default_rng(0)
+    errors = rng.random(30)
+    numbers = Predictions(errors, ids=range(30), classes=["y"], labels=np.zeros(30), task="regression")
+    found = mean_interval(errors, lowest=0.0)
+    assert found == pytest.approx(bootstrap_interval(numbers, "mae"), rel=0.02)  # rows are drawn in another order
+    assert mean_interval(errors[::-1], lowest=0.0) == found
+    assert mean_interval([0.5] * 5, lowest=0, highest=1) == (0, 1)  # five cases tell nothing
+    assert mean_interval([], lowest=0, highest=1) == (0, 1)
+    with pytest.raises(InvalidPredictionsError, match="values must be finite numbers from 0 to 1"):
+        mean_interval([0.5, 2.0], lowest=0, highest=1)

@@ -185,7 +185,7 @@ def test_a_threshold_without_a_test_breaks_the_promise(monkeypatch):
     # The check above can fail: the risk that was observed is no promise.
     from ensemblekit.evaluation.conformal import _selective
 
-    monkeypatch.setattr(_selective, "risk_p_values", lambda losses, risk: losses.mean(axis=1) - risk)
+    monkeypatch.setattr(_selective, "risk_p_values", lambda losses, risk, **_: losses.mean(axis=1) - risk)
     assert broken_promises()[0] > 0.3
 
 

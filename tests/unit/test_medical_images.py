@@ -95,6 +95,13 @@ def test_values_are_rescaled_before_they_are_windowed(tmp_path):
     np.testing.assert_allclose(grey(path), WHOLE * 255 / 4095, rtol=1e-5)
 
 
+@pytest.mark.parametrize("slope", [0, -0.0])
+def test_a_file_without_a_slope_is_named(tmp_path, slope):
+    path = write(tmp_path / "a.dcm", VALUES, RescaleSlope=slope, RescaleIntercept=10)
+    with pytest.raises(UnreadableImageError, match=r"a\.dcm.* with RescaleSlope -?0 and .* no grey levels"):
+        read_image(path)
+
+
 def test_a_table_of_a_file_is_used(tmp_path):
     from pydicom.dataset import Dataset
     from pydicom.sequence import Sequence

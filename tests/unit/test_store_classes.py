@@ -1,10 +1,15 @@
 """Which classes a manifest may name: what an installed plugin has loaded, or says that it loads late."""
 
+import importlib
+import json
+import pickle
 import subprocess
 import sys
 
 import pytest
 
+from ensemblekit.store import load, save
+from ensemblekit.store._manifest import FORMER_OF_CORE, seal
 from tests.strangers import REPO, environment, write_distribution
 
 pytest.importorskip("skops")
@@ -82,3 +87,27 @@ def test_a_manifest_imports_no_module_but_those_that_the_plugin_lists(tmp_path):
     }
     assert "must be of a module that loading the plugins imports; 'acme.script' is not" in said["acme.script:Harm"]
     assert "'acme.script' is not" in said["acme.older:Harm"]
+
+
+def test_former_paths_of_the_core_name_what_there_is():
+    for path in FORMER_OF_CORE.values():
+        module, _, name = path.partition(":")
+        assert not name or hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("name", ["KerasClassifier", "KerasRegressor"])
+def test_keras_estimators_of_earlier_versions_load(name, tmp_path):
+    import ensemblekit.ensemble as room
+
+    made = getattr(room, name)(None, epochs=3)
+    new, old = f"ensemblekit.ensemble._keras.{name.replace('Keras', '_').lower()}", "ensemblekit.ensemble._keras"
+    old = f"{old}{name.replace('Keras', '_').lower()}"
+    assert type(made).__module__ == new
+    save(made, tmp_path / "saved")
+    text = (tmp_path / "saved" / "manifest.json").read_text()
+    manifest = json.loads(text.replace(new, old))
+    del manifest["sha256"]
+    (tmp_path / "saved" / "manifest.json").write_text(seal(manifest))
+    pickled = pickle.dumps(made, protocol=0).replace(new.encode(), old.encode())
+    for found in (load(tmp_path / "saved"), pickle.loads(pickled)):  # noqa: S301 - made above
+        assert (type(found), found.epochs) == (type(made), 3)

@@ -33,7 +33,9 @@ class Agreement:
     n_items, n_votes, n_raters : int
         Items with two votes or more, the votes on them, and who gave those.
     enough : bool
-        Whether there are enough items to tell anything, and two classes.
+        Whether there are enough items, or groups of items, to tell anything, and two classes.
+    n_groups : int or None
+        Groups of these items, if the interval is over groups.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Agreement:
     n_votes: int
     n_raters: int
     enough: bool
+    n_groups: int | None = None
 
     @property
     def sentence(self) -> str:
@@ -99,9 +102,12 @@ def judged(
 ) -> Agreement:
     n = patterns.n_items
     value = float(figure(patterns.times[np.newaxis].astype(np.float64))[0]) if n else np.nan
-    enough, low, high = n >= fewest_units(confidence) and not np.isnan(value), -1.0, 1.0
+    n_groups = None if patterns.by_group is None else int(patterns.by_group.shape[0])
+    n_units = n if n_groups is None else n_groups
+    enough, low, high = n_units >= fewest_units(confidence) and not np.isnan(value), -1.0, 1.0
     if enough:
         low, high = interval(
-            figure, patterns.times, lowest, highest, confidence=confidence, n_resamples=n_resamples, seed=seed
-        )
-    return Agreement(name, value, low, high, confidence, n, n_votes, patterns.n_raters, enough)
+            figure, patterns.times, lowest, highest, confidence=confidence, n_resamples=n_resamples, seed=seed,
+            by_group=patterns.by_group,
+        )  # fmt: skip
+    return Agreement(name, value, low, high, confidence, n, n_votes, patterns.n_raters, enough, n_groups)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
 from ...arguments import typed
+from ...predictions.groups import as_groups
 from .._scale import order_of_classes
 from .._sums import Tally
 from ..votes import Votes
@@ -17,12 +19,13 @@ from ._patterns import Patterns, by_votes
 __all__ = ["fleiss_kappa", "krippendorff_alpha"]
 
 
-@typed()
+@typed(but=("groups",))
 def krippendorff_alpha(
     votes: Votes,
     *,
     level: Literal["nominal", "ordinal", "interval", "ratio"] = "nominal",
     order: Sequence[str] | None = None,
+    groups: Any = None,
     confidence: float = 0.95,
     n_resamples: int = 2000,
     seed: int = 0,
@@ -38,6 +41,8 @@ def krippendorff_alpha(
         numbers; by that of their ratio.
     order : sequence of str, optional
         Classes from the lowest to the highest, for ``ordinal``. By default `Votes.order`, or their order as numbers.
+    groups : mapping of item to group, or Series indexed by item, optional
+        Items of one group, such as objects of one scan, are not independent: the interval is then over groups.
     confidence : float, default=0.95
         Of the interval, in (0, 1).
     n_resamples : int, default=2000
@@ -54,6 +59,8 @@ def krippendorff_alpha(
     ------
     InvalidOptionError
         If an option is out of range, ``order`` lacks a class or is needed, or classes are no numbers.
+    InvalidPredictionsError
+        If an item has no group.
 
     Notes
     -----
@@ -82,24 +89,26 @@ def krippendorff_alpha(
     (0.647, 8, True)
     """
     check_resampling(confidence, n_resamples, seed)
-    patterns = by_votes(Tally(votes))
+    patterns = by_votes(Tally(votes), _groups(groups, votes))
     distances = None if level == "ordinal" else class_distances(votes.classes, level)
     rank = order_of_classes(votes, order, "level='ordinal'") if level == "ordinal" else None
     if rank is not None:  # columns from the lowest to the highest
-        patterns = Patterns(patterns.counts[:, np.argsort(rank)], patterns.times, patterns.n_raters)
+        patterns = replace(patterns, counts=patterns.counts[:, np.argsort(rank)])
     figure = _alpha(distances)
     return _found(f"Krippendorff's alpha ({level})", figure, patterns, distances, confidence, n_resamples, seed)
 
 
-@typed()
-def fleiss_kappa(votes: Votes, *, confidence: float = 0.95, n_resamples: int = 2000, seed: int = 0) -> Agreement:
+@typed(but=("groups",))
+def fleiss_kappa(
+    votes: Votes, *, groups: Any = None, confidence: float = 0.95, n_resamples: int = 2000, seed: int = 0
+) -> Agreement:
     """Compute Fleiss' kappa: how far any number of raters agree, each item having the same number of votes or not.
 
     Parameters
     ----------
     votes : Votes
         Answers of raters about items. Weights of votes are not used.
-    confidence, n_resamples, seed
+    groups, confidence, n_resamples, seed
         As in `krippendorff_alpha`.
 
     Returns
@@ -132,9 +141,13 @@ def fleiss_kappa(votes: Votes, *, confidence: float = 0.95, n_resamples: int = 2
     0.624
     """
     check_resampling(confidence, n_resamples, seed)
-    patterns = by_votes(Tally(votes))
+    patterns = by_votes(Tally(votes), _groups(groups, votes))
     distances = class_distances(votes.classes, "nominal")
     return _found("Fleiss' kappa", _fleiss, patterns, distances, confidence, n_resamples, seed)
+
+
+def _groups(groups: Any, votes: Votes) -> np.ndarray | None:
+    return None if groups is None else as_groups(groups, votes.items)
 
 
 def _alpha(distances: np.ndarray | None) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -182,7 +195,7 @@ def _found(
     added[0, c], added[1, rarest] = size - size // 2, size
     added[0, k] += size // 2
     counts = np.concatenate([patterns.counts, added]).astype(np.float64)
-    more = Patterns(counts, np.append(patterns.times, [0, 0]), patterns.n_raters)
+    more = replace(patterns, counts=counts, times=np.append(patterns.times, [0, 0]))
     place = len(counts) - 2
     return judged(
         name, lambda draws: figure(draws, counts), more, place, place + 1, patterns.n_votes, confidence, n_resamples,

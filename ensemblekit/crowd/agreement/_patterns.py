@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,11 +29,14 @@ class Patterns:
         How many items have the pattern.
     n_raters : int
         How many raters have a vote on these items.
+    by_group : sparse array of shape (n_groups, n_patterns), optional
+        How many items of each group have each pattern, if items of a group are not independent.
     """
 
     counts: np.ndarray
     times: np.ndarray
     n_raters: int
+    by_group: Any = None
 
     @property
     def n_items(self) -> int:
@@ -45,8 +49,20 @@ class Patterns:
         return int(self.times @ self.counts.sum(axis=1))
 
 
-def by_votes(tally: Tally) -> Patterns:
-    """Find the patterns of the items with two votes or more; the others can agree with nobody."""
+def by_votes(tally: Tally, groups: np.ndarray | None = None) -> Patterns:
+    """Find the patterns of the items with two votes or more; the others can agree with nobody.
+
+    Parameters
+    ----------
+    tally : Tally
+        The votes.
+    groups : ndarray of str of shape (n_items,), optional
+        Group of each item.
+
+    Returns
+    -------
+    Patterns
+    """
     counts = tally.by_item_class(np.ones(len(tally.item))).astype(np.int64)
     several = counts.sum(axis=1) >= 2
     n_raters = len(np.unique(tally.rater[several[tally.item]]))
@@ -54,10 +70,17 @@ def by_votes(tally: Tally) -> Patterns:
     base = int(counts.max(initial=0)) + 1
     if tally.n_classes * math.log2(base) < 62:
         codes = counts @ (base ** np.arange(tally.n_classes, dtype=np.int64))
-        _, first, times = np.unique(codes, return_index=True, return_counts=True)
-        return Patterns(counts[first], times, n_raters)
-    found, times = np.unique(counts, axis=0, return_counts=True)
-    return Patterns(found, times, n_raters)
+        _, first, place, times = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
+        found = counts[first]
+    else:
+        found, place, times = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
+    if groups is None:
+        return Patterns(found, times, n_raters)
+    from scipy.sparse import coo_array
+
+    names, of_item = np.unique(groups[several], return_inverse=True)
+    shape = (len(names), len(found))
+    return Patterns(found, times, n_raters, coo_array((np.ones(len(place)), (of_item, place.ravel())), shape).tocsr())
 
 
 def interval(
@@ -69,6 +92,7 @@ def interval(
     confidence: float,
     n_resamples: int,
     seed: int,
+    by_group: Any = None,
 ) -> tuple[float, float]:
     """Compute an interval of a figure, from items that are weighted at random and one more that was not seen.
 
@@ -86,6 +110,8 @@ def interval(
         Number of draws.
     seed : int
         Seed, >= 0.
+    by_group : sparse array of shape (n_groups, n_patterns), optional
+        Items of each group by pattern: groups are then weighted, and one group of the mean size is added.
 
     Returns
     -------
@@ -100,11 +126,16 @@ def interval(
     """
     rng = np.random.default_rng(seed)
     ends: list[list[np.ndarray]] = [[], []]
-    step = max(1, BLOCK // len(times))
+    step = max(1, BLOCK // max(len(times), 1 if by_group is None else by_group.shape[0]))
+    mean_size = 1.0 if by_group is None else times.sum() / by_group.shape[0]
     for start in range(0, n_resamples, step):
         size = min(step, n_resamples - start)
-        weights = rng.gamma(times, size=(size, len(times)))
-        added = rng.exponential(size=size)
+        if by_group is None:
+            weights = rng.gamma(times, size=(size, len(times)))
+        else:
+            weights = np.zeros((size, len(times)))
+            weights[:, : by_group.shape[1]] = rng.exponential(size=(size, by_group.shape[0])) @ by_group
+        added = mean_size * rng.exponential(size=size)
         for end, place in zip(ends, (lowest, highest), strict=True):
             with_added = weights.copy()
             with_added[:, place] += added

@@ -50,7 +50,9 @@ def fit_conformal(
 
     Any model or combiner can be used, as only its predictions are needed. If calibration rows and new rows are
     exchangeable, the set or interval of a new row contains the truth with a probability of at least ``1 - alpha``. The
-    guarantee holds over all rows; with ``by`` or ``groups`` for each class or group.
+    guarantee holds over all rows; with ``by`` or ``groups`` for each class or group. Rows that depend on each other,
+    such as images of one patient, are not exchangeable with those of new patients: give one of each, or
+    `Predictions.aggregate` them.
 
     Parameters
     ----------

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["first_failure", "risk_p_values"]
+__all__ = ["first_failure", "group_means", "risk_p_values"]
 
 
-def risk_p_values(losses: np.ndarray, risk: float, *, n_rows: np.ndarray | None = None) -> np.ndarray:
+def group_means(losses: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Compute the mean loss of each group that has rows, so that groups are as independent as rows must be.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_rows,)
+        Loss of each row.
+    places : ndarray of int of shape (n_rows,)
+        Number of the group of each row.
+
+    Returns
+    -------
+    ndarray of shape (n_groups,)
+    """
+    sizes = np.bincount(places)
+    return (np.bincount(places, losses) / np.maximum(sizes, 1))[sizes > 0]
+
+
+def risk_p_values(
+    losses: np.ndarray, risk: float, *, n_rows: np.ndarray | None = None, exact: bool | None = None
+) -> np.ndarray:
     """Compute the p value of the hypothesis that a mean loss is above a risk.
 
     Parameters
@@ -18,6 +38,9 @@ def risk_p_values(losses: np.ndarray, risk: float, *, n_rows: np.ndarray | None 
         In (0, 1).
     n_rows : ndarray of int of shape (n_tests,), optional
         Rows of each sum of losses that are 0 or 1.
+    exact : bool, optional
+        Whether losses can only be 0 or 1; by default whether all are. Say it where tests are compared, as the bounds
+        of other losses are wider.
 
     Returns
     -------
@@ -29,7 +52,9 @@ def risk_p_values(losses: np.ndarray, risk: float, *, n_rows: np.ndarray | None 
     if n_rows is not None:
         return np.asarray(binom.cdf(losses, n_rows, risk))
     n = losses.shape[1]
-    if ((losses == 0) | (losses == 1)).all():
+    if exact is None:
+        exact = bool(((losses == 0) | (losses == 1)).all())
+    if exact:
         return np.asarray(binom.cdf(losses.sum(axis=1), n, risk))
     means = losses.mean(axis=1)
     low = np.minimum(means, risk)

@@ -17,7 +17,7 @@ from ...predictions.choices import check_not_test
 from ..words import counted
 from ._inputs import check_unseen, check_unused
 from ._risk_coverage import certainty_of
-from ._risk_tests import risk_p_values
+from ._risk_tests import group_means, risk_p_values
 from ._row_losses import RowLoss, row_loss
 
 if TYPE_CHECKING:
@@ -41,13 +41,15 @@ class Selective:
     coverage : float
         Share of calibration rows that are answered.
     observed_risk : float
-        Mean loss of these; NaN if there are none.
+        Mean loss of these; NaN if there are none. Of predictions with groups each group counts once.
     confidence : float
         Probability, over calibrations, that the promise is kept.
     metric : str
         Name of the loss.
     calibration_ids : ndarray of shape (n_calibration,)
         Ids of the calibration rows.
+    n_groups : int or None
+        Groups of the calibration rows; None if these have none.
     """
 
     risk: float
@@ -57,15 +59,19 @@ class Selective:
     confidence: float
     metric: str
     calibration_ids: np.ndarray = field(repr=False)
+    n_groups: int | None = None
 
     @property
     def promise(self) -> str:
         """What is promised, in a sentence."""
         if self.threshold == np.inf:
             return "No row is answered: these calibration rows do not prove the risk for any share of rows."
+        of = "rows" if self.n_groups is None else "rows of groups"
+        counted_once = "" if self.n_groups is None else ", where each group counts once"
         return (
-            f"Of rows like these about {100 * self.coverage:.0f} % are answered, and with a probability of at least "
-            f"{100 * self.confidence:g} % over calibrations their risk ({self.metric}) is at most {self.risk:g}."
+            f"Of {of} like these about {100 * self.coverage:.0f} % are answered, and with a probability of at least "
+            f"{100 * self.confidence:g} % over calibrations their risk ({self.metric}) is at most {self.risk:g}"
+            f"{counted_once}."
         )
 
     @typed()
@@ -117,9 +123,10 @@ def fit_selective(
     Parameters
     ----------
     predictions : Predictions
-        Labelled, on rows that no member and no combiner was fitted on, not of the split ``test``.
+        Labelled, on rows that no member and no combiner was fitted on, not of the split ``test``. If they have groups,
+        the promise is proven by group.
     risk : float, default=0.05
-        Largest mean loss of the answered rows.
+        Largest mean loss of the answered rows; with groups largest mean, over groups, of a group's mean loss.
     metric, certainty
         As in `risk_coverage_curve`. The loss must be bounded.
     confidence : float, default=0.95
@@ -158,7 +165,10 @@ def fit_selective(
     largest share that passes is answered.
 
     The promise needs independent rows and new rows like them, and a risk that does not fall if less sure rows are
-    answered too. Rows of one group, such as a patient, are not independent: give one row of each.
+    answered too. Rows of one group, such as a patient, are not independent. Where the predictions have groups, these
+    are what must be independent: the loss of a group is the mean of its answered rows, groups without any are left out,
+    and the p value of Hoeffding and Bentkus is that of as many losses as groups. Each group counts once, however many
+    rows it has, so that nothing is assumed of their sizes. As many groups are needed as rows without groups.
 
     References
     ----------
@@ -193,12 +203,15 @@ def fit_selective(
     scaled, scaled_risk = _scaled(loss, float(risk))
     sure = certainty_of(predictions, certainty)
     level = float(1 - Fraction(repr(float(confidence))))
-    threshold, accepted = _largest(scaled, sure, scaled_risk, level, n_thresholds)
+    places = None if predictions.groups is None else np.unique(predictions.groups, return_inverse=True)[1]
+    threshold, accepted = _largest(scaled, sure, scaled_risk, level, n_thresholds, places)
+    n_groups = None if places is None else int(places.max()) + 1
     if threshold == np.inf:
-        fewest = _fewest(scaled_risk, level)
+        fewest, units = _fewest(scaled_risk, level), "rows" if n_groups is None else "groups"
+        these = counted(len(predictions) if n_groups is None else n_groups, units, these=True)
         warnings.warn(
-            f"the risk {risk} cannot be promised for any share of {counted(len(predictions), 'rows', these=True)} with "
-            f"a confidence of {confidence}; with {fewest} rows and no loss it could. No row is answered.",
+            f"the risk {risk} cannot be promised for any share of {'' if n_groups is None else 'the rows of '}{these} "
+            f"with a confidence of {confidence}; with {fewest} {units} and no loss it could. No row is answered.",
             FewRowsWarning,
             stacklevel=3,
         )
@@ -206,11 +219,17 @@ def fit_selective(
         risk=float(risk),
         threshold=threshold,
         coverage=float(accepted.mean()),
-        observed_risk=float(loss.values[accepted].mean()) if accepted.any() else float("nan"),
+        observed_risk=float(_of_units(loss.values, accepted, places).mean()) if accepted.any() else float("nan"),
         confidence=float(confidence),
         metric=loss.name,
         calibration_ids=predictions.ids,
+        n_groups=n_groups,
     )
+
+
+def _of_units(losses: np.ndarray, accepted: np.ndarray, places: np.ndarray | None) -> np.ndarray:
+    """Take the losses of the accepted rows, or their means by group."""
+    return losses[accepted] if places is None else group_means(losses[accepted], places[accepted])
 
 
 def _scaled(loss: RowLoss, risk: float) -> tuple[np.ndarray, float]:
@@ -231,25 +250,39 @@ def _fewest(risk: float, level: float) -> int:
 
 
 def _largest(
-    losses: np.ndarray, sure: np.ndarray, risk: float, level: float, n_thresholds: int
+    losses: np.ndarray, sure: np.ndarray, risk: float, level: float, n_thresholds: int, places: np.ndarray | None
 ) -> tuple[float, np.ndarray]:
     """Find the lowest threshold that is proven to keep the risk, and the rows above it."""
-    found, n = (np.inf, np.zeros(len(losses), dtype=bool)), len(losses)
+    found = np.inf, np.zeros(len(losses), dtype=bool)
+    # What counts as independent: rows, or groups from their surest row on.
+    firsts = sure if places is None else _surest_of_groups(sure, places)
+    n = len(firsts)
+    exact = None if places is None or n == len(sure) else False
     # Fewer thresholds if all rows without any loss would not pass the test of one of so many.
     n_thresholds = min(n_thresholds, math.floor(level * math.exp(min(700.0, -n * math.log1p(-risk)))))
     if n_thresholds < 1:
         return found
     fewest = min(n, _fewest(risk, level / n_thresholds))
     falling = np.append(np.sort(sure)[::-1], -np.inf)
-    # The thresholds are certainties at fixed places, which no label has a part in.
-    places = np.unique(np.rint(np.linspace(fewest, n, n_thresholds)).astype(np.int64))
-    thresholds = np.unique(falling[places])[::-1]
+    # The thresholds are certainties at fixed places, which no label has a part in. The first is that above which as
+    # many rows or groups begin as prove the risk without any loss.
+    start = fewest if places is None else int((sure > np.append(np.sort(firsts)[::-1], -np.inf)[fewest]).sum())
+    steps = np.unique(np.rint(np.linspace(start, len(sure), n_thresholds)).astype(np.int64))
+    thresholds = np.unique(falling[steps])[::-1]
     own = 0.0
     for threshold in thresholds:
         accepted = sure > threshold
         own += level / len(thresholds)
-        if accepted.any() and risk_p_values(losses[accepted][np.newaxis], risk)[0] <= own:
+        units = _of_units(losses, accepted, places)
+        if accepted.any() and risk_p_values(units[np.newaxis], risk, exact=exact)[0] <= own:
             found = float(threshold), accepted
         else:
             own = 0.0
+    return found
+
+
+def _surest_of_groups(sure: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Find the certainty of the surest row of each group."""
+    found = np.full(int(places.max()) + 1, -np.inf)
+    np.maximum.at(found, places, sure)
     return found

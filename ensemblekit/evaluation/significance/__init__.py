@@ -5,6 +5,7 @@ from ._comparisons import compare_with_best_member, compare_with_reference
 from ._difference_tests import permutation_test, sign_test, wilcoxon_test
 from ._intervals import accuracy_interval, bootstrap_interval, score_table
 from ._known_groups import find_groups
+from ._mean_intervals import mean_interval
 from ._paired import paired_bootstrap
 from ._rank_tests import Friedman, friedman_test, nemenyi_test
 from ._resampling import group_places, resample
@@ -25,6 +26,7 @@ __all__ = [
     "group_places",
     "holm",
     "mcnemar",
+    "mean_interval",
     "nemenyi_test",
     "paired_bootstrap",
     "permutation_test",

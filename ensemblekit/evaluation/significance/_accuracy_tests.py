@@ -13,7 +13,9 @@ from ...predictions import Predictions, align
 from ...predictions.joining import order_of
 from .._models import Models, named_models
 from .._weighted import scored_codes
-from ._resampling import check_resampling
+from ._known_groups import find_groups
+from ._permutations import flip_whole_numbers
+from ._resampling import BLOCK, Groups, check_resampling, count_groups, group_places
 from ._two_models import paired
 
 __all__ = ["CochranQ", "McNemar", "cochran_q", "holm", "mcnemar"]
@@ -39,14 +41,17 @@ class McNemar:
     p_value: float
 
 
-@typed()
-def mcnemar(first: Predictions, second: Predictions) -> McNemar:
+@typed(but=("groups",))
+def mcnemar(first: Predictions, second: Predictions, *, groups: Groups | None = None) -> McNemar:
     """Test whether two models have the same accuracy, by the rows that only one of them predicts right.
 
     Parameters
     ----------
     first, second : Predictions
         Labelled, of the task ``multiclass``, shape ``(n_samples, n_classes)``, for the same ids in any order.
+    groups : mapping of id to group, or Series or table whose rows are named by id, optional
+        As in `bootstrap_interval`: rows of one group, such as a patient, are not independent. By default the groups of
+        the predictions.
 
     Returns
     -------
@@ -59,12 +64,19 @@ def mcnemar(first: Predictions, second: Predictions) -> McNemar:
         If ids, classes, labels or splits differ.
     InvalidPredictionsError
         If they have no labels, no rows, absent rows, or are dense or of another task.
+    InvalidOptionError
+        If ``groups`` are not those of the predictions, or not given by id.
 
     Notes
     -----
     The exact two-sided binomial test [1]_: ``n`` rows are predicted right by one model only, ``k`` is the smaller of
     the two counts, and ``p = min(1, 2 P[X <= k])`` for ``X ~ Binomial(n, 1/2)``; 1 if ``n`` is 0. The test assumes
-    independent rows. Near copies are not independent: if there are any, look at the interval by group too.
+    independent rows.
+
+    With groups, rows within a group may depend on each other in any way. In group ``g`` the first model is right in
+    ``d_g`` rows more than the second. The p value is the exact share of all signs of these differences whose sum is at
+    least as far from 0: within each group the two models are swapped or not, as in `permutation_test`. With groups of
+    one row each it is the test above. The smallest possible p value of ``n`` groups is ``2^(1 - n)``.
 
     Tie rule: the first of equally probable classes is the predicted one, in the order of the first model's classes.
 
@@ -82,17 +94,15 @@ def mcnemar(first: Predictions, second: Predictions) -> McNemar:
     >>> mcnemar(right, wrong)
     McNemar(first_only=6, second_only=0, p_value=0.03125)
     """
-    from scipy.stats import binomtest
-
     scored_codes(first, "mcnemar")
     scored_codes(second, "mcnemar")
     one, other, _ = paired(first, second)
     codes = one.label_codes
     right, also = one.probas.argmax(axis=1) == codes, other.probas.argmax(axis=1) == codes
-    first_only, second_only = int((right & ~also).sum()), int((also & ~right).sum())
-    n = first_only + second_only
-    p_value = float(binomtest(min(first_only, second_only), n, 0.5).pvalue) if n else 1.0
-    return McNemar(first_only, second_only, p_value)
+    more = right.astype(np.int64) - also
+    places = group_places(one.ids, find_groups([first, second], groups))
+    units = np.rint(np.bincount(places, more)).astype(np.int64)
+    return McNemar(int((more > 0).sum()), int((more < 0).sum()), flip_whole_numbers(units))
 
 
 @dataclass(frozen=True)
@@ -111,16 +121,18 @@ class CochranQ:
     p_value: float
 
 
-@typed(but=("models",))
-def cochran_q(models: Models, *, n_resamples: int = 5000, seed: int = 0) -> CochranQ:
+@typed(but=("models", "groups"))
+def cochran_q(models: Models, *, groups: Groups | None = None, n_resamples: int = 5000, seed: int = 0) -> CochranQ:
     """Test whether several models have the same accuracy, on the same rows.
 
     Parameters
     ----------
     models : PredictionSet, sequence or mapping of str to Predictions
         Two models or more, labelled, with one class per row, for the same ids in any order.
+    groups : mapping of id to group, or Series or table whose rows are named by id, optional
+        As in `mcnemar`.
     n_resamples : int, default=5000
-        Number of permutations if there are few rows, >= 2.
+        Number of permutations if there are few rows, or rows in groups, >= 2.
     seed : int, default=0
         Seed of the permutations, >= 0.
 
@@ -142,6 +154,8 @@ def cochran_q(models: Models, *, n_resamples: int = 5000, seed: int = 0) -> Coch
     ``Q = (k - 1) (k sum G_j^2 - (sum G_j)^2) / (k sum L_i - sum L_i^2)``. The p value is that of the chi-squared
     distribution with ``k - 1`` degrees of freedom. It holds for some 24 values at least, ``k`` times the rows in which
     the models differ; with fewer, the models are permuted within rows at random, and one is added to both counts.
+    With groups of several rows the models are permuted within groups, so that rows of a group may depend on each other
+    in any way.
 
     References
     ----------
@@ -168,8 +182,10 @@ def cochran_q(models: Models, *, n_resamples: int = 5000, seed: int = 0) -> Coch
         scored_codes(p, "cochran_q")
     both = align([p.rename(name) for name, p in named.items()])
     both = both.reorder(rows=order_of(both.ids))
+    places = group_places(both.ids, find_groups([*named.values()], groups))
     right = np.array([both[m].probas.argmax(axis=1) == both[m].label_codes for m in both.members], dtype=np.float64)
-    right = right[:, (right.min(axis=0) != right.max(axis=0))]
+    differ = right.min(axis=0) != right.max(axis=0)
+    right, places = right[:, differ], np.unique(places[differ], return_inverse=True)[1]
     k, n = right.shape
     if not n:
         return CochranQ(np.nan, 1.0)
@@ -179,13 +195,16 @@ def cochran_q(models: Models, *, n_resamples: int = 5000, seed: int = 0) -> Coch
         return (k - 1) * (k * (totals**2).sum(axis=0) - totals.sum(axis=0) ** 2) / (k * in_row - in_row**2).sum()
 
     found = float(q(right.sum(axis=1)))
-    if k * n >= FEWEST_OF_Q:
+    n_units = count_groups(places)
+    if k * n >= FEWEST_OF_Q and n_units == n:
         return CochranQ(found, float(chi2.sf(found, k - 1)))
     rng = np.random.default_rng(seed)
-    totals = np.zeros((k, n_resamples))
-    for row in right.T:  # fewer than FEWEST_OF_Q
-        totals += rng.permuted(np.tile(row[:, np.newaxis], n_resamples), axis=0)
-    as_far = int((q(totals) >= found * (1 - 1e-9)).sum())
+    units = np.array([np.bincount(places, of_model) for of_model in right]).T
+    as_far, step = 0, max(1, BLOCK // units.size)
+    for start in range(0, n_resamples, step):
+        shape = (min(step, n_resamples - start), *units.shape)
+        totals = rng.permuted(np.broadcast_to(units, shape), axis=2).sum(axis=1)
+        as_far += int((q(totals.T) >= found * (1 - 1e-9)).sum())
     return CochranQ(found, (as_far + 1) / (n_resamples + 1))
 
 

@@ -37,16 +37,18 @@ def with_baselines(
     best = max(models, key=gain)
     weights = row_weights(sample_weight, models[best])
     flat = constant(models[best], metrics[best][0], weights)
-    added = {CONSTANT: flat, BEST: models[best], ORACLE: oracle(models, metrics[best][0])}
+    added = {CONSTANT: flat, BEST: models[best]}
+    if getattr(default_registry().create_task(models[best].task), "labels_are_values", True):
+        added[ORACLE] = oracle(models, metrics[best][0])
     return {**models, **added}, {**metrics, **dict.fromkeys(added, metrics[best])}
 
 
 def constant(model: Predictions, metric: Metric, weights: np.ndarray | None) -> Predictions:
     """Predict for every row what the task takes for the best constant: shares of the classes, or means."""
     labels, probas = scored(model, metric)
-    compute = default_registry().create_task(model.task).baseline
-    named = {"classes": model.classes} if "classes" in inspect.signature(compute).parameters else {}
-    one = compute(labels, probas.shape[-1], sample_weight=weights, **named)
+    baseline = default_registry().create_task(model.task).baseline
+    named = {"classes": model.classes} if "classes" in inspect.signature(baseline).parameters else {}
+    one = baseline(labels, probas.shape[-1], sample_weight=weights, **named)
     return Predictions(
         np.broadcast_to(one, probas.shape), ids=model.ids, classes=model.classes, labels=model.labels, task=model.task,
         split=model.split, member=CONSTANT,

@@ -184,7 +184,7 @@ def sign_test(
     Notes
     -----
     The exact binomial test of the number of units in which the first is better, among those that differ. For the
-    accuracy by row it is `mcnemar`.
+    accuracy by row it is `mcnemar`, which by group counts by how many rows a model is better.
 
     Examples
     --------

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...kinds import kind_of
-from .._keyed import key_of
+from ..keys import key_of
 from ..names import is_text, readonly, shown
 from ..tables import ReadOptions, check_different
 from ._arrow import name_column, number_column, stacked, text_column

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from .._key_columns import encoded, key_arrays, key_part, typed_column
-from .._keyed import Key, key_of, with_key
+from ..keys import Key, key_of, with_key
 from ..names import text_array
 
 __all__ = [

@@ -15,7 +15,7 @@ from ...errors import InvalidPredictionsError
 from ...kinds import kind_of
 from ...limits import check_size
 from .._key_columns import key_values
-from .._keyed import key_of
+from ..keys import key_of
 from ..names import named_by, shown
 from ..tables import ReadOptions
 from ._keys import ids_of_columns

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import InvalidOptionError, InvalidPredictionsError
 from .._key_columns import key_arrays
-from .._keyed import key_of
+from ..keys import key_of
 from ..names import named_by, shown
 from ..tables import ReadOptions
 from ._keys import cells_of_ids

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from ...kinds import kind_of
-from .._keyed import key_of
+from ..keys import key_of
 from ..names import named_by, readonly
 from ..tables import ReadOptions
 from ._arrow import name_column, number_column, open_parquet, read_table, stacked, values_of_array

@@ -41,9 +41,11 @@ class Quantile(Task):
     def name_classes(self, classes: tuple[Any, ...]) -> tuple[str, ...]:
         return tuple(map(level_name, classes))
 
-    def complete_labels(self, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    def complete_labels(
+        self, labels: np.ndarray, classes: tuple[Hashable, ...], columns: tuple[Hashable, ...] | None = None
+    ) -> np.ndarray:
         one = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-        return np.broadcast_to(one[:, np.newaxis], (len(one), n_classes)) if one.ndim == 1 else labels
+        return np.broadcast_to(one[:, np.newaxis], (len(one), len(classes))) if one.ndim == 1 else labels
 
     def check(self, probas: np.ndarray, classes: tuple[Hashable, ...]) -> None:
         """Refuse rows whose quantiles decrease as the level rises.

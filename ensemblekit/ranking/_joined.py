@@ -1,0 +1,108 @@
+"""Several runs side by side: the same queries and item codes for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..predictions.joining import Lookup, order_of, positions, same_names
+from ..predictions.names import joined_names, readonly
+from .runs import Run
+
+__all__ = ["Joined", "join_runs", "joined"]
+
+
+class Joined(NamedTuple):
+    """Runs side by side.
+
+    Attributes
+    ----------
+    queries : ndarray of shape (n_queries,)
+        Sorted names of the queries of any run.
+    names : ndarray or None
+        Sorted names of the items of any run, if they are text.
+    starts, stops : ndarray of int64, shape (n_members, n_queries)
+        The rows of each query in each run.
+    codes : list of (ndarray or None)
+        Position in ``names`` of each item name of a run; None where they are the same.
+    low, high : int
+        Smallest and largest code of an item.
+    """
+
+    queries: np.ndarray
+    names: np.ndarray | None
+    starts: np.ndarray
+    stops: np.ndarray
+    codes: list[np.ndarray | None]
+    low: int
+    high: int
+
+    @property
+    def rows_before(self) -> np.ndarray:
+        """Number of rows before each query, and of all, shape ``(n_queries + 1,)``."""
+        return np.append(0, np.cumsum((self.stops - self.starts).sum(axis=0)))
+
+
+def join_runs(runs: Sequence[Run]) -> Joined:
+    """Put runs side by side.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Of the same kinds of names.
+
+    Returns
+    -------
+    Joined
+    """
+    queries, own = joined([run.queries for run in runs if len(run)])
+    starts = np.zeros((len(runs), len(queries)), dtype=np.int64)
+    stops = np.zeros_like(starts)
+    filled = [k for k, run in enumerate(runs) if len(run)]
+    for k, places in zip(filled, own, strict=True):
+        at = slice(None) if places is None else places
+        starts[k, at], stops[k, at] = runs[k].starts[:-1], runs[k].starts[1:]
+    codes: list[np.ndarray | None] = [None] * len(runs)
+    names = None
+    texts = [run.item_names for run in runs if run.item_names is not None and len(run)]
+    if texts:
+        names, found = joined(texts)
+        for k, code in zip(filled, found, strict=True):
+            codes[k] = code
+        low, high = 0, max(0, len(names) - 1)
+    else:
+        low = min((int(runs[k].item_code.min()) for k in filled), default=0)
+        high = max((int(runs[k].item_code.max()) for k in filled), default=0)
+    return Joined(queries, names, starts, stops, codes, low, high)
+
+
+def joined(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray | None]]:
+    """Join sorted names.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray
+        Sorted names of one kind, in each all different.
+
+    Returns
+    -------
+    tuple
+        The sorted names of any, and the positions of those of each array in them; None for one that has all.
+    """
+    if not arrays:
+        return np.empty(0, dtype=np.int64), []
+    first = max(arrays, key=len)
+    others = [names for names in arrays if not same_names(names, first)]
+    if others:
+        lookup = Lookup(first)
+        new = [names[lookup.positions(names) < 0] for names in others]
+        new = [names for names in new if len(names)]
+        if new:
+            added = joined_names(new)
+            added = added[order_of(added)]
+            added = added[np.append(True, added[1:] != added[:-1])]
+            first = joined_names([first, added])
+            first = readonly(first[order_of(first)])
+    return first, [None if names is first or same_names(names, first) else positions(first, names) for names in arrays]

@@ -44,6 +44,7 @@ NOT_MATCHED = {
     "estimators, models and parts of them": "augmentation backbone bank combiner copied estimators head layer layers "
     "build method model obj second_head student optimizer",
     "options": "rules callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "
+    "absent function functions promises "
     "reader others window suffixes paths targets model_options options params fit_params progress random_state scoring "
     "seed visit image earlier replaces deep default knowing_prior rule key given plugins client xp dtype transform to "
     "inputs extra_axes n_members n_samples n_classes activation channels device dataset fit_options flips valid "
@@ -133,6 +134,7 @@ EXEMPT = {
     "predictions.PredictionSet.reorder": "by name, and by number for rows",
     "profiling.prune(classes)": "it gives classes to fuse",
     "profiling.profile_model": "it gives classes to open_model",
+    "testing.check_foreign(labels)": "a set of names, of which votes are drawn",
     "scaling.predict_batch": "it gives classes to open_model",
     "scaling.predict_partitions": "it gives classes to open_model",
 }

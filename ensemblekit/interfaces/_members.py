@@ -382,11 +382,9 @@ def _check_weights(weights: Any, members: tuple[str, ...]) -> np.ndarray:
                 f"weights by member name must name each member once; missing {missing}, unknown {unknown}, "
                 f"for members {members}. Name them all, with 0 for a member to leave out."
             )
-        values = [weights[m] for m in members]
-    else:
-        values = weights
+        weights = [weights[m] for m in members]
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         raise InvalidOptionError(f"{rule}; received {weights!r} for members {members}.") from None
     if array.shape != (len(members),):

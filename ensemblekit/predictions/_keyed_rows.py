@@ -96,8 +96,10 @@ class KeyedRows:
 
 def with_time(ids: np.ndarray, time: Any) -> np.ndarray:
     """Say which columns of the key of ids are the forecast origin and the date of the outcome; None for neither."""
-    key, names = key_of(ids), (time,) if isinstance(time, str) else tuple(time or ())
-    if key is None or not {*names} <= {*key.names} or len(names) > 2 or len({*names}) != len(names):
+    key = key_of(ids)
+    names = () if time is None else tuple(time) if isinstance(time, list | tuple) else (time,)
+    right = all(isinstance(name, str) for name in names) and len({*names}) == len(names) <= 2
+    if key is None or not right or not {*names} <= {*key.names}:
         columns = "no key columns" if key is None else f"the key columns {shown(key.names)}"
         raise InvalidPredictionsError(
             f"time must name the key column of the forecast origin, or those of the origin and of the outcome; "

@@ -98,6 +98,12 @@ def _(world: World, give: Give) -> Any:
     return of_ids(p.ids, p.groups)
 
 
+@door("folds.fit_folds(sample_weight)", containers=("pandas", "mapping"))
+def _(world: World, give: Give) -> Any:
+    source = world.ids, world.x, world.labels
+    return cells(fit_folds(GaussianNB(), source, 2, sample_weight=give(world.weight)).oof)
+
+
 @door("folds.FoldBag.predict(groups)", "folds.FoldBag.collect(groups)", "folds.FoldBag.predict(source)",
       "folds.FoldBag.collect(source)", containers=("pandas", "mapping"))  # fmt: skip
 def _(world: World, give: Give) -> Any:

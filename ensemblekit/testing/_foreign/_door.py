@@ -154,7 +154,7 @@ def assert_foreign(function: Callable[..., Any], shape: str = "probabilities", *
     ...     return np.average(member_probas, axis=0, weights=weights)
     >>> report = assert_foreign(mean, "probabilities")
     >>> len(report.kept), report.broken
-    (16, ())
+    (17, ())
     """
     report = check_foreign(function, shape, **options)
     for result in report.results:

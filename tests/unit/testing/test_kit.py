@@ -208,7 +208,7 @@ def test_ids_are_readable_and_only_what_is_promised_is_checked():
 
 
 def test_a_rule_that_takes_nothing_that_is_drawn_breaks_its_promise_and_is_no_mistake_of_the_kit():
-    choosy = SimpleNamespace(run=lambda subject, draw: reject())
+    choosy = SimpleNamespace(run=lambda subject, draw: reject(), unsatisfied="")
     with pytest.raises(Violation, match="it refuses all predictions that were drawn, of members called 'm0'"):
         _search(choosy, None, 5)
 

@@ -11,7 +11,7 @@ from ensemblekit.testing._tasks import TASK_CHECKS
 
 from .wrong_metrics import WRONG, WRONG_TASKS, Amounts, Hits, Recall, Squared
 
-EXAMPLES = 6
+EXAMPLES = 10
 """Fewer than by default are enough for all of them."""
 SMALL = 60
 """Most numbers of a counter-example."""

@@ -20,8 +20,8 @@ from . import named_calls, named_crowds, named_estimators, named_fewer, named_ra
 from .named_doors import DOORS, LOOKED_UP, N, World, named, plain
 
 MATCHED = {
-    "X", "by", "certainty", "classes", "features", "fit_groups", "fit_ids", "folds", "gold", "groups", "ids", "keys",
-    "labels", "probas", "sample_weight", "source", "spread", "validation_data", "values", "views", "weights", "y",
+    "X", "by", "certainty", "classes", "cutoff", "draws", "features", "fit_groups", "fit_ids", "folds", "gold", "groups",
+    "ids", "keys", "known", "labels", "probas", "sample_weight", "source", "spread", "validation_data", "values", "views", "weights", "y",
 }  # fmt: skip
 """Arguments that are matched to rows, columns, members or classes, wherever they stand."""
 
@@ -41,6 +41,8 @@ NOT_MATCHED = {
     "names of columns of marks, and numbers of axes": "box centre ratings spacing affine",
     "fields of what is made of marks and masks": "readers tied confusions prior case row coordinates n_marked "
     "_patterns _shares _decided",
+    "levels, which are matched by value": "level levels names",
+    "fields of what is made of quantiles": "combiners cutoffs final shifts",
     "estimators, models and parts of them": "augmentation backbone bank combiner copied estimators head layer layers "
     "build method model obj second_head student optimizer",
     "options": "rules callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "

@@ -114,9 +114,9 @@ def check_foreign(
     >>> import numpy as np
     >>> from ensemblekit.testing import check_foreign
     >>> def vote(labels, weights):
-    ...     return [max(set(column), key=list(column).count) for column in labels.T]
+    ...     return [max(sorted(set(column)), key=list(column).count) for column in labels.T]
     >>> check_foreign(vote, "votes").broken
-    ('weights_matter', 'zero_weight_is_absent')
+    ('weights_matter', 'zero_weight_is_absent', 'duplicated_members')
     """
     subject, checks = foreign_subject(
         function, shape, weighted=weighted, absent=absent, ties=ties, labels=labels, least_members=least_members,

@@ -38,6 +38,9 @@ THE_LIST = {
     "inverse_variance",
     "least_squares",
     "trimmed_members",
+    "linear_pool",
+    "pinball_weights",
+    "inverse_pinball",
 }
 
 

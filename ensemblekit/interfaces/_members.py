@@ -335,8 +335,7 @@ class Combiner:
           are then NaN. It is not passed if no member lacks a row.
         - ``task``, one of ``multiclass``, ``multilabel`` and ``regression``: whether classes exclude each other.
         - ``classes``, the tuple of the names of the classes or outputs, in the order of the last axis.
-        - ``features``, an array of shape ``(n_samples, ...)``: the samples themselves, as given to
-          `ensemblekit.combine`.
+        - ``features``, an array of shape ``(n_samples, ...)``: the samples, as given to `ensemblekit.combine`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define combine(member_probas, *, xp=numpy).")
 

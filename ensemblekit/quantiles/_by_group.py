@@ -24,7 +24,7 @@ __all__ = ["FittedBy", "fit_by"]
 class FittedBy:
     """A combiner for each group of rows; made by `fit_by`.
 
-    Attributes
+    Parameters
     ----------
     combiners : dict
         Group -> fitted combiner. A group is text, or a tuple of several.

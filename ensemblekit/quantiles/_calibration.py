@@ -124,7 +124,7 @@ def quantile_coverage(predictions: Predictions) -> pd.DataFrame:
 class Recalibration:
     """A map of levels that was fitted on held-out rows; made by `fit_recalibration`.
 
-    Attributes
+    Parameters
     ----------
     levels : ndarray of shape (n_levels,)
         Levels, ascending.

@@ -25,7 +25,7 @@ __all__ = ["OnlineWeights", "online_weights"]
 class OnlineWeights:
     """What `online_weights` returns.
 
-    Attributes
+    Parameters
     ----------
     predictions : Predictions
         The combination: each row by the weights that were known at its cutoff. Labelled.

@@ -12,9 +12,9 @@ import numpy as np
 from hypothesis import assume, reject
 from hypothesis import strategies as st
 
-from ..errors import EnsembleKitError, InvalidPredictionsError
+from ..errors import EnsembleKitError, InvalidOptionError, InvalidPredictionsError
 from ..evaluation import find_metric
-from ..kinds import KINDS
+from ..kinds import KINDS, task_of
 from ..predictions import Predictions
 from ._failure import Violation, raise_violation
 from ._running import Check, check_all
@@ -132,7 +132,8 @@ def _metrics(subject: TaskSubject, draw: Any) -> None:
             except EnsembleKitError as error:
                 raise Violation(f"{group} names a metric that is not registered: {error}".rstrip("."), received=name) \
                     from error  # fmt: skip
-            if not {subject.kind, getattr(probe, "name", "")} & {*metric.tasks}:
+            own = {task for task in metric.tasks if task not in KINDS and _is_registered_as(task, type(probe))}
+            if not own and not {subject.kind, getattr(probe, "name", "")} & {*metric.tasks}:
                 raise Violation(
                     f"{group} names a metric of other tasks",
                     expected=subject.kind,
@@ -140,6 +141,13 @@ def _metrics(subject: TaskSubject, draw: Any) -> None:
                 )
             if group == "dense_metrics" and not metric.dense:
                 raise Violation("dense_metrics names a metric that takes no dense predictions", received=name)
+
+
+def _is_registered_as(name: str, kind: type) -> bool:
+    try:
+        return type(task_of(name).task) is kind
+    except InvalidOptionError:
+        return False
 
 
 def _draw_probas(subject: TaskSubject, draw: Callable[[Any], Any], n_members: int = 1) -> np.ndarray:

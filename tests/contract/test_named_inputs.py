@@ -60,6 +60,8 @@ NOT_MATCHED = {
     "text weighted right parts comparisons choice lead skills fitted best curve promised test oof profile "
     "group_leaked",
     "a list of numbers, answered in its order": "p_values",
+    "levels, draws and moments: see test_quantile_online.py and test_quantile_task.py": "level levels draws names "
+    "cutoff known cutoffs final shifts combiners",
     "names of columns in a file, and how it is read": "id label columns positive read time",
 }
 EXEMPT = {

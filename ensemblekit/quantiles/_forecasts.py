@@ -93,7 +93,7 @@ def read_forecasts(
     if outcomes is None and label in frame.columns:
         import pandas as pd
 
-        outcomes = pd.to_numeric(frame[label], errors="coerce").reset_index(drop=True)
+        outcomes = pd.Series(pd.to_numeric(frame[label], errors="coerce")).reset_index(drop=True)
     read = {}
     for model, columns in models.items():
         order = sorted(columns)

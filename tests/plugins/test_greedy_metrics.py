@@ -54,7 +54,8 @@ def said_by_plain(name, task, probas, labels, kwargs):
     return (picks, history) if np.isfinite(history).all() else None
 
 
-@pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("task", "width"), SHAPES)
 def test_every_scorer_picks_as_the_plain_one(task, width, weighted):
     probas, labels = small(task, width)

@@ -107,7 +107,7 @@ def check(metric, task, probas, labels, sample_weight=None, n_rounds=6):
     np.testing.assert_array_equal(fitted.weights_, fitted.counts_ / fitted.counts_.sum())
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("metric", CLASSIFICATION)
 def test_the_picks_are_those_of_a_plain_implementation(metric, weighted):
     probas, labels = drawn()

@@ -149,6 +149,7 @@ def _folds(place: np.ndarray) -> Any:
     return Folds(place, int(place.max()) + 1)
 
 
+@pytest.mark.slow
 def test_no_order_of_rows_members_or_classes_changes_a_bit() -> None:
     given = members(60, noise={"a": 1.0, "b": 2.0, "c": 2.5})
     rules = ["weighted", "stacking", "calibrated", "greedy_selection"]

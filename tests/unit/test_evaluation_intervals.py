@@ -54,6 +54,7 @@ def test_the_percentile_interval_is_that_of_scipy():
     assert ours == pytest.approx(tuple(theirs.confidence_interval), abs=0.1 * theirs.standard_error)
 
 
+@pytest.mark.slow
 def test_the_bca_interval_is_that_of_scipy():
     p = drawn(2)
     codes, probas = p.label_codes, p.probas

@@ -38,6 +38,7 @@ def of_labels(n_outputs, activation="sigmoid"):
 # Options of the function that makes the model.
 
 
+@pytest.mark.slow
 def test_a_search_sets_the_options_of_a_builder():
     search = GridSearchCV(KerasClassifier(network, epochs=1, seed=0), {"model__units": [2, 5]}, cv=2).fit(X, Y)
     assert search.best_estimator_.model_.layers[0].units == search.best_params_["model__units"]
@@ -107,6 +108,7 @@ def test_wrong_validation_data_are_refused_before_training():
 # Weights of the labels.
 
 
+@pytest.mark.slow
 def test_class_weight_is_scikit_learns():
     y = np.array(["ape"] * 30 + ["bee"] * 10)
     weight = {"ape": 1.0, "bee": 3.0}
@@ -148,6 +150,7 @@ def test_named_labels_are_matched_by_name():
         net.fit(X, table.rename(columns={"red": "rot"}))
 
 
+@pytest.mark.slow
 def test_one_model_of_all_labels_is_a_member():
     table = pd.DataFrame(LABELS, columns=["red", "round", "big"])
     net = KerasClassifier(of_labels(3), epochs=3, seed=0, classes=["big", "red", "round"])
@@ -202,6 +205,7 @@ def test_a_dataset_is_what_its_arrays_are():
     assert given.predict(X[:2]).tolist() == expected.predict(X[:2]).tolist()
 
 
+@pytest.mark.slow
 def test_generators_and_weights_and_labels_in_datasets():
     def batches():
         data = Batches(X, CODES, np.ones(40))

@@ -66,7 +66,7 @@ CASES += [
 
 
 @pytest.mark.parametrize(("name", "where"), CASES)
-@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("joined", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_name_of_a_folder_changes_a_row(joined, name, where):
     source, target, room = (folder and folder.format(name) for folder in where)
     for folder in {source, target, room} - {None}:

@@ -59,6 +59,7 @@ def test_every_promise_is_seen_to_break():
     assert {promise for shape in SHAPES for promise in foreign_promises(shape)} == broken
 
 
+@pytest.mark.slow
 def test_an_example_runs_by_itself_and_fails():
     for function, shape, promise, options in WRONG[1::19]:
         report = check_foreign(function, shape, promises=[promise], **{"max_examples": 15, "seconds": 60, **options})
@@ -114,6 +115,7 @@ def test_the_same_seed_has_the_same_report():
     assert seen(3) == seen(3) != seen(4)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_is_not_applicable():
     report = check_foreign(loops, seconds=0.05)
     assert report.broken == ("answers",)

@@ -10,6 +10,7 @@ import numpy as np
 from ..arguments import check_number, typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Alignable, Predictions, PredictionSet, align
+from ..predictions.choices import check_choice
 from ..predictions.results import fitted_together, predictions_for
 from ._experts import METHODS, Aggregator, aggregator
 from ._rounds import rounds_of
@@ -145,8 +146,7 @@ def online_weights(
            [0. , 1. ],
            [0. , 1. ]]))
     """
-    if method not in METHODS:
-        raise InvalidOptionError(f"method must be one of {', '.join(map(repr, METHODS))}; received {method!r}.")
+    check_choice("method", method, METHODS)
     if learning_rate is not None:
         check_number("learning_rate", learning_rate, 0)
         if method != "ewa" or learning_rate == 0:

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..arguments import check_count, typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..predictions.choices import check_choice
 from ..predictions.named import by_member
 from ..predictions.names import all_fit_ids, shown
 from ._final import Fused, sorted_candidates
 from ._joined import Joined, join_runs
-from ._names import check_known
 from ._pool import Pool, as_scores
 from .rules import RULES
 from .runs import Rows, Run, as_runs, blocks_of, in_threads, n_threads
@@ -81,10 +81,8 @@ def fuse_runs(
     """
     if top is not None:
         check_count("top", top)
-    if n_jobs is not None:
-        check_count("n_jobs", n_jobs)
-    name, ready = resolve_rule(rule, options)
     threads = n_threads(n_jobs)
+    name, ready = resolve_rule(rule, options)
     named = as_runs(runs, threads)
     return fuse_ready(named, name, ready, member_weights(weights, tuple(named)), top, threads)
 
@@ -161,7 +159,7 @@ def resolve_rule(rule: Any, options: Mapping[str, Any]) -> tuple[str, Any]:
                 "them to the object."
             )
         return next((name for name, kind in RULES.items() if type(rule) is kind), type(rule).__name__), rule
-    check_known(rule, [*RULES], "rule")
+    check_choice("rule", rule, RULES)
     try:
         return rule, RULES[rule](**options)
     except TypeError as error:

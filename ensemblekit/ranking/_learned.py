@@ -180,8 +180,6 @@ def fit_weights(
     """
     check_count("cv", cv, 2)
     check_count("seed", seed, 0)
-    if n_jobs is not None:
-        check_count("n_jobs", n_jobs)
     threads = n_threads(n_jobs)
     name, ready = resolve_rule(rule, options)
     if not getattr(ready, "takes_weights", True):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...arguments import check_count, check_number, typed
 from ...errors import InvalidOptionError
-from .._names import check_known
+from ...predictions.choices import check_choice
 from ._hits import Hits
 
 __all__ = [
@@ -324,7 +324,7 @@ def _found(metric: Any) -> tuple[str, Any]:
             )
         return str(getattr(metric, "name", "") or type(metric).__name__), metric
     name, _, text = metric.partition(":")
-    check_known(name, [*RANKING_METRICS], "metric")
+    check_choice("metric", name, RANKING_METRICS)
     options: dict[str, Any] = {}
     for part in text.split(",") if text else ():
         key, equals, value = (word.strip() for word in part.partition("="))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arguments import typed
-from .._names import check_known
+from ...predictions.choices import check_choice
 from .._normalise import NORMALISATIONS
 from .._pool import Grouped, Pool
 
@@ -19,7 +19,7 @@ class _Combination:
 
     @typed()
     def __init__(self, *, normalisation: str = "min-max") -> None:
-        check_known(normalisation, [*NORMALISATIONS], "normalisation")
+        check_choice("normalisation", normalisation, NORMALISATIONS)
         self.normalisation = normalisation
 
     def _grouped(self, pool: Pool) -> Grouped:

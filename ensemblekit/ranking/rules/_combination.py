@@ -7,7 +7,7 @@ import numpy as np
 from ...arguments import typed
 from ...predictions.choices import check_choice
 from .._normalise import NORMALISATIONS
-from .._pool import Grouped, Pool
+from .._pool import CandidateValues, Pool
 
 __all__ = ["CombANZ", "CombMAX", "CombMED", "CombMIN", "CombMNZ", "CombSUM"]
 
@@ -22,7 +22,7 @@ class _Combination:
         check_choice("normalisation", normalisation, NORMALISATIONS)
         self.normalisation = normalisation
 
-    def _grouped(self, pool: Pool) -> Grouped:
+    def _grouped(self, pool: Pool) -> CandidateValues:
         values = pool.normalised(self.normalisation)
         if self.takes_weights and (pool.weights != 1).any():
             values = values * pool.weight

@@ -14,7 +14,7 @@ from ..predictions.choices import check_choice
 from ..predictions.results import fitted_together, predictions_for
 from ._experts import METHODS, Aggregator, aggregator
 from ._rounds import rounds_of
-from .levels import levels_of
+from .levels import levels_of, pinball
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,7 +218,7 @@ class _Run:
         else:
             # Where the combination is the outcome, 0 is a slope of the loss too, and nobody is better.
             slope = np.where(true == made, 0.0, (true < made) - self._levels)
-            losses = np.maximum(self._levels * (true - members), (self._levels - 1) * (true - members))
+            losses = pinball(true - members, self._levels)
         regrets = slope * (made - members)
         if present is not None:
             # An absent member has no regret, and the mean loss of the others.

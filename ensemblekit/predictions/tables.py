@@ -220,8 +220,9 @@ def frame_of(table: Any) -> Any:
     elif isinstance(table, list | tuple) and all(isinstance(row, Mapping) or hasattr(row, "_fields") for row in table):
         frame = pd.DataFrame([*table])
     elif hasattr(type(table), "iloc") and hasattr(table, "columns"):
-        own = [name for name in table.index.names if name is not None and name not in table.columns]
-        frame = table.reset_index(own) if own else table
+        frame = table
+        own = [name for name in frame.index.names if name is not None and name not in frame.columns]
+        frame = frame.reset_index(own) if own else frame
     elif hasattr(type(table), "__arrow_c_stream__"):
         import pyarrow as pa
 

@@ -43,6 +43,12 @@ def propose_aliases(names: Iterable[Hashable], targets: Iterable[Hashable]) -> d
         if not isinstance(name, str):  # 1 is not a variant of 10
             return {}
         target = same.pop(_folded(name), None)
+        if target is None and (number := _number(name)) is not None:  # "0.9" is not a variant of "0.95"
+            equal = [other for other in left if _number(other) == number]
+            if len(equal) != 1:
+                return {}
+            target = equal[0]
+            same.pop(left[target], None)
         if target is None:
             unlike.append(name)
         else:
@@ -116,6 +122,13 @@ def normalisation_note(names: Iterable[Hashable] | np.ndarray, others: Iterable[
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name.casefold())
+
+
+def _number(name: str) -> float | None:
+    try:
+        return float(name)
+    except ValueError:
+        return None
 
 
 def _by_key(keys: Mapping[str, str]) -> dict[str, str]:

@@ -91,16 +91,17 @@ class FittedBy:
 
         found = {group: getattr(one, "weights_", None) for group, one in self.combiners.items()}
         members = next(iter(self.combiners.values())).members_
-        if any(np.shape(one) != (len(members),) for one in found.values()):
+        rows = [np.asarray(one) for one in found.values()]  # of None, an array of no axis
+        if any(row.shape != (len(members),) for row in rows):
             raise InvalidOptionError(
                 "weights need a combiner that learns one weight a member, as pinball_weights does."
             )
         index = [*found]
         named = self.by if self.by is not None and len(self.by) > 1 else None
-        rows: Any = pd.MultiIndex.from_tuples(index, names=named) if named else pd.Index(
+        index_of_rows: Any = pd.MultiIndex.from_tuples(index, names=named) if named else pd.Index(
             index, name=self.by[0] if self.by else "group"
         )  # fmt: skip
-        return pd.DataFrame(np.stack([*found.values()]), index=rows, columns=pd.Index(members, name="member"))
+        return pd.DataFrame(np.stack(rows), index=index_of_rows, columns=pd.Index(members, name="member"))
 
 
 @typed(but=("predictions", "combiner", "by"))
@@ -181,7 +182,7 @@ def _groups(aligned: PredictionSet, by: Any) -> tuple[list[Any], list[np.ndarray
         codes = np.unique(codes * len(values) + places, return_inverse=True)[1]
     order = np.argsort(codes, kind="stable")
     rows_of = np.split(order, np.cumsum(np.bincount(codes))[:-1])
-    firsts = [tuple(column[rows[0]] for column in columns) for rows in rows_of]
+    firsts = [[column[rows[0]] for column in columns] for rows in rows_of]
     groups = [tuple(map(_plain, one)) if len(one) > 1 else _plain(one[0]) for one in firsts]
     return groups, rows_of
 

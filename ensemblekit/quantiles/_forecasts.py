@@ -91,8 +91,7 @@ def read_forecasts(
     if outcomes is None and label in frame.columns:
         import pandas as pd
 
-        numbers: Any = pd.to_numeric(frame[label], errors="coerce")
-        outcomes = numbers.reset_index(drop=True)
+        outcomes = pd.Series(pd.to_numeric(frame[label], errors="coerce")).reset_index(drop=True)
     read = {}
     for model, columns in models.items():
         order = sorted(columns)

@@ -20,8 +20,9 @@ from . import named_calls, named_crowds, named_estimators, named_fewer, named_ra
 from .named_doors import DOORS, LOOKED_UP, N, World, named, plain
 
 MATCHED = {
-    "X", "by", "certainty", "classes", "cutoff", "draws", "features", "fit_groups", "fit_ids", "folds", "gold", "groups",
-    "ids", "keys", "known", "labels", "probas", "sample_weight", "source", "spread", "validation_data", "values", "views", "weights", "y",
+    "X", "by", "certainty", "classes", "cutoff", "draws", "features", "fit_groups", "fit_ids", "folds", "gold",
+    "groups", "ids", "keys", "known", "labels", "probas", "sample_weight", "source", "spread", "validation_data",
+    "values", "views", "weights", "y",
 }  # fmt: skip
 """Arguments that are matched to rows, columns, members or classes, wherever they stand."""
 

@@ -25,7 +25,9 @@ def forgotten(monkeypatch):
 
 
 def test_every_plugin_has_the_path_of_before():
-    new = ("task", "metric", "inverse_variance", "least_squares", "trimmed_members")  # version 0.1 did not have these
+    # Version 0.1 did not have these.
+    new = ("task", "metric", "inverse_variance", "least_squares", "trimmed_members")
+    new += ("inverse_pinball", "linear_pool", "pinball_weights")
     built_in = [
         r for r in load_plugins().registrations if r.distribution == "ensemblekit" and not {r.kind, r.name} & {*new}
     ]

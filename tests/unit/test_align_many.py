@@ -225,6 +225,12 @@ def test_a_name_that_differs_only_by_case_is_preferred_to_one_that_it_begins():
     assert propose_aliases(["Cat"], ["cat", "CAT"]) == {}
 
 
+def test_numbers_written_as_text_are_variants_only_if_they_are_equal():
+    assert propose_aliases(["0.9"], ["0.95"]) == {}
+    assert propose_aliases(["10"], ["1"]) == {}
+    assert propose_aliases(["1.0", "2.0"], ["2", "1"]) == {"1.0": "1", "2.0": "2"}
+
+
 def test_integers_of_more_than_64_bits_are_told_to_be_text():
     for ids in ([2**64, 1], np.array([2**64 - 1, 1], dtype=np.uint64)):
         with pytest.raises(InvalidPredictionsError, match=r"fit in 64 signed bits; .* Give all of them as text"):

@@ -167,6 +167,7 @@ WITH_LABELS = [
 
 
 FOR_NUMBERS = ["inverse_variance", "least_squares", "trimmed_members"]
+FOR_QUANTILES = ["inverse_pinball", "pinball_weights"]
 
 
 @pytest.mark.parametrize(("combiner", "options"), WITHOUT_LABELS)
@@ -194,7 +195,7 @@ def test_every_combiner_is_in_one_of_the_lists():
     from ensemblekit import load_plugins
 
     learn = {name for name in load_plugins().combiners if ask(name).learns}
-    assert learn <= {*WITH_LABELS, *FOR_NUMBERS, *(name for name, _ in WITHOUT_LABELS)}
+    assert learn <= {*WITH_LABELS, *FOR_NUMBERS, *FOR_QUANTILES, *(name for name, _ in WITHOUT_LABELS)}
 
 
 def test_rows_that_a_member_was_fitted_on_are_refused_without_labels_too():

@@ -141,9 +141,18 @@ def test_groups_are_looked_up_by_id(groups):
     assert expected != bootstrap_interval(p, "log_loss", n_resamples=200)
 
 
-@pytest.mark.parametrize("groups", [["x"] * 12, np.zeros(12), pd.DataFrame({"a": [1], "b": [2]}, index=["r"]), "abc"])
-def test_groups_without_names_are_refused(groups):
-    with pytest.raises(InvalidOptionError, match="groups must map ids of rows to their groups"):
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (["x"] * 12, "groups must map ids of rows to their groups"),
+        (np.zeros(12), "groups must map ids of rows to their groups"),
+        (pd.DataFrame({"a": [1], "b": [2]}, index=["r"]), "groups must map ids of rows to their groups"),
+        ("abc", "groups must be one name a row, or the name of a key column"),
+    ],
+    ids=["list", "array", "table", "text"],
+)
+def test_groups_without_names_are_refused(groups, said):
+    with pytest.raises(InvalidOptionError, match=said):
         bootstrap_interval(member(ids=range(12)), "log_loss", groups=groups, n_resamples=50)
 
 

@@ -72,10 +72,23 @@ def test_the_columns_of_a_table_are_in_the_order_of_the_classes(table):
 
 
 @pytest.mark.parametrize("what", ["ids", "fit_ids", "classes"])
-@pytest.mark.parametrize("other", [np.array("cat"), pd.DataFrame({"cat": [1], "dog": [2]}), np.array([["cat", "dog"]])])
+@pytest.mark.parametrize("other", [np.array("cat"), np.array([["cat", "dog"]])])
 def test_names_have_one_axis(what, other):
     with pytest.raises(InvalidPredictionsError, match=f"^{what} must have one axis"):
         make(**{what: other})
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("ids", "one row an id; received 2 rows and 1 ids"),
+        ("fit_ids", r"of the kind of ids.*the key columns \('cat', 'dog'\) beside the id 'a'"),
+        ("classes", "classes must have one axis"),
+    ],
+)
+def test_a_table_of_two_columns_is_a_key_and_no_classes(what, said):
+    with pytest.raises(InvalidPredictionsError, match=said):
+        make(**{what: pd.DataFrame({"cat": [1], "dog": [2]})})
 
 
 @pytest.mark.parametrize("what", ["ids", "fit_ids", "labels", "classes"])

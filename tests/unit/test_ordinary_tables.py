@@ -305,7 +305,7 @@ def test_options_are_of_their_kind(tmp_path):
         ({"task": "ranking"}, "task must be one of"),
         ({"missing": "zero"}, "missing must be one of"),
         ({"columns": []}, "columns must name at least one column"),
-        ({"id": 3}, "id must be a str"),
+        ({"id": 3}, "id must be str"),
         ({"decimal": "'"}, "decimal must be"),
     ):
         with pytest.raises(InvalidOptionError, match=message):

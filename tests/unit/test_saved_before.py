@@ -17,7 +17,9 @@ pytest.importorskip("skops")
 SAVED = Path(__file__).parent / "data" / "saved_0_1"
 GIVEN, EXPECTED = np.load(SAVED / "given.npz"), np.load(SAVED / "expected.npz")
 CASES = sorted(path.name for path in SAVED.iterdir() if path.is_dir())
-SINCE = {"inverse_variance", "least_squares", "trimmed_members"}
+SINCE = {
+    "inverse_pinball", "inverse_variance", "least_squares", "linear_pool", "pinball_weights", "trimmed_members",
+}  # fmt: skip
 """Combiners that version 0.1 did not have."""
 TREES = {"classifier-tree", "multiclass-stacking-tree"}
 IN_FLOAT32 = {"multiclass-stacking-dense"}  # in it is a network

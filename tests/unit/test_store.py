@@ -41,6 +41,20 @@ def forecasts(n_samples=30, seed=0):
     )
 
 
+def distributions(n_samples=30, seed=0):
+    """Align three members' quantiles of numbers."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=n_samples)
+    fields = {"ids": [f"row{k:02}" for k in range(n_samples)], "classes": [0.25, 0.5, 0.75], "labels": truth}
+    around = truth[:, np.newaxis] + np.array([-0.7, 0, 0.7])
+    return align(
+        {
+            name: Predictions(around + rng.normal(size=(n_samples, 1)), member=name, task="quantile", **fields)
+            for name in ("cnn", "svm", "tree")
+        }
+    )
+
+
 class Held(Combiner):
     """A combiner of no plugin that holds one thing."""
 
@@ -79,7 +93,8 @@ def same(left, right):
 @pytest.mark.parametrize("options", [{}, OPTIONS], ids=["default", "given"])
 @pytest.mark.parametrize("name", REGISTRY.combiners)
 def test_every_registered_combiner_comes_back_to_the_bit(name, options, tmp_path):
-    drawn = members if "multiclass" in REGISTRY.create_combiner(name).tasks else forecasts
+    tasks = REGISTRY.create_combiner(name).tasks
+    drawn = members if "multiclass" in tasks else forecasts if "regression" in tasks else distributions
     fitted = fit_combiner(drawn(), name, **options.get(name, {}))
     save(fitted, tmp_path / "saved")
     again = load(tmp_path / "saved")

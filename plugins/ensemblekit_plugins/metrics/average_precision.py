@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,10 @@ class AveragePrecision(ClassMetric):
     higher_is_better = True
     range = (0.0, 1.0)
     dense = False
+
+    def __init__(self, *, of: Hashable | None = None) -> None:
+        super().__init__(of=of)
+        self.ordered = of is None  # of two classes the second is the positive one
 
     def of_weights(self, labels: np.ndarray, predicted: np.ndarray) -> OfWeights:
         two = labels.ndim < predicted.ndim and predicted.shape[-1] == 2

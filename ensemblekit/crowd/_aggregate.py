@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions
+from ..predictions.choices import check_choice
 from ..predictions.names import readonly
 from ._result import CrowdResult
 from ._sums import count_answers, count_by_rater, share_of
@@ -134,10 +134,7 @@ def _resolve(rule: Any, options: dict[str, Any]) -> tuple[str, Any]:
                 "them to the object."
             )
         return next((name for name, kind in RULES.items() if type(rule) is kind), type(rule).__name__), rule
-    if rule not in RULES:
-        near = difflib.get_close_matches(rule, RULES, n=1)
-        advice = f" Did you mean {near[0]!r}?" if near else ""
-        raise InvalidOptionError(f"rule must be one of {', '.join(map(repr, RULES))}; received {rule!r}.{advice}")
+    check_choice("rule", rule, RULES)
     try:
         return rule, RULES[rule](**options)
     except TypeError as error:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from ..errors import InvalidOptionError
-from ..predictions.named import by_member
+from ..predictions.weights import check_weights
 
 if TYPE_CHECKING:
     import keras
@@ -361,38 +360,10 @@ class Combiner:
         if weights is None:
             return self
         settled = copy.copy(self)
-        settled.weights = _check_weights(weights, members)  # type: ignore[attr-defined]
+        settled.weights = check_weights(weights, members)  # type: ignore[attr-defined]
         return settled
 
     def __repr__(self) -> str:
         own = {k: v for k, v in vars(self).items() if k not in _DECLARED}
         options = {k: v for k, v in own.items() if not k.endswith("_") and not k.startswith("_")}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
-
-
-def _check_weights(weights: Any, members: tuple[str, ...]) -> np.ndarray:
-    rule = "weights must be finite and >= 0 with a positive sum"
-    weights = by_member(weights)
-    if isinstance(weights, Mapping):
-        missing = [m for m in members if m not in weights]
-        unknown = [m for m in weights if m not in members]
-        if missing or unknown:
-            raise InvalidOptionError(
-                f"weights by member name must name each member once; missing {missing}, unknown {unknown}, "
-                f"for members {members}. Name them all, with 0 for a member to leave out."
-            )
-        weights = [weights[m] for m in members]
-    try:
-        array = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidOptionError(f"{rule}; received {weights!r} for members {members}.") from None
-    if array.shape != (len(members),):
-        raise InvalidOptionError(
-            f"weights must have one value a member; received shape {array.shape} for {len(members)} members "
-            f"{members}. Give {{member: weight}} to be safe from their order."
-        )
-    with np.errstate(over="ignore"):
-        total = array.sum()
-    if not (np.isfinite(total) and (array >= 0).all() and total > 0):
-        raise InvalidOptionError(f"{rule}; received {array.tolist()} for members {members}.")
-    return array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ..predictions.joining import order_of
 from ..predictions.names import as_ids, plain, shown
-from ..predictions.tables import check_different
+from ..predictions.tables import frame_of
 
 __all__ = ["as_frame", "code_column", "find_column", "find_corners", "number_column"]
 
@@ -44,31 +44,13 @@ def as_frame(table: Any, what: str) -> Any:
     -------
     DataFrame
     """
-    import pandas as pd
-
-    frame: Any
-    for step in ("compute", "collect"):  # lazy tables of Dask and polars
-        if callable(getattr(type(table), step, None)):
-            table = getattr(table, step)()
-    if isinstance(table, Mapping):
-        frame = pd.DataFrame({name: [*v] if isinstance(v, tuple | range) else v for name, v in table.items()})
-    elif isinstance(table, list | tuple) and all(isinstance(row, Mapping) for row in table):
-        frame = pd.DataFrame([*table])
-    elif hasattr(type(table), "iloc") and hasattr(table, "columns"):
-        frame = table
-        own = [name for name in frame.index.names if name is not None and name not in frame.columns]
-        frame = frame.reset_index(own) if own else frame
-    elif hasattr(type(table), "__arrow_c_stream__"):
-        import pyarrow as pa
-
-        frame = pa.table(table).to_pandas()
-    else:
+    frame = frame_of(table)
+    if frame is None:
         raise InvalidPredictionsError(
             f"{what} must be a table with a name for each column (a DataFrame, an Arrow or polars table, a mapping of "
             f"columns, records); received {shown(table, 100)} of the type {type(table).__name__}. Give "
             "pd.DataFrame(rows, columns=['case', 'reader', 'x1', 'y1', 'x2', 'y2'])."
         )
-    check_different([*frame.columns])
     return frame
 
 

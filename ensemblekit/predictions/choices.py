@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import difflib
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -59,10 +60,12 @@ def check_not_seen(what: str, role: str, predictions: Mapping[str, Any]) -> None
             )
 
 
-def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Refuse a value that is not one of the choices."""
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Refuse a value that is not one of the choices; name the nearest one."""
     if not isinstance(value, str) or value not in choices:
-        raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
+        near = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
+        advice = f" Did you mean {near[0]!r}?" if near else ""
+        raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}.{advice}")
 
 
 def check_task(task: Any) -> None:

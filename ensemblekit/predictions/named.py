@@ -19,7 +19,7 @@ from ._numbered import is_shuffled_range, nobody_knows, remedy
 from .alike import normalisation_note
 from .keys import Key, key_of
 from .names import array_of, as_ids, few, plain, positions, shown
-from .tables import check_different, recognised
+from .tables import check_different, computed, recognised
 
 __all__ = [
     "Named",
@@ -134,7 +134,7 @@ def read_named(
     elif isinstance(data, Mapping):
         return _read_mapping(data, what, key)
     elif has(data, "divisions") or has(data, "collect_schema"):
-        data = _computed(data)
+        data = computed(data)
     if has_index(data) and has(data, "columns"):
         return _read_table(data, what, keep, label, key)
     if has_index(data):
@@ -294,14 +294,6 @@ def is_default(names: Any) -> bool:
         return [*names] in ([*range(len(names))], [*map(str, range(len(names)))])
     array = _raw(names)
     return not len(array) or (array.dtype.kind in "iu" and bool((array == np.arange(len(array))).all()))
-
-
-def _computed(lazy: Any) -> Any:
-    """Compute a lazy table of Dask or polars."""
-    for step in ("compute", "collect"):
-        if callable(getattr(lazy, step, None)):
-            return getattr(lazy, step)()
-    return lazy
 
 
 def _read_mapping(data: Mapping[Any, Any], what: str, key: Key | None) -> Named:

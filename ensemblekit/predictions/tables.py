@@ -22,6 +22,8 @@ __all__ = [
     "ReadOptions",
     "TableColumns",
     "check_different",
+    "computed",
+    "frame_of",
     "is_id_name",
     "member_name",
     "recognised",
@@ -181,6 +183,54 @@ def check_different(names: Sequence[Any]) -> None:
             f"each column of a table must have a name of its own; received {shown([*names])}, of which repeated: "
             f"{shown(repeated)}. Rename or drop all but one."
         )
+
+
+def computed(table: Any) -> Any:
+    """Compute a lazy table of Dask or polars; return any other object unchanged."""
+    for step in ("compute", "collect"):
+        if callable(getattr(type(table), step, None)):
+            return getattr(table, step)()
+    return table
+
+
+def frame_of(table: Any) -> Any:
+    """Make a DataFrame of any table with a name for each column; named levels of an index become columns.
+
+    Parameters
+    ----------
+    table : object
+        A DataFrame, an Arrow or polars table, a lazy table, a mapping of columns, or a list of records.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        None of what is no table.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If two columns have one name.
+    """
+    import pandas as pd
+
+    table = computed(table)
+    frame: Any
+    if isinstance(table, Mapping):
+        frame = pd.DataFrame({name: [*v] if isinstance(v, tuple | range) else v for name, v in table.items()})
+    elif isinstance(table, list | tuple) and all(isinstance(row, Mapping) or hasattr(row, "_fields") for row in table):
+        frame = pd.DataFrame([*table])
+    elif hasattr(type(table), "iloc") and hasattr(table, "columns"):
+        frame = table
+        own = [name for name in frame.index.names if name is not None and name not in frame.columns]
+        frame = frame.reset_index(own) if own else frame
+    elif hasattr(type(table), "__arrow_c_stream__"):
+        import pyarrow as pa
+
+        frame = pa.table(table).to_pandas()
+    else:
+        return None
+    check_different([*frame.columns])
+    return frame
 
 
 def _id_column(names: Sequence[Any], options: ReadOptions) -> Any:

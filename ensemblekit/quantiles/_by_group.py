@@ -177,7 +177,8 @@ def _groups(aligned: PredictionSet, by: Any) -> tuple[list[Any], list[np.ndarray
         )
     codes = np.zeros(len(aligned.ids), dtype=np.int64)
     for column in columns:
-        values, places = np.unique(column.astype(str), return_inverse=True)
+        plain = column if column.dtype.kind in "iuMU" else column.astype(str)  # numbers and dates by value
+        values, places = np.unique(plain, return_inverse=True)
         codes = np.unique(codes * len(values) + places, return_inverse=True)[1]
     order = np.argsort(codes, kind="stable")
     rows_of = np.split(order, np.cumsum(np.bincount(codes))[:-1])

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from ..arguments import typed
-from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..errors import InvalidPredictionsError
 from ..predictions import Predictions
+from ..predictions.choices import check_choice
 from ..predictions.names import shown
-from ._tables import as_frame, check_columns, check_unobserved, numbers_of, outcomes_of, predictions_of
-from .levels import level_name
+from ._tables import UNOBSERVED, as_frame, check_columns, numbers_of, outcomes_of, predictions_of
+from .levels import MEDIAN, level_name
 
 __all__ = ["read_forecasts"]
 
 END = re.compile(r"^(?P<model>.+)-(?P<end>lo|hi)-(?P<width>\d+(\.\d+)?)$")
-MEDIAN = "-median"
+OF_MEDIAN = "-median"
 
 
 @typed(but=("table", "labels"))
@@ -78,13 +79,10 @@ def read_forecasts(
     >>> read_forecasts(frame)["ETS"].classes
     ('0.1', '0.5', '0.9')
     """
-    check_unobserved(unobserved)
-    if point not in ("median", "ignore"):
-        raise InvalidOptionError(f"point must be 'median' or 'ignore'; received {point!r}.")
+    check_choice("unobserved", unobserved, UNOBSERVED)
+    check_choice("point", point, ("median", "ignore"))
     frame = as_frame(table, "table")
     if keys is None:
-        if not isinstance(frame.index, type(frame.reset_index(drop=True).index)) or frame.index.name is not None:
-            frame = frame.reset_index()
         keys = [name for name in ("unique_id", "ds", "cutoff") if name in frame.columns]
     check_columns(frame, [*keys] or ["unique_id", "ds"], "a frame of forecasts", "Give keys=[...].")
     own = frame[[*keys]].reset_index(drop=True)
@@ -116,13 +114,13 @@ def _models(frame: Any, others: set[str], point: str) -> dict[str, dict[str, str
                 )
             level = level_name((1 - share) / 2 if match["end"] == "lo" else (1 + share) / 2)
             found.setdefault(match["model"], {})[level] = column
-        elif column.endswith(MEDIAN):
-            found.setdefault(column[: -len(MEDIAN)], {})["0.5"] = column
+        elif column.endswith(OF_MEDIAN):
+            found.setdefault(column[: -len(OF_MEDIAN)], {})[MEDIAN] = column
         else:
             plain.append(column)
     for column in plain:
         if point == "median" and (column in found or frame[column].dtype.kind in "fiu"):
-            found.setdefault(column, {}).setdefault("0.5", column)
+            found.setdefault(column, {}).setdefault(MEDIAN, column)
     if not found:
         raise InvalidPredictionsError(
             f"a frame of forecasts must have columns of models, such as 'ETS', 'ETS-lo-90' and 'ETS-hi-90'; received "

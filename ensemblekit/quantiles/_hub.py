@@ -12,8 +12,9 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidPredictionsError
 from ..predictions import Predictions
+from ..predictions.choices import check_choice
 from ..predictions.names import few, shown
-from ._tables import as_frame, check_columns, check_unobserved, numbers_of, outcomes_of, predictions_of, spread
+from ._tables import UNOBSERVED, as_frame, check_columns, numbers_of, outcomes_of, predictions_of, spread
 from .levels import level_name
 
 __all__ = ["read_hub"]
@@ -67,7 +68,7 @@ def read_hub(
 
     Notes
     -----
-    Rows of other output types than ``quantile`` are left out, and so are those of the median alone. A code of a place
+    Rows of other output types than ``quantile`` are left out, also those of the type ``median``. A code of a place
     such as ``01`` stays text.
 
     Examples
@@ -88,7 +89,7 @@ def read_hub(
     >>> {name: predictions.probas.tolist() for name, predictions in read.items()}
     {'a': [[1.0, 4.0]], 'b': [[2.0, 3.0]]}
     """
-    check_unobserved(unobserved)
+    check_choice("unobserved", unobserved, UNOBSERVED)
     wanted = None if levels is None else [level_name(level) for level in levels]
     frames = _frames(tables, model)
     found: dict[str, list[Any]] = {}

@@ -10,10 +10,11 @@ import numpy as np
 from ..arguments import check_number, typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Alignable, Predictions, PredictionSet, align
+from ..predictions.choices import check_choice
 from ..predictions.results import fitted_together, predictions_for
 from ._experts import METHODS, Aggregator, aggregator
 from ._rounds import rounds_of
-from .levels import levels_of
+from .levels import levels_of, pinball
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,8 +146,7 @@ def online_weights(
            [0. , 1. ],
            [0. , 1. ]]))
     """
-    if method not in METHODS:
-        raise InvalidOptionError(f"method must be one of {', '.join(map(repr, METHODS))}; received {method!r}.")
+    check_choice("method", method, METHODS)
     if learning_rate is not None:
         check_number("learning_rate", learning_rate, 0)
         if method != "ewa" or learning_rate == 0:
@@ -218,7 +218,7 @@ class _Run:
         else:
             # Where the combination is the outcome, 0 is a slope of the loss too, and nobody is better.
             slope = np.where(true == made, 0.0, (true < made) - self._levels)
-            losses = np.maximum(self._levels * (true - members), (self._levels - 1) * (true - members))
+            losses = pinball(true - members, self._levels)
         regrets = slope * (made - members)
         if present is not None:
             # An absent member has no regret, and the mean loss of the others.

@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidOptionError, InvalidPredictionsError
+from ..errors import InvalidPredictionsError
 from ..predictions import Predictions
 from ..predictions.names import few, shown
+from ..predictions.tables import frame_of
+from ..regular import open_regular
 
-__all__ = ["as_frame", "check_columns", "outcomes_of", "predictions_of"]
+__all__ = ["UNOBSERVED", "as_frame", "check_columns", "numbers_of", "outcomes_of", "predictions_of", "spread"]
 
 SUFFIXES = (".csv", ".parquet")
+UNOBSERVED = ("error", "drop")
+"""What may become of rows without an outcome."""
 
 
 def as_frame(table: Any, what: str) -> Any:
     """Read a CSV or Parquet file, or take a table of pandas, polars or Arrow."""
-    import pandas as pd
-
     if isinstance(table, (str, os.PathLike)):
+        import pandas as pd
+
         path = Path(table)
         if path.suffix.lower() not in SUFFIXES:
             raise InvalidPredictionsError(
                 f"{what} must be a table, or a file that ends in .csv or .parquet; received {path.name!r}."
             )
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
-        # Codes of places such as 01 are text: only what becomes a number below is read as one.
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    if isinstance(table, pd.DataFrame):
-        return table
-    if hasattr(table, "to_pandas"):
-        return table.to_pandas()
-    if isinstance(table, Mapping) or (isinstance(table, Sequence) and table and isinstance(table[0], Mapping)):
-        return pd.DataFrame(table)
-    raise InvalidPredictionsError(f"{what} must be a table or the path of one; received {shown(table)}.")
+        with open_regular(path) as file:
+            if path.suffix.lower() == ".parquet":
+                return pd.read_parquet(file)
+            # Codes of places such as 01 are text: only what becomes a number below is read as one.
+            return pd.read_csv(file, dtype=str, keep_default_na=False)
+    frame = frame_of(table)
+    if frame is None:
+        raise InvalidPredictionsError(f"{what} must be a table or the path of one; received {shown(table)}.")
+    return frame
 
 
 def check_columns(frame: Any, wanted: Sequence[str], what: str, advice: str) -> None:
@@ -64,11 +66,6 @@ def numbers_of(values: Any, what: str) -> np.ndarray:
             f"{shown(np.asarray(values, dtype=object)[wrong[0]])}. Leave these rows out."
         )
     return column
-
-
-def ids_of(keys: Any) -> Any:
-    """Name rows by their key columns."""
-    return keys
 
 
 def outcomes_of(labels: Any, keys: Any, label: str | None) -> Any:
@@ -125,15 +122,9 @@ def predictions_of(
             )
     labels = None if outcomes is None else outcomes.to_numpy()[kept]
     return Predictions(
-        values[kept], ids=ids_of(keys[kept].reset_index(drop=True)), classes=[*levels], labels=labels, task="quantile",
+        values[kept], ids=keys[kept].reset_index(drop=True), classes=[*levels], labels=labels, task="quantile",
         member=member,
     )  # fmt: skip
-
-
-def check_unobserved(unobserved: str) -> None:
-    """Refuse another policy."""
-    if unobserved not in ("error", "drop"):
-        raise InvalidOptionError(f"unobserved must be 'error' or 'drop'; received {unobserved!r}.")
 
 
 def spread(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int], who: str,

@@ -10,6 +10,7 @@ import numpy as np
 from ..arguments import typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
+from ..predictions.choices import check_choice
 from ..predictions.names import shown
 from .levels import ascending, level_name, levels_of
 
@@ -113,8 +114,7 @@ def from_samples(
     >>> from_samples([[1.0, 2.0, 3.0, 4.0, 5.0]], levels=[0.25, 0.5], ids=["monday"]).probas
     array([[2., 3.]])
     """
-    if method not in METHODS:
-        raise InvalidOptionError(f"method must be one of {', '.join(map(repr, METHODS))}; received {method!r}.")
+    check_choice("method", method, METHODS)
     found = _checked_levels(levels)
     if taken := sorted({*names} & {"classes", "task"}):
         raise InvalidOptionError(f"from_samples makes {' and '.join(taken)} itself; received it too. Give levels=.")

@@ -1,4 +1,4 @@
-"""Quantile levels as names of columns: one name for all spellings of a level, and back to numbers."""
+"""Quantile levels as names of columns: one name for all spellings of a level, back to numbers, and their loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DIGITS", "MEDIAN", "ascending", "central_intervals", "level_name", "levels_of"]
+__all__ = ["DIGITS", "MEDIAN", "ascending", "central_intervals", "level_name", "levels_of", "pinball"]
 
 DIGITS = 6
 """Levels are rounded to this number of decimal places, so that ``1 - 0.9``, and ``0.1`` in float32, are ``0.1``."""
@@ -116,3 +116,20 @@ def central_intervals(levels: np.ndarray) -> list[tuple[float, int, int]]:
     places = {round(float(level), DIGITS): place for place, level in enumerate(levels)}
     pairs = [(round(1 - 2 * low, DIGITS), place, places.get(round(1 - low, DIGITS))) for low, place in places.items()]
     return sorted((width, low, high) for width, low, high in pairs if high is not None and width > 0)
+
+
+def pinball(errors: np.ndarray, levels: np.ndarray | float) -> np.ndarray:
+    """Compute the pinball loss ``max(t u, (t - 1) u)``.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (..., n_levels)
+        ``u``: the true number less the quantile.
+    levels : ndarray of shape (n_levels,), or float
+        ``t``.
+
+    Returns
+    -------
+    ndarray of the same shape
+    """
+    return np.maximum(levels * errors, (levels - 1) * errors)

@@ -3,12 +3,12 @@
 from ._fuse import fuse_runs
 from ._learned import FittedWeights, fit_weights
 from ._normalise import NORMALISATIONS
-from ._pool import Grouped, Pool
+from ._pool import CandidateValues, Pool
 from .measures import (
+    NDCG,
     RANKING_METRICS,
     AveragePrecision,
     Hits,
-    NormalisedGain,
     Precision,
     Recall,
     ReciprocalRank,
@@ -36,11 +36,13 @@ from .rules import (
 from .runs import Qrels, Run
 
 __all__ = [
+    "NDCG",
     "NORMALISATIONS",
     "RANKING_METRICS",
     "RULES",
     "AveragePrecision",
     "Borda",
+    "CandidateValues",
     "CombANZ",
     "CombMAX",
     "CombMED",
@@ -49,10 +51,8 @@ __all__ = [
     "CombSUM",
     "Condorcet",
     "FittedWeights",
-    "Grouped",
     "Hits",
     "InverseSquareRank",
-    "NormalisedGain",
     "Pool",
     "Precision",
     "Qrels",

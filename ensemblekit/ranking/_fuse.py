@@ -9,16 +9,16 @@ import numpy as np
 
 from ..arguments import check_count, typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
-from ..predictions.named import by_member
+from ..predictions.choices import check_choice
 from ..predictions.names import all_fit_ids, shown
+from ..predictions.weights import check_weights
 from ._final import Fused, sorted_candidates
 from ._joined import Joined, join_runs
-from ._names import check_known
 from ._pool import Pool, as_scores
 from .rules import RULES
 from .runs import Rows, Run, as_runs, blocks_of, in_threads, n_threads
 
-__all__ = ["fuse_ready", "fuse_runs", "member_weights", "resolve_rule"]
+__all__ = ["fuse_ready", "fuse_runs", "resolve_rule"]
 
 
 @typed(but=("runs", "rule", "weights"))
@@ -81,12 +81,11 @@ def fuse_runs(
     """
     if top is not None:
         check_count("top", top)
-    if n_jobs is not None:
-        check_count("n_jobs", n_jobs)
-    name, ready = resolve_rule(rule, options)
     threads = n_threads(n_jobs)
+    name, ready = resolve_rule(rule, options)
     named = as_runs(runs, threads)
-    return fuse_ready(named, name, ready, member_weights(weights, tuple(named)), top, threads)
+    checked = None if weights is None else check_weights(weights, tuple(named))
+    return fuse_ready(named, name, ready, checked, top, threads)
 
 
 def fuse_ready(
@@ -161,35 +160,8 @@ def resolve_rule(rule: Any, options: Mapping[str, Any]) -> tuple[str, Any]:
                 "them to the object."
             )
         return next((name for name, kind in RULES.items() if type(rule) is kind), type(rule).__name__), rule
-    check_known(rule, [*RULES], "rule")
+    check_choice("rule", rule, RULES)
     try:
         return rule, RULES[rule](**options)
     except TypeError as error:
         raise InvalidOptionError(f"rule {rule!r} does not accept these options: {error}.") from None
-
-
-def member_weights(weights: Any, members: tuple[str, ...]) -> np.ndarray | None:
-    """Read the weights of members in the order of these; None if there are none."""
-    if weights is None:
-        return None
-    given = by_member(weights)
-    if isinstance(given, Mapping):
-        if {*given} != {*members}:
-            raise InvalidOptionError(
-                f"weights must name each member once; received {shown([*given])} for the members {shown(members)}."
-            )
-        given = [given[member] for member in members]
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        values = np.array(np.nan)
-    if values.shape != (len(members),):
-        raise InvalidOptionError(
-            f"weights must be one number a member, {len(members)} in all, or {{member: weight}}; received "
-            f"{shown(weights)}."
-        )
-    if not (np.isfinite(values) & (values >= 0)).all() or not values.any():
-        raise InvalidOptionError(
-            f"weights must be finite and >= 0 with a positive sum; received {values.tolist()} for members {members}."
-        )
-    return values

@@ -13,7 +13,8 @@ from ..errors import InvalidOptionError, InvalidPredictionsError, LeakageError
 from ..evaluation import group_places
 from ..predictions.joining import among
 from ..predictions.names import few, sorted_ids
-from ._fuse import fuse_ready, member_weights, resolve_rule
+from ..predictions.weights import check_weights
+from ._fuse import fuse_ready, resolve_rule
 from .measures import find_ranking_metrics, hits_of, judged_queries, values_of
 from .runs import Qrels, Run, as_runs, n_threads
 
@@ -85,7 +86,7 @@ class FittedWeights:
             check_count("top", top)
         threads = n_threads(n_jobs)
         named = as_runs(runs, threads)
-        weights = member_weights(self.weights, tuple(named))
+        weights = check_weights(self.weights, tuple(named))
         if not allow_leakage:
             _check_new(named, self.queries)
         fused = fuse_ready(named, self.rule, self.fitted, weights, top, threads)
@@ -180,8 +181,6 @@ def fit_weights(
     """
     check_count("cv", cv, 2)
     check_count("seed", seed, 0)
-    if n_jobs is not None:
-        check_count("n_jobs", n_jobs)
     threads = n_threads(n_jobs)
     name, ready = resolve_rule(rule, options)
     if not getattr(ready, "takes_weights", True):

@@ -14,13 +14,13 @@ from ._ranks import doubled_ranks
 from ._sorting import rising_order
 from .runs import Run, bits_of
 
-__all__ = ["Grouped", "Pool", "as_scores"]
+__all__ = ["CandidateValues", "Pool", "as_scores"]
 
 BITS = 63
 """Bits of a key: a signed integer that is not negative."""
 
 
-class Grouped:
+class CandidateValues:
     """Values of rows, grouped by candidate: an item that a member or more returned for a query.
 
     Parameters
@@ -183,7 +183,7 @@ class Pool:
         """
         return normalise(name, self.score, self.lengths.ravel(), lambda: self.rank)
 
-    def grouped(self, values: np.ndarray) -> Grouped:
+    def grouped(self, values: np.ndarray) -> CandidateValues:
         """Group a value of each row by candidate.
 
         Parameters
@@ -193,14 +193,14 @@ class Pool:
 
         Returns
         -------
-        Grouped
+        CandidateValues
             The values of a candidate are sorted.
         """
         order = rising_order(values)
         starts, places = self._grouped(self._base.take(order), np.arange(len(order)), bits_of(len(order)))
-        return Grouped(values.take(order).take(places), starts)
+        return CandidateValues(values.take(order).take(places), starts)
 
-    def grouped_by_rank(self, of_rank: Callable[[np.ndarray], np.ndarray]) -> Grouped:
+    def grouped_by_rank(self, of_rank: Callable[[np.ndarray], np.ndarray]) -> CandidateValues:
         """Group values that depend on the rank alone, times the weight of the member; faster than `grouped`.
 
         Parameters
@@ -210,7 +210,7 @@ class Pool:
 
         Returns
         -------
-        Grouped
+        CandidateValues
             The values of a candidate are by rank, and of one rank by weight.
         """
         ranks = self.doubled_rank
@@ -222,7 +222,7 @@ class Pool:
             ranks = ranks * len(different) + of_member[self.member]
             table = np.multiply.outer(table, different).ravel()
         starts, codes = self._grouped(self._base, ranks, bits_of(len(table) - 1))
-        return Grouped(table.take(codes), starts)
+        return CandidateValues(table.take(codes), starts)
 
     def _grouped(self, base: np.ndarray, code: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
         """Sort rows by candidate and code; return where candidates start, and the codes."""

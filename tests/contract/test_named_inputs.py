@@ -131,7 +131,7 @@ EXEMPT = {
     "predicting.open_model": "it reads classes as fuse does",
     "predicting.predict_images": "it gives classes to open_model",
     "ranking.FittedWeights(weights)": "made by fit_weights",
-    "ranking.Grouped": "made by Pool",
+    "ranking.CandidateValues": "made by Pool",
     "ranking.Hits.sum": "arrays in the order of the hits, from a metric",
     "ranking.Pool": "made by fuse_runs, which looks weights up by member",
     "report.MemberChoice": "a part of a page: weights of members and rows are looked up by name",

@@ -126,6 +126,7 @@ def test_each_group_has_the_weights_of_a_fit_on_it_alone():
     assert (fitted.combine(own, by=horizon).take(ids).probas == combine([p.take(ids) for p in own], alone).probas).all()
     turned = pd.Series(horizon, index=own[0].ids)[::-1]
     assert fit_by(own, "pinball_weights", by=turned).weights().equals(fitted.weights())
+    assert [*fit_by(own, "inverse_pinball", by=np.arange(30) % 3 * 5 + 5).combiners] == [5, 10, 15]
     made = pd.Series(np.arange(30), index=own[0].ids)
     one = online_weights(own, cutoff=made, known=made + 1)
     other = online_weights(own, cutoff=made[::-1], known=(made + 1).sample(frac=1, random_state=0))

@@ -78,7 +78,7 @@ def test_outcomes_that_are_absent_or_twice_are_refused_or_left_out():
         read_hub(hub(), labels=pd.concat([outcomes(), few.assign(observation=9.0)]))
     with pytest.raises(InvalidPredictionsError, match="must have a column of outcomes"):
         read_hub(hub(), labels=outcomes().drop(columns="observation"))
-    with pytest.raises(InvalidOptionError, match="unobserved must be 'error' or 'drop'"):
+    with pytest.raises(InvalidOptionError, match="unobserved must be one of 'error', 'drop'"):
         read_hub(hub(), unobserved="ignore")
 
 
@@ -102,6 +102,8 @@ def test_a_frame_with_intervals_becomes_predictions():
     assert read_forecasts(frame(), point="ignore")["ETS"].classes == ("0.025", "0.1", "0.9", "0.975")
     indexed = frame().set_index("unique_id")
     assert read_forecasts(indexed)["ETS"].ids.tolist() == read["ETS"].ids.tolist()
+    filtered = frame().set_index(pd.Index([7, 3]))
+    assert [*read_forecasts(filtered)] == [*read]  # numbers of rows that were kept are no model
 
 
 def test_outcomes_may_come_beside_or_not_yet():

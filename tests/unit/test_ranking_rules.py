@@ -220,8 +220,8 @@ def test_wrong_options_are_refused():
         ({"rule": "comb_max", "weights": [1, 2]}, "rule 'comb_max' takes no weights but 0"),
         ({"weights": [1, -1]}, r"weights must be finite and >= 0 with a positive sum; received \[1.0, -1.0\]"),
         ({"weights": [0, 0]}, "positive sum"),
-        ({"weights": {"a": 1}}, "weights must name each member once"),
-        ({"weights": [1, 2, 3]}, "weights must be one number a member, 2 in all"),
+        ({"weights": {"a": 1}}, "weights by member name must name each member once"),
+        ({"weights": [1, 2, 3]}, r"weights must have one value a member; received shape \(3,\)"),
         ({"top": 0}, "top must be a whole number >= 1"),
         ({"n_jobs": 0}, "n_jobs must be a whole number >= 1"),
     ):

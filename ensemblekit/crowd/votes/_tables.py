@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import InvalidOptionError, InvalidPredictionsError
 from ...predictions.names import plain, shown
-from ...predictions.tables import check_different
+from ...predictions.tables import check_different, computed, frame_of
 from ._names import code_names, distinct, order_of_column, plain_names
 
 __all__ = ["Coded", "ColumnNames", "coded_table", "column_names", "columns_to_read"]
@@ -156,13 +156,9 @@ def _as_frame(table: Any, names: ColumnNames) -> Any:
     """Make a DataFrame of any table; a column of records or names of the index stay columns."""
     import pandas as pd
 
-    for step in ("compute", "collect"):  # lazy tables of Dask and polars
-        if callable(getattr(type(table), step, None)):
-            table = getattr(table, step)()
-    if isinstance(table, Mapping):
-        if table and all(isinstance(value, Mapping) for value in table.values()):
-            return pd.DataFrame({"item": [*table], "label": pd.Series([*table.values()], dtype=object)})
-        return pd.DataFrame({name: _plain_list(values) for name, values in table.items()})
+    table = computed(table)
+    if isinstance(table, Mapping) and table and all(isinstance(value, Mapping) for value in table.values()):
+        return pd.DataFrame({"item": [*table], "label": pd.Series([*table.values()], dtype=object)})
     if isinstance(table, list | tuple):
         kinds = {*map(type, table)}
         if not all(issubclass(kind, Mapping) or hasattr(kind, "_fields") for kind in kinds):
@@ -171,25 +167,20 @@ def _as_frame(table: Any, names: ColumnNames) -> Any:
                 "pd.DataFrame(rows, columns=['item', 'rater', 'label']), or records {'item': ..., 'rater': ..., "
                 "'label': ...}."
             )
-        return pd.DataFrame(table)
-    if hasattr(type(table), "iloc") and hasattr(table, "columns"):
-        own = [name for name in table.index.names if name is not None and name not in table.columns]
-        return table.reset_index(own) if own else table
-    if hasattr(type(table), "__arrow_c_stream__"):
+    if hasattr(type(table), "__arrow_c_stream__") and not hasattr(type(table), "iloc"):  # pandas has both
         import pyarrow as pa
 
         arrow = pa.table(table)
         kept = columns_to_read(arrow.column_names, names)
         return arrow.select(kept).to_pandas() if kept else pd.DataFrame(columns=arrow.column_names)
+    frame = frame_of(table)
+    if frame is not None:
+        return frame
     raise InvalidPredictionsError(
         "votes must be a long table with the columns item, rater and label (a DataFrame, an Arrow or polars table, a "
         "mapping of columns, records), or {item: {rater: label}}; received "
         f"{shown(table, 100)} of the type {type(table).__name__}."
     )
-
-
-def _plain_list(values: Any) -> Any:
-    return [*values] if isinstance(values, tuple | range) else values
 
 
 def _column(frame: Any, what: str, names: ColumnNames) -> Any:

@@ -3,9 +3,9 @@
 from ._compare import compare_runs, score_runs
 from ._hits import Hits, hits_of
 from ._metrics import (
+    NDCG,
     RANKING_METRICS,
     AveragePrecision,
-    NormalisedGain,
     Precision,
     Recall,
     ReciprocalRank,
@@ -15,10 +15,10 @@ from ._metrics import (
 from ._queries import judge_queries, judged_queries, values_of
 
 __all__ = [
+    "NDCG",
     "RANKING_METRICS",
     "AveragePrecision",
     "Hits",
-    "NormalisedGain",
     "Precision",
     "RPrecision",
     "Recall",

@@ -11,11 +11,17 @@ import numpy as np
 
 from ...arguments import check_count, check_number, typed
 from ...errors import InvalidOptionError
-from .._names import check_known
+from ...predictions.choices import check_choice
 from ._hits import Hits
 
 __all__ = [
-    "RANKING_METRICS", "AveragePrecision", "NormalisedGain", "Precision", "RPrecision", "Recall", "ReciprocalRank",
+    "NDCG",
+    "RANKING_METRICS",
+    "AveragePrecision",
+    "Precision",
+    "RPrecision",
+    "Recall",
+    "ReciprocalRank",
     "find_ranking_metrics",
 ]  # fmt: skip
 
@@ -42,8 +48,8 @@ class _AtDepth:
         return relevant if self.k is None else relevant & (hits.position <= self.k)
 
 
-class NormalisedGain(_AtDepth):
-    """Normalised discounted cumulative gain, nDCG.
+class NDCG(_AtDepth):
+    """Normalised discounted cumulative gain (nDCG).
 
     Parameters
     ----------
@@ -111,7 +117,7 @@ class AveragePrecision(_AtDepth):
     """
 
     def values(self, hits: Hits) -> np.ndarray:
-        """Compute the metric of each query; as of `NormalisedGain`.
+        """Compute the metric of each query; as of `NDCG`.
 
         Parameters
         ----------
@@ -146,7 +152,7 @@ class ReciprocalRank(_AtDepth):
     """
 
     def values(self, hits: Hits) -> np.ndarray:
-        """Compute the metric of each query; as of `NormalisedGain`.
+        """Compute the metric of each query; as of `NDCG`.
 
         Parameters
         ----------
@@ -180,7 +186,7 @@ class Recall(_AtDepth):
     """
 
     def values(self, hits: Hits) -> np.ndarray:
-        """Compute the metric of each query; as of `NormalisedGain`.
+        """Compute the metric of each query; as of `NDCG`.
 
         Parameters
         ----------
@@ -213,7 +219,7 @@ class Precision(_AtDepth):
     needs_k = True
 
     def values(self, hits: Hits) -> np.ndarray:
-        """Compute the metric of each query; as of `NormalisedGain`.
+        """Compute the metric of each query; as of `NDCG`.
 
         Parameters
         ----------
@@ -247,7 +253,7 @@ class RPrecision(_AtDepth):
         super().__init__(min_grade=min_grade)
 
     def values(self, hits: Hits) -> np.ndarray:
-        """Compute the metric of each query; as of `NormalisedGain`.
+        """Compute the metric of each query; as of `NDCG`.
 
         Parameters
         ----------
@@ -270,7 +276,7 @@ def _divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 RANKING_METRICS: Mapping[str, type[Any]] = MappingProxyType(
     {
-        "ndcg": NormalisedGain,
+        "ndcg": NDCG,
         "map": AveragePrecision,
         "mrr": ReciprocalRank,
         "recall": Recall,
@@ -324,7 +330,7 @@ def _found(metric: Any) -> tuple[str, Any]:
             )
         return str(getattr(metric, "name", "") or type(metric).__name__), metric
     name, _, text = metric.partition(":")
-    check_known(name, [*RANKING_METRICS], "metric")
+    check_choice("metric", name, RANKING_METRICS)
     options: dict[str, Any] = {}
     for part in text.split(",") if text else ():
         key, equals, value = (word.strip() for word in part.partition("="))

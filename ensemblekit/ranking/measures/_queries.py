@@ -94,12 +94,13 @@ def values_of(hits: Hits, metrics: Mapping[str, Any]) -> np.ndarray:
     """Compute metrics of each query, shape ``(n_queries, n_metrics)``."""
     table = np.empty((hits.n_queries, len(metrics)))
     for place, (name, metric) in enumerate(metrics.items()):
-        values = np.asarray(metric.values(hits), dtype=np.float64)
+        given = metric.values(hits)
+        values = np.asarray(given, dtype=np.float64)
         # Rounding may lift a perfect value above 1.
         if values.shape != (hits.n_queries,) or not ((values >= -1e-9) & (values <= 1 + 1e-9)).all():
             raise InvalidOptionError(
                 f"metric {name!r} must return a value in [0, 1] for each query, shape ({hits.n_queries},); it returned "
-                f"{shown(metric.values(hits), 100)}."
+                f"{shown(given, 100)}."
             )
         table[:, place] = np.clip(values, 0, 1)
     return table

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...arguments import typed
-from .._names import check_known
+from ...predictions.choices import check_choice
 from .._normalise import NORMALISATIONS
-from .._pool import Grouped, Pool
+from .._pool import CandidateValues, Pool
 
 __all__ = ["CombANZ", "CombMAX", "CombMED", "CombMIN", "CombMNZ", "CombSUM"]
 
@@ -19,10 +19,10 @@ class _Combination:
 
     @typed()
     def __init__(self, *, normalisation: str = "min-max") -> None:
-        check_known(normalisation, [*NORMALISATIONS], "normalisation")
+        check_choice("normalisation", normalisation, NORMALISATIONS)
         self.normalisation = normalisation
 
-    def _grouped(self, pool: Pool) -> Grouped:
+    def _grouped(self, pool: Pool) -> CandidateValues:
         values = pool.normalised(self.normalisation)
         if self.takes_weights and (pool.weights != 1).any():
             values = values * pool.weight

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ...predictions.joining import is_text, order_of
 from ...predictions.names import WIDEST, as_ids, as_names, readonly, shown
-from ...predictions.tables import check_different
+from ...predictions.tables import check_different, computed
 
 __all__ = ["Coded", "ColumnNames", "coded_columns", "coded_table"]
 
@@ -103,9 +103,7 @@ def coded_columns(query: Any, item: Any, value: Any, kind: str) -> Coded:
 
 def _columns(table: Any, names: ColumnNames) -> tuple[Any, Any, Any]:
     """Find the three columns of any table."""
-    for step in ("compute", "collect"):  # lazy tables of Dask and polars
-        if callable(getattr(type(table), step, None)):
-            table = getattr(table, step)()
+    table = computed(table)
     if isinstance(table, Mapping):
         if all(isinstance(value, Mapping) for value in table.values()):
             return _unfolded(table, names.kind)

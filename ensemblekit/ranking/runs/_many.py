@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ...arguments import check_count
 from ...errors import InvalidOptionError, InvalidPredictionsError
 from ...predictions.names import UNNAMED, same_kind, shown
 from ._run import Run
@@ -20,8 +21,9 @@ R = TypeVar("R")
 
 
 def n_threads(n_jobs: int | None) -> int:
-    """Count the threads that are used: as asked, or one a processor that this process may use."""
+    """Count the threads that are used: as asked, >= 1, or one a processor that this process may use."""
     if n_jobs is not None:
+        check_count("n_jobs", n_jobs)
         return n_jobs
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

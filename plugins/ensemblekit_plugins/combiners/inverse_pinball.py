@@ -10,9 +10,8 @@ import numpy as np
 from ensemblekit import PredictionSet, hookimpl
 from ensemblekit.errors import InvalidOptionError
 from ensemblekit.predictions import Task
-from ensemblekit.quantiles.levels import levels_of
+from ensemblekit.quantiles.levels import levels_of, pinball
 
-from ..learning.pinball import pinball
 from ..options import check_number
 from .learned_weights import LearnedWeights
 

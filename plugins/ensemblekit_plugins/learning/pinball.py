@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["pinball", "smallest_pinball"]
+from ensemblekit.quantiles.levels import pinball
+
+__all__ = ["smallest_pinball"]
 
 FEW = 20_000
 """So many errors are solved at once. Of more, those are solved whose sign is not settled by the others."""
 NEAR = 0.1
 """Share of the errors that are taken for unsettled at first: those nearest to 0."""
-
-
-def pinball(errors: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Compute ``max(t u, (t - 1) u)``.
-
-    Parameters
-    ----------
-    errors : ndarray of shape (..., n_levels)
-        ``u``: the true number less the quantile.
-    levels : ndarray of shape (n_levels,)
-        ``t``.
-
-    Returns
-    -------
-    ndarray of the same shape
-    """
-    return np.maximum(levels * errors, (levels - 1) * errors)
 
 
 def smallest_pinball(errors: np.ndarray, levels: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:

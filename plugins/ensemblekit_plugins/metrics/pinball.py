@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from ensemblekit import hookimpl
-from ensemblekit.quantiles.levels import levels_of
+from ensemblekit.quantiles.levels import levels_of, pinball
 
 from ..options import check_number
 from .number_metric import MeanOfErrors
@@ -60,8 +60,7 @@ class Pinball(MeanOfErrors):
         return settled
 
     def _each(self, true: np.ndarray, given: np.ndarray) -> np.ndarray:
-        short, level = true - given, self._level
-        return np.maximum(level * short, (level - 1) * short)
+        return pinball(true - given, self._level)
 
 
 @hookimpl

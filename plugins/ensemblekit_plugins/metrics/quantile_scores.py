@@ -9,7 +9,7 @@ import numpy as np
 
 from ensemblekit import hookimpl
 from ensemblekit.errors import InvalidOptionError
-from ensemblekit.quantiles.levels import central_intervals
+from ensemblekit.quantiles.levels import central_intervals, pinball
 
 from ..options import check_choice
 from .quantile_metric import QuantileMetric
@@ -119,8 +119,7 @@ class ContinuousRankedProbabilityScore(QuantileMetric):
 
 def _constant(short: np.ndarray, low: float, high: float) -> np.ndarray:
     """Integrate ``max(t u, (t - 1) u)`` over the levels from ``low`` to ``high`` for a constant ``u``."""
-    middle = (low + high) / 2
-    return (high - low) * np.maximum(middle * short, (middle - 1) * short)
+    return (high - low) * pinball(short, (low + high) / 2)
 
 
 def _linear(first: np.ndarray, last: np.ndarray, low: float, high: float) -> np.ndarray:

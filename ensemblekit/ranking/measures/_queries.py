@@ -67,8 +67,9 @@ def judge_queries(run: Run, qrels: Qrels, metrics: Any = None) -> pd.DataFrame:
     check_judges(run, qrels)
     found = find_ranking_metrics(metrics)
     queries = judged_queries(qrels)
+    hits = hits_of(run, qrels)  # looks at the kinds of names first
     _check_common(run, qrels)
-    return pd.DataFrame(values_of(hits_of(run, qrels), found), pd.Index(queries, name="query"), columns=[*found])
+    return pd.DataFrame(values_of(hits, found), pd.Index(queries, name="query"), columns=[*found])
 
 
 def check_judges(run: Any, qrels: Any) -> None:
@@ -132,8 +133,9 @@ def values_as_predictions(run: Run, qrels: Qrels, metrics: Mapping[str, Any]) ->
     Predictions
         Of the task ``regression``. Their labels mean nothing; `OfQueries` looks at the numbers alone.
     """
+    hits = hits_of(run, qrels)
     _check_common(run, qrels)
-    values = values_of(hits_of(run, qrels), metrics)
+    values = values_of(hits, metrics)
     return Predictions(
         values, ids=judged_queries(qrels), classes=[*metrics], labels=np.zeros_like(values), task="regression",
         member=run.member, fit_ids=run.fit_queries,

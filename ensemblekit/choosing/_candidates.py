@@ -181,7 +181,8 @@ def _of_object(combiner: Any, task: str) -> Candidate:
 
 def _refused(combiner: Any, task: str) -> str:
     asked = ask(combiner)
-    return "" if asked.is_for(task) else f"{FOR} {', '.join(sorted(asked.tasks))}"
+    other = f", but not {task}" if task in asked.not_for else ""
+    return "" if asked.is_for(task) else f"{FOR} {', '.join(sorted(asked.tasks))}{other}"
 
 
 def _level(rule: str, combiner: Any, *, wraps: bool) -> int:

@@ -162,14 +162,20 @@ class AskedCombiner:
 
     def is_for(self, task: str) -> bool:
         """Tell whether a task, or the kind of its values, is among the combiner's ``tasks``; see `Combiner`."""
-        return task in self.tasks or kind_of(task) in self.tasks
+        return (task in self.tasks or kind_of(task) in self.tasks) and task not in self.not_for
+
+    @property
+    def not_for(self) -> frozenset[str]:
+        """The tasks that it is not for, though it is for their kind; see `Combiner`."""
+        return frozenset(getattr(self.combiner, "not_for", ()))
 
     def check_task(self, task: str) -> None:
         """Refuse a task that is not among the combiner's ``tasks``; see `Combiner`."""
         if not self.is_for(task):
             raise InvalidOptionError(
                 f"combiner {self.name!r} makes no sense for the task {task!r}; it is for "
-                f"{', '.join(sorted(self.tasks))}. Give a rule that is for it, such as 'mean' or 'median'."
+                f"{', '.join(sorted(self.tasks))}{f', but not {task}' if task in self.not_for else ''}. Give a rule "
+                "that is for it, such as 'mean' or 'median'."
             )
 
     def check_fit(

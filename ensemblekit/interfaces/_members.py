@@ -39,7 +39,7 @@ TRAITS = frozenset({"symmetric", "idempotent", "bounded", "learns", "graphable",
 TAKES = frozenset({"present", "task", "features", "xp", "classes", "sample_weight", "validation"})
 """What a combiner may take by name: ``combine`` the first five, ``fit`` the last two and ``features``."""
 
-_DECLARED = frozenset({"traits", "tasks", "takes", "fit_takes", "needs_labels"})
+_DECLARED = frozenset({"traits", "tasks", "not_for", "takes", "fit_takes", "needs_labels"})
 """Attributes of a combiner that are no options, though an object may declare them too."""
 
 
@@ -193,7 +193,7 @@ class Combiner:
         members'), ``learns`` (`fit` must come first), ``graphable`` (`combine` runs with ``xp=keras.ops``) and
         ``class_equivariant`` (permuted classes give the permuted answer, to the bit).
     tasks : frozenset of str
-        The tasks, or kinds of values, for which the rule makes sense.
+        The tasks, or kinds of values, for which the rule makes sense; but those in ``not_for``.
     takes : frozenset of str
         What `combine` takes by name, out of ``xp``, ``present``, ``task``, ``classes`` and ``features``.
     fit_takes : frozenset of str
@@ -238,6 +238,7 @@ class Combiner:
 
     traits: frozenset[str] = frozenset()
     tasks: frozenset[str] = frozenset({"multiclass", "multilabel", "regression"})
+    not_for: frozenset[str] = frozenset()
     members_: tuple[str, ...]
     classes_: tuple[Hashable, ...]
     fit_ids_: np.ndarray

@@ -28,6 +28,8 @@ CORNERS = (
     ("xmin", "ymin", "xmax", "ymax"),
 )
 """Names of the columns of boxes that are recognised, lower corner first."""
+SIZES = ("w", "h", "d", "width", "height", "depth")
+"""Names of columns that hold the size of a box, as in COCO, and no corner."""
 
 
 def as_frame(table: Any, what: str) -> Any:
@@ -125,6 +127,11 @@ def find_corners(frame: Any, box: Sequence[str] | None, centre: Sequence[str] | 
             raise InvalidPredictionsError(
                 f"box must name the columns of a lower corner and then of an upper one, 2, 4 or 6; received "
                 f"{shown(names)}."
+            )
+        if sizes := [name for name in names if str(name).lower() in SIZES]:
+            raise InvalidPredictionsError(
+                f"box must name the columns of two corners; received {shown(names)}, of which {shown(sizes)} are "
+                "sizes. Add them to the lower corner: table.assign(x2=table['x'] + table['w'], ...)."
             )
         return tuple(names), True
     if centre is None and radius is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -33,7 +33,7 @@ __all__ = [
 
 _REMEDIES = {
     "floating": "Give whole numbers, .astype(int), or text, .astype(str)",
-    "bool": "Give text, .astype(str)",
+    "boolean": "Give text, .astype(str)",
     "duration": "Give whole numbers, such as .dt.days",
     "timestamp": "Give one time zone without its name: .dt.tz_convert('UTC').dt.tz_localize(None)",
 }
@@ -123,7 +123,8 @@ def _arrow(values: Any, name: str, what: str) -> Any:
         values = values.astype(values.dtype.newbyteorder("="))
     if isinstance(values, np.ndarray) and values.dtype.kind == "T":
         values = values.astype(object)
-    values = values if hasattr(values, "dtype") else list(values)
+    if not hasattr(values, "dtype"):
+        values = [value.item() if isinstance(value, np.generic) else value for value in values]
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -143,20 +144,7 @@ def _one(column: Any) -> Any:
 
 
 def encoded(columns: Mapping[str, Any], what: str) -> np.ndarray:
-    """Join the columns of a key to ids of one text.
-
-    Parameters
-    ----------
-    columns : mapping of str to Arrow array
-        As `key_columns` takes them.
-    what : str
-        Name of the argument, for errors.
-
-    Returns
-    -------
-    KeyedIds of shape (n_rows,)
-        Not yet checked for repeated ones.
-    """
+    """Join Arrow columns of a key to `KeyedIds` of one text, not yet checked for repeated ones."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -178,6 +166,8 @@ def _part(column: Any, name: str, what: str) -> tuple[Any, str]:
     if pa.types.is_null(column.type) and not len(column):
         return pa.array([], pa.large_string()), "text"
     if not pa.types.is_dictionary(column.type):
+        if pa.types.is_nested(column.type) or isinstance(column.type, pa.BaseExtensionType):
+            _refuse_type(column, name, what)
         column = column.dictionary_encode()
     values, places = column.dictionary, column.indices
     if column.null_count or values.null_count:
@@ -226,15 +216,18 @@ def _texts(values: Any, name: str, what: str) -> tuple[Any, str]:
         short = pc.replace_substring_regex(texts, "T00:00:00$", "")
         dates = not len(short) or pc.max(pc.utf8_length(short)).as_py() <= len("2024-01-06")
         return short, "date" if dates else "time"
-    remedy = next((text for word, text in _REMEDIES.items() if getattr(kinds, f"is_{_test(word)}")(kind)), None)
+    return _refuse_type(values, name, what)
+
+
+def _refuse_type(values: Any, name: str, what: str) -> NoReturn:
+    """Refuse a column of which the values are no parts of a key."""
+    import pyarrow.types as kinds
+
+    remedy = next((text for word, text in _REMEDIES.items() if getattr(kinds, f"is_{word}")(values.type)), None)
     raise InvalidPredictionsError(
-        f"{what} must hold text, whole numbers or dates; column {name!r} has {kind}"
+        f"{what} must hold text, whole numbers or dates; column {name!r} has {values.type}"
         f"{f', such as {shown(values[0].as_py())}' if len(values) else ''}. {remedy or 'Give text, .astype(str)'}."
     )
-
-
-def _test(word: str) -> str:
-    return {"bool": "boolean"}.get(word, word)
 
 
 def _parts(ids: np.ndarray, key: Key) -> list[Any]:

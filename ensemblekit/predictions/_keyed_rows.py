@@ -112,6 +112,14 @@ def with_time(ids: np.ndarray, time: Any) -> np.ndarray:
             f"time must name key columns of dates, or of whole numbers; received "
             f"{shown({name: kinds[name] for name in names})}. Turn text into dates: pd.to_datetime(...)."
         )
+    if len(names) == 2 and len(ids):
+        origin, outcome = (key_values(ids, name)[name] for name in names)
+        if (outcome < origin).all():
+            raise InvalidPredictionsError(
+                f"time must name the column of the forecast origin first, then that of the outcome; received "
+                f"{shown(names)}, and in every row {names[1]!r} is before {names[0]!r}, in the first {outcome[0]} and "
+                f"{origin[0]}. Turn them round: time={shown((names[1], names[0]))}."
+            )
     return readonly(with_key(ids, replace(key, time=names)))
 
 

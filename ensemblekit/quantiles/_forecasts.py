@@ -20,6 +20,8 @@ __all__ = ["read_forecasts"]
 
 END = re.compile(r"^(?P<model>.+)-(?P<end>lo|hi)-(?P<width>\d+(\.\d+)?)$")
 OF_MEDIAN = "-median"
+POSITION = re.compile(r"^(index|level_\d+|Unnamed: \d+|)$")
+"""Columns that number the rows, as pandas leaves them behind."""
 
 
 @typed(but=("table", "labels"))
@@ -87,11 +89,19 @@ def read_forecasts(
     check_columns(frame, [*keys] or ["unique_id", "ds"], "a frame of forecasts", "Give keys=[...].")
     own = frame[[*keys]].reset_index(drop=True)
     models = _models(frame, {*keys, label}, point)
-    outcomes = outcomes_of(labels, own, label if labels is not None and label != "y" else None)
+    outcomes: Any = outcomes_of(labels, own, label if labels is not None and label != "y" else None)
     if outcomes is None and label in frame.columns:
         import pandas as pd
 
-        outcomes = pd.Series(pd.to_numeric(frame[label], errors="coerce")).reset_index(drop=True)
+        given: Any = frame[label].reset_index(drop=True)
+        outcomes = pd.to_numeric(given, errors="coerce")
+        empty = given.isna() | given.astype(str).str.strip().str.lower().isin(["", "na", "nan", "null", "none"])
+        wrong = np.flatnonzero(outcomes.isna() & ~empty)
+        if len(wrong):
+            raise InvalidPredictionsError(
+                f"outcomes must be numbers, or empty; the column {label!r} has {shown(given[wrong[0]])} in row "
+                f"{wrong[0]}. Correct it, or empty the cell."
+            )
     read = {}
     for model, columns in models.items():
         order = sorted(columns)
@@ -102,7 +112,7 @@ def read_forecasts(
 
 def _models(frame: Any, others: set[str], point: str) -> dict[str, dict[str, str]]:
     """Find the columns of each model: level -> column."""
-    columns = [str(name) for name in frame.columns if name not in others]
+    columns = [str(name) for name in frame.columns if name not in others and not POSITION.match(str(name))]
     found: dict[str, dict[str, str]] = {}
     plain = []
     for column in columns:

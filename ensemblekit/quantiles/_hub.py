@@ -110,7 +110,8 @@ def _frames(tables: Any, model: str | None) -> Iterable[tuple[str, Any]]:
     """Go through the tables of each model."""
     if isinstance(tables, Mapping) and not {*OUTPUT} <= {*tables}:
         for name, table in tables.items():
-            yield str(name), _checked(as_frame(table, f"the table of {name!r}"))
+            what = f"the table of {name!r}"
+            yield str(name), _of_one_model(_checked(as_frame(table, what), what), model, what)
         return
     if isinstance(tables, (str, os.PathLike)) and Path(tables).is_dir():
         folder = Path(tables)
@@ -119,7 +120,8 @@ def _frames(tables: Any, model: str | None) -> Iterable[tuple[str, Any]]:
             raise InvalidPredictionsError(f"the folder must hold CSV or Parquet files; {folder.name!r} holds none.")
         tables = files
     for table in tables if isinstance(tables, (list, tuple)) else [tables]:
-        frame = _checked(as_frame(table, "tables"))
+        frame = as_frame(table, "tables")
+        _checked(frame, repr(Path(table).name) if isinstance(table, (str, os.PathLike)) else "a table of a hub")
         column = model or next((name for name in MODEL if name in frame.columns), None)
         if column is None:
             if not isinstance(table, (str, os.PathLike)):
@@ -130,6 +132,7 @@ def _frames(tables: Any, model: str | None) -> Iterable[tuple[str, Any]]:
             yield _model_of(Path(table)), frame
             continue
         check_columns(frame, [column], "tables", "Give model=.")
+        _check_models(frame, column)
         for name, part in frame.groupby(column, sort=True):
             yield str(name), part.drop(columns=column)
 
@@ -142,8 +145,33 @@ def _model_of(path: Path) -> str:
     return path.parent.name or stem
 
 
-def _checked(frame: Any) -> Any:
-    check_columns(frame, OUTPUT, "a table of a hub", "Rename the columns: table.rename(columns={'quantile': ...}).")
+def _check_models(frame: Any, column: str) -> None:
+    """Refuse rows of which nobody knows the model."""
+    lacking = np.flatnonzero(frame[column].isna() | (frame[column] == ""))
+    if len(lacking):
+        raise InvalidPredictionsError(
+            f"tables must say of which model each row is; {len(lacking)} of {len(frame)} have no {column!r}, the first "
+            f"row {lacking[0]}. Name it, or leave these rows out."
+        )
+
+
+def _of_one_model(frame: Any, model: str | None, what: str) -> Any:
+    """Drop the column of models from the table of one; it is no part of the key."""
+    column = model or next((name for name in MODEL if name in frame.columns), None)
+    if column is None:
+        return frame
+    check_columns(frame, [column], what, "Leave out model=.")
+    _check_models(frame, column)
+    if frame[column].nunique() > 1:
+        raise InvalidPredictionsError(
+            f"{what} must be of one model; {column!r} has {few([*frame[column].unique()])}. Give the table alone, "
+            "read_hub(table), or one table a model."
+        )
+    return frame.drop(columns=column)
+
+
+def _checked(frame: Any, what: str) -> Any:
+    check_columns(frame, OUTPUT, what, "Rename the columns: table.rename(columns={'quantile': ...}).")
     return frame
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +14,8 @@ from ..predictions.named import by_id
 from ..predictions.names import shown
 
 __all__ = ["Rounds", "rounds_of"]
+
+ISO = re.compile(r"\d{4}-\d{2}(-\d{2}([T ]\d{2}(:\d{2}(:\d{2}([.]\d+)?)?)?)?)?$")
 
 
 class Rounds(NamedTuple):
@@ -58,7 +62,7 @@ def rounds_of(predictions: PredictionSet, cutoff: Any, known: Any) -> Rounds:
         If the moments are not all dates or all numbers.
     """
     made, seen = moments(predictions, cutoff, "cutoff"), moments(predictions, known, "known")
-    if made.dtype.kind != seen.dtype.kind:
+    if ("M" in made.dtype.kind) != ("M" in seen.dtype.kind):
         raise InvalidOptionError(
             f"cutoff and known must be both dates, or both numbers; received {made.dtype} and {seen.dtype}."
         )
@@ -72,14 +76,32 @@ def rounds_of(predictions: PredictionSet, cutoff: Any, known: Any) -> Rounds:
         )
     cutoffs, round_of = np.unique(made, return_inverse=True)
     rows = np.argsort(round_of, kind="stable")
-    by_round = np.split(rows, np.cumsum(np.bincount(round_of))[:-1])
+    by_round = np.split(rows, np.cumsum(np.bincount(round_of))[:-1]) if len(rows) else []
     times, time_of = np.unique(seen, return_inverse=True)
     order = np.argsort(time_of, kind="stable")
     by_time = np.split(order, np.cumsum(np.bincount(time_of))[:-1])
     ends = np.searchsorted(times, cutoffs, side="right")
-    starts = np.append(0, ends[:-1])
+    starts = np.append(0, ends)[:-1]
     learned = [by_time[start:end] for start, end in zip(starts, ends, strict=True)]
     return Rounds(cutoffs, by_round, learned, by_time[ends[-1] :] if len(ends) else [])
+
+
+def _dates(values: np.ndarray, what: str) -> np.ndarray:
+    """Read text and objects as dates; refuse what is no date in one way only."""
+    listed = values.tolist()
+    if any(getattr(value, "tzinfo", None) is not None for value in listed):
+        raise InvalidOptionError(
+            f"{what} must be dates without a time zone; received {shown(listed)}. Give all times in one zone, without "
+            "its name: .dt.tz_convert('UTC').dt.tz_localize(None)."
+        )
+    # NumPy reads the text "20240106" as a year.
+    if not any(isinstance(value, str) and not ISO.match(value) for value in listed):
+        with contextlib.suppress(TypeError, ValueError):
+            return values.astype("datetime64[us]").astype("datetime64[ns]")
+    raise InvalidOptionError(
+        f"{what} must be dates or numbers, one a row; received {shown(listed)}. Text must be written like 2024-01-06: "
+        "give pd.to_datetime(..., format=...), or numbers."
+    )
 
 
 def moments(predictions: PredictionSet, given: Any, what: str) -> np.ndarray:
@@ -91,12 +113,7 @@ def moments(predictions: PredictionSet, given: Any, what: str) -> np.ndarray:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.dtype.kind in "UO":
-        try:
-            values = values.astype("datetime64[ns]")
-        except (TypeError, ValueError):
-            raise InvalidOptionError(
-                f"{what} must be dates or numbers, one a row; received {shown(values.tolist())}."
-            ) from None
+        values = _dates(values, what)
     wrong = np.isnat(values) if values.dtype.kind == "M" else ~np.isfinite(values) if values.dtype.kind == "f" else None
     if values.shape != predictions.ids.shape or values.dtype.kind not in "Miuf" or (wrong is not None and wrong.any()):
         raise InvalidOptionError(

@@ -20,6 +20,11 @@ __all__ = ["UNOBSERVED", "as_frame", "check_columns", "numbers_of", "outcomes_of
 SUFFIXES = (".csv", ".parquet")
 UNOBSERVED = ("error", "drop")
 """What may become of rows without an outcome."""
+MOMENT = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?)?"
+VERSIONS = ("as_of", "issue", "issue_date", "version")
+"""Columns that say when a table of outcomes was written, and not what they are outcomes of."""
+OUTCOME = ("outcome",)
+"""A name that no column of text has."""
 
 
 def as_frame(table: Any, what: str) -> Any:
@@ -37,6 +42,8 @@ def as_frame(table: Any, what: str) -> Any:
                 return pd.read_parquet(file)
             # Codes of places such as 01 are text: only what becomes a number below is read as one.
             return pd.read_csv(file, dtype=str, keep_default_na=False)
+    if isinstance(table, pd.Series) and table.name is not None:
+        table = table.to_frame()
     frame = frame_of(table)
     if frame is None:
         raise InvalidPredictionsError(f"{what} must be a table or the path of one; received {shown(table)}.")
@@ -84,8 +91,15 @@ def outcomes_of(labels: Any, keys: Any, label: str | None) -> Any:
             f"labels must have a column of outcomes and some of the key columns {shown([*keys.columns])}; received "
             f"{shown([*frame.columns])}. Name the column: label='observation'."
         )
-    known = pd.DataFrame({name: _comparable(frame[name]) for name in common})
-    known["_value"] = numbers_of(frame[found].where(frame[found].notna(), np.nan), f"the column {found!r}")
+    unused = [name for name in frame.columns if name not in (*common, found, *VERSIONS) and _are_dates(frame[name])]
+    if unused:
+        raise InvalidPredictionsError(
+            f"labels must be matched by all their dates; {', '.join(map(repr, unused))} is no key column of the "
+            f"predictions, which have {shown([*keys.columns])}. Give the predictions this column, or drop it if an "
+            "outcome does not depend on it."
+        )
+    known: Any = pd.DataFrame({name: _comparable(frame[name]) for name in common})
+    known[OUTCOME] = numbers_of(frame[found].where(frame[found].notna(), np.nan), f"the column {found!r}")
     known = known.drop_duplicates()
     twice = known.duplicated(common)
     if twice.any():
@@ -94,7 +108,13 @@ def outcomes_of(labels: Any, keys: Any, label: str | None) -> Any:
             f"the first {shown(known.loc[twice, common].iloc[0].tolist())}. Give the outcomes of one version."
         )
     wanted = pd.DataFrame({name: _comparable(keys[name]) for name in common})
-    merged = wanted.merge(known, on=common, how="left")["_value"]
+    merged: Any = wanted.merge(known, on=common, how="left")[OUTCOME]
+    if len(known) and len(wanted) and merged.isna().all():
+        raise InvalidPredictionsError(
+            f"labels must have an outcome for a row at least; no value of {', '.join(map(repr, common))} is that of a "
+            f"row: labels have {shown(known[common].iloc[0].to_dict())}, the predictions "
+            f"{shown(wanted.iloc[0].to_dict())}. Write both in one way, e.g. codes such as '01' as text."
+        )
     return merged.set_axis(keys.index)
 
 
@@ -103,7 +123,21 @@ def _comparable(column: Any) -> Any:
     if column.dtype.kind == "M":
         midnight = (column.dt.normalize() == column).all()
         return column.dt.strftime("%Y-%m-%d" if midnight else "%Y-%m-%dT%H:%M:%S")
-    return column.astype(str)
+    if column.dtype.kind == "f" and (column % 1 == 0).all():
+        column = column.astype("int64")
+    text = column.astype(str)
+    if text.str.fullmatch(MOMENT).all() and len(text):
+        text = text.str.replace(" ", "T").str.replace(r"(T\d{2}:\d{2})$", r"\1:00", regex=True)
+        return text.str.replace("T00:00:00", "") if text.str.fullmatch(r"[^T]*(T00:00:00)?").all() else text
+    return text
+
+
+def _are_dates(column: Any) -> bool:
+    """Tell whether a column holds dates, maybe as text."""
+    if column.dtype.kind == "M":
+        return True
+    texts = column.dropna()
+    return bool(len(texts)) and column.dtype.kind not in "iufb" and bool(texts.astype(str).str.fullmatch(MOMENT).all())
 
 
 def predictions_of(

@@ -11,7 +11,7 @@ from ...arguments import typed
 from ...errors import InvalidOptionError, InvalidPredictionsError
 from ...interfaces import Metric
 from ...predictions import Predictions
-from ...predictions.names import shown
+from ...predictions.names import few, shown
 from ..runs import Qrels, Run
 from ._hits import Hits, hits_of, judged_items
 from ._metrics import find_ranking_metrics
@@ -67,7 +67,9 @@ def judge_queries(run: Run, qrels: Qrels, metrics: Any = None) -> pd.DataFrame:
     check_judges(run, qrels)
     found = find_ranking_metrics(metrics)
     queries = judged_queries(qrels)
-    return pd.DataFrame(values_of(hits_of(run, qrels), found), pd.Index(queries, name="query"), columns=[*found])
+    hits = hits_of(run, qrels)  # looks at the kinds of names first
+    _check_common(run, qrels)
+    return pd.DataFrame(values_of(hits, found), pd.Index(queries, name="query"), columns=[*found])
 
 
 def check_judges(run: Any, qrels: Any) -> None:
@@ -78,6 +80,15 @@ def check_judges(run: Any, qrels: Any) -> None:
                 f"{what} must be of the type {kind.__name__}; received {shown(given, 100)} of the type "
                 f"{type(given).__name__}. Give {kind.__name__}({what}), or {kind.__name__}.load(path)."
             )
+
+
+def _check_common(run: Run, qrels: Qrels) -> None:
+    """Refuse a run of other queries: values that are all 0 would hide that names differ."""
+    if len(run.queries) and not np.isin(run.queries, qrels.queries).any():
+        raise InvalidPredictionsError(
+            f"a run must have a query that is judged; {run.member or 'the run'!r} has {few(run.queries.tolist())}, the "
+            f"judgements {few(qrels.queries.tolist())}. Name queries in one way, or give the judgements of this run."
+        )
 
 
 def judged_queries(qrels: Qrels) -> np.ndarray:
@@ -123,7 +134,9 @@ def values_as_predictions(run: Run, qrels: Qrels, metrics: Mapping[str, Any]) ->
     Predictions
         Of the task ``regression``. Their labels mean nothing; `OfQueries` looks at the numbers alone.
     """
-    values = values_of(hits_of(run, qrels), metrics)
+    hits = hits_of(run, qrels)
+    _check_common(run, qrels)
+    values = values_of(hits, metrics)
     return Predictions(
         values, ids=judged_queries(qrels), classes=[*metrics], labels=np.zeros_like(values), task="regression",
         member=run.member, fit_ids=run.fit_queries,

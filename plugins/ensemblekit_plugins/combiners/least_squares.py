@@ -98,6 +98,9 @@ class LeastSquares(Combiner):
         self.intercept = intercept
         self.per_class = per_class
         self.traits = frozenset({"learns", "graphable"})
+        if intercept or constraint != "convex":
+            # Squared error draws every level to the same expected value.
+            self.not_for = frozenset({"quantile"})
         if constraint in _WITH_SUM and not intercept:
             self.traits |= {"idempotent"} | ({"bounded"} if constraint == "convex" else set())
 

@@ -101,6 +101,8 @@ class Stacking(Combiner):
     """
 
     grid = ({"inputs": "average"},)
+    # Learned by squared error, each level would become the same expected value.
+    not_for = frozenset({"quantile"})
     # Those that an earlier version saved have no such attributes.
     calibrate = None
     without = ()

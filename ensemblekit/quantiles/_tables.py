@@ -29,9 +29,9 @@ OUTCOME = ("outcome",)
 
 def as_frame(table: Any, what: str) -> Any:
     """Read a CSV or Parquet file, or take a table of pandas, polars or Arrow."""
-    if isinstance(table, (str, os.PathLike)):
-        import pandas as pd
+    import pandas as pd
 
+    if isinstance(table, (str, os.PathLike)):
         path = Path(table)
         if path.suffix.lower() not in SUFFIXES:
             raise InvalidPredictionsError(

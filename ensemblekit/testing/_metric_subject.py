@@ -238,7 +238,7 @@ def draw_rows(
         predicted = np.array(subject.valid(predicted), dtype=np.float64)
     if subject.valid_labels is not None:
         labels = np.array(subject.valid_labels(labels))
-    if name not in KINDS and kind == "regression":
+    if subject.valid is None and name not in KINDS and kind == "regression":
         predicted, labels = mended(name, predicted, labels)
     metric = settled(subject, subject.probe, classes_of(name, n_classes), name)
     return Rows(subject, name, metric, labels, predicted, weights)

@@ -363,7 +363,7 @@ def test_banked_and_fresh_features_of_real_weights_agree(bank, keras):
     fresh = backbone.build((96, 96, 3)).predict(pixels, verbose=0)
     assert fresh.std(axis=0).mean() > 0.01
     for images in (folder, pixels):
-        np.testing.assert_allclose(extract_features(backbone, images, bank=bank), fresh, atol=1e-5)
+        np.testing.assert_allclose(extract_features(backbone, images, bank=bank), fresh, rtol=1e-5, atol=1e-5)
 
 
 def test_the_bank_is_used_without_anything_heavy(tmp_path):

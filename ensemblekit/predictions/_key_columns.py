@@ -236,7 +236,7 @@ def _parts(ids: np.ndarray, key: Key) -> list[Any]:
     from pyarrow import compute
 
     pc: Any = compute
-    array = _one(pa.array(np.asarray(ids), pa.large_string()))
+    array = _one(pa.array(np.asarray(ids)).cast(pa.large_string()))  # older Arrow makes no such texts of NumPy's
     n = len(key.names)
     if n == 1:
         return [_unescaped(array)]

@@ -5,18 +5,20 @@ import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import ensemblekit
 from ensemblekit import load_plugins
+from tests.continuing import blocks_of, continued, files_needed
 from tests.strangers import REPO, environment
 
 DOCS = REPO / "docs"
 PAGES = {
     path.relative_to(DOCS).as_posix(): path.read_text()
-    for folder in (DOCS, DOCS / "from")
+    for folder in (DOCS, DOCS / "from", DOCS / "recipes")
     for path in sorted(folder.glob("*.md"))
 }
 NEEDS_PEER = {
@@ -63,7 +65,7 @@ def python_blocks(page, *, tensorflow):
     ]
 
 
-def run_blocks(blocks, name, monkeypatch):
+def run_blocks(blocks, name, monkeypatch, after=lambda number: None):
     """Run blocks in order in one module; return what doctest has to say of outputs that are not as shown."""
     module = ModuleType(name)
     monkeypatch.setitem(sys.modules, name, module)
@@ -76,16 +78,38 @@ def run_blocks(blocks, name, monkeypatch):
             runner.run(test, out=said.append, clear_globs=False)
         else:
             exec(compile(block, f"{name}, block {number}", "exec"), module.__dict__)  # noqa: S102
+        after(number)
     return "".join(said)
+
+
+class WrittenFiles:
+    """Which block of a page wrote which file, and which block names such a file and does not continue its writer."""
+
+    def __init__(self, blocks):
+        self.blocks, self.unsaid, self._times, self._writers = blocks, [], {}, {}
+
+    def after(self, number):
+        """Look at the folder after a block has run."""
+        block = self.blocks[number]
+        above = continued(self.blocks, number)
+        for writer, path in files_needed(block, self._writers).items():
+            if writer not in above:
+                part = self.blocks[writer].part
+                self.unsaid.append(f"line {block.line}: {path} is written by the part {part!r}: # continues: {part}")
+        now = {path.as_posix(): path.stat().st_mtime_ns for path in Path().rglob("*")}
+        self._writers |= {path: number for path, time in now.items() if self._times.get(path) != time}
+        self._times = now
 
 
 def check_page(name, monkeypatch, *, tensorflow):
     if name in NEEDS_PEER:
         peer, lowest = NEEDS_PEER[name]
         pytest.importorskip(peer, minversion=lowest)
-    said = run_blocks(python_blocks(PAGES[name], tensorflow=tensorflow), f"docs_{name}", monkeypatch)
-    if said:
-        pytest.fail(said, pytrace=False)
+    texts = python_blocks(PAGES[name], tensorflow=tensorflow)
+    files = WrittenFiles([block for block in blocks_of(PAGES[name]) if block.text in texts])
+    said = run_blocks(texts, f"docs_{name}", monkeypatch, files.after)
+    if said or files.unsaid:
+        pytest.fail("\n".join([said, *files.unsaid]), pytrace=False)
 
 
 WITH_PYTHON = [name for name, page in PAGES.items() if python_blocks(page, tensorflow=True)]
@@ -164,7 +188,7 @@ def test_the_plugin_of_the_page_is_that_of_the_example():
 
 def test_the_task_of_the_page_is_that_of_the_example():
     page, example = PAGES["write-a-task.md"], REPO / "examples" / "custom_task"
-    blocks = [block for block in python_blocks(page, tensorflow=False) if not block.startswith(">>>")]
+    blocks = [block.unmarked for block in blocks_of(page) if not block.text.startswith(">>>")]
     assert "\n\n".join(blocks) == (example / "ensemblekit_survival" / "__init__.py").read_text()
     entry_point = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert entry_point

@@ -1,7 +1,9 @@
 """The pages in docs say what is so: their Python runs, nothing public is left out, and Sphinx has no complaint."""
 
+import contextlib
 import doctest
 import inspect
+import io
 import re
 import subprocess
 import sys
@@ -65,31 +67,45 @@ def python_blocks(page, *, tensorflow):
     ]
 
 
-def run_blocks(blocks, name, monkeypatch, after=lambda number: None):
-    """Run blocks in order in one module; return what doctest has to say of outputs that are not as shown."""
+def run_blocks(blocks, name, monkeypatch, after=lambda number, printed: None):
+    """Run blocks in order in one module; return what doctest has to say of outputs that are not as shown.
+
+    ``after`` is called with the number of each block and what a block without prompts has printed.
+    """
     module = ModuleType(name)
     monkeypatch.setitem(sys.modules, name, module)
     said = []
     runner = doctest.DocTestRunner(LinesOfAnyLength(), optionflags=FLAGS, verbose=False)
     for number, block in enumerate(blocks):
+        printed = io.StringIO()
         if block.startswith(">>>"):
             test = doctest.DocTestParser().get_doctest(block, {}, f"{name}, block {number}", None, 0)
             test.globs = module.__dict__
             runner.run(test, out=said.append, clear_globs=False)
         else:
-            exec(compile(block, f"{name}, block {number}", "exec"), module.__dict__)  # noqa: S102
-        after(number)
+            with contextlib.redirect_stdout(printed):
+                exec(compile(block, f"{name}, block {number}", "exec"), module.__dict__)  # noqa: S102
+        after(number, printed.getvalue())
     return "".join(said)
+
+
+def not_shown(page, text, printed):
+    """Say what a block without prompts has printed, unless the block of text below it shows that."""
+    lines = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+    if not lines or f"{text}```\n\n```text\n{lines}```\n" in page:
+        return []
+    return [f"the block of text below {text.splitlines()[-1]!r} must show:\n{lines}"]
 
 
 class WrittenFiles:
     """Which block of a page wrote which file, and which block names such a file and does not continue its writer."""
 
-    def __init__(self, blocks):
-        self.blocks, self.unsaid, self._times, self._writers = blocks, [], {}, {}
+    def __init__(self, page, blocks):
+        self.page, self.blocks, self.unsaid, self._times, self._writers = page, blocks, [], {}, {}
 
-    def after(self, number):
-        """Look at the folder after a block has run."""
+    def after(self, number, printed):
+        """Look at the folder and at what was printed after a block has run."""
+        self.unsaid += not_shown(self.page, self.blocks[number].text, printed)
         block = self.blocks[number]
         above = continued(self.blocks, number)
         for writer, path in files_needed(block, self._writers).items():
@@ -106,7 +122,7 @@ def check_page(name, monkeypatch, *, tensorflow):
         peer, lowest = NEEDS_PEER[name]
         pytest.importorskip(peer, minversion=lowest)
     texts = python_blocks(PAGES[name], tensorflow=tensorflow)
-    files = WrittenFiles([block for block in blocks_of(PAGES[name]) if block.text in texts])
+    files = WrittenFiles(PAGES[name], [block for block in blocks_of(PAGES[name]) if block.text in texts])
     said = run_blocks(texts, f"docs_{name}", monkeypatch, files.after)
     if said or files.unsaid:
         pytest.fail("\n".join([said, *files.unsaid]), pytrace=False)
@@ -140,6 +156,32 @@ def test_a_block_that_prints_something_else_is_noticed(monkeypatch):
     assert "block 1" not in said
     with pytest.raises(NameError, match="y"):
         run_blocks(["y\n"], "wrong", monkeypatch)
+
+
+def test_files_and_prints_that_a_page_does_not_show_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (
+        "# A\n```python\nopen('x.csv', 'w').close()\nprint(1)\n```\n\n```text\n1\n```\n"
+        "## B\n```python\nopen('x.csv').close()\nprint(2)\n```\n\n```text\n3\n```\n"
+    )
+    files = WrittenFiles(page, blocks_of(page))
+    assert run_blocks([block.text for block in files.blocks], "files", monkeypatch, files.after) == ""
+    assert files.unsaid == [
+        "the block of text below 'print(2)' must show:\n2\n",
+        "line 12: x.csv is written by the part 'A': # continues: A",
+    ]
+
+
+def test_a_block_of_the_readme_is_a_script_that_prints_what_is_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    readme = (REPO / "README.md").read_text()
+    blocks = blocks_of(readme)
+    assert len(blocks) >= 2
+    for block in blocks:
+        said = []
+        run_blocks([block.text], "readme", monkeypatch, lambda _, printed: said.append(printed))  # noqa: B023
+        assert said[0]
+        assert not_shown(readme, block.text, said[0]) == []
 
 
 def test_blocks_are_found_by_section():

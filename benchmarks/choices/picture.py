@@ -38,7 +38,7 @@ def losses(page):
 def counts(sets, rule):
     """Count the data sets on which a rule is better and worse than the best member, and give the worst difference."""
     found = [values[rule] for _, values in sets.values()]
-    return sum(v < 0 for v in found), sum(v > 0 for v in found), max(found)
+    return sum(v < 0 for v in found), sum(v > 0 for v in found), max(found, default=0.0)
 
 
 def table(sets):

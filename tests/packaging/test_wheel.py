@@ -158,7 +158,7 @@ def test_the_description_is_that_of_the_readme_and_renders_on_pypi(distributions
     )
     description = metadata.get_payload()
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert metadata["Requires-Python"] == ">=3.11,<3.14"
+    assert metadata["Requires-Python"] == "<3.14,>=3.11"
     assert without_targets(description) == []
     assert without_targets("[a](docs/a.md) ![b](b.svg) [c](https://x.org)") == ["](docs/a.md)", "](b.svg)"]
     assert "## In 60 seconds" in description

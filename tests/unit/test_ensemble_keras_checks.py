@@ -28,6 +28,8 @@ CANNOT_KEEP = {
     # The same; and the check wants float64, where a model answers in its own dtype.
     KerasRegressor: {"check_sample_weight_equivalence_on_dense_data", "check_regressor_multioutput"},
 }
+DEPENDS_ON_PROCESSOR = {"check_methods_sample_order_invariance", "check_methods_subset_invariance"}
+"""These compare float32 results of other batches to 1e-7, which some processors keep and others do not."""
 
 
 def classifier_of(n_outputs, input_shape):
@@ -60,14 +62,15 @@ WRAPPERS = [
 def test_they_pass_every_check_that_is_not_listed(wrapper):
     results = check_estimator(wrapper, on_fail=None, on_skip=None)
     assert sum(result["status"] == "passed" for result in results) > 50
-    assert {r["check_name"] for r in results if r["status"] == "failed"} == CANNOT_KEEP[type(wrapper)]
+    failed = {r["check_name"] for r in results if r["status"] == "failed"}
+    assert failed - DEPENDS_ON_PROCESSOR == CANNOT_KEEP[type(wrapper)]
 
 
 def test_the_page_lists_them():
     _, _, section = PAGE.read_text().partition("## scikit-learn's checks")
     for wrapper, checks in CANNOT_KEEP.items():
         lines = re.findall(rf"^\|[^|]*`{wrapper.__name__}`[^|]*\|([^|]*)\|", section, re.MULTILINE)
-        assert {*re.findall(r"`(\w+)`", "".join(lines))} == checks
+        assert {*re.findall(r"`(\w+)`", "".join(lines))} == checks | DEPENDS_ON_PROCESSOR
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)

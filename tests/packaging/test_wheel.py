@@ -129,7 +129,7 @@ def test_the_source_distribution_holds_no_data_and_no_environment(distributions)
 
 def binary_files(names):
     """List files that are neither text nor pictures of the pages."""
-    text = {"", ".cff", ".css", ".html", ".md", ".py", ".svg", ".toml", ".txt", ".typed"}
+    text = {"", ".cff", ".css", ".html", ".md", ".py", ".rst", ".svg", ".toml", ".txt", ".typed"}
     ours = ("/ensemblekit/report/templates/page.js", "/docs/playground/")
     pages = [name for name in names if not (name.endswith(".png") and "/docs/" in name)]
     return [n for n in pages if Path(n).suffix not in text and not any(part in n for part in ours)]

@@ -293,7 +293,8 @@ def folds_in_time(
     if classes is not None and names is not None:
         total, n = np.bincount(classes), len(names)  # rows of weight 0 are a class without a name
         first = np.bincount(classes[forward.fits[0]], minlength=len(total))
-        if lacking := [names[s] for s in np.flatnonzero(first[:n] < np.minimum(total[:n] // 2, FEWEST_TO_FIT))]:
+        short = first[:n] < np.minimum(total[:n] // 2, FEWEST_TO_FIT)
+        if lacking := [names[s] for s in np.flatnonzero(short).tolist()]:
             notes.append(f"the first fit has fewer than {FEWEST_TO_FIT} rows of some classes: {few(lacking)}.")
     folds = Folds(forward.place, forward.n_folds, True, tuple(notes), forward)
     if folds.judged:

@@ -239,28 +239,6 @@ def test_parts_of_a_boolean_mask_are_regions_and_an_empty_one_is_read() -> None:
     assert found.presence().to_frame()["label"].tolist() == ["yes", "no", "yes", "no"]
 
 
-def test_what_a_region_of_numbers_is_must_be_clear() -> None:
-    image = np.zeros((6, 6), dtype=np.uint8)
-    image[0, 0] = image[1, 1] = image[4, 4] = 1
-    message = (
-        r"numbers 0 and 1 has one region, or one for each connected part; received one with 2 parts from reader 'ann"
-    )
-    with pytest.raises(InvalidPredictionsError, match=message):
-        Regions.from_masks({"a": {"ann": image}})
-    sizes = {parts: sorted(Regions.from_masks({"a": {"ann": image}}, parts=parts).coordinates[:, -1].tolist())
-             for parts in ("connected", "numbers")}  # fmt: skip
-    assert sizes == {"connected": [1, 2], "numbers": [3]}
-    as_bool, as_ones = (Regions.from_masks({"a": {"ann": image > 0}}, parts=parts) for parts in (None, "numbers"))
-    assert (len(as_bool), len(as_ones)) == (2, 1)
-    image[0, 5], image[5, 0] = 2, 2
-    assert len(Regions.from_masks({"a": {"ann": image}})) == 2
-    assert len(Regions.from_masks({"a": {"ann": image}}, parts="connected")) == 4
-    touching = np.array([[1, 1, 2, 2]])
-    assert len(Regions.from_masks({"a": {"ann": touching}}, parts="connected")) == 2
-    with pytest.raises(InvalidOptionError, match=r"parts must be Literal\['connected', 'numbers'\]"):
-        Regions.from_masks({"a": {"ann": image}}, parts="all")  # pyright: ignore[reportArgumentType]
-
-
 def test_not_read_and_nothing_marked_are_two_things() -> None:
     table = marks(("a", "ann", 0, 0, 4, 4), ("b", "bo", 0, 0, 4, 4))
     regions = Regions(table, read={"ann": ["a", "c"], "bo": ["a", "b"], "cy": ["a"]})

@@ -183,7 +183,7 @@ def choose(
     strata = strata_of(labels, kind, weight)
     if aligned.time:
         held = None if groups is None else places
-        folds = folds_in_time(aligned, cv, held, classes=None if named is None else strata, names=named)
+        folds = folds_in_time(aligned, cv, held, weight=weight, classes=None if named is None else strata, names=named)
     else:
         folds = make_folds(strata, places, cv, seed, names=named)
     search = Search(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -242,6 +242,7 @@ def folds_in_time(
     cv: int,
     places: np.ndarray | None,
     *,
+    weight: np.ndarray | None = None,
     classes: np.ndarray | None = None,
     names: Sequence[Any] | None = None,
 ) -> Folds:
@@ -255,6 +256,8 @@ def folds_in_time(
         Number of folds that is asked for, at least 3.
     places : ndarray of int of shape (n_samples,), or None
         Group of each row.
+    weight : ndarray of shape (n_samples,), optional
+        Rows of weight 0 are fitted on by none, and divided by the others.
     classes : ndarray of int of shape (n_samples,), optional
         Class of each row.
     names : sequence, optional
@@ -270,7 +273,8 @@ def folds_in_time(
     InvalidOptionError
         If groups reach over so many cutoffs that these cannot be divided.
     """
-    forward = forward_folds(predictions, cv, fewest=FEWEST_FOLDS, groups=places, classes=classes)
+    rows = np.arange(len(predictions.ids)) if weight is None else np.flatnonzero(weight)
+    forward = _forward_folds(predictions, cv, rows, places, classes)
     needed = FEWEST_FOLDS + 1
     if forward.n_parts < needed <= forward.n_cutoffs:
         places_left = f"{forward.n_parts - 1} of {needed - 1} places" if forward.n_parts > 1 else "no place"
@@ -291,7 +295,7 @@ def folds_in_time(
     if forward.n_folds < cv:
         notes.append(f"the cutoffs after the first fit are enough for {forward.n_folds} folds, not {cv}.")
     if classes is not None and names is not None:
-        total, n = np.bincount(classes), len(names)  # rows of weight 0 are a class without a name
+        total, n = np.bincount(classes[rows], minlength=int(classes.max()) + 1), len(names)
         first = np.bincount(classes[forward.fits[0]], minlength=len(total))
         short = first[:n] < np.minimum(total[:n] // 2, FEWEST_TO_FIT)
         if lacking := [names[s] for s in np.flatnonzero(short).tolist()]:
@@ -301,3 +305,18 @@ def folds_in_time(
         return folds
     why = "no outcome of the first fold is known at the last one, so that nothing can be chosen by it."
     return Folds(forward.place, 0, False, (why,), forward)
+
+
+def _forward_folds(
+    predictions: PredictionSet, cv: int, rows: np.ndarray, places: np.ndarray | None, classes: np.ndarray | None
+) -> ForwardFolds:
+    """Divide some rows, and put the others where their cutoffs are."""
+    given = {"groups": places, "classes": classes}
+    if len(rows) == len(predictions.ids):
+        return forward_folds(predictions, cv, fewest=FEWEST_FOLDS, **given)
+    given = {name: None if values is None else values[rows] for name, values in given.items()}
+    found = forward_folds(predictions.reorder(rows=rows), cv, fewest=FEWEST_FOLDS, **given)
+    cutoff = predictions.key(predictions.time[0])
+    first = np.array([cutoff[rows[held]].min() for _, held in found.splits()], dtype=cutoff.dtype)
+    place = np.searchsorted(first, cutoff, side="right")
+    return replace(found, place=place, fits=tuple(rows[fit] for fit in found.fits))

@@ -152,6 +152,21 @@ def test_too_little_time_is_said(weeks: int, lead: int, why: str) -> None:
     assert choice.name == "mean"
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_rows_without_weight_do_not_count(early: bool) -> None:
+    """Whether the early or the late third has none: every fit and every fold has rows that count."""
+    given = forecasts(36)
+    late = given[0].key("cutoff") > np.datetime64("2024-03-20")
+    counts = late if early else ~(given[0].key("cutoff") > np.datetime64("2024-06-10"))
+    weight = dict(zip(given[0].ids.tolist(), counts.astype(float).tolist(), strict=True))
+    choice = choose(given, rules=["weighted"], sample_weight=weight)
+    alone = choose([p.take(p.ids[counts]) for p in given], rules=["weighted"])
+    assert choice.name == alone.name
+    rows = alone.out_of_fold["choice"].ids
+    for name, predicted in alone.out_of_fold.items():
+        np.testing.assert_allclose(choice.out_of_fold[name].take(rows).probas, predicted.probas, atol=1e-9)
+
+
 def test_weights_and_costs_go_with_the_rows() -> None:
     given = forecasts()
     weight = {name: float(k % 3) for k, name in enumerate(given[0].ids.tolist())}

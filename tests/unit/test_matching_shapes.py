@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ensemblekit.errors import InvalidOptionError, InvalidPredictionsError
-from ensemblekit.matching import Regions, match_regions
+from ensemblekit.matching import Regions, fuse_boxes, match_regions
 
 
 def marks(*rows: tuple[Any, ...], columns: str = "case reader x1 y1 x2 y2") -> pd.DataFrame:
@@ -52,3 +52,11 @@ def test_boxes_whose_size_is_no_number_are_refused(corner: float) -> None:
         Regions(points)
     edge = marks(("a", "ann", 0, 0, 1e70, 1e70), ("a", "bo", 0, 0, 1e70, 1e70))
     assert match_regions(Regions(edge, read="all")).n_marked.tolist() == [2]
+
+
+@pytest.mark.parametrize("method", ["weighted", "non_maximum_weighted", "nms", "soft_nms"])
+def test_no_marks_at_all_are_fused_to_no_boxes(method: Any) -> None:
+    nothing = Regions(marks(("a", "ann", 0, 0, 1, 1))[:0], read={"ann": ["a"]})
+    assert fuse_boxes(nothing, method).to_frame().empty
+    nobody = Regions(marks(("a", "ann", 0, 0, 1, 1))[:0], read="all")
+    assert fuse_boxes(nobody, method).to_frame().empty

@@ -129,12 +129,16 @@ wheel-test: install  ## the wheel, alone, in a clean environment
 hooks: install  ## pre-commit: lint, format and layers before each commit, types before each push
 	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
-dist: install  ## the source distribution and the wheel, into dist
+dist: install  ## the source distribution and the wheel, into dist, checked as PyPI does; and the citation
 	rm -rf dist
 	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	# In a folder of its own, as it needs old versions of other packages.
+	$(BIN)/python -m pip install --quiet --upgrade --target $(VENV)/citation cffconvert
+	PYTHONPATH=$(VENV)/citation $(BIN)/python $(VENV)/citation/bin/cffconvert --validate
 
-release-check: install  ## whether TAG, the version and the changelog agree
-	RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py
+release-check: dist  ## whether TAG, the version and the changelog agree, and dist installs on each Python
+	RELEASE_CHECK=1 RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py tests/packaging
 
 clean:
 	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(REFEREE) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,17 +1,33 @@
 """How Sphinx makes HTML of these pages. Nothing here needs a network."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "ensemblekit"
 copyright = "the ensemblekit authors"  # noqa: A001 - the name that Sphinx reads
 version = release = installed_version("ensemblekit")
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
-exclude_patterns = ["_build"]
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "continued",
+]
+exclude_patterns = ["_build", "_extensions"]
 # `align` in a docstring is a link to what is called so.
 default_role = "py:obj"
 
 myst_heading_anchors = 3
+
+# What is copied is the code: no prompts, and no output where there are prompts.
+copybutton_prompt_text = r">>> |\.\.\. |\.\.\.$|\$ "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc says the types, in words

@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+sys.path.insert(0, str(Path(__file__).parent))  # continued, which is named below
 
 project = "ensemblekit"
 copyright = "the ensemblekit authors"  # noqa: A001 - the name that Sphinx reads
@@ -18,7 +18,7 @@ extensions = [
     "sphinx_copybutton",
     "continued",
 ]
-exclude_patterns = ["_build", "_extensions"]
+exclude_patterns = ["_build"]
 # `align` in a docstring is a link to what is called so.
 default_role = "py:obj"
 

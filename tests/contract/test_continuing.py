@@ -1,5 +1,7 @@
 """Every Python block of README and docs runs alone, or names the parts of its page that it continues."""
 
+import pytest
+
 from tests.continuing import (
     blocks_of,
     bound_names,
@@ -90,3 +92,33 @@ def test_names_and_files_of_blocks_are_found():
     }
     block = blocks_of("# A\n```python\nopen('x.csv'), print('reads out/*.txt now')\n```\n")[0]
     assert files_needed(block, {"x.csv": 0, "y.csv": 1, "out/z.txt": 2}) == {0: "x.csv", 2: "out/z.txt"}
+
+
+RST = """
+Title
+=====
+
+First's `part`
+--------------
+
+.. code-block:: python
+
+   >>> # continues: First's part; Nowhere
+   >>> x + 1
+"""
+
+
+def test_the_site_shows_links_to_what_a_block_continues(monkeypatch):
+    monkeypatch.syspath_prepend(REPO / "docs")
+    continued_extension = pytest.importorskip("continued")
+    nodes, core = pytest.importorskip("docutils.nodes"), pytest.importorskip("docutils.core")
+    settings = {"smart_quotes": True, "syntax_highlight": "none", "doctitle_xform": False}
+    document = core.publish_doctree(RST, settings_overrides=settings)
+    said = []
+    monkeypatch.setattr(continued_extension.logger, "warning", lambda text, *args, **_: said.append(text % args))
+    continued_extension.show_what_is_continued(None, document)
+    (line,), (block,) = (list(document.findall(kind)) for kind in (nodes.paragraph, nodes.literal_block))
+    assert line.astext() == "Continues First's part"
+    assert [link["refid"] for link in line.findall(nodes.reference)] == ["first-s-part"]
+    assert (block.astext(), block.rawsource) == (">>> x + 1", ">>> x + 1")
+    assert said == ["no heading 'Nowhere' on this page"]

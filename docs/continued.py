@@ -5,6 +5,7 @@ import re
 from docutils import nodes
 from sphinx.util import logging
 
+logger = logging.getLogger(__name__)
 MARK = re.compile(r"\A(?:>>> )?# continues: (.+)\n")
 
 
@@ -19,7 +20,7 @@ def show_what_is_continued(app, document):
         for number, part in enumerate(mark[1].split("; ")):
             target = next((section for section, title in titles if title == part), None)
             if target is None:
-                logging.getLogger(__name__).warning("no heading %r on this page", part, location=block)
+                logger.warning("no heading %r on this page", part, location=block)
                 continue
             line += nodes.Text(", " if number else "")
             line += nodes.reference("", part, internal=True, refid=target["ids"][0])

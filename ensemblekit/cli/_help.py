@@ -26,6 +26,14 @@ class Command(TyperCommand):
     examples: Sequence[tuple[str, str]] = ()
     lists: Sequence[str] = ()
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the line; for a completion, without converting values, which imports more than all else."""
+        if not ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        given, ctx.args, _ = self.make_parser(ctx).parse_args(args=[*args])
+        ctx.params.update({one.name: given.get(one.name) for one in self.get_params(ctx)})
+        return ctx.args
+
     def get_help(self, ctx: Any) -> str:
         """Format the help for the width of the terminal."""
         page = _Page()
@@ -52,6 +60,11 @@ class Group(TyperGroup):
         super().__init__(**options)
         self.commands = {name: TyperCommand(name, short_help=text) for name, text in summaries().items()}
         self._are_listed = False
+        self._has_options = True
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """List the options; none where the line begins with a command, as typer would import much to read nothing."""
+        return super().get_params(ctx) if self._has_options else []
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the command of this name; where commands are listed, only its name and what it does."""
@@ -66,11 +79,12 @@ class Group(TyperGroup):
         if not args and not ctx.resilient_parsing:
             typer.echo(self.get_help(ctx))
             ctx.exit(2)
+        self._has_options = not ctx.resilient_parsing and (not args or args[0].startswith("-"))
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """List the commands whose names start with this text."""
-        self._are_listed = True
+        self._are_listed = self._has_options = True
         try:
             return super().shell_complete(ctx, incomplete)
         finally:
@@ -78,6 +92,7 @@ class Group(TyperGroup):
 
     def get_help(self, ctx: Any) -> str:
         """Format the help for the width of the terminal."""
+        self._has_options = True
         page = _Page()
         page.usage(ctx.command_path, "[OPTIONS] COMMAND ...")
         page.text(self.help or "")

@@ -13,9 +13,9 @@ from ..errors import FolderNotFoundError, InvalidOptionError, OutputExistsError
 from ._completion import complete_metric, complete_option, complete_task, completes
 
 __all__ = [
-    "ActivationName", "ClassNames", "CombinerOptions", "Confidence", "Groups", "Labels", "Metrics", "ModelPath",
-    "Overwrite", "SampleWeight", "Seed", "TaskName", "Unit", "check_output", "key_and_value", "name_and_path",
-    "pairs_of",
+    "ActivationName", "ClassNames", "CombinerOptions", "Confidence", "Groups", "Labels", "Metrics", "MissingRows",
+    "ModelPath", "Overwrite", "SampleWeight", "Seed", "TaskName", "Unit", "check_missing", "check_output",
+    "key_and_value", "name_and_path", "pairs_of",
 ]  # fmt: skip
 
 ModelPath = Annotated[
@@ -64,6 +64,15 @@ Seed = Annotated[int, typer.Option(help="Seed of the resampling.", metavar="NUMB
 SampleWeight = Annotated[
     Path | None, typer.Option(help="A table with id and weight: how much each row counts.", metavar="FILE")
 ]
+MissingRows = Annotated[
+    str,
+    typer.Option(
+        "--missing",
+        help="Rows that not all members have: error, or common: leave them out.",
+        metavar="POLICY",
+        autocompletion=completes("error", "common"),
+    ),
+]
 Unit = Annotated[str, typer.Option(help="Plural word for the samples.", metavar="WORD")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 
@@ -95,6 +104,12 @@ def name_and_path(text: str) -> tuple[str, Path]:
     name, equals, rest = text.partition("=")
     named = bool(equals) and not Path(text).exists()
     return (name, Path(rest)) if named else ("", Path(text))
+
+
+def check_missing(missing: str) -> None:
+    """Refuse a --missing of a command that knows two."""
+    if missing not in ("error", "common"):
+        raise InvalidOptionError(f"--missing must be error or common; received {missing!r}.")
 
 
 def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -> None:

@@ -13,7 +13,7 @@ import typer
 from ..errors import InvalidOptionError
 from ..printed import as_text
 from ._app import command
-from ._arguments import Confidence, Groups, Labels, Overwrite, Seed, check_output
+from ._arguments import Confidence, Groups, Labels, MissingRows, Overwrite, Seed, check_missing, check_output
 from ._completion import complete_combiner, complete_metric
 from ._reading import takes_read_options
 from ._screen import frame_to_json, make_console, print_json, select, takes_plain
@@ -89,6 +89,7 @@ def choose(
     max_cost: Annotated[
         float | None, typer.Option(help="Highest cost of the members of a rule together.", metavar="NUMBER")
     ] = None,
+    missing: MissingRows = "error",
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -99,12 +100,14 @@ def choose(
     """Choose the rule that combines members best, and say whether it beats the best of them."""
     from ..choosing import choose as choose_rule
     from ..files import check_folder
-    from ._inputs import naming_files, read_groups, read_members, with_labels
+    from ._inputs import common_rows, naming_files, read_groups, read_members, with_labels
 
+    check_missing(missing)
     if output is not None:
         check_output(output, overwrite=overwrite)
         check_folder(output, _replaceable() if overwrite else None)
-    members = with_labels(read_members(files, read, labels=labels), labels, read)
+    members, left_out = common_rows(read_members(files, read, labels=labels), missing)
+    members = with_labels(members, labels, read)
     with naming_files(files):
         choice = choose_rule(
             members,
@@ -123,7 +126,14 @@ def choose(
     if output is not None:
         _write(choice, record, output, overwrite=overwrite)
     if as_json:
-        print_json({**record, "output": None if output is None else str(output), "rows": frame_to_json(choice.table)})
+        print_json(
+            {
+                **record,
+                "output": None if output is None else str(output),
+                "left_out": left_out,
+                "rows": frame_to_json(choice.table),
+            }
+        )
         return
     _show(choice, 100 * confidence, "row" if groups is None and not _have_groups(members) else "group")
     if output is not None:

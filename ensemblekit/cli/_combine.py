@@ -102,7 +102,7 @@ def combine(
     from ..combining import fit_combiner
     from ..store import load as load_fitted
     from ..store import save as save_fitted
-    from ._inputs import existing, naming_files, read_groups, read_members, with_labels
+    from ._inputs import common_rows, existing, naming_files, read_groups, read_members, with_labels
     from ._ordinary import options_of_output
 
     to_stdout = output == "-"
@@ -123,17 +123,26 @@ def combine(
     aliases: Any = pairs_of("--alias", alias) or None
     policy: Any = missing  # combine checks it
     options = dict(key_and_value(text) for text in option or [])
+    if missing == "common":
+        policy = "error"
     if missing == "renormalize":
         read = dataclasses.replace(read, missing="renormalize")
     written = options_of_output(form, [existing(path) for _, path in map(name_and_path, files)], read, output)
     of_rows = groups is None and aggregate is None
-    if of_rows and not fit_on and not written and not read.given() and _are_large(files, output):
+    if (
+        of_rows
+        and not fit_on
+        and missing != "common"
+        and not written
+        and not read.given()
+        and _are_large(files, output)
+    ):
         rule = combiner if load is None else load_fitted(load)
         with naming_files(files):
             record = _combine_large(files, rule, output, aliases, policy, options)
         _print_record(record, as_json)
         return
-    members = read_members(files, read)
+    members, left_out = common_rows(read_members(files, read), missing)
     if (by_id := read_groups(groups, members, read)) is not None:
         with naming_files(files):
             members = {name: p.with_groups(by_id) for name, p in members.items()}
@@ -141,7 +150,7 @@ def combine(
     if load is not None:
         rule = load_fitted(load)
     elif fit_on:
-        rows = read_members(fit_on, read, labels=labels)
+        rows, _ = common_rows(read_members(fit_on, read, labels=labels), missing)
         rows = with_labels(rows, labels, read) if labels else rows
         with naming_files(fit_on):
             rule = fit_combiner(rows, combiner, aliases=aliases, missing=policy, options=options)
@@ -165,6 +174,7 @@ def combine(
         "combiner": combined.member,
         "members": list(members),
         "n_rows": len(combined),
+        "left_out": left_out,
         "classes": list(combined.classes),
         "saved": None if save is None else str(save),
     }
@@ -230,6 +240,7 @@ def _combine_large(
         "combiner": meta["member"],
         "members": list(done.members),
         "n_rows": done.n_rows,
+        "left_out": {},
         "classes": meta["classes"],
         "saved": None,
     }

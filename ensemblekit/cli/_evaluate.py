@@ -9,7 +9,7 @@ import typer
 from ..errors import InvalidOptionError
 from ..printed import as_text
 from ._app import command
-from ._arguments import Confidence, Groups, Labels, Metrics, SampleWeight, Seed, Unit
+from ._arguments import Confidence, Groups, Labels, Metrics, MissingRows, SampleWeight, Seed, Unit, check_missing
 from ._reading import takes_read_options
 from ._screen import frame_to_json, make_console, print_json, select, takes_plain
 
@@ -51,6 +51,7 @@ def compare(
             metavar="NUMBER",
         ),
     ] = None,
+    missing: MissingRows = "error",
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     unit: Unit = "rows",
@@ -61,9 +62,11 @@ def compare(
     """Compare predictions of the same rows by paired tests with Holm's correction, and state the conclusions."""
     from ..evaluation import compare_with_reference
     from ..report import print_table
-    from ._inputs import naming_files, read_groups, read_members, read_weights, with_labels
+    from ._inputs import common_rows, naming_files, read_groups, read_members, read_weights, with_labels
 
-    models = with_labels(read_members(files, read, labels=labels), labels, read)
+    check_missing(missing)
+    models, left_out = common_rows(read_members(files, read, labels=labels), missing)
+    models = with_labels(models, labels, read)
     if len(models) < 2:
         raise InvalidOptionError(f"compare needs two files or more; received {len(models)}.")
     group_by_id = read_groups(groups, models, read)
@@ -78,7 +81,8 @@ def compare(
             models, reference, groups=group_by_id, confidence=confidence, seed=seed, unit=unit, **options
         )
     if as_json:
-        print_json({"reference": reference, "confidence": confidence, "rows": _json_rows(table)})
+        record: dict[str, Any] = {"reference": reference, "confidence": confidence, "left_out": left_out}
+        print_json(record | {"rows": _json_rows(table)})
         return
     console = make_console()
     low, high, by = _bounds(table)

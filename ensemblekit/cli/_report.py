@@ -14,10 +14,12 @@ from ._arguments import (
     Groups,
     Labels,
     Metrics,
+    MissingRows,
     Overwrite,
     SampleWeight,
     Seed,
     Unit,
+    check_missing,
     check_output,
 )
 from ._completion import complete_combiner
@@ -60,6 +62,7 @@ def report(
         typer.Option("--choose", help="Also choose among all rules, each judged out of fold; this can take minutes."),
     ] = False,
     title: Annotated[str, typer.Option(help="Title of the page.", metavar="TEXT")] = "",
+    missing: MissingRows = "error",
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     unit: Unit = "rows",
@@ -71,10 +74,12 @@ def report(
     """Write a page that says how to combine members, and whether it is worth it, with the evidence."""
     from ..choosing import choose
     from ..report import write_report
-    from ._inputs import naming_files, read_groups, read_members, read_weights, with_labels
+    from ._inputs import common_rows, naming_files, read_groups, read_members, read_weights, with_labels
 
+    check_missing(missing)
     check_output(output, overwrite=overwrite, suffixes=(".html",))
-    members = with_labels(read_members(files, read, labels=labels), labels, read)
+    members, left_out = common_rows(read_members(files, read, labels=labels), missing)
+    members = with_labels(members, labels, read)
     group_by_id = read_groups(groups, members, read)
     options: dict[str, Any] = {}
     if metric:
@@ -92,6 +97,7 @@ def report(
             output, members, groups=group_by_id, confidence=confidence, seed=seed, title=title, unit=unit, **options
         )
     if as_json:
-        print_json({"output": str(output), "members": list(members), "n_rows": len(next(iter(members.values())))})
+        n_rows = len(next(iter(members.values())))
+        print_json({"output": str(output), "members": list(members), "n_rows": n_rows, "left_out": left_out})
     else:
         typer.echo(printable(output))

@@ -131,4 +131,4 @@ release-check: install  ## whether TAG, the version and the changelog agree
 	RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(REFEREE) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(REFEREE) build dist docs/_build docs/auto_gallery .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -141,4 +141,4 @@ release-check: dist  ## whether TAG, the version and the changelog agree, and di
 	RELEASE_CHECK=1 RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py tests/packaging
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(REFEREE) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(REFEREE) build dist docs/_build docs/auto_gallery .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -59,3 +59,14 @@ html_extra_path = ["../ensemblekit/llms.txt"]
 html_css_files = ["pages.css", "gallery.css"]
 html_show_sphinx = False
 html_copy_source = False
+
+
+def leave_out_of_the_search(app, doctree):
+    """Leave decisions out of the search, where they would stand before the pages that answer a reader."""
+    if app.env.docname.startswith("decisions/0"):
+        app.env.metadata[app.env.docname]["no-search"] = True
+
+
+def setup(app):
+    """Register what is done to each page."""
+    app.connect("doctree-read", leave_out_of_the_search)

@@ -4,6 +4,7 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 sys.path.insert(0, str(Path(__file__).parent))  # gallery_settings, which is named below
 
 project = "ensemblekit"
@@ -15,13 +16,20 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "continued",
 ]
-exclude_patterns = ["_build", "gallery", "auto_gallery/**/*.ipynb"]
+exclude_patterns = ["_build", "_extensions", "gallery", "auto_gallery/**/*.ipynb"]
 # `align` in a docstring is a link to what is called so.
 default_role = "py:obj"
 
 myst_heading_anchors = 3
+
+# What is copied is the code: no prompts, and no output where there are prompts.
+copybutton_prompt_text = r">>> |\.\.\. |\.\.\.$|\$ "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc says the types, in words

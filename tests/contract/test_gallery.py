@@ -15,7 +15,6 @@ SCRIPTS = {path.relative_to(GALLERY).as_posix(): path.read_text() for path in so
 NETWORK = {"http", "kagglehub", "requests", "socket", "urllib", "urllib3"}
 """Modules that a script of the gallery does not import."""
 MOST_WITH_TENSORFLOW = 2
-HEADING, HEADING_FLAGS = r"^# .*\b{}\b.*\n# -+$", re.MULTILINE | re.IGNORECASE
 
 
 def imported(script):
@@ -36,8 +35,11 @@ def faults(script):
         said.append("it must begin with a title, underlined in full, and what goes wrong")
     if script.count("figure.savefig(") != 1:
         said.append("it must save one picture, called figure")
-    headings = [word for word in ("wrong", "right") if not re.search(HEADING.format(word), script, HEADING_FLAGS)]
-    said += [f"it must have a heading with the word {word}" for word in headings]
+    said += [
+        f"it must have a heading with the word {heading}"
+        for heading in ("wrong", "right")
+        if not re.search(rf"^# .*\b{heading}\b.*\n# -+$", script, re.MULTILINE | re.IGNORECASE)
+    ]
     network = [(m, n) for m, n in imported(script) if m.split(".")[0] in NETWORK or (n or "").startswith("fetch_")]
     return said + [f"it must not read the network, and imports {name or module}" for module, name in network]
 

@@ -96,5 +96,6 @@ wide.columns = [f"class is named {name}" for name in wide.columns]
 wide.plot.barh(ax=axes, color=["#0067a5", "#b8480a"])
 axes.axvline(np.mean(truth == 0), color="black", linestyle="--", label="share in the data")
 axes.set(xlabel="share of rows predicted as the first class", ylabel="", xlim=(0, 1))
-axes.legend(loc="lower right", fontsize=8)
+axes.get_legend().remove()
+figure.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
 figure.savefig("ties.png")

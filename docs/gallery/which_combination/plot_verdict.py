@@ -55,11 +55,11 @@ print(textwrap.fill(told["sentence"], 100))
 # The same two models with more rows, another ensemble, and one that differs too little to matter (``smallest=0.02``):
 
 cases = {
-    "4 rows, 100 % and 75 %": (1.0, 0.75, 4, None),
-    "100 rows, 92 % and 90 %": (0.92, 0.90, 100, None),
-    "2000 rows, 92 % and 90 %": (0.92, 0.90, 2000, None),
-    "2000 rows, 88 % and 90 %": (0.88, 0.90, 2000, None),
-    "2000 rows, 90.5 % and 90 %": (0.905, 0.90, 2000, 0.02),
+    "4 rows, +25 %": (1.0, 0.75, 4, None),
+    "100 rows, +2 %": (0.92, 0.90, 100, None),
+    "2000 rows, +2 %": (0.92, 0.90, 2000, None),
+    "2000 rows, -2 %": (0.88, 0.90, 2000, None),
+    "2000 rows, +0.5 %": (0.905, 0.90, 2000, 0.02),
 }
 lines = []
 for name, (ours, theirs, n, smallest) in cases.items():

@@ -1,12 +1,29 @@
 """How Sphinx makes HTML of these pages. Nothing here needs a network."""
 
+import re
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+
+def costs_of_rules(page):
+    """Read the times of the rules out of the benchmark's first table, so that they are written once."""
+    costs = {}
+    for names, times in re.findall(r"^\| (`.+?) \| ([\d., ]+) \|", page, re.MULTILINE):
+        rules, factors = re.findall(r"`(\w+)`", names), times.split(", ")
+        with_factors = zip(rules, factors * len(rules) if len(factors) == 1 else factors, strict=True)
+        costs |= {
+            rule: f"Combining takes {factor.strip()} times as long as reading the predictions and writing the result: "
+            "see :doc:`/combiner-benchmark`."
+            for rule, factor in with_factors
+        }
+    return costs
+
 
 project = "ensemblekit"
 copyright = "the ensemblekit authors"  # noqa: A001 - the name that Sphinx reads
 version = release = installed_version("ensemblekit")
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "ensemblekit.sphinx"]
 exclude_patterns = ["_build"]
 # `align` in a docstring is a link to what is called so.
 default_role = "py:obj"
@@ -18,6 +35,18 @@ autodoc_typehints = "none"  # numpydoc says the types, in words
 autosummary_generate = False  # the pages of docs/api are written, the tables of docs/api.md link to them
 numpydoc_show_class_members = False
 
+ensemblekit_distributions = ["ensemblekit"]
+ensemblekit_costs = costs_of_rules(Path(__file__).with_name("combiner-benchmark.md").read_text("utf-8"))
+ensemblekit_guides = {
+    "backbone": "/models",
+    "chainer": "/models",
+    "combiner": "/combiners",
+    "head": "/models",
+    "metric": "/metrics",
+    "task": "/tasks",
+}
+
+html_math_renderer = "mathml"  # no script and no font from elsewhere
 html_theme = "furo"
 html_title = f"ensemblekit {release}"
 html_static_path = ["_static"]

@@ -40,7 +40,7 @@ __all__ = ["Stacking"]
 
 
 class Stacking(Combiner):
-    """A final estimator fitted on the members' predictions: a scikit-learn estimator, or a Dense layer.
+    r"""A final estimator fitted on the members' predictions: a scikit-learn estimator, or a Dense layer.
 
     Parameters
     ----------
@@ -62,10 +62,12 @@ class Stacking(Combiner):
         become probabilities.
     without : sequence of str, default=()
         Members whose predictions are not inputs, as their answers are among the features; see `with_columns`.
-    epochs, patience : int, default=100 and 20
-        Only for ``"dense"``.
+    epochs : int, default=100
+        Highest number of epochs; only for ``"dense"``.
+    patience : int, default=20
+        The training ends after so many epochs without a better accuracy; only for ``"dense"``.
     seed : int, optional
-        Only for ``"dense"``.
+        Seed of the first weights and of the order of the rows; only for ``"dense"``.
 
     Attributes
     ----------
@@ -78,12 +80,17 @@ class Stacking(Combiner):
 
     Notes
     -----
-    ``p[i] = g(p_1[i], ..., p_M[i])``, or ``g(p_1[i], ..., p_M[i], x[i])`` with ``passthrough``. ``g`` is learned on
-    rows that no member was fitted on [1]_; `fit_combiner` refuses other rows. The ensembles of the study are
-    ``final_estimator="dense"`` on the average (its rows A and C) and on the concatenation (D). A class without rows in
-    the fit gets probability 0. Each position of a dense output is a row with the weight of its sample, and one ``g``
-    predicts all positions. Several labels or outputs are passed to one estimator if it supports this, according to
-    scikit-learn's tags. Otherwise each label or output has its own clone.
+    .. math::
+
+        p_i = g(p_{1i}, \ldots, p_{Mi}) \qquad \text{or, with passthrough,} \qquad p_i = g(p_{1i}, \ldots, p_{Mi}, x_i)
+
+    The final estimator ``g`` is learned on rows that no member was fitted on [1]_; `fit_combiner` refuses other rows.
+    The ensembles of the study are ``final_estimator="dense"`` on the average (its rows A and C) and on the
+    concatenation (D). A class without rows in the fit gets probability 0. Each position of a dense output is a row with
+    the weight of its sample, and one ``g`` predicts all positions. Several labels or outputs are passed to one
+    estimator if it supports this, according to scikit-learn's tags. Otherwise each label or output has its own clone.
+
+    Tie rule: that of the final estimator; equal probabilities stay equal, and the first of them is predicted.
 
     References
     ----------

@@ -8,14 +8,13 @@ from pathlib import Path
 def costs_of_rules(page):
     """Read the times of the rules out of the benchmark's first table, so that they are written once."""
     costs = {}
-    for names, times in re.findall(r"^\| (`.+?) \| ([\d., ]+) \|", page, re.MULTILINE):
+    for names, times in re.findall(r"^\| (`.+?) \| ([\d., ]+) \|", page.partition("The next table")[0], re.MULTILINE):
         rules, factors = re.findall(r"`(\w+)`", names), times.split(", ")
-        with_factors = zip(rules, factors * len(rules) if len(factors) == 1 else factors, strict=True)
-        costs |= {
-            rule: f"Combining takes {factor.strip()} times as long as reading the predictions and writing the result: "
-            "see :doc:`/combiner-benchmark`."
-            for rule, factor in with_factors
-        }
+        for rule, factor in zip(rules, factors * len(rules) if len(factors) == 1 else factors, strict=True):
+            costs[rule] = (
+                f"Combining takes {factor.strip()} times as long as reading the predictions and writing the result: "
+                "see :doc:`/combiner-benchmark`."
+            )
     return costs
 
 
@@ -36,7 +35,15 @@ autosummary_generate = False  # the pages of docs/api are written, the tables of
 numpydoc_show_class_members = False
 
 ensemblekit_distributions = ["ensemblekit"]
-ensemblekit_costs = costs_of_rules(Path(__file__).with_name("combiner-benchmark.md").read_text("utf-8"))
+benchmark = Path(__file__).with_name("combiner-benchmark.md")
+ensemblekit_costs = costs_of_rules(benchmark.read_text("utf-8")) if benchmark.exists() else {}
+ensemblekit_notation = {
+    "combiner": "Rows are ``i``, members ``m`` of ``M``, classes, labels or outputs ``c`` and ``k`` of ``C``; "
+    "``p_mic`` is what member ``m`` predicts, ``p_ic`` the result and ``y`` the truth. ``[...]`` is 1 if it is true, else 0.",
+    "metric": "Rows are ``i`` with the weight ``w_i``, classes ``c``; ``p`` is what is predicted, ``d`` what is decided "
+    "and ``y`` the truth. ``[...]`` is 1 if it is true, else 0.",
+    "head": "``x`` are the features of a row, and ``p`` the probabilities of its classes ``c``.",
+}
 ensemblekit_guides = {
     "backbone": "/models",
     "chainer": "/models",

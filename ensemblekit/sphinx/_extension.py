@@ -33,6 +33,7 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_config_value("ensemblekit_folder", "reference", "env")
     app.add_config_value("ensemblekit_costs", {}, "env")
     app.add_config_value("ensemblekit_guides", {}, "env")
+    app.add_config_value("ensemblekit_notation", {}, "env")
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.connect("builder-inited", _write)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
@@ -50,6 +51,7 @@ def _write(app: Any) -> None:
             config.ensemblekit_distributions,
             costs=config.ensemblekit_costs,
             guides=config.ensemblekit_guides,
+            notation=config.ensemblekit_notation,
         )
     except (InvalidOptionError, OutputExistsError) as error:
         raise ConfigError(str(error)) from error
@@ -61,6 +63,7 @@ def write_pages(
     *,
     costs: Mapping[str, str] | None = None,
     guides: Mapping[str, str] | None = None,
+    notation: Mapping[str, str] | None = None,
     registry: Registry | None = None,
 ) -> list[Path]:
     """Write the pages of the plugins of some distributions, and remove those of plugins that are gone.
@@ -75,6 +78,8 @@ def write_pages(
         Name of a combiner -> its time, as a sentence of reStructuredText.
     guides : mapping of str to str, optional
         Kind -> name of the document that explains it, as ``:doc:`` takes it.
+    notation : mapping of str to str, optional
+        Kind -> what the symbols of its formulas mean.
     registry : Registry, optional
         Where to look for plugins; by default those that are installed.
 
@@ -101,7 +106,7 @@ def write_pages(
                 f"ensemblekit_distributions must name distributions with plugins, of {', '.join(known)}; received "
                 f"{name!r}. Install it into the environment of the documentation.{failed}"
             )
-    texts = _texts(folder, chosen, costs or {}, guides or {})
+    texts = _texts(folder, chosen, costs or {}, guides or {}, notation or {})
     for path, text in texts.items():
         if path.exists() and not _is_ours(path):
             raise OutputExistsError(
@@ -118,14 +123,23 @@ def write_pages(
 
 
 def _texts(
-    folder: Path, chosen: list[Registration], costs: Mapping[str, str], guides: Mapping[str, str]
+    folder: Path,
+    chosen: list[Registration],
+    costs: Mapping[str, str],
+    guides: Mapping[str, str],
+    notation: Mapping[str, str],
 ) -> dict[Path, str]:
     texts = {folder / "index.rst": index_page(chosen)}
     for kind in dict.fromkeys(r.kind for r in chosen):
         of_kind = [r for r in chosen if r.kind == kind]
         texts[folder / plural(kind) / "index.rst"] = kind_page(kind, of_kind, guides.get(kind))
         for r in of_kind:
-            texts[folder / plural(kind) / f"{r.name}.rst"] = page_of(r, cost=costs.get(r.name), guide=guides.get(kind))
+            texts[folder / plural(kind) / f"{r.name}.rst"] = page_of(
+                r,
+                cost=costs.get(r.name) if kind == "combiner" else None,
+                guide=guides.get(kind),
+                notation=notation.get(kind),
+            )
     return texts
 
 

@@ -50,7 +50,9 @@ def plural(kind: str) -> str:
     return f"{kind}s"
 
 
-def page_of(registration: Registration, *, cost: str | None = None, guide: str | None = None) -> str:
+def page_of(
+    registration: Registration, *, cost: str | None = None, guide: str | None = None, notation: str | None = None
+) -> str:
     """Make the page of a plugin.
 
     Parameters
@@ -61,6 +63,8 @@ def page_of(registration: Registration, *, cost: str | None = None, guide: str |
         Its time, as a sentence of reStructuredText; by default what its notes say after ``Cost:``.
     guide : str, optional
         The document that explains its kind, as ``:doc:`` takes it.
+    notation : str, optional
+        What the symbols of formulas mean; it stands below the formula.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def page_of(registration: Registration, *, cost: str | None = None, guide: str |
     notes, tie_rule, said_cost = _divided(said.get("Notes", ""))
     sections = [
         ("Options", _options(registration.options)),
-        ("Formula" if ".. math::" in notes or ":math:" in notes else "Notes", notes),
+        ("Formula", f"{notes}\n\n{notation or ''}") if _has_formula(notes) else ("Notes", notes),
         ("Tie rule", tie_rule),
         ("Traits", _table(facts_of(registration))),
         ("Cost", _cost(registration, cost or said_cost)),
@@ -213,6 +217,10 @@ def _attributes(section: str) -> str:
         name, _, kind = head.partition(" : ")
         entries.append(f"``{name}``{' : ' if kind else ''}{kind}\n{textwrap.indent(textwrap.dedent(body), '   ')}")
     return "\n\n".join(entries)
+
+
+def _has_formula(notes: str) -> bool:
+    return ".. math::" in notes or ":math:" in notes
 
 
 def _divided(notes: str) -> tuple[str, str, str]:

@@ -1,5 +1,6 @@
 """Every plugin gets a page: of its docstring, its signature and its traits; a stranger's as the built-in ones."""
 
+import shutil
 import subprocess
 import sys
 from types import ModuleType
@@ -12,7 +13,7 @@ from ensemblekit.errors import OutputExistsError
 from ensemblekit.registry import Registration
 from ensemblekit.sphinx import page_of, write_pages
 from ensemblekit.sphinx._mathml import to_mathml
-from tests.strangers import REPO, environment
+from tests.strangers import REPO, environment, write_distribution
 
 REGISTRY = load_plugins()
 BUILT_IN = [r for r in REGISTRY.registrations if r.distribution == "ensemblekit"]
@@ -78,10 +79,10 @@ def test_a_page_that_lacks_something_is_noticed():
 
 
 def test_the_docstring_becomes_sections():
-    page = page_of(registered(Cited), guide="guide")
+    page = page_of(registered(Cited), guide="guide", notation="``p`` is.")
     assert 'combine(predictions, "mine", power=1.0)' in page
     assert "``power`` : float, default ``1.0``\n   As in `[1]`_, not [9]_." in page
-    assert "\nFormula\n-------\n\nBy :math:`p^2` `[1]`_.\n" in page
+    assert "\nFormula\n-------\n\nBy :math:`p^2` `[1]`_.\n\n``p`` is.\n" in page
     assert "\nTie rule\n--------\n\nOf powers: the first.\n" in page
     assert "It learns nothing: there is nothing to fit. Twice\nthe mean." in page
     assert '_`[1]` A. Author, "A title that goes on", 1900.' in page
@@ -111,12 +112,12 @@ def test_pages_are_kept_removed_and_never_taken_from_others(tmp_path):
     assert (tmp_path / "own.rst").exists()
     assert {path: path.stat().st_mtime_ns for path in pages} == times
     (tmp_path / "combiners" / "mean.rst").write_text("Mine\n")
-    with pytest.raises(OutputExistsError, match="mean.rst must be a page that ensemblekit.sphinx made"):
+    with pytest.raises(OutputExistsError, match=r"mean\.rst must be a page that ensemblekit.sphinx made"):
         write_pages(tmp_path, ["ensemblekit"], registry=REGISTRY)
 
 
 def test_a_distribution_without_plugins_is_refused(tmp_path):
-    with pytest.raises(InvalidOptionError, match="of ensemblekit; received 'ensemble-kit'. Install it"):
+    with pytest.raises(InvalidOptionError, match=r"of ensemblekit; received 'ensemble-kit'\. Install it"):
         write_pages(tmp_path, ["ensemble-kit"], registry=REGISTRY)
 
 
@@ -157,3 +158,24 @@ def test_pages_need_neither_keras_nor_scikit_learn(tmp_path):
     env = environment(REPO, REPO / "plugins")
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+def build(docs, out, *path):
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", docs, out]
+    env = environment(*path, REPO, REPO / "plugins")
+    return subprocess.run(command, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_the_example_builds_its_pages_with_one_line(tmp_path):
+    docs = shutil.copytree(REPO / "examples" / "custom_combiner" / "docs", tmp_path / "docs")
+    example = REPO / "examples" / "custom_combiner"
+    done = build(docs, tmp_path / "html", example)
+    assert done.returncode == 2
+    assert "ensemblekit_distributions must name distributions with plugins" in done.stderr
+    write_distribution(tmp_path, "ensemblekit-confident-mean", {"confident_mean": "ensemblekit_confident_mean"})
+    done = build(docs, tmp_path / "html", tmp_path, example)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "html" / "reference" / "combiners" / "confident_mean.html").read_text()
+    assert "each weighted by its own largest probability" in page
+    assert "the order of the members changes nothing" in page

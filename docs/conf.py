@@ -39,9 +39,10 @@ benchmark = Path(__file__).with_name("combiner-benchmark.md")
 ensemblekit_costs = costs_of_rules(benchmark.read_text("utf-8")) if benchmark.exists() else {}
 ensemblekit_notation = {
     "combiner": "Rows are ``i``, members ``m`` of ``M``, classes, labels or outputs ``c`` and ``k`` of ``C``; "
-    "``p_mic`` is what member ``m`` predicts, ``p_ic`` the result and ``y`` the truth. ``[...]`` is 1 if it is true, else 0.",
-    "metric": "Rows are ``i`` with the weight ``w_i``, classes ``c``; ``p`` is what is predicted, ``d`` what is decided "
-    "and ``y`` the truth. ``[...]`` is 1 if it is true, else 0.",
+    "``p_mic`` is what member ``m`` predicts, ``p_ic`` the result and ``y`` the truth. "
+    "``[...]`` is 1 if it is true, else 0.",
+    "metric": "Rows are ``i`` with the weight ``w_i``, classes ``c``; ``p`` is what is predicted, ``d`` what is "
+    "decided and ``y`` the truth. ``[...]`` is 1 if it is true, else 0.",
     "head": "``x`` are the features of a row, and ``p`` the probabilities of its classes ``c``.",
 }
 ensemblekit_guides = {

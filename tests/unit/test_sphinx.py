@@ -137,6 +137,7 @@ def test_formulas_become_mathml():
     assert 'display="block"' in to_mathml("a", block=True)
     assert to_mathml(r"a &= b \\ c &= d", block=True).count("<mtr>") == 2
     assert to_mathml(r"\begin{aligned} a &= b \\ c &= d \end{aligned}", block=True).count("<mtr>") == 2
+    assert 'style="text-align: left"' in to_mathml(r"\begin{cases} 1 & a \\ 0 & b \end{cases}", block=True)
     with pytest.raises(InvalidOptionError, match=r"received \\unheard in"):
         to_mathml(r"\unheard x", block=True)
 

@@ -17,6 +17,7 @@ from ensemblekit.predictions import Task
 from ..kernels.blocks import row_slices
 from ..learning.dense import DenseSoftmax
 from ..learning.final_estimators import (
+    check_estimator,
     class_probas,
     fit_classes,
     fit_outputs,
@@ -200,7 +201,7 @@ class Stacking(Combiner):
         given: frozenset[str] = frozenset(),
     ) -> None:
         estimator = self._new_estimator(task)
-        _check_estimator(estimator, task)
+        check_estimator(estimator, task)
         if "sample_weight" in given and not _takes_weights(estimator):
             raise InvalidOptionError(f"final_estimator {estimator!r} makes no use of sample_weight. Leave it out.")
         if "validation" in given and not isinstance(estimator, DenseSoftmax):
@@ -386,19 +387,6 @@ def _values_a_row(features: Any) -> int:
 
 def _takes_weights(estimator: Any) -> bool:
     return "sample_weight" in inspect.signature(estimator.fit).parameters
-
-
-def _check_estimator(estimator: Any, task: str) -> None:
-    from sklearn.base import is_classifier
-
-    if task != "regression" and not hasattr(estimator, "predict_proba") and not is_classifier(estimator):
-        raise InvalidOptionError(
-            f"final_estimator must be a classifier, or have predict_proba; received {estimator!r}, which is none."
-        )
-    if task == "regression" and is_classifier(estimator):
-        raise InvalidOptionError(
-            f"final_estimator must be a regressor for the task 'regression'; received {estimator!r}."
-        )
 
 
 @hookimpl

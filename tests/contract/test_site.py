@@ -8,14 +8,20 @@ import pytest
 from tests.strangers import REPO
 
 DOCS = REPO / "docs"
-LISTED_ELSEWHERE = ("api/", "decisions/", "reference/", "gallery/", "_build/", "_gallery/")
-"""Folders whose pages are listed by a page of their own, which the index lists."""
+LISTED_ELSEWHERE = ("api/", "reference/", "gallery/", "_build/", "auto_gallery/")
+"""Folders whose pages are listed by another page, or made at the build; so are those of folders with an index."""
 
 
 def pages():
     """List the pages that the index must name, as their documents are called."""
-    names = (path.relative_to(DOCS).with_suffix("").as_posix() for path in sorted(DOCS.rglob("*.md")))
-    return [name for name in names if name != "index" and not name.startswith(LISTED_ELSEWHERE)]
+    names = [path.relative_to(DOCS).with_suffix("").as_posix() for path in sorted(DOCS.rglob("*.md"))]
+    folders = tuple(f"{name.removesuffix('index')}" for name in names if name.endswith("/index"))
+    own = [name for name in names if not name.startswith((*LISTED_ELSEWHERE, *folders))]
+    return [
+        name
+        for name in [*own, *(f"{folder}index" for folder in folders)]
+        if name not in ("index", "auto_gallery/index")
+    ]
 
 
 def unlisted(index, names):

@@ -96,6 +96,5 @@ html_title = f"ensemblekit {release}"
 html_static_path = ["_static"]
 html_extra_path = ["../ensemblekit/llms.txt"]
 html_css_files = ["pages.css", "gallery.css"]
-html_search_scorer = "_static/search-order.js"
 html_show_sphinx = False
 html_copy_source = False

@@ -1,10 +1,25 @@
 """How Sphinx makes HTML of these pages. Nothing here needs a network."""
 
+import re
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # continued and gallery_settings, which are named below
+
+
+def costs_of_rules(page):
+    """Read the times of the rules out of the benchmark's first table, so that they are written once."""
+    costs = {}
+    for names, times in re.findall(r"^\| (`.+?) \| ([\d., ]+) \|", page.partition("The next table")[0], re.MULTILINE):
+        rules, factors = re.findall(r"`(\w+)`", names), times.split(", ")
+        for rule, factor in zip(rules, factors * len(rules) if len(factors) == 1 else factors, strict=True):
+            costs[rule] = (
+                f"Combining takes {factor.strip()} times as long as reading the predictions and writing the result: "
+                "see :doc:`/combiner-benchmark`."
+            )
+    return costs
+
 
 project = "ensemblekit"
 copyright = "the ensemblekit authors"  # noqa: A001 - the name that Sphinx reads
@@ -18,6 +33,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "continued",
+    "ensemblekit.sphinx",
 ]
 exclude_patterns = ["_build", "gallery", "auto_gallery/**/*.ipynb"]
 # `align` in a docstring is a link to what is called so.
@@ -34,6 +50,28 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc says the types, in words
 autosummary_generate = False  # the pages of docs/api are written, the tables of docs/api.md link to them
 numpydoc_show_class_members = False
+
+ensemblekit_distributions = ["ensemblekit"]
+benchmark = Path(__file__).with_name("combiner-benchmark.md")
+ensemblekit_costs = costs_of_rules(benchmark.read_text("utf-8")) if benchmark.exists() else {}
+ensemblekit_notation = {
+    "combiner": "Rows are ``i``, members ``m`` of ``M``, classes, labels or outputs ``c`` and ``k`` of ``C``; "
+    "``p_mic`` is what member ``m`` predicts, ``p_ic`` the result and ``y`` the truth. "
+    "``[...]`` is 1 if it is true, else 0.",
+    "metric": "Rows are ``i`` with the weight ``w_i``, classes ``c``; ``p`` is what is predicted, ``d`` what is "
+    "decided and ``y`` the truth. ``[...]`` is 1 if it is true, else 0.",
+    "head": "``x`` are the features of a row, and ``p`` the probabilities of its classes ``c``.",
+}
+ensemblekit_guides = {
+    "backbone": "/models",
+    "chainer": "/models",
+    "combiner": "/combiners",
+    "head": "/models",
+    "metric": "/metrics",
+    "task": "/tasks",
+}
+
+html_math_renderer = "mathml"  # no script and no font from elsewhere
 
 # Scripts of `gallery` become pages of `auto_gallery`. Functions are given by name, as Sphinx keeps the settings.
 sphinx_gallery_conf = {

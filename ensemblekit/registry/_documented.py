@@ -99,7 +99,10 @@ def options_of(factory: Any) -> tuple[PluginOption, ...]:
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
         known = {option.name for option in options}
         more = ((name, *entry) for name, entry in written.items() if name not in known and name.isidentifier())
-        options += [_option(inspect.Parameter(name, 3), words, description) for name, words, description in more]
+        options += [
+            _option(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY), words, description)
+            for name, words, description in more
+        ]
     return tuple(options)
 
 

@@ -16,7 +16,7 @@ __all__ = ["CustomCNN"]
 
 
 class CustomCNN(KerasBackbone):
-    """The small convolutional network of the study, trained from scratch: 43,264 features for 224 × 224 pixels.
+    r"""The small convolutional network of the study, trained from scratch: 43,264 features for 224 × 224 pixels.
 
     Parameters
     ----------
@@ -27,7 +27,12 @@ class CustomCNN(KerasBackbone):
 
     Notes
     -----
-    Pixels are first multiplied by 1/255. Each `build` draws new weights.
+    .. math::
+
+        x_0 = \text{pixels} / 255, \qquad x_{k} = \operatorname{pool}(\max(W_k * x_{k-1} + b_k, 0))
+
+    Each block is a 3 × 3 convolution, ReLU and 2 × 2 max pooling; the last map is flattened. Each `build` draws new
+    weights.
 
     Examples
     --------

@@ -17,14 +17,18 @@ __all__ = ["Chained"]
 
 
 class Chained:
-    """The first model without its output layer, followed by a second head; one model, trained end to end.
+    r"""The first model without its output layer, followed by a second head; one model, trained end to end.
 
     Notes
     -----
-    ``x -> head(features(x))``. All layers of the first model before the output layer are used, with their weights. If
-    the softmax is a separate layer, it is left out as well. Layers that are frozen in the first model stay frozen, and
-    what ``adapt`` has learned (means, vocabularies) stays learned. The second part is only a head, because the first
-    part does the augmentation, rescaling, convolutions and flattening.
+    .. math::
+
+        x \mapsto \operatorname{head}_2(\operatorname{features}_1(x))
+
+    All layers of the first model before the output layer are used, with their weights. If the softmax is a separate
+    layer, it is left out as well. Layers that are frozen in the first model stay frozen, and what ``adapt`` has learned
+    (means, vocabularies) stays learned. The second part is only a head, because the first part does the augmentation,
+    rescaling, convolutions and flattening.
 
     Examples
     --------

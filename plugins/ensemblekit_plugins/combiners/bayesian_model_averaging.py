@@ -21,7 +21,7 @@ __all__ = ["BayesianModelAveraging"]
 
 
 class BayesianModelAveraging(LearnedWeights):
-    """Mean of the members, weighted by their posterior probabilities given the labels.
+    r"""Mean of the members, weighted by their posterior probabilities given the labels.
 
     Parameters
     ----------
@@ -41,12 +41,20 @@ class BayesianModelAveraging(LearnedWeights):
 
     Notes
     -----
-    ``w_m = prior_m exp(l_m / T) / sum_k prior_k exp(l_k / T)`` with ``l_m = sum_i log p_m[i, y_i]`` [1]_. For
-    multilabel, ``l_m`` is the sum of ``log p`` over the labels that are present and of ``log (1 - p)`` over those that
-    are absent. For regression the likelihood is Gaussian; the variance of each output is the mean squared error of the
-    member, ``l_m = -n/2 sum_c (log(2 pi s_mc^2) + 1)``. Probabilities below `ensemblekit.evaluation.LOG_LOSS_CLIP` are
-    clipped to it. A row with sample weight 2 counts as two rows. With many rows nearly all weight goes to one member:
-    the rule finds the best single member, not the best combination.
+    .. math::
+
+        p_{ic} = \sum_m w_m\, p_{mic}, \qquad
+        w_m = \frac{\pi_m \exp(\ell_m / T)}{\sum_k \pi_k \exp(\ell_k / T)}, \qquad
+        \ell_m = \sum_i \log p_{m i y_i}
+
+    The weights are posterior probabilities of the members [1]_: ``pi`` is the prior, ``l_m`` the log likelihood of the
+    labels, and ``T`` the temperature. For multilabel, ``l_m`` is the sum of ``log p`` over the labels that are present
+    and of ``log (1 - p)`` over those that are absent. For regression the likelihood is Gaussian; the variance of each
+    output is the mean squared error of the member, ``l_m = -n/2 sum_c (log(2 pi s_mc^2) + 1)``. Probabilities below
+    `ensemblekit.evaluation.LOG_LOSS_CLIP` are clipped to it. A row with sample weight 2 counts as two rows. With many
+    rows nearly all weight goes to one member: the rule finds the best single member, not the best combination.
+
+    Tie rule: members with equal likelihoods have weights in proportion to their priors.
 
     References
     ----------

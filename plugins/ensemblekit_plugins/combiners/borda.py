@@ -18,7 +18,7 @@ __all__ = ["Borda"]
 
 
 class Borda(Combiner):
-    """Borda count: each member ranks the classes of a row, and a class gets a point for each class that it beats.
+    r"""Borda count: each member ranks the classes of a row, and a class gets a point for each class that it beats.
 
     Parameters
     ----------
@@ -27,11 +27,15 @@ class Borda(Combiner):
 
     Notes
     -----
-    A member gives ``b_m[i, c] = #{d: p_m[i, d] < p_m[i, c]} + #{d != c: p_m[i, d] = p_m[i, c]} /
-    2`` points: from 0 to ``C - 1``. Tied classes share their points (mid-ranks). The result is the share of the points,
-    ``p[i, c] = sum_m w_m b_m[i, c] / (sum_m w_m C (C - 1) / 2)``. The rule uses only the order of a member's
-    probabilities, so the members need not be calibrated. With ``present`` only the members that are present give
-    points.
+    .. math::
+
+        p_{ic} = \frac{\sum_m w_m b_{mic}}{\sum_m w_m\, C (C - 1) / 2}, \qquad
+        b_{mic} = \sum_{d \ne c} \left( [p_{mid} < p_{mic}] + \frac{1}{2} [p_{mid} = p_{mic}] \right)
+
+    A member gives a class a point for each class that it beats, and half a point for each class that it is tied with
+    (mid-ranks): from 0 to ``C - 1``. The result is the share of the points [1]_ [2]_. The rule uses only the order of a
+    member's probabilities, so the members need not be calibrated. With ``present`` only the members that are present
+    give points.
 
     Tie rule: classes with equal shares are tied. The class with the larger sum of probabilities wins, then the first by
     name. The winner gets one unit in the last place more than its share, so that its probability is the largest.

@@ -27,7 +27,7 @@ Fold = tuple[np.ndarray, np.ndarray]
 
 
 class Calibrated(Combiner):
-    """Calibrate the members and then combine them, or combine them and then calibrate the result.
+    r"""Calibrate the members and then combine them, or combine them and then calibrate the result.
 
     Parameters
     ----------
@@ -52,8 +52,18 @@ class Calibrated(Combiner):
 
     Notes
     -----
-    Each row ``p`` is calibrated to ``q``. Probabilities below 1e-15 (6.1e-5 in float16) count as that in ``log``.
-    ``logit p = log p - log(1 - p)``.
+    .. math::
+
+        \text{temperature: } q_c \propto \exp(\log p_c / T)
+
+        \text{vector: } q_c \propto \exp(a_c \log p_c + b_c)
+
+        \text{sigmoid: } q_c \propto \frac{1}{1 + \exp(-a_c \operatorname{logit} p_c - b_c)}
+
+        \text{isotonic: } q_c \propto f_c(p_c)
+
+    Each row ``p`` is calibrated to ``q``, which sums to 1. Probabilities below 1e-15 (6.1e-5 in float16) count as that
+    in ``log``. ``logit p = log p - log(1 - p)``.
 
     - ``temperature`` [1]_: ``q = softmax(log p / T)``, with one ``T`` from 0.001 to 1000 (``scale_ = 1 / T``).
     - ``vector`` [1]_: ``q = softmax(a * log p + b)``; ``a`` and ``b`` have one value for each class.
@@ -76,6 +86,9 @@ class Calibrated(Combiner):
     Rows with ``time`` are divided into ``cv + 1`` blocks of consecutive cutoffs. Each but the first is calibrated or
     combined by a first step that was fitted on rows of earlier blocks whose outcomes were known at its first cutoff.
     The second step is fitted on these blocks. Rows of one group of the predictions are in one block.
+
+    Tie rule: ``temperature`` keeps ties. With the other methods each class has its own map; equal results stay equal,
+    and the first of them is predicted.
 
     References
     ----------

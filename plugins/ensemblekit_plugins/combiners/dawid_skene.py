@@ -22,7 +22,7 @@ LENT = 2.0
 
 
 class DawidSkene(Combiner):
-    """Posterior of the class, given the members' votes and the confusion matrix of each member.
+    r"""Posterior of the class, given the members' votes and the confusion matrix of each member.
 
     Parameters
     ----------
@@ -55,15 +55,20 @@ class DawidSkene(Combiner):
 
     Notes
     -----
-    ``p[i, c] = prior[c] prod_m prod_k confusion_m[c, k] ** v_m[i, k]``, divided by its sum over the classes.
-    ``v_m[i, k] = 1/n`` if ``k`` is one of the ``n`` most probable classes of member ``m``, else 0: if a member has tied
-    classes, its vote is divided among them. The rule assumes that members err independently, given the class. A member
-    that is absent has no vote, in `combine` and in `fit`.
+    .. math::
 
-    With labels, ``prior[c]`` and ``confusion_m[c, k]`` are smoothed frequencies. Without labels, the first posterior is
-    the share of the votes. Then two steps alternate: the frequencies are computed with the posterior as weights, and
-    the posterior is computed from the frequencies [1]_. In this case only the majority of the votes determines which
-    class is which. For votes of which most are missing see `ensemblekit.crowd`.
+        p_{ic} \propto \pi_c \prod_m \prod_k \left( \theta_{mck} \right)^{v_{mik}}
+
+    ``pi`` is the prior of the classes, and ``theta`` the confusion matrix of each member: how often it votes for ``k``
+    if ``c`` is true. The result is divided by its sum over the classes. ``v_m[i, k] = 1/n`` if ``k`` is one of the
+    ``n`` most probable classes of member ``m``, else 0: if a member has tied classes, its vote is divided among them.
+    The rule assumes that members err independently, given the class. A member that is absent has no vote, in `combine`
+    and in `fit`.
+
+    With labels, prior and confusion matrices are smoothed frequencies. Without labels, the first posterior is the share
+    of the votes. Then two steps alternate: the frequencies are computed with the posterior as weights, and the
+    posterior is computed from the frequencies [1]_. In this case only the majority of the votes determines which class
+    is which. For votes of which most are missing see `ensemblekit.crowd`.
 
     Tie rule: equal posteriors stay equal, and the first class by name is predicted.
 

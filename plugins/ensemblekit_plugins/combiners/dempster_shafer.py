@@ -21,7 +21,7 @@ __all__ = ["DempsterShafer"]
 
 
 class DempsterShafer(Combiner):
-    """Dempster's rule of combination: members are sources of evidence, each discounted by its reliability.
+    r"""Dempster's rule of combination: members are sources of evidence, each discounted by its reliability.
 
     Parameters
     ----------
@@ -30,18 +30,26 @@ class DempsterShafer(Combiner):
 
     Notes
     -----
+    .. math::
+
+        p_{ic} = \frac{A_c - Q + Q / C}{K}, \qquad
+        A_c = \prod_m (r_m\, p_{mic} + 1 - r_m), \qquad
+        Q = \prod_m (1 - r_m), \qquad
+        K = \sum_c A_c - (C - 1)\, Q
+
     Each member gives the mass ``r_m p_m[i, c]`` to the class ``c``, and ``1 - r_m`` to the whole frame, which means
-    that any class is possible [1]_. Dempster's rule multiplies the masses, removes the mass of empty intersections and
-    divides by the rest. With ``A_c = prod_m (r_m p_m[i, c] + 1 - r_m)`` and ``Q = prod_m (1 - r_m)`` the class ``c``
-    gets the mass ``(A_c - Q) / K`` and the frame ``Q / K``, where ``K = sum_c A_c - (C - 1) Q``. The result is the
-    pignistic probability, which divides the mass on the frame equally among the classes [3]_:
-    ``p[i, c] = (A_c - Q + Q / C) / K``. With reliability 1 it is the normalised product. The accuracy of a member on
-    held-out rows is a common choice for its reliability [2]_. A member that is absent gives no evidence.
+    that any class is possible [1]_; ``r`` is its reliability. Dempster's rule multiplies the masses, removes the mass
+    of empty intersections and divides by the rest: the class ``c`` gets the mass ``(A_c - Q) / K`` and the frame ``Q /
+    K``. The result is the pignistic probability, which divides the mass on the frame equally among the classes [3]_.
+    With reliability 1 it is the normalised product. The accuracy of a member on held-out rows is a common choice for
+    its reliability [2]_. A member that is absent gives no evidence.
 
     For multilabel each column is combined separately, on the frame of its two outcomes.
 
     Total conflict: if members with reliability 1 together exclude every class, ``K`` is 0 and Dempster's rule is
     undefined. The result is then the mean of the members.
+
+    Tie rule: equal values stay equal, and the first of them is predicted.
 
     References
     ----------

@@ -17,7 +17,7 @@ __all__ = ["GeometricMean"]
 
 
 class GeometricMean(Combiner):
-    """Normalised weighted geometric mean of the members: a zero of one member is a veto.
+    r"""Normalised weighted geometric mean of the members: a zero of one member is a veto.
 
     Parameters
     ----------
@@ -28,11 +28,14 @@ class GeometricMean(Combiner):
 
     Notes
     -----
-    ``p[i, c] = q[i, c] / sum_k q[i, k]`` with ``q[i, c] = prod_m p_m[i, c] ** (w_m / T)``. The weights ``w`` are
-    divided by their sum, and ``T`` is the temperature. This is the logarithmic opinion pool [1]_. For the task
-    ``multilabel`` each column is combined against its complement, ``p = q / (q + prod_m (1 - p_m) ** (w_m / T))``,
-    which is the mean of the log-odds [2]_. With ``present`` the weights of the members that are present are divided by
-    their sum.
+    .. math::
+
+        p_{ic} = \frac{q_{ic}}{\sum_k q_{ik}}, \qquad q_{ic} = \prod_m p_{mic}^{\,w_m / T}
+
+    The weights ``w`` are divided by their sum, and ``T`` is the temperature. This is the logarithmic opinion pool [1]_.
+    For the task ``multilabel`` each column is combined against its complement, ``p = q / (q + prod_m (1 - p_m) ** (w_m
+    / T))``, which is the mean of the log-odds [2]_. With ``present`` the weights of the members that are present are
+    divided by their sum.
 
     A zero of a member with a positive weight is a veto: its class gets 0. Zeros are treated as the limit of one common
     small number. If every class has a veto, the classes with the smallest total weight of vetoes share the probability,

@@ -21,7 +21,7 @@ __all__ = ["GreedySelection"]
 
 
 class GreedySelection(LearnedWeights):
-    """Ensemble selection with replacement: each round adds the member that gives the best score of the ensemble.
+    r"""Ensemble selection with replacement: each round adds the member that gives the best score of the ensemble.
 
     Parameters
     ----------
@@ -57,8 +57,14 @@ class GreedySelection(LearnedWeights):
 
     Notes
     -----
-    Round ``k`` picks ``argmax_m score(y, (S + p_m) / k)`` and adds it: ``S <- S + p_m`` [1]_. The sums are stored in
-    float64.
+    .. math::
+
+        m_k = \operatorname{argmax}_m \operatorname{score}\left( y, \frac{S_{k-1} + p_m}{k} \right), \qquad
+        S_k = S_{k-1} + p_{m_k}, \qquad
+        p = \sum_m w_m\, p_m
+
+    Round ``k`` picks the member with which the mean of all picks scores best, and adds it [1]_; the weight of a member
+    is its share of the picks. The sums are stored in float64.
 
     Tie rule: scores within a relative difference of 1e-12 from the best are equal, and the first member by name is
     picked.

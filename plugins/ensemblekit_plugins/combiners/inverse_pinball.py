@@ -19,7 +19,7 @@ __all__ = ["InversePinball"]
 
 
 class InversePinball(LearnedWeights):
-    """Weighted mean of quantiles with the inverse of each member's pinball loss.
+    r"""Weighted mean of quantiles with the inverse of each member's pinball loss.
 
     Parameters
     ----------
@@ -35,9 +35,13 @@ class InversePinball(LearnedWeights):
 
     Notes
     -----
-    ``q_t[i] = sum_m w_m q_tm[i]`` with ``w_m = l_m^-p / sum_k l_k^-p`` [1]_. A loss is the mean over the rows that the
-    member has, weighted by the sample weights, so members whose forecasts begin late can be fitted. Members without any
-    loss share the weight equally. It learns one number a member, and is hard to mislead by few rows.
+    .. math::
+
+        q_{it} = \sum_m w_m\, q_{mit}, \qquad w_m = \frac{\ell_m^{-a}}{\sum_k \ell_k^{-a}}
+
+    ``a`` is the power, and ``l_m`` the pinball loss of a member [1]_: a mean over the rows that the member has,
+    weighted by the sample weights, so members whose forecasts begin late can be fitted. Members without any loss share
+    the weight equally. It learns one number a member, and is hard to mislead by few rows.
 
     Tie rule: members with equal losses have equal weights.
 

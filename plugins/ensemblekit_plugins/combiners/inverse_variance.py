@@ -19,7 +19,7 @@ __all__ = ["InverseVariance"]
 
 
 class InverseVariance(LearnedWeights):
-    """Weighted mean of forecasts with the inverse of each member's mean squared error, after Bates and Granger.
+    r"""Weighted mean of forecasts with the inverse of each member's mean squared error, after Bates and Granger.
 
     Parameters
     ----------
@@ -43,15 +43,26 @@ class InverseVariance(LearnedWeights):
 
     Notes
     -----
-    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w_m = v_m^-1 / sum_k v_k^-1`` [1]_ [2]_. ``v_m`` is the mean of
-    ``sum_c (y[i, c] - p_m[i, c])^2`` over the rows that member ``m`` has, weighted by the sample weights; so members
-    whose forecasts begin late or have gaps can be fitted. It is the variance of the errors if the member has no bias.
-    Members without any error share the weight equally.
+    .. math::
 
-    With ``covariance`` the weights minimise ``w' S w`` with ``sum_m w_m = 1``: ``w = S^-1 1 / (1' S^-1 1)``. ``S`` are
-    the mean products of the members' errors, of which those of two members are multiplied by ``1 - shrinkage``. They
-    need all rows of all members. ``S`` is neither computed nor inverted, but the QR factor of the errors is used.
-    Without ``shrinkage`` they are the weights of `least_squares` with ``constraint="sum_to_one"`` without intercept.
+        p_{ic} = \sum_m w_m\, p_{mic}, \qquad
+        w_m = \frac{v_m^{-a}}{\sum_k v_k^{-a}}, \qquad
+        v_m = \frac{\sum_i s_i \sum_c (y_{ic} - p_{mic})^2}{\sum_i s_i}
+
+    ``a`` is the power, 1 by default [1]_ [2]_. ``v_m`` is a mean over the rows that member ``m`` has, weighted by the
+    sample weights ``s``; so members whose forecasts begin late or have gaps can be fitted. It is the variance of the
+    errors if the member has no bias. Members without any error share the weight equally.
+
+    With ``covariance`` the weights are those with sum 1 that minimise the variance of the combination:
+
+    .. math::
+
+        w = \frac{S^{-1} \mathbf{1}}{\mathbf{1}^\top S^{-1} \mathbf{1}}
+
+    ``S`` are the mean products of the members' errors, of which those of two members are multiplied by ``1 -
+    shrinkage``. They need all rows of all members. ``S`` is neither computed nor inverted, but the QR factor of the
+    errors is used. Without ``shrinkage`` they are the weights of `least_squares` with ``constraint="sum_to_one"``
+    without intercept.
 
     Outputs on different scales need ``per_class``, or the largest decides about the weights.
 

@@ -17,7 +17,7 @@ __all__ = ["KnoraE"]
 
 
 class KnoraE(DynamicSelection):
-    """Dynamic selection of the members that are right on all the nearest rows (KNORA-Eliminate).
+    r"""Dynamic selection of the members that are right on all the nearest rows (KNORA-Eliminate).
 
     Parameters
     ----------
@@ -33,11 +33,15 @@ class KnoraE(DynamicSelection):
 
     Notes
     -----
-    Let ``j_1, j_2, ..., j_k`` be the rows of the fit that are nearest to row ``i``. ``r_m`` is the number of these rows
-    that member ``m`` gets right before its first error. ``S = {m : r_m = max r}`` contains the members that are right
-    on the ``max r`` nearest rows. In other words, ``k`` is reduced until at least one member is right on all remaining
-    rows [1]_. If no member is right on the nearest row, all members are selected.
-    ``p[i, c] = sum_{m in S} p_m[i, c] / |S|``; with ``voting="hard"`` votes are used instead of ``p_m``.
+    .. math::
+
+        p_{ic} = \frac{1}{|S_i|} \sum_{m \in S_i} p_{mic}, \qquad S_i = \left\{ m : r_{mi} = \max_l r_{li} \right\}
+
+    ``r`` is the number of rows of the fit nearest to row ``i``, from the nearest on, that member ``m`` gets right
+    before its first error; at most ``n_neighbors``. The members that are right on the most nearest rows are selected.
+    In other words, the number of neighbours is reduced until at least one member is right on all remaining rows [1]_.
+    If no member is right on the nearest row, all members are selected. With ``voting="hard"`` votes are used instead of
+    the probabilities.
 
     Neighbours are found by Euclidean distance between the members' probabilities. If `fit_combiner` and `combine` are
     given ``features``, the distance between these is used; scale the features first. If rows have the same distance,

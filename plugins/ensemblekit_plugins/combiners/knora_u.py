@@ -14,7 +14,7 @@ __all__ = ["KnoraU"]
 
 
 class KnoraU(DynamicSelection):
-    """Dynamic weighting: each member has one vote for each of the nearest rows that it gets right (KNORA-Union).
+    r"""Dynamic weighting: each member has one vote for each of the nearest rows that it gets right (KNORA-Union).
 
     Parameters
     ----------
@@ -31,9 +31,14 @@ class KnoraU(DynamicSelection):
 
     Notes
     -----
-    Let ``j_1 ... j_k`` be the rows nearest to row ``i``, and ``s`` the sample weight, 1 by default. Then
-    ``w_m = sum_l s[j_l] right_m[j_l]`` and ``p[i, c] = sum_m w_m p_m[i, c] / sum_m w_m`` [1]_; with ``voting="hard"``
-    votes are used instead of ``p_m``. If no member is right on any of these rows, all members have equal weights.
+    .. math::
+
+        p_{ic} = \frac{\sum_m w_{mi}\, p_{mic}}{\sum_m w_{mi}}, \qquad
+        w_{mi} = \sum_{j \in N_i} s_j\, [m \text{ is right on } j]
+
+    ``N`` are the rows of the fit nearest to row ``i``, and ``s`` the sample weights, 1 by default [1]_; with
+    ``voting="hard"`` votes are used instead of the probabilities. If no member is right on any of these rows, all
+    members have equal weights.
 
     Neighbours are found by Euclidean distance between the members' probabilities. If `fit_combiner` and `combine` are
     given ``features``, the distance between these is used; scale the features first. If rows have the same distance,

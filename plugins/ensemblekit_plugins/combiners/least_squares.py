@@ -28,7 +28,7 @@ _WITHOUT_SUM = {"nonnegative": solve_nonnegative, "none": solve_free}
 
 
 class LeastSquares(Combiner):
-    """Linear blend of the members with the smallest squared error, under constraints on the weights.
+    r"""Linear blend of the members with the smallest squared error, under constraints on the weights.
 
     Parameters
     ----------
@@ -49,12 +49,16 @@ class LeastSquares(Combiner):
 
     Notes
     -----
-    ``p[i, c] = b_c + sum_m w_m p_m[i, c]``, where ``w`` and ``b`` minimise ``sum_i s_i sum_c (y[i, c] - p[i, c])^2``
-    under the constraint, on rows that no member was fitted on; ``s`` are the sample weights. The three methods of
-    Granger and Ramanathan [1]_ are ``"none"`` without intercept (A), ``"sum_to_one"`` without (B) and ``"none"`` with
-    an intercept (C). ``"nonnegative"`` without intercept are Breiman's stacked regressions [2]_; ``"convex"`` without
-    intercept is `super_learner`. The problem is solved with a QR factor that is computed block by block, so memory does
-    not grow with the number of rows.
+    .. math::
+
+        p_{ic} = b_c + \sum_m w_m\, p_{mic}, \qquad
+        (w, b) = \operatorname{argmin} \sum_i s_i \sum_c (y_{ic} - p_{ic})^2
+
+    The minimum is that under the constraint, on rows that no member was fitted on; ``s`` are the sample weights. The
+    three methods of Granger and Ramanathan [1]_ are ``"none"`` without intercept (A), ``"sum_to_one"`` without (B) and
+    ``"none"`` with an intercept (C). ``"nonnegative"`` without intercept are Breiman's stacked regressions [2]_;
+    ``"convex"`` without intercept is `super_learner`. The problem is solved with a QR factor that is computed block by
+    block, so memory does not grow with the number of rows.
 
     Outputs on different scales need ``per_class``, or the largest decides about the weights.
 

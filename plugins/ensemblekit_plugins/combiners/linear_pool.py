@@ -18,7 +18,7 @@ __all__ = ["LinearPool"]
 
 
 class LinearPool(Combiner):
-    """Linear pool: the quantiles of the mixture of the members' distributions.
+    r"""Linear pool: the quantiles of the mixture of the members' distributions.
 
     Parameters
     ----------
@@ -30,10 +30,14 @@ class LinearPool(Combiner):
 
     Notes
     -----
-    ``F(x) = sum_m w_m F_m(x)``, and the result at level ``t`` is the smallest ``x`` with ``F(x) >= t`` [1]_ [2]_. The
-    distribution function ``F_m`` is linear between two neighbouring quantiles of the member. Equal quantiles are mass
-    on one number. It is exact, not drawn. The mean of quantiles, `mean`, is the other usual combination
-    (Vincentization): it has the mean width of the members, while the pool is wider where they disagree.
+    .. math::
+
+        q_t = \min \{ x : F(x) \ge t \}, \qquad F(x) = \sum_m w_m F_m(x)
+
+    ``F`` is the distribution function of the mixture [1]_ [2]_, and ``t`` a level. ``F_m`` is linear between two
+    neighbouring quantiles of the member. Equal quantiles are mass on one number. It is exact, not drawn. The mean of
+    quantiles, `mean`, is the other usual combination (Vincentization): it has the mean width of the members, while the
+    pool is wider where they disagree.
 
     Each result lies between the smallest and the largest of the members' quantiles at its level. With a single level
     there is no normal tail: all the mass is on the quantile. Of members that lack a row the others are pooled.

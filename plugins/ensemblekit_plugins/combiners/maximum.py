@@ -15,12 +15,16 @@ __all__ = ["Maximum"]
 
 
 class Maximum(OrderStatistics):
-    """Largest value of the members, class by class: one confident member is enough.
+    r"""Largest value of the members, class by class: one confident member is enough.
 
     Notes
     -----
-    ``q[i, c] = max_m p_m[i, c]``. For the task ``multiclass``, ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others
-    ``p = q``. With ``present`` it is the largest value of the members that are present.
+    .. math::
+
+        p_{ic} = \frac{q_{ic}}{\sum_k q_{ik}}, \qquad q_{ic} = \max_m p_{mic}
+
+    This is for the task ``multiclass`` [1]_; for the others ``p = q``. With ``present`` it is the largest value of the
+    members that are present.
 
     Tie rule: equal values stay equal.
 

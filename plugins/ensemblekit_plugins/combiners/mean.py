@@ -14,12 +14,18 @@ __all__ = ["Mean"]
 
 
 class Mean(Combiner):
-    """Arithmetic mean of the members: each counts the same.
+    r"""Arithmetic mean of the members: each counts the same.
 
     Notes
     -----
-    ``p[i, c] = sum_m p_m[i, c] / M``. It is also called the linear opinion pool with equal weights, or soft voting.
-    With ``present`` (some members lack some rows) it is the mean of the members that are present.
+    .. math::
+
+        p_{ic} = \frac{1}{M} \sum_{m=1}^{M} p_{mic}
+
+    The linear opinion pool with equal weights [1]_, also called soft voting. With ``present`` (some members lack some
+    rows) it is the mean of the members that are present.
+
+    Tie rule: equal values stay equal, and the first of them is predicted.
 
     References
     ----------

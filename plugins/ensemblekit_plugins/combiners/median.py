@@ -12,14 +12,17 @@ __all__ = ["Median"]
 
 
 class Median(OrderStatistics):
-    """Median of the members, class by class: a minority with large errors has a limited effect.
+    r"""Median of the members, class by class: a minority with large errors has a limited effect.
 
     Notes
     -----
-    ``q[i, c] = median_m p_m[i, c]``. For an even number of members it is the mean of the two middle values. For the
-    task ``multiclass``, ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others ``p = q``. If every ``q`` of a row is 0,
-    the row becomes uniform, which is the limit if all zeros are replaced with one small number. With ``present`` it is
-    the median of the members that are present.
+    .. math::
+
+        p_{ic} = \frac{q_{ic}}{\sum_k q_{ik}}, \qquad q_{ic} = \operatorname{median}_m\, p_{mic}
+
+    This is for the task ``multiclass`` [1]_; for the others ``p = q``. For an even number of members it is the mean of
+    the two middle values. If every ``q`` of a row is 0, the row becomes uniform, which is the limit if all zeros are
+    replaced with one small number. With ``present`` it is the median of the members that are present.
 
     Tie rule: equal values stay equal.
 

@@ -21,7 +21,7 @@ __all__ = ["MetaDES"]
 
 
 class MetaDES(DynamicSelection):
-    """Dynamic selection of the members that a meta-classifier predicts to be competent for a row (META-DES).
+    r"""Dynamic selection of the members that a meta-classifier predicts to be competent for a row (META-DES).
 
     Parameters
     ----------
@@ -51,19 +51,24 @@ class MetaDES(DynamicSelection):
 
     Notes
     -----
-    The meta-features of row ``i`` and member ``m`` are, in this order [1]_: whether ``m`` is right on each of the ``k``
-    nearest rows; the probability that it gives to their true classes; the share of them that it gets right; whether it
-    is right on each of the nearest output profiles; the largest probability that it gives on ``i``. From these the
-    meta-classifier computes a competence ``t[i, m]``. ``p[i, c]`` is the mean of ``p_m[i, c]`` over the members with
-    ``t[i, m] > threshold``, or over all members if there is none.
+    .. math::
+
+        p_{ic} = \frac{1}{|S_i|} \sum_{m \in S_i} p_{mic}, \qquad S_i = \{ m : t_{mi} > \text{threshold} \}
+
+    A meta-classifier computes the competence ``t`` of each member on each row; if none exceeds the threshold, all
+    members are selected. Its meta-features of row ``i`` and member ``m`` are, in this order [1]_: whether ``m`` is
+    right on each of the ``k`` nearest rows; the probability that it gives to their true classes; the share of them that
+    it gets right; whether it is right on each of the nearest output profiles; the largest probability that it gives on
+    ``i``.
 
     The meta-classifier is fitted out of fold: the neighbours of each row are searched among the other rows. Without
     ``features`` the region of competence is also found by the output profiles. Sample weights are passed to the
     meta-classifier, and rows with weight 0 are left out. A meta-classifier that does not use sample weights is refused.
 
-    Neighbours are found by Euclidean distance; if rows have the same distance, the first by id is nearer. A member is
-    right if its most probable class (in a tie, the first by name) is the true class. A competence must exceed the
-    threshold by more than the rounding error (1e-9). The tie rule of ``voting="hard"`` is that of ``knora_e``.
+    Tie rule: neighbours are found by Euclidean distance; if rows have the same distance, the first by id is nearer. A
+    member is right if its most probable class (in a tie, the first by name) is the true class. A competence must exceed
+    the threshold by more than the rounding error (1e-9). With ``voting="hard"`` ties of votes are settled as in
+    ``knora_e``.
 
     References
     ----------

@@ -15,13 +15,17 @@ __all__ = ["Minimum"]
 
 
 class Minimum(OrderStatistics):
-    """Smallest value of the members, class by class: one member is enough to reject a class.
+    r"""Smallest value of the members, class by class: one member is enough to reject a class.
 
     Notes
     -----
-    ``q[i, c] = min_m p_m[i, c]``. For the task ``multiclass``, ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others
-    ``p = q``. If every ``q`` of a row is 0, the row becomes uniform, which is the limit if all zeros are replaced with
-    one small number. With ``present`` it is the smallest value of the members that are present.
+    .. math::
+
+        p_{ic} = \frac{q_{ic}}{\sum_k q_{ik}}, \qquad q_{ic} = \min_m p_{mic}
+
+    This is for the task ``multiclass`` [1]_; for the others ``p = q``. If every ``q`` of a row is 0, the row becomes
+    uniform, which is the limit if all zeros are replaced with one small number. With ``present`` it is the smallest
+    value of the members that are present.
 
     Tie rule: equal values stay equal.
 

@@ -21,7 +21,7 @@ __all__ = ["PinballWeights"]
 
 
 class PinballWeights(LearnedWeights):
-    """Weighted mean of quantiles with the weights that have the smallest pinball loss.
+    r"""Weighted mean of quantiles with the weights that have the smallest pinball loss.
 
     Parameters
     ----------
@@ -38,9 +38,15 @@ class PinballWeights(LearnedWeights):
 
     Notes
     -----
-    ``q_t[i] = sum_m w_m q_tm[i]``, where ``w >= 0`` with sum 1 minimises ``sum_i s_i sum_t rho_t(y_i - q_t[i])`` with
-    ``rho_t(u) = max(t u, (t - 1) u)`` [1]_ [2]_, on rows that no member was fitted on; ``s`` are the sample weights.
-    The problem is convex. It is solved as a linear program, so that the result is a smallest loss and not near it.
+    .. math::
+
+        q_{it} = \sum_m w_m\, q_{mit}, \qquad
+        w = \operatorname{argmin} \sum_i s_i \sum_t \rho_t(y_i - q_{it}), \qquad
+        \rho_t(u) = \max(t u, (t - 1) u)
+
+    The minimum is that over ``w >= 0`` with sum 1 [1]_ [2]_, on rows that no member was fitted on; ``s`` are the sample
+    weights. The problem is convex. It is solved as a linear program, so that the result is a smallest loss and not near
+    it.
 
     Levels on one scale share the weights well. Quantiles of series on different scales let the largest decide: divide
     them by a scale, give ``sample_weight``, or fit each series by itself with `ensemblekit.quantiles.fit_by`.

@@ -14,14 +14,17 @@ __all__ = ["Product"]
 
 
 class Product(Combiner):
-    """Normalised product of the members, for members that use independent evidence.
+    r"""Normalised product of the members, for members that use independent evidence.
 
     Notes
     -----
-    ``p[i, c] = q[i, c] / sum_k q[i, k]`` with ``q[i, c] = prod_m p_m[i, c]`` [1]_. For the task ``multilabel`` each
-    column is combined against its complement, ``p = q / (q + prod_m (1 - p_m))``. With ``present`` it is the product of
-    the members that are present. The product is computed with logarithms, so it does not underflow to 0 with many
-    members.
+    .. math::
+
+        p_{ic} = \frac{q_{ic}}{\sum_k q_{ik}}, \qquad q_{ic} = \prod_m p_{mic}
+
+    The product rule [1]_. For the task ``multilabel`` each column is combined against its complement, ``p = q / (q +
+    prod_m (1 - p_m))``. With ``present`` it is the product of the members that are present. The product is computed
+    with logarithms, so it does not underflow to 0 with many members.
 
     A zero is a veto: its class gets 0. Zeros are treated as the limit of one common small number. If every class has a
     veto, the classes with the fewest vetoes share the probability, in proportion to the product over the members

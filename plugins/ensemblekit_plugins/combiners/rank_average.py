@@ -18,7 +18,7 @@ __all__ = ["RankAverage"]
 
 
 class RankAverage(Combiner):
-    """Average of the members' ranks; each value is ranked against the sample of the fit.
+    r"""Average of the members' ranks; each value is ranked against the sample of the fit.
 
     Parameters
     ----------
@@ -35,19 +35,22 @@ class RankAverage(Combiner):
 
     Notes
     -----
-    The rank of a value ``x`` is its mid-rank in the sample, from 0 to 1: ``r(x) = (#{s < x} + #{s <= x}) / (2 n)``. For
-    the ``n`` rows of the sample it is ``(rank - 1/2) / n`` with the average rank of ties. Each row is ranked against
-    the sample and not against the other rows of the batch, so a single row gets the same result as in a batch. From a
-    sample with more than ``n_quantiles`` different values, the values at evenly spaced quantiles are stored with their
-    exact ranks. Between neighbouring stored values ``s < x < t``, ranks are interpolated:
-    ``r(x) = R(s) + (L(t) - R(s)) (x - s) / (t - s)``. ``R(s)`` is the share of the sample ``<= s``, and ``L(t)`` the
-    share ``< t``. Below the first stored value the rank is 0, above the last it is 1. The error of a rank is at most
-    ``1 / (n_quantiles - 1)``.
+    .. math::
 
-    ``p[i, c] = sum_m w_m r_mc(p_m[i, c]) / sum_m w_m``. For multiclass it is divided by its sum over the classes; if
-    every rank is 0, each class gets ``1 / C``. Multilabel columns are averages of ranks. They sort rows well, for
-    example for the area under the ROC curve, but they are not calibrated probabilities. With ``present`` only the
-    members that are present count.
+        p_{ic} = \frac{\sum_m w_m\, r_{mc}(p_{mic})}{\sum_m w_m}, \qquad
+        r(x) = \frac{\#\{s < x\} + \#\{s \le x\}}{2 n}
+
+    The rank ``r`` of a value is its mid-rank among the ``n`` values ``s`` of the sample, from 0 to 1. For the rows of
+    the sample it is ``(rank - 1/2) / n`` with the average rank of ties. Each row is ranked against the sample and not
+    against the other rows of the batch, so a single row gets the same result as in a batch. From a sample with more
+    than ``n_quantiles`` different values, the values at evenly spaced quantiles are stored with their exact ranks.
+    Between neighbouring stored values ``s < x < t``, ranks are interpolated: ``r(x) = R(s) + (L(t) - R(s)) (x - s) / (t
+    - s)``. ``R(s)`` is the share of the sample ``<= s``, and ``L(t)`` the share ``< t``. Below the first stored value
+    the rank is 0, above the last it is 1. The error of a rank is at most ``1 / (n_quantiles - 1)``.
+
+    For multiclass the average is divided by its sum over the classes; if every rank is 0, each class gets ``1 / C``.
+    Multilabel columns are averages of ranks [1]_. They sort rows well, for example for the area under the ROC curve,
+    but they are not calibrated probabilities. With ``present`` only the members that are present count.
 
     Each class is ranked separately, so the class frequency has no effect: the median rank is 1/2 for a rare class and
     for a frequent one, and both are predicted about equally often. No labels

@@ -17,6 +17,7 @@ from ensemblekit.predictions import Task
 from ..kernels.blocks import row_slices
 from ..learning.dense import DenseSoftmax
 from ..learning.final_estimators import (
+    check_estimator,
     class_probas,
     fit_classes,
     fit_outputs,
@@ -40,7 +41,7 @@ __all__ = ["Stacking"]
 
 
 class Stacking(Combiner):
-    """A final estimator fitted on the members' predictions: a scikit-learn estimator, or a Dense layer.
+    r"""A final estimator fitted on the members' predictions: a scikit-learn estimator, or a Dense layer.
 
     Parameters
     ----------
@@ -62,10 +63,12 @@ class Stacking(Combiner):
         become probabilities.
     without : sequence of str, default=()
         Members whose predictions are not inputs, as their answers are among the features; see `with_columns`.
-    epochs, patience : int, default=100 and 20
-        Only for ``"dense"``.
+    epochs : int, default=100
+        Highest number of epochs; only for ``"dense"``.
+    patience : int, default=20
+        The training ends after so many epochs without a better accuracy; only for ``"dense"``.
     seed : int, optional
-        Only for ``"dense"``.
+        Seed of the first weights and of the order of the rows; only for ``"dense"``.
 
     Attributes
     ----------
@@ -78,12 +81,17 @@ class Stacking(Combiner):
 
     Notes
     -----
-    ``p[i] = g(p_1[i], ..., p_M[i])``, or ``g(p_1[i], ..., p_M[i], x[i])`` with ``passthrough``. ``g`` is learned on
-    rows that no member was fitted on [1]_; `fit_combiner` refuses other rows. The ensembles of the study are
-    ``final_estimator="dense"`` on the average (its rows A and C) and on the concatenation (D). A class without rows in
-    the fit gets probability 0. Each position of a dense output is a row with the weight of its sample, and one ``g``
-    predicts all positions. Several labels or outputs are passed to one estimator if it supports this, according to
-    scikit-learn's tags. Otherwise each label or output has its own clone.
+    .. math::
+
+        p_i = g(p_{1i}, \ldots, p_{Mi}) \qquad \text{or, with passthrough,} \qquad p_i = g(p_{1i}, \ldots, p_{Mi}, x_i)
+
+    The final estimator ``g`` is learned on rows that no member was fitted on [1]_; `fit_combiner` refuses other rows.
+    The ensembles of the study are ``final_estimator="dense"`` on the average (its rows A and C) and on the
+    concatenation (D). A class without rows in the fit gets probability 0. Each position of a dense output is a row with
+    the weight of its sample, and one ``g`` predicts all positions. Several labels or outputs are passed to one
+    estimator if it supports this, according to scikit-learn's tags. Otherwise each label or output has its own clone.
+
+    Tie rule: that of the final estimator; equal probabilities stay equal, and the first of them is predicted.
 
     References
     ----------
@@ -193,7 +201,7 @@ class Stacking(Combiner):
         given: frozenset[str] = frozenset(),
     ) -> None:
         estimator = self._new_estimator(task)
-        _check_estimator(estimator, task)
+        check_estimator(estimator, task)
         if "sample_weight" in given and not _takes_weights(estimator):
             raise InvalidOptionError(f"final_estimator {estimator!r} makes no use of sample_weight. Leave it out.")
         if "validation" in given and not isinstance(estimator, DenseSoftmax):
@@ -379,19 +387,6 @@ def _values_a_row(features: Any) -> int:
 
 def _takes_weights(estimator: Any) -> bool:
     return "sample_weight" in inspect.signature(estimator.fit).parameters
-
-
-def _check_estimator(estimator: Any, task: str) -> None:
-    from sklearn.base import is_classifier
-
-    if task != "regression" and not hasattr(estimator, "predict_proba") and not is_classifier(estimator):
-        raise InvalidOptionError(
-            f"final_estimator must be a classifier, or have predict_proba; received {estimator!r}, which is none."
-        )
-    if task == "regression" and is_classifier(estimator):
-        raise InvalidOptionError(
-            f"final_estimator must be a regressor for the task 'regression'; received {estimator!r}."
-        )
 
 
 @hookimpl

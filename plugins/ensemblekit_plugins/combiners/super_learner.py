@@ -18,7 +18,7 @@ __all__ = ["SuperLearner"]
 
 
 class SuperLearner(LearnedWeights):
-    """Weights of the members, >= 0 with sum 1, that minimise the squared error of the blend.
+    r"""Weights of the members, >= 0 with sum 1, that minimise the squared error of the blend.
 
     Parameters
     ----------
@@ -36,11 +36,15 @@ class SuperLearner(LearnedWeights):
 
     Notes
     -----
-    ``p[i, c] = sum_m w_m p_m[i, c]``, where ``w`` is the minimum of ``sum_i s_i sum_c (y[i, c] - p[i, c])^2`` over
-    ``w >= 0`` with ``sum_m w_m = 1``: the convex super learner [1]_. ``y`` are the one-hot labels, or the numbers for
-    regression, on rows that no member was fitted on, and ``s`` the sample weights. The problem is solved exactly, so
-    on these rows the blend is at least as good as each member. Breiman's stacked regressions [2]_ leave the sum free;
-    `least_squares` with ``constraint="nonnegative"`` does so.
+    .. math::
+
+        p_{ic} = \sum_m w_m\, p_{mic}, \qquad
+        w = \operatorname{argmin}_{w \ge 0,\ \sum_m w_m = 1} \sum_i s_i \sum_c (y_{ic} - p_{ic})^2
+
+    The convex super learner [1]_. ``y`` are the one-hot labels, or the numbers for regression, on rows that no member
+    was fitted on, and ``s`` the sample weights. The problem is solved exactly, so on these rows the blend is at least
+    as good as each member. Breiman's stacked regressions [2]_ leave the sum free; `least_squares` with
+    ``constraint="nonnegative"`` does so.
 
     The problem is solved with the QR factor of the members' residuals. The factor is computed block by block, so memory
     does not grow with the number of rows. ``log_loss`` learns the same weights as `weighted`. Outputs on different

@@ -12,7 +12,7 @@ __all__ = ["TrimmedMean"]
 
 
 class TrimmedMean(OrderStatistics):
-    """Trimmed mean of the members, class by class: the smallest and the largest values are left out.
+    r"""Trimmed mean of the members, class by class: the smallest and the largest values are left out.
 
     Parameters
     ----------
@@ -21,12 +21,17 @@ class TrimmedMean(OrderStatistics):
 
     Notes
     -----
-    Let ``x_1 <= ... <= x_M`` be the sorted values of the members for a class. ``g = floor(proportion * M)`` values are
-    removed at each end: ``q = (x_(g+1) + ... + x_(M-g)) / (M - 2 g)``. With fewer than ``1 / proportion`` members no
-    value is removed. For the task ``multiclass``, ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others ``p = q``. If
-    every ``q`` of a row is 0, the row becomes uniform, which is the limit if all zeros are replaced with one small
-    number. With ``present``, ``M`` is the number of members that are present. ``scipy.stats.trim_mean`` gives the same
-    ``q``.
+    .. math::
+
+        p_{ic} = \frac{q_{ic}}{\sum_k q_{ik}}, \qquad
+        q_{ic} = \frac{1}{M - 2 g} \sum_{j = g + 1}^{M - g} x_{(j)}, \qquad
+        g = \left\lfloor \text{proportion} \cdot M \right\rfloor
+
+    ``x_(1) <= ... <= x_(M)`` are the sorted values of the members for a class, of which ``g`` are removed at each end
+    [1]_. With fewer than ``1 / proportion`` members no value is removed. The division by the sum is for the task
+    ``multiclass``; for the others ``p = q``. If every ``q`` of a row is 0, the row becomes uniform, which is the limit
+    if all zeros are replaced with one small number. With ``present``, ``M`` is the number of members that are present.
+    ``scipy.stats.trim_mean`` gives the same ``q``.
 
     Tie rule: equal values stay equal.
 

@@ -20,7 +20,7 @@ __all__ = ["TrimmedMembers"]
 
 
 class TrimmedMembers(LearnedWeights):
-    """Mean of the best members: those with the worst scores on the rows of the fit are removed.
+    r"""Mean of the best members: those with the worst scores on the rows of the fit are removed.
 
     Parameters
     ----------
@@ -39,9 +39,13 @@ class TrimmedMembers(LearnedWeights):
 
     Notes
     -----
-    ``p[i, c] = sum_m w_m p_m[i, c]``: ``floor(proportion * M)`` of the ``M`` members with the smallest scores get
-    weight 0, the others equal weights [1]_ [2]_. The members are scored on rows that none of them was fitted on.
-    `trimmed_mean` removes the extreme values of each row instead, and learns nothing.
+    .. math::
+
+        p_{ic} = \frac{1}{|S|} \sum_{m \in S} p_{mic}, \qquad
+        |S| = M - \left\lfloor \text{proportion} \cdot M \right\rfloor
+
+    ``S`` are the members with the best scores; the others get weight 0 [1]_ [2]_. The members are scored on rows that
+    none of them was fitted on. `trimmed_mean` removes the extreme values of each row instead, and learns nothing.
 
     Tie rule: of members with equal scores, the first by name stays.
 

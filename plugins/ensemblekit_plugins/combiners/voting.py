@@ -20,7 +20,7 @@ __all__ = ["Voting"]
 
 
 class Voting(Combiner):
-    """Plurality vote of the members, hard or soft, weighted or not.
+    r"""Plurality vote of the members, hard or soft, weighted or not.
 
     Parameters
     ----------
@@ -31,8 +31,15 @@ class Voting(Combiner):
 
     Notes
     -----
-    The result is the share of the votes: ``p[i, c] = sum_m w_m v_m[i, c] / sum_m w_m`` with ``v_m[i, c] = 1/k`` if
-    ``c`` is one of the ``k`` most probable classes of member ``m``, else 0.
+    .. math::
+
+        p_{ic} = \frac{\sum_m w_m v_{mic}}{\sum_m w_m}, \qquad
+        v_{mic} = \begin{cases}
+        1 / k & \text{if } c \text{ is one of the } k \text{ most probable classes of } m \\
+        0 & \text{otherwise}
+        \end{cases}
+
+    The result is the share of the votes [1]_.
 
     Tie rule: classes with equal shares are tied. The class with the larger sum of probabilities wins, then the first by
     name. The winner gets one unit in the last place more than its share, so that its probability is the largest.

@@ -24,7 +24,7 @@ __all__ = ["Weighted"]
 
 
 class Weighted(Combiner):
-    """Weighted mean of the members: weights given by name, or learned by log loss or any metric.
+    r"""Weighted mean of the members: weights given by name, or learned by log loss or any metric.
 
     Parameters
     ----------
@@ -53,20 +53,24 @@ class Weighted(Combiner):
 
     Notes
     -----
-    ``p[i, c] = sum_m w_m p_m[i, c]`` with ``w`` on the simplex: the linear opinion pool [1]_. Weights that are learned
-    by log loss minimise the mean log loss of ``p`` on the rows of the fit. This convex problem is solved by expectation
-    maximisation for mixture proportions [2]_: ``w_m <- mean_i w_m p_m[i, y_i] / p[i, y_i]``. Weights that are learned
-    by squared error minimise it by non-negative least squares. For any other metric a search starts at equal weights.
-    Each step tries to add a quarter of the total weight to each member, or to remove it, while the other members keep
-    their proportions. The best move is taken; if moves are equal, adding weight is preferred to removing it, then the
-    first member by name. If no move is better, the step size is halved, down to 1/256. With ``alone``, ``w_m`` is
-    proportional to ``max(score(p_m) - score(mean label), 0)``; if all are 0, the weights are equal.
+    .. math::
 
-    With ``per_class`` the sum is ``sum_m w_mc p_m[i, c]``. For multiclass it is divided by its sum over the classes; if
-    all sums of a row are 0, the result is the mean.
+        p_{ic} = \sum_m w_m\, p_{mic}, \qquad w_m \ge 0, \qquad \sum_m w_m = 1
 
-    Learning starts at equal weights, so under log loss members with equal predictions keep equal weights. With
-    ``present`` the weights of the members that are present are divided by their sum.
+    The linear opinion pool [1]_. Weights that are learned by log loss minimise the mean log loss of ``p`` on the rows
+    of the fit. This convex problem is solved by expectation maximisation for mixture proportions [2]_: ``w_m <- mean_i
+    w_m p_m[i, y_i] / p[i, y_i]``. Weights that are learned by squared error minimise it by non-negative least squares.
+    For any other metric a search starts at equal weights. Each step tries to add a quarter of the total weight to each
+    member, or to remove it, while the other members keep their proportions. The best move is taken. If no move is
+    better, the step size is halved, down to 1/256. With ``alone``, ``w_m`` is proportional to ``max(score(p_m) -
+    score(mean label), 0)``; if all are 0, the weights are equal.
+
+    With ``per_class`` each class has its own weights ``w_mc``. For multiclass the sum is divided by its sum over the
+    classes; if all sums of a row are 0, the result is the mean. With ``present`` the weights of the members that are
+    present are divided by their sum.
+
+    Tie rule: learning starts at equal weights, so under log loss members with equal predictions keep equal weights. In
+    the search, if moves are equal, adding weight is preferred to removing it, then the first member by name.
 
     References
     ----------

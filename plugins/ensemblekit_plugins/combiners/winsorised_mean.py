@@ -12,7 +12,7 @@ __all__ = ["WinsorisedMean"]
 
 
 class WinsorisedMean(OrderStatistics):
-    """Winsorised mean of the members, class by class: the extreme values are replaced with the next values.
+    r"""Winsorised mean of the members, class by class: the extreme values are replaced with the next values.
 
     Parameters
     ----------
@@ -21,12 +21,17 @@ class WinsorisedMean(OrderStatistics):
 
     Notes
     -----
-    Let ``x_1 <= ... <= x_M`` be the sorted values of the members for a class. The first ``g = floor(proportion * M)``
-    values are replaced with ``x_(g+1)`` and the last ``g`` with ``x_(M-g)``; ``q`` is the mean of the result. With
-    fewer than ``1 / proportion`` members no value is replaced. For the task ``multiclass``,
-    ``p[i, c] = q[i, c] / sum_k q[i, k]``, for the others ``p = q``. If every ``q`` of a row is 0, the row becomes
-    uniform, which is the limit if all zeros are replaced with one small number. With ``present``, ``M`` is the number
-    of members that are present. The mean of ``scipy.stats.mstats.winsorize`` is the same ``q``.
+    .. math::
+
+        p_{ic} = \frac{q_{ic}}{\sum_k q_{ik}}, \qquad
+        q_{ic} = \frac{1}{M} \left( g\, x_{(g+1)} + \sum_{j = g + 1}^{M - g} x_{(j)} + g\, x_{(M-g)} \right), \qquad
+        g = \left\lfloor \text{proportion} \cdot M \right\rfloor
+
+    ``x_(1) <= ... <= x_(M)`` are the sorted values of the members for a class, of which the first ``g`` are replaced
+    with ``x_(g+1)`` and the last ``g`` with ``x_(M-g)`` [1]_. With fewer than ``1 / proportion`` members no value is
+    replaced. The division by the sum is for the task ``multiclass``; for the others ``p = q``. If every ``q`` of a row
+    is 0, the row becomes uniform, which is the limit if all zeros are replaced with one small number. With ``present``,
+    ``M`` is the number of members that are present. The mean of ``scipy.stats.mstats.winsorize`` is the same ``q``.
 
     Tie rule: equal values stay equal.
 

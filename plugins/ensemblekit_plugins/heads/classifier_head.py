@@ -18,7 +18,7 @@ __all__ = ["ClassifierHead"]
 
 
 class ClassifierHead:
-    """Batch normalisation, Dense ReLU, dropout and a Dense softmax; all but the last are optional.
+    r"""Batch normalisation, Dense ReLU, dropout and a Dense softmax; all but the last are optional.
 
     Parameters
     ----------
@@ -33,7 +33,12 @@ class ClassifierHead:
 
     Notes
     -----
-    The penalty adds ``l2`` times the sum of the squares of all weights (not of the biases) to the loss of the training.
+    .. math::
+
+        p = \operatorname{softmax}(W_2\, \operatorname{drop}(\max(W_1 z + b_1, 0)) + b_2)
+
+    ``z`` are the features after batch normalisation. The penalty adds ``l2`` times the sum of the squares of all
+    weights (not of the biases) to the loss of the training.
 
     The defaults are the head of the study's first model. The head of its second model is
     ``ClassifierHead(dense_units=128, batch_normalization=False)``. The second part of its chained model is

@@ -13,7 +13,7 @@ __all__ = ["DiscriminantHead"]
 
 
 class DiscriminantHead(VectorHead):
-    """Linear discriminant analysis, with a shrunken covariance.
+    r"""Linear discriminant analysis, with a shrunken covariance.
 
     Parameters
     ----------
@@ -22,7 +22,12 @@ class DiscriminantHead(VectorHead):
 
     Notes
     -----
-    ``p = softmax(log prior - (x - mean)' S^-1 (x - mean) / 2)``, with one covariance ``S`` for all classes.
+    .. math::
+
+        p_c \propto \pi_c \exp\left( -\frac{1}{2} (x - \mu_c)^\top S^{-1} (x - \mu_c) \right)
+
+    ``pi`` are the shares of the classes, ``mu`` their means, and ``S`` is one covariance for all classes, shrunken
+    towards its diagonal [1]_.
 
     References
     ----------

@@ -13,7 +13,7 @@ __all__ = ["LogisticHead"]
 
 
 class LogisticHead(VectorHead):
-    """Multinomial logistic regression on standardised features.
+    r"""Multinomial logistic regression on standardised features.
 
     Parameters
     ----------
@@ -23,8 +23,12 @@ class LogisticHead(VectorHead):
 
     Notes
     -----
-    ``p = softmax(W z + b)``, where ``z`` are the features with mean 0 and variance 1. The fit minimises ``C`` times the
-    sum of the log loss plus half the sum of the squares of ``W``.
+    .. math::
+
+        p = \operatorname{softmax}(W z + b), \qquad
+        (W, b) = \operatorname{argmin}\ C \sum_i -\log p_{i y_i} + \frac{1}{2} \sum_{jk} W_{jk}^2
+
+    ``z`` are the features with mean 0 and variance 1.
 
     References
     ----------

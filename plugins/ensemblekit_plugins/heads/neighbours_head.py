@@ -16,7 +16,7 @@ ensemblekit_stored_modules = ("ensemblekit_plugins.heads.few_rows",)
 
 
 class NeighboursHead(VectorHead):
-    """Nearest neighbours by the angle between standardised features, weighted by inverse distance.
+    r"""Nearest neighbours by the angle between standardised features, weighted by inverse distance.
 
     Parameters
     ----------
@@ -25,9 +25,12 @@ class NeighboursHead(VectorHead):
 
     Notes
     -----
-    Each neighbour has the weight ``1 / distance``. The probability of a class is the share of the weights of the
-    neighbours that belong to it. The distance is computed between standardised features, where each row is scaled to
-    length 1. If some neighbours have the distance 0, only these count.
+    .. math::
+
+        p_c = \frac{\sum_{j \in N} [y_j = c] / d_j}{\sum_{j \in N} 1 / d_j}
+
+    ``N`` are the nearest rows, and ``d`` their distances: those between standardised features, where each row is scaled
+    to length 1. If some neighbours have the distance 0, only these count.
 
     References
     ----------

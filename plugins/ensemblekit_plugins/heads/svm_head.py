@@ -16,7 +16,7 @@ ensemblekit_stored_modules = ("ensemblekit_plugins.heads.few_rows",)
 
 
 class SVMHead(VectorHead):
-    """A support vector machine with a Gaussian kernel on standardised features, with calibrated probabilities.
+    r"""A support vector machine with a Gaussian kernel on standardised features, with calibrated probabilities.
 
     Parameters
     ----------
@@ -30,10 +30,14 @@ class SVMHead(VectorHead):
 
     Notes
     -----
-    ``p = softmax(V s + b)``, where ``s`` are the scores of the support vector machine, one for each pair of classes.
-    ``V`` and ``b`` are the result of a logistic regression on scores of held-out rows. This is like Platt's sigmoid
-    [2]_, but for all pairs at once. The machine is then fitted on all rows. A class with a single row cannot be
-    calibrated and is refused.
+    .. math::
+
+        p = \operatorname{softmax}(V s + b), \qquad s_{cd} = \sum_j \alpha_{jcd}\, k(x_j, x) + \beta_{cd}, \qquad
+        k(x, y) = \exp\left( -\gamma\, |x - y|^2 \right)
+
+    ``s`` are the scores of the support vector machine [1]_, one for each pair of classes. ``V`` and ``b`` are the
+    result of a logistic regression on scores of held-out rows. This is like Platt's sigmoid [2]_, but for all pairs at
+    once. The machine is then fitted on all rows. A class with a single row cannot be calibrated and is refused.
 
     References
     ----------

@@ -13,7 +13,7 @@ __all__ = ["TreesHead"]
 
 
 class TreesHead(VectorHead):
-    """Extremely randomised trees: a forest with random splits, on unscaled features.
+    r"""Extremely randomised trees: a forest with random splits, on unscaled features.
 
     Parameters
     ----------
@@ -24,7 +24,11 @@ class TreesHead(VectorHead):
 
     Notes
     -----
-    The probability of a class is the mean over the trees of the share of the class in the leaf that contains the row.
+    .. math::
+
+        p_c = \frac{1}{T} \sum_{t=1}^{T} \frac{n_{tc}(x)}{n_t(x)}
+
+    The mean over the ``T`` trees of the share of the class in the leaf that contains the row ``x``.
 
     References
     ----------

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ensemblekit.errors import InvalidOptionError
+
 from ..kernels.normalisation import softmax_of_few
 from .dense import DenseSoftmax
 from .linear import Linear, apply_linear, linear_of
 
 __all__ = [
+    "check_estimator",
     "class_probas",
     "fit_classes",
     "fit_outputs",
@@ -20,6 +23,28 @@ __all__ = [
     "takes_groups",
     "takes_sparse",
 ]
+
+
+def check_estimator(estimator: Any, task: str) -> None:
+    """Refuse a final estimator that cannot do the task.
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator or DenseSoftmax
+        Not fitted.
+    task : str
+        Kind of the task.
+    """
+    from sklearn.base import is_classifier
+
+    if task != "regression" and not hasattr(estimator, "predict_proba") and not is_classifier(estimator):
+        raise InvalidOptionError(
+            f"final_estimator must be a classifier, or have predict_proba; received {estimator!r}, which is none."
+        )
+    if task == "regression" and is_classifier(estimator):
+        raise InvalidOptionError(
+            f"final_estimator must be a regressor for the task 'regression'; received {estimator!r}."
+        )
 
 
 def fit_outputs(estimator: Any, x: np.ndarray, y: np.ndarray, kwargs: dict[str, Any]) -> Any:

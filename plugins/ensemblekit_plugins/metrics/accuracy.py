@@ -14,7 +14,7 @@ __all__ = ["Accuracy", "SubsetAccuracy"]
 
 
 class Accuracy(ClassMetric):
-    """Share of rows whose decision is right; for labels, of rows with every label right.
+    r"""Share of rows whose decision is right; for labels, of rows with every label right.
 
     Parameters
     ----------
@@ -23,8 +23,13 @@ class Accuracy(ClassMetric):
 
     Notes
     -----
-    ``sum_i w_i [d_i = y_i] / sum_i w_i``. For the task ``multilabel`` it is the share of exact matches, as in
-    scikit-learn; the mean over labels is one minus ``hamming_loss``. In dense predictions each position counts.
+    .. math::
+
+        \frac{\sum_i w_i\, [d_i = y_i]}{\sum_i w_i}
+
+    The share of rows whose decision ``d`` is the label ``y``. For the task ``multilabel`` it is the share of exact
+    matches, as in scikit-learn; the mean over labels is one minus ``hamming_loss``. In dense predictions each position
+    counts.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 
@@ -47,11 +52,15 @@ class Accuracy(ClassMetric):
 
 
 class SubsetAccuracy(Accuracy):
-    """Share of rows with every label right (exact match).
+    r"""Share of rows with every label right (exact match).
 
     Notes
     -----
-    ``sum_i w_i [d_i = y_i] / sum_i w_i`` over label sets: ``accuracy`` of the task ``multilabel`` under its other name.
+    .. math::
+
+        \frac{\sum_i w_i\, [d_i = y_i]}{\sum_i w_i}
+
+    Decisions and truth are sets of labels: ``accuracy`` of the task ``multilabel`` under its other name.
 
     Tie rule: a label is decided for from 0.5 on.
 

@@ -54,7 +54,7 @@ def mean_area(answers: Answers, area: Area, *, by_frequency: bool) -> OfWeights:
 
 
 class MacroAuroc(ClassMetric):
-    """Mean area under the ROC curve of each class against the rest.
+    r"""Mean area under the ROC curve of each class against the rest.
 
     Parameters
     ----------
@@ -63,9 +63,16 @@ class MacroAuroc(ClassMetric):
 
     Notes
     -----
-    Each row of class ``c`` is paired with each row of another class. The area of ``c`` is the share of pairs, by the
-    product of their weights, in which the row of ``c`` has the larger ``p[c]`` [1]_. Classes or labels that no row has,
-    or all rows have, have no area and are left out of the mean; NaN if none has one.
+    .. math::
+
+        \frac{1}{C} \sum_c A_c, \qquad
+        A_c = \frac{\sum_{i: y_i = c}\, \sum_{j: y_j \ne c} w_i w_j
+        \left( [p_{ic} > p_{jc}] + \frac{1}{2} [p_{ic} = p_{jc}] \right)}
+        {\sum_{i: y_i = c}\, \sum_{j: y_j \ne c} w_i w_j}
+
+    Each row of class ``c`` is paired with each row of another class: the area is the share of pairs, by the product of
+    their weights, in which the row of ``c`` has the larger probability of ``c`` [1]_. Classes or labels that no row
+    has, or all rows have, have no area and are left out of the mean; NaN if none has one.
 
     Tie rule: a pair with equal probabilities counts half.
 
@@ -91,11 +98,15 @@ class MacroAuroc(ClassMetric):
 
 
 class WeightedAuroc(MacroAuroc):
-    """Mean area under the ROC curve of each class against the rest, each by the weight of its rows.
+    r"""Mean area under the ROC curve of each class against the rest, each by the weight of its rows.
 
     Notes
     -----
-    As ``macro_auroc``, with the weight of the rows of each class or label in the mean [1]_.
+    .. math::
+
+        \frac{\sum_c w_c\, A_c}{\sum_c w_c}
+
+    ``A`` is the area of ``macro_auroc``, and ``w_c`` the weight of the rows of a class or label [1]_.
 
     Tie rule: a pair with equal probabilities counts half.
 

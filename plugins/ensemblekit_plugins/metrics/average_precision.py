@@ -18,7 +18,7 @@ __all__ = ["AveragePrecision"]
 
 
 class AveragePrecision(ClassMetric):
-    """Mean over classes of the average precision of each against the rest; of two classes, that of the second.
+    r"""Mean over classes of the average precision of each against the rest; of two classes, that of the second.
 
     Parameters
     ----------
@@ -27,9 +27,13 @@ class AveragePrecision(ClassMetric):
 
     Notes
     -----
-    ``sum_k (R_k - R_(k-1)) P_k`` over the distinct probabilities from the largest down, with the recall ``R_k`` and the
-    precision ``P_k`` of the rows from there on [1]_. Classes or labels without rows have none and are left out of the
-    mean; NaN if none has one.
+    .. math::
+
+        \sum_k (R_k - R_{k-1})\, P_k
+
+    The sum is over the distinct probabilities from the largest down, with the recall ``R_k`` and the precision ``P_k``
+    of the rows from there on [1]_. Classes or labels without rows have none and are left out of the mean; NaN if none
+    has one.
 
     Tie rule: rows with equal probabilities are added together.
 

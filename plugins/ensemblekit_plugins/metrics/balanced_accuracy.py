@@ -16,7 +16,7 @@ __all__ = ["BalancedAccuracy"]
 
 
 class BalancedAccuracy(ClassMetric):
-    """Mean recall of the classes, whatever their shares.
+    r"""Mean recall of the classes, whatever their shares.
 
     Parameters
     ----------
@@ -25,8 +25,12 @@ class BalancedAccuracy(ClassMetric):
 
     Notes
     -----
-    ``mean_c P(d = c | y = c)`` over the classes with rows [1]_. For labels, the mean over labels of the mean recall of
-    their rows with and without it.
+    .. math::
+
+        \frac{1}{C} \sum_c P(d = c \mid y = c)
+
+    The mean recall of the classes with rows [1]_. For labels, the mean over labels of the mean recall of their rows
+    with and without it.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 

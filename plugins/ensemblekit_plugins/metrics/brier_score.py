@@ -14,7 +14,7 @@ __all__ = ["BrierScore"]
 
 
 class BrierScore(ClassMetric):
-    """Mean squared distance of the probabilities from the truth.
+    r"""Mean squared distance of the probabilities from the truth.
 
     Parameters
     ----------
@@ -23,8 +23,12 @@ class BrierScore(ClassMetric):
 
     Notes
     -----
-    ``sum_i w_i sum_c (p_i[c] - [c = y_i])^2 / sum_i w_i``, Brier's original sum over all classes [1]_: for two classes
-    twice the score that is often given for the second one alone. For labels, the mean over labels.
+    .. math::
+
+        \frac{\sum_i w_i\, \sum_c (p_{ic} - [c = y_i])^2}{\sum_i w_i}
+
+    Brier's original sum over all classes [1]_: for two classes twice the score that is often given for the second one
+    alone. For labels, the mean over labels.
 
     References
     ----------

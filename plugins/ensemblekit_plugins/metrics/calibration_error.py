@@ -17,7 +17,7 @@ __all__ = ["CalibrationError"]
 
 
 class CalibrationError(ClassMetric):
-    """Expected calibration error: the mean distance between confidence and accuracy over bins of confidence.
+    r"""Expected calibration error: the mean distance between confidence and accuracy over bins of confidence.
 
     Parameters
     ----------
@@ -30,9 +30,13 @@ class CalibrationError(ClassMetric):
 
     Notes
     -----
-    ``sum_b |sum_(i in b) w_i (right_i - confidence_i)| / sum_i w_i`` over bins of the confidence ``max_c p_i[c]`` [1]_.
-    For labels, bins of the probability of each and the mean over labels. A bin includes its upper edge, the first one
-    also its lower edge. Bins do not change with the weights.
+    .. math::
+
+        \frac{\sum_b \left| \sum_{i \in b} w_i\, ([d_i = y_i] - \max_c p_{ic}) \right|}{\sum_i w_i}
+
+    The sum is over bins ``b`` of the confidence, the largest probability of a row [1]_. For labels, bins of the
+    probability of each and the mean over labels. A bin includes its upper edge, the first one also its lower edge. Bins
+    do not change with the weights.
 
     Tie rule: the first of equally probable classes is decided for.
 

@@ -18,7 +18,7 @@ __all__ = ["Cost"]
 
 
 class Cost(Metric):
-    """Mean cost of the decisions, each by its true class.
+    r"""Mean cost of the decisions, each by its true class.
 
     Parameters
     ----------
@@ -29,7 +29,11 @@ class Cost(Metric):
 
     Notes
     -----
-    ``sum_i w_i C[y_i, d_i] / sum_i w_i`` [1]_. Negative costs are gains.
+    .. math::
+
+        \frac{\sum_i w_i\, K_{y_i d_i}}{\sum_i w_i}
+
+    ``K`` are the costs of each decision for each true class [1]_. Negative costs are gains.
 
     Tie rule: the first of equally probable classes is decided for.
 

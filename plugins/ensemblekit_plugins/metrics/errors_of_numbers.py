@@ -16,7 +16,7 @@ __all__ = ["AbsoluteError", "MeanAbsolutePercentageError", "RootMeanSquaredError
 
 
 class SquaredError(MeanOfErrors):
-    """Mean squared error.
+    r"""Mean squared error.
 
     Parameters
     ----------
@@ -25,7 +25,11 @@ class SquaredError(MeanOfErrors):
 
     Notes
     -----
-    ``sum_i w_i (y_i - p_i)^2 / sum_i w_i`` [1]_.
+    .. math::
+
+        \frac{\sum_i w_i\, (y_i - p_i)^2}{\sum_i w_i}
+
+    The weighted mean over rows [1]_.
 
     References
     ----------
@@ -46,7 +50,7 @@ class SquaredError(MeanOfErrors):
 
 
 class RootMeanSquaredError(NumberMetric):
-    """Root of the mean squared error, in the unit of the numbers.
+    r"""Root of the mean squared error, in the unit of the numbers.
 
     Parameters
     ----------
@@ -55,7 +59,11 @@ class RootMeanSquaredError(NumberMetric):
 
     Notes
     -----
-    ``sqrt(sum_i w_i (y_i - p_i)^2 / sum_i w_i)`` [1]_.
+    .. math::
+
+        \sqrt{\frac{\sum_i w_i\, (y_i - p_i)^2}{\sum_i w_i}}
+
+    The root is taken once, of the mean over rows [1]_.
 
     References
     ----------
@@ -82,7 +90,7 @@ class RootMeanSquaredError(NumberMetric):
 
 
 class AbsoluteError(MeanOfErrors):
-    """Mean absolute error, in the unit of the numbers.
+    r"""Mean absolute error, in the unit of the numbers.
 
     Parameters
     ----------
@@ -91,7 +99,11 @@ class AbsoluteError(MeanOfErrors):
 
     Notes
     -----
-    ``sum_i w_i |y_i - p_i| / sum_i w_i`` [1]_.
+    .. math::
+
+        \frac{\sum_i w_i\, \left| y_i - p_i \right|}{\sum_i w_i}
+
+    The weighted mean over rows [1]_.
 
     References
     ----------
@@ -111,7 +123,7 @@ class AbsoluteError(MeanOfErrors):
 
 
 class MeanAbsolutePercentageError(MeanOfErrors):
-    """Mean absolute error as a share of the true number; 0.1 is ten percent.
+    r"""Mean absolute error as a share of the true number; 0.1 is ten percent.
 
     Parameters
     ----------
@@ -120,7 +132,11 @@ class MeanAbsolutePercentageError(MeanOfErrors):
 
     Notes
     -----
-    ``sum_i w_i |y_i - p_i| / max(|y_i|, 2.2e-16) / sum_i w_i`` [1]_, as in scikit-learn. A true 0 makes it huge.
+    .. math::
+
+        \frac{\sum_i w_i\, \left| y_i - p_i \right| / \max(\left| y_i \right|, \varepsilon)}{\sum_i w_i}
+
+    The weighted mean over rows [1]_, with 2.2e-16 for epsilon, as in scikit-learn. A true 0 makes it huge.
 
     References
     ----------

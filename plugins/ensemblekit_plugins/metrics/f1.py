@@ -18,7 +18,7 @@ __all__ = ["F1", "F1Macro", "F1Micro", "F1Weighted"]
 
 
 class F1Macro(ClassMetric):
-    """Mean over classes of the harmonic mean of precision and recall.
+    r"""Mean over classes of the harmonic mean of precision and recall.
 
     Parameters
     ----------
@@ -27,8 +27,12 @@ class F1Macro(ClassMetric):
 
     Notes
     -----
-    ``F_c = 2 hits_c / (true_c + decided_c)`` [1]_, averaged over the classes with rows or decisions. A label without
-    either counts as 0, as in scikit-learn. In dense predictions each position of every sample counts.
+    .. math::
+
+        \frac{1}{C} \sum_c F_c, \qquad F_c = \frac{2\, \text{hits}_c}{\text{true}_c + \text{decided}_c}
+
+    The mean over the classes with rows or decisions [1]_. A label without either counts as 0, as in scikit-learn. In
+    dense predictions each position of every sample counts.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 
@@ -68,7 +72,7 @@ class F1Macro(ClassMetric):
 
 
 class F1(F1Macro):
-    """Harmonic mean of precision and recall of one class: of two classes, the second.
+    r"""Harmonic mean of precision and recall of one class: of two classes, the second.
 
     Parameters
     ----------
@@ -77,7 +81,12 @@ class F1(F1Macro):
 
     Notes
     -----
-    ``2 hits / (true + decided)`` [1]_, and 0 without rows and decisions of the class.
+    .. math::
+
+        \frac{2\, \text{hits}}{\text{true} + \text{decided}}
+
+    ``hits`` are rows of the class that are decided for it, ``true`` all of its rows, and ``decided`` all decisions for
+    it, by weight [1]_; 0 without rows and decisions of the class.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 
@@ -123,11 +132,15 @@ class F1(F1Macro):
 
 
 class F1Micro(F1Macro):
-    """F1 of the pooled counts of all classes; for exclusive classes this is the accuracy.
+    r"""F1 of the pooled counts of all classes; for exclusive classes this is the accuracy.
 
     Notes
     -----
-    ``2 sum_c hits_c / sum_c (true_c + decided_c)`` [1]_.
+    .. math::
+
+        \frac{2 \sum_c \text{hits}_c}{\sum_c (\text{true}_c + \text{decided}_c)}
+
+    The counts of all classes are added first [1]_.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 
@@ -154,11 +167,15 @@ class F1Micro(F1Macro):
 
 
 class F1Weighted(F1Macro):
-    """Mean F1 of the classes, each by the weight of its rows.
+    r"""Mean F1 of the classes, each by the weight of its rows.
 
     Notes
     -----
-    ``sum_c true_c F_c / sum_c true_c``, with ``F_c`` as in ``f1_macro`` [1]_.
+    .. math::
+
+        \frac{\sum_c \text{true}_c\, F_c}{\sum_c \text{true}_c}
+
+    ``F_c`` is that of ``f1_macro`` [1]_.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 

@@ -16,7 +16,7 @@ __all__ = ["Coverage", "CoverageError", "Sharpness"]
 
 
 class Coverage(IntervalMetric):
-    """Share of the true numbers inside the central intervals.
+    r"""Share of the true numbers inside the central intervals.
 
     Parameters
     ----------
@@ -25,8 +25,13 @@ class Coverage(IntervalMetric):
 
     Notes
     -----
-    The mean over rows and intervals of ``l <= y <= u`` [1]_; the ends count as inside. It should be near the nominal
-    coverage and not as large as possible: choose by ``wis``, and see ``coverage_error`` for the distance.
+    .. math::
+
+        \frac{1}{K} \sum_k \frac{\sum_i w_i\, [l_{ik} \le y_i \le u_{ik}]}{\sum_i w_i}
+
+    The mean over rows and over the ``K`` central intervals from ``l`` to ``u`` [1]_; the ends count as inside. It
+    should be near the nominal coverage and not as large as possible: choose by ``wis``, and see ``coverage_error`` for
+    the distance.
 
     References
     ----------
@@ -50,7 +55,7 @@ class Coverage(IntervalMetric):
 
 
 class CoverageError(IntervalMetric):
-    """Distance between nominal coverage and the share of true numbers inside the central intervals.
+    r"""Distance between nominal coverage and the share of true numbers inside the central intervals.
 
     Parameters
     ----------
@@ -59,8 +64,12 @@ class CoverageError(IntervalMetric):
 
     Notes
     -----
-    The mean over intervals of ``|share of rows with l <= y <= u - nominal|`` [1]_. It is no mean over rows. Of few rows
-    it is too large.
+    .. math::
+
+        \frac{1}{K} \sum_k \left| \frac{\sum_i w_i\, [l_{ik} \le y_i \le u_{ik}]}{\sum_i w_i} - (1 - a_k) \right|
+
+    The mean over the ``K`` central intervals of the distance from their nominal coverage ``1 - a`` [1]_. It is no mean
+    over rows. Of few rows it is too large.
 
     References
     ----------
@@ -89,7 +98,7 @@ class CoverageError(IntervalMetric):
 
 
 class Sharpness(IntervalMetric):
-    """Mean width of the central intervals, in the unit of the numbers.
+    r"""Mean width of the central intervals, in the unit of the numbers.
 
     Parameters
     ----------
@@ -98,8 +107,12 @@ class Sharpness(IntervalMetric):
 
     Notes
     -----
-    The mean over rows and intervals of ``u - l`` [1]_. Labels do not change it: narrow intervals are good only where
-    they cover enough.
+    .. math::
+
+        \frac{1}{K} \sum_k \frac{\sum_i w_i\, (u_{ik} - l_{ik})}{\sum_i w_i}
+
+    The mean width, over rows and over the ``K`` central intervals [1]_. Labels do not change it: narrow intervals are
+    good only where they cover enough.
 
     References
     ----------

@@ -18,7 +18,7 @@ __all__ = ["Kappa"]
 
 
 class Kappa(ClassMetric):
-    """Cohen's kappa of decisions and truth; for labels, the mean over labels.
+    r"""Cohen's kappa of decisions and truth; for labels, the mean over labels.
 
     Parameters
     ----------
@@ -30,10 +30,14 @@ class Kappa(ClassMetric):
 
     Notes
     -----
-    ``1 - sum_ij v_ij o_ij / sum_ij v_ij e_ij``, with the observed shares ``o`` of true and decided classes, the shares
-    ``e`` that independent ones with the same margins would have, and ``v_ij`` of 1, ``|i - j|`` or ``(i - j)^2`` for
-    ``i != j`` [1]_. NaN if rows and decisions are all of the same class. Positions are those of all classes; with
-    ``labels=range(n_classes)`` scikit-learn counts as here.
+    .. math::
+
+        1 - \frac{\sum_{jk} v_{jk}\, o_{jk}}{\sum_{jk} v_{jk}\, e_{jk}}
+
+    ``o`` are the observed shares of true and decided classes, and ``e`` the shares that independent ones with the same
+    margins would have. ``v_jk`` is 1, ``|j - k|`` or ``(j - k)^2`` for ``j != k`` [1]_. NaN if rows and decisions are
+    all of the same class. Positions are those of all classes; with ``labels=range(n_classes)`` scikit-learn counts as
+    here.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 

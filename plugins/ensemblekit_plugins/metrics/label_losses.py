@@ -16,7 +16,7 @@ __all__ = ["HammingLoss", "RankingLoss"]
 
 
 class HammingLoss(ClassMetric):
-    """Share of labels that are decided wrongly; one minus the mean accuracy of the labels.
+    r"""Share of labels that are decided wrongly; one minus the mean accuracy of the labels.
 
     Parameters
     ----------
@@ -25,7 +25,11 @@ class HammingLoss(ClassMetric):
 
     Notes
     -----
-    ``sum_i w_i mean_l [d_il != y_il] / sum_i w_i`` [1]_.
+    .. math::
+
+        \frac{\sum_i w_i\, \frac{1}{L} \sum_l [d_{il} \ne y_{il}]}{\sum_i w_i}
+
+    The mean over rows and over the ``L`` labels [1]_.
 
     Tie rule: a label is decided for from 0.5 on.
 
@@ -56,12 +60,16 @@ class HammingLoss(ClassMetric):
 
 
 class RankingLoss(Metric):
-    """Share of pairs of a true and a false label of a row that are not in the right order.
+    r"""Share of pairs of a true and a false label of a row that are not in the right order.
 
     Notes
     -----
-    ``sum_i w_i L_i / sum_i w_i``, with the share ``L_i`` of the pairs of a true label ``a`` and a false label ``b`` of
-    row ``i`` with ``p_i[a] <= p_i[b]`` [1]_. A row without true or without false labels has a loss of 0.
+    .. math::
+
+        \frac{\sum_i w_i\, L_i}{\sum_i w_i}, \qquad L_i = \frac{\#\{(a, b) : p_{ia} \le p_{ib}\}}{\#\{(a, b)\}}
+
+    The pairs are those of a true label ``a`` and a false label ``b`` of row ``i`` [1]_. A row without true or without
+    false labels has a loss of 0.
 
     Tie rule: a pair with equal probabilities is wrong.
 

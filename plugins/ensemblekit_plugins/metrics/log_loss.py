@@ -16,7 +16,7 @@ _CLIP = 1e-7
 
 
 class LogLoss(ClassMetric):
-    """Mean negative log-likelihood of the truth, in nats.
+    r"""Mean negative log-likelihood of the truth, in nats.
 
     Parameters
     ----------
@@ -25,8 +25,12 @@ class LogLoss(ClassMetric):
 
     Notes
     -----
-    ``-sum_i w_i log p_i[y_i] / sum_i w_i`` [1]_; for labels the mean over labels of ``-log p`` or ``-log(1 - p)``.
-    Probabilities are clipped to [1e-7, 1 - 1e-7], as in Keras; scikit-learn clips at 2.2e-16.
+    .. math::
+
+        -\frac{\sum_i w_i\, \log p_{i y_i}}{\sum_i w_i}
+
+    For labels the mean over labels of ``-log p`` or ``-log(1 - p)`` [1]_. Probabilities are clipped to [1e-7, 1 -
+    1e-7], as in Keras; scikit-learn clips at 2.2e-16.
 
     References
     ----------

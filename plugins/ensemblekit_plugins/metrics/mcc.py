@@ -16,7 +16,7 @@ __all__ = ["MatthewsCorrelation"]
 
 
 class MatthewsCorrelation(ClassMetric):
-    """Matthews' correlation coefficient of decisions and truth; for labels, the mean over labels.
+    r"""Matthews' correlation coefficient of decisions and truth; for labels, the mean over labels.
 
     Parameters
     ----------
@@ -25,9 +25,12 @@ class MatthewsCorrelation(ClassMetric):
 
     Notes
     -----
-    ``(s c - sum_k t_k p_k) / sqrt((s^2 - sum_k t_k^2) (s^2 - sum_k p_k^2))``, with the whole weight ``s``, that of
-    right decisions ``c``, and of the rows ``t_k`` and decisions ``p_k`` of class ``k`` [1]_. 0 if all rows, or all
-    decisions, are of one class, as in scikit-learn.
+    .. math::
+
+        \frac{s\, h - \sum_k t_k d_k}{\sqrt{\left( s^2 - \sum_k t_k^2 \right) \left( s^2 - \sum_k d_k^2 \right)}}
+
+    ``s`` is the whole weight, ``h`` that of right decisions, and ``t_k`` and ``d_k`` those of the rows and decisions of
+    class ``k`` [1]_. 0 if all rows, or all decisions, are of one class, as in scikit-learn.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 

@@ -17,7 +17,7 @@ __all__ = ["MedianAbsoluteError", "MedianAbsolutePercentageError"]
 
 
 class MedianAbsoluteError(NumberMetric):
-    """Median absolute error, in the unit of the numbers.
+    r"""Median absolute error, in the unit of the numbers.
 
     Parameters
     ----------
@@ -26,7 +26,11 @@ class MedianAbsoluteError(NumberMetric):
 
     Notes
     -----
-    The smallest ``|y_i - p_i|`` at which the weights, added in this order, reach half of their sum [1]_.
+    .. math::
+
+        \operatorname{median}_i \left| y_i - p_i \right|
+
+    The smallest error at which the weights, added in the order of the errors, reach half of their sum [1]_.
 
     Tie rule: where the weights meet the half, the mean of this and the next error with a weight.
 
@@ -55,7 +59,7 @@ class MedianAbsoluteError(NumberMetric):
 
 
 class MedianAbsolutePercentageError(MedianAbsoluteError):
-    """Median absolute error as a share of the true number; 0.1 is ten percent.
+    r"""Median absolute error as a share of the true number; 0.1 is ten percent.
 
     Parameters
     ----------
@@ -64,7 +68,11 @@ class MedianAbsolutePercentageError(MedianAbsoluteError):
 
     Notes
     -----
-    The median of ``|y_i - p_i| / max(|y_i|, 2.2e-16)`` [1]_.
+    .. math::
+
+        \operatorname{median}_i \frac{\left| y_i - p_i \right|}{\max(\left| y_i \right|, \varepsilon)}
+
+    The weighted median [1]_, with 2.2e-16 for epsilon.
 
     Tie rule: as in ``median_absolute_error``.
 

@@ -15,7 +15,7 @@ __all__ = ["Dice", "IoU"]
 
 
 class Dice(F1Macro):
-    """Dice coefficient of masks: twice the overlap by the sum of both areas, averaged over the classes.
+    r"""Dice coefficient of masks: twice the overlap by the sum of both areas, averaged over the classes.
 
     Parameters
     ----------
@@ -24,8 +24,12 @@ class Dice(F1Macro):
 
     Notes
     -----
-    ``2 |A_c n B_c| / (|A_c| + |B_c|)`` [1]_ over the positions of all samples together, which is ``f1_macro``. Classes
-    in neither truth nor decisions are left out of the mean; a label in neither counts as 0.
+    .. math::
+
+        \frac{2\, |A_c \cap B_c|}{|A_c| + |B_c|}
+
+    ``A`` are the true positions of a class and ``B`` the decided ones [1]_, of all samples together; it is
+    ``f1_macro``. Classes in neither truth nor decisions are left out of the mean; a label in neither counts as 0.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 
@@ -44,7 +48,7 @@ class Dice(F1Macro):
 
 
 class IoU(F1Macro):
-    """Intersection over union of masks (Jaccard index), averaged over the classes.
+    r"""Intersection over union of masks (Jaccard index), averaged over the classes.
 
     Parameters
     ----------
@@ -53,8 +57,12 @@ class IoU(F1Macro):
 
     Notes
     -----
-    ``|A_c n B_c| / |A_c u B_c|`` [1]_ over the positions of all samples together. Classes in neither truth nor
-    decisions are left out of the mean; a label in neither counts as 0.
+    .. math::
+
+        \frac{|A_c \cap B_c|}{|A_c \cup B_c|}
+
+    ``A`` are the true positions of a class and ``B`` the decided ones [1]_, of all samples together. Classes in neither
+    truth nor decisions are left out of the mean; a label in neither counts as 0.
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 

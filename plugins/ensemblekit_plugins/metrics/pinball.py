@@ -18,7 +18,7 @@ __all__ = ["Pinball"]
 
 
 class Pinball(MeanOfErrors):
-    """Mean pinball loss of predicted quantiles.
+    r"""Mean pinball loss of predicted quantiles.
 
     Parameters
     ----------
@@ -30,7 +30,11 @@ class Pinball(MeanOfErrors):
 
     Notes
     -----
-    ``sum_i w_i max(q (y_i - p_i), (q - 1) (y_i - p_i)) / sum_i w_i`` [1]_.
+    .. math::
+
+        \frac{\sum_i w_i\, \max(q\, (y_i - p_i),\ (q - 1)\, (y_i - p_i))}{\sum_i w_i}
+
+    ``q`` is the quantile that the numbers predict, or the level of a column [1]_.
 
     References
     ----------

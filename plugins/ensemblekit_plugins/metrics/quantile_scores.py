@@ -18,7 +18,7 @@ __all__ = ["ContinuousRankedProbabilityScore", "WeightedIntervalScore"]
 
 
 class WeightedIntervalScore(QuantileMetric):
-    """Weighted interval score, or one of the three parts that it is the sum of.
+    r"""Weighted interval score, or one of the three parts that it is the sum of.
 
     Parameters
     ----------
@@ -28,10 +28,15 @@ class WeightedIntervalScore(QuantileMetric):
 
     Notes
     -----
-    With ``K`` central intervals of nominal coverage ``1 - a_k`` and the median ``m``:
-    ``(|y - m| / 2 + sum_k a_k / 2 IS_k) / (K + 1/2)`` with
-    ``IS_k = (u_k - l_k) + 2 / a_k max(l_k - y, 0) + 2 / a_k max(y - u_k, 0)`` [1]_. Without a median: the sum divided
-    by ``K``. It is twice the mean pinball loss over the levels. Levels without their counterpart ``1 - a`` are refused.
+    .. math::
+
+        \frac{1}{K + 1/2} \left( \frac{1}{2} \left| y - m \right| + \sum_{k=1}^{K} \frac{a_k}{2}\, IS_k \right)
+
+        IS_k = (u_k - l_k) + \frac{2}{a_k} \max(l_k - y, 0) + \frac{2}{a_k} \max(y - u_k, 0)
+
+    ``K`` is the number of central intervals from ``l`` to ``u`` of nominal coverage ``1 - a``, and ``m`` the median
+    [1]_. Without a median: the sum divided by ``K``. It is twice the mean pinball loss over the levels. Levels without
+    their counterpart ``1 - a`` are refused.
 
     Tie rule: a true number on the end of an interval is in it.
 
@@ -81,13 +86,17 @@ class WeightedIntervalScore(QuantileMetric):
 
 
 class ContinuousRankedProbabilityScore(QuantileMetric):
-    """Continuous ranked probability score of the distribution that the quantiles describe.
+    r"""Continuous ranked probability score of the distribution that the quantiles describe.
 
     Notes
     -----
-    ``2 int_0^1 rho_t(y - Q(t)) dt``, where ``rho_t(u) = max(t u, (t - 1) u)`` is the pinball loss [1]_ [2]_. The
-    quantile function ``Q`` is linear between two levels and constant beyond the outermost levels, so that the mass
-    beyond them is on the outermost quantiles. The integral is exact. With the median alone it is the absolute error.
+    .. math::
+
+        2 \int_0^1 \rho_t(y - Q(t))\, dt, \qquad \rho_t(u) = \max(t u, (t - 1) u)
+
+    Twice the integral of the pinball loss over all levels [1]_ [2]_. The quantile function ``Q`` is linear between two
+    levels and constant beyond the outermost levels, so that the mass beyond them is on the outermost quantiles. The
+    integral is exact. With the median alone it is the absolute error.
 
     It is in the unit of the numbers, and the mean over the rows.
 

@@ -20,7 +20,7 @@ _CANCELLED = 1e-2
 
 
 class R2(NumberMetric):
-    """Coefficient of determination: the share of the spread of the true numbers that is explained.
+    r"""Coefficient of determination: the share of the spread of the true numbers that is explained.
 
     Parameters
     ----------
@@ -29,9 +29,12 @@ class R2(NumberMetric):
 
     Notes
     -----
-    ``1 - sum_i w_i (y_i - p_i)^2 / sum_i w_i (y_i - m)^2``, with the weighted mean ``m`` of the true numbers [1]_. An
-    output whose true numbers are all equal has none and is left out of the mean; NaN if there is no other, where
-    scikit-learn has 1 or 0.
+    .. math::
+
+        1 - \frac{\sum_i w_i (y_i - p_i)^2}{\sum_i w_i (y_i - \bar{y})^2}
+
+    The weighted mean of the true numbers is the prediction to be beaten [1]_. An output whose true numbers are all
+    equal has none and is left out of the mean; NaN if there is no other, where scikit-learn has 1 or 0.
 
     References
     ----------

@@ -16,7 +16,7 @@ __all__ = ["TopK"]
 
 
 class TopK(Metric):
-    """Share of rows whose true class is among the ``k`` most probable.
+    r"""Share of rows whose true class is among the ``k`` most probable.
 
     Parameters
     ----------
@@ -25,7 +25,11 @@ class TopK(Metric):
 
     Notes
     -----
-    ``sum_i w_i [rank_i <= k] / sum_i w_i``, with the rank of the true class among the probabilities of its row [1]_.
+    .. math::
+
+        \frac{\sum_i w_i\, [\operatorname{rank}_i \le k]}{\sum_i w_i}
+
+    The rank is that of the true class among the probabilities of its row [1]_.
 
     Tie rule: of equally probable classes the first ranks first, as in ``accuracy``; scikit-learn ranks the last first.
 

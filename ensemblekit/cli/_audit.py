@@ -62,15 +62,14 @@ def audit(
     from ..report import print_audit
 
     aliases = pairs_of("--alias", alias)
-    with show_progress() as progress:
-        task = progress.add_task("Reading images", total=None)
+    with show_progress("Reading images") as shown:
         audited = audit_images(
             folder,
             splits=split or None,
             aliases=aliases,
             max_distance=max_distance,
             min_correlation=min_correlation,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            progress=shown.update,
             reader=reader,
         )
     if as_json:

@@ -70,9 +70,9 @@ class Group(TyperGroup):
         """Return the command of this name; where commands are listed, only its name and what it does."""
         if self._are_listed or cmd_name not in self.commands:
             return super().get_command(ctx, cmd_name)
-        from ._app import make_command
+        from ._app import find_command
 
-        return make_command(cmd_name)
+        return find_command(cmd_name)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help if no command is given."""

@@ -15,7 +15,6 @@ from ._screen import make_console, print_json, show_progress, takes_plain
 
 @command(
     ("What is wrong with the images of a folder", "ensemblekit audit photos"),
-    ("The copies side by side, as a page", "ensemblekit audit photos --html audit.html"),
     ("In a test: fail if an image is in two splits", "ensemblekit audit photos --fail-on-leaks"),
 )
 @takes_plain

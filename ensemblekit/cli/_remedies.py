@@ -12,7 +12,9 @@ __all__ = ["as_command"]
 
 CALL = r"[A-Za-z_][\w.]*\((?:[^()]|\([^()]*\))*\)"
 VALUE = r"(?:'[^']*'|\"[^\"]*\"|\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)|[\w.+-]+)?"
-BOTH = re.compile(rf"(?:{CALL}|\w+={VALUE})(?:,? or (?:{CALL}|\w+={VALUE}))*(?:,|;)? (?:or )?on the command line (?=--)")
+BOTH = re.compile(
+    rf"(?:{CALL}|\w+={VALUE})(?:,? or (?:{CALL}|\w+={VALUE}))*(?:,|;)? (?:or )?on the command line (?=--)"
+)
 """An argument of Python, and then that of the command."""
 LEAKAGE = re.compile(r"(?:[,;] or|;|,)? (?:give )?allow_leakage=True(?: to go on knowingly)?")
 ALIASES = re.compile(r"aliases=(\{[^{}]*\})")

@@ -12,9 +12,8 @@ __all__ = ["as_command"]
 
 CALL = r"[A-Za-z_][\w.]*\((?:[^()]|\([^()]*\))*\)"
 VALUE = r"(?:'[^']*'|\"[^\"]*\"|\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)|[\w.+-]+)?"
-BOTH = re.compile(
-    rf"(?:{CALL}|\w+={VALUE})(?:,? or (?:{CALL}|\w+={VALUE}))*(?:,|;)? (?:or )?on the command line (?=--)"
-)
+ARGUMENT = rf"(?:\w+={CALL}|{CALL}|\w+={VALUE})"
+BOTH = re.compile(rf"{ARGUMENT}(?:,? or {ARGUMENT})*(?:,|;)? (?:or )?on the command line (?=--)")
 """An argument of Python, and then that of the command."""
 LEAKAGE = re.compile(r"(?:[,;] or|;|,)? (?:give )?allow_leakage=True(?: to go on knowingly)?")
 ALIASES = re.compile(r"aliases=(\{[^{}]*\})")

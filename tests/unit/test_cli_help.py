@@ -200,16 +200,17 @@ SAID = [
      "'x' is there already. Take another, or give --overwrite."),
     ("choose", "max_cost needs costs={member: cost}; received max_cost=1.0 alone.",
      "--max-cost needs --cost NAME=NUMBER for each member; received --max-cost 1.0 alone."),
-    ("audit", "max_distance must be a whole number; received 999.", "--max-distance must be a whole number; received 999."),
+    ("audit", "max_distance must be whole; received 999.", "--max-distance must be whole; received 999."),
     ("evaluate", "labels must be class names; received 1.", "labels must be class names; received 1."),
     ("report", "Fit it on held-out predictions: fitted = fit_combiner(predictions, combiner); combine(predictions, "
-     "fitted).", "Combine the files first, with combine --fit-on FILE for each member, and give what that writes as one "
-     "more file."),
+     "fitted).",
+     "Combine the files first, with combine --fit-on FILE for each member, and give what that writes as one more "
+     "file."),
     ("compare", "lacks 1. Give aliases={name: common name} if it is a matter of names, or missing='zero' if not.",
      "lacks 1. Write the classes alike in each file, or combine them with combine --alias OLD=NEW."),
     ("evaluate", "metric 'top_k' takes the options (*, k: 'int' = 2) -> 'None'; received {'kk': 2}: got an unexpected "
-     "keyword argument 'kk'.", "metric 'top_k' takes the options k; received kk=2. `ensemblekit plugins top_k` explains "
-     "them."),
+     "keyword argument 'kk'.",
+     "metric 'top_k' takes the options k; received kk=2. `ensemblekit plugins top_k` explains them."),
 ]  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from ._help import Command, Group
 from ._streams import close_output, is_reader_gone, open_streams
 
 __all__ = [
-    "FAILED", "LEAKS", "NO_READER", "STOPPED", "UNREADABLE", "WRONG_LINE", "app", "command", "main", "make_command",
+    "FAILED", "LEAKS", "NO_READER", "STOPPED", "UNREADABLE", "WRONG_LINE", "app", "command", "find_command", "main",
 ]  # fmt: skip
 
 # Exit statuses; 0 is success. The last two are those of a shell for SIGINT and SIGPIPE.
@@ -41,6 +41,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_run: list[str] = []
+"""Commands that were run, the last one last: an error is told in its words."""
 _functions: dict[str, tuple[Callable[..., Any], Sequence[tuple[str, str]], Sequence[str]]] = {}
 
 
@@ -67,6 +69,12 @@ def command(
         return function
 
     return register
+
+
+def find_command(name: str) -> Any:
+    """Make the command that the line names, and remember that it is the one."""
+    _run.append(name)
+    return make_command(name)
 
 
 @functools.cache
@@ -126,7 +134,7 @@ def _status_and_line(error: BaseException) -> tuple[int, str]:
         case KeyboardInterrupt() | typer.Abort():
             return STOPPED, ""
         case EnsembleKitError():
-            return FAILED, str(error)
+            return FAILED, _in_words_of_the_command(str(error))
         case MemoryError():
             return FAILED, "there is not enough memory for this. Give less at a time, or make room."
         case UnicodeError():
@@ -138,6 +146,15 @@ def _status_and_line(error: BaseException) -> tuple[int, str]:
                 f"{_unexpected_line(error)}. This is a mistake in ensemblekit or in a plugin: please report it with "
                 "the command line and what `ensemblekit --traceback ...` prints."
             )
+
+
+def _in_words_of_the_command(text: str) -> str:
+    from ._remedies import as_command
+
+    if not _run:
+        return text
+    made = make_command(_run[-1])
+    return as_command(text, {str(one.name): one for one in made.params})
 
 
 def _usage_line(error: BaseException) -> str:

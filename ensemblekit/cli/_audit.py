@@ -15,7 +15,6 @@ from ._screen import make_console, print_json, show_progress, takes_plain
 
 @command(
     ("What is wrong with the images of a folder", "ensemblekit audit photos"),
-    ("The copies side by side, as a page", "ensemblekit audit photos --html audit.html"),
     ("In a test: fail if an image is in two splits", "ensemblekit audit photos --fail-on-leaks"),
 )
 @takes_plain
@@ -62,15 +61,14 @@ def audit(
     from ..report import print_audit
 
     aliases = pairs_of("--alias", alias)
-    with show_progress() as progress:
-        task = progress.add_task("Reading images", total=None)
+    with show_progress("Reading images") as shown:
         audited = audit_images(
             folder,
             splits=split or None,
             aliases=aliases,
             max_distance=max_distance,
             min_correlation=min_correlation,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            progress=shown.update,
             reader=reader,
         )
     if as_json:

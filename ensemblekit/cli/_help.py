@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -70,9 +71,9 @@ class Group(TyperGroup):
         """Return the command of this name; where commands are listed, only its name and what it does."""
         if self._are_listed or cmd_name not in self.commands:
             return super().get_command(ctx, cmd_name)
-        from ._app import make_command
+        from ._app import find_command
 
-        return make_command(cmd_name)
+        return find_command(cmd_name)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help if no command is given."""
@@ -171,7 +172,8 @@ class _Page:
 
     def example(self, what: str, line: str) -> None:
         self._lines += [" " * INDENT + part for part in _wrapped(f"{what}:", self.width - INDENT)]
-        self._lines += [" " * 2 * INDENT + part for part in line.split("\n")]  # never wrapped: it is there to be pasted
+        for part in line.split("\n"):
+            self._lines += [" " * 2 * INDENT + piece for piece in _continued(part, self.width - 2 * INDENT)]
 
     def table(self, rows: Sequence[tuple[str, str]]) -> None:
         """Write names, and beside each what it is; below it if the name is long or the terminal narrow."""
@@ -207,6 +209,19 @@ def _wrapped(text: str, width: int) -> list[str]:
     import textwrap
 
     return textwrap.wrap(" ".join(text.split()), max(width, 16), break_long_words=False, break_on_hyphens=False)
+
+
+def _continued(line: str, width: int) -> list[str]:
+    """Break a command line before options, with the mark of the shell, so that it can be pasted."""
+    words = re.split(r" (?=-)", line)
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) + 3 <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"    {word}")
+    return lines
 
 
 def _has_colour() -> bool:

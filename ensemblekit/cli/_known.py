@@ -94,7 +94,7 @@ def _remembered(what: str, load: Callable[[], tuple[list[Any], list[str]]]) -> l
         folders = [path or str(Path.cwd()) for path in sys.path]
         place = _place(what, folders)
         kept = _read(place)
-        if kept is not None and kept["stamps"] == _stamps([*folders, *kept["sources"]]):
+        if kept is not None and kept.get("stamps") == _stamps([*folders, *kept["sources"]]):
             return kept["found"]
         found, sources = load()
         _write(place, {"format": FORMAT, "sources": sources, "stamps": _stamps([*folders, *sources]), "found": found})

@@ -45,23 +45,11 @@ def predict(
     reader: Any,
 ) -> None:
     """Predict any number of images; exit status 4 if some could not be read."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
     if model.suffix != ".onnx":
         import_keras_quietly()
     from ..predicting import predict_images
 
-    columns = (
-        TextColumn("Predicting"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    with show_progress(*columns) as progress:
-        task = progress.add_task("Predicting", total=None, rate="")
-
-        def update(done: int, total: int) -> None:
-            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
-            progress.update(task, completed=done, total=total, rate=f"{speed:.0f} a second" if speed else "")
-
+    with show_progress("Predicting") as shown:
         try:
             done = predict_images(
                 model,
@@ -76,11 +64,11 @@ def predict(
                 batch_size=batch_size,
                 resume=resume,
                 overwrite=overwrite,
-                progress=update,
+                progress=shown.update,
                 reader=reader,
             )
         except KeyboardInterrupt:
-            progress.console.print("Stopped. --resume goes on where it was.", highlight=False)
+            shown.say("Stopped. --resume goes on where it was.")
             raise typer.Exit(STOPPED) from None
     if as_json:
         record = {**done._asdict(), "outputs": {name: str(path) for name, path in done.outputs.items()}}

@@ -17,7 +17,7 @@ from ..printed import as_text
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
-    from rich.progress import Progress, ProgressColumn
+    from rich.progress import Progress
     from rich.table import Table
 
 __all__ = [
@@ -58,27 +58,54 @@ def make_console() -> Console:
         from ._plain import PlainConsole
 
         return PlainConsole()
-    system: Any = None if os.environ.get("NO_COLOR") else "auto"
-    console = Console(color_system=system)
+    console = Console(color_system=_colours())
     if console.is_terminal or os.environ.get("COLUMNS", "").isdecimal():
         return console
     return Console(width=200)  # a pipe has no width: a row stays on one line
 
 
-@contextlib.contextmanager
-def show_progress(*columns: str | ProgressColumn) -> Generator[Progress]:
-    """Show progress bars on stderr if it is a terminal, and remove them at the end."""
-    from rich.console import Console
-    from rich.progress import Progress
+class Shown:
+    """A progress bar on stderr: what is not known yet is left out, instead of a question mark."""
 
-    console = Console(stderr=True)
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=None, told="")
+
+    def update(self, done: int, total: int | None) -> None:
+        """Show how many of how many are done, how fast, and how long it will take."""
+        task = self._progress.tasks[0]
+        speed, left = task.finished_speed or task.speed, task.time_remaining
+        parts = [
+            f"{done:,} of {total:,}" if total else "",
+            f"{speed:,.0f} a second" if speed else "",
+            f"{int(left) // 60}:{int(left) % 60:02} left" if left and done != total else "",
+        ]
+        self._progress.update(self._task, completed=done, total=total, told=", ".join(filter(None, parts)))
+
+    def say(self, line: str) -> None:
+        """Print a line on stderr."""
+        self._progress.console.print(line, highlight=False)
+
+
+@contextlib.contextmanager
+def show_progress(what: str) -> Generator[Shown]:
+    """Show a progress bar on stderr if it is a terminal, and remove it at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True, color_system=_colours())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     progress.start()
     try:
-        yield progress
+        yield Shown(progress, what)
     finally:
         if not progress.disable:  # rich before 15 prints an empty line even if the bar is disabled
             progress.stop()
+
+
+def _colours() -> Any:
+    return None if os.environ.get("NO_COLOR") else "auto"
 
 
 def make_table(title: str, *, style: str = "table.title") -> Table:

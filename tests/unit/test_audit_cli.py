@@ -70,7 +70,7 @@ def test_aliases_given_are_used(folder):
     [
         (["nowhere"], "a folder of images must be there; nothing is at 'nowhere'"),
         ([".", "--alias", "cat"], "--alias must be OLD=NEW; received 'cat'."),
-        ([".", "--max-distance", "300"], "max_distance must be a whole number of bits"),
+        ([".", "--max-distance", "300"], "--max-distance must be a whole number of bits"),
     ],
 )
 def test_errors_are_one_line_and_exit_status_1(folder, arguments, message):

@@ -44,7 +44,7 @@ def drawn(name, *, n_members, n_classes, n_rows, long):
     history = pd.DataFrame({"loss": rng.random(n_rows), "val_loss": rng.random(n_rows), "accuracy": rng.random(n_rows)})
     sets = {m: pd.DataFrame(rng.random((n_rows, n_classes)) < 0.3) for m in names}
     calls = {
-        "plot_confusion": lambda: plots.plot_confusion(members(*size)),
+        "plot_confusion": lambda: plots.plot_confusion(members(*size)[:2]),
         "plot_copies": lambda: plots.plot_copies([[f"train/{'a' * 30}/{n}.png" for n in names]], lambda _: grey),
         "plot_cost": lambda: plots.plot_cost(
             dict(zip(names, right, strict=True)), dict(zip(names, 1 + right, strict=True))

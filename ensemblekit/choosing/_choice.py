@@ -106,7 +106,7 @@ class Choice:
     out_of_fold : mapping of str to Predictions
         Candidate -> its labelled predictions of all rows, each by a fit that did not see the row. ``"choice"`` are
         those of the choice itself, which is made anew without each fold; ``"best member"`` likewise. The members are
-        there by name.
+        there by name. With ``time`` these are the rows of later cutoffs, on which the choice is judged.
     n_candidates : int
         Number of candidates that were judged.
     judgement : Judgement

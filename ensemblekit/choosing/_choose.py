@@ -11,7 +11,6 @@ import numpy as np
 from ..arguments import typed
 from ..combining import fit_combiner
 from ..combining.row_weights import weights_of
-from ..combining.times import check_no_random_folds
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..evaluation import find_metrics, group_places
 from ..evaluation.significance import find_groups
@@ -22,7 +21,7 @@ from ..predictions.names import shown
 from ..predictions.tables import READ, spelled
 from ._candidates import check_rules, find_candidates
 from ._choice import Choice
-from ._folds import FEWEST_FOLDS, make_folds, strata_of
+from ._folds import FEWEST_FOLDS, folds_in_time, make_folds, strata_of
 from ._scoring import Scoring
 from ._search import Search
 from .costs import check_costs
@@ -66,7 +65,8 @@ def choose(
         What counts; see `ensemblekit.evaluation.find_metric`. By default the first metric of the task: log loss, or
         the root of the mean squared error for regression.
     cv : int, default=5
-        Number of folds, at least 3. There are fewer if groups are large.
+        Number of folds, at least 3. There are fewer if groups are large. Rows with ``time`` are divided in time, see
+        Notes.
     groups : mapping of id to group, or Series indexed by id, optional
         Rows of one group, such as those of one patient, are never both fitted on and held out, and are resampled
         together. An id without a group is a group of its own. By default the groups of the predictions.
@@ -86,7 +86,7 @@ def choose(
     confidence : float, default=0.95
         Of the intervals, in (0, 1).
     allow_leakage : bool, default=False
-        As in `fit_combiner`; also divide rows with ``time`` into folds at random.
+        As in `fit_combiner`.
     aliases : mapping, optional
         As in `align`.
     read : mapping of str to Any, optional
@@ -110,7 +110,7 @@ def choose(
     InvalidPredictionsError
         If there are no labels, fewer than two members, or absent rows.
     InvalidOptionError
-        If an option is not valid.
+        If an option is not valid, or groups reach over the cutoffs at which rows with ``time`` are divided.
 
     Notes
     -----
@@ -136,7 +136,13 @@ def choose(
     the best of the sets along the way is used. They are found anew in every fit, so that no row is judged by members
     that were taken for it. The returned combiner needs these members alone.
 
-    Folds are drawn by class, by the rarest label of a row, or by tenths of the target. Rows are sorted by id and
+    Rows with ``time`` are divided into ``cv + 1`` blocks of consecutive cutoffs. A block is predicted by fits on rows
+    of earlier blocks whose outcomes were known at its first cutoff. The first block is only fitted on, and never
+    judged. The second judges the rules for the first choice. The choice, and all in the table, is judged from the third
+    on, by choices that were made on earlier blocks. No block divides a group. Rows of one cutoff often share errors:
+    with ``groups`` of cutoffs, whole cutoffs are resampled.
+
+    Other folds are drawn by class, by the rarest label of a row, or by tenths of the target. Rows are sorted by id and
     members by name first, so that their order has no effect.
 
     References
@@ -162,8 +168,6 @@ def choose(
     check_rules(rules)
     asked = _aligned(predictions, aliases, read)
     _check_predictions(asked)
-    if not allow_leakage:
-        check_no_random_folds("choose", asked)
     # Refuses what no rule may be fitted on: leaks, members without names, weights that are no weights.
     prices = check_costs(costs, max_cost, asked.members)
     plain = fit_combiner(asked, "mean", sample_weight=sample_weight, allow_leakage=allow_leakage)
@@ -176,11 +180,17 @@ def choose(
     groups = find_groups([aligned], groups)
     places = group_places(aligned.ids, groups)
     named = [aligned.classes[code] for code in np.unique(labels)] if kind == "multiclass" and labels.ndim == 1 else None
+    strata = strata_of(labels, kind, weight)
+    if aligned.time:
+        held = None if groups is None else places
+        folds = folds_in_time(aligned, cv, held, weight=weight, classes=None if named is None else strata, names=named)
+    else:
+        folds = make_folds(strata, places, cv, seed, names=named)
     search = Search(
         given=asked,
         predictions=aligned,
         scoring=Scoring(measured, labels, places, weight, seed),
-        folds=make_folds(strata_of(labels, kind, weight), places, cv, seed, names=named),
+        folds=folds,
         candidates=find_candidates(
             rules,
             task=aligned.task,

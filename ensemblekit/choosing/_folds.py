@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ..combining.forward import FEWEST_OF_CLASS, ForwardFolds, forward_folds
+from ..errors import InvalidOptionError
 from ..evaluation.words import counted
+from ..predictions import PredictionSet
 from ..predictions.names import few, shown
 
-__all__ = ["FEWEST_FOLDS", "Folds", "make_folds", "strata_of"]
+__all__ = ["FEWEST_FOLDS", "Folds", "folds_in_time", "make_folds", "strata_of"]
 
 FEWEST_FOLDS = 3
 """One to judge the choice on, one to choose on, and one to fit on."""
 MOST_STRATA = 10
 """Bins of a target of numbers."""
-FEWEST_TO_FIT = 6
+FEWEST_TO_FIT = FEWEST_OF_CLASS
 """Rows of a class that must be left to fit on, where even folds leave as many."""
 KEPT = 0.5
 """Share of the rows of a class that must be left to fit on."""
@@ -32,17 +36,52 @@ class Folds:
     place : ndarray of int of shape (n_samples,)
         Number of the fold that holds the row out.
     n_folds : int
-        Number of folds; 0 if there are too few groups.
+        Number of folds; 0 if there are too few groups or cutoffs.
     can_learn : bool
         Whether each fold leaves enough rows of each class for a rule that learns.
     notes : tuple of str
         What differs from the folds that were asked for, as sentences.
+    forward : ForwardFolds, or None
+        Of rows with ``time``. Their folds are numbered from 1, and nothing is predicted for place 0.
     """
 
     place: np.ndarray
     n_folds: int
     can_learn: bool = True
     notes: tuple[str, ...] = ()
+    forward: ForwardFolds | None = None
+
+    @property
+    def left_out(self) -> list[tuple[int, ...]]:
+        """What a rule is fitted without: each fold, and each two folds for the choice; in time each fold alone."""
+        if self.forward is not None:
+            return [(fold,) for fold in range(1, self.n_folds + 1)]
+        every = range(self.n_folds)
+        return [*((fold,) for fold in every), *itertools.combinations(every, 2)]
+
+    def fitted(self, left_out: tuple[int, ...]) -> np.ndarray:
+        """List the rows that a rule is fitted on without these folds."""
+        if self.forward is not None:
+            return self.forward.fits[left_out[0] - 1]
+        return np.flatnonzero(~np.isin(self.place, left_out))
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """Tell which rows rules predict without having seen them, shape ``(n_samples,)``."""
+        return np.ones(len(self.place), dtype=bool) if self.forward is None else self.place > 0
+
+    @property
+    def judged(self) -> dict[int, np.ndarray]:
+        """Folds on which the choice is judged -> the rows, of mask ``(n_samples,)``, that it is made by."""
+        if self.forward is None:
+            return {fold: self.place != fold for fold in range(self.n_folds)}
+        found: dict[int, np.ndarray] = {}
+        for fold, fit in enumerate(self.forward.fits, 1):
+            known = np.zeros(len(self.place), dtype=bool)
+            known[fit] = self.place[fit] > 0
+            if known.any():
+                found[fold] = known
+        return found
 
 
 def strata_of(labels: np.ndarray, kind: str, weight: np.ndarray | None) -> np.ndarray:
@@ -196,3 +235,88 @@ def _assign(table: np.ndarray, folds: int, seed: int) -> np.ndarray:
         assigned[group] = fold
         held[fold] += table[group]
     return assigned
+
+
+def folds_in_time(
+    predictions: PredictionSet,
+    cv: int,
+    places: np.ndarray | None,
+    *,
+    weight: np.ndarray | None = None,
+    classes: np.ndarray | None = None,
+    names: Sequence[Any] | None = None,
+) -> Folds:
+    """Divide rows that say their ``time`` into folds, each predicted by fits on earlier cutoffs.
+
+    Parameters
+    ----------
+    predictions : PredictionSet
+        With ``time``.
+    cv : int
+        Number of folds that is asked for, at least 3.
+    places : ndarray of int of shape (n_samples,), or None
+        Group of each row.
+    weight : ndarray of shape (n_samples,), optional
+        Rows of weight 0 are fitted on by none, and divided by the others.
+    classes : ndarray of int of shape (n_samples,), optional
+        Class of each row.
+    names : sequence, optional
+        Names of the classes.
+
+    Returns
+    -------
+    Folds
+        Without any if there are too few cutoffs, or outcomes are known too late.
+
+    Raises
+    ------
+    InvalidOptionError
+        If groups reach over so many cutoffs that these cannot be divided.
+    """
+    rows = np.arange(len(predictions.ids)) if weight is None else np.flatnonzero(weight)
+    forward = _forward_folds(predictions, cv, rows, places, classes)
+    needed = FEWEST_FOLDS + 1
+    if forward.n_parts < needed <= forward.n_cutoffs:
+        places_left = f"{forward.n_parts - 1} of {needed - 1} places" if forward.n_parts > 1 else "no place"
+        raise InvalidOptionError(
+            "groups must not reach over the cutoffs at which folds in time are divided, as rows of one group are never "
+            f"both fitted on and held out; received groups that leave {places_left} to divide {forward.n_cutoffs} "
+            f"cutoffs. Give groups that follow time, such as groups={predictions.time[0]!r}, or none where rows of one "
+            "group may be fitted on earlier and judged later."
+        )
+    if forward.n_folds < FEWEST_FOLDS:
+        why = (
+            f"the rows are of {counted(forward.n_cutoffs, 'cutoffs')}, and {needed} are needed"
+            if forward.n_cutoffs < needed
+            else f"of {forward.n_cutoffs} cutoffs too few are after the first known outcomes"
+        )
+        return Folds(forward.place, 0, False, (f"{why} to choose and to judge the choice.",), forward)
+    notes: list[str] = []
+    if forward.n_folds < cv:
+        notes.append(f"the cutoffs after the first fit are enough for {forward.n_folds} folds, not {cv}.")
+    if classes is not None and names is not None:
+        total, n = np.bincount(classes[rows], minlength=int(classes.max()) + 1), len(names)
+        first = np.bincount(classes[forward.fits[0]], minlength=len(total))
+        short = first[:n] < np.minimum(total[:n] // 2, FEWEST_TO_FIT)
+        if lacking := [names[s] for s in np.flatnonzero(short).tolist()]:
+            notes.append(f"the first fit has fewer than {FEWEST_TO_FIT} rows of some classes: {few(lacking)}.")
+    folds = Folds(forward.place, forward.n_folds, True, tuple(notes), forward)
+    if folds.judged:
+        return folds
+    why = "no outcome of the first fold is known at the last one, so that nothing can be chosen by it."
+    return Folds(forward.place, 0, False, (why,), forward)
+
+
+def _forward_folds(
+    predictions: PredictionSet, cv: int, rows: np.ndarray, places: np.ndarray | None, classes: np.ndarray | None
+) -> ForwardFolds:
+    """Divide some rows, and put the others where their cutoffs are."""
+    given = {"groups": places, "classes": classes}
+    if len(rows) == len(predictions.ids):
+        return forward_folds(predictions, cv, fewest=FEWEST_FOLDS, **given)
+    given = {name: None if values is None else values[rows] for name, values in given.items()}
+    found = forward_folds(predictions.reorder(rows=rows), cv, fewest=FEWEST_FOLDS, **given)
+    cutoff = predictions.key(predictions.time[0])
+    first = np.array([cutoff[rows[held]].min() for _, held in found.splits()], dtype=cutoff.dtype)
+    place = np.searchsorted(first, cutoff, side="right")
+    return replace(found, place=place, fits=tuple(rows[fit] for fit in found.fits))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,33 +26,34 @@ class Judged:
     candidate : Candidate
         Whose predictions these are.
     held_out : ndarray of shape (n_samples, ..., n_classes)
-        Fitted without the fold of the row.
+        Fitted without the fold of the row; NaN for rows that no fold holds out.
     without : mapping of (int, int) to ndarray
         Of a candidate that learns, for two folds: the predictions of their rows, in the order of the rows, by a fit
-        without both. Empty for another.
+        without both. Empty for another, and for folds in time.
     """
 
     candidate: Candidate
     held_out: np.ndarray
     without: Mapping[tuple[int, int], np.ndarray] = field(default_factory=dict[tuple[int, int], np.ndarray])
 
-    def without_fold(self, fold: int, place: np.ndarray) -> np.ndarray:
-        """Predict the rows outside of a fold by fits that saw neither the row's own fold nor this one.
+    def without_fold(self, fold: int, folds: Folds) -> np.ndarray:
+        """Predict the rows by which the choice without a fold is made, by fits that did not see that fold either.
 
         Parameters
         ----------
         fold : int
             The fold that is left out.
-        place : ndarray of int of shape (n_samples,)
-            Fold of each row.
+        folds : Folds
+            Of all rows.
 
         Returns
         -------
         ndarray of shape (n_rows, ..., n_classes)
-            For the rows with another fold, in their order.
+            For the rows of ``folds.judged[fold]``, in their order.
         """
         if not self.without:
-            return self.held_out[place != fold]
+            return self.held_out[folds.judged[fold]]
+        place = folds.place
         predicted = np.empty_like(self.held_out)
         for pair, values in self.without.items():
             if fold in pair:
@@ -78,7 +78,7 @@ def judge(
     allow_leakage: bool,
     n_jobs: int,
 ) -> tuple[list[Judged], dict[str, str]]:
-    """Fit every candidate without each fold and without each two, and predict the rows that are left out.
+    """Fit every candidate without what folds leave out, and predict these rows.
 
     Parameters
     ----------
@@ -102,17 +102,14 @@ def judge(
     reasons : dict of str to str
         Name of each other -> its error.
     """
-    every = range(folds.n_folds)
-    subsets = [*((fold,) for fold in every), *itertools.combinations(every, 2)]
+    subsets = folds.left_out
     jobs: list[_Job] = []
     for number, candidate in enumerate(candidates):
         jobs += [_Job(number, left_out) for left_out in subsets] if candidate.learns else [_Job(number, ())]
 
     def run(job: _Job) -> Any:
         try:
-            return _predict(
-                candidates[job.number], predictions, folds.place, job.left_out, sample_weight, allow_leakage
-            )
+            return _predict(candidates[job.number], predictions, folds, job.left_out, sample_weight, allow_leakage)
         except Exception as error:  # a stranger's rule may raise anything, and the others go on
             return reason_of(error)
 
@@ -133,10 +130,13 @@ def judge(
         elif () in given:
             judged.append(Judged(candidate, given[()]))
         else:
-            held_out = np.empty(predictions.member_probas.shape[1:], dtype=predictions.member_probas.dtype)
-            for fold in every:
-                held_out[folds.place == fold] = given[fold,]
-            pairs = {(one, two): given[one, two] for one, two in itertools.combinations(every, 2)}
+            held_out = np.full(predictions.member_probas.shape[1:], np.nan, dtype=predictions.member_probas.dtype)
+            pairs: dict[tuple[int, int], np.ndarray] = {}
+            for left_out, values in given.items():
+                if len(left_out) == 1:
+                    held_out[folds.place == left_out[0]] = values
+                else:
+                    pairs[left_out[0], left_out[1]] = values
             judged.append(Judged(candidate, held_out, pairs))
     return judged, reasons
 
@@ -144,15 +144,14 @@ def judge(
 def _predict(
     candidate: Candidate,
     predictions: PredictionSet,
-    place: np.ndarray,
+    folds: Folds,
     left_out: tuple[int, ...],
     sample_weight: np.ndarray | None,
     allow_leakage: bool,
 ) -> np.ndarray:
     if not left_out:
         return combine(predictions, candidate.combiner).probas
-    held = np.isin(place, left_out)
-    rows = np.flatnonzero(~held)
+    held, rows = np.isin(folds.place, left_out), folds.fitted(left_out)
     given: dict[str, Any] = {} if sample_weight is None else {"sample_weight": sample_weight[rows]}
     fitted = fit_combiner(predictions.reorder(rows=rows), candidate.combiner, allow_leakage=allow_leakage, **given)
     return combine(predictions.reorder(rows=np.flatnonzero(held)), fitted, allow_leakage=allow_leakage).probas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..combining import combine, fit_combiner
 from ..evaluation import paired_bootstrap
+from ..evaluation.words import counted
 from ..predictions import Predictions, PredictionSet
 from ..predictions.joining import positions
 from ..predictions.names import shown
@@ -53,16 +55,16 @@ class Search:
 
     def run(self) -> Choice:
         """Choose a rule, and judge the choice."""
-        n_groups = self.scoring.n_groups
-        if n_groups < FEWEST_GROUPS or not self.folds.n_folds:
+        if not self.folds.n_folds or self._scoring.n_groups < FEWEST_GROUPS:
             return self._without_judgement(self._size())
         if (same := self._all_alike()) is not None:
             return self._without_judgement(f"{self._size()}, all of which have the label {shown(same)},")
         judged, reasons = self._judge()
+        held_out = self.folds.held_out
+        scoring = self.scoring.of_rows(held_out)
         while True:
-            name = simplest_not_beaten(
-                self.scoring, _candidates(judged), {n: j.held_out for n, j in judged.items()}, simplest=self.simplest
-            )
+            known = {n: one.held_out[held_out] for n, one in judged.items()}
+            name = simplest_not_beaten(scoring, _candidates(judged), known, simplest=self.simplest)
             try:
                 combiner = self._fit(judged[name].candidate)
                 break
@@ -84,7 +86,7 @@ class Search:
         low, high = min(low for _, low, _ in estimates), max(high for _, _, high in estimates)
         rules = {n: self._predictions(one.held_out, n) for n, one in judged.items()}
         members = self._members({CHOICE, *rules})
-        value = self.scoring.value(self.predictions[best_member].probas) * self.scoring.sign
+        value = self._scoring.value(self.predictions[best_member].probas[self._judged]) * self.scoring.sign
         choice = Choice(
             combiner=combiner,
             name=name,
@@ -102,7 +104,33 @@ class Search:
             judgement=self._judgement(_candidates(judged), reasons, estimates),
             cost=self._cost(_used(combiner)),
         )
-        return replace(choice, sentence=sentence_of(choice, value, n_rows=len(self.predictions.ids)))
+        return replace(choice, sentence=sentence_of(choice, value, n_rows=int(self._judged.sum()), order=self._order()))
+
+    @functools.cached_property
+    def _judged(self) -> np.ndarray:
+        """The rows on which the choice, and all else, is judged."""
+        return np.isin(self.folds.place, [*self.folds.judged])
+
+    @functools.cached_property
+    def _scoring(self) -> Scoring:
+        return self.scoring.of_rows(self._judged)
+
+    @functools.cached_property
+    def _shown(self) -> PredictionSet:
+        """The members on these rows, in the order of the caller."""
+        if self._judged.all():
+            return self.given
+        return self.given.take(self.given.ids[self._judged[positions(self.predictions.ids, self.given.ids)]])
+
+    def _order(self) -> str:
+        """Say that folds are in time, and where the rows begin that are judged."""
+        if (forward := self.folds.forward) is None:
+            return ""
+        first = forward.cutoffs[min(self.folds.judged) - 1]
+        return (
+            f" Folds are in time: {counted(int(self._judged.sum()), 'rows')} of {len(self._judged)}, with cutoffs from "
+            f"{first} on, are judged, each by what was fitted and chosen on earlier ones."
+        )
 
     def _judge(self) -> tuple[dict[str, Judged], dict[str, str]]:
         reasons = {c.name: c.reason for c in self.candidates if c.reason}
@@ -124,12 +152,12 @@ class Search:
     def _choose_without_each_fold(self, judged: Mapping[str, Judged]) -> np.ndarray:
         """Predict each fold by the rule that is chosen, and fitted, without it."""
         place = self.folds.place
-        predicted = np.empty_like(judged[BEST].held_out)
-        for fold in range(self.folds.n_folds):
+        predicted = np.full_like(judged[BEST].held_out, np.nan)
+        for fold, known in self.folds.judged.items():
             name = simplest_not_beaten(
-                self.scoring.of_rows(place != fold),
+                self.scoring.of_rows(known),
                 _candidates(judged),
-                {n: one.without_fold(fold, place) for n, one in judged.items()},
+                {n: one.without_fold(fold, self.folds) for n, one in judged.items()},
                 simplest=self.simplest,
             )
             predicted[place == fold] = judged[name].held_out[place == fold]
@@ -156,7 +184,10 @@ class Search:
     def _weights(self) -> dict[Any, float] | None:
         """Name the weights by the ids of their rows."""
         weight = self.scoring.sample_weight
-        return None if weight is None else dict(zip(self.predictions.ids.tolist(), weight.tolist(), strict=True))
+        if weight is None:
+            return None
+        shown = self._judged if self.folds.n_folds else np.ones(len(weight), dtype=bool)
+        return dict(zip(self.predictions.ids[shown].tolist(), weight[shown].tolist(), strict=True))
 
     def _fit(self, candidate: Candidate) -> Any:
         """Fit on all rows; the best members become a weighted mean by name, which can be saved and read."""
@@ -179,8 +210,8 @@ class Search:
         return fitted
 
     def _predictions(self, probas: np.ndarray, name: str) -> Predictions:
-        """Name the predictions of a candidate, rows and classes in the order of the caller."""
-        given, ours = self.given, self.predictions
+        """Name the predictions of a candidate for the rows that are judged, in the order of the caller."""
+        given, ours = self._shown, self.predictions
         columns = [ours.classes.index(label) for label in given.classes]
         values = probas[positions(ours.ids, given.ids)][..., columns]
         return predictions_for(given, values, member=name)
@@ -190,8 +221,8 @@ class Search:
 
     def _all_alike(self) -> Any:
         """Return the label of all rows that count, None if they differ: what is the same everywhere is soon learned."""
-        weight, labels = self.scoring.sample_weight, self.predictions.labels
-        codes = self.scoring.labels if weight is None else self.scoring.labels[weight > 0]
+        weight, labels = self._scoring.sample_weight, self.predictions.labels
+        codes = self._scoring.labels if weight is None else self._scoring.labels[weight > 0]
         exclusive = self.predictions.kind == "multiclass"
         if labels is None or not len(codes) or not (codes == (codes.flat[0] if exclusive else codes[0])).all():
             return None
@@ -232,7 +263,8 @@ class Search:
 
     def _members(self, taken: set[str]) -> dict[str, Predictions]:
         """Name the members so that none has the name of a candidate."""
-        return {(f"member {m}" if m in taken else m): self.given[m] for m in sorted(self.given.members)}
+        shown = self._shown if self.folds.n_folds else self.given
+        return {(f"member {m}" if m in taken else m): shown[m] for m in sorted(shown.members)}
 
     def _judgement(
         self, candidates: Mapping[str, Candidate], reasons: Mapping[str, str], estimates: Sequence[Estimate]
@@ -248,7 +280,7 @@ class Search:
             levels=levels,
             reasons=dict(sorted(reasons.items())),
             estimates=tuple(estimates),
-            n_units=self.scoring.n_groups,
+            n_units=(self._scoring if self.folds.n_folds else self.scoring).n_groups,
             smallest=self.smallest,
             costs=self._costs(candidates),
             max_cost=self.max_cost,

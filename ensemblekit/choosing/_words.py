@@ -11,7 +11,7 @@ from ._choice import Choice
 __all__ = ["sentence_of", "size_of"]
 
 
-def sentence_of(choice: Choice, value: float, *, n_rows: int) -> str:
+def sentence_of(choice: Choice, value: float, *, n_rows: int, order: str = "") -> str:
     """Say what was chosen, what it gains, whether these rows can tell, and what to expect of new ones.
 
     Parameters
@@ -21,14 +21,16 @@ def sentence_of(choice: Choice, value: float, *, n_rows: int) -> str:
     value : float
         Value of the best member.
     n_rows : int
-        Number of rows.
+        Number of rows that were judged.
+    order : str
+        What is to be said of the order of folds.
 
     Returns
     -------
     str
-        One to three sentences.
+        One to four sentences.
     """
-    return _answer(choice, value, n_rows) + _cost_of(choice)
+    return _answer(choice, value, n_rows) + _cost_of(choice) + printable(order)
 
 
 def _cost_of(choice: Choice) -> str:

@@ -105,8 +105,9 @@ def fit_combiner(
     ------
     LeakageError
         If a member was fitted on some of the rows of ``predictions`` or ``validation``, or on other rows of their
-        groups; or these are of the split ``test``; or the combiner divides them at random with ``cv`` though they say
-        their ``time``. For out-of-fold predictions the model counts that predicted the row.
+        groups; or these are of the split ``test``; or the rows say their ``time``, and the combiner would divide them
+        at random with its ``cv``, as it has no ``folds_in_time``. For out-of-fold predictions the model counts that
+        predicted the row.
     AlignmentError
         If the predictions cannot be aligned, or members have no names.
     InvalidPredictionsError
@@ -124,8 +125,8 @@ def fit_combiner(
     name = asked.name
     asked.check_task(aligned.task)
     _check_labels_are_values(asked, aligned.task)
-    if not allow_leakage and getattr(asked.combiner, "cv", None) is not None:
-        check_no_random_folds(f"fitting combiner {name!r} with cv", aligned)
+    if not allow_leakage:
+        check_no_random_folds(asked, aligned)
     leaked = _check_held_out(asked, aligned, allow_leakage)
     unnamed = [member for member in aligned.members if member.startswith(UNNAMED)]
     if unnamed:

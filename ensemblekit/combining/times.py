@@ -8,7 +8,6 @@ import numpy as np
 
 from ..errors import LeakageError
 from ..predictions import PredictionSet
-from ..predictions.keys import key_of
 from ..predictions.names import shown
 from .asked import AskedCombiner
 
@@ -77,12 +76,27 @@ def check_times(asked: AskedCombiner, predictions: PredictionSet) -> None:
         )
 
 
-def check_no_random_folds(what: str, predictions: Any) -> None:
-    """Refuse to divide rows with ``time`` into folds at random, which would fit on later cutoffs."""
-    key = key_of(predictions.ids)
-    if key is not None and key.time:
-        raise LeakageError(
-            f"{what} divides rows into folds at random, and would fit on cutoffs after those that it judges; received "
-            f"predictions with time={shown(key.time)}. Fit on earlier rows and judge on later ones: "
-            "fit_combiner(earlier, ...), combine(later, ...); or give allow_leakage=True to go on knowingly."
-        )
+def check_no_random_folds(asked: AskedCombiner, predictions: PredictionSet) -> None:
+    """Refuse to divide rows with ``time`` into folds at random, which would fit on later cutoffs.
+
+    Parameters
+    ----------
+    asked : AskedCombiner
+        It divides rows if it has an option ``cv``, and in time if its attribute ``folds_in_time`` is true.
+    predictions : PredictionSet
+        What it is to be fitted on.
+
+    Raises
+    ------
+    LeakageError
+        If it does not divide them in time.
+    """
+    combiner = asked.combiner
+    if getattr(combiner, "cv", None) is None or getattr(combiner, "folds_in_time", False) or not predictions.time:
+        return
+    raise LeakageError(
+        f"fitting combiner {asked.name!r} with cv divides rows into folds at random, and would fit on cutoffs after "
+        f"those that it predicts; received predictions with time={shown(predictions.time)}. Take another combiner, or "
+        "one with folds_in_time = True that divides rows by forward_folds of ensemblekit.combining.forward; or give "
+        "allow_leakage=True to go on knowingly."
+    )

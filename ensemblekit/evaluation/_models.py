@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..arguments import typed
 from ..errors import AlignmentError, InvalidPredictionsError
 from ..kinds import has_ordered_classes
 from ..predictions import Predictions, PredictionSet, align
-from ..predictions.names import shown
+from ..predictions.joining import positions
+from ..predictions.names import same_kind, shown
 
 __all__ = ["Models", "aligned_models", "named_models"]
 
@@ -34,6 +37,7 @@ def named_models(models: Models, *, argument: str = "models") -> dict[str, Predi
         In the given order. One unnamed model is called ``model``; unnamed ones of several ``model 1``, ``model 2``.
         Models of the same classes have them all in one order: that of a task in which it means something, such as
         ``binary``, else that of the first model. So a metric that judges the second of two classes judges the same one.
+        A model without labels has those of another one of the same task and classes that knows all of its rows.
 
     Raises
     ------
@@ -74,7 +78,26 @@ def named_models(models: Models, *, argument: str = "models") -> dict[str, Predi
         raise InvalidPredictionsError(
             f"{argument} must have a name each; two are called {twice!r}. Give a mapping, {{name: predictions}}."
         )
-    return _in_one_order(named)
+    return _with_shared_labels(_in_one_order(named))
+
+
+def _with_shared_labels(models: dict[str, Predictions]) -> dict[str, Predictions]:
+    """Give models without labels those of another one that knows all of their rows, if all that do agree."""
+    labelled = [p for p in models.values() if p.labels is not None]
+    return {name: p if p.labels is not None else _labelled_by(p, labelled) for name, p in models.items()}
+
+
+def _labelled_by(p: Predictions, others: Sequence[Predictions]) -> Predictions:
+    found: np.ndarray | None = None
+    for other in others:
+        places = positions(other.ids, p.ids) if same_kind(other.ids, p.ids) else np.array([-1])
+        if other.labels is None or other.task != p.task or {*other.classes} != {*p.classes} or (places < 0).any():
+            continue
+        labels = other.labels[places]
+        if found is not None and not np.array_equal(found, labels, equal_nan=found.dtype.kind == "f"):
+            return p
+        found = labels
+    return p if found is None else p.with_labels(found)
 
 
 def _in_one_order(models: dict[str, Predictions]) -> dict[str, Predictions]:

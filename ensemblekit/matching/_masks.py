@@ -97,7 +97,9 @@ class Masks:
         return found * self._unit[first]
 
 
-def masks_of_image(image: Any, spacing: Sequence[float] | None, who: str) -> list[tuple[Any, ...]]:
+def masks_of_image(
+    image: Any, spacing: Sequence[float] | None, who: str, parts: str | None = None
+) -> list[tuple[Any, ...]]:
     """Find the regions of one image: the connected parts of a boolean one, the numbers of one of whole numbers.
 
     Parameters
@@ -108,13 +110,15 @@ def masks_of_image(image: Any, spacing: Sequence[float] | None, who: str) -> lis
         Distance between voxels on each axis; 1 by default.
     who : str
         Whose image it is, for errors.
+    parts : {"connected", "numbers"}, optional
+        What a region is, as in `Regions.from_masks`.
 
     Returns
     -------
     list of tuple
         Voxels, lower and upper bound, centroid and size of a voxel of each region.
     """
-    from scipy.ndimage import find_objects, label
+    from scipy.ndimage import find_objects
 
     array = np.asarray(image)
     if array.dtype.kind not in "biu" or array.ndim not in (1, 2, 3):
@@ -128,21 +132,36 @@ def masks_of_image(image: Any, spacing: Sequence[float] | None, who: str) -> lis
         raise InvalidPredictionsError(
             f"spacing must be one number > 0 for each of the {array.ndim} axes; received {shown(spacing)} for {who}."
         )
-    if array.dtype.kind == "b":
-        named: Any = label(array, structure=np.ones((3,) * array.ndim))
-        array = named[0]  # corners touch too
-    elif array.size and int(array.min()) < 0:
+    if array.size and array.dtype.kind == "i" and int(array.min()) < 0:
         raise InvalidPredictionsError(f"numbers of regions must be >= 0; received {int(array.min())} from {who}.")
+    connected = parts == "connected" or (parts is None and array.dtype.kind == "b")
+    if parts is None and not connected and array.size and int(array.max()) == 1 and (n := _connected(array)[1]) > 1:
+        raise InvalidPredictionsError(
+            f"a mask of the numbers 0 and 1 has one region, or one for each connected part; received one with {n} "
+            f"parts from {who}. Say which: parts='connected' for {n} regions, as of a boolean mask, or "
+            "parts='numbers' for one."
+        )
     numbers, inverse = np.unique(array, return_inverse=True)
     dense = inverse.reshape(array.shape) + int(numbers[:1].tolist() != [0])
     found: list[tuple[Any, ...]] = []
     for number, box in enumerate(find_objects(dense), 1):
         if box is None:
             continue
-        places = np.nonzero(dense[box] == number)
-        places = tuple(axis + part.start for axis, part in zip(places, box, strict=True))
-        index = np.stack(places, axis=1)
-        low, high = index.min(axis=0) * step, (index.max(axis=0) + 1) * step
-        flat = np.ravel_multi_index(places, array.shape)
-        found.append((flat, low, high, (index.mean(axis=0) + 0.5) * step, math.prod(step)))
+        own = dense[box] == number
+        named, n_parts = _connected(own) if connected else (own, 1)
+        for part in range(1, n_parts + 1):
+            places = np.nonzero(named == part)
+            places = tuple(axis + edge.start for axis, edge in zip(places, box, strict=True))
+            index = np.stack(places, axis=1)
+            low, high = index.min(axis=0) * step, (index.max(axis=0) + 1) * step
+            flat = np.ravel_multi_index(places, array.shape)
+            found.append((flat, low, high, (index.mean(axis=0) + 0.5) * step, math.prod(step)))
+    return found
+
+
+def _connected(array: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the connected parts of what is not 0; corners touch too."""
+    from scipy.ndimage import label
+
+    found: Any = label(array, structure=np.ones((3,) * array.ndim))
     return found

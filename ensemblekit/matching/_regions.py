@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -238,17 +238,21 @@ class Regions:
         masks: Mapping[Any, Mapping[Any, Any]],
         *,
         spacing: Sequence[float] | Mapping[Any, Sequence[float]] | None = None,
+        parts: Literal["connected", "numbers"] | None = None,
     ) -> Self:
         """Read regions from masks of the whole image.
 
         Parameters
         ----------
         masks : mapping of case to mapping of reader to array
-            Boolean arrays, of which each connected part is a region (corners connect); or arrays of whole numbers that
-            tell regions apart, with 0 for none. All readers of a case have one shape. A mask without regions says that
-            the reader has read the case.
+            Boolean arrays, or arrays of whole numbers with 0 for none. All readers of a case have one shape. A mask
+            without regions says that the reader has read the case.
         spacing : sequence of float, or mapping of case to that, optional
             Distance between voxels on each axis, such as in mm; by default 1.
+        parts : {"connected", "numbers"}, optional
+            What a region is: each connected part of a number (corners connect), or all voxels of a number. By default
+            ``connected`` for boolean arrays and ``numbers`` for those of whole numbers, of which one with the numbers 0
+            and 1 alone and several parts is refused, as it could be both.
 
         Returns
         -------
@@ -258,7 +262,7 @@ class Regions:
         Raises
         ------
         InvalidPredictionsError
-            If an array is no mask, or readers of a case have different shapes.
+            If an array is no mask, readers of a case have different shapes, or it is not clear what a region is.
         """
         import pandas as pd
 
@@ -276,9 +280,9 @@ class Regions:
                 )
             for who, mask in of_case.items():
                 n_axes = len(shapes[who])
-                parts = masks_of_image(mask, step, f"reader {shown(who)} of {shown(case)}")
-                found += parts
-                rows += [(case, who)] * len(parts)
+                own = masks_of_image(mask, step, f"reader {shown(who)} of {shown(case)}", parts)
+                found += own
+                rows += [(case, who)] * len(own)
                 read.setdefault(who, []).append(case)
         frame = pd.DataFrame(rows, columns=["case", "reader"])
         starts = np.append(0, np.cumsum([len(part[0]) for part in found], dtype=np.int64)).astype(np.int64)

@@ -41,6 +41,22 @@ class Shapes(Protocol):
     def shared(self, first: np.ndarray, second: np.ndarray) -> np.ndarray: ...
 
 
+LARGEST = 1e70
+"""Of a coordinate; so large, and so small as its inverse, that products of four are numbers."""
+
+
+def _check_magnitudes(what: str, coordinates: np.ndarray, extents: np.ndarray) -> None:
+    """Refuse shapes whose areas overflow or vanish, so that nothing would overlap, not even two that are the same."""
+    wrong = (np.abs(coordinates) > LARGEST).any(axis=1) | (extents < 1 / LARGEST).any(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InvalidPredictionsError(
+            f"each {what} must have coordinates from -{LARGEST:g} to {LARGEST:g} and be {1 / LARGEST:g} wide or more, "
+            f"so that its size is a number; {int(wrong.sum())} are not so, first in row {row}: "
+            f"{shown(coordinates[row].tolist())}. Give lengths in another unit."
+        )
+
+
 class Boxes:
     """Boxes by their lower and upper corners, in any number of dimensions.
 
@@ -62,11 +78,10 @@ class Boxes:
             corners = [*low[row].tolist(), *high[row].tolist()]
             raise InvalidPredictionsError(
                 f"each box must have a positive extent on each axis, {shown(names)}; {int(flat.sum())} have none, "
-                f"first "
-                f"in row {row}: {shown(corners)}. Drop them, swap corners that are the wrong way round, or add 1 to "
-                f"the "
-                "upper corner where it is the last pixel."
+                f"first in row {row}: {shown(corners)}. Drop them, swap corners that are the wrong way round, or add 1 "
+                "to the upper corner where it is the last pixel."
             )
+        _check_magnitudes("box", np.concatenate([low, high], axis=1), high - low)
 
     def __len__(self) -> int:
         return len(self.low)
@@ -123,6 +138,7 @@ class Balls:
                 f"each radius must be > 0; row {row} has {radius[row]:g}. Drop it, or give the radius that a point "
                 "stands for, such as the uncertainty of its place."
             )
+        _check_magnitudes("region", np.concatenate([points, radius[:, np.newaxis]], axis=1), radius[:, np.newaxis])
 
     def __len__(self) -> int:
         return len(self.points)

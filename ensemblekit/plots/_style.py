@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import math
 import re
@@ -105,7 +106,7 @@ def looks(names: list[Hashable]) -> dict[Hashable, Look]:
 
 def _need_matplotlib() -> None:
     try:
-        import matplotlib.figure
+        importlib.import_module("matplotlib.figure")
     except ImportError as error:
         raise MissingDependencyError(
             'Plots need matplotlib, which is not installed: pip install "ensemblekit[plots]".'

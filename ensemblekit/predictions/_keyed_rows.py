@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InvalidPredictionsError
-from ._key_columns import key_arrays, key_values
+from ._key_texts import key_arrays, key_values
 from ._shown import shown
 from .keys import key_of, with_key
 from .names import readonly

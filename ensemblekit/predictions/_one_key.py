@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import AlignmentError, InvalidPredictionsError
 from ._fits import Fits, Fitted
 from ._kept import KeptPredictions, with_ids
-from ._key_columns import like_key
+from ._key_texts import like_key
 from ._shown import shown
 from .joining import positions
 from .keys import Key, key_of, with_key

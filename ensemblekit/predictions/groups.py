@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InvalidPredictionsError
 from ._columns import array_without_names, has, has_index, is_table
-from ._key_columns import key_part
+from ._key_texts import key_part
 from .joining import shared
 from .keys import key_of
 from .named import by_id, frame_of_rows

@@ -14,7 +14,8 @@ import numpy as np
 from ..arguments import as_array
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ._columns import array_without_names, arrow_columns, has, has_index, is_table, is_without_rows, pandas_values
-from ._key_columns import from_tuples, is_multi_index, like_key
+from ._key_columns import from_tuples, is_multi_index
+from ._key_texts import like_key
 from ._numbered import is_shuffled_range, nobody_knows, remedy
 from .alike import normalisation_note
 from .keys import Key, key_of

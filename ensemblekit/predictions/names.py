@@ -12,7 +12,8 @@ import numpy as np
 
 from ..errors import InvalidPredictionsError
 from ._columns import WIDEST, values_of_column
-from ._key_columns import encoded, from_tuples, is_key_columns, key_columns, like_key
+from ._key_columns import from_tuples, is_key_columns, key_columns
+from ._key_texts import encoded, like_key
 from ._label_maps import names_of_map
 from ._shown import few, shortened, shown
 from .joining import all_different, among, is_text, order_of, positions, same_kind, same_names, shared

@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import brentq
 from scipy.stats import norm
 
 from ensemblekit import Predictions, align, combine, fit_combiner
 from ensemblekit.errors import InvalidOptionError
-from ensemblekit.quantiles.levels import level_name
 from ensemblekit_plugins.kernels.quantile_pool import mixture_quantiles
 from ensemblekit_plugins.learning import pinball as learning
 
@@ -87,21 +85,6 @@ def test_the_pool_keeps_what_it_promises(seed, tails, dtype):
         for p in (one, two, three)
     ]
     assert combine(turned, "linear_pool", tails=tails).probas[:, ::-1].tobytes() == pool.tobytes()
-
-
-def test_the_pool_is_that_of_the_example_of_hubensembles():
-    # ?linear_pool of hubEnsembles: N(-3, 1), N(0, 1), N(3, 1) with the weights 1/4, 1/2, 1/4; the quantiles of the
-    # mixture are -5, -4.75, ..., 5. The example accepts a mean relative difference of 1e-2.
-    expected = np.arange(-5, 5.01, 0.25)
-    levels = 0.25 * norm.cdf(expected + 3) + 0.5 * norm.cdf(expected) + 0.25 * norm.cdf(expected - 3)
-    levels = np.array([float(level_name(level)) for level in levels])
-    members = [predictions(norm.ppf(levels, m)[None], levels, member=str(m)) for m in (-3, 0, 3)]
-    found = combine(members, "linear_pool", weights={"-3": 0.25, "0": 0.5, "3": 0.25}).probas[0]
-    assert np.abs(found - expected).sum() / np.abs(expected).sum() < 1e-3
-    for place in (0, -1):  # beyond all quantiles but those of one member the pool is exact
-        exact = brentq(lambda x, at=place: 0.25 * norm.cdf(x + 3) + 0.5 * norm.cdf(x) + 0.25 * norm.cdf(x - 3)
-                       - levels[at], -9, 9)  # fmt: skip
-        assert found[place] == pytest.approx(exact, abs=1e-2)
 
 
 def test_the_quantiles_of_hubensembles_are_averaged():

@@ -16,6 +16,7 @@ from ensemblekit.evaluation import (
     confusion_matrix,
     macro_auroc,
     reliability_curve,
+    score_table,
 )
 
 FIGURES = (balanced_accuracy, brier_score, calibration_error, confusion_matrix, macro_auroc, reliability_curve)
@@ -124,3 +125,21 @@ def test_bins_that_make_no_sense_are_refused(option, message):
 def test_confidence_that_is_no_row_of_numbers_is_refused(confidence):
     with pytest.raises(InvalidOptionError, match=r"finite floats, shape \(n_samples,\); received"):
         confidence_bins(confidence)
+
+
+def test_labels_of_one_model_serve_all_that_have_none():
+    fields = {"classes": ["no", "yes"], "member": "one"}
+    one = Predictions([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], ids=["a", "b", "c"], labels=["no", "yes", "yes"], **fields)
+    bare = Predictions([[0.3, 0.7], [0.6, 0.4]], ids=["c", "a"], **{**fields, "member": "bare"})
+    turned = Predictions(bare.probas[:, ::-1], ids=bare.ids, classes=["yes", "no"], member="turned")
+    table = score_table([bare, turned, one], metrics=["accuracy"])
+    assert table["value"].tolist() == [1, 1, pytest.approx(2 / 3)]
+    with pytest.raises(InvalidPredictionsError, match="label"):
+        score_table([one, Predictions([[0.3, 0.7]], ids=["d"], classes=["no", "yes"], member="bare")])
+    other = one.rename("other").with_labels(["no", "yes", "no"])
+    with pytest.raises(InvalidPredictionsError, match="label"):  # whose labels would it be?
+        score_table([one, other, bare], metrics=["accuracy"])
+    y = [Predictions([[1.0], [2.0]], ids=[1, 2], classes=["y"], task="regression", member=m) for m in "ab"]
+    assert score_table([y[0].with_labels([[1.0], [2.0]]), y[1]], metrics=["rmse"])["value"].tolist() == [0, 0]
+    with pytest.raises(InvalidPredictionsError, match="label"):
+        score_table([one, y[0]])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensemblekit import LeakageError, Predictions, align, choose, combine, fit_combiner
+from ensemblekit import LeakageError, Predictions, align, combine, fit_combiner
 from ensemblekit.errors import AlignmentError, InvalidPredictionsError
 from ensemblekit.store import load, save
 
@@ -104,15 +104,6 @@ def test_predictions_without_the_cutoff_are_refused():
     with pytest.raises(LeakageError, match=r"fitted on cutoffs up to 2024-01-08.*without the key column 'cutoff'"):
         combine(other, rule)
     assert len(combine(with_labels_of_one(pair(LATE, time=None)), rule)) == 8  # the column is there
-
-
-def test_random_folds_of_forecasts_are_refused():
-    rows = with_labels_of_one(pair([*EARLY, *LATE]))
-    with pytest.raises(LeakageError, match=r"choose divides rows into folds at random.*time=\('cutoff', 'target'\)"):
-        choose(rows, rules=["mean"])
-    with pytest.raises(LeakageError, match=r"fitting combiner 'calibrated' with cv divides rows"):
-        fit_combiner(rows, "calibrated")
-    assert choose(rows, rules=["mean"], allow_leakage=True).name
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npz"])

@@ -9,9 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ensemblekit.errors import EnsembleKitError, InvalidOptionError, InvalidPredictionsError, OutputExistsError
 from ensemblekit.ranking import Qrels, Run, fuse_runs
+from ensemblekit.ranking.runs._order import MIXED, PLACES
 from tests.unit import ranking_samples as samples
 
 TABLE = {"qid": ["q2", "q1", "q1"], "docno": ["c", "a", "b"], "score": [0.1, 3.5, 7.0]}
@@ -247,3 +249,29 @@ def test_grades_are_whole_numbers_and_judged_once():
     with pytest.raises(InvalidPredictionsError, match="judgements must have each item of a query once"):
         Qrels({"query": ["q", "q"], "item": ["a", "a"], "rel": [1, 0]})
     assert Qrels({"query": ["q"], "item": ["a"], "rel": [1]}).grade.tolist() == [1.0]
+
+
+@given(st.integers(0, 10**6), st.sampled_from([3, 50, 3_000, 40_000]), st.integers(1, 4), st.integers(0, 2))
+def test_every_item_that_is_there_twice_is_noticed(seed, n_rows, n_queries, n_twice):
+    rng = np.random.default_rng(seed)
+    query = rng.integers(0, n_queries, n_rows)
+    item = rng.permutation(10 * n_rows)[:n_rows] - n_rows
+    for _ in range(n_twice):
+        source, copy = rng.choice(n_rows, 2, replace=False)
+        query[copy], item[copy] = query[source], item[source]
+    twice = n_rows - len(np.unique(query * 10**6 + item))
+    table = {"query": query, "item": item, "score": rng.random(n_rows)}
+    if not twice:
+        assert len(Run(table)) == n_rows
+        return
+    with pytest.raises(InvalidPredictionsError, match=rf"each item of a query once; received {twice} rows more"):
+        Run(table)
+
+
+def test_two_of_one_item_that_both_lose_their_place_to_a_third_are_noticed():
+    number = np.arange(2**18, dtype=np.uint64)
+    place = (number * MIXED) >> np.uint64(64 - PLACES)
+    (a, b), (c, d) = (np.flatnonzero(place == place[k])[:2].tolist() for k in (5, 9))
+    items = [a, c, a, d, b, 0]
+    with pytest.raises(InvalidPredictionsError, match=rf"received 1 rows more.*\[\(1, {a}\)\]"):
+        Run({"query": [1] * 6, "item": items, "score": [6, 5, 4, 3, 2, 1]})

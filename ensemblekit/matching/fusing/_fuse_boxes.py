@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .._shapes import Boxes
 from .._weights import weights_of
 from ._fused import Fused
 from ._rounds import Groups, decayed, gathered, overlap
+from ._values import means_of, scores_of
 
 __all__ = ["fuse_boxes"]
 
@@ -131,7 +132,53 @@ def fuse_boxes(
     if sigma is not None:
         check_number("sigma", sigma, 0, open_low=True)
     matched = regions if isinstance(regions, Matched) else None
-    marks = regions.regions if isinstance(regions, Matched) else regions
+    given = regions.regions if isinstance(regions, Matched) else regions
+    _check_regions(given, matched, method)
+    averaged = method == "weighted" and score != "max"
+    read = given.known_read("unmarked='zero'") if averaged and unmarked == "zero" else None
+    weight = weights_of(weights, given.readers)
+    marks = _kept_marks(given, matched, weight, least)
+    if method == "soft_nms":
+        marks, boxes = _suppressed(marks, weight, threshold, sigma, least)
+    else:
+        marks = _in_rows(marks, matched, method, threshold, once)
+        rule = score if method == "weighted" else "max"
+        boxes = _fused_rows(marks, method, rule, read, weight)
+        if method == "nms":  # the others are suppressed
+            marks = marks._replace(row=np.where(np.isin(np.arange(len(marks.row)), boxes.first), marks.row, -1))
+    return _sorted(given, marks, boxes, method)
+
+
+class _Marks(NamedTuple):
+    """The marks that are fused, in one order: where they stand in the regions, and the row of each, -1 for none."""
+
+    places: np.ndarray
+    case: np.ndarray
+    group: np.ndarray
+    reader: np.ndarray
+    score: np.ndarray
+    weight: np.ndarray
+    values: np.ndarray
+    row: np.ndarray
+
+    @property
+    def mass(self) -> np.ndarray:
+        return self.weight * self.score
+
+    def take(self, order: np.ndarray) -> _Marks:
+        return _Marks(*(column[order] for column in self))
+
+
+class _Boxes(NamedTuple):
+    """The fused boxes by row: the first mark of each, its coordinates and score, and how many readers marked it."""
+
+    first: np.ndarray
+    coordinates: np.ndarray
+    score: np.ndarray
+    n_marked: np.ndarray
+
+
+def _check_regions(marks: Regions, matched: Matched | None, method: str) -> None:
     if matched is not None and method != "weighted":
         raise InvalidOptionError(
             f"rows that are matched become one box each, by method='weighted'; received {method!r}. Give the regions "
@@ -142,108 +189,81 @@ def fuse_boxes(
             f"fuse_boxes gathers boxes; received regions of the kind {marks.shapes.kind!r}. Match them first: "
             "fuse_boxes(match_regions(regions, ...))."
         )
-    averaged = method == "weighted" and score != "max"
-    read = marks.known_read("unmarked='zero'") if averaged and unmarked == "zero" else None
-    weight = weights_of(weights, marks.readers)
-    own = np.ones(len(marks)) if marks.score is None else marks.score
-    kept = (weight[marks.reader] > 0) & (own >= least)
+
+
+def _kept_marks(regions: Regions, matched: Matched | None, weight: np.ndarray, least: float) -> _Marks:
+    """Take the marks that count: of readers with a weight, with a score that is large enough, and in a row."""
+    score = np.ones(len(regions)) if regions.score is None else regions.score
+    kept = (weight[regions.reader] > 0) & (score >= least)
     if matched is not None:
         kept &= matched.row >= 0
     places = np.flatnonzero(kept)
-    group = marks.case[places] if marks.label is None else marks.case[places] * len(marks.labels) + marks.label[places]
-    own, by_reader = own[places], weight[marks.reader[places]]
-    values = marks.coordinates[places]
-    mass, lowered = by_reader * own, np.empty(0)
+    case, reader = regions.case[places], regions.reader[places]
+    group = case if regions.label is None else case * len(regions.labels) + regions.label[places]
+    row = np.full(len(places), -1) if matched is None else matched.row[places]
+    return _Marks(places, case, group, reader, score[places], weight[reader], regions.coordinates[places], row)
+
+
+def _corners(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    half = values.shape[1] // 2
+    return values[:, :half], values[:, half:]
+
+
+def _in_rows(marks: _Marks, matched: Matched | None, method: str, threshold: float, once: bool) -> _Marks:
+    """Gather marks in rows, those of a row by falling weight and score."""
     if matched is not None:
-        order = np.lexsort((-mass, matched.row[places]))
-        row = matched.row[places][order]
-        row = np.unique(row, return_inverse=True)[1]
-    else:
-        groups = Groups(group, mass)
-        order = groups.order
-        half = values.shape[1] // 2
-        low, high = values[order, :half], values[order, half:]
-        if method == "soft_nms":
-            lowered = decayed(groups, low, high, mass[order] / weight.max(), threshold, sigma)
-            row = np.where(lowered >= least, np.arange(len(order)), -1)
-        else:
-            who = marks.reader[places][order] if once else None
-            # Boxes of the score 0 come last: they move none that has another, and each other by their readers' weights.
-            pull = np.where(mass > 0, mass, TINY * by_reader)[order]
-            started = gathered(groups, low, high, pull, threshold, moves=method == "weighted", reader=who)
-            row = np.unique(started, return_inverse=True)[1]
-    own, by_reader, values, mass = own[order], by_reader[order], values[order], mass[order]
-    reader, case = marks.reader[places][order], marks.case[places][order]
-    n_rows = int(row.max(initial=-1)) + 1
-    if method == "soft_nms":
-        stays = row >= 0
-        found, coordinates = lowered[stays], values[stays]
-        row = np.cumsum(stays) - 1
-        row[~stays] = -1
-        first = np.flatnonzero(stays)
-    else:
-        first = np.unique(row, return_index=True)[1]
-        pull = mass
-        if method == "non_maximum_weighted":
-            half = values.shape[1] // 2
-            main = values[first][row]
-            pull = mass * overlap(values[:, :half], values[:, half:], main[:, :half], main[:, half:])
-        coordinates = values[first] if method == "nms" else _means(values, pull, by_reader, row, n_rows)
-        share = None if read is None else read[case[first]] @ weight
-        n_read = None if read is None else (read[case[first]] & (weight > 0)).sum(axis=1)
-        rule = score if method == "weighted" else "max"
-        found = _scores(rule, own, by_reader, reader, row, n_rows, share, n_read, weight)
-        if method == "nms":
-            row = np.where(np.isin(np.arange(len(row)), first), row, -1)
-    label = None if marks.label is None else marks.label[places][order][first]
-    n_marked = np.ones(len(first), dtype=np.int64)
-    if method in ("weighted", "non_maximum_weighted"):
-        n_marked = np.bincount(
-            np.unique(row * len(marks.readers) + reader) // max(1, len(marks.readers)), minlength=n_rows
-        )
-    sorted_ = np.lexsort((np.arange(len(first)), -found, case[first]))
-    rank = np.empty(len(first) + 1, dtype=np.int64)
-    rank[sorted_], rank[-1] = np.arange(len(first)), -1
-    of_mark = np.full(len(marks), -1)
-    of_mark[places[order]] = rank[row]
+        marks = marks.take(np.lexsort((-marks.mass, marks.row)))
+        return marks._replace(row=np.unique(marks.row, return_inverse=True)[1])
+    groups = Groups(marks.group, marks.mass)
+    marks = marks.take(groups.order)
+    # Boxes of the score 0 come last: they move none that has another, and each other by their readers' weights.
+    pull = np.where(marks.mass > 0, marks.mass, TINY * marks.weight)
+    moves, who = method == "weighted", marks.reader if once else None
+    started = gathered(groups, *_corners(marks.values), pull, threshold, moves=moves, reader=who)
+    return marks._replace(row=np.unique(started, return_inverse=True)[1])
+
+
+def _suppressed(
+    marks: _Marks, weight: np.ndarray, threshold: float, sigma: float | None, least: float
+) -> tuple[_Marks, _Boxes]:
+    """Lower the scores of boxes that others overlap: each that stays large enough is a row."""
+    groups = Groups(marks.group, marks.mass)
+    marks = marks.take(groups.order)
+    lowered = decayed(groups, *_corners(marks.values), marks.mass / weight.max(initial=0), threshold, sigma)
+    stays = lowered >= least
+    first = np.flatnonzero(stays)
+    boxes = _Boxes(first, marks.values[first], lowered[first], np.ones(len(first), dtype=np.int64))
+    return marks._replace(row=np.where(stays, np.cumsum(stays) - 1, -1)), boxes
+
+
+def _fused_rows(marks: _Marks, method: str, rule: str, read: np.ndarray | None, weight: np.ndarray) -> _Boxes:
+    """Make one box of the marks of each row."""
+    n = int(marks.row.max(initial=-1)) + 1
+    first = np.unique(marks.row, return_index=True)[1]
+    pull = marks.mass
+    if method == "non_maximum_weighted":
+        pull = pull * overlap(*_corners(marks.values), *_corners(marks.values[first][marks.row]))
+    nms = method == "nms"
+    coordinates = marks.values[first] if nms else means_of(marks.values, pull, marks.weight, marks.row, n)
+    case = marks.case[first]
+    share = None if read is None else read[case] @ weight
+    n_read = None if read is None else (read[case] & (weight > 0)).sum(axis=1)
+    score = scores_of(rule, marks.score, marks.weight, marks.reader, marks.row, n, share, n_read, weight)
+    pairs = np.unique(marks.row * len(weight) + marks.reader)
+    n_marked = np.ones(n, dtype=np.int64) if nms else np.bincount(pairs // max(1, len(weight)), minlength=n)
+    return _Boxes(first, coordinates, score, n_marked)
+
+
+def _sorted(regions: Regions, marks: _Marks, boxes: _Boxes, method: str) -> Fused:
+    """Put the boxes in order, the one with the largest score of a case first, and say which one each mark is in."""
+    case, n = marks.case[boxes.first], len(boxes.first)
+    order = np.lexsort((np.arange(n), -boxes.score, case))
+    rank = np.empty(n + 1, dtype=np.int64)
+    rank[order], rank[-1] = np.arange(n), -1
+    of_mark = np.full(len(regions), -1)
+    of_mark[marks.places] = rank[marks.row]
+    label = None if regions.label is None else regions.label[marks.places][boxes.first][order]
     return Fused(
-        marks, of_mark, case[first][sorted_], None if label is None else label[sorted_], coordinates[sorted_],
-        found[sorted_], n_marked[sorted_], method,
+        regions, of_mark, case[order], label, boxes.coordinates[order], boxes.score[order], boxes.n_marked[order],
+        method,
     )  # fmt: skip
-
-
-def _means(values: np.ndarray, pull: np.ndarray, weight: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
-    """Average coordinates; rows in which nothing pulls by weight alone."""
-    total = np.bincount(row, pull, n)
-    pull = np.where(total[row] > 0, pull, weight)
-    total = np.bincount(row, pull, n)
-    found = np.stack([np.bincount(row, pull * column, n) for column in values.T], axis=1) / total[:, np.newaxis]
-    first = np.unique(row, return_index=True)[1]
-    alone = np.bincount(row, minlength=n) == 1
-    found[alone] = values[first[alone]]  # not even rounding moves a box that is alone
-    return found
-
-
-def _scores(
-    rule: str, own: np.ndarray, weight: np.ndarray, reader: np.ndarray, row: np.ndarray, n: int,
-    share: np.ndarray | None, n_read: np.ndarray | None, every: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    largest = np.zeros(n)
-    if rule == "max":
-        np.maximum.at(largest, row, weight * own)
-        return largest
-    np.maximum.at(largest, row, own)
-    pairs = np.unique(row * len(every) + reader)
-    of_readers = np.bincount(pairs // len(every), every[pairs % len(every)], n)
-    n_readers = np.bincount(pairs // len(every), minlength=n)
-    share = of_readers if share is None else share
-    n_read = n_readers if n_read is None else n_read
-    total, mass = np.bincount(row, weight * own, n), np.bincount(row, weight, n)
-    if rule == "sum":
-        return total / share
-    if rule == "boxes":
-        size = np.bincount(row, minlength=n)
-        found = total / size * np.minimum(size, n_read) / share
-    else:
-        found = total / mass * np.minimum(of_readers / share, 1)
-    return np.minimum(found, largest)

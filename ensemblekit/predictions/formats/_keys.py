@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from .._key_columns import encoded, key_arrays, key_part, typed_column
+from .._key_texts import encoded, key_arrays, key_part, typed_column
 from ..keys import Key, key_of, with_key
 from ..names import text_array
 

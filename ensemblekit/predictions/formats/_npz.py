@@ -14,7 +14,7 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ...kinds import kind_of
 from ...limits import check_size
-from .._key_columns import key_values
+from .._key_texts import key_values
 from ..keys import key_of
 from ..names import named_by, shown
 from ..tables import ReadOptions

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import InvalidOptionError, InvalidPredictionsError
-from .._key_columns import key_arrays
+from .._key_texts import key_arrays
 from ..keys import key_of
 from ..names import named_by, shown
 from ..tables import ReadOptions

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from .._key_columns import encoded, typed_column
+from .._key_texts import encoded, typed_column
 from ..names import readonly, shown
 from ..tables import ReadOptions, TableColumns, split_columns
 from ._arrow import is_text_type, name_column, number_column, stacked

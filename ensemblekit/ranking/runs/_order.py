@@ -15,6 +15,9 @@ __all__ = ["Rows", "bits_of", "blocks_of", "check_different_items", "in_order"]
 BLOCK = 2**16
 """So many rows are sorted at a time, whole queries at least, so that they stay in the processor's cache."""
 
+SMALL_BLOCK, PLACES, MIXED = 2**14, 16, np.uint64(0x9E3779B97F4A7C15)
+"""Rows that are compared at a time, bits of a table of four times as many places, and what spreads keys over it."""
+
 
 class Rows(NamedTuple):
     """Rows in order.
@@ -116,6 +119,8 @@ def check_different_items(rows: Rows, queries: np.ndarray, names: np.ndarray | N
         return
     low, width = int(item.min()), bits_of(int(item.max()) - int(item.min()))
     lengths = np.diff(starts)
+    if _all_differ(rows, low, width):
+        return
     twice: list[tuple[Any, Any]] = []
     n_twice = 0
     for first, last in blocks_of(starts):
@@ -140,3 +145,32 @@ def check_different_items(rows: Rows, queries: np.ndarray, names: np.ndarray | N
             f"{shown(pairs)}. Drop them, or keep the best: "
             "frame.groupby(['query', 'item'], as_index=False).max()."
         )
+
+
+def _all_differ(rows: Rows, low: int, width: int) -> bool:
+    """Tell whether no item is there twice in a query, in half the time of a sort.
+
+    Each row leaves its number in a place of a small table that its query and item choose. A row that finds another
+    number there has lost the place: to the same item, or by chance. Two rows that are the same have one place, so that
+    one of them at least has lost.
+    """
+    starts, lengths = rows.starts, np.diff(rows.starts)
+    table = np.zeros(2**PLACES, dtype=np.int64)
+    for first, last in blocks_of(starts, SMALL_BLOCK):
+        begin, end = int(starts[first]), int(starts[last])
+        if width + bits_of(last - first) > 62:
+            return False
+        key = rows.item[begin:end] - low
+        key |= np.arange(last - first).repeat(lengths[first:last]) << np.int64(width)
+        place = (key.view(np.uint64) * MIXED) >> np.uint64(64 - PLACES)
+        place, row = place.view(np.int64), np.arange(len(key))
+        table[place] = row
+        found = table.take(place)
+        lost = np.flatnonzero(found != row)
+        losers = key.take(lost)
+        if (losers == key.take(found.take(lost))).any():
+            return False
+        losers.sort()
+        if (losers[1:] == losers[:-1]).any():
+            return False
+    return True

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from ensemblekit import Combiner, Predictions, PredictionSet, align, fit_combiner, hookimpl
 from ensemblekit.combining import ask
-from ensemblekit.errors import InvalidOptionError, NotFittedError
+from ensemblekit.combining.forward import forward_folds
+from ensemblekit.errors import InvalidOptionError, InvalidPredictionsError, NotFittedError
 from ensemblekit.predictions import Task
 from ensemblekit.registry import default_registry
 
@@ -20,6 +21,9 @@ from ..learning.rows import check_all_present, flatten_weights
 from ..options import check_choice, check_count
 
 __all__ = ["Calibrated"]
+
+Fold = tuple[np.ndarray, np.ndarray]
+"""Rows to fit on, and rows that are held out."""
 
 
 class Calibrated(Combiner):
@@ -69,6 +73,10 @@ class Calibrated(Combiner):
     first step is then fitted on all rows. If there is only one row, it is used for both steps. Rows with weight 0 are
     left out.
 
+    Rows with ``time`` are divided into ``cv + 1`` blocks of consecutive cutoffs. Each but the first is calibrated or
+    combined by a first step that was fitted on rows of earlier blocks whose outcomes were known at its first cutoff.
+    The second step is fitted on these blocks. Rows of one group of the predictions are in one block.
+
     References
     ----------
     .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
@@ -87,6 +95,7 @@ class Calibrated(Combiner):
     array([0.75, 0.25])
     """
 
+    folds_in_time = True
     grid = ({"order": "after"}, {"inner": "super_learner"}, {"method": "vector", "order": "after"})
 
     def __init__(
@@ -148,17 +157,24 @@ class Calibrated(Combiner):
         if self.order == "before":
             self.maps_ = self._fit_maps(predictions.member_probas, predictions, sample_weight)
             if learns:
-                predictions = self._calibrated_out_of_fold(predictions, sample_weight)
+                folds = self._folds(predictions)
+                predictions = self._calibrated_out_of_fold(predictions, sample_weight, folds)
+                rows = _held_out(folds)
+                sample_weight, features = _of(sample_weight, rows), _of(features, rows)
             self.inner_ = self._fit_inner(predictions, sample_weight, features)
             return self
         self.inner_ = self._fit_inner(predictions, sample_weight, features)
         if learns:
             combined = np.empty(predictions.member_probas.shape[1:], dtype=predictions.member_probas.dtype)
-            for others, fold in self._folds(len(predictions.ids)):
+            folds = self._folds(predictions)
+            for others, fold in folds:
                 some = predictions.reorder(rows=others)
                 fitted = self._fit_inner(some, _of(sample_weight, others), _of(features, others))
                 held_out = predictions.member_probas[:, fold]
                 combined[fold] = _combine(fitted, held_out, _of(features, fold), predictions.kind, np)
+            rows = _held_out(folds)
+            combined, predictions = combined[rows], predictions.reorder(rows=rows)
+            sample_weight = _of(sample_weight, rows)
         else:
             combined = _combine(self.inner_, predictions.member_probas, features, predictions.kind, np)
         self.maps_ = self._fit_maps(combined[np.newaxis], predictions, sample_weight)
@@ -210,12 +226,16 @@ class Calibrated(Combiner):
             for probas in member_probas
         ]
 
-    def _calibrated_out_of_fold(self, predictions: PredictionSet, sample_weight: np.ndarray | None) -> PredictionSet:
+    def _calibrated_out_of_fold(
+        self, predictions: PredictionSet, sample_weight: np.ndarray | None, folds: list[Fold]
+    ) -> PredictionSet:
         calibrated = np.empty(predictions.member_probas.shape, dtype=predictions.member_probas.dtype)
-        for others, fold in self._folds(len(predictions.ids)):
+        for others, fold in folds:
             some = predictions.reorder(rows=others)
             maps = self._fit_maps(some.member_probas, some, _of(sample_weight, others))
             calibrated[:, fold] = self._calibrate(maps, predictions.member_probas[:, fold], predictions.kind)
+        rows = _held_out(folds)
+        predictions, calibrated = predictions.reorder(rows=rows), calibrated[:, rows]
         fields: dict[str, Any] = {name: getattr(predictions, name) for name in ("ids", "classes", "labels", "task")}
         return align(
             *(
@@ -224,13 +244,30 @@ class Calibrated(Combiner):
             )
         )
 
-    def _folds(self, n_samples: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _folds(self, predictions: PredictionSet) -> list[Fold]:
+        """List the rows that the first step is fitted on, and those that the second step is then fitted on."""
+        n_samples = len(predictions.ids)
+        if predictions.time:
+            return self._folds_in_time(predictions)
         if n_samples == 1:
-            return iter([(np.array([0]), np.array([0]))])
+            return [(np.array([0]), np.array([0]))]
         from sklearn.model_selection import KFold
 
         folds = KFold(min(self.cv, n_samples), shuffle=True, random_state=0)
-        return iter(folds.split(np.empty((n_samples, 1))))
+        return list(folds.split(np.empty((n_samples, 1))))
+
+    def _folds_in_time(self, predictions: PredictionSet) -> list[Fold]:
+        codes = predictions.label_codes
+        classes = codes if predictions.kind == "multiclass" and codes is not None and codes.ndim == 1 else None
+        folds = forward_folds(predictions, self.cv, groups=predictions.groups, classes=classes)
+        if folds.n_folds:
+            return folds.splits()
+        cut = "" if folds.n_parts == folds.n_cutoffs else f", {folds.n_cutoffs - folds.n_parts} of them within a group"
+        raise InvalidPredictionsError(
+            "calibrated fits its second step on rows at whose cutoff outcomes of earlier rows were known; received "
+            f"{len(predictions.ids)} rows with {folds.n_cutoffs} different cutoffs{cut}, and none is such. Give rows "
+            "of more cutoffs, or an inner rule that learns nothing, such as inner='mean'."
+        )
 
     def _fit_inner(
         self, predictions: PredictionSet, sample_weight: np.ndarray | None, features: np.ndarray | None
@@ -257,6 +294,11 @@ class Calibrated(Combiner):
                 f"inner must be a registered name or an object with a method combine; received {self.inner!r}."
             )
         return copy.deepcopy(self.inner)
+
+
+def _held_out(folds: list[Fold]) -> np.ndarray:
+    """List the rows of all folds, in their order."""
+    return np.sort(np.concatenate([fold for _, fold in folds]))
 
 
 def _of(values: np.ndarray | None, rows: Any) -> np.ndarray | None:

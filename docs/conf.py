@@ -20,7 +20,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "continued",
 ]
-exclude_patterns = ["_build", "_extensions", "gallery", "auto_gallery/**/*.ipynb", "make_predictions.py"]
+exclude_patterns = ["_build", "_extensions", "gallery", "auto_gallery/**/*.ipynb"]
 # `align` in a docstring is a link to what is called so.
 default_role = "py:obj"
 

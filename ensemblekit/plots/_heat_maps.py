@@ -221,7 +221,7 @@ def _draw_key(figure: Figure, title: str, largest: float) -> None:
             Rectangle((step / 5, 0), 0.2, 1, facecolor=HEAT, alpha=MOST_TINT * (step + 0.5) / 5, linewidth=0)
         )
     style_axes(axes, x=title, lines=None)
-    axes.xaxis.label.set_size(SIZE - 1)
+    axes.xaxis.label.set_fontsize(SIZE - 1)
     axes.set(
         xlim=(0, 1), ylim=(0, 1), yticks=[], xticks=[0, 0.5, 1], xticklabels=[f"{largest * t:g}" for t in (0, 0.5, 1)]
     )

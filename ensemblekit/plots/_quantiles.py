@@ -127,7 +127,7 @@ def plot_quantile_coverage(predictions: Models, *, width: float = WIDTH) -> Figu
     tables = {name: quantile_coverage(model) for name, model in models.items()}
     levels = {name: table[table["kind"] == "level"] for name, table in tables.items()}
     names = [
-        f"{short}, off by {table['difference'].abs().mean():.3f}"
+        f"{short}, off by {abs(table['difference']).mean():.3f}"
         for short, table in zip(shorten(models), levels.values(), strict=True)
     ]
     figure = new_figure(width, 0.75 * width + legend_inches(names, width))

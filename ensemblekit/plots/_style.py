@@ -164,7 +164,7 @@ def shorten(names: Iterable[object], most: int = MOST) -> list[str]:
     """Shorten long names so that they still differ, and escape them for matplotlib."""
     plain = list(map(printable, names))
     short = [_cut(name, most) for name in plain]
-    for place, name in enumerate(plain):
+    for place in range(len(plain)):
         alike = {other for other, cut in zip(plain, short, strict=True) if cut == short[place]}
         if len(alike) > 1:
             differ = next(k for k, letters in enumerate(itertools.zip_longest(*alike)) if len({*letters}) > 1)

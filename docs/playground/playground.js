@@ -92,7 +92,7 @@
     const box = document.getElementById(`by-${kind}`);
     const share = right.filter(Boolean).length / ids.length;
     box.querySelector(".figure").textContent = `${Math.round(100 * share)} %`;
-    box.querySelector(".bar > span").style.width = `${100 * share}%`;
+    box.querySelector(".bar > i").style.width = `${100 * share}%`;
     box.querySelector(".count").textContent = `${right.filter(Boolean).length} of ${ids.length} digits are right`;
     right.forEach((ok, place) => {
       const mark = marks[kind].children[place].firstChild;

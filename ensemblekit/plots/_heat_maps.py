@@ -37,7 +37,7 @@ __all__ = ["plot_confusion", "plot_diversity"]
 
 LEAST = 5
 """Smallest text in points. Where numbers would be smaller, a key of the tints is drawn instead."""
-KEY = 0.55
+KEY = 0.7
 """Inches of the key of the tints."""
 UNITS = {"disagreement": "share of rows", "double_fault": "share of rows", "vote_disagreement": "share of rows"}
 """Measure -> its unit; the others have none, or that of the predictions."""
@@ -187,10 +187,13 @@ def _draw_heat_map(
     text_size = _text_size(texts, side) if texts else 0
     for (row, column), tint in np.ndenumerate(tints):
         alpha = 0.0 if np.isnan(tint) else MOST_TINT * float(tint)
-        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=HEAT, alpha=alpha, linewidth=0))
+        cell = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=HEAT, alpha=alpha, linewidth=0)
+        cell.set_in_layout(False)  # within the panel, so that the layout need not look at each
+        axes.add_patch(cell)
         if texts:
             text = str(texts[row][column])
-            axes.text(column, row, text, ha="center", va="center", fontsize=text_size, color=INK)
+            shown = axes.text(column, row, text, ha="center", va="center", fontsize=text_size, color=INK)
+            shown.set_in_layout(False)
     style_axes(axes, lines=None)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -211,14 +214,14 @@ def _draw_key(figure: Figure, title: str, largest: float) -> None:
 
     width, height = (float(side) for side in figure.get_size_inches())
     figure.get_layout_engine().set(rect=(0, KEY / height, 1, 1 - KEY / height))  # type: ignore[union-attr]
-    axes = figure.add_axes((0.25, 0.36 / height, min(0.5, 1.6 / width), 0.12 / height))
+    axes = figure.add_axes((0.25, 0.45 / height, min(0.5, 1.6 / width), 0.12 / height))
     axes.set_in_layout(False)
     for step in range(5):
         axes.add_patch(
             Rectangle((step / 5, 0), 0.2, 1, facecolor=HEAT, alpha=MOST_TINT * (step + 0.5) / 5, linewidth=0)
         )
     style_axes(axes, x=title, lines=None)
-    axes.xaxis.label.set_size(SIZE - 1)
+    axes.xaxis.label.set_fontsize(SIZE - 1)
     axes.set(
         xlim=(0, 1), ylim=(0, 1), yticks=[], xticks=[0, 0.5, 1], xticklabels=[f"{largest * t:g}" for t in (0, 0.5, 1)]
     )

@@ -67,7 +67,7 @@ def plot_pit(predictions: Models, *, n_bins: int = 10, width: float = WIDTH) -> 
     >>> from ensemblekit.plots import plot_pit
     >>> fields = {"ids": [1, 2], "classes": [0.25, 0.75], "task": "quantile", "labels": [2.0, 9.0]}
     >>> figure = plot_pit(Predictions([[1.0, 3.0], [1.0, 3.0]], **fields))
-    >>> [bar.get_height() for bar in figure.axes[0].containers[0]]
+    >>> [float(bar.get_height()) for bar in figure.axes[0].containers[0]]
     [0.0, 1.0, 2.0]
     """
     models = named_models(predictions, argument="predictions")
@@ -127,7 +127,7 @@ def plot_quantile_coverage(predictions: Models, *, width: float = WIDTH) -> Figu
     tables = {name: quantile_coverage(model) for name, model in models.items()}
     levels = {name: table[table["kind"] == "level"] for name, table in tables.items()}
     names = [
-        f"{short}, off by {table['difference'].abs().mean():.3f}"
+        f"{short}, off by {abs(table['difference']).mean():.3f}"
         for short, table in zip(shorten(models), levels.values(), strict=True)
     ]
     figure = new_figure(width, 0.75 * width + legend_inches(names, width))

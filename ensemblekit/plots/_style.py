@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import math
+import re
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import MappingProxyType
@@ -102,14 +104,20 @@ def looks(names: list[Hashable]) -> dict[Hashable, Look]:
     }
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Create a figure without a window and without global state."""
+def _need_matplotlib() -> None:
     try:
-        from matplotlib.figure import Figure
+        importlib.import_module("matplotlib.figure")
     except ImportError as error:
         raise MissingDependencyError(
             'Plots need matplotlib, which is not installed: pip install "ensemblekit[plots]".'
         ) from error
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Create a figure without a window and without global state."""
+    _need_matplotlib()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), facecolor=PAPER, layout="constrained")
 
 
@@ -142,6 +150,7 @@ def style_axes(axes: Axes, *, title: str = "", x: str = "", y: str = "", lines: 
 @functools.lru_cache(4096)
 def text_inches(text: str, size: float) -> float:
     """Measure the width of a line of text in inches, in matplotlib's font."""
+    _need_matplotlib()
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -155,7 +164,7 @@ def shorten(names: Iterable[object], most: int = MOST) -> list[str]:
     """Shorten long names so that they still differ, and escape them for matplotlib."""
     plain = list(map(printable, names))
     short = [_cut(name, most) for name in plain]
-    for place, name in enumerate(plain):
+    for place in range(len(plain)):
         alike = {other for other, cut in zip(plain, short, strict=True) if cut == short[place]}
         if len(alike) > 1:
             differ = next(k for k, letters in enumerate(itertools.zip_longest(*alike)) if len({*letters}) > 1)
@@ -181,7 +190,8 @@ def _cut(name: str, most: int, *, keep: int | None = None) -> str:
 
 def literal(text: object) -> str:
     """Escape text for matplotlib, in which a dollar sign starts a formula."""
-    return printable(text, lines=True).replace("$", r"\$")
+    # What is escaped already stays as it is.
+    return re.sub(r"(?<!\\)\$", r"\\$", printable(text, lines=True))
 
 
 def fitted(text: object, inches: float, size: float, *, lines: int = 2) -> str:

@@ -85,6 +85,8 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
     aligned = align(first, second)
     rows = {"a": first, "b": second}
     scores = pd.DataFrame({"Model": ["cnn"], "Accuracy": [0.5], "low": [0.4], "high": [0.6]})
+    numbers = {"ids": FIELDS["ids"], "classes": [0.25, 0.75], "task": "quantile", "labels": np.arange(6.0)}
+    forecasts = Predictions([[1.0, 3.0]] * 6, **numbers)
     history = pd.DataFrame({"loss": [1.0, 0.5]})
     frontier = pd.DataFrame({"members": [("a",)], "ms": [1.0], "accuracy": [0.5], "on_frontier": [True]})
     figures = [f"{s} {figure}" for s in ("Train", "Validation", "Test") for figure in ("Loss", "Accuracy")]
@@ -160,6 +162,8 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "plots.plot_diversity": give(predictions=aligned),
         "plots.plot_frontier": give(frontier=frontier),
         "plots.plot_learning_curves": give(histories={"a": history}),
+        "plots.plot_pit": give(predictions=forecasts),
+        "plots.plot_quantile_coverage": give(predictions=forecasts),
         "plots.plot_reliability": one,
         "plots.plot_risk_coverage": one,
         "plots.plot_set_sizes": give(sets=pd.DataFrame({"cat": [True, False], "dog": [True, True]})),

@@ -48,7 +48,7 @@ def test_reliability_draws_each_bin_at_its_confidence_and_accuracy():
     line = axes.get_lines()[1]
     # All four rows are 0.75 sure; three of them are right.
     np.testing.assert_allclose(line.get_xydata(), [[0.75, 0.75]])
-    assert texts(axes) == ["error 0.000"]
+    assert texts(axes) == ["calibration error 0.000"]
 
 
 def test_confusion_writes_the_counts_row_by_row():

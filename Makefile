@@ -12,6 +12,8 @@ PARALLEL := -n $(WORKERS) --dist loadfile
 FAST := -m "not slow and not packaging"
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# Bytecode is kept, whatever the machine says: else each process of a test compiles all modules anew.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help install ctscan bench-combiners bench-choosing bench-distributions bench-readers bench-referee test test-slow test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
 
@@ -69,8 +71,12 @@ test-all: install  ## every test, with coverage
 test-deep: install  ## the fast tests, each property on twenty times as many examples
 	$(BIN)/python -m pytest -q $(PARALLEL) $(FAST) --hypothesis-profile=deep
 
+# What asks for versions: not the pages, the benchmarks, nor what is asked of files of this repository.
+ON_LOWEST := tests/unit tests/plugins tests/peers tests/contract/test_named_inputs.py \
+  tests/contract/test_written_examples.py tests/contract/test_wrong_options.py
+
 test-lowest: $(LOWEST)/.installed  ## the fast tests, on the lowest versions that pyproject.toml declares
-	$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(FAST)
+	$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(FAST) $(ON_LOWEST)
 
 $(LOWEST)/.installed: pyproject.toml ensemblekit/_version.py
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
@@ -123,12 +129,16 @@ wheel-test: install  ## the wheel, alone, in a clean environment
 hooks: install  ## pre-commit: lint, format and layers before each commit, types before each push
 	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
-dist: install  ## the source distribution and the wheel, into dist
+dist: install  ## the source distribution and the wheel, into dist, checked as PyPI does; and the citation
 	rm -rf dist
 	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	# In a folder of its own, as it needs old versions of other packages.
+	$(BIN)/python -m pip install --quiet --upgrade --target $(VENV)/citation cffconvert
+	PYTHONPATH=$(VENV)/citation $(BIN)/python $(VENV)/citation/bin/cffconvert --validate
 
-release-check: install  ## whether TAG, the version and the changelog agree
-	RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py
+release-check: dist  ## whether TAG, the version and the changelog agree, and dist installs on each Python
+	RELEASE_CHECK=1 RELEASE_TAG="$(TAG)" $(BIN)/python -m pytest -q tests/contract/test_release.py tests/packaging
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(REFEREE) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(REFEREE) build dist docs/_build docs/auto_gallery .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -102,11 +102,10 @@ def _wrap(function: F, *, but: abc.Collection[str]) -> F:
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         known = types_of_parameters()
-        for name, value in (*zip(order, args, strict=False), *kwargs.items()):
-            if name not in known or value is defaults[name]:
-                continue
-            if not _matches(value, known[name][1]):
-                _refuse(name, *known[name], value)
+        for given in (zip(order, args, strict=False), kwargs.items()):
+            for name, value in given:
+                if name in known and value is not defaults[name] and not _matches(value, known[name][1]):
+                    _refuse(name, *known[name], value)
         return function(*args, **kwargs)
 
     return checked  # pyright: ignore[reportReturnType]
@@ -200,6 +199,8 @@ class _Namespace(dict[str, Any]):
 def _matches(value: Any, kind: Any) -> bool:
     if kind is Any or isinstance(kind, TypeVar):
         return True
+    if kind is str:
+        return isinstance(value, str) and _is_unicode(value)
     origin, parts = get_origin(kind), get_args(kind)
     if isinstance(kind, _UnknownUnion):
         parts = tuple(kind)
@@ -215,8 +216,6 @@ def _matches(value: Any, kind: Any) -> bool:
         return isinstance(value, Integral) and not isinstance(value, bool) and -(2**63) <= int(value) < 2**63
     if kind is float:
         return isinstance(value, Real) and not isinstance(value, bool) and _has_float(value)
-    if kind is str:
-        return isinstance(value, str) and _is_unicode(value)
     if kind is bool:
         return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
     if origin is Literal:

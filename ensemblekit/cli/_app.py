@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import importlib
 import os
 import signal
 import sys
 import traceback
 import warnings
-from importlib import metadata
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import EnsembleKitError
 from ..printed import one_line, printable
+from ._commands import MODULES
+from ._help import Command, Group
 from ._streams import close_output, is_reader_gone, open_streams
 
-__all__ = ["FAILED", "LEAKS", "NO_READER", "STOPPED", "UNREADABLE", "WRONG_LINE", "app", "main"]
+__all__ = [
+    "FAILED", "LEAKS", "NO_READER", "STOPPED", "UNREADABLE", "WRONG_LINE", "app", "command", "main", "make_command",
+]  # fmt: skip
 
 # Exit statuses; 0 is success. The last two are those of a shell for SIGINT and SIGPIPE.
 FAILED, WRONG_LINE, LEAKS, UNREADABLE, STOPPED, NO_READER = 1, 2, 3, 4, 130, 141
@@ -27,12 +33,52 @@ FAILED, WRONG_LINE, LEAKS, UNREADABLE, STOPPED, NO_READER = 1, 2, 3, 4, 130, 141
 TRACEBACK = "ENSEMBLEKIT_TRACEBACK"
 """Environment variable that adds the traceback to an error."""
 
+# Typer's own help draws boxes with rich, which takes longer to import than most commands run.
 app = typer.Typer(
+    cls=Group,
     help="Combine the predictions of several models: aligned by name, or refused.",
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
+_functions: dict[str, tuple[Callable[..., Any], Sequence[tuple[str, str]], Sequence[str]]] = {}
+
+
+def command(
+    *examples: tuple[str, str], lists: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function as the command of its name.
+
+    Parameters
+    ----------
+    *examples : tuple of str
+        What a command line does, and the line, for the help.
+    lists : sequence of str
+        Kinds of plugins whose names the help lists.
+
+    Returns
+    -------
+    callable
+        The decorator.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        _functions[function.__name__] = function, examples, lists
+        return function
+
+    return register
+
+
+@functools.cache
+def make_command(name: str) -> Any:
+    """Import the module of a command, and make the command."""
+    importlib.import_module(f"{__package__}._{MODULES.get(name, name)}")
+    function, examples, lists = _functions[name]
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    alone.command(name, cls=Command)(function)
+    made: Any = typer.main.get_command(alone)
+    made.examples, made.lists = examples, lists
+    return made
 
 
 def main() -> None:
@@ -142,6 +188,8 @@ def _print_error(line: str) -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         typer.echo(metadata.version("ensemblekit"))
         raise typer.Exit
 

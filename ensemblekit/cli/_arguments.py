@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,41 +10,70 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import FolderNotFoundError, InvalidOptionError, OutputExistsError
-from ..files import check_file
+from ._completion import complete_metric, complete_option, complete_task, completes
 
 __all__ = [
-    "ActivationName", "ClassNames", "CombinerOptions", "Confidence", "Groups", "Labels", "Metrics", "ModelPath",
-    "Overwrite", "SampleWeight", "Seed", "TaskName", "Unit", "check_output", "complete_combiner", "complete_metric",
-    "complete_plugin", "key_and_value", "name_and_path", "pairs_of",
+    "ActivationName", "ClassNames", "CombinerOptions", "Confidence", "Groups", "Labels", "Metrics", "MissingRows",
+    "ModelPath", "Overwrite", "SampleWeight", "Seed", "TaskName", "Unit", "check_missing", "check_output",
+    "key_and_value", "name_and_path", "pairs_of",
 ]  # fmt: skip
 
-ModelPath = Annotated[Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.")]
+ModelPath = Annotated[
+    Path, typer.Argument(help="A .keras or .onnx file, or a folder with a saved ensemble.", metavar="MODEL")
+]
 ClassNames = Annotated[
     list[str] | None,
     typer.Option("--class", help="Name of an output, in order; for a model without class names.", metavar="NAME"),
 ]
 TaskName = Annotated[
-    str | None, typer.Option("--task", help="multiclass, multilabel or regression; by default what the model knows.")
+    str | None,
+    typer.Option(
+        "--task",
+        help="multiclass, multilabel or regression; by default what the model knows.",
+        metavar="TASK",
+        autocompletion=complete_task,
+    ),
 ]
 ActivationName = Annotated[
-    str | None, typer.Option("--activation", help="Applied to the outputs: sigmoid or softmax; linear: nothing.")
+    str | None,
+    typer.Option(
+        "--activation",
+        help="Applied to the outputs: sigmoid or softmax; linear: nothing.",
+        metavar="NAME",
+        autocompletion=completes("sigmoid", "softmax", "linear"),
+    ),
 ]
 CombinerOptions = Annotated[
-    list[str] | None, typer.Option(help="An option of the rule; as often as needed.", metavar="KEY=VALUE")
+    list[str] | None,
+    typer.Option(
+        help="An option of the rule; as often as needed.", metavar="KEY=VALUE", autocompletion=complete_option
+    ),
 ]
-Labels = Annotated[Path | None, typer.Option(help="A table with id and label, for files without labels.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="A table with id and label, for files without labels.", metavar="FILE")
+]
 Groups = Annotated[
     Path | None,
     typer.Option(
-        help="A table with id and group, or a key column: rows that are not independent, such as near copies."
+        help="A table with id and group, or a key column: rows that are not independent, such as near copies.",
+        metavar="FILE",
     ),
 ]
-Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
-Seed = Annotated[int, typer.Option(help="Seed of the resampling.")]
+Confidence = Annotated[float, typer.Option(help="Confidence level of the intervals.", metavar="NUMBER")]
+Seed = Annotated[int, typer.Option(help="Seed of the resampling.", metavar="NUMBER")]
 SampleWeight = Annotated[
     Path | None, typer.Option(help="A table with id and weight: how much each row counts.", metavar="FILE")
 ]
-Unit = Annotated[str, typer.Option(help="Plural word for the samples.")]
+MissingRows = Annotated[
+    str,
+    typer.Option(
+        "--missing",
+        help="Rows that not all members have: error, or common: leave them out.",
+        metavar="POLICY",
+        autocompletion=completes("error", "common"),
+    ),
+]
+Unit = Annotated[str, typer.Option(help="Plural word for the samples.", metavar="WORD")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 
 
@@ -78,6 +106,12 @@ def name_and_path(text: str) -> tuple[str, Path]:
     return (name, Path(rest)) if named else ("", Path(text))
 
 
+def check_missing(missing: str) -> None:
+    """Refuse a --missing of a command that knows two."""
+    if missing not in ("error", "common"):
+        raise InvalidOptionError(f"--missing must be error or common; received {missing!r}.")
+
+
 def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -> None:
     """Refuse the path of an output before anything is computed.
 
@@ -97,36 +131,9 @@ def check_output(path: Path, *, overwrite: bool, suffixes: Sequence[str] = ()) -
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{str(path)!r} is there already. Take another name, or give --overwrite.")
     if suffixes:
+        from ..files import check_file
+
         check_file(path)
-
-
-def complete_combiner(incomplete: str) -> list[tuple[str, str]]:
-    """List the combiners whose names start with this text, with their summaries."""
-    return _complete(incomplete, "combiner")
-
-
-def complete_plugin(incomplete: str) -> list[tuple[str, str]]:
-    """List the plugins of every kind whose names start with this text, with their summaries."""
-    return _complete(incomplete, None)
-
-
-def complete_metric(incomplete: str) -> list[tuple[str, str]]:
-    """List the metrics whose names start with this text, with their summaries, then scorers of scikit-learn."""
-    found = _complete(incomplete, "metric")
-    from sklearn.metrics import get_scorer_names
-
-    known = {name for name, _ in found}
-    scorers = [name for name in get_scorer_names() if name.startswith(incomplete) and name not in known]
-    return found + [(name, "scorer of scikit-learn") for name in scorers]
-
-
-def _complete(incomplete: str, kind: str | None) -> list[tuple[str, str]]:
-    from ..registry import load_plugins
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        registrations = load_plugins().registrations
-    return [(r.name, r.summary) for r in registrations if r.name.startswith(incomplete) and kind in (None, r.kind)]
 
 
 Metrics = Annotated[

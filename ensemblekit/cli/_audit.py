@@ -7,19 +7,25 @@ from typing import Annotated, Any
 
 import typer
 
-from ._app import LEAKS, app
+from ._app import LEAKS, command
 from ._arguments import pairs_of
 from ._image_options import takes_image_options
-from ._screen import make_console, print_json, show_progress
+from ._screen import make_console, print_json, show_progress, takes_plain
 
 
-@app.command()
+@command(
+    ("What is wrong with the images of a folder", "ensemblekit audit photos"),
+    ("The copies side by side, as a page", "ensemblekit audit photos --html audit.html"),
+    ("In a test: fail if an image is in two splits", "ensemblekit audit photos --fail-on-leaks"),
+)
+@takes_plain
 @takes_image_options
 def audit(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="Contains one folder per split (train, valid, test, ...) with one folder per class; or class folders."
+            help="Contains one folder per split (train, valid, test, ...) with one folder per class; or class folders.",
+            metavar="FOLDER",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -40,10 +46,13 @@ def audit(
         ),
     ] = None,
     max_distance: Annotated[
-        int, typer.Option(help="Largest distance of the perceptual hashes of near copies, in bits of 255.")
+        int,
+        typer.Option(
+            help="Largest distance of the perceptual hashes of near copies, in bits of 255.", metavar="NUMBER"
+        ),
     ] = 32,
     min_correlation: Annotated[
-        float, typer.Option(help="Smallest correlation of the thumbnails of near copies.")
+        float, typer.Option(help="Smallest correlation of the thumbnails of near copies.", metavar="NUMBER")
     ] = 0.99,
     *,
     reader: Any,

@@ -10,8 +10,8 @@ import typer
 
 from ..errors import FolderNotFoundError
 from ..printed import as_text, printable
-from ._app import app
-from ._screen import age_of, make_console, make_table, print_json, size_of
+from ._app import command
+from ._screen import age_of, make_console, make_table, print_json, size_of, takes_plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from ..features import CollectionInfo, FeatureBank
 
 
-@app.command()
+@command(("What is kept", "ensemblekit cache"), ("Remove it", "ensemblekit cache --clear"))
+@takes_plain
 def cache(
     folder: Annotated[
-        Path | None, typer.Option(help="Another feature bank than that of the user's cache folder.", show_default=False)
+        Path | None,
+        typer.Option(help="Another feature bank than that of the user's cache folder.", metavar="FOLDER"),
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Remove everything, without confirmation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

@@ -3,50 +3,68 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InvalidOptionError
-from ..predictions.tables import ReadOptions
 from ..printed import printable
-from ._app import app
+from ._app import command
 from ._arguments import Overwrite, check_output, pairs_of
 from ._combine import FILES, SUFFIXES
-from ._inputs import naming_files, read_members, with_labels
 from ._reading import takes_read_options
 from ._screen import print_json
 
+if TYPE_CHECKING:
+    from ..predictions.tables import ReadOptions
 
-@app.command()
+
+@command(
+    (
+        "Which rows the cheap model does not answer; the threshold is set on held-out rows",
+        "ensemblekit cascade bayes.test.csv forest.test.csv --pending pending.csv \\\n"
+        "    --fit-on bayes.valid.csv --fit-on forest.valid.csv --save chain",
+    ),
+    (
+        "The answers of both, by the threshold that was saved",
+        "ensemblekit cascade bayes.test.csv forest.test.csv --load chain -o joined.csv",
+    ),
+)
 @takes_read_options
 def cascade(
-    files: Annotated[list[str], typer.Argument(help=f"{FILES} One a stage, named as the stages.")],
+    files: Annotated[list[str], typer.Argument(help=f"{FILES} One a stage, named as the stages.", metavar="FILE")],
     fit_on: Annotated[
         list[str] | None,
         typer.Option(
             help="Predictions of held-out rows that the threshold is set on, one of each stage, from the cheapest; as "
-            "FILE or NAME=FILE."
+            "FILE or NAME=FILE.",
+            metavar="FILE",
         ),
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="Labels of the --fit-on rows: a table with id and label.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Labels of the --fit-on rows: a table with id and label.", metavar="FILE")
+    ] = None,
     agreement: Annotated[
-        float | None, typer.Option(help="Least share of rows decided as by the last stage; by default 0.98.")
+        float | None,
+        typer.Option(help="Least share of rows decided as by the last stage; by default 0.98.", metavar="NUMBER"),
     ] = None,
     max_loss: Annotated[
-        float | None, typer.Option(help="Instead: how much the share of errors may exceed that of the last stage.")
+        float | None,
+        typer.Option(help="Instead: how much the share of errors may exceed that of the last stage.", metavar="NUMBER"),
     ] = None,
-    confidence: Annotated[float, typer.Option(help="Probability that the promise is kept.")] = 0.95,
+    confidence: Annotated[float, typer.Option(help="Probability that the promise is kept.", metavar="NUMBER")] = 0.95,
     cost: Annotated[
         list[str] | None, typer.Option(help="Cost of a stage for a row; for each stage.", metavar="STAGE=NUMBER")
     ] = None,
-    load: Annotated[Path | None, typer.Option(help="A cascade saved with --save.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Folder to save the cascade in.")] = None,
+    load: Annotated[Path | None, typer.Option(help="A cascade saved with --save.", metavar="FOLDER")] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder to save the cascade in.", metavar="FOLDER")] = None,
     pending: Annotated[
-        Path | None, typer.Option(help="Output: a .csv table of the ids that a later stage must still predict.")
+        Path | None,
+        typer.Option(help="Output: a .csv table of the ids that a later stage must still predict.", metavar="FILE"),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Output: predictions of the cascade, if none is pending.")
+        Path | None,
+        typer.Option("--output", "-o", help="Output: predictions of the cascade, if none is pending.", metavar="FILE"),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -56,6 +74,7 @@ def cascade(
     """Answer rows by the cheap model where it is sure: which rows need the other, and predictions joined."""
     from ..store import load as load_saved
     from ..store import save as save_cascade
+    from ._inputs import naming_files, read_members
 
     if (load is None) == (not fit_on):
         raise InvalidOptionError(
@@ -108,6 +127,7 @@ def _fitted(
     cost: list[str] | None, read: ReadOptions,
 ) -> Any:  # fmt: skip
     from ..cascading import cascade as set_threshold
+    from ._inputs import naming_files, read_members, with_labels
 
     rows = read_members(files, read, labels=labels)
     rows = with_labels(rows, labels, read) if labels else rows

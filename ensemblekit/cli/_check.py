@@ -9,36 +9,51 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InvalidOptionError, PluginWarning
-from ..hookspecs import HOOKS
 from ..printed import as_text
-from ..registry import Registry, load_plugins
-from ._app import app
-from ._arguments import complete_plugin, key_and_value
-from ._screen import import_keras_quietly, make_console, make_table
+from ._app import command
+from ._arguments import key_and_value
+from ._completion import complete_option, complete_plugin, completes
+from ._screen import import_keras_quietly, make_console, make_table, takes_plain
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ..registry import Registry
     from ..testing import CheckResult
 
 
-@app.command()
+@command(
+    ("A rule", "ensemblekit check mean"),
+    ("A rule with an option", "ensemblekit check trimmed_mean --option proportion=0.34"),
+    ("A metric", "ensemblekit check accuracy --kind metric"),
+)
+@takes_plain
 def check(
     name: Annotated[
         str,
         typer.Argument(
-            help="Name of an installed plugin, as `ensemblekit plugins` lists it.", autocompletion=complete_plugin
+            help="Name of an installed plugin, as `ensemblekit plugins` lists it.",
+            autocompletion=complete_plugin,
+            metavar="NAME",
         ),
     ],
     kind: Annotated[
         str | None,
-        typer.Option(help="backbone, head, combiner, chainer, task or metric; needed if several kinds have it."),
+        typer.Option(
+            help="backbone, head, combiner, chainer, task or metric; needed if several kinds have it.",
+            metavar="KIND",
+            autocompletion=completes("backbone", "head", "combiner", "chainer", "task", "metric"),
+        ),
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="An option of the plugin, KEY=VALUE; as often as needed.")
+        list[str] | None,
+        typer.Option(
+            help="An option of the plugin; as often as needed.", metavar="KEY=VALUE", autocompletion=complete_option
+        ),
     ] = None,
 ) -> None:
     """Check that a plugin keeps its promises; exit status 1 if it breaks one."""
+    from ..registry import load_plugins
     from ..testing import run_checks
 
     with warnings.catch_warnings():
@@ -84,6 +99,8 @@ def _explanations(failed: list[CheckResult]) -> list[str]:
 
 
 def _kind_of(registry: Registry, name: str, kind: str | None) -> str:
+    from ..hookspecs import HOOKS
+
     kinds = list(HOOKS)
     if kind is not None:
         if kind not in kinds:

@@ -11,27 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
-from ..files import Replaceable, atomic_folder, check_folder
-from ..predictions.tables import ReadOptions
 from ..printed import as_text
-from ._app import app
-from ._arguments import (
-    Confidence,
-    Groups,
-    Labels,
-    Overwrite,
-    Seed,
-    check_output,
-    complete_combiner,
-    complete_metric,
-)
-from ._inputs import naming_files, read_groups, read_members, with_labels
+from ._app import command
+from ._arguments import Confidence, Groups, Labels, MissingRows, Overwrite, Seed, check_missing, check_output
+from ._completion import complete_combiner, complete_metric
 from ._reading import takes_read_options
-from ._screen import frame_to_json, make_console, print_json, select
+from ._screen import frame_to_json, make_console, print_json, select, takes_plain
 
 if TYPE_CHECKING:
     from ..choosing import Choice
-    from ..files import Folder
+    from ..files import Folder, Replaceable
+    from ..predictions.tables import ReadOptions
 
 COMBINER, TABLE, RECORD = "combiner", "table.csv", "choice.json"
 FORMAT = "ensemblekit choice 1"
@@ -46,39 +36,60 @@ def _own_files(folder: Folder) -> list[str] | None:
         return None
 
 
-CHOSEN = Replaceable("a choice", _own_files)
-"""The folders that may be replaced: those with a record of `choose`, and the files that it names."""
+def _replaceable() -> Replaceable:
+    """Describe the folders that may be replaced: those with a record of `choose`, and the files that it names."""
+    from ..files import Replaceable
+
+    return Replaceable("a choice", _own_files)
 
 
-@app.command()
+@command(
+    ("The best rule for three members, by their held-out rows", "ensemblekit choose *.valid.csv"),
+    (
+        "A few rules by accuracy; the fitted one is kept, and used",
+        "ensemblekit choose *.valid.csv --rule mean --rule voting --metric accuracy -o choice\n"
+        "ensemblekit combine *.test.csv --load choice/combiner -o chosen.csv",
+    ),
+    lists=("combiner", "metric"),
+)
+@takes_plain
 @takes_read_options
 def choose(
-    files: Annotated[list[str], typer.Argument(help="Files of predictions of two members or more, FILE or NAME=FILE.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files of predictions of two members or more, FILE or NAME=FILE.", metavar="FILE"),
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the fitted rule, the table and the answer.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the fitted rule, the table and the answer.", metavar="FOLDER"),
     ] = None,
     labels: Labels = None,
     groups: Groups = None,
     metric: Annotated[
         str | None,
-        typer.Option(help="What counts. Default: that of the task.", autocompletion=complete_metric),
+        typer.Option(help="What counts. Default: that of the task.", autocompletion=complete_metric, metavar="METRIC"),
     ] = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(
-            help="A rule to try; as often as needed. Default: all that suit.", autocompletion=complete_combiner
+            help="A rule to try; as often as needed. Default: all that suit.",
+            autocompletion=complete_combiner,
+            metavar="RULE",
         ),
     ] = None,
-    cv: Annotated[int, typer.Option(help="Number of folds, at least 3.")] = 5,
+    cv: Annotated[int, typer.Option(help="Number of folds, at least 3.", metavar="NUMBER")] = 5,
     simplest: Annotated[
         bool, typer.Option("--simplest/--best", help="The simplest rule that is not beaten, or the best value.")
     ] = True,
-    smallest: Annotated[float, typer.Option(help="Smallest gain of interest, in the metric.")] = 0.0,
+    smallest: Annotated[float, typer.Option(help="Smallest gain of interest, in the metric.", metavar="NUMBER")] = 0.0,
     cost: Annotated[
         list[str] | None,
-        typer.Option(help="Cost of a member, NAME=NUMBER; of each one. Cheaper members are then tried too."),
+        typer.Option(help="Cost of a member; of each one. Cheaper members are then tried too.", metavar="NAME=NUMBER"),
     ] = None,
-    max_cost: Annotated[float | None, typer.Option(help="Highest cost of the members of a rule together.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Highest cost of the members of a rule together.", metavar="NUMBER")
+    ] = None,
+    missing: MissingRows = "error",
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -88,11 +99,15 @@ def choose(
 ) -> None:
     """Choose the rule that combines members best, and say whether it beats the best of them."""
     from ..choosing import choose as choose_rule
+    from ..files import check_folder
+    from ._inputs import common_rows, naming_files, read_groups, read_members, with_labels
 
+    check_missing(missing)
     if output is not None:
         check_output(output, overwrite=overwrite)
-        check_folder(output, CHOSEN if overwrite else None)
-    members = with_labels(read_members(files, read, labels=labels), labels, read)
+        check_folder(output, _replaceable() if overwrite else None)
+    members, left_out = common_rows(read_members(files, read, labels=labels), missing)
+    members = with_labels(members, labels, read)
     with naming_files(files):
         choice = choose_rule(
             members,
@@ -111,7 +126,14 @@ def choose(
     if output is not None:
         _write(choice, record, output, overwrite=overwrite)
     if as_json:
-        print_json({**record, "output": None if output is None else str(output), "rows": frame_to_json(choice.table)})
+        print_json(
+            {
+                **record,
+                "output": None if output is None else str(output),
+                "left_out": left_out,
+                "rows": frame_to_json(choice.table),
+            }
+        )
         return
     _show(choice, 100 * confidence, "row" if groups is None and not _have_groups(members) else "group")
     if output is not None:
@@ -158,9 +180,10 @@ def _record(choice: Choice) -> dict[str, Any]:
 
 
 def _write(choice: Choice, record: dict[str, Any], output: Path, *, overwrite: bool) -> None:
+    from ..files import atomic_folder
     from ..store import save
 
-    with atomic_folder(output, replaces=CHOSEN if overwrite else None) as folder:
+    with atomic_folder(output, replaces=_replaceable() if overwrite else None) as folder:
         save(choice.combiner, folder / COMBINER)
         choice.table.to_csv(folder / TABLE, index=False)
         names = sorted(str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file())

@@ -5,28 +5,20 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import EnsembleKitError, InvalidOptionError, NotFittedError
-from ..predictions.tables import ReadOptions
 from ..printed import printable
-from ._app import app
-from ._arguments import (
-    CombinerOptions,
-    Groups,
-    Overwrite,
-    check_output,
-    complete_combiner,
-    key_and_value,
-    name_and_path,
-    pairs_of,
-)
-from ._inputs import existing, naming_files, read_groups, read_members, read_named, with_labels
-from ._ordinary import FORM, options_of_output
+from ._app import command
+from ._arguments import CombinerOptions, Groups, Overwrite, check_output, key_and_value, name_and_path, pairs_of
+from ._completion import complete_combiner, completes
 from ._reading import takes_read_options
 from ._screen import print_json
+
+if TYPE_CHECKING:
+    from ..predictions.tables import ReadOptions
 
 SUFFIXES = (".parquet", ".csv", ".tsv", ".npz", ".csv.gz", ".tsv.gz")
 LARGE = 2**28
@@ -34,36 +26,72 @@ LARGE = 2**28
 FILES = "Files of predictions, FILE or NAME=FILE: .csv, .tsv, .npz, .parquet, or a folder of parts."
 
 
-@app.command()
+@command(
+    ("The mean of three members", "ensemblekit combine *.test.csv -o mean.csv"),
+    ("A rule with an option", "ensemblekit combine *.test.csv -c voting --option kind=soft -o voted.csv"),
+    (
+        "A rule that learns, fitted on held-out rows, and kept",
+        "ensemblekit combine forest.test.csv bayes.test.csv -c stacking \\\n"
+        "    --fit-on forest.valid.csv --fit-on bayes.valid.csv --save rule -o new.csv",
+    ),
+    ("The fitted rule on other rows", "ensemblekit combine forest.test.csv bayes.test.csv --load rule -o -"),
+    lists=("combiner options",),
+)
 @takes_read_options
 def combine(
-    files: Annotated[list[str], typer.Argument(help=FILES)],
+    files: Annotated[list[str], typer.Argument(help=FILES, metavar="FILE")],
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="Output file: .csv, .tsv, .npz, .parquet; - is CSV on stdout."),
+        typer.Option(
+            "--output", "-o", help="Output file: .csv, .tsv, .npz, .parquet; - is CSV on stdout.", metavar="FILE"
+        ),
     ],
     combiner: Annotated[
-        str, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
+        str,
+        typer.Option(
+            "--combiner", "-c", help="Name of the rule; those below.", autocompletion=complete_combiner, metavar="RULE"
+        ),
     ] = "mean",
     option: CombinerOptions = None,
     fit_on: Annotated[
         list[str] | None,
-        typer.Option(help="Labelled predictions to fit a rule on, one of each member; as FILE or NAME=FILE."),
+        typer.Option(
+            help="Labelled predictions to fit a rule on, one of each member; as FILE or NAME=FILE.", metavar="FILE"
+        ),
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="Labels of the --fit-on rows: a table with id and label.")] = None,
-    load: Annotated[Path | None, typer.Option(help="A fitted rule saved with --save.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Folder to save the fitted rule in.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Labels of the --fit-on rows: a table with id and label.", metavar="FILE")
+    ] = None,
+    load: Annotated[Path | None, typer.Option(help="A fitted rule saved with --save.", metavar="FOLDER")] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder to save the fitted rule in.", metavar="FOLDER")] = None,
     alias: Annotated[
         list[str] | None, typer.Option(help="Common name of a class; as often as needed.", metavar="OLD=NEW")
     ] = None,
     missing: Annotated[
-        str, typer.Option(help="Policy for absent classes and rows: error, zero or renormalize.")
+        str,
+        typer.Option(
+            help="Policy for absent classes and rows: error, zero (classes only), renormalize (the members that are "
+            "present), or common (only rows that all members have).",
+            metavar="POLICY",
+            autocompletion=completes("error", "zero", "renormalize", "common"),
+        ),
     ] = "error",
     groups: Groups = None,
     aggregate: Annotated[
-        str | None, typer.Option(help="Rule that combines the rows of each group to one.", metavar="RULE")
+        str | None,
+        typer.Option(
+            help="Rule that combines the rows of each group to one.", metavar="RULE", autocompletion=complete_combiner
+        ),
     ] = None,
-    form: Annotated[str | None, typer.Option(help=FORM)] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            help="Form of the output: predictions, table or votes. Default: as the inputs, if all are tables with the "
+            "same columns.",
+            metavar="FORM",
+            autocompletion=completes("predictions", "table", "votes"),
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
     *,
@@ -74,6 +102,8 @@ def combine(
     from ..combining import fit_combiner
     from ..store import load as load_fitted
     from ..store import save as save_fitted
+    from ._inputs import common_rows, existing, naming_files, read_groups, read_members, with_labels
+    from ._ordinary import options_of_output
 
     to_stdout = output == "-"
     if to_stdout and as_json:
@@ -93,17 +123,26 @@ def combine(
     aliases: Any = pairs_of("--alias", alias) or None
     policy: Any = missing  # combine checks it
     options = dict(key_and_value(text) for text in option or [])
+    if missing == "common":
+        policy = "error"
     if missing == "renormalize":
         read = dataclasses.replace(read, missing="renormalize")
     written = options_of_output(form, [existing(path) for _, path in map(name_and_path, files)], read, output)
     of_rows = groups is None and aggregate is None
-    if of_rows and not fit_on and not written and not read.given() and _are_large(files, output):
+    if (
+        of_rows
+        and not fit_on
+        and missing != "common"
+        and not written
+        and not read.given()
+        and _are_large(files, output)
+    ):
         rule = combiner if load is None else load_fitted(load)
         with naming_files(files):
             record = _combine_large(files, rule, output, aliases, policy, options)
         _print_record(record, as_json)
         return
-    members = read_members(files, read)
+    members, left_out = common_rows(read_members(files, read), missing)
     if (by_id := read_groups(groups, members, read)) is not None:
         with naming_files(files):
             members = {name: p.with_groups(by_id) for name, p in members.items()}
@@ -111,7 +150,7 @@ def combine(
     if load is not None:
         rule = load_fitted(load)
     elif fit_on:
-        rows = read_members(fit_on, read, labels=labels)
+        rows, _ = common_rows(read_members(fit_on, read, labels=labels), missing)
         rows = with_labels(rows, labels, read) if labels else rows
         with naming_files(fit_on):
             rule = fit_combiner(rows, combiner, aliases=aliases, missing=policy, options=options)
@@ -135,6 +174,7 @@ def combine(
         "combiner": combined.member,
         "members": list(members),
         "n_rows": len(combined),
+        "left_out": left_out,
         "classes": list(combined.classes),
         "saved": None if save is None else str(save),
     }
@@ -186,6 +226,7 @@ def _combine_large(
 ) -> dict[str, Any]:
     from ..scaling import combine_files
     from ..scaling.headers import read_header
+    from ._inputs import read_named
 
     def read(path: Path) -> tuple[str | None, Path]:
         meta = read_header(str(path)).meta
@@ -199,6 +240,7 @@ def _combine_large(
         "combiner": meta["member"],
         "members": list(done.members),
         "n_rows": done.n_rows,
+        "left_out": {},
         "classes": meta["classes"],
         "saved": None,
     }

@@ -7,28 +7,39 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
-from ..predictions.tables import ReadOptions
 from ..printed import as_text
-from ._app import app
-from ._arguments import Confidence, Groups, Labels, Metrics, SampleWeight, Seed, Unit
-from ._inputs import naming_files, read_groups, read_members, read_weights, with_labels
+from ._app import command
+from ._arguments import Confidence, Groups, Labels, Metrics, MissingRows, SampleWeight, Seed, Unit, check_missing
 from ._reading import takes_read_options
-from ._screen import frame_to_json, make_console, print_json, select
+from ._screen import frame_to_json, make_console, print_json, select, takes_plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..predictions import Predictions
+    from ..predictions.tables import ReadOptions
 
 FORMER_KEYS = {"row": "model", "row_only": "model_only"}
 """Key of JSON that goes in 0.3 -> key that has the same value."""
 
 
-@app.command()
+@command(
+    ("Three members, the first as the reference", "ensemblekit compare *.test.csv --labels labels.csv"),
+    (
+        "Another reference and metric, where less than 0.01 is of no interest",
+        "ensemblekit compare *.test.csv --labels labels.csv --against forest \\\n    --metric accuracy --smallest 0.01",
+    ),
+    lists=("metric",),
+)
+@takes_plain
 @takes_read_options
 def compare(
-    files: Annotated[list[str], typer.Argument(help="At least two files of predictions, FILE or NAME=FILE.")],
-    against: Annotated[str | None, typer.Option(help="Name of the reference model. Default: the first.")] = None,
+    files: Annotated[
+        list[str], typer.Argument(help="At least two files of predictions, FILE or NAME=FILE.", metavar="FILE")
+    ],
+    against: Annotated[
+        str | None, typer.Option(help="Name of the reference model. Default: the first.", metavar="NAME")
+    ] = None,
     labels: Labels = None,
     groups: Groups = None,
     metric: Metrics = None,
@@ -40,6 +51,7 @@ def compare(
             metavar="NUMBER",
         ),
     ] = None,
+    missing: MissingRows = "error",
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     unit: Unit = "rows",
@@ -50,8 +62,11 @@ def compare(
     """Compare predictions of the same rows by paired tests with Holm's correction, and state the conclusions."""
     from ..evaluation import compare_with_reference
     from ..report import print_table
+    from ._inputs import common_rows, naming_files, read_groups, read_members, read_weights, with_labels
 
-    models = with_labels(read_members(files, read, labels=labels), labels, read)
+    check_missing(missing)
+    models, left_out = common_rows(read_members(files, read, labels=labels), missing)
+    models = with_labels(models, labels, read)
     if len(models) < 2:
         raise InvalidOptionError(f"compare needs two files or more; received {len(models)}.")
     group_by_id = read_groups(groups, models, read)
@@ -66,7 +81,8 @@ def compare(
             models, reference, groups=group_by_id, confidence=confidence, seed=seed, unit=unit, **options
         )
     if as_json:
-        print_json({"reference": reference, "confidence": confidence, "rows": _json_rows(table)})
+        record: dict[str, Any] = {"reference": reference, "confidence": confidence, "left_out": left_out}
+        print_json(record | {"rows": _json_rows(table)})
         return
     console = make_console()
     low, high, by = _bounds(table)
@@ -95,11 +111,21 @@ def _bounds(table: Any) -> tuple[str, str, str]:
     return ("group_low", "group_high", "group") if "group_low" in table else ("low", "high", "row")
 
 
-@app.command()
+@command(
+    ("Three members by the metrics of their task", "ensemblekit evaluate *.test.csv --labels labels.csv"),
+    (
+        "Metrics by name, with an option of one, and as JSON",
+        "ensemblekit evaluate *.test.csv --labels labels.csv --metric accuracy --metric top_k:k=2\n"
+        "ensemblekit evaluate *.test.csv --labels labels.csv --json",
+    ),
+    lists=("metric",),
+)
+@takes_plain
 @takes_read_options
 def evaluate(
     files: Annotated[
-        list[str], typer.Argument(help="Files of predictions, FILE or NAME=FILE: .csv, .npz or .parquet.")
+        list[str],
+        typer.Argument(help="Files of predictions, FILE or NAME=FILE: .csv, .npz or .parquet.", metavar="FILE"),
     ],
     labels: Labels = None,
     groups: Groups = None,
@@ -116,6 +142,7 @@ def evaluate(
     """Score predictions of any task, each value with its confidence interval."""
     from ..evaluation import score_table
     from ..report import print_table
+    from ._inputs import naming_files, read_groups, read_members, read_weights, with_labels
 
     models = with_labels(read_members(files, read, labels=labels), labels, read)
     group_by_id = read_groups(groups, models, read)

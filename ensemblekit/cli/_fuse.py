@@ -3,53 +3,81 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from ..errors import DataError, InvalidOptionError
 from ..printed import as_text
-from ._app import app
+from ._app import command
 from ._arguments import (
     ActivationName,
     CombinerOptions,
     Overwrite,
     TaskName,
     check_output,
-    complete_combiner,
     key_and_value,
     name_and_path,
     pairs_of,
 )
+from ._completion import complete_combiner
 from ._image_options import takes_image_options
-from ._screen import import_keras_quietly, make_console, make_table, print_json, size_of
+from ._screen import import_keras_quietly, make_console, make_table, print_json, size_of, takes_plain
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
-@app.command()
+@command(
+    (
+        "Two networks and their mean as one Keras file",
+        "ensemblekit fuse cnn.keras resnet.keras --images photos -o ensemble.keras",
+    ),
+    (
+        "A saved ensemble as ONNX and for phones",
+        "ensemblekit fuse ensemble --images photos -o ensemble.onnx -o ensemble.tflite",
+    ),
+    lists=("combiner",),
+)
+@takes_plain
 @takes_image_options
 def fuse(
     members: Annotated[
         list[str],
-        typer.Argument(help="Keras files of the members, FILE or NAME=FILE; or one folder with a saved ensemble."),
+        typer.Argument(
+            help="Keras files of the members, FILE or NAME=FILE; or one folder with a saved ensemble.", metavar="MEMBER"
+        ),
     ],
     output: Annotated[
         list[Path],
         typer.Option(
-            "--output", "-o", help="A .keras, .onnx or .tflite file, or a folder for a SavedModel; as often as needed."
+            "--output",
+            "-o",
+            help="A .keras, .onnx or .tflite file, or a folder for a SavedModel; as often as needed.",
+            metavar="FILE",
         ),
     ],
     images: Annotated[
         list[Path],
         typer.Option(
-            help="Real images, as folders or files: each output is compared with the separate members on them."
+            help="Real images, as folders or files: each output is compared with the separate members on them.",
+            metavar="PATH",
         ),
     ],
     combiner: Annotated[
-        str | None, typer.Option("--combiner", "-c", help="Name of the rule.", autocompletion=complete_combiner)
+        str | None,
+        typer.Option(
+            "--combiner",
+            "-c",
+            help="Name of the rule. Default: mean, or that of the saved ensemble.",
+            autocompletion=complete_combiner,
+            metavar="RULE",
+        ),
     ] = None,
     option: CombinerOptions = None,
-    load: Annotated[Path | None, typer.Option(help="A fitted rule saved with combine --save.")] = None,
+    load: Annotated[
+        Path | None, typer.Option(help="A fitted rule saved with combine --save.", metavar="FOLDER")
+    ] = None,
     class_name: Annotated[
         list[str] | None,
         typer.Option("--class", help="Name of an output, in the order of all members.", metavar="NAME"),
@@ -63,8 +91,10 @@ def fuse(
         list[str] | None, typer.Option(help="A member takes pixels times NUMBER.", metavar="MEMBER=NUMBER")
     ] = None,
     offset: Annotated[list[str] | None, typer.Option(help="And plus NUMBER.", metavar="MEMBER=NUMBER")] = None,
-    samples: Annotated[int, typer.Option(help="Maximal number of images to compare on.", min=1)] = 64,
-    tolerance: Annotated[float, typer.Option(help="Largest admitted difference of a probability.")] = 1e-5,
+    samples: Annotated[int, typer.Option(help="Maximal number of images to compare on.", min=1, metavar="NUMBER")] = 64,
+    tolerance: Annotated[
+        float, typer.Option(help="Largest admitted difference of a probability.", metavar="NUMBER")
+    ] = 1e-5,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     *,
@@ -167,6 +197,8 @@ def _image_size(members: Any) -> tuple[int, int]:
 
 def _sample(images: list[Path], size: tuple[int, int], most: int, reader: Any) -> np.ndarray:
     """Read images that are evenly spaced in the list of all images."""
+    import numpy as np
+
     from ..data.listing import list_images
     from ..data.reading import read_image
 

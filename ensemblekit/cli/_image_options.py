@@ -33,11 +33,14 @@ _TYPES: dict[str, Any] = {
         _option("Frame of a stack or volume: a number from 0, middle, or several N,N,N as channels.", metavar="FRAME"),
     ],
     "channels": Annotated[
-        str | None, _option("What models get: rgb, grayscale, or numbers of channels N,N,... Default: rgb.")
+        str | None,
+        _option("What models get: rgb, grayscale, or numbers of channels N,N,... Default: rgb.", metavar="CHANNELS"),
     ],
     "suffix": Annotated[
         list[str] | None,
-        _option("One more suffix of images, such as .ima; '' for names without one. As often as needed."),
+        _option(
+            "One more suffix of images, such as .ima; '' for names without one. As often as needed.", metavar="SUFFIX"
+        ),
     ],
 }
 """Name of an option -> its type, in the order of ``--help``."""

@@ -11,19 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import typer
 
 from ..errors import DataError, EnsembleKitError, InvalidOptionError, InvalidPredictionsError
 from ..predictions.formats import load_members, ordinary_names
 from ..predictions.joining import positions
 from ..predictions.names import shown, text_array
 from ..predictions.tables import ReadOptions, member_name
+from ..printed import one_line
 from ._arguments import name_and_path
 from ._columns import read_column, read_columns
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
 
-__all__ = ["existing", "naming_files", "read_groups", "read_members", "read_named", "read_weights", "with_labels"]
+__all__ = [
+    "common_rows", "existing", "naming_files", "read_groups", "read_members", "read_named", "read_weights",
+    "with_labels",
+]  # fmt: skip
 
 T = TypeVar("T")
 PLAIN = ReadOptions(style="command")
@@ -144,6 +149,42 @@ def read_members(
         return predictions.member, predictions
 
     return read_named(files, next_one)
+
+
+def common_rows(members: dict[str, Predictions], missing: str) -> tuple[dict[str, Predictions], dict[str, int]]:
+    """Keep the rows that all members have, in the order of each, if --missing says so, and say how many on stderr.
+
+    Parameters
+    ----------
+    members : dict of str to Predictions
+        By name.
+    missing : str
+        Value of --missing; any but ``common`` keeps all rows.
+
+    Returns
+    -------
+    dict of str to Predictions
+        With these rows only.
+    dict of str to int
+        Member -> how many of its rows were left out.
+    """
+    if missing != "common":
+        return members, {}
+    shared = set.intersection(*({*p.ids.tolist()} for p in members.values()))
+    if not shared:
+        raise DataError(
+            f"--missing common combines the rows that all members have; {', '.join(map(repr, members))} have none in "
+            "common. Give files of the same rows; the ids of a row must be spelt alike in each."
+        )
+    left_out = {name: len(p) - len(shared) for name, p in members.items()}
+    kept = {
+        name: p if not left_out[name] else p.take([row for row in p.ids.tolist() if row in shared])
+        for name, p in members.items()
+    }
+    if lacking := [f"{n} of {name!r}" for name, n in left_out.items() if n]:
+        told = f"{len(shared)} rows are common to all members; left out are {', '.join(lacking)}."
+        typer.echo(f"ensemblekit: {one_line(told)}", err=True)
+    return kept, left_out
 
 
 def _has_column(path: Path, name: Any, read: ReadOptions) -> bool:

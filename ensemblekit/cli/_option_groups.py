@@ -37,7 +37,8 @@ def with_options(
         made = make(**{option: kwargs.pop(option, None) for option in types})
         return command(*args, **{name: made}, **kwargs)
 
-    signature = inspect.signature(command, eval_str=True)
+    # The type of the argument is for type checkers: its module need not be imported for the help.
+    signature = inspect.signature(command, eval_str=True, locals={str(command.__annotations__[name]): Any})
     own = [parameter for parameter in signature.parameters.values() if parameter.name != name]
     more = [
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)

@@ -10,11 +10,7 @@ from ..errors import InvalidOptionError
 from ..predictions.formats import ordinary_names
 from ..predictions.tables import ReadOptions, TableColumns, split_columns
 
-__all__ = ["FORM", "options_of_output"]
-
-FORM = (
-    "Form of the output: predictions, table or votes. Default: as the inputs, if all are tables with the same columns."
-)
+__all__ = ["options_of_output"]
 
 
 def options_of_output(form: str | None, files: Sequence[Path], read: ReadOptions, output: str) -> dict[str, Any]:

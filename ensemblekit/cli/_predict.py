@@ -8,18 +8,23 @@ from typing import Annotated, Any, cast
 import typer
 
 from ..printed import as_text
-from ._app import STOPPED, UNREADABLE, app
+from ._app import STOPPED, UNREADABLE, command
 from ._arguments import ActivationName, ClassNames, ModelPath, Overwrite, TaskName, pairs_of
 from ._image_options import takes_image_options
 from ._screen import import_keras_quietly, make_console, print_json, show_progress
 
 
-@app.command()
+@command(
+    ("All images of a folder", "ensemblekit predict model.keras photos -o predictions.csv"),
+    ("The class folders are the labels", "ensemblekit predict model.keras photos/test --labels -o test.parquet"),
+    ("Continue a run that was stopped", "ensemblekit predict model.keras photos -o predictions.csv --resume"),
+)
 @takes_image_options
 def predict(
     model: ModelPath,
     images: Annotated[
-        list[Path], typer.Argument(help="Folders of images, to any depth, image files, and .txt lists of them.")
+        list[Path],
+        typer.Argument(help="Folders of images, to any depth, image files, and .txt lists of them.", metavar="PATH"),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Output file: .parquet, .csv or .npz.", metavar="FILE")
@@ -32,7 +37,7 @@ def predict(
     ] = None,
     task_name: TaskName = None,
     activation: ActivationName = None,
-    batch_size: Annotated[int, typer.Option(help="Batch size.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Batch size.", metavar="NUMBER")] = 32,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,

@@ -9,24 +9,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidOptionError
-from ..predictions.tables import ReadOptions
 from ..printed import as_text
-from ._app import app
-from ._arguments import ClassNames, Labels, ModelPath, check_output, complete_combiner
-from ._inputs import read_members, with_labels
+from ._app import command
+from ._arguments import ClassNames, Labels, ModelPath, check_output
+from ._completion import complete_combiner
 from ._reading import takes_read_options
-from ._screen import frame_to_json, import_keras_quietly, make_console, print_json, select, size_of
+from ._screen import frame_to_json, import_keras_quietly, make_console, print_json, select, size_of, takes_plain
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from ..predictions.tables import ReadOptions
     from ..profiling import Profile
 
 PLOTS = (".png", ".svg", ".pdf")
 
 
-@app.command()
+@command(
+    ("Latency, size and memory", "ensemblekit profile ensemble.keras"),
+    (
+        "What each member is worth, with a plot of accuracy and latency",
+        "ensemblekit profile ensemble --labels labels.csv --plot frontier.svg \\\n"
+        "    --predictions cnn=cnn.csv --predictions resnet=resnet.csv",
+    ),
+    lists=("combiner",),
+)
+@takes_plain
 @takes_read_options
 def profile(
     model: ModelPath,
@@ -43,6 +52,7 @@ def profile(
             "-c",
             help="Name of the rule. Default: that of the model if it is known, else the mean.",
             autocompletion=complete_combiner,
+            metavar="RULE",
         ),
     ] = None,
     fit_on: Annotated[
@@ -50,11 +60,12 @@ def profile(
         typer.Option(help="Held-out predictions of a member, for a rule that learns.", metavar="FILE"),
     ] = None,
     batch: Annotated[
-        list[int] | None, typer.Option(help="Batch size; as often as needed. Default: 1, 8 and 32.")
+        list[int] | None, typer.Option(help="Batch size; as often as needed. Default: 1, 8 and 32.", metavar="NUMBER")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 2.0,
+    seconds: Annotated[float, typer.Option(help="Duration of each measurement.", metavar="NUMBER")] = 2.0,
     plot: Annotated[
-        Path | None, typer.Option(help="Save a plot of the frontier of accuracy and latency: .png, .svg, .pdf.")
+        Path | None,
+        typer.Option(help="Save a plot of the frontier of accuracy and latency: .png, .svg, .pdf.", metavar="FILE"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     *,
@@ -63,6 +74,7 @@ def profile(
     """Measure what a model costs, and what dropping each member saves and loses."""
     import_keras_quietly()
     from ..profiling import profile_model
+    from ._inputs import read_members, with_labels
 
     if plot is not None:
         if not predictions:

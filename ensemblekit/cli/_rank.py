@@ -9,37 +9,68 @@ import typer
 
 from ..errors import InvalidOptionError
 from ..printed import as_text
-from ._app import app
+from ._app import command
 from ._arguments import CombinerOptions, Confidence, Overwrite, Seed, check_output, key_and_value, name_and_path
-from ._inputs import existing, naming_files
-from ._screen import frame_to_json, make_console, print_json, select
+from ._completion import completes
+from ._screen import frame_to_json, make_console, print_json, select, takes_plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..ranking import Run
 
+RULES = (
+    "rrf",
+    "isr",
+    "comb_sum",
+    "comb_mnz",
+    "comb_anz",
+    "comb_max",
+    "comb_min",
+    "comb_med",
+    "borda",
+    "condorcet",
+    "rbc",
+)
+"""Names of the rules for rankings, whose room need not be imported for the help."""
 FUSED = "fused"
 """Name of the fused run in tables."""
 
 
-def complete_rule(incomplete: str) -> list[str]:
-    """List the rules for rankings whose names start with this text."""
-    from ..ranking import RULES
-
-    return [name for name in RULES if name.startswith(incomplete)]
-
-
-@app.command()
+@command(
+    ("Two runs by reciprocal rank fusion", "ensemblekit rank bm25.run dense.run -o fused.run"),
+    (
+        "The same, scored by judgements",
+        "ensemblekit rank bm25.run dense.run --qrels qrels.txt --metric ndcg:k=10 --metric mrr",
+    ),
+    (
+        "Weights that are learned by the first metric",
+        "ensemblekit rank bm25.run dense.run --rule linear --qrels qrels.txt --learn -o fused.run",
+    ),
+)
+@takes_plain
 def rank(
-    files: Annotated[list[str], typer.Argument(help="TREC runs, FILE or NAME=FILE; also .gz.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the fused TREC run.")] = None,
-    rule: Annotated[str, typer.Option("--rule", "-r", help="Name of the rule.", autocompletion=complete_rule)] = "rrf",
+    files: Annotated[list[str], typer.Argument(help="TREC runs, FILE or NAME=FILE; also .gz.", metavar="FILE")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for the fused TREC run.", metavar="FILE")
+    ] = None,
+    rule: Annotated[
+        str,
+        typer.Option(
+            "--rule",
+            "-r",
+            help=f"Name of the rule: {', '.join(RULES)}.",
+            autocompletion=completes(*RULES),
+            metavar="RULE",
+        ),
+    ] = "rrf",
     option: CombinerOptions = None,
     weight: Annotated[
         list[str] | None, typer.Option(help="Weight of a member, NAME=NUMBER; of each one.", metavar="NAME=NUMBER")
     ] = None,
-    qrels: Annotated[Path | None, typer.Option(help="TREC judgements, by which runs are scored.")] = None,
+    qrels: Annotated[
+        Path | None, typer.Option(help="TREC judgements, by which runs are scored.", metavar="FILE")
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,15 +79,23 @@ def rank(
         ),
     ] = None,
     against: Annotated[
-        str | None, typer.Option(help="Name of the run to compare the fused one with. Default: the first.")
+        str | None,
+        typer.Option(help="Name of the run to compare the fused one with. Default: the first.", metavar="NAME"),
     ] = None,
     learn: Annotated[
         bool,
         typer.Option("--learn", help="Learn weights by the first metric; scores are of queries that were held out."),
     ] = False,
-    cv: Annotated[int, typer.Option(help="Parts of the queries for --learn.")] = 5,
-    top: Annotated[int | None, typer.Option(help="Most items of a query that are kept.")] = None,
-    ids: Annotated[str, typer.Option(help="text, as trec_eval, or numbers.")] = "text",
+    cv: Annotated[int, typer.Option(help="Parts of the queries for --learn.", metavar="NUMBER")] = 5,
+    top: Annotated[int | None, typer.Option(help="Most items of a query that are kept.", metavar="NUMBER")] = None,
+    ids: Annotated[
+        str,
+        typer.Option(
+            help="How ids are sorted: text, as trec_eval, or numbers.",
+            metavar="KIND",
+            autocompletion=completes("text", "numbers"),
+        ),
+    ] = "text",
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -64,6 +103,7 @@ def rank(
 ) -> None:
     """Fuse rankings, TREC runs of several members, and score them by query."""
     from ..ranking import Qrels, Run, compare_runs, find_ranking_metrics, fit_weights, fuse_runs, score_runs
+    from ._inputs import existing, naming_files
 
     if output is not None:
         check_output(output, overwrite=overwrite)
@@ -111,6 +151,8 @@ def rank(
 
 def _names(files: list[str]) -> dict[str, Path]:
     """Name each file, by the name that is given or its own."""
+    from ._inputs import existing
+
     names: dict[str, Path] = {}
     for given, path in map(name_and_path, files):
         name = given or existing(path).name.removesuffix(".gz").rpartition(".")[0] or path.name

@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InvalidOptionError
-from ..predictions.tables import ReadOptions
+from ._completion import complete_task, completes
 from ._option_groups import with_options
+
+if TYPE_CHECKING:
+    from ..predictions.tables import ReadOptions
 
 __all__ = ["takes_read_options"]
 
@@ -24,7 +27,12 @@ def _option(text: str, **more: Any) -> Any:
 
 _TYPES: dict[str, Any] = {
     "task": Annotated[
-        str | None, _option("What a table holds: multiclass, multilabel, regression, binary or the task of a plugin.")
+        str | None,
+        _option(
+            "What a table holds: multiclass, multilabel, regression, binary or the task of a plugin.",
+            metavar="TASK",
+            autocompletion=complete_task,
+        ),
     ],
     "id": Annotated[
         list[str] | None,
@@ -42,8 +50,15 @@ _TYPES: dict[str, Any] = {
         str | None,
         _option("Class whose probability the one column of values is, or NEGATIVE,POSITIVE.", metavar="CLASS"),
     ],
-    "separator": Annotated[str | None, _option("Character between cells: , ; | or tab. Default: recognised.")],
-    "decimal": Annotated[str | None, _option("Decimal mark: . or , (the default is recognised).")],
+    "separator": Annotated[
+        str | None, _option("Character between cells: , ; | or tab. Default: recognised.", metavar="CHARACTER")
+    ],
+    "decimal": Annotated[
+        str | None,
+        _option(
+            "Decimal mark: . or , (the default is recognised).", metavar="MARK", autocompletion=completes(".", ",")
+        ),
+    ],
 }
 """Name of an option -> its type, in the order of ``--help``."""
 
@@ -76,6 +91,8 @@ def _read_options(
     decimal: Any,
     takes_missing: bool,
 ) -> ReadOptions:
+    from ..predictions.tables import ReadOptions
+
     named = [part.partition("=") for text in columns or () for part in text.split(",")]
     if any(not name or (equals and not of) for name, equals, of in named):
         raise InvalidOptionError(f"--columns must be COLUMN,... or COLUMN=CLASS,...; received {columns!r}.")

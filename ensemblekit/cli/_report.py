@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..predictions.tables import ReadOptions
 from ..printed import printable
-from ._app import app
+from ._app import command
 from ._arguments import (
     Confidence,
     Groups,
     Labels,
     Metrics,
+    MissingRows,
     Overwrite,
     SampleWeight,
     Seed,
     Unit,
+    check_missing,
     check_output,
-    complete_combiner,
 )
-from ._inputs import naming_files, read_groups, read_members, read_weights, with_labels
+from ._completion import complete_combiner
 from ._reading import takes_read_options
 from ._screen import print_json
 
+if TYPE_CHECKING:
+    from ..predictions.tables import ReadOptions
 
-@app.command()
+
+@command(
+    ("A page on three members", "ensemblekit report *.test.csv --labels labels.csv -o report.html"),
+    (
+        "Other metrics, the first of which decides, and a title",
+        "ensemblekit report *.test.csv --labels labels.csv --metric log_loss --metric accuracy \\\n"
+        '    --title "Three members" -o members.html',
+    ),
+    lists=("combiner", "metric"),
+)
 @takes_read_options
 def report(
-    files: Annotated[list[str], typer.Argument(help="Files of predictions of the same rows, FILE or NAME=FILE.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write: .html.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Files of predictions of the same rows, FILE or NAME=FILE.", metavar="FILE")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write: .html.", metavar="FILE")],
     labels: Labels = None,
     groups: Groups = None,
     metric: Metrics = None,
@@ -41,13 +54,15 @@ def report(
         typer.Option(
             help="A rule that learns nothing; as often as needed. Default: mean, and voting or median.",
             autocompletion=complete_combiner,
+            metavar="RULE",
         ),
     ] = None,
     choosing: Annotated[
         bool,
         typer.Option("--choose", help="Also choose among all rules, each judged out of fold; this can take minutes."),
     ] = False,
-    title: Annotated[str, typer.Option(help="Title of the page.")] = "",
+    title: Annotated[str, typer.Option(help="Title of the page.", metavar="TEXT")] = "",
+    missing: MissingRows = "error",
     confidence: Confidence = 0.95,
     seed: Seed = 0,
     unit: Unit = "rows",
@@ -59,9 +74,12 @@ def report(
     """Write a page that says how to combine members, and whether it is worth it, with the evidence."""
     from ..choosing import choose
     from ..report import write_report
+    from ._inputs import common_rows, naming_files, read_groups, read_members, read_weights, with_labels
 
+    check_missing(missing)
     check_output(output, overwrite=overwrite, suffixes=(".html",))
-    members = with_labels(read_members(files, read, labels=labels), labels, read)
+    members, left_out = common_rows(read_members(files, read, labels=labels), missing)
+    members = with_labels(members, labels, read)
     group_by_id = read_groups(groups, members, read)
     options: dict[str, Any] = {}
     if metric:
@@ -79,6 +97,7 @@ def report(
             output, members, groups=group_by_id, confidence=confidence, seed=seed, title=title, unit=unit, **options
         )
     if as_json:
-        print_json({"output": str(output), "members": list(members), "n_rows": len(next(iter(members.values())))})
+        n_rows = len(next(iter(members.values())))
+        print_json({"output": str(output), "members": list(members), "n_rows": n_rows, "left_out": left_out})
     else:
         typer.echo(printable(output))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import json
-from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..assembly import quiet_tensorflow
 from ..printed import as_text
 
 if TYPE_CHECKING:
@@ -20,16 +22,47 @@ if TYPE_CHECKING:
 
 __all__ = [
     "age_of", "frame_to_json", "import_keras_quietly", "make_console", "make_table", "print_json", "select",
-    "show_progress", "size_of",
+    "show_progress", "size_of", "takes_plain",
 ]  # fmt: skip
+
+
+_plain = False
+"""Whether the command that runs was given --plain."""
+
+
+def takes_plain(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that prints tables the option --plain."""
+
+    @functools.wraps(command)
+    def printing(*args: Any, plain: bool = False, **kwargs: Any) -> Any:
+        global _plain
+        _plain = plain
+        try:
+            return command(*args, **kwargs)
+        finally:
+            _plain = False
+
+    own = inspect.signature(command, eval_str=True)
+    annotation = Annotated[bool, typer.Option("--plain", help="Print tables as plain text, a row on a line.")]
+    option = inspect.Parameter("plain", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+    del printing.__wrapped__
+    printing.__signature__ = own.replace(parameters=[*own.parameters.values(), option])  # pyright: ignore[reportAttributeAccessIssue]
+    printing.__annotations__ = {p.name: p.annotation for p in (*own.parameters.values(), option)}
+    return printing
 
 
 def make_console() -> Console:
     from rich.console import Console
 
-    console = Console()
-    # A pipe has no width: 200 columns keep a row on one line.
-    return console if console.is_terminal else Console(width=200)
+    if _plain:
+        from ._plain import PlainConsole
+
+        return PlainConsole()
+    system: Any = None if os.environ.get("NO_COLOR") else "auto"
+    console = Console(color_system=system)
+    if console.is_terminal or os.environ.get("COLUMNS", "").isdecimal():
+        return console
+    return Console(width=200)  # a pipe has no width: a row stays on one line
 
 
 @contextlib.contextmanager
@@ -101,5 +134,7 @@ def print_json(record: Any, **options: Any) -> None:
 
 def import_keras_quietly() -> None:
     """Import Keras, if it is installed, without its start-up messages."""
+    from ..assembly import quiet_tensorflow
+
     with quiet_tensorflow(), contextlib.suppress(ImportError):
         import keras  # noqa: F401 # pyright: ignore[reportUnusedImport]

@@ -8,6 +8,7 @@ from ._cost import plot_cost, plot_frontier
 from ._heat_maps import plot_confusion, plot_diversity
 from ._learning import plot_learning_curves
 from ._pictures import plot_copies, plot_disagreement
+from ._quantiles import plot_pit, plot_quantile_coverage
 from ._reliability import plot_reliability
 from ._scores import plot_scores
 from ._sets import plot_risk_coverage, plot_set_sizes
@@ -22,6 +23,8 @@ __all__ = [
     "plot_diversity",
     "plot_frontier",
     "plot_learning_curves",
+    "plot_pit",
+    "plot_quantile_coverage",
     "plot_reliability",
     "plot_risk_coverage",
     "plot_scores",

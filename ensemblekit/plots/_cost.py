@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ._style import (
     new_figure,
     shorten,
     style_axes,
+    text_inches,
 )
 
 if TYPE_CHECKING:
@@ -97,9 +99,9 @@ def plot_cost(
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
     heights = [(accuracy[name] - low) / (high - low) for name in names]
-    for name, place in zip(names, _spread(heights, 1 / max(12, len(names))), strict=True):
+    for name, short, place in zip(names, shorten(names), _spread(heights, 1 / max(12, len(names))), strict=True):
         axes.annotate(
-            shorten([name])[0],
+            short,
             xy=(latency[name], accuracy[name]),
             xytext=(1.06, place),
             textcoords="axes fraction",
@@ -141,10 +143,10 @@ def plot_frontier(frontier: pd.DataFrame, *, unit: str = "ms per image", width: 
         raise InvalidOptionError("a frontier must have one subset of members at least; received none.")
     kept: Any = frontier[frontier["on_frontier"].astype(bool)]
     kept = kept.sort_values("ms")
+    everyone = list(dict.fromkeys(str(member) for members in kept["members"] for member in members))
+    shown = dict(zip(everyone, shorten(everyone), strict=True))
     labels = [
-        _lines(
-            f"{number}  {accuracy:.3f}, {ms:.3g} ms: ", shorten([str(member) for member in members]), int(width * 13.8)
-        )
+        _lines(f"{number}  {accuracy:.3f}, {_time(ms)} ms: ", [shown[str(member)] for member in members], width - 0.1)
         for number, (ms, accuracy, members) in enumerate(
             zip(kept["ms"], kept["accuracy"], kept["members"], strict=True), 1
         )
@@ -160,10 +162,7 @@ def plot_frontier(frontier: pd.DataFrame, *, unit: str = "ms per image", width: 
     axes.set_xscale("log")
     _log_ticks(axes, frontier["ms"].tolist())
     axes.margins(0.08, 0.1)
-    for number, (ms, right) in enumerate(zip(kept["ms"], kept["accuracy"], strict=True), 1):
-        axes.annotate(
-            str(number), (ms, right), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=SIZE - 1
-        )
+    _number(axes, kept["ms"].tolist(), kept["accuracy"].tolist(), width)
     if "measured" in frontier and not all(frontier["measured"].tolist()):
         lines.append("Hollow points: latency estimated from what layers are shared.")
     figure.supxlabel("\n".join(lines), x=0.02, ha="left", fontsize=SIZE - 1, color=INK, linespacing=1.5)
@@ -202,12 +201,34 @@ def _points(axes: Axes, rows: Any, colour: str, size: float) -> None:
         )  # fmt: skip
 
 
-def _lines(start: str, names: list[str], most: int) -> list[str]:
-    """Join names into lines of limited length."""
+def _number(axes: Axes, times: list[float], accuracies: list[float], width: float) -> None:
+    """Number the points of a frontier, up and left of each: what lay there would be on the frontier instead."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    across = 72 * (width - 0.8) / math.log(right / left)
+    before: list[tuple[float, float]] = []
+    for number, (time, accuracy) in enumerate(zip(times, accuracies, strict=True), 1):
+        x, y = across * math.log(time / left), 72 * 2.1 * (accuracy - low) / (high - low)
+        place = y + 4
+        for other_x, other_y in before:
+            if abs(x - other_x) < 7 * len(str(number)) and place < other_y + SIZE:
+                place = other_y + SIZE
+        before.append((x, place))
+        axes.annotate(
+            str(number), (time, accuracy), xytext=(-4, place - y), textcoords="offset points", ha="right",
+            fontsize=SIZE - 1, color=INK,
+        )  # fmt: skip
+
+
+def _time(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f}" if milliseconds >= 100 else f"{milliseconds:.3g}"
+
+
+def _lines(start: str, names: list[str], inches: float) -> list[str]:
+    """Join names into lines that fit."""
     lines = [start + names[0]]
     for name in names[1:]:
         lines[-1] += ","
-        if len(lines[-1]) + len(name) < most:
+        if text_inches(f"{lines[-1]} {name},", SIZE - 1) < inches:
             lines[-1] += f" {name}"
         else:
             lines.append("     " + name)

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError
-from ._style import INK, MUTED, SIZE, WIDTH, checked_plot, grid_of, label_legend, looks, shorten, style_axes
+from ._style import (
+    MUTED,
+    WIDTH,
+    Look,
+    add_legend,
+    checked_plot,
+    grid_of,
+    legend_inches,
+    looks,
+    shorten,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +58,7 @@ def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float 
     >>> import pandas as pd
     >>> from ensemblekit.plots import plot_learning_curves
     >>> cnn = pd.DataFrame({"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})
-    >>> [axes.get_title(loc="left") for axes in plot_learning_curves({"cnn": cnn}).axes]
+    >>> [axes.get_ylabel() for axes in plot_learning_curves({"cnn": cnn}).axes]
     ['Loss']
     """
     if not histories:
@@ -59,7 +70,8 @@ def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float 
             )
     metrics = [metric for metric in TITLES if any(metric in history.columns for history in histories.values())]
     look = looks(list(histories))
-    figure, panels = grid_of(len(metrics), columns=1, width=width, height=2.3)
+    names = [*shorten(look), "training", "validation"]
+    figure, panels = grid_of(len(metrics), columns=1, width=width, height=2.1, below=legend_inches(names, width))
     from matplotlib.ticker import MaxNLocator  # new_figure has refused a missing matplotlib
 
     for axes, key in zip(panels, metrics, strict=True):
@@ -76,23 +88,20 @@ def plot_learning_curves(histories: Mapping[str, pd.DataFrame], *, width: float 
                 axes.plot(epochs, history[key], **style, markevery=every, linestyle=(0, (3, 1.5)), fillstyle="none")
             if f"val_{key}" in history.columns:
                 axes.plot(epochs, history[f"val_{key}"], **style, markevery=every, linestyle="-")
-        style_axes(axes, title=TITLES[key], x="Epoch" if axes is panels[-1] else "")
+        style_axes(axes, x="Epoch" if axes is panels[-1] else "", y=TITLES[key])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    _legend(figure, look)
+    add_legend(figure, _handles(look), names, width)
     return figure
 
 
-def _legend(figure: Figure, look: Mapping) -> None:
+def _handles(look: Mapping[Any, Look]) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], color=model.colour, marker=model.marker, markersize=4, linewidth=1.4, label="model")
-        for model in look.values()
-    ] + [
-        Line2D([], [], color=MUTED, linestyle=(0, (3, 1.5)), linewidth=1.4, label="training"),
-        Line2D([], [], color=MUTED, linewidth=1.4, label="validation"),
+    return [
+        *(
+            Line2D([], [], color=model.colour, marker=model.marker, markersize=4, linewidth=1.4)
+            for model in look.values()
+        ),
+        Line2D([], [], color=MUTED, linestyle=(0, (3, 1.5)), linewidth=1.4),
+        Line2D([], [], color=MUTED, linewidth=1.4),
     ]
-    legend = figure.legend(
-        handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=SIZE - 1, labelcolor=INK
-    )
-    label_legend(legend, shorten(look))

@@ -17,12 +17,15 @@ from ._style import (
     MUTED,
     SIZE,
     WIDTH,
+    add_legend,
     checked_plot,
-    label_legend,
+    fitted,
+    legend_inches,
     looks,
     new_figure,
     shorten,
     style_axes,
+    text_inches,
 )
 
 if TYPE_CHECKING:
@@ -88,33 +91,29 @@ def plot_disagreement(
     rows = np.argsort(-maps.reshape(len(maps), -1).mean(axis=1), kind="stable")[:most]
     look = looks(list(predictions.members))
     height = max(1.5, 0.45 + 0.2 * len(predictions.classes))
-    figure = new_figure(width, 0.5 + height * len(rows))
+    members = shorten(predictions.members)
+    classes = shorten(predictions.classes)
+    below = 0 if maps.ndim > 1 else legend_inches(members, width)
+    figure = new_figure(width, 0.5 + height * len(rows) + below)
     grid = figure.add_gridspec(len(rows), 2, width_ratios=(1, 1.25))
+    beside = 0 if maps.ndim > 1 else 0.3 + max(text_inches(name, SIZE - 1) for name in classes)
+    inches = max(0.8, (width - beside - 0.2) / 2.25)
     handles: list[Any] = []
     for place, row in enumerate(rows):
         name = predictions.ids[row : row + 1].tolist()[0]
         picture = figure.add_subplot(grid[place, 0])
-        _picture(picture, image(name), str(name))
+        _picture(picture, image(name), str(name), inches + 0.6 * beside)
         panel = figure.add_subplot(grid[place, 1])
         if maps.ndim > 1:
             _map(panel, maps[row], float(maps[rows].max()))
             continue
-        _answers(panel, predictions, int(row), look)
+        _answers(panel, predictions, int(row), look, classes)
         handles = panel.get_lines()[: len(predictions.members)]
         unit = "Predicted" if predictions.kind == "regression" else "Probability"
         panel.set_xlabel(unit if row == rows[-1] else "", fontsize=SIZE, color=MUTED)
-    if not handles:
-        return figure
-    legend = figure.legend(
-        handles=handles,
-        labels=["member"] * len(predictions.members),
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
-        fontsize=SIZE - 1,
-        labelcolor=INK,
-    )
-    label_legend(legend, shorten(predictions.members))
+        panel.set_ylabel("Output" if predictions.kind == "regression" else "Class", fontsize=SIZE, color=MUTED)
+    if handles:
+        add_legend(figure, handles, members, width)
     return figure
 
 
@@ -163,7 +162,7 @@ def plot_copies(
     for place, group in enumerate(chosen):
         for side in range(2):
             more = f" and {len(group) - 2} more" if side and len(group) > 2 else ""
-            _picture(figure.add_subplot(grid[place, side]), image(group[side]), f"{group[side]}", more=more)
+            _picture(figure.add_subplot(grid[place, side]), image(group[side]), f"{group[side]}", width / 2 - 0.1, more)
     return figure
 
 
@@ -188,14 +187,15 @@ def thumbnail(pixels: Any, side: int = SIDE) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _picture(axes: Axes, pixels: Any, name: str, *, more: str = "") -> None:
+def _picture(axes: Axes, pixels: Any, name: str, inches: float, more: str = "") -> None:
     small = thumbnail(pixels)
     axes.imshow(small, cmap="gray", vmin=0, vmax=255, interpolation="none")
     # The folder is on a separate line, as names differ most at the end.
     folder, slash, file = name.rpartition("/")
-    lines = [*shorten([folder + slash] if folder else [], most=30), *shorten([file], most=30 - len(more))]
-    axes.set_title("\n".join(lines) + more, fontsize=SIZE - 2, color=INK, loc="left")
-    axes.set_anchor("SW")
+    lines = [fitted(folder + slash, inches, SIZE - 2)] if folder else []
+    lines.append(fitted(file + more, inches, SIZE - 2))
+    axes.set_title("\n".join(lines), fontsize=SIZE - 2, color=INK, loc="left")
+    axes.set_anchor("NW")
     axes.set_axis_off()
 
 
@@ -203,11 +203,11 @@ def _map(axes: Axes, values: np.ndarray, most: float) -> None:
     """Draw where members disagree; positions along one axis are a line."""
     flat = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values[np.newaxis]
     axes.imshow(flat, cmap="Greys", vmin=0, vmax=most or 1, interpolation="none", aspect="auto")
-    axes.set_title("Disagreement", fontsize=SIZE - 2, color=INK, loc="left")
+    axes.set_title("Disagreement (darker: more)", fontsize=SIZE - 2, color=INK, loc="left")
     axes.set_axis_off()
 
 
-def _answers(axes: Axes, predictions: PredictionSet, row: int, look: dict) -> None:
+def _answers(axes: Axes, predictions: PredictionSet, row: int, look: dict, classes: list[str]) -> None:
     places = np.arange(len(predictions.classes))
     for member, name in enumerate(predictions.members):
         axes.plot(
@@ -218,7 +218,7 @@ def _answers(axes: Axes, predictions: PredictionSet, row: int, look: dict) -> No
             markersize=5,
         )
     style_axes(axes, lines="x")
-    axes.set_yticks(places, shorten([str(name) for name in predictions.classes], most=20))
+    axes.set_yticks(places, classes)
     numbers, truth = predictions.kind == "regression", None
     if predictions.label_codes is not None:
         truth = predictions.label_codes[row]

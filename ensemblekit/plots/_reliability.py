@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..evaluation import N_BINS, calibration_error, reliability_curve
 from ._inputs import Models, as_models
-from ._style import FAINT, MUTED, SERIES, SIZE, WIDTH, checked_plot, grid_of, shorten, style_axes
+from ._style import FAINT, SERIES, WIDTH, checked_plot, grid_of, style_axes, titled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,8 +33,8 @@ def plot_reliability(
     -------
     matplotlib.figure.Figure
         One panel per model. Each point is a bin; its size shows the number of samples. On the diagonal, confidence
-        equals accuracy; for ``multilabel``, the probability of a label equals its frequency. The text is the expected
-        calibration error, of dense predictions none.
+        equals accuracy; for ``multilabel``, the probability of a label equals its frequency. Above each panel
+        is the expected calibration error, of dense predictions none.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def plot_reliability(
         If matplotlib is not installed.
     """
     models = as_models(predictions, "plot_reliability")
-    figure, panels = grid_of(len(models), columns=2, width=width, height=width / 2 + 0.25)
+    figure, panels = grid_of(len(models), columns=2, width=width, height=width / 2 + 0.55)
     for place, (axes, (name, model)) in enumerate(zip(panels, models.items(), strict=True)):
         bins = reliability_curve(model, n_bins=n_bins, strategy=strategy).dropna()
         dense = model.probas.ndim > 2
@@ -56,12 +56,8 @@ def plot_reliability(
         axes.scatter(
             bins["confidence"], bins["accuracy"], s=6 + 90 * bins["n"] / bins["n"].sum(), color=SERIES[0], clip_on=False
         )
-        last = place >= len(models) - 2
-        style_axes(
-            axes, title=shorten([name], 22)[0], x="Confidence" if last else "", y="" if place % 2 else "Accuracy"
-        )
-        if error is not None:
-            axes.text(0.03, 0.93, f"error {error:.3f}", fontsize=SIZE - 1, color=MUTED, transform=axes.transAxes)
+        style_axes(axes, x="Confidence", y="" if place % 2 else "Accuracy")
+        titled(axes, name, "" if error is None else f"calibration error {error:.3f}", inches=width / 2 - 0.35)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])

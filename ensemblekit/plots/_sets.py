@@ -7,13 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOptionError
 from ..evaluation import Models, aurc, named_models, risk_coverage_curve
-from ._style import FAINT, WIDTH, checked_plot, label_legend, looks, new_figure, shorten, style_axes
+from ._style import (
+    FAINT,
+    SERIES,
+    WIDTH,
+    add_legend,
+    checked_plot,
+    grid_of,
+    legend_inches,
+    looks,
+    new_figure,
+    shorten,
+    style_axes,
+    titled,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["plot_risk_coverage", "plot_set_sizes"]
+
+SIDE_BY_SIDE = 3
+"""Largest number of tables whose bars are drawn in one panel."""
 
 
 @checked_plot
@@ -43,19 +60,17 @@ def plot_risk_coverage(predictions: Models, *, metric: Any = None, width: float 
     """
     models = named_models(predictions, argument="predictions")
     curves = {name: risk_coverage_curve(model, metric=metric) for name, model in models.items()}
-    figure = new_figure(width, 0.7 * width)
-    axes = figure.add_subplot()
-    for curve, look in zip(curves.values(), looks([*curves]).values(), strict=True):
-        line: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "linewidth": 1.4, "label": "model"}
-        axes.plot(curve["coverage"], curve["risk"], **line)
     names = [
         f"{short}, area {aurc(model, metric=metric):.3f}"
         for short, model in zip(shorten(models), models.values(), strict=True)
     ]
+    figure = new_figure(width, 0.6 * width + legend_inches(names, width))
+    axes = figure.add_subplot()
+    for curve, look in zip(curves.values(), looks([*curves]).values(), strict=True):
+        axes.plot(curve["coverage"], curve["risk"], color=look.colour, linestyle=look.line, linewidth=1.4)
     style_axes(axes, x="Share of rows answered, the surest first", y="Risk of these")
     axes.set(xlim=(0, 1.01), ylim=(0, None))
-    legend = axes.legend(frameon=False, fontsize="small", loc="upper left")
-    label_legend(legend, names)
+    add_legend(figure, axes.get_lines(), names, width)
     return figure
 
 
@@ -73,7 +88,8 @@ def plot_set_sizes(sets: Any, *, width: float = WIDTH) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One bar per size and entry, as high as its share of the rows. The legend has the mean sizes.
+        One bar per size and entry, as high as its share of the rows. The legend has the mean sizes. More than three
+        tables have a panel each.
 
     Raises
     ------
@@ -87,22 +103,45 @@ def plot_set_sizes(sets: Any, *, width: float = WIDTH) -> Figure:
     if not sizes:
         raise InvalidOptionError("plot_set_sizes needs at least one table of sets; received none.")
     most = max(int(of_rows.max()) for of_rows in sizes.values())
-    figure = new_figure(width, 0.6 * width)
-    axes = figure.add_subplot()
-    step = 0.8 / len(sizes)
-    for place, (of_rows, look) in enumerate(zip(sizes.values(), looks([*sizes]).values(), strict=True)):
-        shares = of_rows.value_counts(normalize=True)
-        places = [size - 0.4 + (place + 0.5) * step for size in shares.index]
-        axes.bar(places, shares.to_list(), width=0.9 * step, color=look.colour, label="sets")
-    style_axes(axes, x="Classes in the set", y="Share of rows", lines="y")
-    axes.set_xticks(range(most + 1) if most <= 12 else range(0, most + 1, -(-most // 8)))
-    axes.margins(y=0.08 + 0.08 * len(sizes))  # room for the legend
-    axes.axhline(0, color=FAINT, linewidth=0.8)
+    return _panels(sizes, most, width) if len(sizes) > SIDE_BY_SIDE else _bars(sizes, most, width)
+
+
+def _bars(sizes: Mapping[str, pd.Series], most: int, width: float) -> Figure:
+    """Draw bars side by side in one panel."""
     names = [
         f"{short}, mean {of_rows.mean():.2f}" for short, of_rows in zip(shorten(sizes), sizes.values(), strict=True)
     ]
-    label_legend(axes.legend(frameon=False, fontsize="small"), names)
+    figure = new_figure(width, 0.5 * width + legend_inches(names, width))
+    axes = figure.add_subplot()
+    step = 0.8 / len(sizes)
+    for place, (of_rows, look) in enumerate(zip(sizes.values(), looks([*sizes]).values(), strict=True)):
+        _draw(axes, of_rows, look.colour, (place + 0.5) * step - 0.4, 0.9 * step)
+    _style_sizes(axes, most)
+    add_legend(figure, axes.containers, names, width)
     return figure
+
+
+def _panels(sizes: Mapping[str, pd.Series], most: int, width: float) -> Figure:
+    """Draw a panel per table, where bars side by side would be too thin."""
+    figure, panels = grid_of(len(sizes), columns=2, width=width, height=1.5, below=0.2)
+    for place, (axes, name, of_rows) in enumerate(zip(panels, shorten(sizes, 60), sizes.values(), strict=True)):
+        _draw(axes, of_rows, SERIES[0], 0, 0.8)
+        _style_sizes(axes, most, x=place >= len(sizes) - 2, y=place % 2 == 0)
+        axes.sharey(panels[0])
+        titled(axes, name, f"mean {of_rows.mean():.2f}", inches=width / 2 - 0.4)
+    return figure
+
+
+def _draw(axes: Axes, of_rows: pd.Series, colour: str, shift: float, thick: float) -> None:
+    shares = of_rows.value_counts(normalize=True)
+    axes.bar([size + shift for size in shares.index], shares.to_list(), width=thick, color=colour)
+
+
+def _style_sizes(axes: Axes, most: int, *, x: bool = True, y: bool = True) -> None:
+    style_axes(axes, x="Classes in the set" if x else "", y="Share of rows" if y else "", lines="y")
+    axes.set_xticks(range(most + 1) if most <= 12 else range(0, most + 1, -(-most // 8)))
+    axes.set_xlim(-0.6, most + 0.6)
+    axes.axhline(0, color=FAINT, linewidth=0.8)
 
 
 def _sizes(name: Any, table: Any) -> pd.Series:

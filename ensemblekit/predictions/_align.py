@@ -12,14 +12,16 @@ from ..arguments import typed
 from ..errors import AlignmentError, InvalidOptionError
 from ..kinds import KINDS, has_ordered_classes, joined_task
 from ._checks import check_by_task
+from ._common_classes import common_classes
 from ._filling import columns_of, common_groups, common_labels, fill, inverse, presence
 from ._fits import Fitted, derive_groups
 from ._one_key import with_one_key
 from ._predictions import Predictions
 from ._set import PredictionSet, check_rows_present
-from .alike import normalisation_note, propose_aliases, shown_aliases
+from .alike import normalisation_note
 from .choices import Aliases, MissingPolicy, Task, missing_policy
 from .joining import Lookup, is_text, positions, same_kind, same_names, shared
+from .keys import key_of
 from .names import UNNAMED, few, joined_names, readonly, shown
 from .tables import Columns, ReadOptions, member_name
 
@@ -114,16 +116,18 @@ def align(
         "decimal": decimal, "edited": edited, "missing": absent_rows,
     }  # fmt: skip
     members = [p.rename(aliases=aliases) if aliases else p for p in _named_members(predictions, read)]
+    if _differ_in_values_alone(members):
+        return _stacked(members)
     members = with_one_key(members, [str(p.member) for p in members], "member")
     first, task = members[0], members[0].task
     split = _common_split(members)
     for other in members[1:]:
         task = _check_same_kind(first, other, task, members)
     if task in KINDS:
-        classes = _common_classes(members, absent_classes, aliases or {})
+        classes = common_classes(members, absent_classes, aliases or {})
     else:  # a member of the plain kind may have its classes in any order
         ordered = sorted(members, key=lambda p: p.task != task)
-        classes = _common_classes(ordered, absent_classes, aliases or {})
+        classes = common_classes(ordered, absent_classes, aliases or {})
         _check_order(ordered, task, classes)
     ids, rows = _common_ids(members, absent_rows)
     labels = common_labels(members, ids, rows, classes)
@@ -155,6 +159,51 @@ def align(
     )
 
 
+def _differ_in_values_alone(members: list[Predictions]) -> bool:
+    """Tell whether there is nothing to match: so are the few rows of one request, where all other checks take long."""
+    first = members[0]
+    shape, ids, classes, task, split = first.probas.shape, first.ids, first.classes, first.task, first.split
+    return (
+        task in KINDS
+        and key_of(ids) is None
+        and all(
+            p.probas.shape == shape
+            and p.classes == classes
+            and p.task == task
+            and p.split == split
+            and p.present is None
+            and p.groups is None
+            and p.label_codes is None
+            and key_of(p.ids) is None
+            and same_names(ids, p.ids)
+            for p in members
+        )
+    )
+
+
+def _stacked(members: list[Predictions]) -> PredictionSet:
+    first = members[0]
+    names = [str(p.member) for p in members]
+    dtypes = {p.probas.dtype for p in members}
+    cube = np.empty((len(members), *first.probas.shape), dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
+    for place, member in enumerate(members):
+        cube[place] = member.probas
+    return PredictionSet(
+        member_probas=cube,
+        ids=first.ids,
+        classes=first.classes,
+        members=tuple(names),
+        label_codes=None,
+        present=None,
+        fit_ids={name: p.fit_ids for name, p in zip(names, members, strict=True)},
+        task=first.task,
+        split=first.split,
+        groups=None,
+        fit_groups={name: p.fit_groups for name, p in zip(names, members, strict=True)},
+        fits={name: p.fits for name, p in zip(names, members, strict=True)},
+    )
+
+
 def _fitted_on(member: Predictions, rows: np.ndarray | None, ids: np.ndarray, groups: np.ndarray | None) -> Fitted:
     """Find what a member was fitted on, for the common rows."""
     fitted = Fitted(member.fit_ids, member.fit_groups, member.fits)
@@ -166,7 +215,9 @@ def _fitted_on(member: Predictions, rows: np.ndarray | None, ids: np.ndarray, gr
 
 def _named_members(predictions: tuple[Any, ...], read: dict[str, Any]) -> list[Predictions]:
     given: Any = predictions
-    if len(predictions) == 1 and isinstance(predictions[0], Iterable) and not _is_single(predictions[0]):
+    if len(predictions) == 1 and (
+        type(predictions[0]) is list or (isinstance(predictions[0], Iterable) and not _is_single(predictions[0]))
+    ):
         given = predictions[0]
     if isinstance(given, PredictionSet):
         _read_files([], read)
@@ -271,47 +322,6 @@ def _check_order(members: list[Predictions], task: str, classes: tuple[Hashable,
                 f"{shown(member.classes)} for member {member.member!r}. Give the task 'multiclass' to a member whose "
                 "classes are only written in another order, and its columns are matched by name."
             )
-
-
-def _common_classes(
-    members: list[Predictions], absent: str, aliases: Mapping[Hashable, Hashable]
-) -> tuple[Hashable, ...]:
-    if all(p.classes == members[0].classes for p in members):
-        return members[0].classes
-    classes = list(dict.fromkeys(c for p in members for c in p.classes))
-    known = {str(member.member): {*member.classes} for member in members}
-    for member in members:
-        lacks = [c for c in classes if c not in known[str(member.member)]]
-        if not lacks:
-            continue
-        others = next(p for p in members if not known[str(p.member)].isdisjoint(lacks))
-        # A class mapped to itself has no other name.
-        extra = [c for c in member.classes if c not in known[str(others.member)] and aliases.get(c) != c]
-        theirs = [c for c in others.classes if c not in known[str(member.member)] and aliases.get(c) != c]
-        proposal = propose_aliases(extra, theirs)
-        message = (
-            f"classes must be the same for every member; member {member.member!r} lacks {few(lacks)} that member "
-            f"{others.member!r} has"
-        )
-        note = normalisation_note(extra, theirs)
-        if proposal or note:
-            error = AlignmentError(f"{message}. {_alias_advice(proposal, note)}")
-            error.aliases = {str(old): str(new) for old, new in proposal.items()}
-            raise error
-        if absent == "error" or member.kind == "regression":
-            raise AlignmentError(
-                f"{message}. Give aliases={{name: common name}} if it is a matter of names, or missing='zero' if the "
-                "member never saw that class."
-            )
-    return tuple(classes)
-
-
-def _alias_advice(proposal: Mapping[Hashable, Hashable], note: str) -> str:
-    given = shown_aliases(proposal) if proposal else "aliases={name: common name}"
-    if note:
-        return f"{note.strip()} Give {given}."
-    kept = shown_aliases({name: name for name in proposal})
-    return f"If these are other names of the same classes, give {given}; if not, give {kept} and missing='zero'."
 
 
 def _common_ids(members: list[Predictions], absent: str) -> tuple[np.ndarray, list[np.ndarray | None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import mmap
 import re
 from collections.abc import Hashable
@@ -13,17 +12,14 @@ import numpy as np
 from ..errors import InvalidPredictionsError
 from ..kinds import KINDS, kind_of, task_of
 from ._columns import array_without_names
+from ._plainly_valid import DEFAULT_SUM_TOLERANCE, SUM_TOLERANCE, sums_of
 from ._task_names import names_of_task
 from .alike import normalisation_note
 from .named import frame_of_rows, look_up, read_named
 from .names import array_of, few, first_null, plain, readonly, shown
 
-__all__ = ["FLOATS", "as_labels", "as_probas", "check_by_task", "is_plainly_valid"]
+__all__ = ["FLOATS", "as_labels", "as_probas", "check_by_task"]
 
-SUM_TOLERANCE = {np.dtype(np.float16): 1e-2}
-"""Largest deviation of the sum of a row from 1, by dtype."""
-DEFAULT_SUM_TOLERANCE = 1e-3
-"""Large enough for files that were rounded to four decimals."""
 LIKE_A_NUMBER = re.compile(r"\s*[+-]?\d+(\.0*)?\s*")
 """Names of classes that whole-number labels could mean."""
 
@@ -31,9 +27,6 @@ BELOW_ZERO = {np.dtype(np.float16): 2e-3}
 """How far below 0 rounding brings a probability such as ``1 - p``, by dtype. Such a value becomes 0."""
 DEFAULT_BELOW_ZERO = 1e-5
 """Large enough for sums of some hundred float32 numbers."""
-
-FEW_VALUES = 32
-"""So many numbers are looked at one by one in less time than NumPy needs to begin."""
 
 FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 """Dtypes that are kept, as every file format stores them. Others become float64."""
@@ -156,7 +149,7 @@ def _check_values(
     axes = tuple(range(1, array.ndim))
     # If a value is NaN or infinite, so is the sum: one pass finds these rows and those that do not sum to 1.
     with np.errstate(invalid="ignore", over="ignore"):
-        sums = _sums(array)
+        sums = sums_of(array)
         bad = ~np.isfinite(sums)
     if kind == "regression" and bad.any():
         bad = ~np.isfinite(array).all(axis=-1)
@@ -204,38 +197,6 @@ def _check_values(
                 "or give task='multilabel' if the classes do not exclude each other."
             )
     return present, low
-
-
-def is_plainly_valid(array: np.ndarray, kind: str) -> bool:
-    """Tell, in few passes, whether all values are valid as they are; if not, `as_probas` mends them or says which."""
-    if not array.size:
-        return False
-    if kind == "regression" and array.size <= FEW_VALUES:
-        return all(map(math.isfinite, array.ravel().tolist()))
-    with np.errstate(invalid="ignore", over="ignore"):
-        if kind == "regression":
-            flat = array.reshape(-1)
-            return bool(np.isfinite(flat.dot(flat)))  # the quickest sum that NaN and infinity reach
-        # A comparison with NaN is false.
-        if not array.min() >= 0:
-            return False
-        tolerance = SUM_TOLERANCE.get(array.dtype, DEFAULT_SUM_TOLERANCE)
-        if kind == "multilabel":
-            return bool(array.max() <= 1 + tolerance)
-        sums = _sums(array)
-        sums -= 1
-        return array.shape[-1] > 1 and bool(np.abs(sums, out=sums).max() <= tolerance)
-
-
-def _sums(array: np.ndarray) -> np.ndarray:
-    dtype = np.float32 if array.dtype == np.float16 else array.dtype
-    if array.shape[-1] >= 8:
-        return array.sum(axis=-1, dtype=dtype)
-    # NumPy adds few numbers a row one by one too, and takes five times as long.
-    sums = array[..., 0].astype(dtype)
-    for column in range(1, array.shape[-1]):
-        sums += array[..., column]
-    return sums
 
 
 def _id(ids: np.ndarray, row: int) -> str:

@@ -112,6 +112,8 @@ UNKNOWN = Fitted()
 
 def frozen(value: Any) -> Any:
     """Make the arrays of a value read-only, after it was copied; return it."""
+    if value is None:
+        return None
     if isinstance(value, Fits):
         for array in (value.codes, value.ids, value.in_ids, value.groups, value.in_groups):
             frozen(array)

@@ -88,12 +88,13 @@ class PredictionSet(KeyedRows):
         present = fields["present"]
         if present is not None and present.all():
             fields["present"] = None
-        known = {m: None if f is None else readonly(f) for m, f in fields["fit_ids"].items()}
-        fields["fit_ids"] = MappingProxyType(known)
+        fields["fit_ids"] = MappingProxyType({member: frozen(ids) for member, ids in fields["fit_ids"].items()})
         fields.setdefault("groups", None)
+        unknown = dict.fromkeys(fields["members"])
         for name in ("fit_groups", "fits"):
-            given = fields.get(name) or {}
-            fields[name] = MappingProxyType({member: frozen(given.get(member)) for member in fields["members"]})
+            given = (fields.get(name) or {}).items()
+            known = {member: frozen(one) for member, one in given if one is not None and member in unknown}
+            fields[name] = MappingProxyType(unknown | known)
         for name, value in fields.items():
             object.__setattr__(self, name, readonly(value) if isinstance(value, np.ndarray) else value)
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..kinds import KINDS
-from ._checks import as_probas, is_plainly_valid
+from ._checks import as_probas
+from ._plainly_valid import is_plainly_valid
 from ._set import PredictionSet
 from .choices import Task
 

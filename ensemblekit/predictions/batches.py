@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import DEFAULT_SUM_TOLERANCE, as_probas
+from ._checks import as_probas
+from ._plainly_valid import DEFAULT_SUM_TOLERANCE
 
 __all__ = ["fill_rows"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Hashable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
@@ -74,8 +74,15 @@ def check_task(task: Any) -> None:
         task_of(task)
 
 
+_POLICIES: dict[str, tuple[Literal["error", "zero"], Literal["error", "renormalize"]]] = {
+    "error": ("error", "error"), "zero": ("zero", "error"), "renormalize": ("error", "renormalize")
+}  # fmt: skip
+
+
 def missing_policy(missing: Any) -> tuple[Literal["error", "zero"], Literal["error", "renormalize"]]:
     """Split ``missing=`` into the policy for absent classes and the policy for absent rows."""
+    if isinstance(missing, str) and missing in _POLICIES:
+        return _POLICIES[missing]
     rule = (
         "missing must be 'error', 'zero' (absent classes), 'renormalize' (absent rows), "
         "or {'classes': 'error' | 'zero', 'rows': 'error' | 'renormalize'}"
@@ -86,6 +93,4 @@ def missing_policy(missing: Any) -> tuple[Literal["error", "zero"], Literal["err
         known = isinstance(classes, str) and isinstance(rows, str) and {*missing} <= {"classes", "rows"}
         if known and classes in ("error", "zero") and rows in ("error", "renormalize"):
             return classes, rows
-    elif isinstance(missing, str) and missing in get_args(Missing):
-        return ("zero" if missing == "zero" else "error"), ("renormalize" if missing == "renormalize" else "error")
     raise InvalidOptionError(f"{rule}; received {missing!r}.")

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..kinds import KINDS
-from ._checks import FLOATS, as_probas, is_plainly_valid
+from ._checks import FLOATS, as_probas
 from ._fits import Fitted
 from ._joined_fits import join_members
+from ._plainly_valid import is_plainly_valid
 from ._predictions import Predictions
 from ._set import PredictionSet, bare_predictions
 from .names import all_fit_ids, positions, readonly

@@ -5,6 +5,7 @@ from ._calibration import Recalibration, fit_recalibration, pit_values, quantile
 from ._forecasts import read_forecasts
 from ._hub import read_hub
 from ._online import OnlineWeights, online_weights
+from ._pit import pit_histogram
 from ._values import from_samples, sort_quantiles
 from .levels import level_name, levels_of
 
@@ -18,6 +19,7 @@ __all__ = [
     "level_name",
     "levels_of",
     "online_weights",
+    "pit_histogram",
     "pit_values",
     "quantile_coverage",
     "read_forecasts",

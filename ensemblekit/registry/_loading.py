@@ -87,6 +87,8 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
     sources += [_Source(_plugin_name(p), THIS_PROGRAM, "", lambda p=p: p) for p in plugins]
     failures: list[Failure] = []
     claims: dict[tuple[str, str], list[Registration]] = {}
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
     builtin_plugins = {source.plugin: source for source in sources if source.builtin}
     for source in sources:
         builtin = builtin_plugins.get(source.plugin)
@@ -95,7 +97,7 @@ def load_plugins(*, plugins: Sequence[Any] = ()) -> Registry:
             failures.append(_failure(source, reason))
             continue
         try:
-            registrations = _register(source)
+            registrations = _register(source, manager)
         except (Exception, SystemExit) as error:  # a script without a main guard may exit when it is imported
             if source.builtin or source.distribution == THIS_PROGRAM:
                 kind = "built-in " if source.builtin else ""
@@ -131,8 +133,10 @@ def entry_points() -> list[tuple[str, str, metadata.EntryPoint]]:
         has no metadata.
     """
     found: dict[tuple[str, str], tuple[str, str, metadata.EntryPoint]] = {}
+    known: dict[int, Any] = {}  # of each distribution, as reading it takes longer than importing a plugin
     for point in metadata.entry_points(group=PROJECT):
-        fields = _metadata_of(point.dist)
+        if (fields := known.get(id(point.dist))) is None:
+            fields = known[id(point.dist)] = _metadata_of(point.dist)
         distribution = re.sub(r"[-_.]+", "-", fields.get("Name") or "").lower()
         # The same distribution can be on sys.path twice; the first is the one that imports.
         found.setdefault((distribution, point.name), (distribution, fields.get("Version") or "", point))
@@ -148,12 +152,18 @@ def _metadata_of(distribution: metadata.Distribution | None) -> Any:
         return {}
 
 
-def _register(source: _Source) -> list[Registration]:
+def _register(source: _Source, manager: pluggy.PluginManager) -> list[Registration]:
     plugin = source.load()
     _check_api(getattr(plugin, API_ATTRIBUTE, API_VERSION), source)
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
+    # One after the other, so that it is known which plugin registers what.
     manager.register(plugin, name=f"{source.distribution}:{source.plugin}")
+    try:
+        return _registered_by(plugin, source, manager)
+    finally:
+        manager.unregister(plugin)
+
+
+def _registered_by(plugin: Any, source: _Source, manager: pluggy.PluginManager) -> list[Registration]:
     manager.check_pending()
     if not manager.get_hookcallers(plugin):
         raise PluginLoadError(

@@ -13,6 +13,7 @@ from ..errors import DuplicateNameError, InvalidOptionError, PluginLoadError, Un
 from ..hookspecs import HOOKS
 from ..interfaces import Backbone, Chainer, Combiner, Factory, Head, Metric, Task
 from ..printed import printable
+from ._documented import PluginOption, options_of, sections_of
 
 __all__ = ["Failure", "PluginMapping", "Registration", "Registry", "title"]
 
@@ -36,7 +37,17 @@ class Registration:
     @property
     def summary(self) -> str:
         """First line of the factory's docstring."""
-        return (inspect.getdoc(self.factory) or "").partition("\n")[0]
+        return self.sections.get("Summary", "")
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """Sections of the factory's numpydoc docstring: title -> text; the first line is called ``Summary``."""
+        return sections_of(self.factory)
+
+    @property
+    def options(self) -> tuple[PluginOption, ...]:
+        """Options of the plugin in the order of its signature, as the docstring explains them."""
+        return options_of(self.factory)
 
     @property
     def owner(self) -> str:

@@ -259,10 +259,10 @@ def test_other_class_folders_in_test_need_an_alias_which_the_error_proposes(tmp_
 
 
 @pytest.mark.slow
-def test_a_run_with_aliases_ends_well_where_one_without_was_refused(tmp_path):
+def test_a_run_with_aliases_ends_well_where_one_without_was_refused(given, tmp_path):
     data, _ = refused(tmp_path)
     # The run that failed left nothing to keep, so that the same folder serves.
-    assert ctscan("--data", data, *TINY, "--out", tmp_path / "out", *ALIASES).returncode == 0
+    assert ctscan("--data", data, *given[2:], "--out", tmp_path / "out", *ALIASES).returncode == 0
     assert pd.read_csv(tmp_path / "out" / "results.csv")["Model"].tolist() == ROWS
 
 
@@ -307,22 +307,9 @@ def test_help_shows_what_there_is():
 
 
 @pytest.mark.slow
-def test_the_embedded_default_makes_the_whole_table(tmp_path):
-    # The images are the default ones; the default backbone would take four times as long.
-    done = ctscan(
-        "--backbone",
-        "mobilenet_v2",
-        "--weights",
-        "none",
-        "--image-size",
-        "64",
-        "--epochs",
-        "1",
-        "--views",
-        "1",
-        "--out",
-        tmp_path / "out",
-    )
+def test_the_embedded_default_makes_the_whole_table(given, tmp_path):
+    # The images are the default ones; the default backbone would take ten times as long.
+    done = ctscan(*given[2:], "--epochs", "1", "--views", "1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "Results on 1000 synthetic phantoms" in done.stdout
     assert "The images are synthetic drawings: these figures say nothing about CT scans" in " ".join(

@@ -68,14 +68,15 @@ def chain(given, unbroken, out, draw, most):
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_kills_at_random_change_nothing(given, unbroken, tmp_path):
-    draw, kills, runs, most = random.Random(0), [], 0, n_cases(5, 100)
+    draw, kills, runs, most = random.Random(0), [], 0, n_cases(3, 100)
     while len(kills) < most:
         kills += chain(given, unbroken, tmp_path / f"chain-{runs}", draw, most - len(kills))
         runs += 1
     spread = Counter(kills)
     print(f"finished pieces at each kill: {sorted(spread.items())} in {runs} runs")  # noqa: T201 - for who asks, with -s
     assert len(kills) == most
-    assert len(spread) > 1  # they did not all come at one piece
+    # Few kills may all come at one piece, of which the next test chooses two.
+    assert len(spread) > 1 or most < 20
 
 
 KILLS_ITSELF = """

@@ -1,22 +1,26 @@
 """The pages in docs say what is so: their Python runs, nothing public is left out, and Sphinx has no complaint."""
 
+import contextlib
 import doctest
 import inspect
+import io
 import re
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import ensemblekit
 from ensemblekit import load_plugins
+from tests.continuing import blocks_of, continued, files_needed
 from tests.strangers import REPO, environment
 
 DOCS = REPO / "docs"
 PAGES = {
     path.relative_to(DOCS).as_posix(): path.read_text()
-    for folder in (DOCS, DOCS / "from")
+    for folder in (DOCS, DOCS / "from", DOCS / "recipes")
     for path in sorted(folder.glob("*.md"))
 }
 NEEDS_PEER = {
@@ -63,29 +67,65 @@ def python_blocks(page, *, tensorflow):
     ]
 
 
-def run_blocks(blocks, name, monkeypatch):
-    """Run blocks in order in one module; return what doctest has to say of outputs that are not as shown."""
+def run_blocks(blocks, name, monkeypatch, after=lambda number, printed: None):
+    """Run blocks in order in one module; return what doctest has to say of outputs that are not as shown.
+
+    ``after`` is called with the number of each block and what a block without prompts has printed.
+    """
     module = ModuleType(name)
     monkeypatch.setitem(sys.modules, name, module)
     said = []
     runner = doctest.DocTestRunner(LinesOfAnyLength(), optionflags=FLAGS, verbose=False)
     for number, block in enumerate(blocks):
+        printed = io.StringIO()
         if block.startswith(">>>"):
             test = doctest.DocTestParser().get_doctest(block, {}, f"{name}, block {number}", None, 0)
             test.globs = module.__dict__
             runner.run(test, out=said.append, clear_globs=False)
         else:
-            exec(compile(block, f"{name}, block {number}", "exec"), module.__dict__)  # noqa: S102
+            with contextlib.redirect_stdout(printed):
+                exec(compile(block, f"{name}, block {number}", "exec"), module.__dict__)  # noqa: S102
+        after(number, printed.getvalue())
     return "".join(said)
+
+
+def not_shown(page, text, printed):
+    """Say what a block without prompts has printed, unless the block of text below it shows that."""
+    lines = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+    if not lines or f"{text}```\n\n```text\n{lines}```\n" in page:
+        return []
+    return [f"the block of text below {text.splitlines()[-1]!r} must show:\n{lines}"]
+
+
+class WrittenFiles:
+    """Which block of a page wrote which file, and which block names such a file and does not continue its writer."""
+
+    def __init__(self, page, blocks):
+        self.page, self.blocks, self.unsaid, self._times, self._writers = page, blocks, [], {}, {}
+
+    def after(self, number, printed):
+        """Look at the folder and at what was printed after a block has run."""
+        self.unsaid += not_shown(self.page, self.blocks[number].text, printed)
+        block = self.blocks[number]
+        above = continued(self.blocks, number)
+        for writer, path in files_needed(block, self._writers).items():
+            if writer not in above:
+                part = self.blocks[writer].part
+                self.unsaid.append(f"line {block.line}: {path} is written by the part {part!r}: # continues: {part}")
+        now = {path.as_posix(): path.stat().st_mtime_ns for path in Path().rglob("*")}
+        self._writers |= {path: number for path, time in now.items() if self._times.get(path) != time}
+        self._times = now
 
 
 def check_page(name, monkeypatch, *, tensorflow):
     if name in NEEDS_PEER:
         peer, lowest = NEEDS_PEER[name]
         pytest.importorskip(peer, minversion=lowest)
-    said = run_blocks(python_blocks(PAGES[name], tensorflow=tensorflow), f"docs_{name}", monkeypatch)
-    if said:
-        pytest.fail(said, pytrace=False)
+    texts = python_blocks(PAGES[name], tensorflow=tensorflow)
+    files = WrittenFiles(PAGES[name], [block for block in blocks_of(PAGES[name]) if block.text in texts])
+    said = run_blocks(texts, f"docs_{name}", monkeypatch, files.after)
+    if said or files.unsaid:
+        pytest.fail("\n".join([said, *files.unsaid]), pytrace=False)
 
 
 WITH_PYTHON = [name for name, page in PAGES.items() if python_blocks(page, tensorflow=True)]
@@ -116,6 +156,32 @@ def test_a_block_that_prints_something_else_is_noticed(monkeypatch):
     assert "block 1" not in said
     with pytest.raises(NameError, match="y"):
         run_blocks(["y\n"], "wrong", monkeypatch)
+
+
+def test_files_and_prints_that_a_page_does_not_show_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (
+        "# A\n```python\nopen('x.csv', 'w').close()\nprint(1)\n```\n\n```text\n1\n```\n"
+        "## B\n```python\nopen('x.csv').close()\nprint(2)\n```\n\n```text\n3\n```\n"
+    )
+    files = WrittenFiles(page, blocks_of(page))
+    assert run_blocks([block.text for block in files.blocks], "files", monkeypatch, files.after) == ""
+    assert files.unsaid == [
+        "the block of text below 'print(2)' must show:\n2\n",
+        "line 12: x.csv is written by the part 'A': # continues: A",
+    ]
+
+
+def test_a_block_of_the_readme_is_a_script_that_prints_what_is_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    readme = (REPO / "README.md").read_text()
+    blocks = blocks_of(readme)
+    assert len(blocks) >= 2
+    for block in blocks:
+        said = []
+        run_blocks([block.text], "readme", monkeypatch, lambda _, printed: said.append(printed))  # noqa: B023
+        assert said[0]
+        assert not_shown(readme, block.text, said[0]) == []
 
 
 def test_blocks_are_found_by_section():
@@ -164,7 +230,7 @@ def test_the_plugin_of_the_page_is_that_of_the_example():
 
 def test_the_task_of_the_page_is_that_of_the_example():
     page, example = PAGES["write-a-task.md"], REPO / "examples" / "custom_task"
-    blocks = [block for block in python_blocks(page, tensorflow=False) if not block.startswith(">>>")]
+    blocks = [block.unmarked for block in blocks_of(page) if not block.text.startswith(">>>")]
     assert "\n\n".join(blocks) == (example / "ensemblekit_survival" / "__init__.py").read_text()
     entry_point = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert entry_point
@@ -238,28 +304,15 @@ def test_a_page_begins_with_what_the_reader_gets(name):
     assert re.match(r"[A-Z]", first)
 
 
-# Sphinx.
-
-
-def build(source, out):
-    """Build pages as `make docs` does; return the finished process."""
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", source, out]
-    return subprocess.run(command, env=environment(), cwd=REPO, capture_output=True, text=True)
-
-
-@pytest.mark.slow
-def test_sphinx_builds_without_a_warning(tmp_path):
-    done = build(DOCS, tmp_path / "html")
-    assert done.returncode == 0, done.stderr
-    for page in PAGES:
-        assert (tmp_path / "html" / page.replace(".md", ".html")).is_file()
-    assert 'id="ensemblekit.combine"' in (tmp_path / "html" / "api" / "combining.html").read_text()
+# Sphinx. That the pages themselves give no warning is what `make docs` checks.
 
 
 @pytest.mark.slow
 def test_a_broken_link_is_noticed(tmp_path):
     (tmp_path / "conf.py").write_text((DOCS / "conf.py").read_text())
     (tmp_path / "index.md").write_text("# A page\n\n[nowhere](nowhere.md)\n")
-    done = build(tmp_path, tmp_path / "html")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    command += ["-D", "extensions=myst_parser", tmp_path, tmp_path / "html"]  # the gallery's scripts are not there
+    done = subprocess.run(command, env=environment(), cwd=REPO, capture_output=True, text=True)
     assert done.returncode == 1
     assert "nowhere.md" in done.stderr

@@ -1,8 +1,7 @@
-"""Every example in a docstring and in the README runs and prints what it says."""
+"""Every example in a docstring runs and prints what it says."""
 
 import doctest
 import pkgutil
-import re
 from importlib import import_module
 from types import ModuleType
 
@@ -10,7 +9,6 @@ import pytest
 
 import ensemblekit
 import ensemblekit_plugins
-from tests.strangers import REPO
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MODULES = [
@@ -37,20 +35,3 @@ def test_an_example_that_prints_something_else_is_noticed(capsys):
     module.__doc__ = ">>> 1 + 1\n3\n"
     assert doctest.testmod(module, optionflags=FLAGS).failed == 1
     assert "Expected:\n    3\nGot:\n    2" in capsys.readouterr().out
-
-
-def python_blocks(page):
-    return re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-
-
-def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
-    blocks = python_blocks((REPO / "README.md").read_text())
-    assert blocks
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)  # noqa: S102
-
-
-def test_the_blocks_of_a_page_are_its_python_alone():
-    assert python_blocks("a\n```\nmake\n```\n```python\nx = 1\n```\n```python\ny\n```\n") == ["x = 1\n", "y\n"]

@@ -1,6 +1,10 @@
 """The wheel alone, in a clean environment and away from the checkout, with the plugins of strangers beside it."""
 
+import email
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -118,7 +122,53 @@ def test_a_page_is_written_from_the_templates_of_the_wheel(clean):
 def test_the_source_distribution_holds_no_data_and_no_environment(distributions):
     with tarfile.open(distributions.source) as archive:
         tops = {Path(name).parts[1] for name in archive.getnames()}
-    assert tops <= {"ensemblekit", "plugins", "README.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    packages, files = {"ensemblekit", "plugins", "docs", "examples"}, {"pyproject.toml", "PKG-INFO", ".gitignore"}
+    texts = {path.name for path in REPO.glob("*.md")} | {"LICENSE", "CITATION.cff"}
+    assert tops == packages | files | texts
+
+
+def binary_files(names):
+    """List files that are neither text nor pictures of the pages."""
+    text = {"", ".cff", ".css", ".html", ".md", ".py", ".svg", ".toml", ".txt", ".typed"}
+    ours = ("/ensemblekit/report/templates/page.js", "/docs/playground/")
+    pages = [name for name in names if not (name.endswith(".png") and "/docs/" in name)]
+    return [n for n in pages if Path(n).suffix not in text and not any(part in n for part in ours)]
+
+
+def test_nothing_of_others_is_bundled(distributions):
+    with tarfile.open(distributions.source) as archive:
+        names = [member.name for member in archive.getmembers() if member.isfile()]
+    bundled = binary_files(name for name in names if not name.endswith((".gitignore", "PKG-INFO", "LICENSE")))
+    assert bundled == [], "name it and its licence in THIRD_PARTY.md, and let this test know of it"
+    assert binary_files(["a.woff2", "b.py", "c.png", "x/docs/d.png", "e.js"]) == ["a.woff2", "c.png", "e.js"]
+
+
+def without_targets(description):
+    """List the links and pictures of a text that lead nowhere outside a checkout."""
+    return re.findall(r"\]\((?!https?://)[^)]*\)|<img[^>]*>", description)
+
+
+def test_the_description_is_that_of_the_readme_and_renders_on_pypi(distributions):
+    metadata = email.message_from_bytes(
+        next(
+            zipfile.ZipFile(distributions.wheel).read(name)
+            for name in zipfile.ZipFile(distributions.wheel).namelist()
+            if name.endswith(".dist-info/METADATA")
+        )
+    )
+    description = metadata.get_payload()
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata["Requires-Python"] == "<3.14,>=3.11"
+    assert without_targets(description) == []
+    assert without_targets("[a](docs/a.md) ![b](b.svg) [c](https://x.org)") == ["](docs/a.md)", "](b.svg)"]
+    assert "## In 60 seconds" in description
+    pytest.importorskip("twine")
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", distributions.wheel, distributions.source],
+        capture_output=True, text=True, env=environment(NO_COLOR="1"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("PASSED") == 2
 
 
 def test_the_command_lists_the_built_ins(clean):
@@ -190,3 +240,33 @@ def test_an_uninstalled_checkout_says_how_to_install(clean, distributions):
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ensemblekit.errors.PluginLoadError: The entry points of ensemblekit must be installed")
     assert 'pip install -e ".[all]"' in last
+
+
+def python(version):
+    """Return a Python of this version that runs, from PATH or pyenv, or None."""
+    pyenv = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob(f"versions/{version}.*/bin/python"))
+    for found in filter(None, [shutil.which(f"python{version}"), *map(str, pyenv)]):
+        code = "import sys; print('%d.%d' % sys.version_info[:2])"
+        done = subprocess.run([found, "-c", code], capture_output=True, text=True)
+        if done.stdout.strip() == version:
+            return found
+    return None
+
+
+@pytest.mark.skipif(not os.environ.get("RELEASE_CHECK"), reason="takes minutes: make release-check")
+@pytest.mark.parametrize("kind", ["wheel", "source"])
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_a_clean_install_on_each_python_works(version, kind, distributions, tmp_path):
+    found = python(version) or pytest.skip(f"there is no Python {version} here")
+    subprocess.run([found, "-m", "venv", tmp_path / "venv"], check=True)
+    inside = tmp_path / "venv" / "bin"
+    install = [inside / "python", "-m", "pip", "--quiet", "install", getattr(distributions, kind)]
+    subprocess.run(install, check=True, cwd=tmp_path, env=environment())
+    for command in (
+        [inside / "python", "-W", "error", "-c", COMBINE % "mean"],
+        [inside / "ensemblekit", "plugins"],
+        [inside / "ensemblekit", "guide"],
+        [inside / "python", "-m", "pip", "check"],
+    ):
+        done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout

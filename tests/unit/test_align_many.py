@@ -236,3 +236,50 @@ def test_integers_of_more_than_64_bits_are_told_to_be_text():
         with pytest.raises(InvalidPredictionsError, match=r"fit in 64 signed bits; .* Give all of them as text"):
             make("a", ids)
     assert make("a", [str(2**64), "1"]).ids.tolist() == ["18446744073709551616", "1"]
+
+
+@given(st.data())
+def test_members_that_differ_in_values_alone_align_as_all_others_do(data):
+    ids = data.draw(st.sampled_from([["a"], ["b", "a"], [3, 1, 2]]))
+    said = {
+        "split": data.draw(st.sampled_from([None, "test"])),
+        "task": data.draw(st.sampled_from(["multiclass", "multilabel"])),
+    }
+    made = []
+    for place in range(data.draw(st.integers(1, 3))):
+        fitted = data.draw(st.sampled_from([None, ids[:1]]))
+        p = make(f"m{place}", ids, seed=place, fit_ids=fitted, **said)
+        made.append(Predictions(p.probas.astype(data.draw(st.sampled_from(["f4", "f8"]))), ids=ids, classes=p.classes,
+                                member=p.member, fit_ids=fitted, **said))  # fmt: skip
+    quick = align(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ensemblekit.predictions._align._differ_in_values_alone", lambda members: False)
+        slow = align(made)
+    for name in quick.__slots__:
+        one, other = getattr(quick, name), getattr(slow, name)
+        if isinstance(one, np.ndarray):
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
+        else:
+            assert str(one) == str(other), name
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"ids": ["b", "a"]}, [[0.3, 0.7], [0.9, 0.1]]),
+        ({"classes": ["dog", "cat"]}, [[0.1, 0.9], [0.7, 0.3]]),
+        ({"labels": ["dog", "dog"]}, [[0.9, 0.1], [0.3, 0.7]]),
+        ({"groups": ["p", "q"]}, [[0.9, 0.1], [0.3, 0.7]]),
+    ],
+)
+def test_members_that_differ_in_more_are_matched(changed, found):
+    given = {"ids": ["a", "b"], "classes": ["cat", "dog"]}
+    values = [[0.9, 0.1], [0.3, 0.7]]
+    plain = Predictions(values, member="plain", **given)
+    aligned = align(plain, Predictions(values, member="other", **{**given, **changed}))
+    np.testing.assert_array_equal(aligned.member_probas, [values, found])
+    for name in ("labels", "groups"):
+        assert (getattr(aligned, name) is None) == (name not in changed)
+    with pytest.raises(AlignmentError, match="split must be the same"):
+        align(plain.rename(split="a"), plain.rename("other", split="b"))

@@ -21,8 +21,9 @@ from tests.strangers import COMBINER, REPO, environment, uninstalled, write_dist
 COMMAND = Path(sys.executable).parent / "ensemblekit"
 
 
-def run(*arguments, **options):
-    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, **options)
+def run(*arguments, env=None, **options):
+    env = {name: value for name, value in (env or os.environ).items() if name != "COLUMNS"}  # pytest sets it
+    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, env=env, **options)
 
 
 def in_terminal(*arguments, width, env):
@@ -148,7 +149,7 @@ def test_an_unknown_command_is_refused():
 def test_no_command_shows_the_help():
     done = run()
     assert "plugins" in done.stdout + done.stderr
-    assert "List what is installed" in done.stdout + done.stderr
+    assert "list rules, metrics and other plugins" in done.stdout + done.stderr
 
 
 # check

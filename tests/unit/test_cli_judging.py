@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ensemblekit import InvalidOptionError, Predictions
 from ensemblekit.cli import _evaluate, _report, app
-from ensemblekit.cli._arguments import complete_metric
+from ensemblekit.cli._completion import complete_metric
 from ensemblekit.errors import DataError, EnsembleKitError, OutputExistsError
 from ensemblekit.evaluation import compare_with_reference, score_table
 

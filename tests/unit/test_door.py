@@ -59,7 +59,7 @@ def leave(monkeypatch, capsys, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("ensemblekit.cli._plugins.load_plugins", fail)
+    monkeypatch.setattr("ensemblekit.registry.load_plugins", fail)
     monkeypatch.setattr(sys, "argv", ["ensemblekit", "plugins"])
     with pytest.raises(SystemExit) as ended:
         _app.main()
@@ -113,7 +113,7 @@ def test_a_warning_is_one_line(monkeypatch, capsys):
         warnings.warn(f"careful {SCREEN}\nnow", UserWarning, stacklevel=1)
         raise DataError("x")
 
-    monkeypatch.setattr("ensemblekit.cli._plugins.load_plugins", warn)
+    monkeypatch.setattr("ensemblekit.registry.load_plugins", warn)
     monkeypatch.setattr(sys, "argv", ["ensemblekit", "plugins"])
     with pytest.raises(SystemExit):
         _app.main()

@@ -15,7 +15,8 @@ LINE = LogisticRegression(tol=1e-6, max_iter=1000)
 TREE = DecisionTreeClassifier(min_weight_fraction_leaf=0.01, random_state=0)
 CLASSIFIERS = [("line", LINE), ("tree", TREE)]
 REGRESSORS = [("ridge", Ridge()), ("tree", DecisionTreeRegressor(random_state=0))]
-REGISTERED = load_plugins().combiners
+PLUGINS = load_plugins()
+REGISTERED = PLUGINS.combiners
 PAGE = Path(__file__).parents[2] / "docs/scikit-learn.md"
 
 REPEATED = {"check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"}
@@ -49,7 +50,7 @@ def one_thread():
 
 def rules(task):
     """List all registered rules for a task."""
-    names = [name for name in REGISTERED if task in load_plugins().create_combiner(name).tasks]
+    names = [name for name in REGISTERED if task in PLUGINS.create_combiner(name).tasks]
     return [pytest.param(name, marks=[] if (task, name) in FAST else [pytest.mark.slow]) for name in names]
 
 

@@ -226,8 +226,9 @@ def test_a_refit_on_one_column_forgets_the_others(tmp_path):
     assert (ensemble.task, ensemble.output_names_, ensemble.predict(X).ndim) == ("multiclass", (0, 1), 1)
 
 
-RULES = [(name, task) for name in load_plugins().combiners for task in ("multilabel", "regression")
-         if task in load_plugins().create_combiner(name).tasks]  # fmt: skip
+PLUGINS = load_plugins()
+RULES = [(name, task) for name in PLUGINS.combiners for task in ("multilabel", "regression")
+         if task in PLUGINS.create_combiner(name).tasks]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -122,10 +122,11 @@ def test_what_a_combiner_refuses_besides_is_still_refused():
             ensemble.fit(X, Y, WEIGHT)
 
 
+PLUGINS = load_plugins()
 LEARNS = [
     name
-    for name in load_plugins().combiners
-    if "learns" in (made := load_plugins().create_combiner(name)).traits and "multiclass" in made.tasks
+    for name in PLUGINS.combiners
+    if "learns" in (made := PLUGINS.create_combiner(name)).traits and "multiclass" in made.tasks
 ]
 
 

@@ -311,9 +311,11 @@ def test_banked_and_fresh_features_of_a_network_agree(bank, keras):
     plain = network.predict(images.astype(np.float32), verbose=0)
     drawn = [network.predict(views.draw(images, image_keys(images), view), verbose=0) for view in range(2)]
     for _ in range(2):
-        np.testing.assert_allclose(extract_features(backbone, images, bank=bank, batch_size=4), plain, atol=1e-5)
+        # Another size of the batch makes other sums of float32 on some processors.
+        fresh = extract_features(backbone, images, bank=bank, batch_size=4)
+        np.testing.assert_allclose(fresh, plain, rtol=1e-4, atol=1e-5)
         banked = extract_features(backbone, images, augmentation=views, n_views=2, bank=bank)
-        np.testing.assert_allclose(banked, drawn, atol=1e-5)
+        np.testing.assert_allclose(banked, drawn, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.keras

@@ -39,10 +39,9 @@ def test_a_right_function_is_accepted(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RIGHT)
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_right_function_is_accepted_on_many_examples(name, seed):
+def test_a_right_function_is_accepted_on_many_examples(name):
     function, shape, options = RIGHT[name]
-    report = check_foreign(function, shape, max_examples=100, seed=seed, **options)
+    report = check_foreign(function, shape, max_examples=60, seed=1, **options)
     assert report.broken == ()
     unchecked = {"absent_is_left_out", "ties_stated", "names_of_labels"}
     if options.get("weighted", True):

@@ -35,9 +35,11 @@ def faults(script):
         said.append("it must begin with a title, underlined in full, and what goes wrong")
     if script.count("figure.savefig(") != 1:
         said.append("it must save one picture, called figure")
-    for heading in ("wrong", "right"):
-        if not re.search(rf"^# .*\b{heading}\b.*\n# -+$", script, re.MULTILINE | re.IGNORECASE):
-            said.append(f"it must have a heading with the word {heading}")
+    said += [
+        f"it must have a heading with the word {heading}"
+        for heading in ("wrong", "right")
+        if not re.search(rf"^# .*\b{heading}\b.*\n# -+$", script, re.MULTILINE | re.IGNORECASE)
+    ]
     network = [(m, n) for m, n in imported(script) if m.split(".")[0] in NETWORK or (n or "").startswith("fetch_")]
     return said + [f"it must not read the network, and imports {name or module}" for module, name in network]
 

@@ -16,7 +16,15 @@ from ensemblekit import EnsembleKitError
 from ensemblekit.predictions import named as reader
 
 # Each lists doors.
-from . import named_calls, named_crowds, named_estimators, named_fewer, named_rankings, named_readers  # noqa: F401
+from . import (  # noqa: F401
+    named_calls,
+    named_crowds,
+    named_estimators,
+    named_fewer,
+    named_quantiles,
+    named_rankings,
+    named_readers,
+)
 from .named_doors import DOORS, LOOKED_UP, N, World, named, plain
 
 MATCHED = {
@@ -110,13 +118,10 @@ EXEMPT = {
     "features.Augmentation.draw": "images are an array, and have no names",
     "features.extract_features": "images are an array, and have no names",
     "fusion.export_fused": "it gives classes to fuse",
-    "quantiles.FittedBy": "made by fit_by; by is looked up by id, see test_quantile_online.py",
+    "quantiles.FittedBy(by)": "made by fit_by",
     "quantiles.OnlineWeights": "made by online_weights",
     "quantiles.Recalibration": "made by fit_recalibration",
-    "quantiles.fit_by": "by is looked up by id, see test_quantile_online.py",
-    "quantiles.from_samples": "draws name their rows as probas do, see test_quantile_task.py",
     "quantiles.levels_of": "a list of names",
-    "quantiles.online_weights": "cutoff and known are looked up by id, see test_quantile_online.py",
     "quantiles.read_forecasts": "columns by name; outcomes are looked up by key",
     "quantiles.read_hub": "columns by name; outcomes are looked up by key",
     "quantiles.sort_quantiles": "an array; a table is refused",

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
-import importlib
 import os
 import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ..errors import EnsembleKitError
 from ..printed import one_line, printable
-from ._commands import MODULES
+from ._commands import last_run, make_command
 from ._help import Command, Group
 from ._streams import close_output, is_reader_gone, open_streams
 
 __all__ = [
-    "FAILED", "LEAKS", "NO_READER", "STOPPED", "UNREADABLE", "WRONG_LINE", "app", "command", "find_command", "main",
+    "FAILED", "LEAKS", "NO_READER", "STOPPED", "UNREADABLE", "WRONG_LINE", "app", "main",
 ]  # fmt: skip
 
 # Exit statuses; 0 is success. The last two are those of a shell for SIGINT and SIGPIPE.
@@ -41,52 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_run: list[str] = []
-"""Commands that were run, the last one last: an error is told in its words."""
-_functions: dict[str, tuple[Callable[..., Any], Sequence[tuple[str, str]], Sequence[str]]] = {}
-
-
-def command(
-    *examples: tuple[str, str], lists: Sequence[str] = ()
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function as the command of its name.
-
-    Parameters
-    ----------
-    *examples : tuple of str
-        What a command line does, and the line, for the help.
-    lists : sequence of str
-        Kinds of plugins whose names the help lists.
-
-    Returns
-    -------
-    callable
-        The decorator.
-    """
-
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        _functions[function.__name__] = function, examples, lists
-        return function
-
-    return register
-
-
-def find_command(name: str) -> Any:
-    """Make the command that the line names, and remember that it is the one."""
-    _run.append(name)
-    return make_command(name)
-
-
-@functools.cache
-def make_command(name: str) -> Any:
-    """Import the module of a command, and make the command."""
-    importlib.import_module(f"{__package__}._{MODULES.get(name, name)}")
-    function, examples, lists = _functions[name]
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    alone.command(name, cls=Command)(function)
-    made: Any = typer.main.get_command(alone)
-    made.examples, made.lists = examples, lists
-    return made
 
 
 def main() -> None:
@@ -151,9 +102,9 @@ def _status_and_line(error: BaseException) -> tuple[int, str]:
 def _in_words_of_the_command(text: str) -> str:
     from ._remedies import as_command
 
-    if not _run:
+    if (name := last_run()) is None:
         return text
-    made = make_command(_run[-1])
+    made = make_command(name, Command)
     return as_command(text, {str(one.name): one for one in made.params})
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ._app import LEAKS, command
+from ._app import LEAKS
 from ._arguments import pairs_of
+from ._commands import command
 from ._image_options import takes_image_options
 from ._screen import make_console, print_json, show_progress, takes_plain
 

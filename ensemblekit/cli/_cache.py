@@ -10,7 +10,7 @@ import typer
 
 from ..errors import FolderNotFoundError
 from ..printed import as_text, printable
-from ._app import command
+from ._commands import command
 from ._screen import age_of, make_console, make_table, print_json, size_of, takes_plain
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import typer
 
 from ..errors import InvalidOptionError
 from ..printed import printable
-from ._app import command
 from ._arguments import Overwrite, check_output, pairs_of
 from ._combine import FILES, SUFFIXES
+from ._commands import command
 from ._reading import takes_read_options
 from ._screen import print_json
 

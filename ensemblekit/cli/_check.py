@@ -10,8 +10,8 @@ import typer
 
 from ..errors import InvalidOptionError, PluginWarning
 from ..printed import as_text
-from ._app import command
 from ._arguments import key_and_value
+from ._commands import command
 from ._completion import complete_option, complete_plugin, completes
 from ._screen import import_keras_quietly, make_console, make_table, takes_plain
 

@@ -12,8 +12,8 @@ import typer
 
 from ..errors import InvalidOptionError
 from ..printed import as_text
-from ._app import command
 from ._arguments import Confidence, Groups, Labels, MissingRows, Overwrite, Seed, check_missing, check_output
+from ._commands import command
 from ._completion import complete_combiner, complete_metric
 from ._reading import takes_read_options
 from ._screen import frame_to_json, make_console, print_json, select, takes_plain

@@ -11,8 +11,8 @@ import typer
 
 from ..errors import EnsembleKitError, InvalidOptionError, NotFittedError
 from ..printed import printable
-from ._app import command
 from ._arguments import CombinerOptions, Groups, Overwrite, check_output, key_and_value, name_and_path, pairs_of
+from ._commands import command
 from ._completion import complete_combiner, completes
 from ._reading import takes_read_options
 from ._screen import print_json

@@ -8,8 +8,8 @@ import typer
 
 from ..errors import InvalidOptionError
 from ..printed import as_text
-from ._app import command
 from ._arguments import Confidence, Groups, Labels, Metrics, MissingRows, SampleWeight, Seed, Unit, check_missing
+from ._commands import command
 from ._reading import takes_read_options
 from ._screen import frame_to_json, make_console, print_json, select, takes_plain
 

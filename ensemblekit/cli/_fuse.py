@@ -9,7 +9,6 @@ import typer
 
 from ..errors import DataError, InvalidOptionError
 from ..printed import as_text
-from ._app import command
 from ._arguments import (
     ActivationName,
     CombinerOptions,
@@ -20,6 +19,7 @@ from ._arguments import (
     name_and_path,
     pairs_of,
 )
+from ._commands import command
 from ._completion import complete_combiner
 from ._image_options import takes_image_options
 from ._screen import import_keras_quietly, make_console, make_table, print_json, size_of, takes_plain

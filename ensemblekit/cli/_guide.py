@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ._app import command
+from ._commands import command
 
 
 @command(("Give it to a program that writes code", "ensemblekit guide > guide.txt"))

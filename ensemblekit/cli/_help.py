@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ._commands import TOPICS, summaries
+from ._commands import TOPICS, find_command, summaries
 from ._known import Known, known_plugins
 
 __all__ = ["Command", "Group"]
@@ -71,9 +71,7 @@ class Group(TyperGroup):
         """Return the command of this name; where commands are listed, only its name and what it does."""
         if self._are_listed or cmd_name not in self.commands:
             return super().get_command(ctx, cmd_name)
-        from ._app import find_command
-
-        return find_command(cmd_name)
+        return find_command(cmd_name, Command)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help if no command is given."""

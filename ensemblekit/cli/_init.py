@@ -10,7 +10,7 @@ import typer
 
 from ..errors import FolderNotFoundError, OutputExistsError
 from ..printed import printable
-from ._app import command
+from ._commands import command
 
 if TYPE_CHECKING:
     import numpy as np

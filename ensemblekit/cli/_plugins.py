@@ -10,7 +10,7 @@ import typer
 
 from ..errors import PluginWarning
 from ..printed import as_text, printable
-from ._app import command
+from ._commands import command
 from ._completion import complete_plugin, completes
 from ._screen import make_console, make_table, print_json, takes_plain
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, cast
 import typer
 
 from ..printed import as_text
-from ._app import STOPPED, UNREADABLE, command
+from ._app import STOPPED, UNREADABLE
 from ._arguments import ActivationName, ClassNames, ModelPath, Overwrite, TaskName, pairs_of
+from ._commands import command
 from ._image_options import takes_image_options
 from ._screen import import_keras_quietly, make_console, print_json, show_progress
 

@@ -10,8 +10,8 @@ import typer
 
 from ..errors import InvalidOptionError
 from ..printed import as_text
-from ._app import command
 from ._arguments import ClassNames, Labels, ModelPath, check_output
+from ._commands import command
 from ._completion import complete_combiner
 from ._reading import takes_read_options
 from ._screen import frame_to_json, import_keras_quietly, make_console, print_json, select, size_of, takes_plain

@@ -9,8 +9,8 @@ import typer
 
 from ..errors import InvalidOptionError
 from ..printed import as_text
-from ._app import command
 from ._arguments import CombinerOptions, Confidence, Overwrite, Seed, check_output, key_and_value, name_and_path
+from ._commands import command
 from ._completion import completes
 from ._screen import frame_to_json, make_console, print_json, select, takes_plain
 

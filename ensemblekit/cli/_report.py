@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..printed import printable
-from ._app import command
 from ._arguments import (
     Confidence,
     Groups,
@@ -22,6 +21,7 @@ from ._arguments import (
     check_missing,
     check_output,
 )
+from ._commands import command
 from ._completion import complete_combiner
 from ._reading import takes_read_options
 from ._screen import print_json

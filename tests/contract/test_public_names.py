@@ -63,6 +63,7 @@ NOT_CALLED = {
     "Pruned": "made by prune",
     "Recalibration": "made by fit_recalibration",
     "Register": "a protocol",
+    "PluginOption": "made by load_plugins",
     "Registration": "made by load_plugins",
     "Registry": "made by load_plugins",
     "Selective": "made by fit_selective",

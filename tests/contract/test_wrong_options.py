@@ -31,7 +31,8 @@ NOT_HERE = {
     "features": {"Augmentation", "CollectionInfo", "extract_features"},  # the last needs Keras
     "members": {"Source", "collect"},
     "predictions": {"Aliases", "Alignable", "Missing", "MissingPolicy", "PredictionSet", "Task"},
-    "registry": {"entry_points", "Failure", "PluginMapping", "Registration", "Registry", "default_registry"},
+    "registry": {"entry_points", "Failure", "PluginMapping", "PluginOption", "Registration", "Registry",
+                 "default_registry"},
     "store": {"load_with_digest"},  # load, for another room
     "scaling": {"Combined", "combine_partitions", "predict_batch", "predict_partitions"},
 }  # fmt: skip

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from ensemblekit import load_plugins
 from ensemblekit.cli import app
-from ensemblekit.cli._app import make_command
-from ensemblekit.cli._commands import summaries
+from ensemblekit.cli._commands import make_command, summaries
+from ensemblekit.cli._help import Command
 from ensemblekit.cli._known import known_plugins
 from ensemblekit.cli._rank import RULES
 from ensemblekit.cli._remedies import as_command
@@ -88,14 +88,14 @@ def test_a_help_has_examples_and_no_internal_name(name):
         assert "\nExamples:\n" in text
         assert f"ensemblekit {name}" in text.partition("Examples:")[2]
         assert not re.search(r"<\w+>|<list|\{\w+\}|[╭│─]|\x1b", text), text
-    for parameter in make_command(name).params:
+    for parameter in make_command(name, Command).params:
         assert getattr(parameter, "is_flag", False) or parameter.metavar, parameter.name
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_options_of_the_examples_are_there(name):
-    taken = {text for one in make_command(name).params for text in (*one.opts, *one.secondary_opts)}
-    for _, line in make_command(name).examples:
+    taken = {text for one in make_command(name, Command).params for text in (*one.opts, *one.secondary_opts)}
+    for _, line in make_command(name, Command).examples:
         for part in line.replace("\\\n", " ").split("\n"):
             words = shlex.split(part)
             if words[1:2] == [name]:
@@ -216,4 +216,4 @@ SAID = [
 
 @pytest.mark.parametrize(("name", "python", "command"), SAID)
 def test_a_remedy_of_python_is_told_as_options(name, python, command):
-    assert as_command(python, {one.name: one for one in make_command(name).params}) == command
+    assert as_command(python, {one.name: one for one in make_command(name, Command).params}) == command

@@ -64,7 +64,8 @@ NOT_MATCHED = {
     "rows counts posterior",
     "metrics": "predicted task",
     "sizes and shapes": "batch_sizes feature_shape input_shape size",
-    "fields of a record": "described cells args kwargs audit contested failures fields files folder format frame "
+    "fields of a record": "type choices meaning description "
+    "described cells args kwargs audit contested failures fields files folder format frame "
     "frontier path registrations results run run_members runs scans score scores mean_ranks sections sentences table "
     "text weighted right parts comparisons choice lead skills fitted best curve promised test oof profile "
     "group_leaked",

@@ -312,7 +312,7 @@ def test_points_that_are_estimated_are_hollow_and_many_names_are_not_cut():
     text = figure.get_supxlabel()
     assert all(text.count(name) >= 1 for name in names)
     assert "Hollow points" in text
-    assert max(map(len, text.splitlines())) < 70
+    assert max(map(len, text.splitlines())) < 80
     assert "Hollow" not in plot_frontier(table.assign(measured=True)).get_supxlabel()
 
 

@@ -9,15 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from ensemblekit.cli import _init, app
-from ensemblekit.cli._app import make_command
+from ensemblekit.cli._commands import make_command
+from ensemblekit.cli._help import Command
 from ensemblekit.errors import FolderNotFoundError, OutputExistsError
 
 COMMAND = Path(sys.executable).parent / "ensemblekit"
 
 
-@pytest.fixture(scope="module")
-def example(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("init") / "example"
+@pytest.fixture
+def example(tmp_path):
+    folder = tmp_path / "example"
     done = CliRunner().invoke(app, ["init", str(folder)])
     assert done.exit_code == 0, done.output
     return folder
@@ -83,5 +84,5 @@ def test_every_command_of_the_page_works(example):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["combine", "evaluate", "compare", "cascade", "plugins"])
 def test_the_examples_of_a_help_work_in_the_folder(example, name):
-    for _, line in make_command(name).examples:
+    for _, line in make_command(name, Command).examples:
         run(example, line)

@@ -15,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Bytecode is kept, whatever the machine says: else each process of a test compiles all modules anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help install ctscan bench-combiners bench-choosing bench-distributions bench-readers bench-referee test test-slow test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
+.PHONY: help install ctscan bench-combiners bench-choosing bench-distributions bench-readers bench-referee test test-slow test-long test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,7 +63,10 @@ test: install  ## the fast tests
 	$(BIN)/python -m pytest -q $(PARALLEL) $(FAST)
 
 test-slow: install  ## the tests that `make test` leaves out
-	$(BIN)/python -m pytest -q $(PARALLEL) -m "slow or packaging"
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "(slow or packaging) and not long"
+
+test-long: install  ## the longest tests, before a release
+	$(BIN)/python -m pytest -q $(PARALLEL) -m long
 
 test-all: install  ## every test, with coverage
 	$(BIN)/python -m pytest -q $(PARALLEL) --cov --cov-report=term
@@ -72,8 +75,7 @@ test-deep: install  ## the fast tests, each property on twenty times as many exa
 	$(BIN)/python -m pytest -q $(PARALLEL) $(FAST) --hypothesis-profile=deep
 
 # What asks for versions: not the pages, the benchmarks, nor what is asked of files of this repository.
-ON_LOWEST := tests/unit tests/plugins tests/peers tests/contract/test_named_inputs.py \
-  tests/contract/test_written_examples.py tests/contract/test_wrong_options.py
+ON_LOWEST := tests/unit tests/plugins tests/peers tests/contract/test_named_inputs.py
 
 test-lowest: $(LOWEST)/.installed  ## the fast tests, on the lowest versions that pyproject.toml declares
 	$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(FAST) $(ON_LOWEST)

@@ -156,6 +156,7 @@ def test_a_shape_has_a_name_or_is_given_in_numbers():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_registered_rule_becomes_a_row(registry, copy):
     for name in registry.combiners:
         if name == "broken" or "multiclass" not in registry.create_combiner(name).tasks:

@@ -210,6 +210,7 @@ def test_a_read_only_folder(given, disk):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_repeats_are_pieces_too(given, unbroken, copy):
     done = ctscan(given, copy, "--resume", "--repeats", "2")
     assert done.returncode == 0, done.stderr

@@ -66,17 +66,17 @@ def chain(given, unbroken, out, draw, most):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_kills_at_random_change_nothing(given, unbroken, tmp_path):
-    draw, kills, runs, most = random.Random(0), [], 0, n_cases(3, 100)
+    draw, kills, runs, most = random.Random(0), [], 0, n_cases(10, 100)
     while len(kills) < most:
         kills += chain(given, unbroken, tmp_path / f"chain-{runs}", draw, most - len(kills))
         runs += 1
     spread = Counter(kills)
     print(f"finished pieces at each kill: {sorted(spread.items())} in {runs} runs")  # noqa: T201 - for who asks, with -s
     assert len(kills) == most
-    # Few kills may all come at one piece, of which the next test chooses two.
-    assert len(spread) > 1 or most < 20
+    assert len(spread) > 1  # they did not all come at one piece
 
 
 KILLS_ITSELF = """
@@ -100,7 +100,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     [
         # atomic_path writes in a hidden folder, then renames.
         ("os.rename", r"first_model\.keras", "half"),
-        ("os.rename", r"results\.csv", "half"),
+        pytest.param("os.rename", r"results\.csv", "half", marks=pytest.mark.long),
     ],
 )
 def test_a_kill_while_a_file_is_written_or_before_its_record(given, unbroken, tmp_path, event, name, written):

@@ -73,6 +73,7 @@ def watch():
 
 @pytest.mark.parametrize("name", ["first_model", "chained_model"])
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_saved_model_predicts_from_pixels_what_was_predicted_from_features(images, tmp_path, watch, name):
     made, said = networks(images, settings(tmp_path), Small())
     model = made.train(name, tmp_path / f"{name}.keras", watch)
@@ -106,6 +107,7 @@ def test_a_network_does_not_depend_on_which_were_trained_before(images, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_second_run_reads_the_features_from_the_bank(images, tmp_path, watch):
     for first in (True, False):
         backbone = Small()
@@ -116,6 +118,7 @@ def test_a_second_run_reads_the_features_from_the_bank(images, tmp_path, watch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_backbone_that_is_not_frozen_is_trained_on_fresh_views(images, tmp_path, watch):
     made, said = networks(images, settings(tmp_path, epochs=1), Small(frozen=False))
     model = made.train("first_model", tmp_path / "first.keras", watch)
@@ -125,6 +128,7 @@ def test_a_backbone_that_is_not_frozen_is_trained_on_fresh_views(images, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_backbone_that_is_another_at_each_build_is_refused_and_no_file_left(images, tmp_path, watch):
     made, _ = networks(images, settings(tmp_path), Small(steady=False))
     with pytest.raises(CompatibilityError, match=r"must predict from pixels what .* apart\. .* give --views fresh"):
@@ -133,6 +137,7 @@ def test_a_backbone_that_is_another_at_each_build_is_refused_and_no_file_left(im
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_fresh_views_need_no_bank(images, tmp_path, watch):
     made, _ = networks(images, settings(tmp_path, views="fresh", epochs=1), Small())
     for name in ("first_model", "chained_model"):
@@ -142,6 +147,7 @@ def test_fresh_views_need_no_bank(images, tmp_path, watch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_convolutional_network_is_kept_in_float32(images, tmp_path, watch, precision):
     made, _ = networks(images, settings(tmp_path, precision=precision), Small())
@@ -162,6 +168,7 @@ def test_a_penalty_on_the_heads_reaches_each_network(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("technique", TECHNIQUES)
 def test_heads_are_bagged_and_boosted_on_the_training_images(images, tmp_path, technique, monkeypatch):
     monkeypatch.setattr("benchmarks.study.resampled.N_HEADS", 2)

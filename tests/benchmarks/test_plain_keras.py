@@ -1,6 +1,5 @@
 """The comparison with plain Keras: its arithmetic, and one run on tiny images."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +66,7 @@ def test_the_tables(plain):
 
 @pytest.mark.slow
 @pytest.mark.keras
-@pytest.mark.skipif(os.environ.get("ENSEMBLEKIT_FUZZ") != "large", reason="two minutes; ENSEMBLEKIT_FUZZ=large runs it")
+@pytest.mark.long
 def test_a_comparison_prints_its_ratios(given, tmp_path):
     rng = np.random.default_rng(0)
     for split in ("train", "valid", "test"):

@@ -197,7 +197,7 @@ fit_combiner([p], "stacking", final_estimator="dense")
 
 
 def test_the_plugin_of_the_example_is_listed_and_combines(clean, custom_combiner):
-    lines = clean.run("ensemblekit", "plugins").stdout.splitlines()
+    lines = clean.run("ensemblekit", "plugins", "--plain").stdout.splitlines()
     line = next(" ".join(line.split()) for line in lines if "confident_mean" in line)
     assert line == (
         "combiner confident_mean ensemblekit-confident-mean 1.0.0 "
@@ -208,7 +208,7 @@ def test_the_plugin_of_the_example_is_listed_and_combines(clean, custom_combiner
 
 
 def test_the_task_of_the_example_is_listed_with_its_metrics(clean, custom_task):
-    lines = [" ".join(line.split()) for line in clean.run("ensemblekit", "plugins").stdout.splitlines()]
+    lines = [" ".join(line.split()) for line in clean.run("ensemblekit", "plugins", "--plain").stdout.splitlines()]
     for kind, name in (("task", "survival"), ("metric", "integrated_brier"), ("metric", "concordance")):
         assert any(line.startswith(f"{kind} {name} ensemblekit-survival 1.0.0") for line in lines), name
 

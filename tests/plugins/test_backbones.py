@@ -182,6 +182,7 @@ for name in ("resnet50", "mobilenet_v2"):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_weights_that_cannot_be_had_are_an_error_or_one_warning(tmp_path):
     # Nothing is cached, and nobody listens at the proxy.
     proxy = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")

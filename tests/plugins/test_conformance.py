@@ -171,6 +171,7 @@ def test_a_saved_model_as_a_backbone_keeps_them(saved_model):
 
 @pytest.mark.keras
 @pytest.mark.slow
+@pytest.mark.long
 @parametrize_with_backbone_checks({name: partial(PLUGINS.backbones[name], weights="none") for name in sorted(SLOW)})
 def test_a_large_backbone_keeps_them_too(check, keras):
     with warnings.catch_warnings():

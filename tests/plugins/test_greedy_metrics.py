@@ -55,6 +55,7 @@ def said_by_plain(name, task, probas, labels, kwargs):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("task", "width"), SHAPES)
 def test_every_scorer_picks_as_the_plain_one(task, width, weighted):
@@ -129,6 +130,7 @@ def test_values_that_a_metric_has_no_score_for_are_refused_by_scikit_learn(name,
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["accuracy", "roc_auc_ovr", "brier_score", "log_loss"])
 def test_memory_is_bounded(name):
     draws = np.random.default_rng(0)

@@ -29,7 +29,7 @@ def made(tmp_path_factory):
 
 def run(*arguments):
     # An error of ours comes out as it is; `main` makes one line of it.
-    return CliRunner().invoke(app, ["fuse", *map(str, arguments)])
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, ["fuse", *map(str, arguments)])
 
 
 def expected(made, rule):

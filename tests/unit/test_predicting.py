@@ -198,6 +198,7 @@ def test_the_command(made, images, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_memory_does_not_grow(tmp_path):
     """RSS after the first thousand images and at the end, in a process of its own."""
     folder = tmp_path / "test" / "cat"

@@ -350,6 +350,7 @@ def test_the_command(fused, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_memory_is_that_of_a_process_of_its_own(fused):
     found = profile_model(fused, seconds=0.1, batch_sizes=[1])
     assert 5_000_000 < found.peak_memory < 2_000_000_000

@@ -59,7 +59,7 @@ EVERYWHERE = [("everywhere", ("{0}", "{0}", "room/{0}"))]
 ALONE = [("input", ("{0}", "plain", None)), ("output", ("plain", "{0}", None)), ("room", ("plain", "plain", "{0}"))]
 CASES = [pytest.param(name, where, id=f"{place}-{name}") for name in HOSTILE for place, where in EVERYWHERE]
 CASES += [
-    pytest.param(name, where, id=f"{place}-{name}", marks=pytest.mark.slow if number > 6 else ())
+    pytest.param(name, where, id=f"{place}-{name}", marks=(pytest.mark.slow, pytest.mark.long) if number > 6 else ())
     for number, name in enumerate(HOSTILE)
     for place, where in ALONE
 ]

@@ -110,6 +110,7 @@ def test_every_byte_that_is_flipped_is_noticed(saved):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.keras
 def test_many_bytes_that_are_flipped_are_noticed(saved, saved_keras):
     assert check_flips(saved, 300) + check_flips(saved_keras, 200) >= 1000

@@ -38,6 +38,7 @@ def test_a_right_function_is_accepted(name):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_function_is_accepted_on_many_examples(name):
     function, shape, options = RIGHT[name]

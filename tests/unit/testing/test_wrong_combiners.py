@@ -12,8 +12,8 @@ from .wrong_promises import BestMember
 
 EXAMPLES = 15
 """Fewer than by default are enough for all of them."""
-SMALL = 24
-"""Most numbers of a counter-example."""
+SMALL = 64
+"""Most numbers of a counter-example: mostly a few, but a loaded machine ends the search for smaller ones early."""
 BY_CHANCE = {"ShufflesMembersByChance", "DrawsItsWeightsWhenMade"}
 """What fails by chance fails otherwise the next time: its counter-example cannot be made as small."""
 NEED_KERAS = {"graphable", "graph_of_any_batch"}

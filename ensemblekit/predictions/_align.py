@@ -143,20 +143,10 @@ def align(
         fill(cube[place], member.probas, rows=rows[place], columns=columns_of(member.classes, classes), present=there)
         if task not in KINDS and (member.task != task or member.classes != classes):
             check_by_task(cube[place], classes, task, f"probas of member {member.member!r}")
-    return PredictionSet(
-        member_probas=cube,
-        ids=ids,
-        classes=classes,
-        members=tuple(str(p.member) for p in members),
-        label_codes=labels,
-        present=present,
-        fit_ids={str(p.member): p.fit_ids for p in members},
-        task=task,
-        split=split,
-        groups=groups,
-        fit_groups={str(p.member): known.groups for p, known in zip(members, fitted, strict=True)},
-        fits={str(p.member): known.fits for p, known in zip(members, fitted, strict=True)},
-    )
+    return _set_of(
+        members, fitted, member_probas=cube, ids=ids, classes=classes, label_codes=labels, present=present, task=task,
+        split=split, groups=groups,
+    )  # fmt: skip
 
 
 def _differ_in_values_alone(members: list[Predictions]) -> bool:
@@ -183,24 +173,25 @@ def _differ_in_values_alone(members: list[Predictions]) -> bool:
 
 def _stacked(members: list[Predictions]) -> PredictionSet:
     first = members[0]
-    names = [str(p.member) for p in members]
     dtypes = {p.probas.dtype for p in members}
     cube = np.empty((len(members), *first.probas.shape), dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
     for place, member in enumerate(members):
         cube[place] = member.probas
+    return _set_of(
+        members, [Fitted(p.fit_ids, p.fit_groups, p.fits) for p in members], member_probas=cube, ids=first.ids,
+        classes=first.classes, label_codes=None, present=None, task=first.task, split=first.split, groups=None,
+    )  # fmt: skip
+
+
+def _set_of(members: list[Predictions], fitted: list[Fitted], **fields: Any) -> PredictionSet:
+    """Make the set of these members, each with what it was fitted on."""
+    names = tuple(str(p.member) for p in members)
     return PredictionSet(
-        member_probas=cube,
-        ids=first.ids,
-        classes=first.classes,
-        members=tuple(names),
-        label_codes=None,
-        present=None,
-        fit_ids={name: p.fit_ids for name, p in zip(names, members, strict=True)},
-        task=first.task,
-        split=first.split,
-        groups=None,
-        fit_groups={name: p.fit_groups for name, p in zip(names, members, strict=True)},
-        fits={name: p.fits for name, p in zip(names, members, strict=True)},
+        members=names,
+        fit_ids={name: known.ids for name, known in zip(names, fitted, strict=True)},
+        fit_groups={name: known.groups for name, known in zip(names, fitted, strict=True)},
+        fits={name: known.fits for name, known in zip(names, fitted, strict=True)},
+        **fields,
     )
 
 

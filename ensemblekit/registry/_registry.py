@@ -145,6 +145,7 @@ class Registry:
             )
             for kind in HOOKS
         }
+        self._names = {(r.kind, r.factory): r.name for r in self.registrations if isinstance(r.factory, type)}
 
     @property
     def backbones(self) -> PluginMapping:
@@ -221,6 +222,23 @@ class Registry:
     def create_metric(self, name: str, /, **options: Any) -> Metric:
         """Make the metric registered under ``name``; see `create_combiner`."""
         return self._named(name, self._create("metric", name, "score", options))
+
+    def name_of(self, kind: str, created: object) -> str:
+        """Find the name under which the class of a combiner or other part is registered.
+
+        Parameters
+        ----------
+        kind : str
+            ``combiner``, ``head`` or another kind of plugin.
+        created : object
+            The part.
+
+        Returns
+        -------
+        str
+            The name of its class, if that is not registered.
+        """
+        return self._names.get((kind, type(created)), type(created).__name__)
 
     @staticmethod
     def _named(name: str, made: Any) -> Any:

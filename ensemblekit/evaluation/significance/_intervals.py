@@ -132,7 +132,14 @@ def bootstrap_interval(
     - If there are fewer than 6 units at a confidence of 0.95, or the metric is not defined without some unit, nothing
       can be told but of shares by row. The bounds are then those of the metric's range.
     - ``calibration_error`` sums absolute values, which noise makes larger. Its interval is the value less and plus the
-      noise of resamples, so that the lower bound is often 0.
+      noise of resamples, so that the lower bound is often 0. Resamples of a bin whose rows are all right, or all wrong,
+      have no noise: its share of rows that are not is drawn from ``Beta(1, n)``.
+
+    A mean over rows of classes or labels, such as the log loss, reaches with any number of units at least as far as if
+    the share of wrong answers were at the upper bound of its interval of Clopper and Pearson. The answers that are wrong
+    in addition are spread in proportion to the doubts of the model, ``1 - max_c p_ic``, and have the other classes in
+    proportion to their probabilities. Where all units contribute the same, as many as may not have been seen stand at
+    the ends of the range; if the range has no end and the value is 0, nothing can be told.
 
     With more units the interval is the percentile interval of resamples, which draw as many groups as there are, with
     replacement [1]_. ``bca`` corrects it for bias and skewness.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from ...predictions import Predictions
 from ...predictions.joining import order_of
 from .._asked_metrics import scored
 from .._weighted import Statistic, value_of, weighted
+from ._calibration_noise import is_biased, noise_of_pure_bins
+from ._contradicted import contradicted, wrong_of
 from ._resampling import (
     BLOCK,
     MOST_UNITS,
@@ -35,13 +38,14 @@ from ._unit_intervals import (
     of_units,
     share_interval,
     too_few,
+    unvaried,
 )
 
 __all__ = ["Single", "told_of"]
 
-BIASED = "calibration_error"
-"""The metric that noise makes larger: its percentile interval would lie above the value itself."""
 TINY = 1e-6
+FLAT = 1e-9
+"""Figures that differ by a smaller share are equal."""
 
 
 class Single:
@@ -128,7 +132,8 @@ def _alike(
     if method is not None or n > MOST_UNITS:
         resamples = _resamples(asked, places, n_resamples, seed)
         return [
-            _resampled(*each, values, places, confidence, method) for each, values in zip(asked, resamples, strict=True)
+            _resampled(*each, values, places, confidence, method, seed)
+            for each, values in zip(asked, resamples, strict=True)
         ]
     draws = Draws(n, n_resamples, seed)
     no_means = [single.statistic(metric) for single, metric in asked if single.rows(metric) is None]
@@ -156,15 +161,29 @@ def _resamples(
 
 
 def _resampled(
-    single: Single, metric: Metric, resampled: np.ndarray, places: np.ndarray, confidence: float, method: str | None
+    single: Single,
+    metric: Metric,
+    resampled: np.ndarray,
+    places: np.ndarray,
+    confidence: float,
+    method: str | None,
+    seed: int,
 ) -> Told:
     statistic, value = single.statistic(metric), single.value(metric)
     if value in (0, 1) and single.is_share(metric):
         n_units = count_groups(places)
         return Told(*share_interval(round(value) * n_units, n_units, confidence))
-    if (method or ("bca" if _is_biased(metric) else "percentile")) == "bca":
-        return Told(*interval(resampled, confidence, point=value, left_out=jackknife([statistic], places)[0]))
-    return Told(*interval(resampled, confidence))
+    if (method or ("bca" if is_biased(metric) else "percentile")) == "bca":
+        found = interval(resampled, confidence, point=value, left_out=jackknife([statistic], places)[0])
+    else:
+        found = interval(resampled, confidence)
+    if method is not None or np.isnan(found).any():
+        return Told(*found)
+    if is_biased(metric):
+        reach = float(np.quantile(_unseen_noise(single, metric, places, len(resampled), seed), confidence))
+        low, high = metric.range
+        return Told(max(min(found[0], value - reach), low), min(max(found[1], value + reach), high))
+    return _with_unseen(Told(*found), single, metric, places, confidence)
 
 
 def _few(
@@ -184,15 +203,17 @@ def _few(
     if share and n == len(places) and single.weights is None:
         return Told(*share_interval(round(single.value(metric) * n), n, confidence))
     units = contributions(statistic, places, rows=single.rows(metric), weights=single.weights)
-    if _is_biased(metric) and resampled is not None:
+    if is_biased(metric) and resampled is not None:
         if units is None or effective < fewest_units(confidence):
             return too_few(ends)
         return _noisy(single, metric, resampled, places, draws, confidence)
     sizes = np.bincount(places, single.weights)
     largest = None if single.rows(metric) is None else float(sizes.max() / sizes.mean())
     told = of_units(units, ends, draws, confidence, n_effective=effective, resampled=resampled, largest=largest)
-    if not share or units is None or not told.enough:
+    if units is None or not told.enough:
         return told
+    if not share:
+        return _with_unseen(told, single, metric, places, confidence)
     n_rows = effective_units(np.arange(len(places)), single.weights)
     return Told(*_clustered(single.value(metric), units, n_rows, effective, confidence))
 
@@ -209,6 +230,44 @@ def _clustered(share: float, units: np.ndarray, n_rows: float, effective: float,
     return share_interval(share * n, n, confidence)
 
 
+def _with_unseen(told: Told, single: Single, metric: Metric, places: np.ndarray, confidence: float) -> Told:
+    """Widen an interval by what resamples cannot hold: answers that are wrong, where few or none were seen."""
+    rows, value, p = single.rows(metric), single.value(metric), single.predictions
+    spread = told.high - told.low if rows is None else float(np.ptp(rows))
+    if rows is not None and p.label_codes is not None and p.probas.ndim == 2:
+        told = _with_contradicted(told, single, metric, places, confidence)
+        spread = told.high - told.low
+    if spread > FLAT * abs(value):
+        return told
+    ends = Ends(float(metric.range[0]), float(metric.range[1]))
+    other = unvaried(value, ends, effective_units(places, single.weights), confidence)
+    return replace(other, low=min(told.low, other.low), high=max(told.high, other.high))
+
+
+def _with_contradicted(told: Told, single: Single, metric: Metric, places: np.ndarray, confidence: float) -> Told:
+    """Widen the interval of a mean to what it would be if the model erred as often as its rows allow."""
+    p, weights = single.predictions, single.weights
+    labels, probas = scored(p, metric)
+    wrong = wrong_of(labels, probas)
+    n = count_groups(places)
+    if n == len(places) and weights is None:
+        most = share_interval(float(wrong.sum()), n, confidence)[1]
+    else:
+        units = contributions(single.statistic(metric), places, rows=wrong, weights=weights)
+        if units is None:
+            return told
+        n_rows, effective = effective_units(np.arange(len(places)), weights), effective_units(places, weights)
+        most = _clustered(float(np.average(wrong, weights=weights)), units, n_rows, effective, confidence)[1]
+    seen = float(np.average(wrong, weights=weights))
+    less, more = (contradicted(metric, labels, probas, weights, share) for share in (seen, most))
+    value = min(max(single.value(metric) + more - less, metric.range[0]), metric.range[1])
+    return replace(told, low=min(told.low, value), high=max(told.high, value))
+
+
+def _unseen_noise(single: Single, metric: Metric, places: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    return noise_of_pure_bins(metric, *scored(single.predictions, metric), single.weights, places, n_resamples, seed)
+
+
 def _noisy(
     single: Single, metric: Metric, resampled: np.ndarray, places: np.ndarray, draws: Draws, confidence: float
 ) -> Told:
@@ -222,11 +281,9 @@ def _noisy(
         # Weights with the sum of TINY leave the noise of a resample without the value, in the numerator of the metric.
         alone = counts * (weights.sum() / (weights @ counts)) - 1 + TINY
         noise[start : start + step] = TINY * statistic(alone)
-    value, reach = single.value(metric), float(np.nanquantile(noise, confidence))
-    highest = float(np.nanquantile(resampled, 0.5 + confidence / 2))
+    unseen = _unseen_noise(single, metric, places, draws.n_resamples, draws.seed)
+    value = single.value(metric)
+    reach = float(np.nanquantile(noise + unseen, confidence)) + 2 * TINY * value  # what is left of the value in it
+    highest = float(np.nanquantile(resampled + unseen, 0.5 + confidence / 2))
     low, high = map(float, metric.range)
     return Told(max(value - reach, low), min(value + reach, max(highest, value), high))
-
-
-def _is_biased(metric: Metric) -> bool:
-    return metric.name.partition(":")[0] == BIASED

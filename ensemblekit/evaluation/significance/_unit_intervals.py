@@ -14,7 +14,7 @@ from ._resampling import BLOCK, Interval, count_groups, draw_counts
 
 __all__ = [
     "WIDEST", "Draws", "Ends", "Told", "contributions", "effective_units", "fewest_units", "of_units", "percentiles",
-    "share_interval", "too_few",
+    "share_interval", "too_few", "unvaried",
 ]  # fmt: skip
 
 TAPER = 20
@@ -63,6 +63,33 @@ def fewest_units(confidence: float) -> int:
 def too_few(ends: Ends) -> Told:
     """Say that every value is possible."""
     return Told(ends.low, ends.high, enough=False)
+
+
+def unvaried(value: float, ends: Ends, n: float, confidence: float) -> Told:
+    """Bound a figure to which all units contribute the same, by as many units at the ends as may not have been seen.
+
+    Parameters
+    ----------
+    value : float
+        The figure.
+    ends : Ends
+        What values are possible. If that is unlimited, units may be as far away as the value is from 0.
+    n : float
+        Number of units.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    Told
+        Without an end, and without a value to measure by, nothing can be told.
+    """
+    low = ends.low if math.isfinite(ends.low) else value - abs(value)
+    high = ends.high if math.isfinite(ends.high) else value + abs(value)
+    if not low < high:
+        return too_few(ends)
+    unseen = share_interval(0, n, confidence)[1]
+    return Told(value - unseen * (value - low), value + unseen * (high - value))
 
 
 class Draws:
@@ -232,6 +259,8 @@ def of_units(
     if units is None or effective < fewest_units(confidence) - 1e-9:
         return too_few(ends)
     size = float(np.abs(units).max())
+    if not size and not ends.difference and ends.high - ends.low > WIDEST:
+        return unvaried(0.0, ends, effective, confidence)
     if size and not 1 / HUGE < size < HUGE:  # squares of such numbers are infinite, or 0
         scaled = Ends(ends.low / size, ends.high / size, ends.step and ends.step / size, ends.difference)
         told = of_units(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -63,13 +63,10 @@ class CalibrationError(ClassMetric):
         self._bins(np.zeros(1))  # refuses wrong options before anything is computed
 
     def of_weights(self, labels: np.ndarray, predicted: np.ndarray) -> OfWeights:
-        answers = self._answers(labels, predicted)
-        if answers.exclusive:
-            confidence = answers.scores.max(axis=1)[:, np.newaxis]
-            right = (answers.truth == answers.decided)[:, np.newaxis]
-        else:
-            confidence, right = answers.scores, answers.truth
-        sums = [self._gaps(confidence[:, place], right[:, place]) for place in range(confidence.shape[1])]
+        sums = [
+            place_sums(bins, n_bins, right - confidence)
+            for confidence, right, bins, n_bins in self._places(labels, predicted)
+        ]
 
         def of_weights(weights: np.ndarray) -> np.ndarray:
             off = sum(np.abs(gaps(weights)).sum(axis=0) for gaps in sums)
@@ -77,9 +74,35 @@ class CalibrationError(ClassMetric):
 
         return nan_without_weight(of_weights)
 
-    def _gaps(self, confidence: np.ndarray, right: np.ndarray) -> OfWeights:
-        bins, edges = self._bins(confidence)
-        return place_sums(bins, len(edges) - 1, right - confidence)
+    def answers_by_bin(self, labels: np.ndarray, predicted: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Tell the bin of each row, and whether its answer is right; for labels, of one label after the other.
+
+        Parameters
+        ----------
+        labels : ndarray
+            As in the notes of `Metric`.
+        predicted : ndarray of float64 of shape (n_samples, n_classes)
+            Predictions.
+
+        Returns
+        -------
+        list of tuple of ndarray of shape (n_samples,)
+            Numbers of bins, and bool. Of a label, ``right`` is whether the row has it.
+        """
+        return [(bins, right) for _, right, bins, _ in self._places(labels, predicted)]
+
+    def _places(
+        self, labels: np.ndarray, predicted: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+        answers = self._answers(labels, predicted)
+        if answers.exclusive:
+            confidence = answers.scores.max(axis=1)[:, np.newaxis]
+            right = (answers.truth == answers.decided)[:, np.newaxis]
+        else:
+            confidence, right = answers.scores, answers.truth
+        for place in range(confidence.shape[1]):
+            bins, edges = self._bins(confidence[:, place])
+            yield confidence[:, place], right[:, place], bins, len(edges) - 1
 
     def _bins(self, confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         from ensemblekit.evaluation import confidence_bins

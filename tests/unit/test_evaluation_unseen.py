@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ensemblekit import Predictions
-from ensemblekit.evaluation import find_metrics, paired_bootstrap, score_table
+from ensemblekit.evaluation import find_metrics, mean_interval, paired_bootstrap, score_table
 from ensemblekit.evaluation.significance._contradicted import contradicted, doubts_of, wrong_of
 from ensemblekit.registry import default_registry
 
@@ -134,3 +134,18 @@ def test_equal_models_have_no_difference(n):
         assert (table["low"] <= 0).all()
         assert (table["high"] >= 0).all()
         assert (table["p_value"] == 1).all()
+
+
+@pytest.mark.parametrize("n", [6, 1001])
+def test_values_that_are_all_zero_have_an_interval_as_wide_as_their_range_allows(n):
+    assert mean_interval([0.0] * n, lowest=0.0) == (0, np.inf)
+    assert mean_interval([0.0] * n, lowest=0.0, highest=10.0) == pytest.approx((0, 10 * (1 - 0.025 ** (1 / n))))
+
+
+def test_a_function_of_the_same_name_needs_no_bins():
+    def calibration_error(labels, predicted):
+        return abs((predicted.argmax(axis=1) == labels).mean() - predicted.max(axis=1).mean())
+
+    p = equal_rows(6, 0.9)[0]
+    line = score_table({"m": p}, metrics=[calibration_error], n_resamples=50).iloc[0]
+    assert line["value"] == pytest.approx(0.1)

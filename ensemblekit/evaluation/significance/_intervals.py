@@ -136,7 +136,7 @@ def bootstrap_interval(
       have no noise: its share of rows that are not is drawn from ``Beta(1, n)``.
 
     A mean over rows of classes or labels, such as the log loss, reaches with any number of units at least as far as if
-    the share of wrong answers were at the upper bound of its interval of Clopper and Pearson. The answers that are wrong
+    the share of wrong answers were at the upper bound of its interval of Clopper and Pearson. Answers that are wrong
     in addition are spread in proportion to the doubts of the model, ``1 - max_c p_ic``, and have the other classes in
     proportion to their probabilities. Where all units contribute the same, as many as may not have been seen stand at
     the ends of the range; if the range has no end and the value is 0, nothing can be told.
@@ -235,7 +235,7 @@ def score_table(
     >>> score_table({"cats": cats}, metrics=["accuracy", "log_loss"]).round(2)
       model    metric  value   low  high    n  in_sample  enough
     0  cats  accuracy   0.75  0.65  0.83  100       <NA>    True
-    1  cats  log_loss   0.65  0.47  0.86  100       <NA>    True
+    1  cats  log_loss   0.65  0.47  0.87  100       <NA>    True
     """
     import pandas as pd
 

@@ -250,14 +250,16 @@ def _with_contradicted(told: Told, single: Single, metric: Metric, places: np.nd
     labels, probas = scored(p, metric)
     wrong = wrong_of(labels, probas)
     n = count_groups(places)
-    if n == len(places) and weights is None:
+    if n == len(places) and weights is None and labels.ndim == 1:
         most = share_interval(float(wrong.sum()), n, confidence)[1]
     else:
         units = contributions(single.statistic(metric), places, rows=wrong, weights=weights)
         if units is None:
             return told
-        n_rows, effective = effective_units(np.arange(len(places)), weights), effective_units(places, weights)
-        most = _clustered(float(np.average(wrong, weights=weights)), units, n_rows, effective, confidence)[1]
+        # Labels of a row tell as much as rows of a group: between all and one, as they vary together.
+        n_answers = effective_units(np.arange(len(places)), weights) * (labels.size // len(labels))
+        effective = effective_units(places, weights)
+        most = _clustered(float(np.average(wrong, weights=weights)), units, n_answers, effective, confidence)[1]
     seen = float(np.average(wrong, weights=weights))
     less, more = (contradicted(metric, labels, probas, weights, share) for share in (seen, most))
     value = min(max(single.value(metric) + more - less, metric.range[0]), metric.range[1])

@@ -10,7 +10,8 @@ from hypothesis import settings
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-# `make test-deep` searches with the last of these.
+# `make test-deep` searches with the last of these, and `make test-lowest`, which asks for versions, with the first.
+settings.register_profile("few", deadline=None, max_examples=3, derandomize=True, print_blob=True)
 settings.register_profile("local", deadline=None, max_examples=10)
 settings.register_profile("ci", deadline=None, max_examples=10, derandomize=True, print_blob=True)
 settings.register_profile("deep", deadline=None, max_examples=200, print_blob=True)

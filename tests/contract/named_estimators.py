@@ -206,7 +206,7 @@ def network(n_outputs: int) -> Any:
     keras.utils.set_random_seed(0)
     last = keras.layers.Dense(n_outputs, "softmax" if n_outputs > 1 else None)
     model = keras.Sequential([keras.Input((3,)), last])
-    model.compile("sgd", "sparse_categorical_crossentropy" if n_outputs > 1 else "mse")
+    model.compile("sgd", "sparse_categorical_crossentropy" if n_outputs > 1 else "mse", run_eagerly=True)
     return model
 
 

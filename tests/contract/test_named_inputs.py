@@ -141,6 +141,7 @@ EXEMPT = {
     "ranking.Hits.sum": "arrays in the order of the hits, from a metric",
     "ranking.Pool": "made by fuse_runs, which looks weights up by member",
     "report.MemberChoice": "a part of a page: weights of members and rows are looked up by name",
+    "report.SideBySide(thumbnails)": "a part of a page: it shows the images that it is given",
     "report.write_report": "it gives groups and weights of rows to score_table",
     "predictions.PredictionSet.reorder": "by name, and by number for rows",
     "profiling.prune(classes)": "it gives classes to fuse",

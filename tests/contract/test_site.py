@@ -86,14 +86,15 @@ SEARCHED = {
     "save": "save-and-load",
     "annotators": "crowds", "p value": "honest-figures", "average csv files": "recipes/competition-files",
     "missing rows": "predictions-and-alignment", "different order": "predictions-and-alignment", "copies": "audit",
+    "weights": "combiners", "tie": "combiners",
 }  # fmt: skip
-"""What is searched for -> the page that answers; an entry of the index comes first in the site's search."""
+"""What is searched for -> the page that answers: a main entry of the index comes first in the site's search."""
 
 
 def indexed(page):
-    """List the index entries of a page, which stand below its first paragraph."""
+    """List the main index entries of a page, which stand below its first paragraph."""
     found = re.match(r"# [^\n]+\n\n(?:[^\n]+\n)+\n```\{index\} ([^\n]+)\n```\n", page)
-    return found[1].split(", ") if found else []
+    return [entry[2:] for entry in found[1].split(", ") if entry.startswith("! ")] if found else []
 
 
 def test_pages_have_index_entries_of_what_is_searched_for():
@@ -102,5 +103,6 @@ def test_pages_have_index_entries_of_what_is_searched_for():
 
 
 def test_an_entry_in_another_place_is_noticed():
-    assert indexed("# Title\n\nText.\n\n```{index} save, load\n```\n") == ["save", "load"]
-    assert indexed("# Title\n\nText.\n\n## Part\n\n```{index} save\n```\n") == []
+    assert indexed("# Title\n\nText.\n\n```{index} ! save, ! load\n```\n") == ["save", "load"]
+    assert indexed("# Title\n\nText.\n\n```{index} save\n```\n") == []
+    assert indexed("# Title\n\nText.\n\n## Part\n\n```{index} ! save\n```\n") == []

@@ -22,6 +22,14 @@ NOTES: dict[tuple[str, str, str], str] = {
         "It follows from the definition of a weighted sum: items that only a run of weight 0 returned are scored 0, and are in "
         "the answer. The page of the package does not say so."
     ),
+    ("ranx", "wsum", "absent_never_gains"): (
+        "It follows from the normalisation within a query, which is the package's default: without the lowest item the next one "
+        "gets score 0, so that the others fall."
+    ),
+    ("ranx", "comb_sum", "absent_never_gains"): (
+        "It follows from the definition of a sum: an item that a run does not return adds 0, which is more than a negative score. "
+        "The adapter gives `norm=None`; by default the package normalises scores to 0 to 1."
+    ),
     ("ranx", "rrf", "ties_stable"): (
         "Not documented. The source gives the rank by position after sorting by score, and items of one score keep the order "
         "of the dict that they came in."
@@ -65,6 +73,9 @@ NOTES: dict[tuple[str, str, str], str] = {
     ("ranx", "condorcet", "order_of_members"): (
         "Not documented. Candidates are sorted from a Python set, whose order differs from process to process, and the "
         "comparison is not consistent where two items tie. The example fails for some values of PYTHONHASHSEED (0, 1 and 4 of 0 to 4)."
+    ),
+    ("ranx", "condorcet", "absent_never_gains"): (
+        "Not documented. The same cause: of two items with as many votes each, the one that is compared first stands first."
     ),
     ("ranx", "condorcet", "ties_stable"): "The same cause; the example fails for some values of PYTHONHASHSEED only.",
     ("crowd-kit", "Wawa", "answers"): (

@@ -15,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Bytecode is kept, whatever the machine says: else each process of a test compiles all modules anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help install ctscan bench-combiners bench-choosing bench-distributions bench-readers bench-referee test test-slow test-long test-all test-deep test-lowest test-backends lint format types layers docs wheel-test hooks dist release-check clean
+.PHONY: help install ctscan bench-combiners bench-choosing bench-distributions bench-readers bench-referee test test-slow test-long test-all test-deep test-lowest test-backends environments lint format types layers docs wheel-test hooks dist release-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,8 +24,8 @@ install: $(VENV)/.installed-$(EXTRA)  ## make .venv and install ensemblekit with
 
 $(VENV)/.installed-$(EXTRA): pyproject.toml ensemblekit/_version.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRA)]"
+	$(BIN)/python -m pip install --quiet --upgrade pip uv
+	$(BIN)/uv pip install --quiet --python $(VENV) --editable ".[$(EXTRA)]"
 	touch $@
 
 ctscan: install  ## the CT-scan study's results table, on the embedded images
@@ -102,11 +102,13 @@ test-backends: $(BACKENDS)/.installed  ## the tests of Keras on torch and on jax
 
 $(BACKENDS)/.installed: pyproject.toml ensemblekit/_version.py
 	test -x $(BACKENDS)/bin/python || $(PYTHON) -m venv $(BACKENDS)
-	$(BACKENDS)/bin/python -m pip install --quiet --upgrade pip
+	$(BACKENDS)/bin/python -m pip install --quiet --upgrade pip uv
 	# The lowest version alone, as a newer one may bring gigabytes for GPUs.
 	$(BACKENDS)/bin/python -m pip install --quiet --no-compile "torch==2.13.0"
-	$(BACKENDS)/bin/python -m pip install --quiet --no-compile --editable ".[backends]"
+	$(BACKENDS)/bin/uv pip install --quiet --python $(BACKENDS) --editable ".[backends]"
 	touch $@
+
+environments: $(LOWEST)/.installed $(BACKENDS)/.installed  ## those of test-lowest and test-backends
 
 lint: install  ## ruff: rules and format
 	$(BIN)/ruff check .

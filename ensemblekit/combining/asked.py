@@ -51,7 +51,10 @@ def ask(
     given = {} if options is None and not more_options else merged_options(options, more_options)
     if isinstance(combiner, str):
         return AskedCombiner(combiner, default_registry().create_combiner(combiner, **given))
-    asked = combiner if isinstance(combiner, AskedCombiner) else AskedCombiner(type(combiner).__name__, combiner)
+    if isinstance(combiner, AskedCombiner):
+        asked = combiner
+    else:
+        asked = AskedCombiner(default_registry().name_of("combiner", combiner), combiner)
     if isinstance(combiner, type) or not callable(getattr(asked.combiner, "combine", None)):
         raise InvalidOptionError(
             f"combiner must be a registered name or an object with a method combine; received {combiner!r}."
@@ -83,7 +86,7 @@ class AskedCombiner:
     Attributes
     ----------
     name : str
-        Its name in errors and in its predictions: the registered name, or the class of an object.
+        Its name in errors and in its predictions: the registered name, or the class of an object without one.
     combiner : Combiner
         The object itself.
     """

@@ -153,22 +153,22 @@ def _differ_in_values_alone(members: list[Predictions]) -> bool:
     """Tell whether there is nothing to match: so are the few rows of one request, where all other checks take long."""
     first = members[0]
     shape, ids, classes, task, split = first.probas.shape, first.ids, first.classes, first.task, first.split
-    return (
-        task in KINDS
-        and key_of(ids) is None
-        and all(
-            p.probas.shape == shape
-            and p.classes == classes
-            and p.task == task
-            and p.split == split
-            and p.present is None
-            and p.groups is None
-            and p.label_codes is None
-            and key_of(p.ids) is None
-            and same_names(ids, p.ids)
-            for p in members
-        )
-    )
+    if task not in KINDS:
+        return False
+    for p in members:  # a generator in all(...) takes longer than these comparisons
+        if (
+            p.classes != classes
+            or p.task != task
+            or p.split != split
+            or p.present is not None
+            or p.groups is not None
+            or p.label_codes is not None
+            or p.probas.shape != shape
+            or key_of(p.ids) is not None
+            or not same_names(ids, p.ids)
+        ):
+            return False
+    return True
 
 
 def _stacked(members: list[Predictions]) -> PredictionSet:
@@ -185,14 +185,9 @@ def _stacked(members: list[Predictions]) -> PredictionSet:
 
 def _set_of(members: list[Predictions], fitted: list[Fitted], **fields: Any) -> PredictionSet:
     """Make the set of these members, each with what it was fitted on."""
-    names = tuple(str(p.member) for p in members)
-    return PredictionSet(
-        members=names,
-        fit_ids={name: known.ids for name, known in zip(names, fitted, strict=True)},
-        fit_groups={name: known.groups for name, known in zip(names, fitted, strict=True)},
-        fits={name: known.fits for name, known in zip(names, fitted, strict=True)},
-        **fields,
-    )
+    names = tuple([str(p.member) for p in members])
+    ids, groups, fits = (dict(zip(names, known, strict=True)) for known in zip(*fitted, strict=True))
+    return PredictionSet(members=names, fit_ids=ids, fit_groups=groups, fits=fits, **fields)
 
 
 def _fitted_on(member: Predictions, rows: np.ndarray | None, ids: np.ndarray, groups: np.ndarray | None) -> Fitted:

@@ -83,18 +83,17 @@ class PredictionSet(KeyedRows):
     split: str | None
 
     def __init__(self, **fields: Any) -> None:
-        if not _FIELDS - _OPTIONAL <= fields.keys() <= _FIELDS:
+        if not _REQUIRED <= fields.keys() <= _FIELDS:
             raise TypeError("A PredictionSet is made by align(...) or collect(...), which check that all lines up.")
         present = fields["present"]
         if present is not None and present.all():
             fields["present"] = None
-        fields["fit_ids"] = MappingProxyType({member: frozen(ids) for member, ids in fields["fit_ids"].items()})
         fields.setdefault("groups", None)
-        unknown = dict.fromkeys(fields["members"])
-        for name in ("fit_groups", "fits"):
+        unknown = MappingProxyType(dict.fromkeys(fields["members"]))
+        for name in ("fit_ids", "fit_groups", "fits"):
             given = (fields.get(name) or {}).items()
             known = {member: frozen(one) for member, one in given if one is not None and member in unknown}
-            fields[name] = MappingProxyType(unknown | known)
+            fields[name] = MappingProxyType(unknown | known) if known else unknown
         for name, value in fields.items():
             object.__setattr__(self, name, readonly(value) if isinstance(value, np.ndarray) else value)
 
@@ -347,7 +346,7 @@ class PredictionSet(KeyedRows):
 
 
 _FIELDS = frozenset(PredictionSet.__slots__)
-_OPTIONAL = frozenset({"fit_groups", "fits", "groups"})
+_REQUIRED = _FIELDS - {"fit_groups", "fits", "groups"}
 
 
 def check_rows_present(present: np.ndarray | None, ids: np.ndarray) -> None:

@@ -136,7 +136,6 @@ class Registry:
     ) -> None:
         self.registrations = tuple(sorted(registrations, key=lambda r: (list(HOOKS).index(r.kind), r.name)))
         self.failures = tuple(failures)
-        self._signatures: dict[tuple[str, str], inspect.Signature | None] = {}
         self._by_kind = {
             kind: PluginMapping(
                 kind,
@@ -146,6 +145,7 @@ class Registry:
             )
             for kind in HOOKS
         }
+        self._names = {(r.kind, r.factory): r.name for r in self.registrations if isinstance(r.factory, type)}
 
     @property
     def backbones(self) -> PluginMapping:
@@ -223,6 +223,23 @@ class Registry:
         """Make the metric registered under ``name``; see `create_combiner`."""
         return self._named(name, self._create("metric", name, "score", options))
 
+    def name_of(self, kind: str, created: object) -> str:
+        """Find the name under which the class of a combiner or other part is registered.
+
+        Parameters
+        ----------
+        kind : str
+            ``combiner``, ``head`` or another kind of plugin.
+        created : object
+            The part.
+
+        Returns
+        -------
+        str
+            The name of its class, if that is not registered.
+        """
+        return self._names.get((kind, type(created)), type(created).__name__)
+
     @staticmethod
     def _named(name: str, made: Any) -> Any:
         if not made.name:
@@ -232,20 +249,11 @@ class Registry:
     @typed(but=("kind", "method", "options"))
     def _create(self, kind: str, name: str, method: str, options: dict[str, Any]) -> Any:
         factory = self._by_kind[kind][name]
-        if (kind, name) not in self._signatures:  # reading one takes longer than combining a few rows
-            try:
-                self._signatures[kind, name] = inspect.signature(factory)
-            except ValueError:
-                self._signatures[kind, name] = None
-        accepted = self._signatures[kind, name]
-        if accepted is not None:
-            try:
-                accepted.bind(**options)
-            except TypeError as error:
-                raise InvalidOptionError(
-                    f"{kind} {name!r} takes the options {accepted}; received {options!r}: {error}."
-                ) from None
-        created = factory(**options)
+        try:
+            created = factory(**options)
+        except TypeError:  # reading a signature before each call would take longer than combining a few rows
+            _check_accepted(kind, name, factory, options)
+            raise
         if not callable(getattr(created, method, None)):
             owner = next(r.owner for r in self.registrations if (r.kind, r.name) == (kind, name))
             raise PluginLoadError(
@@ -256,3 +264,17 @@ class Registry:
 
     def __repr__(self) -> str:
         return f"Registry({', '.join(repr(mapping) for mapping in self._by_kind.values())})"
+
+
+def _check_accepted(kind: str, name: str, factory: Factory, options: dict[str, Any]) -> None:
+    """Refuse options that a factory does not take."""
+    try:
+        accepted = inspect.signature(factory)
+    except ValueError:  # some functions of extension modules have none
+        return
+    try:
+        accepted.bind(**options)
+    except TypeError as error:
+        raise InvalidOptionError(
+            f"{kind} {name!r} takes the options {accepted}; received {options!r}: {error}."
+        ) from None

@@ -107,7 +107,9 @@ def test_the_workflows_call_targets_that_are_there():
     steps = [step for flow in WORKFLOWS.values() for job in flow["jobs"].values() for step in job["steps"]]
     called = targets("\n".join(step["run"] for step in steps if "run" in step))
     assert called <= there
-    assert targets((REPO / ".ci" / "run").read_text()) - called == set(), "CI of the forge leaves something out"
+    # Each job of the forge makes the environment that it needs.
+    ours = targets((REPO / ".ci" / "run").read_text()) - {"environments"}
+    assert ours - called == set(), "CI of the forge leaves something out"
 
 
 def test_a_target_is_found_in_a_command():

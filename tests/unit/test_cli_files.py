@@ -67,7 +67,7 @@ def test_a_rule_is_fitted_kept_and_loaded(files):
     rule = ("-c", "weighted", "--option", "metric=brier_score", *VALID, "--save", "rule")
     record = json.loads(run("combine", *TEST, *rule, "-o", "w.npz", "--json").stdout)
     assert record == {
-        "output": "w.npz", "combiner": "Weighted", "members": ["cnn", "svm"], "n_rows": 60, "left_out": {},
+        "output": "w.npz", "combiner": "weighted", "members": ["cnn", "svm"], "n_rows": 60, "left_out": {},
         "classes": list(CLASSES),
         "saved": "rule",
     }  # fmt: skip

@@ -12,6 +12,7 @@ from ensemblekit import (
     align,
     combine,
     fit_combiner,
+    load_plugins,
 )
 from ensemblekit.errors import InvalidPredictionsError, NotFittedError, UnknownPluginError
 
@@ -162,6 +163,10 @@ def test_a_class_with_nothing_but_combine_is_enough():
     result = combine([make(), make("m", [[0.1, 0.9], [0.3, 0.7]])], Plain())
     assert result.probas.tolist() == [[0.5, 0.5], [0.3, 0.7]]
     assert result.member == "Plain"
+
+
+def test_an_object_has_the_name_under_which_its_class_is_registered():
+    assert combine([make(), make("m")], load_plugins().create_combiner("geometric_mean")).member == "geometric_mean"
 
 
 def test_an_unknown_combiner_is_answered_with_near_matches():

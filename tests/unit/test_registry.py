@@ -239,6 +239,14 @@ def test_an_unknown_option_answers_with_the_signature():
         load_plugins().create_combiner("voting", wieghts=[1, 2])
 
 
+def test_a_type_error_of_the_factory_itself_stays_what_it_is():
+    def factory(size=1):
+        return len(size)
+
+    with pytest.raises(TypeError, match="object of type 'int' has no len"):
+        load_plugins(plugins=[plugin(factory=factory)]).create_combiner("mine", size=2)
+
+
 def test_an_option_may_be_called_name():
     registry = load_plugins(plugins=[plugin(factory=lambda name: SimpleNamespace(name=name, combine=print))])
     assert registry.create_combiner("mine", name="other").name == "other"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..predictions.joining import Lookup, order_of, positions, same_names
+from ..predictions.joining import Lookup, is_text, order_of, same_names, shared_start, short_keys, short_texts
 from ..predictions.names import joined_names, readonly
 from .runs import Run
 
@@ -94,6 +94,14 @@ def joined(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray | 
     if not arrays:
         return np.empty(0, dtype=np.int64), []
     first = max(arrays, key=len)
+    if all(names is first for names in arrays):
+        return first, [None] * len(arrays)
+    if is_text(first):
+        start = shared_start([str(name) for names in arrays for name in names[[0, -1]]])
+        keys = [short_keys(names, len(start)) for names in arrays]
+        known = [key for key in keys if key is not None]
+        if len(known) == len(keys):
+            return _joined_short(known, start)
     others = [names for names in arrays if not same_names(names, first)]
     if others:
         lookup = Lookup(first)
@@ -105,4 +113,14 @@ def joined(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray | 
             added = added[np.append(True, added[1:] != added[:-1])]
             first = joined_names([first, added])
             first = readonly(first[order_of(first)])
-    return first, [None if names is first or same_names(names, first) else positions(first, names) for names in arrays]
+    lookup = Lookup(first)
+    return first, [None if same_names(names, first) else lookup.positions(names) for names in arrays]
+
+
+def _joined_short(keys: Sequence[np.ndarray], start: str) -> tuple[np.ndarray, list[np.ndarray | None]]:
+    """Join names by numbers in the same order, which are sorted, so that no text is."""
+    every = np.concatenate(keys)
+    every.sort()
+    every = every[np.append(True, every[1:] != every[:-1])]
+    codes = [None if len(own) == len(every) else np.searchsorted(every, own) for own in keys]
+    return readonly(short_texts(every, start)), codes

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import InvalidPredictionsError
-from ...predictions.joining import is_text, order_of
+from ...predictions.joining import SHORT, is_text, order_of, shared_start, short_texts
 from ...predictions.names import WIDEST, as_ids, as_names, readonly, shown
 from ...predictions.tables import check_different, computed
 
@@ -196,6 +196,10 @@ def _coded(column: Any, what: str) -> tuple[np.ndarray | None, np.ndarray]:
     numbers = _whole_numbers(column)
     if numbers is not None:
         return None, numbers
+    short = _short_keys(column)
+    if short is not None:
+        distinct, codes = _distinct_numbers(short[0])
+        return short_texts(distinct, short[1]), codes
     codes, distinct = _factorized(column)
     if (codes < 0).any():
         raise InvalidPredictionsError(
@@ -255,27 +259,67 @@ def _used(codes: np.ndarray, dictionary: Any) -> tuple[np.ndarray, Any]:
 
 def _texts(column: Any) -> Any:
     """Make an array of short texts without a Python object for each; a list of anything else."""
-    import pyarrow as pa
-
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not len(column):
+    found = _letters(column, WIDEST)
+    if found is None:
         return column.to_pylist()
-    _, ends, data = column.cast(pa.large_string()).buffers()
-    ends = np.frombuffer(ends, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
-    letters = np.frombuffer(data or b"", dtype=np.uint8)[ends[0] : ends[-1]]
-    lengths = np.diff(ends)
+    letters, lengths = found
     width = int(lengths.max())
-    if column.null_count or not 0 < width <= WIDEST or letters.max() >= 128 or not letters.all():
-        return column.to_pylist()
     codes = np.zeros((len(column), width), dtype=np.uint32)
     codes[np.arange(width) < lengths[:, np.newaxis]] = letters
     return codes.view(f"U{width}")[:, 0]
 
 
+def _short_keys(column: Any) -> tuple[np.ndarray, str] | None:
+    """Pack the texts of a column of Arrow as `short_keys` does, and the start that all share; None if one is long."""
+    if not hasattr(column, "dictionary_encode"):
+        return None
+    import pyarrow as pa
+    import pyarrow.compute
+
+    compute: Any = pyarrow.compute
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    found, start = _letters(column, WIDEST), ""
+    if found is not None and found[1].max() > SHORT:
+        start = shared_start([*compute.min_max(column).as_py().values()])
+        if found[1].max() - len(start) > SHORT:
+            return None
+        found = _letters(compute.utf8_slice_codeunits(column, len(start)), SHORT)
+    if found is None:
+        return None
+    letters, lengths = found
+    packed = np.zeros((len(column), SHORT), dtype=np.uint8)
+    packed[np.arange(SHORT) < lengths[:, np.newaxis]] = letters
+    return packed.view(">u8")[:, 0].astype(np.uint64), start
+
+
+def _letters(column: Any, widest: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Find the letters of all texts of a column of Arrow, and the length of each; None if one is long, or not ASCII."""
+    import pyarrow as pa
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not len(column):
+        return None
+    _, ends, data = column.cast(pa.large_string()).buffers()
+    ends = np.frombuffer(ends, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
+    letters = np.frombuffer(data or b"", dtype=np.uint8)[ends[0] : ends[-1]]
+    lengths = np.diff(ends)
+    if column.null_count or not 0 < lengths.max() <= widest or letters.max() >= 128 or not letters.all():
+        return None
+    return letters, lengths
+
+
 def _distinct_numbers(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the different numbers and the position of each; fast where they are in order."""
-    if len(numbers) and (numbers[1:] >= numbers[:-1]).all():
-        new = np.append(True, numbers[1:] != numbers[:-1])
-        starts = np.flatnonzero(new)
-        return numbers[starts], np.arange(len(starts)).repeat(np.diff(np.append(starts, len(numbers))))
-    distinct, codes = np.unique(numbers, return_inverse=True)
-    return distinct, codes.astype(np.int64, copy=False)
+    """Find the different numbers and the position of each; fast where equal ones stand together."""
+    new = np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
+    starts = np.flatnonzero(new)
+    values = numbers[starts]
+    rising = bool((values[1:] > values[:-1]).all())
+    if rising or 2 * len(starts) < len(numbers):
+        distinct, codes = (values, np.arange(len(starts))) if rising else _distinct_numbers(values)
+        return distinct, codes.repeat(np.diff(np.append(starts, len(numbers))))
+    order = np.argsort(numbers)
+    ordered = numbers.take(order)
+    new = np.append(True, ordered[1:] != ordered[:-1])
+    codes = np.empty(len(numbers), dtype=np.int64)
+    codes[order] = np.cumsum(new) - 1
+    return ordered[new], codes

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...arguments import check_count, typed
 from ...errors import InvalidOptionError, InvalidPredictionsError
+from ...predictions.alike import normalisation_note
 from ...predictions.names import as_fit_ids, as_names, few, positions, readonly
 from ._columns import Coded, ColumnNames, coded_table
 from ._order import Rows, check_different_items, in_order
@@ -262,6 +263,7 @@ class Run:
         if (places < 0).any():
             raise InvalidOptionError(
                 f"queries to take must be there; received unknown: {few(wanted[places < 0].tolist())}."
+                f"{normalisation_note(wanted[places < 0], self._queries)}"
             )
         stays = np.zeros(len(self._queries), dtype=bool)
         stays[places] = True
@@ -306,7 +308,7 @@ class Run:
         Raises
         ------
         InvalidPredictionsError
-            If a line has not six fields, a score is no number, or the rows are no run.
+            If a line has not six fields, a score is no number, lines have several tags, or the rows are no run.
         FileNotFoundError
             If the file does not exist.
         """

@@ -168,6 +168,10 @@ def _refuse(name: str, annotation: str, kind: Any, value: Any) -> None:
         annotation = annotation.replace(alias, meaning)
     parts = [annotation] if "[" in annotation else annotation.split(" | ")
     expected = " or ".join(_DESCRIPTIONS.get(part, part) for part in parts)
+    if words := [word for one in (kind, *get_args(kind)) if get_origin(one) is Literal for word in get_args(one)]:
+        if isinstance(value, str):
+            raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, words))}; received {value!r}.")
+        expected = " or ".join([*map(repr, words), *(["None"] if type(None) in get_args(kind) else [])])
     error = InvalidPredictionsError if "Predictions" in annotation or "Models" in annotation else InvalidOptionError
     broken = isinstance(value, str) and not _is_unicode(value)
     raise error(

@@ -42,7 +42,7 @@ class LinesOfAnyLength(doctest.OutputChecker):
 
 NEEDS_TENSORFLOW = "This section needs TensorFlow"
 """The sentence that a reader sees, and that keeps a section out of the tests without Keras."""
-FENCES = {"python", "text", "toml", "{toctree}", "{eval-rst}", "{glossary}"}
+FENCES = {"python", "text", "toml", "{toctree}", "{eval-rst}", "{glossary}", "{index}"}
 """Kinds of block. Only ``python`` is run; a ``python`` block spelt otherwise would not be."""
 
 
@@ -192,7 +192,8 @@ def test_blocks_are_found_by_section():
 
 def fences(page):
     """List the kinds of block of a page."""
-    return [kind for kind in re.findall(r"^ *(?:```|~~~)(.*)$", page, re.MULTILINE) if kind]
+    kinds = re.findall(r"^ *(?:```|~~~)(.*)$", page, re.MULTILINE)
+    return [kind.partition(" ")[0] if kind.startswith("{index} ") else kind for kind in kinds if kind]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -52,8 +52,8 @@ NOT_MATCHED = {
     "_patterns _shares _decided",
     "levels, which are matched by value": "level levels names",
     "fields of what is made of quantiles": "combiners cutoffs final shifts",
-    "estimators, models and parts of them": "augmentation backbone bank combiner copied estimators head layer layers "
-    "build method model obj second_head student optimizer",
+    "estimators, models and parts of them": "augmentation backbone bank combiner copied created estimators head layer "
+    "layers build method model obj second_head student optimizer",
     "options": "rules callbacks combiner_options cv error expected_failed_checks factory factories metric more_options "
     "absent function functions promises "
     "reader others window suffixes paths targets model_options options params fit_params progress random_state scoring "
@@ -67,7 +67,7 @@ NOT_MATCHED = {
     "fields of a record": "type choices meaning description "
     "described cells args kwargs audit contested failures fields files folder format frame "
     "frontier path registrations results run run_members runs scans score scores mean_ranks sections sentences table "
-    "text weighted right parts comparisons choice lead skills fitted best curve promised test oof profile "
+    "text thumbnails weighted right parts comparisons choice lead skills fitted best curve promised test oof profile "
     "group_leaked",
     "a list of numbers, answered in its order": "p_values",
     "levels, draws and moments: see test_quantile_online.py and test_quantile_task.py": "level levels draws names "

@@ -32,8 +32,8 @@ class Regions:
     table : table, mapping or list of records
         A row a mark: a DataFrame, a polars or Arrow table, a mapping of columns, or a list of dicts.
     case, reader : str, optional
-        Columns of names, text or whole numbers. By default ``case``, ``image``, ``image_id``, ``scan`` or ``item``; and
-        ``reader``, ``annotator``, ``rater``, ``detector``, ``member`` or ``model``.
+        Columns of names, text or whole numbers. By default, in any case, ``case``, ``image``, ``image_id``, ``scan`` or
+        ``item``; and ``reader``, ``annotator``, ``rater``, ``detector``, ``member`` or ``model``.
     box : sequence of str, optional
         Columns of the lower corner, then of the upper one, in one to three dimensions and one unit of length. By
         default ``x1, y1, x2, y2`` or ``xmin, ymin, xmax, ymax``, also with ``z``.

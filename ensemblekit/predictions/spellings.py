@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -12,10 +14,12 @@ from ._shown import shortened, shown
 from ._words import codes_of
 from .joining import FIRST_COMBINING, composed
 
-__all__ = ["WRITE_IN_ONE_WAY", "alike_pair", "check_spellings", "check_types", "escaped"]
+__all__ = ["WRITE_IN_ONE_WAY", "alike_pair", "check_spellings", "check_types", "escaped", "never_combines"]
 
 WRITE_IN_ONE_WAY = "Write them in one way, e.g. with unicodedata.normalize('NFC', name)."
 """What to do about names that differ only by their Unicode normalisation."""
+_JOINING = ((0x1100, 0x11FF), (0x16D60, 0x16D6F))
+"""Letters that combine with the one before, and are no marks: of Hangul and Kirat Rai."""
 
 
 def alike_pair(names: np.ndarray | Collection[Any]) -> tuple[str, str] | None:
@@ -32,8 +36,7 @@ def alike_pair(names: np.ndarray | Collection[Any]) -> tuple[str, str] | None:
         The first such pair; None if there is none.
     """
     if isinstance(names, np.ndarray) and names.dtype.kind == "U":
-        # Texts of small code points have one normalisation; nearly all names end here.
-        if not len(names) or int(codes_of(names).max(initial=0)) < FIRST_COMBINING:
+        if not len(names) or _never_combine(codes_of(names)):
             return None
     else:
         listed = names.tolist() if isinstance(names, np.ndarray) else names
@@ -53,6 +56,33 @@ def alike_pair(names: np.ndarray | Collection[Any]) -> tuple[str, str] | None:
             return known[text], name
     text = next((text for text in known if text in others), None)
     return None if text is None else (text, known[text])
+
+
+def _never_combine(codes: np.ndarray) -> bool:
+    """Tell whether code points are of characters that no normalisation changes, whatever stands beside them."""
+    if int(codes.max(initial=0)) < FIRST_COMBINING:  # nearly all names end here
+        return True
+    there = np.zeros(sys.maxunicode + 1, dtype=bool)
+    there[codes.ravel()] = True
+    return all(never_combines(chr(code)) for code in np.flatnonzero(there[FIRST_COMBINING:]) + FIRST_COMBINING)
+
+
+def never_combines(character: str) -> bool:
+    """Tell whether a character stays as it is in NFC, and does not combine with the one before.
+
+    Parameters
+    ----------
+    character : str
+        One.
+
+    Returns
+    -------
+    bool
+        False also where it is not sure.
+    """
+    if unicodedata.category(character)[0] == "M" or any(low <= ord(character) <= high for low, high in _JOINING):
+        return False
+    return unicodedata.is_normalized("NFC", character)
 
 
 def check_spellings(names: np.ndarray | Collection[Any], what: str) -> None:

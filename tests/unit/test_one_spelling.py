@@ -11,7 +11,7 @@ from ensemblekit.crowd import aggregate_votes
 from ensemblekit.errors import InvalidOptionError, InvalidPredictionsError
 from ensemblekit.matching import LabelImages, Regions, match_regions
 from ensemblekit.matching.fusing import fuse_boxes
-from ensemblekit.predictions.spellings import alike_pair
+from ensemblekit.predictions.spellings import alike_pair, never_combines
 from ensemblekit.quantiles import from_samples, sort_quantiles
 from ensemblekit.ranking import Qrels, Run, fuse_runs, score_runs
 
@@ -50,6 +50,7 @@ TWO_SPELLINGS = {
     "items of two runs": lambda: fuse_runs({"a": {"q": {NFC: 1.0}}, "b": {"q": {NFD: 1.0}}}),
     "queries of two runs": lambda: fuse_runs({"a": {NFC: {"x": 1.0}}, "b": {NFD: {"x": 1.0}}}),
     "a run and judgements": lambda: judged({"q": {NFC: 1.0}}, {"q": {NFD: 1}}),
+    "names of runs": lambda: fuse_runs({NFC: {"q": {"x": 1.0}}, NFD: {"q": {"x": 1.0}}}),
     "queries judged": lambda: judged({NFC: {"x": 1.0}}, {NFD: {"x": 1}}),
     "labels of marks": lambda: regions(label=[NFC, NFD]),
     "readers": lambda: regions(reader=[NFC, NFD]),
@@ -100,6 +101,16 @@ def test_the_pair_is_found_among_many_names():
     for name in ("\xe9299", "\u043628"):
         other = unicodedata.normalize("NFD", name) if name[0] == "\xe9" else None
         assert alike_pair(np.array([*many, other or name])) == ((name, other) if other else None)
+
+
+def test_what_is_said_never_to_combine_does_not():
+    written = map(chr, range(0xC0, 0x30000))
+    pairs = [unicodedata.normalize("NFD", letter) for letter in written if unicodedata.decomposition(letter)]
+    seconds = {letters[-1] for letters in pairs if len(letters) > 1}
+    assert len(seconds) > 50
+    assert not any(map(never_combines, seconds))
+    assert not never_combines("\u212b")  # the sign of the unit, which becomes a letter
+    assert all(map(never_combines, "\u0436\u65e5\u3042\u05d0"))
 
 
 MASK = np.ma.masked_array(np.ones((4, 4), bool), mask=np.eye(4, dtype=bool))
@@ -157,6 +168,7 @@ MIXED = {
         r"Text and numbers never match: 1 is not '1'",
     ),
     "classes": (lambda: Votes(cells(label=["1", "2"]), classes=[1, 2]), r"never match: '1' is not 1"),
+    "truth values of numbers": (lambda: Votes(cells(label=[True, False]), classes=[0, 1]), "must be among the classes"),
     "classes that may fail": (
         lambda: Votes(cells(label=["1", "2"]), classes=[1, 2], unknown="failed"),
         r"never match: '1' is not 1",

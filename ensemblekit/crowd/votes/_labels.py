@@ -129,9 +129,9 @@ def choices_of(
 
 def _places(labels: list[Any], names: tuple[Hashable, ...], written: bool) -> list[int | None]:
     """Find each label among the classes; in a text file a number and its text are the same."""
-    by_name = {name: place for place, name in enumerate(names)}
-    by_text = {str(name): place for name, place in by_name.items()} if written else {}
-    return [by_name.get(label, by_text.get(str(label))) for label in labels]
+    by_name = {(isinstance(name, bool), name): place for place, name in enumerate(names)}  # True and 1 are equal
+    by_text = {str(name): place for place, name in enumerate(names)} if written else {}
+    return [by_name.get((isinstance(label, bool), label), by_text.get(str(label))) for label in labels]
 
 
 def _near_note(strange: list[Any], names: tuple[Hashable, ...]) -> str:

@@ -38,8 +38,8 @@ class Votes:
         columns, or a list of dicts. Or ``{item: {rater: label}}``, or a column of such mappings. With ``raters`` a row
         an item.
     item, rater, label : str, optional
-        Columns of the table. By default ``item`` or ``task``; ``rater``, ``worker``, ``annotator``, ``reader``,
-        ``judge`` or ``juror``; ``label``, ``vote``, ``answer``, ``verdict`` or ``verdicts``.
+        Columns of the table. By default, in any case, ``item`` or ``task``; ``rater``, ``worker``, ``annotator``,
+        ``reader``, ``judge`` or ``juror``; ``label``, ``vote``, ``answer``, ``verdict`` or ``verdicts``.
     raters : sequence of str, optional
         Columns of a table with a column a rater, such as that of readers of images.
     classes : sequence of str or int, optional

@@ -29,7 +29,7 @@ class Run:
         A row an item of a query: a pandas, Arrow or polars table, or a mapping of column name to array. Or ``{query:
         {item: score}}``. Columns are found by name.
     query, item, score : str, optional
-        Names of the columns. By default they are recognised: ``query``, ``query_id``, ``qid``, ``q_id`` or ``topic``;
+        Names of the columns. By default, in any case, ``query``, ``query_id``, ``qid``, ``q_id`` or ``topic``;
         ``item``, ``item_id``, ``docno``, ``doc_id``, ``docid``, ``document`` or ``doc``; ``score`` or ``sim``.
     member : str, optional
         Name of the member.
@@ -40,6 +40,7 @@ class Run:
     ------
     InvalidPredictionsError
         If a column is not there, an item is there twice for a query, a score is not finite, or a name is missing.
+        If two names differ only by their Unicode normalisation.
 
     Notes
     -----

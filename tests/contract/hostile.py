@@ -69,6 +69,7 @@ def folder() -> Path:
     return Path(tempfile.mkdtemp(dir=FOLDERS))
 
 
+@functools.cache
 def images() -> Path:
     root = folder()
     for split in ("train", "test"):
@@ -221,6 +222,7 @@ def _saved() -> Path:
     return path
 
 
+@functools.cache
 def _files() -> list[Path]:
     root = folder()
     for seed in (1, 2):

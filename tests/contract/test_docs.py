@@ -130,11 +130,17 @@ def check_page(name, monkeypatch, *, tensorflow):
 
 WITH_PYTHON = [name for name, page in PAGES.items() if python_blocks(page, tensorflow=True)]
 WITH_TENSORFLOW = [name for name, page in PAGES.items() if NEEDS_TENSORFLOW in page]
+ALONE = [name for name in WITH_PYTHON if name not in WITH_TENSORFLOW]
+"""The others are run whole, in the slow suite."""
+DEAR = {"command-line.md", "test-a-foreign-function.md"}
+"""Twenty commands with five reports, and all promises on as many examples as by default."""
 
 
 # crowd-kit calls pandas as it was.
 @pytest.mark.filterwarnings("ignore:The (inplace|copy) keyword:DeprecationWarning")
-@pytest.mark.parametrize("name", WITH_PYTHON)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in DEAR else []) for name in ALONE]
+)
 def test_the_python_of_a_page_runs_and_prints_what_it_says(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_page(name, monkeypatch, tensorflow=False)
@@ -214,6 +220,7 @@ def test_the_pages_with_python_are_these():
         "write-a-plugin.md",
     } <= set(WITH_PYTHON)
     assert {"write-a-plugin.md", "models.md"} <= set(WITH_TENSORFLOW)
+    assert set(ALONE) >= DEAR
 
 
 # The plugin of the tutorial is the plugin of the example.

@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import InvalidOptionError, InvalidPredictionsError
 
-__all__ = ["as_array", "check_count", "check_number", "check_parameters", "typed"]
+__all__ = ["as_array", "check_count", "check_number", "check_parameters", "check_unmasked", "typed"]
 
 F = TypeVar("F", bound=abc.Callable[..., Any])
 _DESCRIPTIONS = {
@@ -139,6 +139,19 @@ def check_number(name: str, value: Any, low: float, high: float = np.inf, *, ope
     if not above or not number <= high or number == np.inf:
         bounds = f"{'>' if open_low else '>='} {low:g}" + ("" if high == np.inf else f" and <= {high:g}")
         raise InvalidOptionError(f"{name} must be a finite number {bounds}; received {value!r}.")
+
+
+def check_unmasked(name: str, value: Any, *, error: type[Exception] = InvalidPredictionsError) -> None:
+    """Refuse masked entries, which NumPy would read as the data below the mask."""
+    masked = np.ma.is_masked(value)
+    if not masked and isinstance(value, list | tuple):
+        kinds = {*map(type, value)}
+        masked = any(issubclass(kind, np.ma.MaskedArray) for kind in kinds) and any(map(np.ma.is_masked, value))
+    if masked:
+        raise error(
+            f"{name} must have no masked entries, as these are missing; received some. Leave them out, or say what "
+            "they are: array.filled(...)."
+        )
 
 
 def _as_bfloat16(tensor: Any) -> np.ndarray:

@@ -137,7 +137,7 @@ def test_equal_scores_share_a_rank_and_the_larger_name_stands_first():
         ),
         ({"query": ["q"], "item": [1.5], "score": [1]}, "items must be all str or all int"),
         ({"query": ["q"], "item": ["a", "b"], "score": [1]}, "columns of a run must be equally long"),
-        ({"query": ["q"], "thing": ["a"], "score": [1]}, r"none is known as the item. Name it: item='query'"),
+        ({"query": ["q"], "thing": ["a"], "score": [1]}, r"none is known as the item. Name it: item='thing'"),
         ({"query": ["q"], "qid": ["q"], "item": ["a"], "score": [1]}, r"\['query', 'qid'\] could each be the query"),
         ([("q", "a", 1.0)], "rankings must be a table with the columns query, item and score"),
         (np.ones((2, 3)), "rankings must be a table"),

@@ -77,8 +77,12 @@ test-deep: install  ## the fast tests, each property on twenty times as many exa
 # What asks for versions: not the pages, the benchmarks, nor what is asked of files of this repository.
 ON_LOWEST := tests/unit tests/plugins tests/peers tests/contract/test_named_inputs.py
 
-test-lowest: $(LOWEST)/.installed  ## the fast tests, on the lowest versions that pyproject.toml declares
-	$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(FAST) $(ON_LOWEST)
+# Of these, what asks for texts of ours, or for a browser.
+NOT_ON_LOWEST := $(patsubst %,--ignore=tests/unit/test_%.py,deprecation interfaces limits member_names page_browser \
+  playground printed regular)
+
+test-lowest: $(LOWEST)/.installed  ## the fast tests, on the lowest versions in pyproject.toml, on few examples
+	$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(FAST) --hypothesis-profile=few $(ON_LOWEST) $(NOT_ON_LOWEST)
 
 $(LOWEST)/.installed: pyproject.toml ensemblekit/_version.py
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import InvalidOptionError, InvalidPredictionsError
 
-__all__ = ["as_array", "check_count", "check_number", "check_parameters", "typed"]
+__all__ = ["as_array", "check_count", "check_number", "check_parameters", "check_unmasked", "typed"]
 
 F = TypeVar("F", bound=abc.Callable[..., Any])
 _DESCRIPTIONS = {
@@ -141,6 +141,19 @@ def check_number(name: str, value: Any, low: float, high: float = np.inf, *, ope
         raise InvalidOptionError(f"{name} must be a finite number {bounds}; received {value!r}.")
 
 
+def check_unmasked(name: str, value: Any, *, error: type[Exception] = InvalidPredictionsError) -> None:
+    """Refuse masked entries, which NumPy would read as the data below the mask."""
+    masked = np.ma.is_masked(value)
+    if not masked and isinstance(value, list | tuple):
+        kinds = {*map(type, value)}
+        masked = any(issubclass(kind, np.ma.MaskedArray) for kind in kinds) and any(map(np.ma.is_masked, value))
+    if masked:
+        raise error(
+            f"{name} must have no masked entries, as these are missing; received some. Leave them out, or say what "
+            "they are: array.filled(...)."
+        )
+
+
 def _as_bfloat16(tensor: Any) -> np.ndarray:
     values = tensor.float().numpy()
     try:
@@ -155,6 +168,10 @@ def _refuse(name: str, annotation: str, kind: Any, value: Any) -> None:
         annotation = annotation.replace(alias, meaning)
     parts = [annotation] if "[" in annotation else annotation.split(" | ")
     expected = " or ".join(_DESCRIPTIONS.get(part, part) for part in parts)
+    if words := [word for one in (kind, *get_args(kind)) if get_origin(one) is Literal for word in get_args(one)]:
+        if isinstance(value, str):
+            raise InvalidOptionError(f"{name} must be one of {', '.join(map(repr, words))}; received {value!r}.")
+        expected = " or ".join([*map(repr, words), *(["None"] if type(None) in get_args(kind) else [])])
     error = InvalidPredictionsError if "Predictions" in annotation or "Models" in annotation else InvalidOptionError
     broken = isinstance(value, str) and not _is_unicode(value)
     raise error(

@@ -15,7 +15,9 @@ from ensemblekit.report import (
     Picture,
     Section,
     Sentences,
+    SideBySide,
     Table,
+    Thumbnail,
 )
 
 NASTY = "<script>alert(\"x\")</script> & 'quotes'"
@@ -57,5 +59,9 @@ def sections():
             Picture(plot_copies([[0, 1]], pixels.get), "two"),
         ]),
         Section("Configuration", [Fold(NASTY, [Code('{"a": "<b>"}'), Fold("inner", ["inside"])])]),
+        Section("Copies", [
+            SideBySide(NASTY, [Thumbnail(pixels[k], f"{NASTY}{'x' * 60}", NASTY) for k in (0, 1, 0)], marked=True),
+            SideBySide("gone", [Thumbnail(None, "a", "b")]),
+        ]),
         Section("Members", [MemberChoice(members(), NASTY)]),
     ]  # fmt: skip

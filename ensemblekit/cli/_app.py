@@ -146,7 +146,7 @@ def _comes_from_typer(error: SystemExit) -> bool:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    _print_error(f"ensemblekit: warning: {one_line(message)}")
+    _print_error(f"ensemblekit: warning: {one_line(_in_words_of_the_command(str(message)))}")
 
 
 def _print_error(line: str) -> None:

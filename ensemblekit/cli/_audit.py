@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..printed import printable
 from ._app import LEAKS
-from ._arguments import pairs_of
+from ._arguments import Overwrite, check_output, pairs_of
 from ._commands import command
 from ._image_options import takes_image_options
 from ._screen import make_console, print_json, show_progress, takes_plain
@@ -16,6 +17,7 @@ from ._screen import make_console, print_json, show_progress, takes_plain
 
 @command(
     ("What is wrong with the images of a folder", "ensemblekit audit photos"),
+    ("A page that shows each copy beside its twin", "ensemblekit audit photos --html audit.html"),
     ("In a test: fail if an image is in two splits", "ensemblekit audit photos --fail-on-leaks"),
 )
 @takes_plain
@@ -29,6 +31,18 @@ def audit(
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Also write a page with the copies side by side: .html.", metavar="FILE"),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            help="Largest number of findings of each kind that are shown. Default: 10, and 60 in a page.",
+            metavar="NUMBER",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
     fail_on_leaks: Annotated[
         bool,
         typer.Option(
@@ -58,10 +72,16 @@ def audit(
     reader: Any,
 ) -> None:
     """Search a folder of images for copies, leaks between splits, conflicting labels and unreadable files."""
+    from ..arguments import check_count
     from ..data import audit_images
-    from ..report import print_audit
+    from ..report import print_audit, write_audit
 
     aliases = pairs_of("--alias", alias)
+    shown_most: dict[str, Any] = {} if limit is None else {"limit": limit}
+    if limit is not None:
+        check_count("limit", limit)
+    if html is not None:
+        check_output(html, overwrite=overwrite, suffixes=(".html",))
     with show_progress("Reading images") as shown:
         audited = audit_images(
             folder,
@@ -72,9 +92,13 @@ def audit(
             progress=shown.update,
             reader=reader,
         )
+    if html is not None:
+        write_audit(html, audited, **shown_most)
     if as_json:
         print_json(audited.to_dict(), sort_keys=True)
     else:
-        print_audit(audited, console=make_console())
+        print_audit(audited, console=make_console(), **shown_most)
+        if html is not None:
+            typer.echo(f"Written to {printable(html)}: the copies side by side.")
     if fail_on_leaks and any(audited.leaked.values()):
         raise typer.Exit(LEAKS)

@@ -113,7 +113,9 @@ def _one(path: Path, column: str, option: str | None) -> Callable[[Sequence[str]
         found = [name for name in names if name == (option or column)]
         found = found or [name for name in names if option is None and name.lower() == column]
         if len(found) != 1:
-            advice = f" Say which it is: --label {shlex.quote(names[0])}." if column == "label" and names else ""
+            advice = f" Rename the column that holds it to {column!r}."
+            if column == "label" and names:
+                advice = f" Say which it is: --label {shlex.quote(names[0])}."
             raise DataError(
                 f"{str(path)!r} must have one column id and one column {option or column}; beside the ids it has "
                 f"{list(names)}.{advice}"

@@ -14,7 +14,7 @@ import numpy as np
 import typer
 
 from ..errors import DataError, EnsembleKitError, InvalidOptionError, InvalidPredictionsError
-from ..predictions.formats import load_members, ordinary_names
+from ..predictions.formats import load_members, ordinary_names, parse_numbers
 from ..predictions.joining import positions
 from ..predictions.names import shown, text_array
 from ..predictions.tables import ReadOptions, member_name
@@ -104,11 +104,9 @@ def read_weights(path: Path, models: Mapping[str, Predictions], read: ReadOption
     dict of id to float
     """
     by = read_column(path, "weight", read)
+    by = dict(zip(by, _numbers(path, [*by.values()], "weights", read), strict=True))
     ids = {row: str(row) for p in models.values() for row in p.ids.tolist()}
-    try:
-        found = {row: float(by[text]) for row, text in ids.items() if text in by}
-    except ValueError as error:
-        raise DataError(f"{str(path)!r} must have numbers as weights: {error}.") from None
+    found = {row: by[text] for row, text in ids.items() if text in by}
     if lacks := [text for text in ids.values() if text not in by]:
         raise DataError(
             f"{str(path)!r} must have a weight for each id; it lacks {len(lacks)} of {len(ids)} ids, first "
@@ -140,8 +138,10 @@ def read_members(
     from ..predictions import Predictions
 
     paths = [existing(path) for _, path in map(name_and_path, files)]
-    if labels is not None and read.label is not None and not any(_has_column(path, read.label, read) for path in paths):
-        read = dataclasses.replace(read, label=None)
+    if labels is not None and read.label is not None:
+        of_values = [read.columns] if isinstance(read.columns, str) else [*(read.columns or ())]
+        if read.label in of_values or not any(_has_column(path, read.label, read) for path in paths):
+            read = dataclasses.replace(read, label=None)
     found = iter(load_members(paths, Predictions, read))  # together, as votes get the classes of all of them
 
     def next_one(_: Path) -> tuple[str | None, Predictions]:
@@ -266,10 +266,8 @@ def _labels_for(name: str, p: Predictions, path: Path, read: ReadOptions) -> np.
     else:
         columns = read_columns(path, _outputs_of(path, p), "label", read)
         ids = columns["id"]
-        try:
-            cells = np.array([columns[str(c)] for c in p.classes], dtype=np.float64).T.reshape(len(ids), -1)
-        except ValueError as error:
-            raise DataError(f"{str(path)!r} must have numbers as labels of the task {p.task!r}: {error}.") from None
+        what = f"labels of the task {p.task!r}"
+        cells = np.array([_numbers(path, columns[str(c)], what, read) for c in p.classes]).T.reshape(len(ids), -1)
     rows = positions(text_array(ids), text_array(list(map(str, p.ids.tolist()))))
     if (rows < 0).any():
         raise DataError(
@@ -287,6 +285,24 @@ def _labels_for(name: str, p: Predictions, path: Path, read: ReadOptions) -> np.
             f"{_class_advice([*classes], unknown)}"
         )
     return np.asarray([classes[label] for label in labels.tolist()])
+
+
+def _numbers(path: Path, cells: Sequence[str], what: str, read: ReadOptions) -> list[float]:
+    """Parse a column of a table, with a decimal comma where it has one."""
+    try:
+        parsed = parse_numbers(cells, read)
+        numbers = [number for number in parsed if number is not None]
+        if len(numbers) < len(parsed):
+            raise ValueError(cells[parsed.index(None)])
+    except InvalidPredictionsError as error:
+        raise DataError(f"{str(path)!r}: {error}") from None
+    except ValueError as error:
+        wrong = str(error)
+        raise DataError(
+            f"{str(path)!r} must have numbers as {what}; received {wrong!r} in row {[*cells].index(wrong)}. Write a "
+            "number there, such as 0.5, or leave the row out."
+        ) from None
+    return numbers
 
 
 def _class_advice(classes: Sequence[str], unknown: Sequence[str]) -> str:

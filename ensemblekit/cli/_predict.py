@@ -46,7 +46,7 @@ def predict(
     reader: Any,
 ) -> None:
     """Predict any number of images; exit status 4 if some could not be read."""
-    if model.suffix != ".onnx":
+    if model.suffix != ".onnx" and model.exists():  # else the error comes at once
         import_keras_quietly()
     from ..predicting import predict_images
 

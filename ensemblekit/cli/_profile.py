@@ -72,7 +72,8 @@ def profile(
     read: ReadOptions,
 ) -> None:
     """Measure what a model costs, and what dropping each member saves and loses."""
-    import_keras_quietly()
+    if model.exists():  # else the error comes at once
+        import_keras_quietly()
     from ..profiling import profile_model
     from ._inputs import read_members, with_labels
 

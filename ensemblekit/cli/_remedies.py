@@ -25,6 +25,45 @@ FIT_BEFORE = (
 )
 CLASSES = re.compile(r"(?:If these are other names of the same classes, give|Give) aliases=.*?(?:'zero'[^.]*|names)\.")
 CLASSES_BEFORE = "Write the classes alike in each file, or combine them with combine --alias OLD=NEW."
+GROUPS = re.compile(r"Give groups= to Predictions, or p\.with_groups\(.*?\)\.")
+ABSENT = re.compile(r"Take the others: rows = align\(.*?\)\]\)\.")
+PHRASES = (
+    (
+        re.compile(r"Predictions\(n_samples=(\d+), classes=(\(.*?\)), task='(\w+)'.*?\)"),
+        r"\1 rows of the task \3, classes \2",
+    ),
+    (
+        re.compile(r"costs must map each of the members (\[.*?\]) to a finite number >= 0; received \{(.*?)\}"),
+        r"--cost must be NAME=NUMBER with a number >= 0 for each of the members \1; received \2",
+    ),
+    (
+        re.compile(r"Give \{member: weight\} to be safe from their order"),
+        """Name them to be safe from their order: --option 'weights={"MEMBER": NUMBER, ...}'""",
+    ),
+    (re.compile(r"^reference must be"), "--against must be"),
+    (re.compile(r"^batch_sizes must be"), "--batch must be"),
+    (
+        re.compile(r"^suffixes must be a list of '\.ima' and the like; received \((.*?),?\)"),
+        r"--suffix must be '.ima' or the like; received \1",
+    ),
+    (
+        re.compile(r"^combiner and fit_on say how predictions are combined\. Give predictions, too"),
+        "--combiner and --fit-on say how predictions are combined. Give --predictions, too",
+    ),
+    (
+        re.compile(r"^stages must be \(name, stage\) pairs or \{name: stage\}, two or more, from the cheapest"),
+        "a cascade needs FILE or --fit-on FILE for two stages or more, from the cheapest",
+    ),
+    (re.compile(r" \(sklearn\.metrics\.get_scorer_names\(\)\), a scorer, a Metric or a callable"), ""),
+    (
+        re.compile(r", a folder that ensemblekit\.store\.save wrote, or a Keras model"),
+        " or a folder with a saved ensemble",
+    ),
+    (re.compile(r"or map names of the metrics (\[.*?\]) to such"), r"or METRIC=NUMBER of one of \1"),
+    (re.compile(r"Give rules=\{name: rule\}\."), "Give the file another name: NAME=FILE."),
+    (re.compile(r"Align them with those of others in one call: align\(paths\)\."), "Give the files of all members."),
+)
+"""What has no option of its own."""
 OPTIONS = re.compile(
     r"(backbone|head|combiner|chainer|task|metric) '(\w+)' takes the options .*?; received (\{.*?\}): .*?\."
 )
@@ -44,9 +83,12 @@ def as_command(text: str, options: Mapping[str, Any]) -> str:
     -------
     str
     """
+    for phrase, instead in PHRASES:
+        text = phrase.sub(instead, text)
     text = BOTH.sub("", text)
     text = LEAKAGE.sub("", text)
     text = FIT.sub(FIT_HERE if "fit_on" in options else FIT_BEFORE, text)
+    text = GROUPS.sub("Give --groups FILE." if "groups" in options else "Give files with groups.", text)
     if "alias" not in options:
         text = CLASSES.sub(CLASSES_BEFORE, text)
     text = ALIASES.sub(_alias, text)
@@ -54,12 +96,20 @@ def as_command(text: str, options: Mapping[str, Any]) -> str:
     text = text.replace("overwrite=True (--overwrite)", "--overwrite").replace("overwrite=True", "--overwrite")
     if "cost" in options:
         text = COSTS.sub("--cost NAME=NUMBER for each member", text)
-    if "missing_rows" in options or "common" in str(getattr(options.get("missing"), "help", "")):
+    leaves_out = "missing_rows" in options or "common" in str(getattr(options.get("missing"), "help", ""))
+    if leaves_out:
         text = text.replace("take the ids that all members have", "leave out other rows with --missing common")
-    values = {name for name, one in options.items() if not _is_file(one)}
+    text = ABSENT.sub(
+        "Leave these rows out with --missing common." if leaves_out else "Leave these rows out of the files.", text
+    )
+    given = {name: one for name, one in options.items() if one.param_type_name == "option"}
+    values = {name for name, one in given.items() if not _is_file(one)}
     text = re.sub(rf"\b(\w+)=({VALUE})", lambda found: _option(found, values), text)
     first = re.match(r"(\w+) (?:must|needs)\b", text)
-    return f"--{first[1].replace('_', '-')}{text[first.end(1) :]}" if first and first[1] in values else text
+    # Files are options too, but a sentence on `labels` is one on what they hold.
+    if first and (first[1] in values or ("_" in first[1] and first[1] in given)):
+        return f"--{first[1].replace('_', '-')}{text[first.end(1) :]}"
+    return text
 
 
 def _alias(found: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import typed
+from ..arguments import check_unmasked, typed
 from ..errors import InvalidOptionError
 from ..predictions import Predictions
 from ..predictions.choices import check_choice
@@ -90,7 +90,9 @@ def aggregate_votes(votes: Votes, rule: Any = "majority", *, use_gold: bool = Tr
     name, ready = _resolve(rule, options)
     votes = with_two_classes(votes, stacklevel=3)
     votes = votes if use_gold else votes.without_gold()
-    posterior = np.array(ready.aggregate(votes), dtype=np.float64)
+    answer = ready.aggregate(votes)
+    check_unmasked(f"the posterior of rule {name!r}", answer, error=InvalidOptionError)
+    posterior = np.array(answer, dtype=np.float64)
     expected = (len(votes.items), len(votes.classes))
     if posterior.shape != expected:
         raise InvalidOptionError(

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._audit_summary import summarise
+from ._copies import Rows, find_copies
 from ._hashes import SIDE, check_thresholds, search_near
 from ._scan import Scan
+from .reading import AnyReader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +47,8 @@ class Audit:
         Least correlation between the thumbnails of near copies.
     group_leaked : dict of str to list of str
         Split -> ids of its images whose group, such as a patient, is also in an earlier split; of tables with groups.
+    reader : ImageReader, callable or None
+        How the files were read.
     notes : dict of str to str
         Id -> what is lost by the way it is read: grey levels of 16 bits, frames of a stack.
     """
@@ -60,12 +64,13 @@ class Audit:
         max_distance: int,
         min_correlation: float,
         group_leaked: dict[str, list[str]] | None = None,
+        reader: AnyReader | None = None,
     ) -> None:
         self.folder, self.class_folders, self.splits = folder, class_folders, tuple(class_folders)
         self.aliases, self.proposed_aliases = aliases, proposed_aliases
         self.max_distance, self.min_correlation = max_distance, min_correlation
         self.unreadable = {scan.file.id: scan.problem for scan in scans if scan.problem}
-        self.group_leaked = group_leaked or {}
+        self.group_leaked, self.reader = group_leaked or {}, reader
         self.notes = {scan.file.id: scan.note for scan in scans if scan.note}
         self._digests = {scan.file.id: scan.digest for scan in scans if scan.digest}
         self._scans = [scan for scan in scans if not scan.problem]
@@ -129,28 +134,35 @@ class Audit:
         return [ids for ids in self.equal_groups if len({self.labels[i] for i in ids} - {None}) > 1]
 
     @cached_property
+    def copies(self) -> pd.DataFrame:
+        """One row per copy: image, twin (ids), kind, leaks, conflict, distance (bits) and correlation as of near pairs.
+
+        The twin is an image before it, of an earlier split if there is one. The kind is ``"bytes"`` if the files are
+        equal, ``"pixels"`` if only the pixels are, ``"near"`` for near copies. It leaks if the twin is in an earlier
+        split, and conflicts if their classes differ. Leaks come first, and among them conflicts.
+        """
+        ranks = [self._rank_of[i] for i in self.ids.tolist()]
+        digests = [scan.digest for scan in self._scans]
+        return find_copies(
+            Rows(self.ids.tolist(), ranks, [*self.labels.values()], digests), self._by_pixels, self._near
+        )
+
+    @cached_property
     def leaked(self) -> dict[str, list[str]]:
         """Split -> ids of its images whose pixels are also in an earlier split."""
-        found: dict[str, list[str]] = {name: [] for name in self.splits[1:]}
-        for ids in self.cross_split_groups:
-            first = min(self._rank_of[i] for i in ids)
-            for i in ids:
-                if self._rank_of[i] > first:
-                    found[self._split_of[i]].append(i)
-        return {name: sorted(ids) for name, ids in found.items()}
+        return self._leaking(near=False)
 
     @cached_property
     def near_leaked(self) -> dict[str, list[str]]:
         """Split -> ids of its images with a near copy in an earlier split, except for those in `leaked`."""
-        found: dict[str, set[str]] = {name: set() for name in self.splits[1:]}
-        for pair in self._near[0].tolist():
-            sides = [[str(self.ids[row]) for row in self._by_pixels[place]] for place in pair]
-            first = [min(self._rank_of[i] for i in ids) for ids in sides]
-            for ids, earliest in zip(sides, reversed(first), strict=True):
-                for i in ids:
-                    if self._rank_of[i] > earliest:
-                        found[self._split_of[i]].add(i)
-        return {name: sorted(ids - set(self.leaked[name])) for name, ids in found.items()}
+        return self._leaking(near=True)
+
+    def _leaking(self, *, near: bool) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {name: [] for name in self.splits[1:]}
+        copies = self.copies[self.copies["leaks"]]
+        for image in sorted(copies["image"][(copies["kind"] == "near") == near].tolist()):
+            found[self._split_of[image]].append(image)
+        return found
 
     @cached_property
     def near_pairs(self) -> pd.DataFrame:

@@ -114,6 +114,7 @@ def audit_images(
         max_distance=max_distance,
         min_correlation=min_correlation,
         group_leaked=_group_leaked(folder, scans),
+        reader=reader,
     )
 
 

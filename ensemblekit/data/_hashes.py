@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from ..errors import InvalidOptionError
+from .showing import byte_range, to_bytes
 
 __all__ = ["BITS", "SIDE", "check_thresholds", "digest_pixels", "hash_thumbnails", "make_thumbnail", "search_near"]
 
@@ -33,9 +34,7 @@ def make_thumbnail(pixels: np.ndarray) -> np.ndarray:
 
     if pixels.dtype != np.uint8 or pixels.shape[-1] != 3:
         # Grey levels of more than 8 bits, other channels, or what a function of the user gives.
-        low, high = (0.0, 255.0) if pixels.min() >= 0 and pixels.max() <= 255 else (pixels.min(), pixels.max())
-        mean = pixels.mean(axis=-1, dtype=np.float64)
-        pixels = np.rint((mean - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
+        pixels = to_bytes(pixels.mean(axis=-1, dtype=np.float64), *byte_range(pixels))
     grey = Image.fromarray(pixels).convert("L")
     return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
 

@@ -93,7 +93,8 @@ class Ensemble(CombinesAnswers, LearnedWeights):
         of a pipeline. If a member of another kind makes folds, such as ``GridSearchCV``, it is fitted with folds that
         keep groups together in place of its ``cv``, which is put back afterwards; a splitter that divides groups is
         refused. With metadata routing, groups go where they are requested. A final estimator of stacking gets them if
-        its ``fit`` takes ``groups``, as that of an ensemble; one that makes folds otherwise divides them.
+        its ``fit`` takes ``groups``, as that of an ensemble; one with a number as its ``cv``, or none, gets folds that
+        keep groups together in the same way.
         """
         started = time.perf_counter()
         x = as_rows(X)

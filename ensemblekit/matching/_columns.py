@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import InvalidPredictionsError
+from ..predictions.column_names import columns_called, naming_advice
 from ..predictions.joining import order_of
 from ..predictions.names import as_ids, plain, shown
+from ..predictions.spellings import check_spellings, check_types
 from ..predictions.tables import frame_of
 
 __all__ = ["as_frame", "code_column", "find_column", "find_corners", "number_column"]
@@ -20,14 +22,14 @@ KNOWN = {
     "score": ("score", "confidence"),
     "label": ("label", "class"),
 }
-"""Names by which a column is recognised if the caller names none."""
+"""Names by which a column is recognised, in any case, if the caller names none."""
 CORNERS = (
     ("x1", "y1", "z1", "x2", "y2", "z2"),
     ("x1", "y1", "x2", "y2"),
     ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax"),
     ("xmin", "ymin", "xmax", "ymax"),
 )
-"""Names of the columns of boxes that are recognised, lower corner first."""
+"""Names of the columns of boxes that are recognised, in any case, lower corner first."""
 SIZES = ("w", "h", "d", "width", "height", "depth")
 """Names of columns that hold the size of a box, as in COCO, and no corner."""
 
@@ -56,7 +58,7 @@ def as_frame(table: Any, what: str) -> Any:
     return frame
 
 
-def find_column(frame: Any, what: str, given: str | None, *, optional: bool = False) -> Any:
+def find_column(frame: Any, what: str, given: str | None, *, optional: bool = False, used: Collection[Any] = ()) -> Any:
     """Find a column by the name that is given, or by those that are recognised.
 
     Parameters
@@ -69,6 +71,8 @@ def find_column(frame: Any, what: str, given: str | None, *, optional: bool = Fa
         Name that the caller gives.
     optional : bool, default=False
         Whether there may be none, which is None.
+    used : collection
+        Columns that are something else.
 
     Returns
     -------
@@ -76,15 +80,18 @@ def find_column(frame: Any, what: str, given: str | None, *, optional: bool = Fa
     """
     if given is not None:
         return check_column(frame, what, given)
-    found = [name for name in KNOWN[what] if name in frame.columns]
+    columns = [*frame.columns]
+    found = columns_called(columns, KNOWN[what], used)
     if len(found) == 1:
         return found[0]
     if not found and optional:
         return None
+    others = {name for known in KNOWN.values() for name in columns_called(columns, known)} | {*used}
+    left = [name for name in columns if name not in others]
+    advice = naming_advice(what, found, KNOWN[what], left, frame.__getitem__, numbers=what == "score")
     raise InvalidPredictionsError(
-        f"a table of marks must have one column of the {what}; received {shown([*frame.columns])}, in which "
-        f"{f'{found} could each be it' if found else 'none is known as such'}. Name it: "
-        f"{what}={str((found or [*frame.columns] or ['...'])[0])!r}."
+        f"a table of marks must have one column of the {what}; received {shown(columns)}, in which "
+        f"{f'{found} could each be it' if found else 'none is known as such'}. {advice}"
     )
 
 
@@ -136,20 +143,37 @@ def find_corners(frame: Any, box: Sequence[str] | None, centre: Sequence[str] | 
         return tuple(names), True
     if centre is None and radius is None:
         for names in CORNERS:
-            if all(name in frame.columns for name in names):
-                return names, True
-        if "radius" not in frame.columns:
+            if (found := _in_any_case(frame, names)) is not None:
+                return found, True
+        if not columns_called(frame.columns, ["radius"]):
             raise InvalidPredictionsError(
                 f"a table of marks must have columns of coordinates; received {shown([*frame.columns])}. Name those of "
                 "boxes, box=['x1', 'y1', 'x2', 'y2'], or of points, centre=['x', 'y'], radius='r'."
             )
-    radius = check_column(frame, "radius", "radius" if radius is None else radius)
+    if radius is None:
+        radius = (_in_any_case(frame, ["radius"]) or ("radius",))[0]
+    radius = check_column(frame, "radius", radius)
     if centre is None:
-        centre = [name for name in ("x", "y", "z") if name in frame.columns]
+        axes = [name for name in ("x", "y", "z") if columns_called(frame.columns, [name])]
+        centre = [*(_in_any_case(frame, axes) or ())]
     names = [check_column(frame, "centre", name) for name in centre]
     if not 1 <= len(names) <= 3:
         raise InvalidPredictionsError(f"centre must name one to three columns; received {shown(names)}.")
     return (*names, radius), False
+
+
+def _in_any_case(frame: Any, names: Sequence[str]) -> tuple[Any, ...] | None:
+    """Find a column for each name, in any case; None if one is not there. Refuse several of one name."""
+    found = [columns_called(frame.columns, [name]) for name in names]
+    if not all(found):
+        return None
+    if several := next((columns for columns in found if len(columns) > 1), None):
+        raise InvalidPredictionsError(
+            f"a table of marks must have one column for each coordinate; received {shown([*frame.columns])}, in which "
+            f"{shown(several)} could each be it. Drop one, or name those that count: box=[...], or centre=[...], "
+            "radius=...."
+        )
+    return tuple(columns[0] for columns in found)
 
 
 def number_column(frame: Any, what: str, name: Any, *, empty: bool = False) -> np.ndarray:
@@ -205,6 +229,7 @@ def code_column(column: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
     import pandas as pd
 
     codes, values = pd.factorize(column)
+    check_types(column, values.tolist(), f"names of the {what}")
     if (codes < 0).any():
         raise InvalidPredictionsError(
             f"each mark must have a {what}; row {int((codes < 0).argmax())} has none. Name it, or drop the row."
@@ -213,6 +238,7 @@ def code_column(column: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
     if all(isinstance(value, float) and value.is_integer() for value in listed):
         listed = [int(value) for value in listed]
     names = as_ids(listed, what=f"names of the {what}")
+    check_spellings(names, f"names of the {what}")
     order = order_of(names)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))

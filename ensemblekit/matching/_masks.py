@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import check_unmasked
 from ..errors import InvalidPredictionsError
 from ..predictions.names import shown
 
@@ -120,6 +121,7 @@ def masks_of_image(
     """
     from scipy.ndimage import find_objects
 
+    check_unmasked(f"the mask from {who}", image)
     array = np.asarray(image)
     if array.dtype.kind not in "biu" or array.ndim not in (1, 2, 3):
         raise InvalidPredictionsError(

@@ -11,6 +11,7 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..limits import check_size
 from ..predictions.joining import order_of
 from ..predictions.names import as_ids, few, joined_names, plain, positions, same_kind, shown
+from ..predictions.spellings import check_spellings
 from ._columns import as_frame, code_column, find_column
 
 __all__ = ["read_cases", "with_names"]
@@ -29,6 +30,7 @@ def with_names(known: np.ndarray, more: list[Any], what: str) -> tuple[np.ndarra
     new = added[positions(known, added) < 0] if len(known) else added
     every = joined_names([known, new]) if len(known) and len(new) else (known if len(known) else new)
     every = every[order_of(every)]
+    check_spellings(every, f"names of the {what}")
     return every, positions(every, known) if len(known) else np.empty(0, dtype=np.int64)
 
 
@@ -101,4 +103,4 @@ def read_cases(
 
 def _has_columns(read: Mapping[Any, Any]) -> bool:
     """Tell a mapping of columns from one of readers."""
-    return {"case", "reader"} <= {*read}
+    return {"case", "reader"} <= {name.lower() for name in read if isinstance(name, str)}

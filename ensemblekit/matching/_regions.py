@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -32,8 +32,8 @@ class Regions:
     table : table, mapping or list of records
         A row a mark: a DataFrame, a polars or Arrow table, a mapping of columns, or a list of dicts.
     case, reader : str, optional
-        Columns of names, text or whole numbers. By default ``case``, ``image``, ``image_id``, ``scan`` or ``item``; and
-        ``reader``, ``annotator``, ``rater``, ``detector``, ``member`` or ``model``.
+        Columns of names, text or whole numbers. By default, in any case, ``case``, ``image``, ``image_id``, ``scan`` or
+        ``item``; and ``reader``, ``annotator``, ``rater``, ``detector``, ``member`` or ``model``.
     box : sequence of str, optional
         Columns of the lower corner, then of the upper one, in one to three dimensions and one unit of length. By
         default ``x1, y1, x2, y2`` or ``xmin, ymin, xmax, ymax``, also with ``z``.
@@ -121,17 +121,21 @@ class Regions:
             if are_boxes
             else Balls(numbers[:, :-1], numbers[:, -1], names)
         )
-        self._fill(frame, shapes, case, reader, label, score, ratings, read)
+        self._fill(frame, shapes, case, reader, label, score, ratings, read, {*names})
 
     def _fill(
         self, frame: Any, shapes: Shapes, case: str | None, reader: str | None, label: str | None, score: str | None,
-        ratings: Sequence[str], read: Any,
+        ratings: Sequence[str], read: Any, used: Collection[Any] = (),
     ) -> None:  # fmt: skip
-        cases, of_case = code_column(frame[find_column(frame, "case", case)], "case")
-        readers, of_reader = code_column(frame[find_column(frame, "reader", reader)], "reader")
+        used = {*used, *ratings, *(name for name in (case, reader, label, score) if name is not None)}
+        case = find_column(frame, "case", case, used=used)
+        reader = find_column(frame, "reader", reader, used={*used, case})
+        cases, of_case = code_column(frame[case], "case")
+        readers, of_reader = code_column(frame[reader], "reader")
         cases, readers, of_case, of_reader, matrix = read_cases(read, cases, readers, of_case, of_reader)
         label, score = (
-            find_column(frame, what, given, optional=True) for what, given in (("label", label), ("score", score))
+            find_column(frame, what, given, optional=True, used=used)
+            for what, given in (("label", label), ("score", score))
         )
         scores = None if score is None else _scores(number_column(frame, "scores", score))
         labels, codes = (np.empty(0), None) if label is None else code_column(frame[label], "label")
@@ -262,7 +266,8 @@ class Regions:
         Raises
         ------
         InvalidPredictionsError
-            If an array is no mask, readers of a case have different shapes, or it is not clear what a region is.
+            If an array is no mask or has masked entries, readers of a case have different shapes, or it is not clear
+            what a region is.
         """
         import pandas as pd
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidOptionError
+from ..predictions.alike import normalisation_note
 from ..predictions.named import by_member
 from ..predictions.names import few, plain, shown
 
@@ -29,7 +30,8 @@ def weights_of(weights: Any, readers: tuple[Any, ...]) -> np.ndarray:
     if lacks or unknown:
         raise InvalidOptionError(
             f"weights must name each reader and no other; received {shown(named)}: lacking {few(lacks)}, unknown "
-            f"{few(unknown)}. A reader with the weight 0 is as one that is not there."
+            f"{few(unknown)}.{normalisation_note(unknown, lacks)} A reader with the weight 0 is as one that "
+            "is not there."
         )
     try:
         found = np.array([float(named[reader]) for reader in readers])

@@ -151,8 +151,8 @@ def read_answer(
 
 def _rows_by_name(named: Named, what: str, ids: np.ndarray, index: Any) -> np.ndarray:
     values = named.values
-    if named.index is None:
-        names = named.rows  # a column "id"
+    if named.index is None or named.has_names:
+        names = named.rows
     elif (index is not None and named.index.equals(index)) or (
         is_default(named.index) and (index is None or is_default(index))
     ):
@@ -167,9 +167,9 @@ def _rows_by_name(named: Named, what: str, ids: np.ndarray, index: Any) -> np.nd
         return values[by_id(what, pd.Series(np.arange(len(values)), index=names), ids)]
     except InvalidPredictionsError as error:
         raise InvalidPredictionsError(
-            f"{what} must name its rows as its inputs do, or not at all; it names {few(names)} for the inputs "
-            f"{few(np.asarray(ids).tolist())}. Return it without an index, as of .to_numpy(), if its rows are in the "
-            "order of the inputs."
+            f"{what} must name its rows as its inputs do, or not at all; it names {few(np.asarray(names).tolist())} "
+            f"for the inputs {few(np.asarray(ids).tolist())}. If its rows are in the order of the inputs, return it "
+            f"without {'the column of ids' if named.has_names else 'an index, as of .to_numpy()'}."
         ) from error
 
 

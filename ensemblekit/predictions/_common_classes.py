@@ -69,4 +69,7 @@ def _alias_advice(proposal: Mapping[Hashable, Hashable], note: str) -> str:
     if note:
         return f"{note.strip()} Give {given}."
     kept = shown_aliases({name: name for name in proposal})
-    return f"If these are other names of the same classes, give {given}; if not, give {kept} and missing='zero'."
+    return (
+        f"If these are other names of the same classes, give {given}. If they are classes of their own, say so by "
+        f"{kept}, and give missing='zero'."
+    )

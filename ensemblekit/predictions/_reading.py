@@ -146,8 +146,10 @@ def _rows_of(named: Any, ids: Any, who: str) -> tuple[np.ndarray, Any]:
         return given, index
     rows = named.rows_like(given)
     if rows is None:
-        if named.index is not None and is_shuffled_range(given) and len(given) == len(named.values):
-            raise InvalidPredictionsError(nobody_knows("probas", "the ids", "the ids"))
+        if named.index is not None and len(given) == len(named.values):
+            for numbers, whose in ((given, "the ids"), (index, "the names in the index of ids")):
+                if numbers is not None and is_shuffled_range(np.asarray(numbers)):
+                    raise InvalidPredictionsError(nobody_knows("probas", whose, "the ids"))
         return given, index
     if len(rows) != len(given):
         raise InvalidPredictionsError(f"{who} must have one row an id; received {len(rows)} rows and {len(given)} ids.")

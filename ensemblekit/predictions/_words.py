@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-__all__ = ["BLOCK_BYTES", "Form", "codes_of", "sorted_by_words"]
+__all__ = ["BLOCK_BYTES", "SHORT", "Form", "codes_of", "shared_start", "short_keys", "short_texts", "sorted_by_words"]
 
 BLOCK_BYTES = 2**19
 """Names are hashed and compared in blocks of about so many bytes, which stay in the cache."""
 MOST_SORTED_WORDS = 6
 """Texts are sorted by words of 64 bits, one after the other; longer ones character by character."""
+SHORT = 8
+"""Texts of so many Latin-1 characters at most are one word."""
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 
@@ -70,6 +74,61 @@ def sorted_by_words(names: np.ndarray) -> np.ndarray:
     for place in reversed(range(n_words)):
         order = order.take(np.argsort(words[:, place].astype(np.uint64).take(order), kind="stable"))
     return order
+
+
+def shared_start(texts: Sequence[str]) -> str:
+    """Find the characters at the start that all texts share."""
+    low, high = min(texts), max(texts)
+    length = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    return low[:length]
+
+
+def short_keys(names: np.ndarray, skipped: int = 0) -> np.ndarray | None:
+    """Pack texts of at most eight Latin-1 characters into numbers that are in the order of the texts.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_names,)
+        Validated names.
+    skipped : int, default=0
+        So many characters at the start do not count, as all texts share them.
+
+    Returns
+    -------
+    ndarray of uint64 of shape (n_names,), or None
+        None if there are others.
+    """
+    if names.dtype.kind != "U" or names.dtype.itemsize > 4 * (skipped + SHORT):
+        return None
+    codes = codes_of(names)[:, skipped:]
+    if _unit(codes) > 1:
+        return None
+    packed = np.zeros((len(codes), SHORT), dtype=np.uint8)
+    packed[:, : codes.shape[1]] = codes
+    return packed.view(">u8")[:, 0].astype(np.uint64)
+
+
+def short_texts(keys: np.ndarray, start: str = "") -> np.ndarray:
+    """Make the texts of which `short_keys` are the numbers.
+
+    Parameters
+    ----------
+    keys : ndarray of uint64 of shape (n_names,)
+        Numbers.
+    start : str, default=""
+        The characters that were skipped.
+
+    Returns
+    -------
+    ndarray of str of shape (n_names,)
+        As wide as the longest text.
+    """
+    letters = keys.astype(">u8").view(np.uint8).reshape(len(keys), SHORT)
+    width = len(start) + int(letters.any(axis=0).sum())
+    codes = np.zeros((len(keys), max(1, width)), dtype=np.uint32)
+    codes[:, : len(start)] = [ord(letter) for letter in start]
+    codes[:, len(start) : width] = letters[:, : width - len(start)]
+    return codes.view(f"U{codes.shape[1]}")[:, 0]
 
 
 def _unit(codes: np.ndarray) -> int:

@@ -13,6 +13,7 @@ from .joining import shared
 from .keys import key_of
 from .named import by_id, frame_of_rows
 from .names import array_of, as_names, few, first_null, is_text, plain, readonly, shown, text_array
+from .spellings import check_spellings
 
 __all__ = ["as_groups", "check_same_groups", "group_texts", "key_texts", "known_groups", "without_groups"]
 
@@ -80,6 +81,7 @@ def as_groups(
             f"{what}.astype(str)."
         )
     texts = group_texts(values, what)
+    check_spellings(texts, what)
     if not optional and len(texts) and bool((texts == "").any()):
         row = int(np.flatnonzero(texts == "")[0])
         raise _none(what, ids, row, "")
@@ -117,7 +119,9 @@ def group_texts(values: Any, what: str) -> np.ndarray:
 
 def known_groups(fit_groups: Any) -> np.ndarray:
     """Convert ``fit_groups`` to sorted, different names."""
-    return readonly(np.unique(group_texts(fit_groups, "fit_groups")))
+    known = np.unique(group_texts(fit_groups, "fit_groups"))
+    check_spellings(known, "fit_groups")
+    return readonly(known)
 
 
 def _plain_values(values: np.ndarray, ids: np.ndarray, what: str, optional: bool) -> np.ndarray:
@@ -133,7 +137,15 @@ def _plain_values(values: np.ndarray, ids: np.ndarray, what: str, optional: bool
             raise InvalidPredictionsError(
                 f"{what} must be text or whole numbers; received also {shown(others[0])}, {type(others[0]).__name__}."
             )
-        listed = [value if type(value) is str else str(value) for value in listed]
+        numbers = [value for value in listed if type(value) is int]
+        texts = {value for value in listed if type(value) is str and (value or not optional)}
+        if numbers and texts:
+            pair = next(((n, str(n)) for n in numbers if str(n) in texts), (numbers[0], min(texts)))
+            raise InvalidPredictionsError(
+                f"{what} must be all text or all whole numbers; received {shown(pair[0])} and {shown(pair[1])}. Turn "
+                f"them into one kind: [str(value) for value in {what}]."
+            )
+        listed = [str(value) for value in listed]
     return text_array(listed)
 
 

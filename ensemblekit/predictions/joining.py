@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ._words import BLOCK_BYTES, Form, codes_of, sorted_by_words
+from ._words import BLOCK_BYTES, SHORT, Form, codes_of, shared_start, short_keys, short_texts, sorted_by_words
 from .keys import Key, key_of
 
 __all__ = [
+    "SHORT",
     "Lookup",
     "all_different",
     "among",
@@ -26,6 +27,9 @@ __all__ = [
     "same_kind",
     "same_names",
     "shared",
+    "shared_start",
+    "short_keys",
+    "short_texts",
 ]
 
 FEW = 200

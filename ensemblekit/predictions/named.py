@@ -76,6 +76,11 @@ class Named:
         self._names, self._what, self.unnamed = names, what, False
 
     @property
+    def has_names(self) -> bool:
+        """Whether a column or the keys of a mapping name the rows, whatever the index is."""
+        return self._names is not None
+
+    @property
     def rows(self) -> np.ndarray | None:
         """Validated ids of the rows, or None if the rows have no names."""
         if self._names is not None:
@@ -86,8 +91,9 @@ class Named:
             index = self.index if is_multi_index(self.index) else _raw(self.index)
             return as_ids(index, what=f"the index of {self._what}")
         except InvalidPredictionsError as error:
+            text = str(error).replace("[str(i) for i in ids]", f"{self._what}.index = {self._what}.index.astype(str)")
             raise InvalidPredictionsError(
-                f"{error} If its rows are in the order of the ids, give {self._what}.to_numpy()."
+                f"{text} If its rows are in the order of the ids, give {self._what}.to_numpy()."
             ) from None
 
     def rows_like(self, ids: np.ndarray) -> np.ndarray | None:
@@ -207,8 +213,9 @@ def look_up(named: Named, what: str, ids: np.ndarray, *, index: Any = None) -> n
                 f"{what} must have one value an id, or name its rows (a Series or DataFrame indexed by id, "
                 f"{{id: value}}); received {len(values)} values for {len(ids)} ids."
             )
-        if named.index is not None and is_shuffled_range(ids):
-            raise InvalidPredictionsError(nobody_knows(what, "the ids", "the ids"))
+        for numbers, whose in ((ids, "the ids"), (index, "the names in the index of the ids")):
+            if named.index is not None and numbers is not None and is_shuffled_range(_raw(numbers)):
+                raise InvalidPredictionsError(nobody_knows(what, whose, "the ids"))
         return values
     places = positions(rows, ids)
     if (places < 0).any():

@@ -18,6 +18,7 @@ from ._label_maps import names_of_map
 from ._shown import few, shortened, shown
 from .joining import all_different, among, is_text, order_of, positions, same_kind, same_names, shared
 from .keys import key_of, with_key
+from .spellings import check_spellings
 
 __all__ = [
     "UNNAMED",
@@ -340,6 +341,7 @@ def as_classes(classes: Any) -> tuple[Hashable, ...]:
             raise InvalidPredictionsError(f"classes must not hold the character NUL; received {shown(name)}.")
         if isinstance(name, int) and not -(2**63) <= name < 2**63:
             raise InvalidPredictionsError(_too_large("classes", name))
+    check_spellings(names, "classes")
     return names
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "PREFIX",
     "READ",
     "SEPARATORS",
+    "UNNAMED_INDEX",
     "Columns",
     "ReadOptions",
     "TableColumns",
@@ -33,6 +34,8 @@ __all__ = [
 
 PREFIX = "proba:"
 """Beginning of the name of a column of probabilities in a file of `Predictions.save`."""
+UNNAMED_INDEX = "__index_level_"
+"""Beginning of the name by which pandas writes a level of an index without a name to Parquet."""
 _ID = re.compile(r".*(_id|(?<=[a-z0-9])I[dD])", re.DOTALL)
 """Names of a first column that are names of ids: ``image_id``, ``PassengerId``, but no class such as ``COVID``."""
 
@@ -91,10 +94,9 @@ def split_columns(names: Sequence[Any], options: ReadOptions | None = None) -> T
     values = _value_columns(rest, names, label, options)
     if not values and label is not None and options.columns is None:
         # A table of ids and labels alone: these are what the member says.
-        if options.kind == "regression":
-            values, label = {label: label}, None
-        elif options.kind != "multilabel" and options.positive is None:
+        if options.kind == "multiclass" and options.positive is None:
             return TableColumns(row, None, labels, {}, votes=label)
+        values, label = {label: label}, None
     if not values:
         raise InvalidPredictionsError(
             f"classes must name at least one class, which has a column; received {shown([*names])}."
@@ -257,6 +259,11 @@ def _id_column(names: Sequence[Any], options: ReadOptions) -> Any:
         raise InvalidPredictionsError(
             f"{what} pandas writes an index without a name so; if it holds the ids, name it: {options.say(id=unnamed)}."
         )
+    if len(names) == 1:
+        raise InvalidPredictionsError(
+            f"{what} The first line must be the header, with the names of all columns: remove what stands above it, or "
+            f"name the character between cells: {options.say(separator=';')}."
+        )
     raise InvalidPredictionsError(f"{what} If another column holds the ids, name it: {options.say(id=names[0])}.")
 
 
@@ -313,7 +320,7 @@ def _named_ones(names: Sequence[Any]) -> list[Any]:
 
 def _is_index_name(name: Any) -> bool:
     """Tell whether pandas or a spreadsheet names a column so that has no name."""
-    return name == "" or str(name).startswith(("__index_level_", "Unnamed: "))
+    return name == "" or str(name).startswith((UNNAMED_INDEX, "Unnamed: "))
 
 
 def _named(what: str, name: Any, names: Sequence[Any], options: ReadOptions) -> Any:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import check_unmasked
 from ..errors import InvalidOptionError
+from .alike import normalisation_note
 from .named import by_member
 
 __all__ = ["check_weights"]
@@ -40,9 +42,11 @@ def check_weights(weights: Any, members: tuple[str, ...]) -> np.ndarray:
         if missing or unknown:
             raise InvalidOptionError(
                 f"weights by member name must name each member once; missing {missing}, unknown {unknown}, "
-                f"for members {members}. Name them all, with 0 for a member to leave out."
+                f"for members {members}.{normalisation_note(unknown, missing)} Name them all, with 0 for a member to "
+                "leave out."
             )
         weights = [weights[m] for m in members]
+    check_unmasked("weights", weights, error=InvalidOptionError)
     try:
         array = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

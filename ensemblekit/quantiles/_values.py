@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import typed
+from ..arguments import check_unmasked, typed
 from ..errors import InvalidOptionError, InvalidPredictionsError
 from ..predictions import Predictions
 from ..predictions.choices import check_choice
@@ -64,6 +64,7 @@ def sort_quantiles(values: Any, classes: Sequence[Any]) -> np.ndarray:
             "values must be an array, whose columns are in the order of classes; received a table, which has names of "
             "its own. Give table[columns].to_numpy()."
         )
+    check_unmasked("values", values, error=InvalidOptionError)
     array = np.asarray(values)
     if array.ndim != 2 or array.shape[1] != len(levels):
         raise InvalidOptionError(
@@ -125,6 +126,8 @@ def from_samples(
             "draws of several models must name their rows alike, in one order, or none may name them; received tables "
             "with different indexes. Give draws.loc[ids] of each."
         )
+    for one in given:
+        check_unmasked("draws", one)
     arrays = [np.asarray(one) for one in given]
     for array in arrays:
         if array.ndim != 2 or array.shape[1] == 0 or array.dtype.kind not in "fiu" or len(array) != len(arrays[0]):

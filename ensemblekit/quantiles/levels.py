@@ -10,8 +10,10 @@ import numpy as np
 
 __all__ = ["DIGITS", "MEDIAN", "ascending", "central_intervals", "level_name", "levels_of", "pinball"]
 
-DIGITS = 6
-"""Levels are rounded to this number of decimal places, so that ``1 - 0.9``, and ``0.1`` in float32, are ``0.1``."""
+DIGITS = 12
+"""Levels are rounded to this number of decimal places, so that ``1 - 0.9`` is ``0.1``."""
+SINGLE_DIGITS = 6
+"""The same for float32, so that ``0.1`` in it is ``0.1``."""
 MEDIAN = "0.5"
 
 
@@ -26,7 +28,8 @@ def level_name(level: Any) -> str:
     Returns
     -------
     str
-        The shortest decimal number, without exponent, so that names are in the order of their levels.
+        The shortest decimal number, without exponent, so that names are in the order of their levels. It is rounded to
+        12 decimal places, and to 6 if float32 has the same number.
 
     Raises
     ------
@@ -44,7 +47,8 @@ def level_name(level: Any) -> str:
         number = math.nan if isinstance(level, bool | bytes) else float(level)
     except (TypeError, ValueError):
         raise ValueError(f"{rule}; received {level!r:.100}. Name the columns by their levels alone.") from None
-    rounded = round(number, DIGITS) if math.isfinite(number) else math.nan
+    digits = SINGLE_DIGITS if float(np.float32(number)) == number else DIGITS
+    rounded = round(number, digits) if math.isfinite(number) else math.nan
     if not 0 < rounded < 1:
         advice = " Divide percentages by 100." if 1 <= number <= 100 else ""
         raise ValueError(f"{rule}; received {level!r:.100}.{advice}")

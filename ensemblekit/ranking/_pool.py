@@ -266,6 +266,8 @@ class Pool:
 
 def as_scores(found: Any, n: int) -> np.ndarray | None:
     """Read what a rule returned; None if it is not a finite number for each of ``n`` candidates."""
+    if np.ma.is_masked(found):
+        return None
     try:
         scores = np.asarray(found, dtype=np.float64)
     except (TypeError, ValueError):

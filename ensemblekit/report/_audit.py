@@ -116,5 +116,5 @@ def _print_findings(
         table.add_row(as_text(what), as_text("\n".join(map(printable, listed)), lines=True))
     console.print(table)
     if len(findings) > limit:
-        console.print(as_text(f"and {len(findings) - limit} more; --json lists all."))
+        console.print(as_text(f"and {len(findings) - limit} more; --limit shows more, and --json all."))
     console.print()

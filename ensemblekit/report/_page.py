@@ -28,8 +28,10 @@ from ._parts import (
     Picture,
     Section,
     Sentences,
+    SideBySide,
     Table,
 )  # fmt: skip
+from ._raster import embedded_image
 from ._svg import to_svg
 from ._tables import cells_of, footnotes_of, numeric_columns
 
@@ -140,9 +142,14 @@ def _blocks(parts: Sequence[Any], counter: Iterator[int]) -> list[dict[str, Any]
                 blocks.append({"kind": "figures", "figures": []})
             blocks[-1]["figures"].append(_picture(part, f"figure--{next(counter)}"))
             continue
+        if isinstance(part, SideBySide):
+            if not blocks or blocks[-1]["kind"] != "beside":
+                blocks.append({"kind": "beside", "rows": []})
+            blocks[-1]["rows"].append(_beside(part))
+            continue
         describe = next((describe for kind, describe in _DESCRIBED.items() if isinstance(part, kind)), None)
         if describe is None:
-            *names, last = (kind.__name__ for kind in (*_DESCRIBED, Picture))
+            *names, last = (kind.__name__ for kind in (*_DESCRIBED, SideBySide, Picture))
             raise InvalidOptionError(
                 f"a part of a section must be a {', '.join(names)} or {last}; received {type(part).__name__}. Give a "
                 "figure as Picture(figure, caption), a table as Table(frame, caption)."
@@ -201,6 +208,14 @@ def _picture(picture: Picture, prefix: str) -> dict[str, str]:
 
     svg = to_svg(picture.figure, prefix=prefix, label=picture.caption, roles=ROLES)
     return {"svg": _Html(svg), "caption": picture.caption}
+
+
+def _beside(row: SideBySide) -> dict[str, Any]:
+    thumbnails = [
+        {"name": one.name, "note": one.note, "image": None if one.pixels is None else embedded_image(one.pixels)}
+        for one in row.thumbnails
+    ]
+    return {"title": row.title, "marked": row.marked, "thumbnails": thumbnails}
 
 
 def _anchors(titles: Sequence[str]) -> list[str]:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
     from ..predictions import PredictionSet
 
 __all__ = [
-    "Answer", "Code", "Fold", "Intervals", "MemberChoice", "Notice", "Part", "Picture", "Section", "Sentences", "Table",
+    "Answer", "Code", "Fold", "Intervals", "MemberChoice", "Notice", "Part", "Picture", "Section", "Sentences",
+    "SideBySide", "Table", "Thumbnail",
 ]  # fmt: skip
 
 
@@ -95,6 +97,44 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Thumbnail:
+    """A small picture of an image, at most 160 pixels a side.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (height, width) or (height, width, n_channels), or None
+        Finite numbers, of any size: 0 to 255, or else their range becomes black to white. None leaves its place empty.
+    name : str
+        Text below it, such as an id.
+    note : str, optional
+        A second text, in small letters.
+    """
+
+    pixels: np.ndarray | None
+    name: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Images beside each other, such as copies; consecutive ones are laid out as a grid.
+
+    Parameters
+    ----------
+    title : str
+        Text above them.
+    thumbnails : sequence of Thumbnail
+        In reading order.
+    marked : bool, default=False
+        Whether the title has the colour of a warning.
+    """
+
+    title: str
+    thumbnails: Sequence[Thumbnail]
+    marked: bool = False
+
+
+@dataclass(frozen=True)
 class Intervals:
     """A forest plot of values with their intervals, drawn by the page: its text keeps its size on a phone.
 
@@ -168,7 +208,9 @@ class Fold:
     parts: Sequence[Part]
 
 
-Part: TypeAlias = str | Sentences | Answer | Notice | Table | Picture | Intervals | MemberChoice | Code | Fold
+Part: TypeAlias = (
+    str | Sentences | Answer | Notice | Table | Picture | SideBySide | Intervals | MemberChoice | Code | Fold
+)
 
 
 @dataclass(frozen=True)

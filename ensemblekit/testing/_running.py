@@ -97,6 +97,7 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
     # A subject may have a seed and a time limit of its own.
     chosen: int | None = getattr(subject, "seed", None)
     drawing: float = getattr(subject, "drawing_seconds", DRAWING_SECONDS)
+    shrinking: float = getattr(subject, "shrinking_seconds", SHRINKING_SECONDS)
 
     @settings(
         max_examples=max_examples,
@@ -113,7 +114,7 @@ def _search(check: Check, subject: Any, max_examples: int) -> None:
         nonlocal drawn, late
         drawn += 1
         elapsed = time.monotonic() - (found[0][0] if found else started)
-        if elapsed > (SHRINKING_SECONDS if found else drawing) and drawn > LEAST_EXAMPLES:
+        if elapsed > (shrinking if found else drawing) and drawn > LEAST_EXAMPLES:
             late = True
             raise _SearchEnded
         try:

@@ -9,7 +9,7 @@ from ensemblekit import align
 
 def test_every_pair_is_timed_and_judged(tmp_path):
     pytest.importorskip("polars")
-    table = list(alignment.measured(1000, 100, tmp_path, 1))
+    table = list(alignment.measured(1000, 100, tmp_path, 1, ""))
     names = [row["what"] for row in table]
     assert len(set(names)) == len(names) == 12
     for row in table:

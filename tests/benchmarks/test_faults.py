@@ -157,6 +157,7 @@ def small_files():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_where_a_model_finds_no_room_the_error_is_one_line_and_resume_goes_on(given, unbroken, copy):
     (copy / "pieces" / "second_model.json").unlink()
     (copy / "second_model.keras").unlink()

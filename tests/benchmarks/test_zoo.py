@@ -46,7 +46,7 @@ def test_each_cell_is_a_small_difference_or_a_line_of_ours(which, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "only"),
-    [("MobileNet", ("fuse", "saved"))]
+    [pytest.param("MobileNet", ("fuse", "saved"), marks=pytest.mark.long)]
     + [pytest.param(name, CELLS, marks=pytest.mark.skipif(not LARGE, reason="minutes")) for name in APPLICATIONS],
 )
 def test_networks_of_keras_applications(name, only, tmp_path):

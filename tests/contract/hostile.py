@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 from rich.console import Console
 
-from ensemblekit import Predictions, align
+from ensemblekit import Predictions, align, audit_images
 from ensemblekit.evaluation import compare_with_reference
 
 FIELDS = {"ids": [f"r{k}" for k in range(6)], "classes": ["cat", "dog"]}
@@ -69,6 +69,7 @@ def folder() -> Path:
     return Path(tempfile.mkdtemp(dir=FOLDERS))
 
 
+@functools.cache
 def images() -> Path:
     root = folder()
     for split in ("train", "test"):
@@ -174,6 +175,7 @@ def _calls() -> dict[str, Callable[[], dict[str, Any]]]:
         "report.to_csv": lambda: {"table": scores, "path": folder() / "t.csv"},
         "report.to_markdown": give(table=scores),
         "report.verdict_table": give(comparisons=compare_with_reference(rows, "a", n_resamples=50)),
+        "report.write_audit": lambda: {"path": folder() / "t.html", "audit": audit_images(images())},
         "report.write_page": lambda: {"path": folder() / "t.html", "title": "t", "sections": []},
         "report.write_report": lambda: {"path": folder() / "t.html", "predictions": numbers, "n_resamples": 50},
         "store.save": lambda: {"obj": _fitted(), "folder": folder() / "rule"},
@@ -220,6 +222,7 @@ def _saved() -> Path:
     return path
 
 
+@functools.cache
 def _files() -> list[Path]:
     root = folder()
     for seed in (1, 2):

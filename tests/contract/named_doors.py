@@ -23,9 +23,13 @@ CLASSES = ("cat", "dog", "owl")
 
 
 class World:
-    """Predictions, inputs and labels of some rows; ``ids`` are text, whole numbers, or 0..n-1 in another order."""
+    """Predictions, inputs and labels of some rows; ``ids`` are text, whole numbers, or 0..n-1 in another order.
+
+    ``once`` keeps what several doors ask of the same world, as a fitted model.
+    """
 
     def __init__(self, kind: str = "text") -> None:
+        self._kept: dict[Any, Any] = {}
         rng = np.random.default_rng(0)
         order = rng.permutation(N)
         self.ids: list[Any] = [f"r{k}" for k in order] if kind == "text" else (order + 7 * (kind == "numbers")).tolist()
@@ -41,6 +45,11 @@ class World:
         rng = np.random.default_rng(seed)
         probas = np.stack([rng.dirichlet(1 + 2 * np.eye(3)[code]) for code in self.codes])
         return Predictions(probas, ids=self.ids, classes=CLASSES, member=name, **{"labels": self.labels, **fields})
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     @property
     def pair(self) -> list[Predictions]:

@@ -43,6 +43,11 @@ def regressor(
     return model.fit(x, pd.Series(world.value, index=world.ids) if y is None else y, **given)
 
 
+def fitted(fit: Any, world: World, **options: Any) -> Any:
+    """Fit once for all doors of methods that change no model."""
+    return world.once((fit, *options.items()), lambda: fit(world, **options))
+
+
 def in_order(give: Give, world: World, values: Any, columns: Any = None) -> Any:
     """Give values named and in order where the plain ones are asked for: an estimator reads X as it was fitted."""
     found = give(values, columns)
@@ -82,7 +87,7 @@ for _room, _fit, _truth in (("EnsembleClassifier", classifier, "labels"), ("Ense
                     values = {"X": world.x, "y": getattr(world, truth), "sample_weight": world.weight}[what]
                     given[what] = in_order(give, world, values, ["u", "v", "w"])
                     options = {"random_state": 0, "n_repeats": 2} if method == "member_importance" else {}
-                    found = getattr(fit(world), method)(**given, **options)
+                    found = getattr(fitted(fit, world), method)(**given, **options)
                     return found.drop(columns=["fit_seconds", "predict_seconds"], errors="ignore").to_dict() \
                         if hasattr(found, "drop") else found  # fmt: skip
 
@@ -100,14 +105,14 @@ for _room, _fit, _truth in (("EnsembleClassifier", classifier, "labels"), ("Ense
 
                 def predict(world: World, give: Give, method: str = method) -> Any:
                     x = in_order(give, world, world.x, ["u", "v", "w"])
-                    return of_ids(x.index, getattr(fit(world), method)(x))
+                    return of_ids(x.index, getattr(fitted(fit, world), method)(x))
 
                 door(f"ensemble.{name}.{method}(X)", reads=False)(predict)
 
         @door(f"ensemble.{name}.final_inputs(X)", reads=False)
         def _(world: World, give: Give) -> Any:
             x = in_order(give, world, world.x, ["u", "v", "w"])
-            return of_ids(x.index, fit(world, rule="stacking").final_inputs(x))
+            return of_ids(x.index, fitted(fit, world, rule="stacking").final_inputs(x))
 
     _estimator_doors(_room, _fit, _truth)
 
@@ -122,23 +127,25 @@ def layered(name: str, world: World, x: Any = None, y: Any = None, **given: Any)
 
 
 def _layered_doors(name: str, truth: str) -> None:
+    fit = functools.partial(layered, name)
+
     @door(f"ensemble.{name}.fit(X)")
     def _(world: World, give: Give) -> Any:
-        return layered(name, world, x=in_order(give, world, world.x, ["u", "v", "w"])).predict(table(world)).tolist()
+        return fit(world, x=in_order(give, world, world.x, ["u", "v", "w"])).predict(table(world)).tolist()
 
     @door(f"ensemble.{name}.fit(y)")
     def _(world: World, give: Give) -> Any:
-        model = layered(name, world, y=give(getattr(world, truth)))
+        model = fit(world, y=give(getattr(world, truth)))
         method = "predict_proba" if name == "LayeredClassifier" else "predict"
         return getattr(model, method)(table(world)).tolist()
 
     @door(f"ensemble.{name}.fit(sample_weight)")
     def _(world: World, give: Give) -> Any:
-        return layered(name, world, sample_weight=give(world.weight)).layer_table_["score"].tolist()
+        return fit(world, sample_weight=give(world.weight)).layer_table_["score"].tolist()
 
     @door(f"ensemble.{name}.fit(groups)")
     def _(world: World, give: Give) -> Any:
-        return layered(name, world, groups=give(world.group)).layer_table_["score"].tolist()
+        return fit(world, groups=give(world.group)).layer_table_["score"].tolist()
 
     for what in ("X", "y", "sample_weight"):
 
@@ -147,7 +154,7 @@ def _layered_doors(name: str, truth: str) -> None:
             given["sample_weight"] = pd.Series(world.weight, index=world.ids)
             values = {"X": world.x, "y": getattr(world, truth), "sample_weight": world.weight}[what]
             given[what] = in_order(give, world, values, ["u", "v", "w"])
-            return layered(name, world).score(**given)
+            return fitted(fit, world).score(**given)
 
         door(f"ensemble.{name}.score({what})")(score)
 
@@ -156,7 +163,7 @@ def _layered_doors(name: str, truth: str) -> None:
 
             def predict(world: World, give: Give, method: str = method) -> Any:
                 x = in_order(give, world, world.x, ["u", "v", "w"])
-                return of_ids(x.index, getattr(layered(name, world), method)(x))
+                return of_ids(x.index, getattr(fitted(fit, world), method)(x))
 
             door(f"ensemble.{name}.{method}(X)", reads=False)(predict)
 
@@ -199,7 +206,7 @@ def network(n_outputs: int) -> Any:
     keras.utils.set_random_seed(0)
     last = keras.layers.Dense(n_outputs, "softmax" if n_outputs > 1 else None)
     model = keras.Sequential([keras.Input((3,)), last])
-    model.compile("sgd", "sparse_categorical_crossentropy" if n_outputs > 1 else "mse")
+    model.compile("sgd", "sparse_categorical_crossentropy" if n_outputs > 1 else "mse", run_eagerly=True)
     return model
 
 
@@ -223,7 +230,7 @@ def _keras_doors(name: str, n_outputs: int, truth: str) -> None:
             values = {"X": world.x, "y": getattr(world, truth), "sample_weight": world.weight}
             given = {one: in_order(give if one == what else plain_of(world), world, value, ["u", "v", "w"])
                      for one, value in values.items()}  # fmt: skip
-            return fit(world).score(**given)
+            return fitted(fit, world).score(**given)
 
         door(f"ensemble.{name}.score({what})", keras=True, containers=("pandas",))(score)
 
@@ -238,7 +245,7 @@ def _keras_doors(name: str, n_outputs: int, truth: str) -> None:
 
             def predict(world: World, give: Give, method: str = method) -> Any:
                 x = in_order(give, world, world.x, ["u", "v", "w"])
-                return of_ids(x.index, getattr(fit(world), method)(x))
+                return of_ids(x.index, getattr(fitted(fit, world), method)(x))
 
             door(f"ensemble.{name}.{method}(X)", keras=True, containers=("pandas",), reads=False)(predict)
 

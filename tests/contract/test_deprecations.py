@@ -1,6 +1,7 @@
 """What is deprecated says what to use instead and in which version it goes, and is gone in that version."""
 
 import ast
+import functools
 import inspect
 
 import pytest
@@ -14,10 +15,20 @@ DEFAULT = inspect.signature(warn_deprecated).parameters["removed_in"].default
 FOLDERS = (REPO / "ensemblekit", REPO / "plugins" / "ensemblekit_plugins")
 
 
+@functools.cache
+def warning_calls(source):
+    """Calls of a module whose function is called ``warn`` or ``warn_deprecated``."""
+    if "warn" not in source:
+        return []
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    names = {"warn", "warn_deprecated"}
+    return [node for node in calls if getattr(node.func, "attr", getattr(node.func, "id", "")) in names]
+
+
 def removals(source):
     """Versions in which each deprecated way of a module goes."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "warn_deprecated":
+    for node in warning_calls(source):
+        if getattr(node.func, "id", "") == "warn_deprecated":
             given = {keyword.arg: keyword.value for keyword in node.keywords}
             yield ast.literal_eval(given["removed_in"]) if "removed_in" in given else DEFAULT
 
@@ -28,10 +39,9 @@ def overdue(sources, version):
 
 def by_hand(source):
     """Lines that warn of something deprecated and do not go through the one function."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     return [
         node.lineno
-        for node in calls
+        for node in warning_calls(source)
         if getattr(node.func, "attr", getattr(node.func, "id", "")) == "warn"
         and any(getattr(argument, "id", "") == "DeprecationWarning" for argument in ast.walk(node))
     ]

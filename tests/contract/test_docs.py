@@ -42,7 +42,7 @@ class LinesOfAnyLength(doctest.OutputChecker):
 
 NEEDS_TENSORFLOW = "This section needs TensorFlow"
 """The sentence that a reader sees, and that keeps a section out of the tests without Keras."""
-FENCES = {"python", "text", "toml", "{toctree}", "{eval-rst}", "{glossary}"}
+FENCES = {"python", "text", "toml", "{toctree}", "{eval-rst}", "{glossary}", "{index}"}
 """Kinds of block. Only ``python`` is run; a ``python`` block spelt otherwise would not be."""
 
 
@@ -130,11 +130,17 @@ def check_page(name, monkeypatch, *, tensorflow):
 
 WITH_PYTHON = [name for name, page in PAGES.items() if python_blocks(page, tensorflow=True)]
 WITH_TENSORFLOW = [name for name, page in PAGES.items() if NEEDS_TENSORFLOW in page]
+ALONE = [name for name in WITH_PYTHON if name not in WITH_TENSORFLOW]
+"""The others are run whole, in the slow suite."""
+DEAR = {"command-line.md", "test-a-foreign-function.md"}
+"""Twenty commands with five reports, and all promises on as many examples as by default."""
 
 
 # crowd-kit calls pandas as it was.
 @pytest.mark.filterwarnings("ignore:The (inplace|copy) keyword:DeprecationWarning")
-@pytest.mark.parametrize("name", WITH_PYTHON)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in DEAR else []) for name in ALONE]
+)
 def test_the_python_of_a_page_runs_and_prints_what_it_says(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_page(name, monkeypatch, tensorflow=False)
@@ -192,7 +198,8 @@ def test_blocks_are_found_by_section():
 
 def fences(page):
     """List the kinds of block of a page."""
-    return [kind for kind in re.findall(r"^ *(?:```|~~~)(.*)$", page, re.MULTILINE) if kind]
+    kinds = re.findall(r"^ *(?:```|~~~)(.*)$", page, re.MULTILINE)
+    return [kind.partition(" ")[0] if kind.startswith("{index} ") else kind for kind in kinds if kind]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -213,6 +220,7 @@ def test_the_pages_with_python_are_these():
         "write-a-plugin.md",
     } <= set(WITH_PYTHON)
     assert {"write-a-plugin.md", "models.md"} <= set(WITH_TENSORFLOW)
+    assert set(ALONE) >= DEAR
 
 
 # The plugin of the tutorial is the plugin of the example.

@@ -37,7 +37,7 @@ def test_nothing_heavy_is_imported(code):
 
 
 def test_a_heavy_import_would_be_noticed(tmp_path):
-    assert "sklearn" in heavy_after("import sklearn")
-    write_distribution(tmp_path, "heavy", {"heavy": "heavy_plugin"}, heavy_plugin="import pandas")
+    assert "rich" in heavy_after("import rich")
+    write_distribution(tmp_path, "heavy", {"heavy": "heavy_plugin"}, heavy_plugin="import rich")
     quiet = "import warnings; warnings.simplefilter('ignore')\n"
-    assert "pandas" in heavy_after(quiet + "import ensemblekit; ensemblekit.load_plugins()", tmp_path)
+    assert "rich" in heavy_after(quiet + "import ensemblekit; ensemblekit.load_plugins()", tmp_path)

@@ -1,6 +1,7 @@
 """What begins with an underscore is imported in its own folder alone, and no files import each other in a circle."""
 
 import ast
+import functools
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -20,18 +21,21 @@ def read_modules():
     return modules
 
 
+@functools.cache
+def import_statements(source):
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports(modules, importer):
     """List what a module imports of these modules, anywhere in it, as (dotted name, module that has it)."""
     known = {name.removesuffix(".__init__"): name for name in modules}
     package = importer.split(".")[:-1]
-    for node in ast.walk(ast.parse(modules[importer])):
+    for node in import_statements(modules[importer]):
         if isinstance(node, ast.Import):
             targets = [one.name for one in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = package[: len(package) - node.level + 1] if node.level else []
             targets = [".".join([*base, *filter(None, [node.module]), one.name]) for one in node.names]
-        else:
-            continue
         for target in targets:
             module = known.get(target) or known.get(target.rpartition(".")[0])
             if module:

@@ -79,3 +79,30 @@ def test_a_wrong_glossary_is_noticed(old, new, flaw):
     page = (DOCS / "glossary.md").read_text()
     assert old in page
     assert flaw in glossary_flaws(page.replace(old, new))
+
+
+SEARCHED = {
+    "which rule": "which-rule", "small data": "which-rule", "own rule": "write-a-plugin", "groups": "folds",
+    "save": "save-and-load",
+    "annotators": "crowds", "p value": "honest-figures", "average csv files": "recipes/competition-files",
+    "missing rows": "predictions-and-alignment", "different order": "predictions-and-alignment", "copies": "audit",
+    "weights": "combiners", "tie": "combiners",
+}  # fmt: skip
+"""What is searched for -> the page that answers: a main entry of the index comes first in the site's search."""
+
+
+def indexed(page):
+    """List the main index entries of a page, which stand below its first paragraph."""
+    found = re.match(r"# [^\n]+\n\n(?:[^\n]+\n)+\n```\{index\} ([^\n]+)\n```\n", page)
+    return [entry[2:] for entry in found[1].split(", ") if entry.startswith("! ")] if found else []
+
+
+def test_pages_have_index_entries_of_what_is_searched_for():
+    found = {what: indexed((DOCS / f"{page}.md").read_text()) for what, page in SEARCHED.items()}
+    assert [what for what, entries in found.items() if what not in entries] == []
+
+
+def test_an_entry_in_another_place_is_noticed():
+    assert indexed("# Title\n\nText.\n\n```{index} ! save, ! load\n```\n") == ["save", "load"]
+    assert indexed("# Title\n\nText.\n\n```{index} save\n```\n") == []
+    assert indexed("# Title\n\nText.\n\n## Part\n\n```{index} ! save\n```\n") == []

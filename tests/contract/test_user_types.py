@@ -9,6 +9,8 @@ import pytest
 
 from tests.strangers import REPO, environment
 
+pytestmark = pytest.mark.slow
+
 WRONG = """
 import ensemblekit as ek
 from ensemblekit import Predictions, combine, fit_combiner, load_plugins
@@ -108,7 +110,6 @@ def lines_with(script, comment):
 
 
 @pytest.mark.parametrize(("name", "script", "n_errors"), [("wrong", WRONG, 6), ("names", NAMES, 4)])
-@pytest.mark.slow
 def test_each_mistake_is_an_error_in_its_line(reports, name, script, n_errors):
     errors = [line for line, said in reports[name].items() if any(severity == "error" for severity, _ in said)]
     assert sorted(errors) == lines_with(script, "# wrong")

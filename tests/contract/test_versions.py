@@ -1,6 +1,7 @@
 """Every dependency is declared, with a lowest version that is run, and versions known to be bad are outside."""
 
 import ast
+import functools
 import sys
 import tomllib
 from importlib.metadata import packages_distributions, version
@@ -49,11 +50,14 @@ def imported(source):
             )
 
 
+owners_of_packages = functools.cache(packages_distributions)
+
+
 def undeclared(sources):
     names = {name.partition(".")[0] for source in sources for name in imported(source)}
     names -= {*sys.stdlib_module_names, "ensemblekit", "ensemblekit_plugins", "__main__"}
     known = {canonicalize_name(one.name) for one in DECLARED}
-    owners = packages_distributions()
+    owners = owners_of_packages()
     return {name for name in names if known.isdisjoint(map(canonicalize_name, owners.get(name, [name])))}
 
 

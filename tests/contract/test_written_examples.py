@@ -18,7 +18,18 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize("name", MODULES)
+DEAR = {
+    "ensemblekit.features._extract",
+    "ensemblekit.testing._foreign._door",
+    "ensemblekit_plugins.backbones.mobilenet_v2",
+    "ensemblekit_plugins.backbones.resnet50",
+}
+"""Networks of a hundred layers, and all promises on as many examples as by default."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in DEAR else []) for name in MODULES]
+)
 def test_the_examples_of_a_module_print_what_they_say(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     results = doctest.testmod(import_module(name), optionflags=FLAGS)
@@ -27,6 +38,7 @@ def test_the_examples_of_a_module_print_what_they_say(name, tmp_path, monkeypatc
 
 def test_there_are_examples():
     assert {"ensemblekit", "ensemblekit.combining._combine", "ensemblekit_plugins.combiners.mean"} <= set(MODULES)
+    assert set(MODULES) >= DEAR
     assert doctest.testmod(import_module("ensemblekit.combining._combine"), optionflags=FLAGS).attempted > 0
 
 

@@ -23,8 +23,8 @@ NOT_HERE = {
         "Models", "Selective",
     },
     "report": {  # plain records
-        "Answer", "Code", "Fold", "Intervals", "MemberChoice", "Notice", "Picture", "Section", "Sentences", "Table",
-        "print_audit",
+        "Answer", "Code", "Fold", "Intervals", "MemberChoice", "Notice", "Picture", "Section", "Sentences",
+        "SideBySide", "Table", "Thumbnail", "print_audit",
     },
     "plots": set(),
     "data": {"Audit", "ImageFolder", "ImageSource", "ImageTable"},

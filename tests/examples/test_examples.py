@@ -49,6 +49,7 @@ def test_a_forest_and_a_network_are_combined_whatever_the_order_of_their_classes
 
 @pytest.mark.keras
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_table_of_films_becomes_one_file_that_predicts_new_ones():
     pytest.importorskip("pydicom")
     printed = run("chest_films.py")

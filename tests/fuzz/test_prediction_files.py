@@ -6,6 +6,7 @@ from tests.fuzz.harness import n_cases, run_cases
 from tests.fuzz.prediction_bombs import CASES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "small", "large"), [("csv", 150, 3000), ("parquet", 60, 1000), ("npz", 100, 1000)])
 def test_an_edited_file_gives_the_same_or_is_refused(kind, small, large):
     assert run_cases(f"tests.fuzz.prediction_files:{kind}", n_cases(small, large)) == []

@@ -40,7 +40,7 @@ def members(probas, labels, task="multiclass"):
     return align([Predictions(p, member=f"m{k:02}", labels=labels, **fields) for k, p in enumerate(probas)])
 
 
-def drawn(task="multiclass", n_members=8, n=90, n_classes=4, seed=0):
+def drawn(task="multiclass", n_members=6, n=60, n_classes=4, seed=0):
     rng = np.random.default_rng(seed)
     if task == "regression":
         labels = rng.normal(size=(n, n_classes))
@@ -94,7 +94,7 @@ def plain(probas, labels, measure, n_rounds, **kwargs):
     return picks, history
 
 
-def check(metric, task, probas, labels, sample_weight=None, n_rounds=6):
+def check(metric, task, probas, labels, sample_weight=None, n_rounds=5):
     kwargs = {} if sample_weight is None else {"sample_weight": sample_weight}
     picks, history = plain(probas, labels, scorer_oracle(metric, task), n_rounds, **kwargs)
     fitted = fit_combiner(
@@ -224,7 +224,7 @@ def test_callables_and_scorers():
 
 
 def test_dense_outputs_are_rows():
-    probas, labels = drawn()
+    probas, labels = drawn(n_members=8, n=90)
     dense = members(probas.reshape(8, 9, 5, 2, 4), labels.reshape(9, 5, 2))
     for metric in ("log_loss", "accuracy", "brier_score"):
         fitted = fit_combiner(dense, "greedy_selection", metric=metric, n_rounds=5)

@@ -1,4 +1,4 @@
-"""The linear pool beside that of hubEnsembles (R): its algorithm again, its values, and the limit of both.
+"""The linear pool beside that of hubEnsembles (R): its values, and the exact pool as the limit of both.
 
 The values were printed by R 4.2.2 from the sources of hubEnsembles 1.0.0.9000 and distfromq 1.0.4.
 """
@@ -10,7 +10,6 @@ import pytest
 from scipy.stats import norm
 
 from ensemblekit import Predictions, combine
-from ensemblekit_plugins.kernels.quantile_pool import mixture_quantiles
 
 # ?linear_pool: N(-3, 1), N(0, 1) and N(3, 1) at levels where the quantiles of their mixture are -5, -4.75, ..., 5.
 MIXTURE, WEIGHTS, MEANS = np.arange(-5, 5.01, 0.25), np.array([0.25, 0.5, 0.25]), np.array([-3.0, 0.0, 3.0])
@@ -35,83 +34,96 @@ DEATHS_LINEAR = {
 }
 
 
-def interpolated(quantiles: np.ndarray, levels: np.ndarray, n_grid: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find points of the distribution function, which is linear between them: ``distfromq::grid_augment_ps_qs``."""
-    if not n_grid:
-        return quantiles, levels
-    z, width, rise = norm.ppf(levels), np.diff(quantiles), np.diff(levels)
-    slope = rise / width
-    density = [norm.pdf(z[at]) * (z[k + 1] - z[k]) / width[k] for at, k in ((0, 0), (-1, -1 + len(width)))]
-    m = np.r_[density[0], (slope[1:] + slope[:-1]) / 2, density[1]]
-    for k, d in enumerate(slope):  # what keeps a cubic Hermite spline monotone, one piece after the other
-        if (size := np.hypot(m[k] / d, m[k + 1] / d)) > 3:
-            m[k], m[k + 1] = 3 / size * m[k], 3 / size * m[k + 1]
-    points, reached = [quantiles], [levels]
-    for t in np.arange(1, n_grid + 1) / (n_grid + 1):
-        start, end = m[:-1] * width, m[1:] * width
-        points.append(quantiles[:-1] + t * width)
-        reached.append(levels[:-1] + start * t + (3 * rise - 2 * start - end) * t**2 + (start + end - 2 * rise) * t**3)
-    return np.sort(np.concatenate(points)), np.sort(np.concatenate(reached))
+# Levels, weights, `n_samples`, the members' quantiles, some of which are equal, and what R prints.
+MASSES = [
+    # at the low end; inside
+    ([0.1, 0.25, 0.5, 0.75, 0.9], [1, 1], 1000, [[0, 0, 2, 4, 7], [1, 3, 3, 3, 8]],
+     [0, 1.14124594314, 3, 3.67835243818, 7.38570588619]),
+    # at the high end; of one member twice; none
+    ([0.1, 0.25, 0.5, 0.75, 0.9], [3, 1, 2], 1000, [[0, 1, 4, 6, 6], [2, 2, 2, 5, 5], [1, 2, 3, 4, 5]],
+     [0.456479522674, 1.9582320454, 3.12314442432, 5, 6]),
+    # two numbers; one
+    ([0.1, 0.25, 0.5, 0.75, 0.9], [1, 2], 997, [[0, 0, 3, 3, 3], [5, 5, 5, 5, 5]], [0, 3, 5, 5, 5]),
+    # two levels are two numbers
+    ([0.3, 0.6], [1, 1, 1], 1000, [[0, 1], [2, 2], [1, 4]], [1, 2]),
+    # none, but slopes that are made smaller
+    ([0.01, 0.3, 0.4, 0.6, 0.99], [2, 5], 1000, [[0, 0.01, 8, 8.01, 9], [-50, 1, 1.5, 2, 90]],
+     [-37.8954381365, 0.661370672755, 1.57111226489, 8.00177635327, 71.8977503652]),
+]  # fmt: skip
 
 
-def drawn(quantiles: np.ndarray, levels: np.ndarray, n_samples: int, n_grid: int) -> np.ndarray:
-    """Take quasi-random numbers from a member: ``distfromq::make_q_fn``, normal beyond the outermost levels."""
-    # As written in R, `seq(0, 1, length.out = n + 2)[2:n + 1]` leaves out the lowest level.
-    at = np.linspace(0, 1, n_samples + 2)[2:-1]
-    points, reached = interpolated(quantiles, levels, n_grid)
-    found = np.interp(at, reached, points)
-    z = norm.ppf(levels)
-    for outside, one, two in ((at < levels[0], 0, 1), (at > levels[-1], -2, -1)):
-        sd = (quantiles[two] - quantiles[one]) / (z[two] - z[one])
-        found[outside] = quantiles[one] + sd * (norm.ppf(at[outside]) - z[one])
-    return found
+def pooled(members, levels, weights, **options) -> np.ndarray:
+    names = [f"m{place}" for place in range(len(members))]
+    fields = {"ids": ["row"], "task": "quantile", "classes": list(levels)}
+    given = [Predictions([row], member=name, **fields) for name, row in zip(names, members, strict=True)]
+    return combine(given, "linear_pool", weights=dict(zip(names, weights, strict=True)), **options).probas[0]
 
 
-def hub_pool(
-    members: np.ndarray, levels: np.ndarray, weights: np.ndarray, n_samples: int = 10_000, n_grid: int = 20
-) -> np.ndarray:
-    """Pool as ``hubEnsembles::linear_pool``: the smallest number up to which there is enough weight."""
-    numbers = np.concatenate([drawn(quantiles, levels, n_samples, n_grid) for quantiles in members])
-    order = np.argsort(numbers, kind="stable")
-    mass = np.repeat(weights, len(numbers) // len(members))[order]
-    reached = np.cumsum(mass / mass.sum(), dtype=np.longdouble)  # as R adds; whether 0.25 is reached depends on it
-    return numbers[order][np.searchsorted(reached, levels)]
-
-
-def ours(members: np.ndarray, levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return mixture_quantiles(members[:, np.newaxis], levels, weights, normal=True)[0]
-
-
-def test_its_algorithm_gives_its_values() -> None:
+def test_the_documented_values_come_out() -> None:
     printed = np.array([float(number) for number in PRINTED.split(",")])
-    np.testing.assert_allclose(hub_pool(NORMALS, LEVELS, WEIGHTS), printed, atol=1e-6)
-    np.testing.assert_allclose(hub_pool(DEATHS, DEATHS_LEVELS, np.ones(4)), DEATHS_PRINTED, atol=1e-6)
-    for n_samples, values in DEATHS_LINEAR.items():
-        again = hub_pool(DEATHS, DEATHS_LEVELS, np.ones(4), n_samples, n_grid=0)
-        np.testing.assert_allclose(again, values, atol=1e-6)
-    assert np.abs(printed - MIXTURE).sum() / np.abs(MIXTURE).sum() < 1e-2  # what its page says of the example
+    found = pooled(NORMALS, LEVELS, WEIGHTS, draws=10_000, between="spline")
+    np.testing.assert_allclose(found, printed, rtol=0, atol=1e-6)
+    assert np.abs(found - MIXTURE).sum() / np.abs(MIXTURE).sum() < 1e-2  # what its page says of the example
+    found = pooled(DEATHS, DEATHS_LEVELS, np.ones(4), draws=10_000, between="spline")
+    np.testing.assert_allclose(found, DEATHS_PRINTED, rtol=0, atol=1e-6)
+    for draws, values in DEATHS_LINEAR.items():
+        found = pooled(DEATHS, DEATHS_LEVELS, np.ones(4), draws=draws)
+        np.testing.assert_allclose(found, values, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("levels", "weights", "draws", "members", "printed"), MASSES)
+def test_mass_on_one_number_is_that_of_r(levels, weights, draws, members, printed) -> None:
+    members = np.array(members, dtype=float)
+    found = pooled(members, levels, weights, draws=draws, between="spline")
+    np.testing.assert_allclose(found, printed, rtol=0, atol=1e-6)
+    exact = pooled(members, levels, weights, between="spline")
+    nearly = pooled(members, levels, weights, draws=200_001, between="spline")
+    np.testing.assert_allclose(exact, nearly, atol=2e-3 * np.ptp(members))
+
+
+@pytest.mark.parametrize("between", ["line", "spline"])
 @pytest.mark.parametrize(
     ("members", "levels", "weights"), [(NORMALS, LEVELS, WEIGHTS), (DEATHS, DEATHS_LEVELS, np.ones(4))]
 )
-def test_the_exact_pool_is_the_limit_of_ever_more_draws(
-    members: np.ndarray, levels: np.ndarray, weights: np.ndarray
-) -> None:
-    """With distribution functions that are linear between the levels, its option ``n_grid = 0``."""
-    exact = ours(members, levels, weights)
+def test_the_exact_pool_is_the_limit_of_ever_more_draws(members, levels, weights, between) -> None:
+    exact = pooled(members, levels, weights, between=between)
     scale = np.abs(exact).max()
     errors = [
-        np.abs(hub_pool(members, levels, weights, n, n_grid=0) - exact).max() / scale for n in (10**3, 10**4, 10**5)
+        np.abs(pooled(members, levels, weights, between=between, draws=n) - exact).max() / scale
+        for n in (10**3, 10**4, 10**5)
     ]
     assert errors[0] > 4 * errors[1] > 16 * errors[2]
     assert errors[2] < 1e-4
 
 
-def test_the_pool_is_as_near_to_the_mixture_as_the_example_asks() -> None:
-    fields = {"ids": ["deaths"], "task": "quantile", "classes": [f"{level:.12f}" for level in LEVELS]}
-    given = [Predictions(row[np.newaxis], member=name, **fields) for name, row in zip("abc", NORMALS, strict=True)]
-    found = combine(given, "linear_pool", weights=dict(zip("abc", WEIGHTS, strict=True))).probas[0]
-    error = np.abs(found - MIXTURE).sum() / np.abs(MIXTURE).sum()
-    assert error < 5e-4 < 1e-2
-    assert np.abs(hub_pool(NORMALS, LEVELS, WEIGHTS) - MIXTURE).max() < np.abs(found - MIXTURE).max() < 0.01
+def test_the_spline_is_nearer_to_the_mixture_of_the_example() -> None:
+    line, spline, drawn = (
+        np.abs(pooled(NORMALS, LEVELS, WEIGHTS, **options) - MIXTURE)
+        for options in ({}, {"between": "spline"}, {"between": "spline", "draws": 10_000})
+    )
+    assert spline.max() < drawn.max() < line.max() < 0.01
+    assert line.sum() / np.abs(MIXTURE).sum() < 5e-4 < 1e-2
+
+
+@pytest.mark.parametrize("draws", [None, 30])
+def test_draws_and_splines_of_many_rows_are_those_of_each_row(draws) -> None:
+    rng = np.random.default_rng(0)
+    values = np.sort(rng.integers(0, 9, (3, 600 if draws else 300, 5)), axis=2).astype(float)
+    options = {"between": "spline", "draws": draws}
+    fields = {"task": "quantile", "classes": [0.1, 0.3, 0.5, 0.7, 0.9]}
+    ids = [f"{row:05}" for row in range(values.shape[1])]
+    members = [Predictions(v, ids=ids, member=name, **fields) for name, v in zip("abc", values, strict=True)]
+    pool = combine(members, "linear_pool", **options).probas
+    assert (np.diff(pool, axis=1) >= 0).all()
+    for row in (0, 137, len(ids) - 1):
+        alone = combine([p.take(ids[row : row + 1]) for p in members], "linear_pool", **options).probas[0]
+        assert alone.tobytes() == pool[row].tobytes()
+    assert combine(members[::-1], "linear_pool", **options).probas.tobytes() == pool.tobytes()
+    # A member without a row, or with weight 0, has no part.
+    lacking = [*members[:2], members[2].take(ids[1:])]
+    found = combine(lacking, "linear_pool", missing="renormalize", **options).probas
+    assert found[1:].tobytes() == pool[1:].tobytes()
+    two = combine(members[:2], "linear_pool", **options).probas
+    np.testing.assert_allclose(found[0], two[0], atol=1e-9)
+    weighed = combine(members, "linear_pool", weights={"a": 3, "b": 3, "c": 0}, **options).probas
+    np.testing.assert_allclose(weighed, two, atol=1e-9)

@@ -27,6 +27,11 @@ def cube(shape, dtype=np.float64, seed=0):
     return np.random.default_rng(seed).dirichlet(np.ones(shape[-1]), shape[:-1]).astype(dtype)
 
 
+def winsorised(values, proportion):
+    ordered, n = np.sort(values, axis=0), int(proportion * len(values))
+    return ordered.clip(ordered[n], ordered[-n - 1]).mean(axis=0)
+
+
 def oracle(rule, member_probas, task="multiclass"):
     stats = pytest.importorskip("scipy.stats")
     values = member_probas.astype(np.float64)
@@ -35,9 +40,7 @@ def oracle(rule, member_probas, task="multiclass"):
     elif isinstance(rule, TrimmedMean):
         pooled = stats.trim_mean(values, rule.proportion, axis=0)
     elif isinstance(rule, WinsorisedMean):
-        flat = values.reshape(len(values), -1).T
-        drawn = [stats.mstats.winsorize(column, (rule.proportion, rule.proportion)).mean() for column in flat]
-        pooled = np.array(drawn).reshape(values.shape[1:])
+        pooled = winsorised(values, rule.proportion)
     else:
         pooled = values.max(axis=0) if isinstance(rule, Maximum) else values.min(axis=0)
     return pooled / pooled.sum(axis=-1, keepdims=True) if task == "multiclass" else pooled
@@ -110,6 +113,16 @@ def test_it_agrees_with_numpy_and_scipy_and_with_its_reference(rule, dtype, shap
     np.testing.assert_allclose(rule.combine(member_probas, task=task, xp=Reference()), result, **tolerance)
     if shape[1]:
         np.testing.assert_allclose(result, oracle(rule, member_probas, task), **tolerance)
+
+
+@pytest.mark.parametrize("proportion", [0.1, 0.25, 0.4])
+@pytest.mark.parametrize("n_members", [1, 4, 5, 8, 70])
+def test_its_winsorised_means_are_those_of_scipy(n_members, proportion):
+    stats = pytest.importorskip("scipy.stats")
+    values = cube((n_members, 3, 2))
+    flat = values.reshape(n_members, -1).T
+    means = [stats.mstats.winsorize(column, (proportion, proportion)).mean() for column in flat]
+    np.testing.assert_allclose(winsorised(values, proportion), np.reshape(means, (3, 2)), rtol=1e-14)
 
 
 @pytest.mark.parametrize(

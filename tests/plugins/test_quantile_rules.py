@@ -63,28 +63,34 @@ def test_the_pool_inverts_the_mixture(seed, n_members, n_levels, normal, coarse)
     assert (np.diff(found) >= 0).all()
 
 
-@given(st.integers(0, 10**6), st.sampled_from(["normal", "constant"]), st.sampled_from([np.float32, np.float64]))
-def test_the_pool_keeps_what_it_promises(seed, tails, dtype):
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([{}, {"tails": "constant"}, {"between": "spline"}, {"between": "spline", "tails": "constant"}]),
+    st.sampled_from([np.float32, np.float64]),
+    st.booleans(),
+)
+def test_the_pool_keeps_what_it_promises(seed, options, dtype, coarse):
     rng = np.random.default_rng(seed)
-    values = np.sort(rng.normal(0, 3, (3, 4, 5)), axis=2).astype(dtype)
+    draw = rng.integers(-3, 4, (3, 4, 5)) if coarse else rng.normal(0, 3, (3, 4, 5))
+    values = np.sort(draw, axis=2).astype(dtype)
     one, two, three = (predictions(v, member=name) for v, name in zip(values, "abc", strict=True))
-    pool = combine([one, two, three], "linear_pool", tails=tails).probas
+    pool = combine([one, two, three], "linear_pool", **options).probas
     assert pool.dtype == dtype
     assert (pool >= values.min(axis=0)).all()
     assert (pool <= values.max(axis=0)).all()
-    assert combine([three, one, two], "linear_pool", tails=tails).probas.tobytes() == pool.tobytes()
-    same = combine([one, one.rename("d")], "linear_pool", tails=tails).probas
+    assert combine([three, one, two], "linear_pool", **options).probas.tobytes() == pool.tobytes()
+    same = combine([one, one.rename("d")], "linear_pool", **options).probas
     np.testing.assert_allclose(same, values[0], rtol=1e-5 if dtype is np.float32 else 1e-9, atol=1e-6)
-    without = combine([one, two], "linear_pool", tails=tails).probas
-    zero = combine([one, two, three], "linear_pool", tails=tails, weights={"a": 2, "b": 2, "c": 0}).probas
+    without = combine([one, two], "linear_pool", **options).probas
+    zero = combine([one, two, three], "linear_pool", **options, weights={"a": 2, "b": 2, "c": 0}).probas
     np.testing.assert_allclose(zero, without, rtol=1e-6, atol=1e-9)
-    alone = combine([p.take(["r2"]) for p in (one, two, three)], "linear_pool", tails=tails).probas
+    alone = combine([p.take(["r2"]) for p in (one, two, three)], "linear_pool", **options).probas
     assert alone.tobytes() == pool[2:3].tobytes()
     turned = [
         Predictions(p.probas[:, ::-1], ids=p.ids, classes=p.classes[::-1], task="quantile", member=p.member)
         for p in (one, two, three)
     ]
-    assert combine(turned, "linear_pool", tails=tails).probas[:, ::-1].tobytes() == pool.tobytes()
+    assert combine(turned, "linear_pool", **options).probas[:, ::-1].tobytes() == pool.tobytes()
 
 
 def test_the_quantiles_of_hubensembles_are_averaged():
@@ -115,6 +121,10 @@ def test_it_is_refused_where_it_makes_no_sense():
         fit_combiner(y, "pinball_weights")
     with pytest.raises(InvalidOptionError, match="tails must be one of 'normal', 'constant'"):
         combine(y, "linear_pool", tails="thick")
+    with pytest.raises(InvalidOptionError, match="between must be one of 'line', 'spline'; received 'cubic'"):
+        combine(y, "linear_pool", between="cubic")
+    with pytest.raises(InvalidOptionError, match="draws must be a whole number >= 2; received 1"):
+        combine(y, "linear_pool", draws=1)
 
 
 def labelled(n=80, seed=0, n_members=3):

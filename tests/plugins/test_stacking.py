@@ -144,7 +144,7 @@ def test_absent_rows_are_refused():
         InvalidOptionError, match=r"stacking learns from one row of every member.*received 1 of 60 with"
     ):
         fit_combiner(some, "stacking", missing="renormalize")
-    with pytest.raises(InvalidOptionError, match="'Stacking' cannot combine rows that some members lack"):
+    with pytest.raises(InvalidOptionError, match="'stacking' cannot combine rows that some members lack"):
         combine(some, fit_combiner(members(), "stacking"), missing="renormalize")
 
 

@@ -186,7 +186,7 @@ def test_a_plain_alias_is_proposed_and_works():
 
 def test_a_class_that_only_looks_like_another_name_is_kept_apart_when_that_is_said():
     first, second = make("k", classes=["cat", "dog"]), make("m", classes=["Cat", "dog"])
-    with pytest.raises(AlignmentError, match=r"if not, give aliases=\{'cat': 'cat'\} and missing='zero'"):
+    with pytest.raises(AlignmentError, match=r"classes of their own, say so by aliases=\{'cat': 'cat'\}"):
         align(first, second, missing="zero")
     aligned = align(first, second, missing="zero", aliases={"cat": "cat"})
     assert aligned.classes == ("cat", "dog", "Cat")

@@ -147,7 +147,7 @@ def test_asking_twice_is_asking_once():
     assert ask(asked) is asked
     assert asked.name == "voting"
     assert asked.combiner.kind == "hard"
-    assert ask(asked.combiner).name == "Voting"
+    assert ask(asked.combiner).name == "voting"
 
 
 def test_members_and_classes_come_in_the_order_that_the_rule_needs():

@@ -7,7 +7,9 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from ensemblekit.cli import app
 from tests.strangers import environment
 from tests.unit.test_audit import folder, picture, save
 from tests.unit.test_cli import in_terminal, run
@@ -63,6 +65,25 @@ def test_aliases_given_are_used(folder):
     assert json.loads(run("audit", folder, "--json").stdout)["label_conflicts"] != []
     found = json.loads(run("audit", folder, "--json", "--alias", "lynx=cat").stdout)
     assert (found["label_conflicts"], found["aliases"]) == ([], {"lynx": "cat"})
+
+
+def test_a_page_with_the_copies_is_written_beside_what_is_printed(leaking, tmp_path):
+    page, words = tmp_path / "audit.html", ["audit", str(leaking), "--html", str(tmp_path / "audit.html")]
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"Written to {page}: the copies side by side.\n")
+    assert "Near copies: 1" in done.stdout
+    text = page.read_text()
+    assert text.count("<img ") == 2 * 4  # a leak, a near copy, a conflict, and the copy within train that it is
+    assert "Same bytes, 3 images in all" in text
+    refused = CliRunner().invoke(app, words)
+    assert "is there already. Take another name, or give --overwrite." in str(refused.exception)
+    as_json = CliRunner().invoke(app, [*words, "--overwrite", "--json", "--limit", "1"])
+    assert json.loads(as_json.stdout)["leaked"]["test"] == ["test/cat/copy.png"]
+    assert "Shown: 1 of 2; left out: 1." in page.read_text()
+    for wrong, message in (("p.htm", "must end in .html"), ("no/p.html", "the folder of an output must exist")):
+        assert message in str(CliRunner().invoke(app, ["audit", str(leaking), "--html", wrong]).exception)
+    assert "limit must be a whole number" in str(CliRunner().invoke(app, ["audit", ".", "--limit", "0"]).exception)
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ def liar(tmp_path):
     return environment(tmp_path)
 
 
+@pytest.mark.slow
 def test_check_fails_a_wrong_one_with_a_counter_example(liar):
     done = run("check", "first", env=liar)
     assert done.returncode == 1

@@ -86,13 +86,18 @@ def answer(*arguments):
     return done.exit_code, done.stdout, meta, (schema.names, schema.types, p.ids.tolist(), p.probas.tobytes())
 
 
-@pytest.mark.parametrize("given", GIVEN, ids=" ".join)
-def test_small_and_large_files_have_one_answer(given, monkeypatch):
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [pytest.param(given, OPTIONS[1 + number % 4 :: 4], id=" ".join(given)) for number, given in enumerate(GIVEN)],
+)
+def test_small_and_large_files_have_one_answer(given, more, monkeypatch):
     answers = {}
+    # All options for what is combined in several ways, and one for what is refused or named.
+    several = [[], *(OPTIONS[1:] if given == ["x=0.parquet", "y=2.parquet", "z=1.parquet"] else more)]
     for large in (2**28, 0):
         monkeypatch.setattr(_combine, "LARGE", large)
-        answers[large] = [answer(*given, *options) for options in OPTIONS]
-    for small, large, options in zip(answers[2**28], answers[0], OPTIONS, strict=True):
+        answers[large] = [answer(*given, *options) for options in several]
+    for small, large, options in zip(answers[2**28], answers[0], several, strict=True):
         # Of two faults either may be told.
         assert small == large if not options or small[1] else large[1] is None
     assert not [path for path in Path().iterdir() if path.name.startswith(".")]

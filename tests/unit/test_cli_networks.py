@@ -54,6 +54,7 @@ def test_labels_of_logits_go_from_files_to_predictions(tmp_path, pictures):
         run("predict", out, pictures, "-o", tmp_path / "q.csv", "--labels")
 
 
+@pytest.mark.slow
 def test_members_of_two_sizes_are_told_the_size(tmp_path, pictures):
     members = [net(tmp_path / f"of_{side}.keras", side, "softmax") for side in (4, 8)]
     out = tmp_path / "out.keras"

@@ -134,6 +134,34 @@ def test_labels_are_found_under_their_own_names():
         run("evaluate", NAMES[0], "--labels", "truth.csv")
 
 
+@pytest.mark.parametrize(
+    ("told", "task", "metric"),
+    [(["--positive", "0,1"], "binary", "accuracy"), (["--task", "regression"], "regression", "rmse")],
+)
+@pytest.mark.parametrize("columns", [[], ["--columns", "target"]])
+def test_a_submission_and_its_solution_may_have_columns_of_one_name(told, task, metric, columns):
+    values = np.array([0.9, 0.2, 0.6, 0.3])
+    Path("submission.csv").write_text("Id,target\n" + "".join(f"{k},{v}\n" for k, v in enumerate(values)))
+    Path("solution.csv").write_text("Id,target\n3,1\n1,0\n2,1\n0,1\n")
+    given = ("submission.csv", *told, *columns, "--labels", "solution.csv", "--label", "target", "--metric", metric)
+    (line,) = json.loads(run("evaluate", *given, "--json").stdout)["rows"]
+    expected = 0.75 if metric == "accuracy" else np.sqrt(np.mean((values - [1, 0, 1, 1]) ** 2))
+    assert line["value"] == pytest.approx(expected)
+
+
+def test_numbers_beside_predictions_may_have_decimal_commas_of_their_own():
+    Path("a.csv").write_text("id,price\nx,1.5\ny,2.5\n")
+    Path("b.csv").write_text("id;price\ny;2,5\nx;0,5\n")
+    Path("w.csv").write_text("id;weight\ny;1,5\nx;0,5\n")
+    given = ("a.csv", "--task", "regression", "--labels", "b.csv", "--sample-weight", "w.csv", "--metric", "mae")
+    (line,) = json.loads(run("evaluate", *given, "--json").stdout)["rows"]
+    assert line["value"] == pytest.approx(0.25)
+    for cell in ("85 %", "NA", "1_0"):
+        Path("w.csv").write_text(f"id;weight\ny;1\nx;{cell}\n")
+        with pytest.raises(DataError, match=f"numbers as weights; received '{cell}' in row 1. Write a number there"):
+            run("evaluate", *given)
+
+
 @pytest.mark.parametrize("task", ["multilabel", "regression"])
 def test_a_column_of_labels_per_output(task):
     from ensemblekit.cli._inputs import read_members, with_labels

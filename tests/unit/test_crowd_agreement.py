@@ -188,7 +188,7 @@ def test_wrong_arguments_are_refused():
     votes = complete(n_items=8)
     with pytest.raises(UnknownMemberError, match=r"second must be one of the 4 raters, .*; received 'nobody'"):
         cohen_kappa(votes, "r0", "nobody")
-    with pytest.raises(InvalidOptionError, match=r"level must be Literal\['nominal', .*; received 'binary'"):
+    with pytest.raises(InvalidOptionError, match=r"level must be one of 'nominal', .*; received 'binary'"):
         krippendorff_alpha(votes, level="binary")
     with pytest.raises(InvalidOptionError, match=r"confidence must be a finite number > 0 and <= 0\.9999; received 95"):
         fleiss_kappa(votes, confidence=95)

@@ -140,7 +140,7 @@ REFUSED = {
     "option": ((), {"skill": 1}, "rule 'majority' does not accept these options: .*'skill'"),
     "options of an object": ((Coin(),), {"skill": 1}, "options go with a rule that is given by name"),
     "shape": ((Short(),), {}, r"rule 'Short' must return a posterior of shape \(3, 2\)"),
-    "denominator": ((), {"denominator": "some"}, "denominator must be Literal"),
+    "denominator": ((), {"denominator": "some"}, "denominator must be one of"),
     "threshold": ((), {"threshold": 1.0}, "threshold must be a share, >= 0 and below 1; received 1.0"),
     "no weights": (("weighted",), {}, "does not accept these options: .*weights"),
     "by position": (("weighted",), {"weights": [1, 1, 1, 1, 1, 1]}, "weights must name the raters"),

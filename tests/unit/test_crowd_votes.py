@@ -199,7 +199,7 @@ def test_a_column_that_is_named_for_one_thing_is_not_taken_for_another():
 
 
 REFUSED = {
-    "no column": ({"item": ["q1"], "label": ["x"]}, {}, "none is known as the rater. Name it: rater='item'"),
+    "no column": ({"item": ["q1"], "label": ["x"]}, {}, "none is known as the rater. No other column can be it"),
     "no such column": (long(), {"label": "lab"},
                     "label must name a column of the table of votes; received 'lab'"),
     "ambiguous": ({"item": ["q"], "worker": ["a"], "reader": ["b"], "label": ["x"]}, {},
@@ -212,7 +212,7 @@ REFUSED = {
     "unknown": (long(), {"classes": ["x"]}, r"labels must be among the classes \('x',\); received others: 1 \('y'\)"),
     "repeated": (long(item=["q1", "q1"]), {}, r"each rater must vote once on an item; received 1 votes more, first"),
     "mixed items": (long(item=["q1", 2]), {}, "must be all str or all int"),
-    "mixed labels": (long(label=["x", 2]), {}, "labels must be names of classes: classes must be all str or all int"),
+    "mixed labels": (long(label=["x", 2]), {}, "text and numbers never match; received 'x' and 2."),
     "nobody": (long(label=["?", "?"]), {"abstained": ["?"]}, "classes must be given if nobody answered"),
     "weight": (long(w=[1, -1]), {"weight": "w"}, "the weights of votes must be finite and >= 0; row 1 has -1"),
     "nan weight": (long(w=[np.nan, 1]), {"weight": "w"}, "row 0 has nan"),

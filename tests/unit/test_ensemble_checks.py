@@ -38,6 +38,11 @@ CANNOT_KEEP = {
 }
 FAST = {("multiclass", "mean"), ("regression", "stacking")}
 """Two rules; a run of the checks takes some seconds."""
+OF_CLASSES = (
+    "voting", "weighted", "stacking", "greedy_selection", "calibrated", "knora_u", "rank_average", "maximum",
+)  # fmt: skip
+SLOW = {*(("multiclass", name) for name in OF_CLASSES), ("regression", "weighted"), ("regression", "median")}
+"""One rule of each kind, and of each kind of exception. The others run before a release."""
 OPTIONS = {("multiclass", "stacking"): {"final_estimator": LINE}}
 
 
@@ -51,7 +56,9 @@ def one_thread():
 def rules(task):
     """List all registered rules for a task."""
     names = [name for name in REGISTERED if task in PLUGINS.create_combiner(name).tasks]
-    return [pytest.param(name, marks=[] if (task, name) in FAST else [pytest.mark.slow]) for name in names]
+    slow, long = [pytest.mark.slow], [pytest.mark.slow, pytest.mark.long]
+    marks = {name: [] if (task, name) in FAST else slow if (task, name) in SLOW else long for name in names}
+    return [pytest.param(name, marks=marks[name]) for name in names]
 
 
 def failures(estimator):

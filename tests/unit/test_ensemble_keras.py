@@ -134,6 +134,7 @@ def test_weights_of_rows_count(net):
     assert (fitted.predict(IMAGES) == "bee").mean() > 0.9
 
 
+@pytest.mark.slow
 def test_it_is_kept_without_pickle(net, keras, tmp_path):
     fitted = KerasClassifier(net, epochs=2, seed=0).fit(IMAGES, Y)
     fitted.model_.save(tmp_path / "net.keras")

@@ -59,11 +59,22 @@ WRAPPERS = [
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.long
 def test_they_pass_every_check_that_is_not_listed(wrapper):
     results = check_estimator(wrapper, on_fail=None, on_skip=None)
     assert sum(result["status"] == "passed" for result in results) > 50
     failed = {r["check_name"] for r in results if r["status"] == "failed"}
     assert failed - DEPENDS_ON_PROCESSOR == CANNOT_KEEP[type(wrapper)]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_they_pass_the_checks_of_the_interface():
+    # Those that scikit-learn asks of any estimator of others, a tenth of all: what they cost is training.
+    wrapper = KerasClassifier(classifier_of, epochs=1, batch_size=500, seed=0)
+    results = check_estimator(wrapper, legacy=False, on_fail=None, on_skip=None)
+    assert sum(result["status"] == "passed" for result in results) > 10
+    assert {r["check_name"] for r in results if r["status"] == "failed"} == set()
 
 
 def test_the_page_lists_them():

@@ -55,9 +55,14 @@ def catboost():
 BOOSTERS = [xgboost, lightgbm, catboost]
 
 
-@pytest.mark.parametrize("response_method", ["predict_proba", "predict"])
-@pytest.mark.parametrize("booster", BOOSTERS)
-@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize(
+    ("labels", "booster", "response_method"),
+    [
+        (labels, booster, ("predict_proba", "predict")[(row + column) % 2])
+        for row, labels in enumerate(LABELS)
+        for column, booster in enumerate(BOOSTERS)
+    ],
+)
 def test_boosted_trees_take_any_labels(labels, booster, response_method):
     y = LABELS[labels]
     members = [("boosted", booster()), ("bayes", GaussianNB())]
@@ -184,13 +189,13 @@ def test_a_table_that_a_member_answers_is_read_by_name(labels, answer, wants_cod
     y = pd.Series(LABELS[labels][ROWS], index=[f"r{i}" for i in ROWS])
     x = pd.DataFrame(X[ROWS], index=y.index, columns=list("abcd"))
     expected = EnsembleClassifier([("m", GaussianNB())], combiner="weighted", cv=3).fit(x, y)
-    for response_method in ("predict_proba", "predict"):
+    for response_method in ("auto", "predict"):
         ensemble = EnsembleClassifier(
             [("m", Learns(answer, wants_codes))], combiner="weighted", cv=3, response_method=response_method
         ).fit(x, y)
         assert ensemble.predict(x).tolist() == expected.predict(x).tolist()
-    named = EnsembleClassifier([("m", Learns(answer, wants_codes))], combiner="weighted", cv=3).fit(x, y)
-    np.testing.assert_array_equal(named.predict_proba(x), expected.predict_proba(x))
+        if response_method == "auto":
+            np.testing.assert_array_equal(ensemble.predict_proba(x), expected.predict_proba(x))
 
 
 def test_a_table_with_other_columns_is_refused():

@@ -14,6 +14,7 @@ keras = pytest.importorskip("keras")
 layers = keras.layers
 pytestmark = [
     pytest.mark.keras,
+    pytest.mark.slow,
     needs_tensorflow,
     pytest.mark.skipif(Version(keras.__version__) < Version("3.13"), reason="Keras 3.12 writes no LiteRT files"),
 ]

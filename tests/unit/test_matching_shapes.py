@@ -34,7 +34,7 @@ def test_what_a_region_of_numbers_is_must_be_clear() -> None:
     assert len(Regions.from_masks({"a": {"ann": image}}, parts="connected")) == 4
     touching = np.array([[1, 1, 2, 2]])
     assert len(Regions.from_masks({"a": {"ann": touching}}, parts="connected")) == 2
-    with pytest.raises(InvalidOptionError, match=r"parts must be Literal\['connected', 'numbers'\]"):
+    with pytest.raises(InvalidOptionError, match=r"parts must be one of 'connected', 'numbers'"):
         Regions.from_masks({"a": {"ann": image}}, parts="all")  # pyright: ignore[reportArgumentType]
 
 

@@ -142,6 +142,22 @@ def test_labels_are_looked_up_by_id_where_they_have_names(y):
         assert collected.labels.tolist() == LABELS
 
 
+@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame, pa.table])
+@pytest.mark.parametrize("column", ["id", "Id", "image_id"])
+def test_a_column_of_ids_names_the_rows_of_an_answer(table, column):
+    answer = {"no": 1 - P[::-1], "yes": P[::-1]}
+    np.testing.assert_allclose(yes_of(lambda x: table({column: IDS[::-1]} | answer), (IDS, X)), P)
+    with pytest.raises(InvalidPredictionsError, match=r"it names 3 \('q', 'r', 's'\) for .*without the column of ids"):
+        collect({"m": lambda x: table({column: ["q", "r", "s"]} | answer)}, (IDS, X), classes=CLASSES)
+
+
+def test_inputs_with_a_default_index_beside_ids_with_these_numbers_in_another_order_are_refused():
+    ids = pd.Series(IDS, index=SHUFFLED)
+    for x in (pd.DataFrame({"p": P}), pd.Series(P)):
+        with pytest.raises(DataError, match=r"names in the index of the ids are the numbers 0\.\.n-1 in another order"):
+            collect({"m": lambda x: np.column_stack([1 - P, P])}, (ids, x), classes=CLASSES)
+
+
 def test_labels_of_other_rows_are_refused():
     with pytest.raises(DataError, match=r"y must have a value for every id; .* lacks 1 \('b'\) of 3 ids"):
         yes_of(by_place, (IDS, X, pd.Series(LABELS, index=["a", "z", "c"])))

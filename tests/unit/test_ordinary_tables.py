@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import zipfile
 
 import pandas as pd
 import pyarrow as pa
@@ -328,12 +329,63 @@ def test_a_decimal_comma_may_begin_or_end_a_number(half, tmp_path):
         Predictions.load(tmp_path / "b.csv")
 
 
+FRAME = pd.DataFrame({"cat": [0.5, 0.25], "dog": [0.5, 0.75]})
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index(["x", "y"], name="img"),
+        pd.Index(["x", "y"]),
+        pd.Index([7, 3]),  # this is a range
+        pd.Index([7, 3], name="img"),
+        pd.RangeIndex(2, name="img"),
+        pd.Index([2**40, 5]).astype("int64"),
+        pd.MultiIndex.from_tuples([("a", 1), ("a", 2)], names=["series", "horizon"]),
+    ],
+)
+def test_an_index_that_pandas_wrote_to_parquet_is_read_as_that_of_the_table(index, tmp_path):
+    frame = FRAME.set_index(index)
+    frame.to_parquet(tmp_path / "a.parquet")
+    read, given = Predictions.load(tmp_path / "a.parquet"), Predictions(frame)
+    assert (read.ids.tolist(), read.classes) == (given.ids.tolist(), given.classes)
+    assert read.id_columns == given.id_columns
+    FRAME.set_index(pd.Index([0, 1])).to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(InvalidPredictionsError, match="must have a column 'id'"):
+        Predictions.load(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("a.csv", lambda path: FRAME.to_parquet(path), r"those of Parquet\. Give the file the suffix \.parquet"),
+        ("a.csv", lambda path: zipfile.ZipFile(path, "w").writestr("a", "b"), r"an \.xlsx, \.npz or other zip"),
+        ("a.tsv", lambda path: FRAME.to_feather(path), "an Arrow or Feather file"),
+        ("a.csv", lambda path: path.write_text("# by me\nid,cat,dog\nx,1,0\n"), "remove what stands above it"),
+    ],
+)
+def test_what_is_no_text_table_with_a_header_is_told(name, write, message, tmp_path):
+    write(tmp_path / name)
+    with pytest.raises(InvalidPredictionsError, match=message):
+        Predictions.load(tmp_path / name)
+
+
+@pytest.mark.parametrize(("ids", "classes"), [(["", "y"], ["cat", "dog"]), (["x", "y"], ["", "dog"])])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_an_empty_name_is_not_written_to_a_table_which_could_not_be_read(ids, classes, suffix, tmp_path):
+    p = Predictions(FRAME.to_numpy(), ids=ids, classes=classes)
+    with pytest.raises(InvalidPredictionsError, match="an empty cell names nothing"):
+        p.save(tmp_path / f"a{suffix}", form="table")
+    assert not list(tmp_path.iterdir())
+    p.save(tmp_path / f"a{suffix}")
+    assert Predictions.load(tmp_path / f"a{suffix}").ids.tolist() == ids
+
+
 @pytest.mark.parametrize("index", [["x", "y"], [7, 3]])
-@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-def test_an_index_without_a_name_is_proposed_as_the_ids(suffix, index, tmp_path):
-    frame = pd.DataFrame({"cat": [0.5, 0.25], "dog": [0.5, 0.75]}, index=index)
-    path = tmp_path / f"a{suffix}"
-    frame.to_parquet(path) if suffix == ".parquet" else frame.to_csv(path)
+def test_an_index_without_a_name_is_proposed_as_the_ids(index, tmp_path):
+    frame = FRAME.set_index(pd.Index(index))
+    path = tmp_path / "a.csv"
+    frame.to_csv(path)
     with pytest.raises(InvalidPredictionsError, match="an index without a name so; if it holds the ids") as error:
         Predictions.load(path)
     (proposed,) = re.findall(r"id='(.*)'", str(error.value))

@@ -16,6 +16,8 @@ from ensemblekit.report._members import MOST_ROWS
 from tests import browser
 from tests.pages import NASTY, lead, sections
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):

@@ -46,6 +46,7 @@ def in_python(of):
 
 
 @needs_browser
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_it_works_from_the_file_system_on_a_desk_and_a_phone(chromium, width, scheme):  # noqa: F811
     chromium.open(PAGE, width=width, scheme=scheme)
@@ -68,6 +69,7 @@ def test_it_works_from_the_file_system_on_a_desk_and_a_phone(chromium, width, sc
 
 
 @needs_browser
+@pytest.mark.slow
 def test_a_row_is_moved_by_keys_a_mouse_and_a_finger(chromium):  # noqa: F811
     chromium.open(PAGE, width=390, scheme="light")
     first = "document.querySelector('button.card')"

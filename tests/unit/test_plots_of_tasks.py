@@ -52,8 +52,9 @@ def test_every_task_is_drawn_or_refused_with_the_reason(plot, task):
     figure = drawn(plot([one, two]))
     n_panels = 1 if plot is plot_diversity else 6 if plot is plot_confusion and task == "multilabel" else 2
     assert len(figure.axes) == n_panels
-    assert [texts(a) for a in plot(align(one, two)).axes] == [texts(a) for a in figure.axes]
-    assert [texts(a) for a in plot({"x": one, "y": two}).axes] == [texts(a) for a in figure.axes]
+    if task in ("multiclass", "masks"):  # how models are read does not depend on the task
+        assert [texts(a) for a in plot(align(one, two)).axes] == [texts(a) for a in figure.axes]
+        assert [texts(a) for a in plot({"x": one, "y": two}).axes] == [texts(a) for a in figure.axes]
     assert drawn(plot(one)).axes
 
 

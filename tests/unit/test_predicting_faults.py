@@ -238,6 +238,7 @@ def test_a_name_that_is_no_unicode_is_told_and_the_rest_is_predicted(listed, mad
     assert names[0] in (tmp_path / "p.unreadable.csv").read_text()
 
 
+@pytest.mark.slow
 def test_the_command_says_how_to_go_on_when_it_is_stopped(made, images, tmp_path, monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt

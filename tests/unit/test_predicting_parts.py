@@ -97,10 +97,15 @@ RECORDS = PARTS | {
 RECORDS.pop("flipped"), RECORDS.pop("another part")
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv"])
 @pytest.mark.parametrize(
-    ("name", "kind"),
-    [*(("0000000-0.parquet", kind) for kind in PARTS), *(("0000000.json", kind) for kind in RECORDS)],
+    ("name", "kind", "suffix"),
+    [
+        *(("0000000-0.parquet", kind, "parquet") for kind in PARTS),
+        *(("0000000.json", kind, "parquet") for kind in RECORDS),
+        # The parts are the same, whatever is made of them.
+        ("0000000-0.parquet", "cut", "csv"),
+        ("0000000.json", "cut", "csv"),
+    ],
 )
 def test_a_part_that_is_damaged_is_predicted_again_and_no_other(name, kind, suffix, images, tmp_path):
     out = tmp_path / f"p.{suffix}"

@@ -48,6 +48,15 @@ def test_names_that_are_left_out_are_those_of_the_table(table):
     assert said(Predictions(table, ids=IDS, classes=["dog", "cat"])) == said(make())
 
 
+def test_an_index_of_ids_with_the_numbers_of_a_default_index_in_another_order_is_refused():
+    ids = pd.Series(IDS, index=[2, 0, 1])
+    with pytest.raises(InvalidPredictionsError, match=r"the names in the index of ids are the numbers .*to_numpy\(\)"):
+        Predictions(frame(index=None), ids=ids)
+    with pytest.raises(InvalidPredictionsError, match=r"labels must name its rows, .* the index of the ids are the"):
+        make(ids=ids, labels=pd.Series(["dog", "cat", "cat"]))
+    assert said(Predictions(frame(index=None).to_numpy(), ids=ids, classes=["dog", "cat"]))[0] == IDS
+
+
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @pytest.mark.parametrize(
     ("fields", "message"),

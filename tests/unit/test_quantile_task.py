@@ -52,6 +52,15 @@ def test_what_is_no_level_is_refused(level, why):
         quantiles(classes=(level, 0.5, 0.9))
 
 
+def test_levels_keep_their_digits_but_those_that_rounding_made():
+    assert [level_name(one) for one in (1 - 0.9, np.float32(0.1), float(np.float32(0.975)))] == ["0.1", "0.1", "0.975"]
+    assert [level_name(one) for one in ("0.005688191234", 1 / 3, 0.0078125)] == [
+        "0.005688191234",
+        "0.333333333333",
+        "0.007812",
+    ]
+
+
 def test_a_level_given_twice_is_refused():
     with pytest.raises(InvalidPredictionsError, match="unique"):
         quantiles(classes=("0.1", "0.10", 0.9))

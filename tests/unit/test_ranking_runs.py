@@ -77,6 +77,39 @@ def test_columns_of_arrow_in_any_form():
         Run(pa.table({"query": pa.array(["p", None]).dictionary_encode(), "item": [1, 2], "score": [1.0, 2.0]}))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [str, "MARCO_D{}".format, "clueweb12-{0}-{0:09}".format, "é{}".format, lambda k: f"é{k}" if k % 2 else f"d{k}",
+     lambda k: "d" * k, lambda k: "doc-" + "d" * k, lambda k: f"d{k}" if k else "a name of many letters"],
+)  # fmt: skip
+def test_names_of_any_length_are_joined_and_in_order(name):
+    rng = np.random.default_rng(0)
+    tables = {}
+    for member in "abc":
+        n = rng.integers(5, 12, 4)
+        items = np.concatenate([rng.permutation(12)[:k] for k in n]).tolist()
+        query = np.repeat(["q10", "q2", "q1", "q3"], n)
+        tables[member] = pa.table({"query": query, "item": list(map(name, items)), "score": rng.random(len(items))})
+    runs = {member: Run(table) for member, table in tables.items()}
+    by_row = {}
+    for member, table in tables.items():
+        for query, item, score in zip(*(table[c].to_pylist() for c in ("query", "item", "score")), strict=True):
+            by_row.setdefault(member, {}).setdefault(query, {})[item] = score
+        assert runs[member].item_names.tolist() == sorted(set(table["item"].to_pylist()))
+        assert runs[member].queries.tolist() == ["q1", "q10", "q2", "q3"]
+        pd.testing.assert_frame_equal(runs[member].to_frame(), Run(by_row[member]).to_frame())
+    fused = fuse_runs(tables, "rrf").to_frame()
+    for query, rows in fused.groupby("query"):
+        expected = {}
+        for run in by_row.values():
+            for rank, item in enumerate(sorted(run[query], key=run[query].get, reverse=True), 1):
+                expected[item] = expected.get(item, 0) + 1 / (60 + rank)
+        assert dict(zip(rows["item"], rows["score"], strict=True)) == pytest.approx(expected)
+    assert fuse_runs(runs, "rrf").item_names.tolist() == sorted(
+        {i for t in tables.values() for i in t["item"].to_pylist()}
+    )
+
+
 def test_equal_scores_share_a_rank_and_the_larger_name_stands_first():
     run = Run({"q": {"d10": 1, "d9": 1, "x": 2, "a": 1, "b": 0}})
     assert run.item.tolist() == ["x", "d9", "d10", "a", "b"]
@@ -104,7 +137,7 @@ def test_equal_scores_share_a_rank_and_the_larger_name_stands_first():
         ),
         ({"query": ["q"], "item": [1.5], "score": [1]}, "items must be all str or all int"),
         ({"query": ["q"], "item": ["a", "b"], "score": [1]}, "columns of a run must be equally long"),
-        ({"query": ["q"], "thing": ["a"], "score": [1]}, r"none is known as the item. Name it: item='query'"),
+        ({"query": ["q"], "thing": ["a"], "score": [1]}, r"none is known as the item. Name it: item='thing'"),
         ({"query": ["q"], "qid": ["q"], "item": ["a"], "score": [1]}, r"\['query', 'qid'\] could each be the query"),
         ([("q", "a", 1.0)], "rankings must be a table with the columns query, item and score"),
         (np.ones((2, 3)), "rankings must be a table"),

@@ -336,6 +336,7 @@ def test_images_are_predicted_on_workers(client, tmp_path, keras):
         np.testing.assert_allclose(np.concatenate([p.probas for p in got]), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_leaves_no_output(tmp_path):
     files = [str(f) for f in write(tmp_path, [draw("a", np.arange(N)), draw("b", np.arange(N)[::-1])])]
     code = """

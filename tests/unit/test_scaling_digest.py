@@ -81,8 +81,9 @@ EDITS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("joined", [False, True])
-@pytest.mark.parametrize("where", ["alone", "first", "last"])
+@pytest.mark.parametrize(
+    ("where", "joined"), [("alone", False), ("first", False), ("last", False), ("alone", True), ("last", True)]
+)
 @pytest.mark.parametrize("what", EDITS)
 def test_an_edited_file_is_refused_before_there_is_an_output(what, where, joined, tmp_path):
     order = np.random.default_rng(0).permutation(N)

@@ -61,7 +61,7 @@ def assert_same(path, expected):
     assert not [entry for entry in path.parent.iterdir() if entry.name.startswith(".")]
 
 
-@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("text", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_files_in_any_order_are_joined_as_in_memory(text, client, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     orders = [rng.permutation(N) for _ in range(3)]

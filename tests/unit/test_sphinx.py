@@ -19,15 +19,15 @@ REGISTRY = load_plugins()
 BUILT_IN = [r for r in REGISTRY.registrations if r.distribution == "ensemblekit"]
 HEADINGS = {
     "combiner": ("Options", "Formula", "Tie rule", "Traits", "Cost", "Example", "Source"),
-    "metric": ("Options", "Formula", "Traits", "Example"),
-    "head": ("Options", "Formula", "Traits", "Example"),
+    "metric": ("Options", "Formula", "Traits", "Example", "Source"),
+    "head": ("Options", "Formula", "Traits", "Example", "Source"),
 }
 
 
 def flaws(registration):
     """List what the page of a plugin lacks."""
     page = page_of(registration)
-    needed = HEADINGS.get(registration.kind, ("Options", "Traits"))
+    needed = HEADINGS.get(registration.kind, ("Options", "Traits", "Source"))
     found = [heading for heading in needed if f"\n{heading}\n{'-' * len(heading)}\n\n" not in page]
     found += ["signature"] if "\n.. code-block:: python\n\n   " not in page else []
     return found + [option.name for option in registration.options if not (option.meaning and option.type)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...arguments import typed
 from ...errors import InvalidOptionError
+from ...predictions.alike import normalisation_note
 from ...predictions.named import by_member
 from ...predictions.names import few
 from ..votes import Votes
@@ -79,7 +80,10 @@ def _rater_values(weights: Any, raters: tuple[Hashable, ...]) -> np.ndarray:
             f"received {type(weights).__name__}."
         )
     if lacking := [name for name in raters if name not in named]:
-        raise InvalidOptionError(f"weights must have one for each rater; they lack {few(lacking)} of {len(raters)}.")
+        raise InvalidOptionError(
+            f"weights must have one for each rater; they lack {few(lacking)} of {len(raters)}."
+            f"{normalisation_note(named, lacking)}"
+        )
     values = np.array([named[name] for name in raters], dtype=np.float64)
     if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
         wrong = [raters[k] for k in np.flatnonzero(~(values >= 0) | ~np.isfinite(values))]

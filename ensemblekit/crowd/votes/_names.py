@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import InvalidPredictionsError
 from ...predictions.joining import order_of
 from ...predictions.names import as_ids, plain, shown
+from ...predictions.spellings import check_spellings, check_types
 
 __all__ = ["code_names", "distinct", "order_of_column", "plain_names"]
 
@@ -30,25 +31,28 @@ def code_names(column: Any, what: str, numbers: bool = False) -> tuple[np.ndarra
     tuple of ndarray
         Names, and the position of that of each row.
     """
-    codes, values = distinct(column)
+    codes, values = distinct(column, what)
     if (codes < 0).any():
         raise InvalidPredictionsError(
             f"{what} must have a name in each row; row {int((codes < 0).argmax())} has none. Name it, or drop the row."
         )
     names = as_ids(plain_names(values, numbers=numbers), what=what)
+    check_spellings(names, what)
     order = order_of(names)
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     return names[order], rank[codes]
 
 
-def distinct(column: Any) -> tuple[np.ndarray, list[Any]]:
+def distinct(column: Any, what: str) -> tuple[np.ndarray, list[Any]]:
     """Find the different cells of a column.
 
     Parameters
     ----------
     column : Series or array
         Any cells.
+    what : str
+        What they are, for errors.
 
     Returns
     -------
@@ -63,7 +67,9 @@ def distinct(column: Any) -> tuple[np.ndarray, list[Any]]:
         raise InvalidPredictionsError(
             f"each cell of a table of votes must be one name; received {shown([*column][:1], 100)}."
         ) from None
-    return codes.astype(np.int32), values.tolist()
+    different = values.tolist()
+    check_types(column, different, what)
+    return codes.astype(np.int32), different
 
 
 def order_of_column(column: Any) -> list[Any] | None:

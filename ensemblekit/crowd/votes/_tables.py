@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import InvalidOptionError, InvalidPredictionsError
+from ...predictions.column_names import columns_called, naming_advice
 from ...predictions.names import plain, shown
 from ...predictions.tables import check_different, computed, frame_of
 from ._names import code_names, distinct, order_of_column, plain_names
@@ -20,7 +21,7 @@ KNOWN = {
     "rater": ("rater", "worker", "annotator", "reader", "judge", "juror"),
     "label": ("label", "vote", "answer", "verdict", "verdicts"),
 }
-"""Names by which a column is recognised if the caller names none; ``task`` and ``worker`` are those of crowd-kit."""
+"""Names by which a column is recognised, in any case, if the caller names none; some are those of crowd-kit."""
 
 
 class ColumnNames(NamedTuple):
@@ -65,6 +66,8 @@ class Coded(NamedTuple):
         Item -> cell of the column of the known labels.
     order : list or None
         Labels from the lowest to the highest, if the column is an ordered categorical.
+    written : bool
+        Whether the cells are those of a text file, which has no types.
     """
 
     items: np.ndarray
@@ -76,6 +79,7 @@ class Coded(NamedTuple):
     weight: np.ndarray | None
     gold: dict[Any, Any] | None
     order: list[Any] | None = None
+    written: bool = False
 
 
 def column_names(
@@ -128,9 +132,9 @@ def coded_table(table: Any, names: ColumnNames, *, numbers: bool = False) -> Cod
     else:
         rater = _column(frame, "rater", names)
     raters, places = code_names(frame[rater], f"raters, the column {rater!r},", numbers)
-    codes, values = distinct(cells)
+    codes, values = distinct(cells, "labels")
     labels = plain_names(values, numbers=numbers)
-    return Coded(items, raters, rows, places, labels, codes, weight, known, order_of_column(cells))
+    return Coded(items, raters, rows, places, labels, codes, weight, known, order_of_column(cells), numbers)
 
 
 def columns_to_read(found: Sequence[str], names: ColumnNames) -> list[str]:
@@ -146,10 +150,15 @@ def columns_to_read(found: Sequence[str], names: ColumnNames) -> list[str]:
     Returns
     -------
     list of str
+        All columns if one that is needed is not recognised, so that the error can propose one.
     """
     wanted = [name for name in (*names[:3], names.weight, names.gold, *(names.raters or ())) if name is not None]
-    known = {name for kind in KNOWN.values() for name in kind}
-    return [name for name in found if name in wanted or name in known]
+    of_kind = {what: columns_called(found, known) for what, known in KNOWN.items()}
+    needed = ["item"] if names.raters is not None else [*KNOWN]
+    if not all(of_kind[what] or getattr(names, what) is not None for what in needed):
+        return [*found]
+    recognised = {name for columns in of_kind.values() for name in columns}
+    return [name for name in found if name in wanted or name in recognised]
 
 
 def _as_frame(table: Any, names: ColumnNames) -> Any:
@@ -187,14 +196,17 @@ def _column(frame: Any, what: str, names: ColumnNames) -> Any:
     if (given := getattr(names, what)) is not None:
         return _named(frame, what, given)
     taken = {*names[:3], names.weight, names.gold, *(names.raters or ())}
-    found = [name for name in KNOWN[what] if name in frame.columns and name not in taken]
+    columns = [*frame.columns]
+    found = columns_called(columns, KNOWN[what], taken)
     if len(found) == 1:
         return found[0]
+    taken |= {name for known in KNOWN.values() for name in columns_called(columns, known)}
+    left = [name for name in columns if name not in taken]
+    advice = naming_advice(what, found, KNOWN[what], left, frame.__getitem__)
+    wide = "" if what == "item" else " In a table with a column a rater, name these: raters=[...]."
     raise InvalidPredictionsError(
-        f"a table of votes must have one column for each of item, rater and label; received {shown([*frame.columns])}, "
-        f"in which {f'{found} could each be' if found else 'none is known as'} the {what}. Name it: "
-        f"{what}={str((found or [*frame.columns] or ['...'])[0])!r}"
-        f"{'' if what == 'item' else ', or the columns of a table with a column a rater: raters=[...]'}."
+        f"a table of votes must have one column for each of item, rater and label; received {shown(columns)}, "
+        f"in which {f'{found} could each be' if found else 'none is known as'} the {what}. {advice}{wide}"
     )
 
 
@@ -242,11 +254,11 @@ def _wide(frame: Any, names: ColumnNames, numbers: bool) -> Coded:
             f"a table with a column a rater must have one row an item; received repeated: {shown(repeated)}."
         )
     raters, places = code_names(pd.Series(columns, dtype=object), "raters", numbers=False)
-    seen: dict[Any, int] = {}
+    seen: dict[tuple[bool, Any], int] = {}  # True and 1 are equal
     parts: list[np.ndarray] = []
     for name in columns:
-        codes, values = distinct(frame[name])
-        known = [seen.setdefault(value, len(seen)) for value in plain_names(values)]
+        codes, values = distinct(frame[name], "labels")
+        known = [seen.setdefault((isinstance(value, bool), value), len(seen)) for value in plain_names(values)]
         parts.append(np.append(np.array(known, dtype=np.int32), np.int32(-1))[codes])
     known_labels = None if names.gold is None else _gold(frame[item], frame[_named(frame, "gold", names.gold)], numbers)
     return Coded(
@@ -254,11 +266,12 @@ def _wide(frame: Any, names: ColumnNames, numbers: bool) -> Coded:
         raters,
         np.tile(rows, len(columns)),
         np.repeat(places, len(rows)),
-        plain_names([*seen], numbers=numbers),
+        plain_names([value for _, value in seen], numbers=numbers),
         np.concatenate(parts),
         None,
         known_labels,
         _order_of_columns([frame[name] for name in columns]),
+        numbers,
     )
 
 

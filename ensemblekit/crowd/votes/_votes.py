@@ -11,6 +11,7 @@ import numpy as np
 from ...arguments import typed
 from ...errors import InvalidOptionError
 from ...predictions import Aliases, Alignable, MissingPolicy, align
+from ...predictions.alike import normalisation_note
 from ...predictions.names import as_classes, few, readonly, shown
 from ._entries import Entries
 from ._frames import frame_of
@@ -37,8 +38,8 @@ class Votes:
         columns, or a list of dicts. Or ``{item: {rater: label}}``, or a column of such mappings. With ``raters`` a row
         an item.
     item, rater, label : str, optional
-        Columns of the table. By default ``item`` or ``task``; ``rater``, ``worker``, ``annotator``, ``reader``,
-        ``judge`` or ``juror``; ``label``, ``vote``, ``answer``, ``verdict`` or ``verdicts``.
+        Columns of the table. By default, in any case, ``item`` or ``task``; ``rater``, ``worker``, ``annotator``,
+        ``reader``, ``judge`` or ``juror``; ``label``, ``vote``, ``answer``, ``verdict`` or ``verdicts``.
     raters : sequence of str, optional
         Columns of a table with a column a rater, such as that of readers of images.
     classes : sequence of str or int, optional
@@ -61,7 +62,8 @@ class Votes:
     ------
     InvalidPredictionsError
         If the table has not these columns, a row names no item or rater, or a vote is empty, repeated or of an unknown
-        class and nothing is said of that.
+        class and nothing is said of that. If text and numbers are mixed, or two names differ only by their Unicode
+        normalisation.
     InvalidOptionError
         If an option has another value.
 
@@ -115,13 +117,13 @@ class Votes:
 
     def _fill(self, coded: Coded, classes: Sequence[Hashable] | None, gold: Any, policies: Policies) -> None:
         given = coded.gold if coded.gold is not None else gold
-        found = choices_of(coded.labels, coded.label, classes, given, policies, coded.order)
+        found = choices_of(coded.labels, coded.label, classes, given, policies, coded.order, written=coded.written)
         kept = slice(None) if found.kept is None else found.kept
         weight = None if coded.weight is None else coded.weight[kept]
         entries = Entries(coded.item[kept], coded.rater[kept], found.choice, weight)
         self._set(coded.items, coded.raters, found.classes, entries, policies.repeated)
         self._order = found.order
-        self._gold = None if given is None else codes_of_gold(given, self._items, found.classes)
+        self._gold = None if given is None else codes_of_gold(given, self._items, found.classes, written=coded.written)
 
     def _set(
         self, items: np.ndarray, raters: np.ndarray, classes: tuple[Hashable, ...], entries: Entries, repeated: str
@@ -257,6 +259,7 @@ class Votes:
         if unknown := out - {*self._raters}:
             raise InvalidOptionError(
                 f"raters to leave out must be there; received unknown: {few(sorted(unknown, key=str))}."
+                f"{normalisation_note(unknown, self._raters)}"
             )
         stays = np.array([name not in out for name in self._raters], dtype=bool)
         if not stays.any():

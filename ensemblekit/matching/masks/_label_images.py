@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ...arguments import typed
+from ...arguments import check_unmasked, typed
 from ...errors import DataError, InvalidOptionError, InvalidPredictionsError, MissingDependencyError
 from ...limits import check_size
 from ...predictions.names import shown
+from ...predictions.spellings import check_spellings
 from ...regular import bytes_on_disk, open_regular
 
 __all__ = ["LabelImage", "LabelImages"]
@@ -149,6 +150,8 @@ class LabelImages:
             raise InvalidPredictionsError(
                 f"readers must be named by text, or by whole numbers; received {shown(names)}."
             )
+        check_spellings(names, "readers")
+        check_spellings(self._images, "cases")
         self.readers: tuple[Any, ...] = tuple(sorted(names))
 
     @property
@@ -174,6 +177,7 @@ class LabelImages:
 
 
 def _array(values: Any, what: str, given: Any, kind: Any = None) -> np.ndarray:
+    check_unmasked(what, values)
     try:
         return np.asarray(values, dtype=kind)
     except (TypeError, ValueError, OverflowError):

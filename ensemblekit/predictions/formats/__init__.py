@@ -18,6 +18,7 @@ from ._metadata import (
     column_names,
     stored_digest,
 )
+from ._numbers import parse_numbers
 from ._parquet import TableWriter, fields_from_arrow, join_parquet, read_metadata, to_arrow, update_digest
 from ._parts import parts_of
 
@@ -37,6 +38,7 @@ __all__ = [
     "load",
     "load_members",
     "ordinary_names",
+    "parse_numbers",
     "parts_of",
     "read_metadata",
     "read_text_columns",

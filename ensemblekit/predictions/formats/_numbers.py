@@ -14,7 +14,7 @@ from ..tables import ReadOptions
 from ._arrow import text_column
 from ._text import NULLS, TextTable, read_cells
 
-__all__ = ["parse_integers", "read_columns"]
+__all__ = ["parse_integers", "parse_numbers", "read_columns"]
 
 _NUMBER = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
@@ -77,9 +77,7 @@ def read_columns(
         table = read_cells(text, (), wanted)
     names = [name for name in wanted if name in numbers]
     cells = {name: table.column(name).to_pylist() for name in names}
-    decimal = options.decimal
-    if decimal is None:
-        decimal = _decimal_mark([cell.strip() for column in cells.values() for cell in column], options)
+    decimal = options.decimal or _decimal_mark([cell for column in cells.values() for cell in column], options)
     ids = table.column(row_name)
     for name in names:
         parsed: list[float | None] = []
@@ -92,17 +90,47 @@ def read_columns(
     return table
 
 
+def parse_numbers(cells: Sequence[str], options: ReadOptions) -> list[float | None]:
+    """Parse the cells of one column; recognise decimal commas.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        As they stand in the file.
+    options : ReadOptions
+        Decimal mark, if it is known.
+
+    Returns
+    -------
+    list of float or None
+        None for a missing value.
+
+    Raises
+    ------
+    ValueError
+        With the first cell that is no number.
+    InvalidPredictionsError
+        If nobody can know the decimal mark.
+    """
+    decimal = options.decimal or _decimal_mark(cells, options)
+    return [_parse_number(cell, decimal) for cell in cells]
+
+
 def _parse_number(cell: str, decimal: str) -> float | None:
     """Parse a decimal number. Unlike Python's float, refuse underscores and digits of other scripts."""
     if cell.strip() in NULLS:
         return None
     if "_" in cell or not cell.isascii() or (decimal == "," and "." in cell):
         raise ValueError(cell)
-    return float(cell.replace(",", ".") if decimal == "," else cell)
+    try:
+        return float(cell.replace(",", ".") if decimal == "," else cell)
+    except ValueError:
+        raise ValueError(cell) from None
 
 
-def _decimal_mark(cells: list[str], options: ReadOptions) -> str:
+def _decimal_mark(cells: Sequence[str], options: ReadOptions) -> str:
     """Recognise decimal commas, where no number can mean another one."""
+    cells = [cell.strip() for cell in cells]
     with_comma = [cell for cell in cells if "," in cell]
     if not with_comma or not all(_NUMBER.fullmatch(cell) or _THOUSANDS.fullmatch(cell) for cell in with_comma):
         return "."

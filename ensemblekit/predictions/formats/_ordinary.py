@@ -56,6 +56,11 @@ def write_ordinary(
         if label is not None:
             table.append((label, pa.array(_labels(p))))
     names = [name for name, _ in table]
+    if "" in names or (key_of(p.ids) is None and "" in p.ids.tolist()):
+        raise InvalidPredictionsError(
+            "an ordinary table needs a name for each row and column, as an empty cell names nothing; received ''. Give "
+            "it a name, or save with form='predictions'."
+        )
     if len({*names}) != len(names):
         raise InvalidOptionError(
             f"each column of a table must have a name of its own; these would be {shown(names)}. Give other names with "

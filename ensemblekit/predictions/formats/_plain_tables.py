@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -9,8 +11,9 @@ import numpy as np
 
 from ...errors import InvalidPredictionsError
 from .._key_texts import encoded, typed_column
+from ..named import is_default
 from ..names import readonly, shown
-from ..tables import ReadOptions, TableColumns, split_columns
+from ..tables import UNNAMED_INDEX, ReadOptions, TableColumns, split_columns
 from ._arrow import is_text_type, name_column, number_column, stacked
 from ._numbers import parse_integers, read_columns
 from ._parts import Table
@@ -34,6 +37,7 @@ def fields_from_table(table: Any, options: ReadOptions) -> Table:
     Table
         Keyword arguments of `Predictions`, and whether the table holds votes.
     """
+    table, options = _with_index(table, options)
     columns = split_columns(table.column_names, options)
     ids = _key_ids(table, columns.id) if isinstance(columns.id, tuple) else name_column(table, columns.id)
     for name in (*columns.values, *columns.labels):
@@ -41,6 +45,29 @@ def fields_from_table(table: Any, options: ReadOptions) -> Table:
             cells = table.column(name).drop_null().slice(0, 1).to_pylist()
             raise _not_a_number(cells[0] if cells else None, name, ids[0] if len(ids) else None, columns, options)
     return _fields(table, ids, columns, options)
+
+
+def _with_index(table: Any, options: ReadOptions) -> tuple[Any, ReadOptions]:
+    """Take the index that pandas wrote into a file as the ids, as `Predictions` takes that of a table in memory."""
+    metadata = (table.schema.metadata or {}).get(b"pandas")
+    if options.id is not None or metadata is None:
+        return table, options
+    whole, names = table, []
+    for level in json.loads(metadata).get("index_columns", ()):
+        name = level
+        if isinstance(level, dict):  # a range, of which no column is written
+            name = level["name"] or f"{UNNAMED_INDEX}0__"
+            numbers = np.arange(level["start"], level["stop"], level["step"])
+            if name not in table.column_names and len(numbers) == len(table):
+                whole = table.append_column(name, [numbers])
+        if name in whole.column_names:
+            names.append(name)
+    unnamed = any(name.startswith(UNNAMED_INDEX) for name in names)
+    if not names or (unnamed and (len(names) > 1 or "id" in table.column_names)):
+        return table, options
+    if unnamed and is_default(whole.column(names[0]).to_numpy()):
+        return table, options
+    return whole, dataclasses.replace(options, id=names[0] if len(names) == 1 else tuple(names))
 
 
 def fields_from_text(text: TextTable, options: ReadOptions) -> Table:

@@ -41,6 +41,13 @@ _OTHER_THINGS = ["true", "false", "yes", "no", "nan", "inf", "infinity", "na", "
 _SEPARATOR_LINE = re.compile(rb"sep=([^\r\n])\r?\n")
 """A first line by which some spreadsheets say the separator."""
 
+_NO_TEXT = {
+    b"PK\x03\x04": "an .xlsx, .npz or other zip archive. Save a sheet as CSV, and .npz with this suffix",
+    b"PAR1": "Parquet. Give the file the suffix .parquet",
+    b"ARROW1": "an Arrow or Feather file. Write it as Parquet: frame.to_parquet(...)",
+}
+"""First bytes of files that are often given the suffix of a text table."""
+
 
 class TextTable(NamedTuple):
     """A text file, and where its rows begin.
@@ -97,6 +104,8 @@ def open_text(path: Path, options: ReadOptions, streamed: Callable[[list[str]], 
 
 def _with_header(data: bytes, options: ReadOptions) -> TextTable:
     start, metadata, separator = 0, None, options.separator
+    if other := next((what for begin, what in _NO_TEXT.items() if data.startswith(begin)), None):
+        raise InvalidPredictionsError(f"a text table must hold text; the first bytes of this one are those of {other}.")
     if data.startswith(HEADER):
         end = data.find(b"\n") + 1 or len(data)
         metadata, start = _decoded(data[len(HEADER) : end]), end

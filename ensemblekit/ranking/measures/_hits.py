@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...predictions.joining import Lookup
-from .._joined import joined
+from ...predictions.joining import Lookup, is_text
+from .._joined import check_one_spelling, joined
 from .._ranks import places
 from ..runs import Qrels, Run, bits_of, check_same_kinds
 
@@ -142,9 +142,15 @@ def hits_of(run: Run, qrels: Qrels) -> Hits:
     if not n or not len(run):
         none = np.empty(0, dtype=np.int64)
         return Hits(n, none, none, np.empty(0), judged_query, judged_grade)
+    whose = [run.member or "the run", "the judgements"]
+    of_queries = [run.queries, qrels.queries]
+    if is_text(run.queries):
+        check_one_spelling("queries", joined(of_queries)[0], of_queries, whose)
     wanted, code = judged.item, run.item_code
     if run.item_names is not None and qrels.item_names is not None:
-        _, (of_run, of_judged) = joined([run.item_names, qrels.item_names])
+        of_items = [run.item_names, qrels.item_names]
+        every, (of_run, of_judged) = joined(of_items)
+        check_one_spelling("items", every, of_items, whose)
         wanted = wanted if of_judged is None else of_judged[wanted]
         code = code if of_run is None else of_run.take(code)
     found = Lookup(judged.queries).positions(run.queries)

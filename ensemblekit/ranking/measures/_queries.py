@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...arguments import typed
+from ...arguments import check_unmasked, typed
 from ...errors import InvalidOptionError, InvalidPredictionsError
 from ...interfaces import Metric
 from ...predictions import Predictions
@@ -106,6 +106,7 @@ def values_of(hits: Hits, metrics: Mapping[str, Any]) -> np.ndarray:
     table = np.empty((hits.n_queries, len(metrics)))
     for place, (name, metric) in enumerate(metrics.items()):
         given = metric.values(hits)
+        check_unmasked(f"metric {name!r}", given, error=InvalidOptionError)
         values = np.asarray(given, dtype=np.float64)
         # Rounding may lift a perfect value above 1.
         if values.shape != (hits.n_queries,) or not ((values >= -1e-9) & (values <= 1 + 1e-9)).all():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...arguments import check_unmasked
 from ...errors import InvalidPredictionsError
-from ...predictions.joining import is_text, order_of
+from ...predictions.column_names import columns_called, naming_advice
+from ...predictions.joining import SHORT, is_text, order_of, shared_start, short_texts
 from ...predictions.names import WIDEST, as_ids, as_names, readonly, shown
+from ...predictions.spellings import check_spellings, check_types
 from ...predictions.tables import check_different, computed
 
 __all__ = ["Coded", "ColumnNames", "coded_columns", "coded_table"]
@@ -20,7 +23,9 @@ KNOWN = {
     "score": ("score", "sim"),
     "grade": ("grade", "relevance", "rel"),
 }
-"""Names by which a column is recognised if the caller names none."""
+"""Names by which a column is recognised, in any case, if the caller names none."""
+RANKS = ("rank", "position")
+"""Names of columns that are no scores: their best is the smallest."""
 
 
 class ColumnNames(NamedTuple):
@@ -93,6 +98,8 @@ def coded_columns(query: Any, item: Any, value: Any, kind: str) -> Coded:
             f"the columns of a run must be equally long; received {len(query)} queries, {len(item)} items and "
             f"{len(value)} {kind}s."
         )
+    for what, column in (("queries", query), ("items", item), (f"{kind}s", value)):
+        check_unmasked(what, column)
     numbers = _values(value, kind)
     queries, rows = _coded(query, "queries")
     if queries is None:
@@ -123,9 +130,7 @@ def _columns(table: Any, names: ColumnNames) -> tuple[Any, Any, Any]:
     else:
         raise _no_table(table, names.kind)
     check_different(columns)
-    found = [_named(columns, what, given, names.kind) for what, given in (
-        ("query", names.query), ("item", names.item), (names.kind, names.value),
-    )]  # fmt: skip
+    found = [_named(columns, what, names, get) for what in ("query", "item", names.kind)]
     query, item, value = (get(name) for name in found)
     return query, item, value
 
@@ -138,20 +143,34 @@ def _no_table(table: Any, kind: str) -> InvalidPredictionsError:
     )
 
 
-def _named(columns: Sequence[Any], what: str, given: str | None, kind: str) -> Any:
-    if given is not None and given in columns:
-        return given
-    if given is not None:
+def _named(columns: Sequence[Any], what: str, names: ColumnNames, get: Callable[[Any], Any]) -> Any:
+    kind = names.kind
+    given = {"query": names.query, "item": names.item, kind: names.value}
+    if given[what] is not None and given[what] in columns:
+        return given[what]
+    if given[what] is not None:
         raise InvalidPredictionsError(
-            f"{what} must name a column of the table; received {given!r}, and the columns are {shown([*columns])}."
+            f"{what} must name a column of the table; received {given[what]!r}, and the columns are "
+            f"{shown([*columns])}."
         )
-    found = [name for name in KNOWN[what] if name in columns]
+    used = {*given.values()}
+    found = columns_called(columns, KNOWN[what], used)
     if len(found) == 1:
         return found[0]
+    for other in given:
+        used |= {*columns_called(columns, KNOWN[other])}
     why = f"{found} could each be" if found else "none is known as"
+    ranks = columns_called(columns, RANKS)
+    left = [name for name in columns if name not in used and name not in ranks]
+    advice = naming_advice(what, found, KNOWN[what], left, get, numbers=what == kind)
+    if what == "score" and ranks and not found:
+        advice += (
+            " A rank is no score, as the best item has the smallest: turn it round, "
+            f"pd.DataFrame(table).assign(score=lambda t: -t[{ranks[0]!r}])."
+        )
     raise InvalidPredictionsError(
         f"a table of rankings must have one column for each of query, item and {kind}; received {shown([*columns])}, "
-        f"in which {why} the {what}. Name it: {what}={str((found or [*columns] or ['...'])[0])!r}."
+        f"in which {why} the {what}. {advice}"
     )
 
 
@@ -196,7 +215,11 @@ def _coded(column: Any, what: str) -> tuple[np.ndarray | None, np.ndarray]:
     numbers = _whole_numbers(column)
     if numbers is not None:
         return None, numbers
-    codes, distinct = _factorized(column)
+    short = _short_keys(column)
+    if short is not None:
+        distinct, codes = _distinct_numbers(short[0])
+        return short_texts(distinct, short[1]), codes
+    codes, distinct = _factorized(column, what)
     if (codes < 0).any():
         raise InvalidPredictionsError(
             f"{what} must have a name in each row; row {int((codes < 0).argmax())} has none. Name it, or drop the row."
@@ -205,6 +228,7 @@ def _coded(column: Any, what: str) -> tuple[np.ndarray | None, np.ndarray]:
     if not is_text(names):
         return None, names.take(codes) if len(names) else np.empty(0, dtype=np.int64)
     names = as_ids(names, what=what)
+    check_spellings(names, what)
     order = order_of(names)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
@@ -221,7 +245,7 @@ def _whole_numbers(column: Any) -> np.ndarray | None:
     return None
 
 
-def _factorized(column: Any) -> tuple[np.ndarray, Any]:
+def _factorized(column: Any, what: str) -> tuple[np.ndarray, Any]:
     """Find the different names of a column and the position of each row; -1 for an empty cell."""
     import pandas as pd
 
@@ -235,13 +259,16 @@ def _factorized(column: Any) -> tuple[np.ndarray, Any]:
             encoded = encoded.unify_dictionaries().combine_chunks()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         return _used(codes, encoded.dictionary)
+    column = column if hasattr(column, "dtype") else pd.Series([*column], dtype=object)
     try:
-        codes, distinct = pd.factorize(column if hasattr(column, "dtype") else pd.Series([*column], dtype=object))
+        codes, distinct = pd.factorize(column)
     except TypeError:
         raise InvalidPredictionsError(
             f"each cell of a table of rankings must be one name; received {shown([*column][:1], 100)}."
         ) from None
-    return codes.astype(np.int64), distinct.tolist()
+    different = distinct.tolist()
+    check_types(column, different, what)
+    return codes.astype(np.int64), different
 
 
 def _used(codes: np.ndarray, dictionary: Any) -> tuple[np.ndarray, Any]:
@@ -255,27 +282,67 @@ def _used(codes: np.ndarray, dictionary: Any) -> tuple[np.ndarray, Any]:
 
 def _texts(column: Any) -> Any:
     """Make an array of short texts without a Python object for each; a list of anything else."""
-    import pyarrow as pa
-
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not len(column):
+    found = _letters(column, WIDEST)
+    if found is None:
         return column.to_pylist()
-    _, ends, data = column.cast(pa.large_string()).buffers()
-    ends = np.frombuffer(ends, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
-    letters = np.frombuffer(data or b"", dtype=np.uint8)[ends[0] : ends[-1]]
-    lengths = np.diff(ends)
+    letters, lengths = found
     width = int(lengths.max())
-    if column.null_count or not 0 < width <= WIDEST or letters.max() >= 128 or not letters.all():
-        return column.to_pylist()
     codes = np.zeros((len(column), width), dtype=np.uint32)
     codes[np.arange(width) < lengths[:, np.newaxis]] = letters
     return codes.view(f"U{width}")[:, 0]
 
 
+def _short_keys(column: Any) -> tuple[np.ndarray, str] | None:
+    """Pack the texts of a column of Arrow as `short_keys` does, and the start that all share; None if one is long."""
+    if not hasattr(column, "dictionary_encode"):
+        return None
+    import pyarrow as pa
+    import pyarrow.compute
+
+    compute: Any = pyarrow.compute
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    found, start = _letters(column, WIDEST), ""
+    if found is not None and found[1].max() > SHORT:
+        start = shared_start([*compute.min_max(column).as_py().values()])
+        if found[1].max() - len(start) > SHORT:
+            return None
+        found = _letters(compute.utf8_slice_codeunits(column, len(start)), SHORT)
+    if found is None:
+        return None
+    letters, lengths = found
+    packed = np.zeros((len(column), SHORT), dtype=np.uint8)
+    packed[np.arange(SHORT) < lengths[:, np.newaxis]] = letters
+    return packed.view(">u8")[:, 0].astype(np.uint64), start
+
+
+def _letters(column: Any, widest: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Find the letters of all texts of a column of Arrow, and the length of each; None if one is long, or not ASCII."""
+    import pyarrow as pa
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) or not len(column):
+        return None
+    _, ends, data = column.cast(pa.large_string()).buffers()
+    ends = np.frombuffer(ends, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
+    letters = np.frombuffer(data or b"", dtype=np.uint8)[ends[0] : ends[-1]]
+    lengths = np.diff(ends)
+    if column.null_count or not 0 < lengths.max() <= widest or letters.max() >= 128 or not letters.all():
+        return None
+    return letters, lengths
+
+
 def _distinct_numbers(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the different numbers and the position of each; fast where they are in order."""
-    if len(numbers) and (numbers[1:] >= numbers[:-1]).all():
-        new = np.append(True, numbers[1:] != numbers[:-1])
-        starts = np.flatnonzero(new)
-        return numbers[starts], np.arange(len(starts)).repeat(np.diff(np.append(starts, len(numbers))))
-    distinct, codes = np.unique(numbers, return_inverse=True)
-    return distinct, codes.astype(np.int64, copy=False)
+    """Find the different numbers and the position of each; fast where equal ones stand together."""
+    new = np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
+    starts = np.flatnonzero(new)
+    values = numbers[starts]
+    rising = bool((values[1:] > values[:-1]).all())
+    if rising or 2 * len(starts) < len(numbers):
+        distinct, codes = (values, np.arange(len(starts))) if rising else _distinct_numbers(values)
+        return distinct, codes.repeat(np.diff(np.append(starts, len(numbers))))
+    order = np.argsort(numbers)
+    ordered = numbers.take(order)
+    new = np.append(True, ordered[1:] != ordered[:-1])
+    codes = np.empty(len(numbers), dtype=np.int64)
+    codes[order] = np.cumsum(new) - 1
+    return ordered[new], codes

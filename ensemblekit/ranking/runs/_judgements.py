@@ -27,7 +27,8 @@ class Qrels:
     table : table or mapping
         A row a judged item of a query, as of `Run`, or ``{query: {item: grade}}``.
     query, item, grade : str, optional
-        Names of the columns. By default they are recognised; the grade is ``grade``, ``relevance`` or ``rel``.
+        Names of the columns. By default they are recognised, in any case; the grade is ``grade``, ``relevance``
+        or ``rel``.
 
     Raises
     ------

@@ -12,6 +12,7 @@ import numpy as np
 from ...arguments import check_count
 from ...errors import InvalidOptionError, InvalidPredictionsError
 from ...predictions.names import UNNAMED, same_kind, shown
+from ...predictions.spellings import check_spellings
 from ._run import Run
 
 __all__ = ["as_runs", "check_same_kinds", "in_threads", "n_threads"]
@@ -67,6 +68,7 @@ def as_runs(runs: Any, n_jobs: int = 1) -> dict[str, Run]:
         raise InvalidPredictionsError(
             f"runs must be one or more with different names; received {shown(names)}. Name them: {{'bm25': run, ...}}."
         )
+    check_spellings(names, "names of runs")
     named = dict(zip(names, made, strict=True))
     check_same_kinds(named)
     return named

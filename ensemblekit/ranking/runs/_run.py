@@ -9,6 +9,7 @@ import numpy as np
 
 from ...arguments import check_count, typed
 from ...errors import InvalidOptionError, InvalidPredictionsError
+from ...predictions.alike import normalisation_note
 from ...predictions.names import as_fit_ids, as_names, few, positions, readonly
 from ._columns import Coded, ColumnNames, coded_table
 from ._order import Rows, check_different_items, in_order
@@ -28,7 +29,7 @@ class Run:
         A row an item of a query: a pandas, Arrow or polars table, or a mapping of column name to array. Or ``{query:
         {item: score}}``. Columns are found by name.
     query, item, score : str, optional
-        Names of the columns. By default they are recognised: ``query``, ``query_id``, ``qid``, ``q_id`` or ``topic``;
+        Names of the columns. By default, in any case, ``query``, ``query_id``, ``qid``, ``q_id`` or ``topic``;
         ``item``, ``item_id``, ``docno``, ``doc_id``, ``docid``, ``document`` or ``doc``; ``score`` or ``sim``.
     member : str, optional
         Name of the member.
@@ -39,6 +40,7 @@ class Run:
     ------
     InvalidPredictionsError
         If a column is not there, an item is there twice for a query, a score is not finite, or a name is missing.
+        If two names differ only by their Unicode normalisation.
 
     Notes
     -----
@@ -262,6 +264,7 @@ class Run:
         if (places < 0).any():
             raise InvalidOptionError(
                 f"queries to take must be there; received unknown: {few(wanted[places < 0].tolist())}."
+                f"{normalisation_note(wanted[places < 0], self._queries)}"
             )
         stays = np.zeros(len(self._queries), dtype=bool)
         stays[places] = True
@@ -306,7 +309,7 @@ class Run:
         Raises
         ------
         InvalidPredictionsError
-            If a line has not six fields, a score is no number, or the rows are no run.
+            If a line has not six fields, a score is no number, lines have several tags, or the rows are no run.
         FileNotFoundError
             If the file does not exist.
         """

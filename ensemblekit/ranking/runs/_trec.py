@@ -45,11 +45,24 @@ def read_run(path: str | os.PathLike[str], ids: str) -> tuple[Coded, str | None]
     Returns
     -------
     tuple
-        Codes of the rows, and the tag of the first; None if there is no row.
+        Codes of the rows, and their tag; None if there is no row.
     """
     table = _read(path, RUN, ids, "score")
-    tag = table.column("tag")[0].as_py() if len(table) else None
-    return _coded(path, table, "score", ids), tag
+    # Each chunk has a dictionary of its own, of what is in it.
+    tags = [*dict.fromkeys(tag for chunk in table.column("tag").chunks for tag in chunk.dictionary.to_pylist())]
+    if len(tags) > 1:
+        raise _several_tags(path, tags)
+    return _coded(path, table, "score", ids), tags[0] if tags else None
+
+
+def _several_tags(path: str | os.PathLike[str], tags: list[str]) -> InvalidPredictionsError:
+    name = os.fspath(path)
+    return InvalidPredictionsError(
+        f"{name!r}: a file must be of one run; received lines of {len(tags)} tags, the last field of a line: "
+        f"{shown(tags)}. Scores of several systems have no common scale. Split it: "
+        f"table = pd.read_csv({name!r}, sep=r'\\s+', names={[*RUN]!r}, dtype=str, quoting=3, keep_default_na=False); "
+        "runs = {tag: Run(part.astype({'score': float})) for tag, part in table.groupby('tag')}."
+    )
 
 
 def read_qrels(path: str | os.PathLike[str], ids: str) -> Coded:

@@ -77,8 +77,9 @@ def check_foreign(
     seed : int, default=0
         The examples are the same for the same seed, as long as the function answers in time.
     seconds : float, default=5.0
-        Time limit of one call, in seconds; a promise draws no more examples after twice this time. Python code that
-        does not end is stopped. Compiled code that does not end and holds the interpreter's lock cannot be.
+        Time limit of one call, in seconds; a promise draws no more examples after twice this time, and looks no longer
+        than this for a smaller counter-example. Python code that does not end is stopped. Compiled code that does not
+        end and holds the interpreter's lock cannot be.
     label : str, optional
         Name of the function in the report, by default its own.
     code : str, optional

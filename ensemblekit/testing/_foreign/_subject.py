@@ -64,7 +64,7 @@ class ForeignSubject:
         self.function, self.shape, self.label = function, shape, label
         self.weighted, self.least_members, self.absent, self.ties = weighted, least_members, absent, ties
         self.labels, self.seed, self.seconds = labels, seed, seconds
-        self.drawing_seconds = 2 * seconds
+        self.drawing_seconds, self.shrinking_seconds = 2 * seconds, seconds
         self.defined, self.name = (code.rstrip(), "function") if code else definition(function)
         self.late = False
         self.fickle = False

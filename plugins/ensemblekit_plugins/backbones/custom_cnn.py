@@ -32,7 +32,15 @@ class CustomCNN(KerasBackbone):
         x_0 = \text{pixels} / 255, \qquad x_{k} = \operatorname{pool}(\max(W_k * x_{k-1} + b_k, 0))
 
     Each block is a 3 × 3 convolution, ReLU and 2 × 2 max pooling; the last map is flattened. Each `build` draws new
-    weights.
+    weights. The sizes are those of the study's second model; alternating convolutions and poolings are from [1]_,
+    dropout from [2]_.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition",
+       Proceedings of the IEEE 86(11), 1998.
+    .. [2] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, "Dropout: a simple way to prevent
+       neural networks from overfitting", Journal of Machine Learning Research 15, 2014.
 
     Examples
     --------

@@ -35,7 +35,14 @@ class KerasFile(KerasBackbone):
     Notes
     -----
     A convolutional model accepts images of another size than that of the saved model. A model that flattens its feature
-    maps does not, and such images are refused.
+    maps does not, and such images are refused. Features of a network that was trained for another task are the
+    method of [1]_; global average pooling is from [2]_.
+
+    References
+    ----------
+    .. [1] A. S. Razavian, H. Azizpour, J. Sullivan, S. Carlsson, "CNN features off-the-shelf: an astounding baseline
+       for recognition", CVPR Workshops, 2014.
+    .. [2] M. Lin, Q. Chen, S. Yan, "Network in network", ICLR, 2014.
     """
 
     name = "keras_file"

@@ -28,7 +28,13 @@ class Chained:
     All layers of the first model before the output layer are used, with their weights. If the softmax is a separate
     layer, it is left out as well. Layers that are frozen in the first model stay frozen, and what ``adapt`` has learned
     (means, vocabularies) stays learned. The second part is only a head, because the first part does the augmentation,
-    rescaling, convolutions and flattening.
+    rescaling, convolutions and flattening. The study chains its two networks in this way; [1]_ examines layers that are
+    copied with their weights, and trained further below new ones.
+
+    References
+    ----------
+    .. [1] J. Yosinski, J. Clune, Y. Bengio, H. Lipson, "How transferable are features in deep neural networks?",
+       Advances in Neural Information Processing Systems 27, 2014.
 
     Examples
     --------

@@ -10,20 +10,17 @@ import numpy as np
 
 from ensemblekit import Combiner, Predictions, PredictionSet, align, fit_combiner, hookimpl
 from ensemblekit.combining import ask
-from ensemblekit.combining.forward import forward_folds
-from ensemblekit.errors import InvalidOptionError, InvalidPredictionsError, NotFittedError
+from ensemblekit.errors import InvalidOptionError, NotFittedError
 from ensemblekit.predictions import Task
 from ensemblekit.registry import default_registry
 
 from ..kernels.blocks import row_slices
 from ..learning.calibration_maps import METHODS, apply_map, apply_maps, fit_map
+from ..learning.folds import Fold, divide, held_out
 from ..learning.rows import check_all_present, flatten_weights
 from ..options import check_choice, check_count
 
 __all__ = ["Calibrated"]
-
-Fold = tuple[np.ndarray, np.ndarray]
-"""Rows to fit on, and rows that are held out."""
 
 
 class Calibrated(Combiner):
@@ -39,7 +36,7 @@ class Calibrated(Combiner):
         ``before``: each member is calibrated separately, then they are combined. ``after``: the combined predictions
         are calibrated.
     cv : int, default=5
-        Number of folds if ``inner`` learns; if there are fewer rows, one fold per row. See Notes.
+        Number of folds if ``inner`` learns; if there are fewer rows or groups, one fold for each. See Notes.
 
     Attributes
     ----------
@@ -79,9 +76,9 @@ class Calibrated(Combiner):
     1000. ``temperature`` keeps the order of the classes and their ties.
 
     If ``inner`` learns, the second step is fitted out of fold. The rows are divided into ``cv`` folds, always the same.
-    Each fold is calibrated (``before``) or combined (``after``) by a first step that was fitted on the other folds. The
-    first step is then fitted on all rows. If there is only one row, it is used for both steps. Rows with weight 0 are
-    left out.
+    Rows of one group of the predictions are in one fold. Each fold is calibrated (``before``) or combined (``after``)
+    by a first step that was fitted on the other folds. The first step is then fitted on all rows. If there is only one
+    row, it is used for both steps. Rows with weight 0 are left out.
 
     Rows with ``time`` are divided into ``cv + 1`` blocks of consecutive cutoffs. Each but the first is calibrated or
     combined by a first step that was fitted on rows of earlier blocks whose outcomes were known at its first cutoff.
@@ -172,7 +169,7 @@ class Calibrated(Combiner):
             if learns:
                 folds = self._folds(predictions)
                 predictions = self._calibrated_out_of_fold(predictions, sample_weight, folds)
-                rows = _held_out(folds)
+                rows = held_out(folds)
                 sample_weight, features = _of(sample_weight, rows), _of(features, rows)
             self.inner_ = self._fit_inner(predictions, sample_weight, features)
             return self
@@ -183,9 +180,9 @@ class Calibrated(Combiner):
             for others, fold in folds:
                 some = predictions.reorder(rows=others)
                 fitted = self._fit_inner(some, _of(sample_weight, others), _of(features, others))
-                held_out = predictions.member_probas[:, fold]
-                combined[fold] = _combine(fitted, held_out, _of(features, fold), predictions.kind, np)
-            rows = _held_out(folds)
+                probas = predictions.member_probas[:, fold]
+                combined[fold] = _combine(fitted, probas, _of(features, fold), predictions.kind, np)
+            rows = held_out(folds)
             combined, predictions = combined[rows], predictions.reorder(rows=rows)
             sample_weight = _of(sample_weight, rows)
         else:
@@ -247,9 +244,10 @@ class Calibrated(Combiner):
             some = predictions.reorder(rows=others)
             maps = self._fit_maps(some.member_probas, some, _of(sample_weight, others))
             calibrated[:, fold] = self._calibrate(maps, predictions.member_probas[:, fold], predictions.kind)
-        rows = _held_out(folds)
+        rows = held_out(folds)
         predictions, calibrated = predictions.reorder(rows=rows), calibrated[:, rows]
-        fields: dict[str, Any] = {name: getattr(predictions, name) for name in ("ids", "classes", "labels", "task")}
+        names = ("ids", "classes", "labels", "task", "groups")
+        fields: dict[str, Any] = {name: getattr(predictions, name) for name in names}
         return align(
             *(
                 Predictions(probas, member=member, **fields)
@@ -260,27 +258,15 @@ class Calibrated(Combiner):
     def _folds(self, predictions: PredictionSet) -> list[Fold]:
         """List the rows that the first step is fitted on, and those that the second step is then fitted on."""
         n_samples = len(predictions.ids)
-        if predictions.time:
-            return self._folds_in_time(predictions)
+        if predictions.time or (predictions.groups is not None and n_samples > 1):
+            instead = "an inner rule that learns nothing, such as inner='mean'"
+            return divide(predictions, self.cv, who="calibrated fits its second step", instead=instead)
         if n_samples == 1:
             return [(np.array([0]), np.array([0]))]
         from sklearn.model_selection import KFold
 
         folds = KFold(min(self.cv, n_samples), shuffle=True, random_state=0)
         return list(folds.split(np.empty((n_samples, 1))))
-
-    def _folds_in_time(self, predictions: PredictionSet) -> list[Fold]:
-        codes = predictions.label_codes
-        classes = codes if predictions.kind == "multiclass" and codes is not None and codes.ndim == 1 else None
-        folds = forward_folds(predictions, self.cv, groups=predictions.groups, classes=classes)
-        if folds.n_folds:
-            return folds.splits()
-        cut = "" if folds.n_parts == folds.n_cutoffs else f", {folds.n_cutoffs - folds.n_parts} of them within a group"
-        raise InvalidPredictionsError(
-            "calibrated fits its second step on rows at whose cutoff outcomes of earlier rows were known; received "
-            f"{len(predictions.ids)} rows with {folds.n_cutoffs} different cutoffs{cut}, and none is such. Give rows "
-            "of more cutoffs, or an inner rule that learns nothing, such as inner='mean'."
-        )
 
     def _fit_inner(
         self, predictions: PredictionSet, sample_weight: np.ndarray | None, features: np.ndarray | None
@@ -307,11 +293,6 @@ class Calibrated(Combiner):
                 f"inner must be a registered name or an object with a method combine; received {self.inner!r}."
             )
         return copy.deepcopy(self.inner)
-
-
-def _held_out(folds: list[Fold]) -> np.ndarray:
-    """List the rows of all folds, in their order."""
-    return np.sort(np.concatenate([fold for _, fold in folds]))
 
 
 def _of(values: np.ndarray | None, rows: Any) -> np.ndarray | None:

@@ -26,6 +26,7 @@ from ..learning.final_estimators import (
     takes_groups,
     takes_sparse,
 )
+from ..learning.folds import give_folds, take_back_folds
 from ..learning.linear import is_linear
 from ..learning.rows import (
     check_all_present,
@@ -87,7 +88,9 @@ class Stacking(Combiner):
 
     The final estimator ``g`` is learned on rows that no member was fitted on [1]_; `fit_combiner` refuses other rows.
     The ensembles of the study are ``final_estimator="dense"`` on the average (its rows A and C) and on the
-    concatenation (D). A class without rows in the fit gets probability 0. Each position of a dense output is a row with
+    concatenation (D). If rows have groups or ``time``, an estimator with a number as its ``cv``, or none, as
+    ``CalibratedClassifierCV`` and ``RidgeCV`` have, gets folds that keep groups together and follow time instead. A
+    class without rows in the fit gets probability 0. Each position of a dense output is a row with
     the weight of its sample, and one ``g`` predicts all positions. Several labels or outputs are passed to one
     estimator if it supports this, according to scikit-learn's tags. Otherwise each label or output has its own clone.
 
@@ -244,12 +247,14 @@ class Stacking(Combiner):
         flat = self._flat_features(features, axes)
         self.n_features_ = None if flat is None else flat.shape[1]
         x = self._inputs(flatten_members(predictions.member_probas), flat)
+        before = give_folds(estimator, predictions)
         if isinstance(estimator, DenseSoftmax):
             self.final_estimator_ = estimator.fit(x, codes.ravel(), **kwargs)
         elif predictions.kind == "multiclass":
             self.final_estimator_ = fit_classes(estimator, x, codes.ravel(), kwargs)
         else:
             self.final_estimator_ = fit_outputs(estimator, x, codes.reshape(x.shape[0], -1), kwargs)
+        take_back_folds(self.final_estimator_, before)
         return self
 
     def inputs_of(self, member_probas: np.ndarray, features: Any = None) -> Any:

@@ -42,7 +42,14 @@ class ClassifierHead:
 
     The defaults are the head of the study's first model. The head of its second model is
     ``ClassifierHead(dense_units=128, batch_normalization=False)``. The second part of its chained model is
-    ``ClassifierHead(dense_units=256, batch_normalization=False)``.
+    ``ClassifierHead(dense_units=256, batch_normalization=False)``. Batch normalisation is from [1]_, dropout from [2]_.
+
+    References
+    ----------
+    .. [1] S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
+       shift", ICML, 2015.
+    .. [2] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, "Dropout: a simple way to prevent
+       neural networks from overfitting", Journal of Machine Learning Research 15, 2014.
 
     Examples
     --------

@@ -33,6 +33,11 @@ class Accuracy(ClassMetric):
 
     Tie rule: the first of equally probable classes is decided for; a label from 0.5 on.
 
+    References
+    ----------
+    .. [1] M. Sokolova, G. Lapalme, "A systematic analysis of performance measures for classification tasks",
+       Information Processing & Management 45(4), 2009.
+
     Examples
     --------
     >>> import numpy as np
@@ -63,6 +68,11 @@ class SubsetAccuracy(Accuracy):
     Decisions and truth are sets of labels: ``accuracy`` of the task ``multilabel`` under its other name.
 
     Tie rule: a label is decided for from 0.5 on.
+
+    References
+    ----------
+    .. [1] M.-L. Zhang, Z.-H. Zhou, "A review on multi-label learning algorithms", IEEE Transactions on Knowledge and
+       Data Engineering 26(8), 2014.
 
     Examples
     --------

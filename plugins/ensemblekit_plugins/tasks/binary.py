@@ -13,7 +13,17 @@ __all__ = ["Binary"]
 
 
 class Binary(Task):
-    """One of two classes per row, of which the second is the positive one."""
+    """One of two classes per row, of which the second is the positive one.
+
+    Notes
+    -----
+    One column of probabilities is that of the positive class; the other is its complement. That one class is called
+    positive, and metrics look for it, is the convention of the analysis of diagnostic tests [1]_.
+
+    References
+    ----------
+    .. [1] T. Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27(8), 2006.
+    """
 
     kind = "multiclass"
     metrics = ("log_loss", "accuracy", "brier_score", "macro_auroc", "average_precision", "f1", "calibration_error")

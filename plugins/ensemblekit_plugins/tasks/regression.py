@@ -10,7 +10,17 @@ __all__ = ["Regression"]
 
 
 class Regression(Task):
-    """One or more numbers per row."""
+    """One or more numbers per row.
+
+    Notes
+    -----
+    The outputs are numbers on a scale [1]_. Those of several outputs are predicted and averaged each by itself.
+
+    References
+    ----------
+    .. [1] T. Hastie, R. Tibshirani, J. Friedman, "The elements of statistical learning", 2nd edition, Springer, 2009,
+       chapter 2.
+    """
 
     kind = "regression"
     metrics = ("rmse", "mae", "r2")

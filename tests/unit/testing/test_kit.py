@@ -194,6 +194,7 @@ class Weighty:
 @parametrize_with_combiner_checks(
     [Right, partial(Weighty, shift=1), CountsItsCalls],
     expected_failed_checks=lambda factory: {"changes_nothing": "it counts"} if factory is CountsItsCalls else {},
+    max_examples=5,
 )
 def test_one_test_a_promise(check):
     check()

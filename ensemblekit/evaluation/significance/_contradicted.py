@@ -88,9 +88,8 @@ def _factor(doubts: np.ndarray, mass: np.ndarray, most_wrong: float) -> float:
     shares, sizes = shares[order], doubts.ravel()[order]
     certain = np.cumsum(shares)
     left = np.append(np.cumsum((shares * sizes)[::-1])[::-1], 0.0)
-    reached = (
-        certain + left[1:] / sizes >= most_wrong
-    )  # with the factor that makes this one, and all before it, certain
+    # With the factor that makes this one, and all before it, certain.
+    reached = certain + left[1:] / sizes >= most_wrong
     if not reached.any():
         return float(1 / sizes[-1])
     first = int(reached.argmax())

@@ -102,7 +102,7 @@ def _wrap(function: F, *, but: abc.Collection[str]) -> F:
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         known = types_of_parameters()
-        for given in (zip(order, args), kwargs.items()) if kwargs else (zip(order, args),):  # noqa: B905 - quicker
+        for given in (zip(order, args, strict=False), kwargs.items()):
             for name, value in given:
                 if name in known and value is not defaults[name] and not _matches(value, known[name][1]):
                     _refuse(name, *known[name], value)

@@ -103,8 +103,7 @@ def fuse(
     """Fuse several models and a rule into one model, kept only if it predicts the same as the separate members."""
     for path in output:
         check_output(path, overwrite=overwrite)
-    if all(path.exists() for _, path in map(name_and_path, members)):  # else the error comes at once
-        import_keras_quietly()
+    import_keras_quietly(*(path for _, path in map(name_and_path, members)))
     from ..fusion import export_fused
     from ..members import as_member
     from ..store import load as load_saved

@@ -46,8 +46,8 @@ def predict(
     reader: Any,
 ) -> None:
     """Predict any number of images; exit status 4 if some could not be read."""
-    if model.suffix != ".onnx" and model.exists():  # else the error comes at once
-        import_keras_quietly()
+    if model.suffix != ".onnx":
+        import_keras_quietly(model)
     from ..predicting import predict_images
 
     with show_progress("Predicting") as shown:

@@ -72,8 +72,7 @@ def profile(
     read: ReadOptions,
 ) -> None:
     """Measure what a model costs, and what dropping each member saves and loses."""
-    if model.exists():  # else the error comes at once
-        import_keras_quietly()
+    import_keras_quietly(model)
     from ..profiling import profile_model
     from ._inputs import read_members, with_labels
 

@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -159,8 +160,10 @@ def print_json(record: Any, **options: Any) -> None:
     typer.echo(json.dumps(record, indent=2, **options))
 
 
-def import_keras_quietly() -> None:
-    """Import Keras, if it is installed, without its start-up messages."""
+def import_keras_quietly(*models: Path) -> None:
+    """Import Keras, if it is installed and these models are there, without its start-up messages."""
+    if not all(path.exists() for path in models):
+        return  # the error about it comes at once
     from ..assembly import quiet_tensorflow
 
     with quiet_tensorflow(), contextlib.suppress(ImportError):

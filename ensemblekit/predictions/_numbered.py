@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-__all__ = ["is_shuffled_range", "nobody_knows", "remedy"]
+from ..errors import InvalidPredictionsError
+
+__all__ = ["check_known_order", "is_shuffled_range", "nobody_knows", "remedy"]
 
 
 def is_shuffled_range(ids: np.ndarray) -> bool:
@@ -12,6 +16,13 @@ def is_shuffled_range(ids: np.ndarray) -> bool:
     if ids.dtype.kind not in "iu" or not len(ids) or ids.min() != 0 or ids.max() != len(ids) - 1:
         return False
     return not bool((ids == np.arange(len(ids))).all()) and len(np.unique(ids)) == len(ids)
+
+
+def check_known_order(what: str, ids: np.ndarray, index: Any, *, called: str = "the ids") -> None:
+    """Refuse a default index beside ids, or an index of theirs, that are the same numbers in another order."""
+    for numbers, whose in ((ids, "the ids"), (index, f"the names in the index of {called}")):
+        if numbers is not None and is_shuffled_range(np.asarray(numbers)):
+            raise InvalidPredictionsError(nobody_knows(what, whose, "the ids"))
 
 
 def nobody_knows(what: str, others: str, order: str) -> str:

@@ -12,9 +12,10 @@ from ..errors import InvalidPredictionsError
 from ..kinds import KINDS, kind_of
 from ._columns import has_index
 from ._key_columns import is_key_columns, is_multi_index
+from ._numbered import check_known_order
 from ._task_names import classes_of_task, names_of_task
 from .groups import without_groups
-from .named import is_default, is_shuffled_range, nobody_knows, read_named, same_index
+from .named import is_default, read_named, same_index
 from .names import as_ids, few, same_names, shown
 
 __all__ = ["Fields", "read_fields"]
@@ -147,9 +148,7 @@ def _rows_of(named: Any, ids: Any, who: str) -> tuple[np.ndarray, Any]:
     rows = named.rows_like(given)
     if rows is None:
         if named.index is not None and len(given) == len(named.values):
-            for numbers, whose in ((given, "the ids"), (index, "the names in the index of ids")):
-                if numbers is not None and is_shuffled_range(np.asarray(numbers)):
-                    raise InvalidPredictionsError(nobody_knows("probas", whose, "the ids"))
+            check_known_order("probas", given, index, called="ids")
         return given, index
     if len(rows) != len(given):
         raise InvalidPredictionsError(f"{who} must have one row an id; received {len(rows)} rows and {len(given)} ids.")

@@ -16,7 +16,7 @@ from ..errors import InvalidOptionError, InvalidPredictionsError
 from ._columns import array_without_names, arrow_columns, has, has_index, is_table, is_without_rows, pandas_values
 from ._key_columns import from_tuples, is_multi_index
 from ._key_texts import like_key
-from ._numbered import is_shuffled_range, nobody_knows, remedy
+from ._numbered import check_known_order, is_shuffled_range, nobody_knows, remedy
 from .alike import normalisation_note
 from .keys import Key, key_of
 from .names import array_of, as_ids, few, plain, positions, shown
@@ -29,9 +29,7 @@ __all__ = [
     "check_same_rows",
     "frame_of_rows",
     "is_default",
-    "is_shuffled_range",
     "look_up",
-    "nobody_knows",
     "read_named",
     "same_index",
 ]
@@ -213,9 +211,8 @@ def look_up(named: Named, what: str, ids: np.ndarray, *, index: Any = None) -> n
                 f"{what} must have one value an id, or name its rows (a Series or DataFrame indexed by id, "
                 f"{{id: value}}); received {len(values)} values for {len(ids)} ids."
             )
-        for numbers, whose in ((ids, "the ids"), (index, "the names in the index of the ids")):
-            if named.index is not None and numbers is not None and is_shuffled_range(_raw(numbers)):
-                raise InvalidPredictionsError(nobody_knows(what, whose, "the ids"))
+        if named.index is not None:
+            check_known_order(what, ids, index)
         return values
     places = positions(rows, ids)
     if (places < 0).any():
